@@ -1,0 +1,45 @@
+# The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
+.PHONY: build demo test bench asan tsan clang fuzz format tidy setup clean
+.DEFAULT_GOAL := build
+
+# At most two compilers at once; the libraries' headers cost memory as well as time.
+JOBS ?= 2
+build_preset = cmake --preset $(1) >build/configure-$(1).log || { cat build/configure-$(1).log; exit 1; }; \
+	cmake --build --preset $(1) --parallel $(JOBS)
+
+setup:
+	@mkdir -p build
+	@tools/setup.sh
+
+build: setup  ## leaves build/release/carillon
+	@$(call build_preset,release) --target carillon
+
+demo: build  ## a door, its lock and two jobs, on a hub of its own
+	@tests/demo/run.sh
+
+test: setup  ## everything that must pass
+	@$(call build_preset,dev)
+	@tests/run.sh build/dev
+
+asan tsan clang: setup  ## the whole test set under a sanitizer, or by clang
+	@$(call build_preset,$@)
+	@tests/run.sh build/$@
+
+fuzz: setup  ## each fuzz target for FUZZ_SECONDS (60)
+	@$(call build_preset,fuzz)
+	@fuzz/run.sh build/fuzz
+
+bench:  ## the figures of bench/README.md, against their baselines
+	@mkdir -p build
+	@tools/setup.sh bench
+	@$(call build_preset,release)
+	@bench/run.sh build/release
+
+format:
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i
+
+tidy:  ## the rules of style that a machine can check
+	@tools/tidy
+
+clean:
+	rm -rf build

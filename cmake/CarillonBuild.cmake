@@ -1,0 +1,68 @@
+# How every target of the project is compiled, and `carillon_module`, which makes one.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(RocksDB REQUIRED)
+find_package(GTest REQUIRED)
+find_package(tl-expected REQUIRED)
+find_library(JEMALLOC jemalloc REQUIRED)
+
+option(CARILLON_SANITIZED "The build runs under a sanitizer, which brings its own allocator" OFF)
+option(CARILLON_FUZZERS "Build the libFuzzer targets (clang only)" OFF)
+
+add_library(carillon_options INTERFACE)
+target_include_directories(carillon_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(carillon_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wimplicit-fallthrough -Werror
+  -fstack-protector-strong -ftrivial-auto-var-init=zero)
+target_compile_definitions(carillon_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE CARILLON_VERSION="${PROJECT_VERSION}")
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARILLON_SANITIZED)
+  target_compile_options(carillon_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # clang alone notices a discarded co_await result; its other addition here is noise.
+  target_compile_options(carillon_options INTERFACE -Wno-unused-command-line-argument)
+endif()
+target_link_options(carillon_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+find_program(MOLD mold)
+if(MOLD AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  target_link_options(carillon_options INTERFACE -fuse-ld=mold)
+endif()
+
+# carillon_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPS base …] [LIBS OpenSSL::Crypto …])
+#
+# Makes the library carillon_NAME from the folder this is called in and, from TESTS, the program
+# carillon_NAME_test. DEPS are modules of ours; that they point down the layout table is checked by
+# tools/tidy, includes and DEPS alike.
+function(carillon_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS;LIBS" ${ARGN})
+  add_library(carillon_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(carillon_${name} PUBLIC carillon_options Threads::Threads)
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(carillon_${name} PUBLIC carillon_${dep})
+  endforeach()
+  target_link_libraries(carillon_${name} PUBLIC ${ARG_LIBS})
+  if(ARG_TESTS)
+    add_executable(carillon_${name}_test ${ARG_TESTS})
+    target_link_libraries(carillon_${name}_test PRIVATE carillon_${name} GTest::gtest_main)
+    add_test(NAME unit.${name} COMMAND carillon_${name}_test)
+    set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
+  endif()
+endfunction()
+
+enable_testing()

@@ -1,0 +1,131 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "core/committer.hpp"
+#include "core/directory.hpp"
+#include "core/timers.hpp"
+#include "model/etag_match.hpp"
+#include "model/method.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <vector>
+
+namespace carillon {
+
+class Methods;
+class Telemetry;
+
+/// Told of what happens to identities; the job engine listens. On the shard's thread.
+class ShardObserver {
+public:
+    virtual ~ShardObserver() = default;
+    /// `record` came online for direct methods (connected and subscribed), or widened what it takes.
+    virtual void method_ready(Record& record) = 0;
+    /// `record` is about to be forgotten: its removal is durable.
+    virtual void removed(Record& record) = 0;
+};
+
+/// What a shard needs from its surroundings; all of it outlives the shard.
+struct ShardContext {
+    boost::asio::any_io_executor executor;  ///< Of the one thread that runs this shard.
+    Clock& clock;
+    Random& random;
+    Store& store;
+    StorageExecutor& storage;
+};
+
+/// One share of the hub's identities, on one thread: everything about a device happens here, in
+/// arrival order, and nothing of it needs a lock. A device's modules live with it.
+///
+/// Writers build on `Record::newest()`, add their write to the committer's batch by `write`, and
+/// answer when it is durable; readers see `Record::committed` and never wait. A commit that fails
+/// takes back every write that was built on it.
+///
+/// All members are for the shard's own thread; others reach it through `Hub::on`.
+class Shard {
+public:
+    Shard(std::uint32_t number, const ShardContext& context);
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    /// Reads the shard's identities and sessions from the store and replays the twin log. Before
+    /// the shard's thread runs. Fails with `store_failed` or `store_corrupt`.
+    Result<> load();
+
+    std::uint32_t number() const { return number_; }
+    const boost::asio::any_io_executor& executor() const { return context_.executor; }
+    Clock& clock() const { return context_.clock; }
+    Random& random() const { return context_.random; }
+    Store& store() const { return context_.store; }
+    StorageExecutor& storage() const { return context_.storage; }
+    Committer& committer() { return committer_; }
+    Directory& directory() { return directory_; }
+    Timers& timers() { return timers_; }
+    Methods& methods() { return *methods_; }
+    Telemetry& telemetry() { return *telemetry_; }
+
+    // --- registry ------------------------------------------------------------------------------
+    /// Creates or replaces the identity `body` describes. Without `match` only creates, with it only
+    /// updates. Fails with `device_already_exists`, `device_not_found`, `module_…`,
+    /// `precondition_failed`, `argument_invalid`, `too_many_modules_on_device`.
+    /// Source: contract rest.md 3.4, 5.3, 6. `body` is JSON text, parsed here, since missing keys are
+    /// minted and what is omitted is reset against what exists.
+    Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
+    /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`.
+    Task<Result<>> remove_identity(IdentityKey key, EtagMatch match);
+
+    // --- twins ---------------------------------------------------------------------------------
+    enum class TwinWrite { patch, replace };
+    /// A service write. Fails with `device_not_found`, `precondition_failed`, `argument_invalid`.
+    Task<Result<Document>> write_twin(IdentityKey key, TwinWrite kind, TwinPatch patch, EtagMatch match);
+    /// A device's write to its reported properties: answers the new reported `$version`.
+    /// `expected_version` is a precondition if present (`precondition_failed`).
+    void write_reported(Record& record, const SectionPatch& patch,
+                        std::optional<std::int64_t> expected_version,
+                        UniqueFunction<void(Result<std::int64_t>)> done);
+
+    // --- connections ---------------------------------------------------------------------------
+    /// Makes `link` the identity's connection; an older one is closed and its requests fail.
+    void attach(Record& record, DeviceLink& link);
+    /// Ends `link`'s time as the connection; harmless if another took over. Requests sent over it
+    /// and not answered fail with `device_connection_closed_remotely`.
+    void detach(Record& record, DeviceLink& link);
+    /// Replaces the stored subscriptions of the persistent session; `done` when durable. An empty
+    /// optional forgets the session (clean session).
+    void store_session(Record& record, std::optional<std::vector<Subscription>> subscriptions,
+                       UniqueFunction<void(Result<>)> done);
+    /// The endpoint says that a link's method subscriptions changed.
+    void method_subscriptions_changed(Record& record);
+    /// The endpoint says that the device was heard from (a publish of any kind).
+    void touch(Record& record) { record.last_activity = context_.clock.wall_now(); }
+
+    void add_observer(ShardObserver& observer) { observers_.push_back(&observer); }
+
+    // --- for writers within core ---------------------------------------------------------------
+    /// Makes `document` the record's newest state, part of the batch being gathered; readers see it
+    /// once that batch is durable. The caller has put the bytes that say so into the batch.
+    void write(Record& record, std::optional<Document> document);
+    /// `write` of a whole document under the next sequence number, bytes included.
+    void write_whole(Record& record, Document document);
+    /// The number that orders this shard's writes: a document holds every twin-log entry up to its own.
+    std::uint64_t next_sequence() { return ++sequence_; }
+
+private:
+    void settle(Result<> result, std::vector<std::pair<Record*, std::optional<Document>>> writes);
+
+    std::uint32_t number_;
+    ShardContext context_;
+    Committer committer_;
+    Directory directory_;
+    Timers timers_;
+    std::unique_ptr<Methods> methods_;
+    std::unique_ptr<Telemetry> telemetry_;
+    std::vector<ShardObserver*> observers_;
+    std::uint64_t sequence_ = 0;
+};
+
+}  // namespace carillon

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/task.hpp"
+#include "base/unique_function.hpp"
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+namespace carillon {
+
+/// The deadlines of one thread. Whoever drives the thread calls `run_due` at `next()` or a little
+/// later; the resolution is the driver's (10 ms in the server). Not thread-safe.
+class Timers {
+public:
+    struct Id {
+        TimePoint at{};
+        std::uint64_t number = 0;
+        explicit operator bool() const { return number != 0; }
+    };
+
+    /// Calls `fire` once, at or after `at`.
+    Id at(TimePoint at, UniqueFunction<void()> fire);
+    /// Forgets a timer that has not fired; harmless otherwise.
+    void cancel(Id& id);
+
+    bool is_empty() const { return timers_.empty(); }
+    TimePoint next() const { return timers_.begin()->first.first; }
+    void run_due(TimePoint now);
+
+private:
+    std::map<std::pair<TimePoint, std::uint64_t>, UniqueFunction<void()>> timers_;
+    std::uint64_t last_number_ = 0;
+};
+
+}  // namespace carillon

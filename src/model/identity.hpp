@@ -1,0 +1,91 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/device_id.hpp"
+#include "base/json.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+enum class DeviceStatus : std::uint8_t { enabled, disabled };
+enum class AuthType : std::uint8_t { sas, self_signed, certificate_authority, none };
+
+/// How an identity proves itself. Keys are base64 as given by the user; thumbprints hex as given.
+struct Authentication {
+    AuthType type = AuthType::sas;
+    std::string primary_key;
+    std::string secondary_key;
+    std::string primary_thumbprint;
+    std::string secondary_thumbprint;
+};
+
+/// What the registry stores of a device or module identity.
+/// Source: IoT Hub docs, "Understand the identity registry"; contract rest.md 5 and 6.
+struct Identity {
+    IdentityKey key;
+    std::uint64_t generation_id = 0;  ///< .NET ticks of creation; printed in decimal.
+    std::uint64_t etag = 0;           ///< Printed as base64 of its decimal digits.
+    DeviceStatus status = DeviceStatus::enabled;
+    std::optional<std::string> status_reason;
+    WallTime status_updated;
+    Authentication auth;
+    bool iot_edge = false;
+    std::string device_scope;
+    std::vector<std::string> parent_scopes;
+    std::optional<std::string> managed_by;  ///< Modules only.
+
+    explicit Identity(IdentityKey k) : key(std::move(k)) {}
+};
+
+/// What the hub knows about an identity from its connections rather than from its registration.
+struct LiveState {
+    bool connected = false;
+    WallTime connection_updated;
+    WallTime last_activity;
+    std::uint32_t c2d_count = 0;
+};
+
+/// The identity's etag as printed: base64 of decimal, such as `MQ==`.
+std::string identity_etag_text(std::uint64_t etag);
+
+/// Reads the body of an identity PUT (or an entry of a bulk request) for `key`. `existing` is what
+/// is registered, if anything: its generation and creation stay, all else is replaced; members
+/// left out are reset and missing keys are minted from `random`. Does not set `etag`.
+/// Fails with `argument_invalid` in the service's words.
+/// Source: contract rest.md 5.1, 5.2 and 6.
+Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Identity* existing,
+                                WallTime now, Random& random);
+
+/// Appends the device or module object of rest.md 5.1 and 6, `authentication.type` last.
+void append_identity_json(std::string& out, const Identity& identity, const LiveState& live);
+
+/// An identity in one immutable shared block (8 bytes here, about 150 there); for residency.
+class PackedIdentity {
+public:
+    PackedIdentity() = default;
+    explicit PackedIdentity(const Identity& identity);
+
+    explicit operator bool() const { return block_ != nullptr; }
+    Identity unpack() const;
+    std::uint64_t etag() const;
+    std::uint64_t generation_id() const;
+    DeviceStatus status() const;
+    AuthType auth_type() const;
+    bool iot_edge() const;
+    /// The block for the disk, and back. `decode` fails with `store_corrupt`.
+    Bytes encoded() const;
+    static Result<PackedIdentity> decode(Bytes bytes);
+
+private:
+    std::shared_ptr<const std::string> block_;
+};
+
+}  // namespace carillon

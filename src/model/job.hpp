@@ -1,0 +1,113 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "model/method.hpp"
+#include "model/twin.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+enum class JobType : std::uint8_t { device_method = 1, update_twin = 2 };
+/// Source: contract jobs.md 5.1. Written in lower case; `cancelled` with two l.
+enum class JobStatus : std::uint8_t { queued, scheduled, running, completed, failed, cancelled };
+/// Source: contract jobs.md 5.2. `canceled` with one l.
+enum class DeviceJobStatus : std::uint8_t { pending, running, completed, failed, canceled };
+
+std::string_view job_type_text(JobType type);
+std::string_view job_status_text(JobStatus status);
+std::string_view device_job_status_text(DeviceJobStatus status);
+constexpr bool is_terminal(JobStatus s) { return s >= JobStatus::completed; }
+constexpr bool is_terminal(DeviceJobStatus s) { return s >= DeviceJobStatus::completed; }
+
+/// Limits of jobs. Source: contract jobs.md 3, 7, 8, 14; design D10; decisions.md 15.
+struct JobLimits {
+    static constexpr std::size_t id_chars_max = 64;
+    static constexpr std::size_t condition_chars_max = 64 * 1024;
+    static constexpr std::size_t device_ids_max = 100'000;
+    static constexpr std::int64_t start_distance_max_s = 168 * 3600;
+    static constexpr std::int64_t execution_time_default_s = 3600;
+    static constexpr std::int64_t execution_time_max_s = 604'800;
+    static constexpr std::int64_t history_kept_s = 30 * 24 * 3600;
+};
+
+/// An order for many devices, as accepted. The texts echo the request.
+struct JobDefinition {
+    std::string id;
+    JobType type = JobType::update_twin;
+    std::optional<std::string> condition;          ///< `queryCondition`, verbatim.
+    std::optional<std::vector<std::string>> device_ids;  ///< Preview; without duplicates.
+    std::string method_json;                       ///< Echo of `cloudToDeviceMethod`, or empty.
+    std::string update_twin_json;                  ///< Echo of `updateTwin`, or empty.
+    std::optional<MethodCall> method;
+    std::optional<TwinPatch> patch;
+    Flavour flavour = Flavour::ga;
+    WallTime created;
+    WallTime start;
+    std::int64_t execution_time_max_s = JobLimits::execution_time_default_s;
+
+    /// The deadline counts from the requested start, not from when work began (jobs.md 7).
+    WallTime deadline() const { return start.plus_s(execution_time_max_s); }
+
+    /// True if `id` may name a job: `[A-Za-z0-9'-]{1,64}` (jobs.md 3).
+    static bool is_valid_id(std::string_view id);
+    /// Reads and checks a JobRequest for the id in the URL. Fails as jobs.md 15 lists.
+    static Result<JobDefinition> parse(std::string_view id, JsonValue body, Flavour flavour, WallTime now);
+};
+
+/// Devices of a job by state; `device` is always the sum of the others.
+struct JobCounts {
+    std::uint64_t device = 0;
+    std::uint64_t pending = 0;
+    std::uint64_t running = 0;
+    std::uint64_t succeeded = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t canceled = 0;
+
+    JobCounts& operator+=(const JobCounts& o);
+    bool operator==(const JobCounts&) const = default;
+};
+
+/// What a job is at one moment.
+struct JobSnapshot {
+    std::shared_ptr<const JobDefinition> definition;
+    JobStatus status = JobStatus::queued;
+    std::optional<JobCounts> counts;  ///< From `running` on.
+    WallTime ended;                   ///< Terminal only.
+    std::string failure_reason;       ///< Failed only.
+};
+
+/// Appends the JobResponse of jobs.md 4. `canceledCount` appears among the statistics only if it is
+/// not zero, as stock clients do not know it.
+void append_job_json(std::string& out, const JobSnapshot& job);
+/// Appends the short answer to a PUT: jobId, type, status.
+void append_job_accepted_json(std::string& out, const JobSnapshot& job);
+
+/// One device's part in a job: a row of `devices.jobs` (jobs.md 12).
+struct DeviceJob {
+    std::string device_id;
+    std::string module_id;  ///< Module jobs only.
+    std::string job_id;
+    JobType type = JobType::update_twin;
+    DeviceJobStatus status = DeviceJobStatus::pending;
+    WallTime start;
+    WallTime end;  ///< The deadline.
+    WallTime created;
+    WallTime last_updated;
+    std::optional<MethodAnswer> answer;  ///< Completed method calls.
+    std::string error_code;              ///< Failed: code name and description.
+    std::string error_description;
+};
+void append_device_job_json(std::string& out, const DeviceJob& row);
+
+/// A job definition as stored, and back. `decode` fails with `store_corrupt`. Format: docs/storage.md.
+std::string encode_job_definition(const JobDefinition& definition);
+Result<JobDefinition> decode_job_definition(Bytes bytes);
+
+}  // namespace carillon

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace carillon {
+
+/// A device-to-cloud message, as accepted from a device and kept in the event log.
+/// Source: contract mqtt.md 5.3, amqp.md 8.6.
+struct Message {
+    std::string device_id;
+    std::string module_id;
+    std::string generation_id;
+    std::string auth_method;  ///< `iothub-connection-auth-method`, JSON text.
+    WallTime enqueued;
+    /// System properties by the name they carry on the event endpoint (`message-id`,
+    /// `correlation-id`, `user-id`, `to`, `absolute-expiry-time`, `content-type`, …).
+    std::vector<std::pair<std::string, std::string>> system;
+    /// Application properties in the order they were sent; a null value is possible on MQTT.
+    std::vector<std::pair<std::string, std::optional<std::string>>> properties;
+    std::string body;
+};
+
+/// Limits of messages. Source: contract limits.md 3.
+struct MessageLimits {
+    static constexpr std::size_t d2c_bytes_max = 256 * 1024;  ///< Body and properties.
+};
+
+/// The stored form of a message, and back. `decode_message` fails with `store_corrupt`.
+/// Format: docs/storage.md.
+std::string encode_message(const Message& message);
+Result<Message> decode_message(Bytes bytes);
+
+}  // namespace carillon
