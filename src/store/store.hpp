@@ -36,7 +36,7 @@ public:
 
     void put(Table table, std::string key, std::string value);
     void erase(Table table, std::string key);
-    /// Removes all keys in [from, to).
+    /// Removes all keys in [from, to); nothing where `to` is not greater than `from`.
     void erase_range(Table table, std::string from, std::string to);
     void append(Batch&& other);
 
@@ -55,9 +55,11 @@ public:
     virtual ~Store() = default;
 
     /// Applies `batch` atomically; when it returns success the batch is on disk. Fails with
-    /// `store_failed`, and then nothing of it is applied.
+    /// `store_failed`, and then nothing of it is applied. After a failure later commits may
+    /// succeed again, such as when a full disk has room.
     virtual Result<> commit(const Batch& batch) = 0;
 
+    /// The value of `key`, or nothing. Fails with `store_failed`.
     virtual Result<std::optional<std::string>> get(Table table, std::string_view key) const = 0;
 
     /// Visits [from, to) in byte order until `visit` answers false; an empty `to` means the end.

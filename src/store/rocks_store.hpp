@@ -1,0 +1,70 @@
+#pragma once
+
+#include "store/store.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace carillon {
+
+/// Bounds on what RocksDB takes for itself. The defaults suit a hub of a million devices.
+struct RocksOptions {
+    /// Of one family's write buffer; larger ones mean fewer, larger files. Small families take less.
+    std::size_t write_buffer_bytes = 64 * 1024 * 1024;
+    /// Of all write buffers together; beyond it the fullest is written out.
+    std::size_t write_buffers_bytes_max = 256 * 1024 * 1024;
+    /// Uncompressed blocks, indexes and filters kept in memory.
+    std::size_t block_cache_bytes = 64 * 1024 * 1024;
+    /// Of the write-ahead logs; bounds what a restart reads back.
+    std::uint64_t wal_bytes_max = 192 * 1024 * 1024;
+    /// Descriptors of table files, out of the process's 20,000 at the least hospitable hosts.
+    int open_files_max = 512;
+    int background_jobs_max = 2;  ///< Flushes and compactions at once.
+    /// Whether `commit` waits for the disk. Without, a killed process loses nothing but a machine
+    /// that loses power does; for measurements.
+    bool sync = true;
+};
+
+/// The embedded store: RocksDB, with a column family for each table. Every commit is one write
+/// batch and one sync of the log, shared by commits that wait at the same time.
+///
+/// When the disk refuses (full, broken), the commit fails with `store_failed` and the reason, and
+/// so do later ones until it works again: each first asks RocksDB to recover, so a disk that has
+/// room again is noticed by the next commit. A batch refused while the disk was full stays
+/// refused: its log is abandoned before another batch is taken. Only a crash between the refusal
+/// and that moment leaves the outcome open, as with every store that can lose its disk.
+class RocksStore final : public Store {
+public:
+    /// A batch larger than this is refused; RocksDB's own limit is 4 GiB.
+    static constexpr std::size_t commit_bytes_max = 1024 * 1024 * 1024;
+
+    /// Opens the database in the folder `path`, which is made (mode 0700) if it is not there.
+    /// Fails with `store_failed` (another process has it open, no permission, no space) or with
+    /// `store_corrupt` (files damaged or missing): what was acknowledged is never dropped silently,
+    /// only an unfinished record at the end of a log is.
+    static Result<std::unique_ptr<RocksStore>> open(const std::filesystem::path& path,
+                                                    const RocksOptions& options = {});
+    ~RocksStore() override;
+    RocksStore(const RocksStore&) = delete;
+    RocksStore& operator=(const RocksStore&) = delete;
+
+    Result<> commit(const Batch& batch) override;
+    Result<std::optional<std::string>> get(Table table, std::string_view key) const override;
+    /// A scan holds the files it looks at, so a slow `visit` keeps space from being freed.
+    Result<> scan(Table table, std::string_view from, std::string_view to,
+                  const Visit& visit) const override;
+
+    /// Writes buffers out to table files and waits; for tests and measurements.
+    Result<> flush();
+    /// Merges the table's files into sorted runs and waits; for tests and measurements.
+    Result<> compact(Table table);
+
+private:
+    struct Impl;
+    explicit RocksStore(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace carillon
