@@ -1,0 +1,30 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace carillon {
+
+/// Exit codes of the program. They are part of its contract: scripts branch on them.
+enum class Exit : int {
+    ok = 0,
+    failed = 1,
+    usage = 2,
+    not_found = 3,
+    not_authorised = 4,
+    conflict = 5,
+    throttled = 6,
+    timed_out = 7,
+    devices_failed = 8,  ///< A job ended with failed devices.
+    unreachable = 9,
+};
+
+// Each group adds its subcommands to `app`; a subcommand that runs leaves its exit code in
+// `exit_code`, which outlives the app. Data goes to standard output, talk to standard error. A new
+// group is declared here, is a file of its own, and is a row of the table in main.cpp.
+
+void add_serve(CLI::App& app, int& exit_code);
+void add_connection_string(CLI::App& app, int& exit_code);
+
+}  // namespace carillon
