@@ -17,9 +17,7 @@ struct WallTime {
     static constexpr std::int64_t ticks_per_second = 10'000'000;
     static constexpr std::int64_t unix_epoch_s = 62'135'596'800;
 
-    static constexpr WallTime from_unix_s(std::int64_t s) {
-        return {(s + unix_epoch_s) * ticks_per_second};
-    }
+    static constexpr WallTime from_unix_s(std::int64_t s) { return {(s + unix_epoch_s) * ticks_per_second}; }
     constexpr std::int64_t unix_s() const { return ticks / ticks_per_second - unix_epoch_s; }
     constexpr WallTime plus_s(std::int64_t s) const { return {ticks + s * ticks_per_second}; }
 

@@ -20,9 +20,10 @@ struct JsonLimits {
 };
 
 class JsonDocument;
+struct JsonTree;
 
 /// One value of a `JsonDocument`, or nothing (`absent`). A cheap handle, valid as long as the
-/// document is. Every accessor is safe on any kind: it then gives the empty value.
+/// document or what it was moved to. Every accessor is safe on any kind: it then gives the empty value.
 ///
 /// Numbers keep their source text, as the service round-trips `1` and `1.0` differently.
 class JsonValue {
@@ -62,8 +63,8 @@ public:
 
 private:
     friend class JsonDocument;
-    JsonValue(const JsonDocument* document, std::uint32_t index) : document_(document), index_(index) {}
-    const JsonDocument* document_ = nullptr;
+    JsonValue(const JsonTree* tree, std::uint32_t index) : tree_(tree), index_(index) {}
+    const JsonTree* tree_ = nullptr;
     std::uint32_t index_ = 0;
 };
 
@@ -71,7 +72,8 @@ private:
 /// earlier ones are gone). Views the text given to `parse`, which must outlive it; movable.
 class JsonDocument {
 public:
-    /// Fails with `iot_hub_format_error` and the byte offset of the first fault.
+    /// Fails with `iot_hub_format_error` and the byte offset of the first fault; also if `text` is
+    /// 2 GiB or more. An escaped surrogate without its other half is a fault (it has no UTF-8).
     static Result<JsonDocument> parse(std::string_view text, const JsonLimits& limits = {});
 
     JsonDocument(JsonDocument&&) noexcept;
@@ -81,13 +83,8 @@ public:
     JsonValue root() const;
 
 private:
-    friend class JsonValue;
-    friend struct JsonParser;
-    struct Impl;
-    explicit JsonDocument(std::unique_ptr<Impl> impl);
-    /// On the heap, so that a move does not disturb the values' back pointer: values hold the
-    /// document's address, so take `root()` again after moving the document.
-    std::unique_ptr<Impl> impl_;
+    explicit JsonDocument(std::unique_ptr<JsonTree> tree);
+    std::unique_ptr<JsonTree> tree_;  ///< At a fixed address, so that a move does not disturb the values.
 };
 
 /// Appends `text` as a JSON string literal with its quotes. `ascii` writes everything beyond
@@ -112,6 +109,7 @@ public:
     JsonWriter& value(std::int64_t number);
     JsonWriter& value(std::uint64_t number);
     JsonWriter& value(int number) { return value(static_cast<std::int64_t>(number)); }
+    JsonWriter& value(std::uint32_t number) { return value(static_cast<std::uint64_t>(number)); }
     JsonWriter& value(double number);  ///< Shortest form that reads back the same; null if not finite.
     JsonWriter& null();
     /// A value that is JSON text already.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -34,7 +35,7 @@ public:
     void fill(std::span<std::uint8_t> out) override;
 
 private:
-    std::uint64_t state_;
+    std::atomic<std::uint64_t> state_;
 };
 
 }  // namespace carillon

@@ -25,7 +25,9 @@ public:
 inline tl::unexpected<Error> fail(Errc code, std::string detail = {}) {
     return tl::unexpected<Error>(Error{code, std::move(detail)});
 }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> fail(Error error) {
+    return tl::unexpected<Error>(std::move(error));
+}
 
 /// Stops the process with file, line and the condition; for what only a bug can cause, never
 /// for input. Stays on in release builds.
@@ -33,7 +35,6 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 
 }  // namespace carillon
 
-#define CARILLON_ASSERT(condition) \
-    (static_cast<bool>(condition)  \
-         ? static_cast<void>(0)    \
-         : ::carillon::assertion_failed(#condition, __FILE__, __LINE__))
+#define CARILLON_ASSERT(condition)                       \
+    (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                  : ::carillon::assertion_failed(#condition, __FILE__, __LINE__))

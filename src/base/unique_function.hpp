@@ -15,9 +15,8 @@ class UniqueFunction<R(Args...)> {
 public:
     UniqueFunction() = default;
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
-                 std::is_invocable_r_v<R, F&, Args...>)
-    UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): lambdas convert, as with std::function
+    requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> && std::is_invocable_r_v<R, F&, Args...>)
+        UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): lambdas convert, as with std::function
         : holder_(std::make_unique<Holder<std::remove_cvref_t<F>>>(std::forward<F>(f))) {}
 
     explicit operator bool() const { return holder_ != nullptr; }
