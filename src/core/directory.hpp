@@ -29,6 +29,8 @@ public:
     Record& add(IdentityKey key);
     /// The same for a record read from disk, which has its ordinal.
     Record& add(IdentityKey key, Ordinal ordinal);
+    /// Gives no ordinal below this one any more.
+    void skip_to(Ordinal ordinal);
     /// Forgets the record and frees it.
     void remove(Record& record);
 
@@ -36,12 +38,6 @@ public:
     Ordinal next_ordinal() const { return static_cast<Ordinal>(by_ordinal_.size()); }
 
 private:
-    struct KeyLess {
-        using is_transparent = void;
-        bool operator()(const Record* a, const Record* b) const { return a->key < b->key; }
-        bool operator()(const Record* a, const IdentityKey& b) const { return a->key < b; }
-        bool operator()(const IdentityKey& a, const Record* b) const { return a < b->key; }
-    };
     struct KeyHash {
         using is_transparent = void;
         std::size_t operator()(const IdentityKey& key) const;
@@ -55,7 +51,7 @@ private:
     };
 
     std::unordered_set<Record*, KeyHash, KeyEqual> by_key_;
-    std::set<Record*, KeyLess> ordered_;
+    std::set<Record*, RecordKeyLess> ordered_;
     std::vector<std::unique_ptr<Record>> by_ordinal_;
 };
 

@@ -1,11 +1,12 @@
 #pragma once
 
 #include "core/methods.hpp"
+#include "core/placement.hpp"
 #include "core/policies.hpp"
 #include "core/shard.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <string>
@@ -16,19 +17,20 @@ namespace carillon {
 
 class Jobs;
 class Queries;
+struct JobEngineLimits;  // core/jobs.hpp
 
 /// The whole hub as endpoints see it: which shard owns a device, what the hub is called, its
 /// policies, and the services that span shards. Safe from any thread once it runs.
 class Hub {
 public:
-    Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vector<std::string> host_names);
+    /// `token_key` is the hub's secret for continuation tokens; it survives restarts.
+    Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vector<std::string> host_names,
+        const JobEngineLimits& jobs, std::string token_key);
     ~Hub();
 
     std::size_t shard_count() const { return shards_.size(); }
     Shard& shard(std::size_t number) { return *shards_[number]; }
-    Shard& owner(const DeviceId& device) { return *shards_[shard_of(device.str(), shards_.size())]; }
-    /// The shard number of a device id among `count`: stable for ever, as it is stored.
-    static std::size_t shard_of(std::string_view device_id, std::size_t count);
+    Shard& owner(const DeviceId& device) { return *shards_[shard_number(device.str(), shards_.size())]; }
 
     const Policies& policies() const { return policies_; }
     /// Names this hub answers to, the first in connection strings.
@@ -39,6 +41,8 @@ public:
     /// Runs `task` on the shard's thread and resumes here with its result.
     template <class T>
     Task<T> on(Shard& shard, Task<T> task) {
+        const boost::asio::any_io_executor here = co_await boost::asio::this_coro::executor;
+        if (here == shard.executor()) co_return co_await std::move(task);
         co_return co_await boost::asio::co_spawn(shard.executor(), std::move(task),
                                                  boost::asio::use_awaitable);
     }

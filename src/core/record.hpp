@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,20 +43,31 @@ public:
     virtual void close(Errc reason) = 0;
 };
 
+struct Record;
 class PendingMethods;  // core/methods.hpp: requests sent over one link and not yet answered
+
+struct RecordKeyLess {
+    using is_transparent = void;
+    bool operator()(const Record* a, const Record* b) const;
+    bool operator()(const Record* a, const IdentityKey& b) const;
+    bool operator()(const IdentityKey& a, const Record* b) const;
+};
 
 /// One identity, resident in its shard; about 200 bytes beside its document. Owned by `Directory`
 /// at a stable address until the identity is removed.
 struct Record {
-    explicit Record(IdentityKey k) : key(std::move(k)) {}
+    explicit Record(IdentityKey k);
+    ~Record();
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
 
     IdentityKey key;
     Ordinal ordinal = 0;
     /// What is on disk, and so what readers see; nothing while a creation is on its way there.
     std::optional<Document> committed;
-    /// What writers build upon: the newest write on its way to disk. Meaningful if `writes` > 0; it
-    /// holds nothing once a removal is on its way.
-    std::optional<Document> latest;
+    /// What writers build upon: the newest write on its way to disk. Meaningful if `writes` > 0; null
+    /// once a removal is on its way.
+    std::unique_ptr<Document> latest;
     std::uint32_t writes = 0;  ///< Writes on their way to disk.
 
     DeviceLink* link = nullptr;                ///< The live connection, or null.
@@ -65,11 +77,12 @@ struct Record {
     WallTime connection_updated;
     WallTime last_activity;
     std::uint32_t c2d_count = 0;
+    std::set<Record*, RecordKeyLess>::iterator place;  ///< In the directory's order.
 
     bool exists() const { return committed.has_value(); }
     /// The state the next write builds upon; null if there is none (or a removal is on its way).
     const Document* newest() const {
-        if (writes > 0) return latest ? &*latest : nullptr;
+        if (writes > 0) return latest.get();
         return committed ? &*committed : nullptr;
     }
     LiveState live() const {
@@ -79,5 +92,9 @@ struct Record {
                 .c2d_count = c2d_count};
     }
 };
+
+inline bool RecordKeyLess::operator()(const Record* a, const Record* b) const { return a->key < b->key; }
+inline bool RecordKeyLess::operator()(const Record* a, const IdentityKey& b) const { return a->key < b; }
+inline bool RecordKeyLess::operator()(const IdentityKey& a, const Record* b) const { return a < b->key; }
 
 }  // namespace carillon

@@ -5,12 +5,17 @@
 #include "base/task.hpp"
 #include "core/committer.hpp"
 #include "core/directory.hpp"
+#include "core/telemetry_limits.hpp"
 #include "core/timers.hpp"
 #include "model/etag_match.hpp"
 #include "model/method.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace carillon {
@@ -35,6 +40,8 @@ struct ShardContext {
     Random& random;
     Store& store;
     StorageExecutor& storage;
+    std::size_t shard_count = 1;  ///< Of the hub; a power of two, fixed when its store was made.
+    TelemetryLimits telemetry;
 };
 
 /// One share of the hub's identities, on one thread: everything about a device happens here, in
@@ -57,6 +64,7 @@ public:
     Result<> load();
 
     std::uint32_t number() const { return number_; }
+    std::size_t shard_count() const { return context_.shard_count; }
     const boost::asio::any_io_executor& executor() const { return context_.executor; }
     Clock& clock() const { return context_.clock; }
     Random& random() const { return context_.random; }
@@ -106,26 +114,51 @@ public:
     void add_observer(ShardObserver& observer) { observers_.push_back(&observer); }
 
     // --- for writers within core ---------------------------------------------------------------
-    /// Makes `document` the record's newest state, part of the batch being gathered; readers see it
-    /// once that batch is durable. The caller has put the bytes that say so into the batch.
+    /// Makes `document` (nothing: a removal) the record's newest state, as part of the batch being
+    /// gathered; readers see it once that batch is durable. The caller has put, or puts before it
+    /// returns to the loop, the bytes that say so into the batch.
     void write(Record& record, std::optional<Document> document);
     /// `write` of a whole document under the next sequence number, bytes included.
     void write_whole(Record& record, Document document);
     /// The number that orders this shard's writes: a document holds every twin-log entry up to its own.
     std::uint64_t next_sequence() { return ++sequence_; }
+    /// The key of a record's rows in `identities` and `sessions`: shard, device, NUL and module.
+    std::string stored_key(const IdentityKey& key) const;
 
 private:
-    void settle(Result<> result, std::vector<std::pair<Record*, std::optional<Document>>> writes);
+    struct Write {
+        Record* record;
+        std::optional<Document> document;
+    };
+    struct WriteSet {
+        std::uint64_t batch;
+        std::vector<Write> writes;
+    };
+
+    Result<> load_identities(std::vector<std::uint64_t>& document_sequences);
+    Result<> load_sessions();
+    Result<> replay_twin_log(const std::vector<std::uint64_t>& document_sequences);
+    Record& add_record(const IdentityKey& key);
+    void settle(std::uint64_t batch, bool is_durable);
+    void forget(Record& record);
+    void enforce_registration(const IdentityKey& key, const std::optional<Authentication>& before);
+    const Document* newest(const IdentityKey& key) const;
+    Errc missing(const IdentityKey& key) const;
 
     std::uint32_t number_;
     ShardContext context_;
-    Committer committer_;
     Directory directory_;
     Timers timers_;
+    Committer committer_;
+    std::deque<WriteSet> write_sets_;
     std::unique_ptr<Methods> methods_;
     std::unique_ptr<Telemetry> telemetry_;
     std::vector<ShardObserver*> observers_;
     std::uint64_t sequence_ = 0;
+    Ordinal ordinals_reserved_ = 0;
 };
+
+/// What a caller is told when the store refused a write: `service_unavailable`, so that it tries again.
+Error unavailable(const Error& cause);
 
 }  // namespace carillon

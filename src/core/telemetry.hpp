@@ -1,18 +1,14 @@
 #pragma once
 
 #include "core/shard.hpp"
+#include "core/telemetry_limits.hpp"
 #include "model/message.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace carillon {
-
-/// Bounds of the event log; whichever is reached first removes the oldest messages.
-struct TelemetryLimits {
-    std::uint64_t bytes_max = 1024ULL * 1024 * 1024;  ///< Of one partition.
-    std::int64_t age_max_s = 24 * 3600;               ///< The service's default retention, 1 day.
-};
 
 /// The device-to-cloud messages of one shard's partitions, in the order they were acknowledged;
 /// kept in the store, oldest removed. Keys: docs/storage.md. Its shard's thread only.
@@ -28,12 +24,22 @@ public:
     void trim();
 
 private:
+    /// Where a run of messages begins; stored, so that a start need not read the log, and so that
+    /// whole runs are removed at once.
+    struct Mark {
+        std::uint64_t sequence = 0;
+        WallTime enqueued;
+        std::uint64_t bytes = 0;  ///< Of the run that begins here.
+    };
     struct Partition {
         std::uint32_t number = 0;
-        std::uint64_t first = 0;  ///< Sequence number of the oldest message kept.
-        std::uint64_t next = 0;
+        std::uint64_t next = 0;  ///< Sequence number of the next message.
         std::uint64_t bytes = 0;
+        std::deque<Mark> marks;
     };
+    Result<> load(Partition& partition);
+    void note(Partition& partition, WallTime enqueued, std::uint64_t bytes);
+
     Shard& shard_;
     TelemetryLimits limits_;
     std::vector<Partition> partitions_;

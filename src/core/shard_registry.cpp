@@ -1,0 +1,130 @@
+#include "base/json.hpp"
+#include "core/shard.hpp"
+#include "core/stored_number.hpp"
+
+#include <fmt/core.h>
+
+namespace carillon {
+namespace {
+
+/// Modules of one device. Source: IoT Hub docs, "Quotas and throttling".
+constexpr std::size_t modules_of_device_max = 50;
+/// Ordinals are reserved on disk in blocks, so that a creation seldom writes the counter.
+constexpr Ordinal ordinal_block = 4096;
+
+bool same_credentials(const Authentication& a, const Authentication& b) {
+    return a.type == b.type && a.primary_key == b.primary_key && a.secondary_key == b.secondary_key &&
+           a.primary_thumbprint == b.primary_thumbprint && a.secondary_thumbprint == b.secondary_thumbprint;
+}
+
+}  // namespace
+
+Record& Shard::add_record(const IdentityKey& key) {
+    if (directory_.next_ordinal() >= ordinals_reserved_) {
+        ordinals_reserved_ = directory_.next_ordinal() + ordinal_block;
+        std::string counter;
+        append_be(counter, ordinals_reserved_);
+        committer_.batch().put(Table::meta, fmt::format("shard/{}/ordinals", number_), std::move(counter));
+    }
+    return directory_.add(key);
+}
+
+Task<Result<Document>> Shard::put_identity(IdentityKey key, std::string body, EtagMatch match) {
+    const auto json = JsonDocument::parse(body);
+    if (!json) co_return fail(json.error());
+
+    // What is being removed must be gone before its name is given again, with a new ordinal.
+    for (const Record* leaving = directory_.find(key); leaving && leaving->writes > 0 && !leaving->latest;
+         leaving = directory_.find(key)) {
+        const auto settled = co_await committer_.durable();
+        if (!settled) co_return fail(unavailable(settled.error()));
+    }
+
+    if (key.is_module() && !newest(IdentityKey(key.device))) {
+        co_return fail(Errc::device_not_found, key.device.str());
+    }
+    const Document* existing = newest(key);
+    if (match.is_absent() && existing) {
+        if (!key.is_module()) {
+            co_return fail(Errc::device_already_exists,
+                           fmt::format("A device with ID '{}' is already registered.", key.device.str()));
+        }
+        co_return fail(Errc::module_already_exists_on_device,
+                       fmt::format("Device {} already contains Module {}.", key.device.str(), key.module));
+    }
+    if (!match.is_absent() && !existing) co_return fail(missing(key), key.path());
+    if (existing && !match.accepts(identity_etag_text(existing->identity.etag()))) {
+        co_return fail(Errc::precondition_failed, "PreconditionFailed, ETag may be invalid.");
+    }
+    if (key.is_module() && !existing) {
+        std::size_t modules = 0;
+        const IdentityKey device(key.device);
+        for (const Record* r = directory_.upper_bound(device); r && r->key.device == key.device;
+             r = directory_.next(*r)) {
+            ++modules;
+        }
+        if (modules >= modules_of_device_max) {
+            co_return fail(Errc::too_many_modules_on_device,
+                           fmt::format("A device holds at most {} modules.", modules_of_device_max));
+        }
+    }
+
+    const auto now = context_.clock.wall_now();
+    std::optional<Identity> before;
+    if (existing) before = existing->identity.unpack();
+    auto identity = parse_identity(json->root(), key, before ? &*before : nullptr, now, context_.random);
+    if (!identity) co_return fail(std::move(identity).error());
+    // Starts at random, so that a device made anew does not repeat the etags of the old one.
+    identity->etag = before ? before->etag + 1 : context_.random.u64() >> 36;
+
+    Document document;
+    document.identity = PackedIdentity(*identity);
+    document.twin = existing ? existing->twin : Twin::fresh(now);
+    Record* record = directory_.find(key);
+    if (!record) record = &add_record(key);
+    write_whole(*record, document);
+    const auto written = co_await committer_.durable();
+    if (!written) co_return fail(unavailable(written.error()));
+    if (before) enforce_registration(key, before->auth);
+    co_return document;
+}
+
+void Shard::enforce_registration(const IdentityKey& key, const std::optional<Authentication>& before) {
+    for (Record* record = directory_.find(key); record && record->key.device == key.device;
+         record = directory_.next(*record)) {
+        const bool is_itself = record->key == key;
+        if (!is_itself && key.is_module()) return;
+        const Document* device = newest(IdentityKey(key.device));
+        const Document* document = record->newest();
+        if (!record->link || !document || !device) continue;
+        if (device->identity.status() == DeviceStatus::disabled) {
+            record->link->close(Errc::device_disabled);
+        } else if (is_itself && before && !same_credentials(document->identity.unpack().auth, *before)) {
+            record->link->close(Errc::iot_hub_unauthorized_access);
+        }
+    }
+}
+
+Task<Result<>> Shard::remove_identity(IdentityKey key, EtagMatch match) {
+    if (match.is_absent()) co_return fail(Errc::precondition_failed, "Etag missing");
+    const Document* existing = newest(key);
+    if (!existing) co_return fail(missing(key), key.path());
+    if (!match.accepts(identity_etag_text(existing->identity.etag()))) {
+        co_return fail(Errc::precondition_failed, "PreconditionFailed, ETag may be invalid.");
+    }
+    // A device goes with its modules, which follow it in key order.
+    for (Record* record = directory_.find(key); record && record->key.device == key.device;
+         record = directory_.next(*record)) {
+        if (key.is_module() && record->key != key) break;
+        if (!record->newest()) continue;
+        const auto stored = stored_key(record->key);
+        committer_.batch().erase(Table::identities, stored);
+        committer_.batch().erase(Table::sessions, stored);
+        write(*record, std::nullopt);
+    }
+    const auto removed = co_await committer_.durable();
+    if (!removed) co_return fail(unavailable(removed.error()));
+    co_return Result<>{};
+}
+
+}  // namespace carillon
