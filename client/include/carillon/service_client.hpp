@@ -1,0 +1,117 @@
+#pragma once
+
+#include "base/device_id.hpp"
+#include "base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// How to reach a hub as a back end.
+struct ServiceOptions {
+    /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`
+    std::string connection_string;
+    /// PEM file of the authorities to trust; empty means the system's.
+    std::string ca_file;
+    /// Where to connect instead of the connection string's host name, which stays the name that the
+    /// server's certificate and the token are for.
+    std::string address;
+    std::uint16_t port = 443;
+    std::chrono::milliseconds connect_timeout{10'000};
+    /// For one answer. A direct method is given its own timeouts on top.
+    std::chrono::milliseconds request_timeout{60'000};
+};
+
+/// One page of a listing.
+struct ServicePage {
+    std::vector<std::string> items;  ///< JSON text, one value each.
+    std::string continuation;        ///< Give it back for the next page; empty on the last.
+};
+
+/// How a direct method is called. Source: IoT Hub docs, "Understand and invoke direct methods".
+struct MethodInvocation {
+    std::string name;
+    std::string payload_json = "null";
+    int response_timeout_s = 30;  ///< 5 to 300: for the device's answer.
+    int connect_timeout_s = 0;    ///< 0 to 300: for the device to come online.
+};
+
+/// The service side of a hub over HTTPS: identities, twins, direct methods, jobs and queries. Works
+/// with Carillon and with Azure IoT Hub. Documents go in and come out as JSON text.
+///
+/// Keeps one connection alive between calls and a shared access signature for its lifetime. Each
+/// call blocks until it is answered or timed out. Movable; used by one thread at a time.
+///
+/// Every call fails with the error that the hub named, its text in `detail`; or with
+/// `unreachable` (no connection), `tls_failed` (the certificate is not trusted or not for this
+/// host), `connection_closed` (after the request was sent; whether it took effect is unknown) or
+/// `gateway_timeout` (no answer in time, here or there).
+///
+/// An `etag` is given bare; `*` stands for whatever is there.
+class ServiceClient {
+public:
+    static constexpr std::string_view api_version = "2021-04-12";
+    static constexpr std::chrono::seconds token_lifetime{3600};
+    static constexpr std::size_t answer_bytes_max = 64 * 1024 * 1024;
+
+    /// Reads the options and connects to nothing yet. Fails with `argument_invalid` for a connection
+    /// string that is no service's, `not_found_locally` or `tls_failed` for the CA file.
+    static Result<ServiceClient> open(ServiceOptions options);
+
+    ServiceClient(ServiceClient&&) noexcept;
+    ServiceClient& operator=(ServiceClient&&) noexcept;
+    ~ServiceClient();
+
+    const std::string& host_name() const;
+
+    /// An identity as it now is. Fails with `device_already_exists`.
+    Result<std::string> create_device(const DeviceId& device, std::string_view identity_json);
+    /// Fails with `device_not_found`.
+    Result<std::string> find_device(const DeviceId& device);
+    /// Replaces an identity. Fails with `device_not_found`, `precondition_failed`.
+    Result<std::string> update_device(const DeviceId& device, std::string_view identity_json,
+                                      std::string_view etag = "*");
+    Result<> delete_device(const DeviceId& device, std::string_view etag = "*");
+
+    Result<std::string> find_twin(const IdentityKey& target);
+    /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
+    Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,
+                                    std::string_view etag = "*");
+    /// Puts tags and desired properties in place of what was there; gives the new twin.
+    Result<std::string> replace_twin(const IdentityKey& target, std::string_view twin_json,
+                                     std::string_view etag = "*");
+
+    /// The device's answer, `{"status":…,"payload":…}`. Fails with `device_not_found`,
+    /// `device_not_online`, `gateway_timeout`.
+    Result<std::string> invoke_method(const IdentityKey& target, const MethodInvocation& call);
+
+    /// Fails with `job_already_exists`, `throttling_max_active_job_count_exceeded`.
+    Result<std::string> create_job(std::string_view job, std::string_view request_json);
+    /// Fails with `job_not_found` where the hub says that the job is `unknown`.
+    Result<std::string> find_job(std::string_view job);
+    /// Fails with `job_not_found`, `operation_not_allowed_in_current_state`.
+    Result<std::string> cancel_job(std::string_view job);
+    /// Newest first. Empty filters mean any; `page_size` 0 leaves it to the hub.
+    Result<ServicePage> list_jobs(std::string_view type, std::string_view status, std::size_t page_size,
+                                  std::string_view continuation = {});
+
+    /// One page of a query's rows. The same statement goes with the continuation.
+    Result<ServicePage> query(std::string_view statement, std::size_t page_size,
+                              std::string_view continuation = {});
+
+private:
+    struct Impl;
+    explicit ServiceClient(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The JSON array `text` taken apart into its elements' texts; nothing if it is no array.
+std::optional<std::vector<std::string>> json_array_items(std::string_view text);
+
+}  // namespace carillon

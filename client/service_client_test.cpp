@@ -1,0 +1,65 @@
+#include "carillon/service_client.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+constexpr const char* service_string =
+    "HostName=hub.localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==";
+
+ServiceOptions options_for(std::string connection_string) {
+    ServiceOptions options;
+    options.connection_string = std::move(connection_string);
+    return options;
+}
+
+TEST(ServiceClientOpen, NeedsNoHubYet) {
+    auto client = ServiceClient::open(options_for(service_string));
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->host_name(), "hub.localhost");
+}
+
+TEST(ServiceClientOpen, RefusesADevicesConnectionString) {
+    auto client = ServiceClient::open(
+        options_for("HostName=hub.localhost;DeviceId=d1;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg=="));
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().code, Errc::argument_invalid);
+}
+
+TEST(ServiceClientOpen, SaysThatTheCaFileIsNotThere) {
+    auto options = options_for(service_string);
+    options.ca_file = "no-such-directory/ca.pem";
+    auto client = ServiceClient::open(std::move(options));
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().code, Errc::not_found_locally);
+}
+
+TEST(ServiceClient, AJobIdThatWouldBeAnotherRouteIsRefusedHere) {
+    auto client = ServiceClient::open(options_for(service_string));
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->find_job("query").error().code, Errc::argument_invalid);
+    EXPECT_EQ(client->cancel_job("").error().code, Errc::argument_invalid);
+}
+
+TEST(ServiceClient, WhereNothingListensTheHubIsUnreachable) {
+    auto options = options_for(service_string);
+    options.address = "127.0.0.1";
+    options.port = 1;  // tcpmux: nobody has it
+    auto client = ServiceClient::open(std::move(options));
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->find_job("j1").error().code, Errc::unreachable);
+}
+
+TEST(JsonArrayItems, KeepEachItemAsItIsWritten) {
+    const auto items = json_array_items(R"([1.0, {"a": [1, 2]}, "x"])");
+    ASSERT_TRUE(items);
+    EXPECT_EQ(*items, (std::vector<std::string>{"1.0", R"({"a": [1, 2]})", "\"x\""}));
+}
+
+TEST(JsonArrayItems, AnObjectIsNoArray) {
+    EXPECT_FALSE(json_array_items(R"({"items":[]})"));
+}
+
+}  // namespace
+}  // namespace carillon
