@@ -25,8 +25,7 @@ public:
 
     Result<> commit(const Batch& batch) override;
     Result<std::optional<std::string>> get(Table table, std::string_view key) const override;
-    Result<> scan(Table table, std::string_view from, std::string_view to,
-                  const Visit& visit) const override;
+    Result<> scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const override;
 
     /// Refuses commits with `store_failed`, without applying them: the `nth` from now (1 is the
     /// next) and those after it, `count` in all. Replaces an earlier wish; `count` 0 takes it back.

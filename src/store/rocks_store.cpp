@@ -2,9 +2,6 @@
 
 #include "base/log.hpp"
 
-#include <array>
-#include <atomic>
-#include <mutex>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -13,6 +10,9 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <array>
+#include <atomic>
+#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -27,20 +27,27 @@ constexpr std::array<const char*, table_count> family_names = {
     "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events",
 };
 
-rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+rocksdb::Slice slice(std::string_view text) {
+    return {text.data(), text.size()};
+}
 
 Error store_error(const rocksdb::Status& status, std::string_view doing) {
     return {Errc::store_failed, std::string(doing) + ": " + status.ToString()};
 }
 
-/// Says in the log when RocksDB stops taking writes and when it takes them again.
+/// Says in the log, once, when RocksDB stops taking writes, and why.
 class Listener final : public rocksdb::EventListener {
 public:
     void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
         if (!stopped_.exchange(true)) log.error("store stopped reason={:?}", error->ToString());
     }
-    void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override {
-        if (info.new_bg_error.ok() && stopped_.exchange(false)) log.info("store recovered");
+    void resumed() {
+        if (stopped_.exchange(false)) log.info("store resumed");
+    }
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
+        // RocksDB would look every five seconds whether a full disk has room, and answer `Busy` to
+        // our asking meanwhile; the next commit is prompter.
+        *automatic = false;
     }
 
 private:
@@ -68,7 +75,6 @@ rocksdb::DBOptions db_options(const RocksOptions& wanted) {
     db.keep_log_file_num = 4;
     db.stats_dump_period_sec = 0;
     db.stats_persist_period_sec = 0;
-    db.listeners.push_back(std::make_shared<Listener>());
     return db;
 }
 
@@ -109,6 +115,7 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
 }  // namespace
 
 struct RocksStore::Impl {
+    std::shared_ptr<Listener> listener;
     std::unique_ptr<rocksdb::DB> db;
     rocksdb::ColumnFamilyHandle* unused = nullptr;  ///< RocksDB insists on a family "default".
     Families families{};
@@ -138,7 +145,7 @@ struct RocksStore::Impl {
         const rocksdb::Status resumed = db->Resume();
         if (!resumed.ok()) return fail(store_error(resumed, "the store is stopped"));
         failed = false;
-        log.info("store resumed");
+        listener->resumed();
         return {};
     }
 };
@@ -163,14 +170,16 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
     for (std::size_t table = 0; table < table_count; ++table) {
         wanted.emplace_back(family_names[table], family_options(static_cast<Table>(table), options, cache));
     }
+    auto impl = std::make_unique<Impl>();
+    impl->listener = std::make_shared<Listener>();
+    rocksdb::Options all(db_options(options), {});
+    all.listeners.push_back(impl->listener);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status opened =
-        rocksdb::DB::Open(rocksdb::Options(db_options(options), {}), path.string(), wanted, &handles, &db);
+    const rocksdb::Status opened = rocksdb::DB::Open(all, path.string(), wanted, &handles, &db);
     if (opened.IsCorruption()) return fail(Errc::store_corrupt, path.string() + ": " + opened.ToString());
     if (!opened.ok()) return fail(store_error(opened, path.string()));
 
-    auto impl = std::make_unique<Impl>();
     impl->db.reset(db);
     impl->unused = handles.front();
     for (std::size_t table = 0; table < table_count; ++table) impl->families[table] = handles[table + 1];
@@ -219,8 +228,7 @@ Result<std::optional<std::string>> RocksStore::get(Table table, std::string_view
     return std::optional<std::string>(std::move(value));
 }
 
-Result<> RocksStore::scan(Table table, std::string_view from, std::string_view to,
-                          const Visit& visit) const {
+Result<> RocksStore::scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const {
     const rocksdb::Slice end = slice(to);
     rocksdb::ReadOptions read;
     if (!to.empty()) read.iterate_upper_bound = &end;

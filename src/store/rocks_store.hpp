@@ -53,8 +53,7 @@ public:
     Result<> commit(const Batch& batch) override;
     Result<std::optional<std::string>> get(Table table, std::string_view key) const override;
     /// A scan holds the files it looks at, so a slow `visit` keeps space from being freed.
-    Result<> scan(Table table, std::string_view from, std::string_view to,
-                  const Visit& visit) const override;
+    Result<> scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const override;
 
     /// Writes buffers out to table files and waits; for tests and measurements.
     Result<> flush();

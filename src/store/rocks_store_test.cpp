@@ -1,1 +1,371 @@
+// What only a store on a disk can promise: durability against kill -9, damage, a full disk.
+#include "store/rocks_store.hpp"
 
+#include "store/store_test_util.hpp"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace carillon {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Small bounds, so that short tests also see buffers written out, files merged and logs turned.
+RocksOptions small_options() {
+    RocksOptions options;
+    options.write_buffer_bytes = 1024 * 1024;
+    options.write_buffers_bytes_max = 4 * 1024 * 1024;
+    options.wal_bytes_max = 3 * 1024 * 1024;
+    return options;
+}
+
+std::unique_ptr<RocksStore> open_store(const fs::path& path, const RocksOptions& options = small_options()) {
+    auto opened = RocksStore::open(path, options);
+    EXPECT_TRUE(opened) << opened.error().detail;
+    return opened ? *std::move(opened) : nullptr;
+}
+
+/// The one file in `folder` with this extension, the newest if there are several.
+fs::path newest(const fs::path& folder, std::string_view extension) {
+    fs::path found;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (entry.path().extension() == extension && entry.path() > found) found = entry.path();
+    }
+    return found;
+}
+
+Batch numbered(std::uint64_t number) {
+    Batch batch;
+    batch.put(Table::jobs, be_key(number), std::string(1000, 'x'));
+    return batch;
+}
+
+bool has(const Store& store, Table table, std::string_view key) {
+    const auto found = store.get(table, key);
+    EXPECT_TRUE(found);
+    return found && *found;
+}
+
+std::uint64_t count(const Store& store, Table table) {
+    std::uint64_t rows = 0;
+    const auto visit = [&rows](std::string_view, std::string_view) { return ++rows > 0; };
+    EXPECT_TRUE(store.scan(table, "", "", visit));
+    return rows;
+}
+
+TEST(RocksStore, ItsFolderIsForItsOwnerOnly) {
+    const TestFolder folder;
+    const auto store = open_store(folder.path() / "deep" / "store");
+    struct stat info {};
+    ASSERT_EQ(::stat((folder.path() / "deep" / "store").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0700U);
+}
+
+TEST(RocksStore, TheSecondToOpenAFolderIsRefused) {
+    const TestFolder folder;
+    const auto store = open_store(folder.path());
+    const auto second = RocksStore::open(folder.path());
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Errc::store_failed);
+    EXPECT_NE(second.error().detail.find(folder.path().string()), std::string::npos);
+}
+
+TEST(RocksStore, AFolderThatCannotBeMadeIsAnErrorNotACrash) {
+    const TestFolder folder;
+    std::ofstream(folder.path() / "file") << "x";
+    const auto opened = RocksStore::open(folder.path() / "file" / "store");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::store_failed);
+}
+
+TEST(RocksStore, ALogCutShortLosesOnlyItsUnfinishedRecord) {
+    const TestFolder folder;
+    {
+        const auto store = open_store(folder.path());
+        for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(store->commit(numbered(i)));
+    }
+    const fs::path log = newest(folder.path(), ".log");
+    fs::resize_file(log, fs::file_size(log) - 5);
+    const auto store = open_store(folder.path());
+    EXPECT_EQ(count(*store, Table::jobs), 99U);
+}
+
+TEST(RocksStore, DamageBeforeTheEndOfALogRefusesToOpen) {
+    const TestFolder folder;
+    {
+        const auto store = open_store(folder.path());
+        for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(store->commit(numbered(i)));
+    }
+    const fs::path log = newest(folder.path(), ".log");
+    {
+        std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(fs::file_size(log) / 2));
+        file.put('!');
+    }
+    const auto opened = RocksStore::open(folder.path());
+    ASSERT_FALSE(opened) << "acknowledged batches were dropped silently";
+    EXPECT_EQ(opened.error().code, Errc::store_corrupt);
+}
+
+TEST(RocksStore, ADamagedTableFileIsAReadErrorNotAWrongAnswer) {
+    const TestFolder folder;
+    {
+        const auto store = open_store(folder.path());
+        Batch batch;
+        std::mt19937_64 random(7);
+        for (std::uint64_t i = 0; i < 200; ++i) {
+            std::string value(1000, '\0');
+            for (char& c : value) c = static_cast<char>(random());
+            batch.put(Table::jobs, be_key(i), value);
+        }
+        ASSERT_TRUE(store->commit(batch));
+        ASSERT_TRUE(store->flush());
+    }
+    const fs::path table = newest(folder.path(), ".sst");
+    {
+        std::fstream file(table, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(fs::file_size(table) / 2));
+        file.write("!!!!", 4);
+    }
+    const auto store = open_store(folder.path());
+    std::uint64_t rows = 0;
+    const auto scanned = store->scan(Table::jobs, "", "", [&rows](auto, auto) { return ++rows > 0; });
+    ASSERT_FALSE(scanned);
+    EXPECT_EQ(scanned.error().code, Errc::store_failed);
+    EXPECT_LT(rows, 200U);
+}
+
+TEST(RocksStore, TrimmedMessagesStayAwayThroughMergesAndRestarts) {
+    const TestFolder folder;
+    auto store = open_store(folder.path());
+    constexpr std::uint64_t messages = 3000;
+    constexpr std::uint64_t kept = 500;
+    for (std::uint64_t i = 0; i < messages; i += 100) {
+        Batch batch;
+        for (std::uint64_t j = i; j < i + 100; ++j) {
+            batch.put(Table::events, be_key(j), std::string(2000, static_cast<char>('a' + j % 26)));
+        }
+        if (i > kept) batch.erase_range(Table::events, "", be_key(i - kept));
+        ASSERT_TRUE(store->commit(batch));
+        if (i % 500 == 0) {
+            ASSERT_TRUE(store->flush());
+        }
+    }
+    const auto expect_only_the_newest = [&store] {
+        EXPECT_EQ(count(*store, Table::events), kept + 100);
+        EXPECT_FALSE(has(*store, Table::events, be_key(messages - kept - 101)));
+        EXPECT_TRUE(has(*store, Table::events, be_key(messages - kept - 100)));
+    };
+    expect_only_the_newest();
+    ASSERT_TRUE(store->compact(Table::events));
+    expect_only_the_newest();
+    store.reset();
+    store = open_store(folder.path());
+    expect_only_the_newest();
+}
+
+// --- tests in a process of their own ----------------------------------------------------------
+//
+// Such a child is this program again, told by its environment to run one test that is disabled
+// otherwise: RocksDB's threads do not survive a fork, so a mere fork would not do.
+
+constexpr const char* folder_variable = "CARILLON_STORE_TEST_FOLDER";
+constexpr int report_fd = 3;
+constexpr int skipped_status = 77;
+
+pid_t start_child(const char* test, const fs::path& folder, int report) {
+    const std::string filter = std::string("--gtest_filter=") + test;
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    ::setenv(folder_variable, folder.c_str(), 1);
+    if (report >= 0) ::dup2(report, report_fd);
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    ::execl("/proc/self/exe", "store_test", filter.c_str(), "--gtest_also_run_disabled_tests",
+            "--gtest_brief=1", nullptr);
+    ::_exit(127);
+}
+
+/// What a writer reports once a batch is acknowledged.
+struct Report {
+    std::uint64_t writer;
+    std::uint64_t number;
+};
+constexpr std::uint64_t writers = 2;
+
+std::string writer_key(std::uint64_t writer, std::uint64_t number) {
+    return be_key(writer) + be_key(number);
+}
+
+std::string value_of(std::uint64_t writer, std::uint64_t number) {
+    std::mt19937_64 random(writer * 1'000'003 + number);
+    std::string value(16 + random() % 4000, '\0');
+    for (char& c : value) c = static_cast<char>(random());
+    return value;
+}
+
+/// Number of the writer's newest batch, 0 if there is none.
+std::uint64_t last_of(const Store& store, std::uint64_t writer) {
+    const auto last = store.get(Table::meta, be_key(writer));
+    EXPECT_TRUE(last);
+    return last && *last ? std::stoull(**last) : 0;
+}
+
+TEST(RocksStoreChild, DISABLED_CommitsUntilItIsKilled) {
+    const char* folder = std::getenv(folder_variable);
+    ASSERT_NE(folder, nullptr);
+    const auto store = open_store(folder);
+    ASSERT_NE(store, nullptr);
+    std::vector<std::thread> threads;
+    for (std::uint64_t writer = 0; writer < writers; ++writer) {
+        threads.emplace_back([&store, writer] {
+            for (std::uint64_t number = last_of(*store, writer) + 1;; ++number) {
+                Batch batch;
+                batch.put(Table::identities, writer_key(writer, number), value_of(writer, number));
+                batch.put(Table::job_events, writer_key(writer, number), value_of(writer, number + 1));
+                batch.put(Table::meta, be_key(writer), std::to_string(number));
+                if (!store->commit(batch)) return;
+                const Report report{writer, number};
+                if (::write(report_fd, &report, sizeof report) != sizeof report) return;
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+}
+
+TEST(RocksStore, WhatWasAcknowledgedSurvivesKillMinusNine) {
+    constexpr int rounds = 20;
+    const auto seed = std::random_device()();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const TestFolder folder;
+    std::array<std::uint64_t, writers> acknowledged{};
+    for (int round = 0; round < rounds; ++round) {
+        std::array<int, 2> pipe{};
+        ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+        const pid_t child =
+            start_child("RocksStoreChild.DISABLED_CommitsUntilItIsKilled", folder.path(), pipe[1]);
+        ASSERT_GT(child, 0);
+        ::close(pipe[1]);
+        // The child dies some reports after its first, at a moment it knows nothing of.
+        const std::uint64_t reports = 1 + random() % 150;
+        Report report{};
+        for (std::uint64_t seen = 0; seen < reports; ++seen) {
+            ASSERT_EQ(::read(pipe[0], &report, sizeof report), static_cast<ssize_t>(sizeof report));
+            acknowledged[report.writer] = std::max(acknowledged[report.writer], report.number);
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
+        ::kill(child, SIGKILL);
+        while (::read(pipe[0], &report, sizeof report) == static_cast<ssize_t>(sizeof report)) {
+            acknowledged[report.writer] = std::max(acknowledged[report.writer], report.number);
+        }
+        ::close(pipe[0]);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself, status " << status;
+
+        const auto store = open_store(folder.path());
+        ASSERT_NE(store, nullptr);
+        for (std::uint64_t writer = 0; writer < writers; ++writer) {
+            const std::uint64_t last = last_of(*store, writer);
+            EXPECT_GE(last, acknowledged[writer]) << "an acknowledged batch is gone, round " << round;
+            // Every batch up to the last is whole, and nothing of a later one is there.
+            for (const Table table : {Table::identities, Table::job_events}) {
+                std::uint64_t expected = 0;
+                const std::uint64_t ahead = table == Table::job_events ? 1 : 0;
+                const auto visit = [&](std::string_view key, std::string_view value) {
+                    ++expected;
+                    const bool is_right =
+                        key == writer_key(writer, expected) && value == value_of(writer, expected + ahead);
+                    EXPECT_TRUE(is_right) << "record " << expected << " of writer " << writer;
+                    return is_right;
+                };
+                EXPECT_TRUE(store->scan(table, be_key(writer), be_key(writer + 1), visit));
+                EXPECT_EQ(expected, last);
+            }
+        }
+        if (HasFailure()) break;
+    }
+}
+
+TEST(RocksStoreChild, DISABLED_FillsItsDisk) {
+    const char* folder = std::getenv(folder_variable);
+    ASSERT_NE(folder, nullptr);
+    const bool is_apart = ::unshare(CLONE_NEWNS) == 0 &&
+                          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                          ::mount("tmpfs", folder, "tmpfs", 0, "size=24m") == 0;
+    if (!is_apart) ::_exit(skipped_status);
+
+    const fs::path ballast = fs::path(folder) / "ballast";
+    std::ofstream(ballast) << std::string(12 * 1024 * 1024, 'x');
+    auto store = open_store(fs::path(folder) / "store");
+    ASSERT_NE(store, nullptr);
+    const auto batch_of = [](std::uint64_t n) {
+        Batch batch;
+        std::mt19937_64 random(n);
+        std::string value(64 * 1024, '\0');
+        for (char& c : value) c = static_cast<char>(random());
+        batch.put(Table::identities, be_key(n), std::move(value));
+        batch.put(Table::jobs, be_key(n), "x");
+        return batch;
+    };
+    // Some room comes back by itself, as RocksDB removes the file it could not finish; so go on until
+    // it stays full.
+    std::vector<bool> accepted;
+    std::uint64_t refused_in_a_row = 0;
+    while (refused_in_a_row < 10) {
+        ASSERT_LT(accepted.size(), 10'000U) << "a disk of 24 MiB took 10,000 batches of 64 KiB";
+        const Result<> done = store->commit(batch_of(accepted.size()));
+        accepted.push_back(done.has_value());
+        refused_in_a_row = done ? 0 : refused_in_a_row + 1;
+        if (!done) {
+            EXPECT_EQ(done.error().code, Errc::store_failed);
+            EXPECT_NE(done.error().detail.find("No space left"), std::string::npos) << done.error().detail;
+        }
+    }
+    const auto expect_just_what_was_accepted = [&](std::string_view when) {
+        for (std::uint64_t n = 0; n < accepted.size(); ++n) {
+            EXPECT_EQ(has(*store, Table::identities, be_key(n)), accepted[n]) << n << ' ' << when;
+            EXPECT_EQ(has(*store, Table::jobs, be_key(n)), accepted[n]) << n << ' ' << when;
+        }
+    };
+    expect_just_what_was_accepted("while the disk is full");
+
+    fs::remove(ballast);
+    for (int i = 0; i < 20; ++i) {
+        const Result<> done = store->commit(batch_of(accepted.size()));
+        EXPECT_TRUE(done) << "there is room again: " << done.error().detail;
+        accepted.push_back(done.has_value());
+    }
+    expect_just_what_was_accepted("with room again");
+    store.reset();
+    store = open_store(fs::path(folder) / "store");
+    ASSERT_NE(store, nullptr);
+    expect_just_what_was_accepted("after a restart");
+}
+
+TEST(RocksStore, AFullDiskRefusesCommitsUntilThereIsRoom) {
+    const TestFolder folder;
+    const pid_t child = start_child("RocksStoreChild.DISABLED_FillsItsDisk", folder.path(), -1);
+    ASSERT_GT(child, 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status)) << "the store crashed, status " << status;
+    if (WEXITSTATUS(status) == skipped_status) {
+        GTEST_SKIP() << "this user may not mount a small disk to fill";
+    }
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace carillon

@@ -2,8 +2,8 @@
 #include "store/rocks_store.hpp"
 #include "store/store_test_util.hpp"
 
-#include <atomic>
 #include <gtest/gtest.h>
+#include <atomic>
 #include <thread>
 
 namespace carillon {
@@ -157,7 +157,8 @@ TEST_P(StorePort, ScanTakesItsStartAndSparesItsEnd) {
 
 TEST_P(StorePort, ScanOrdersByUnsignedBytes) {
     const std::string zero(1, '\0');
-    const std::vector<std::string> keys = {zero, zero + zero, "\x01", "A", "a", "a" + zero, "\x7f", "\x80", "\xff"};
+    const std::vector<std::string> keys = {zero,       zero + zero, "\x01", "A",   "a",
+                                           "a" + zero, "\x7f",      "\x80", "\xff"};
     for (auto key = keys.rbegin(); key != keys.rend(); ++key) put(Table::meta, *key, "x");
     std::vector<std::string> seen;
     for (const auto& row : scan(Table::meta)) seen.push_back(row.first);
