@@ -1,0 +1,8 @@
+#include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/request.hpp"
+
+namespace carillon::rest {
+Task<Result<HttpResponse>> bulk_devices(Request&) {
+    co_return fail(Errc::feature_not_supported, "This hub does not offer the operation.");
+}
+}  // namespace carillon::rest

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "endpoint/rest/http_message.hpp"
+
+namespace carillon::rest {
+
+struct Request;
+
+// One function for each operation of the table in routes.cpp, beside its siblings in the file named.
+
+// devices.cpp: contract rest.md 5
+Task<Result<HttpResponse>> list_devices(Request& request);
+Task<Result<HttpResponse>> get_device(Request& request);
+Task<Result<HttpResponse>> put_device(Request& request);
+Task<Result<HttpResponse>> delete_device(Request& request);
+
+// modules.cpp: contract rest.md 6
+Task<Result<HttpResponse>> list_modules(Request& request);
+Task<Result<HttpResponse>> get_module(Request& request);
+Task<Result<HttpResponse>> put_module(Request& request);
+Task<Result<HttpResponse>> delete_module(Request& request);
+
+// bulk.cpp: contract rest.md 7
+Task<Result<HttpResponse>> bulk_devices(Request& request);
+
+// statistics.cpp: contract rest.md 8
+Task<Result<HttpResponse>> device_statistics(Request& request);
+Task<Result<HttpResponse>> service_statistics(Request& request);
+
+// twins.cpp: contract rest.md 9
+Task<Result<HttpResponse>> get_device_twin(Request& request);
+Task<Result<HttpResponse>> patch_device_twin(Request& request);
+Task<Result<HttpResponse>> put_device_twin(Request& request);
+Task<Result<HttpResponse>> get_module_twin(Request& request);
+Task<Result<HttpResponse>> patch_module_twin(Request& request);
+Task<Result<HttpResponse>> put_module_twin(Request& request);
+
+// query.cpp: contract rest.md 10
+Task<Result<HttpResponse>> query_devices(Request& request);
+
+// methods.cpp: contract rest.md 11
+Task<Result<HttpResponse>> invoke_device_method(Request& request);
+Task<Result<HttpResponse>> invoke_module_method(Request& request);
+
+// jobs.cpp: contract rest.md 12
+Task<Result<HttpResponse>> put_job(Request& request);
+Task<Result<HttpResponse>> get_job(Request& request);
+Task<Result<HttpResponse>> cancel_job(Request& request);
+Task<Result<HttpResponse>> list_jobs(Request& request);
+
+// absent.cpp: what this hub does not do, said clearly
+Task<Result<HttpResponse>> not_offered(Request& request);
+Task<Result<HttpResponse>> list_transfer_jobs(Request& request);
+Task<Result<HttpResponse>> find_transfer_job(Request& request);
+
+}  // namespace carillon::rest

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/task.hpp"
+#include "core/timers.hpp"
+#include "endpoint/net/channel.hpp"
+#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http_parser.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace carillon::rest {
+
+/// What the requests of one connection mean; a connection has its own.
+class HttpHandler {
+public:
+    virtual ~HttpHandler() = default;
+
+    /// What a request's header says about it, before its body is read.
+    struct Admission {
+        std::optional<HttpResponse> refusal;  ///< Answer at once; the body is read past if it is short.
+        std::size_t body_bytes_max = HttpLimits::body_bytes_default_max;
+        bool is_authenticated = false;  ///< The peer has proved who it is.
+    };
+    virtual Admission admit(const HttpRequest& request) = 0;
+    /// Answers the request last admitted, which lives until the task ends.
+    virtual Task<HttpResponse> answer(const HttpRequest& request) = 0;
+    /// The answer to bytes that are no acceptable HTTP.
+    virtual HttpResponse refuse(Errc code, std::string_view text) = 0;
+    /// True if the connection is to be taken over by `upgrade`, answer included.
+    virtual bool is_upgrade(const HttpRequest&) const { return false; }
+    virtual void upgrade(std::unique_ptr<Channel>, const HttpRequest&, std::string /*surplus*/) {}
+};
+
+/// An HTTP/1.1 server on one channel: keep-alive, pipelining in order, `100-continue`, limits and
+/// timeouts. One request at a time is answered, by a coroutine on the channel's thread; what is
+/// pipelined behind it waits, up to `waiting_bytes_max`. It owns itself: it lives until the channel
+/// has closed and its last request has ended, whichever comes later.
+class HttpConnection final : public ChannelHandler, public std::enable_shared_from_this<HttpConnection> {
+public:
+    struct Context {
+        boost::asio::any_io_executor executor;  ///< Of the channel's thread.
+        Timers& timers;                         ///< Of the same.
+        Clock& clock;
+    };
+    static void serve(std::unique_ptr<Channel> channel, std::unique_ptr<HttpHandler> handler,
+                      const Context& context);
+
+    void received(Bytes bytes) override;
+    void ended(Channel& channel) override;
+    void shutting_down(Channel& channel) override;
+    void closed(Errc reason) override;
+
+private:
+    HttpConnection(std::unique_ptr<Channel> channel, std::unique_ptr<HttpHandler> handler,
+                   const Context& context);
+
+    /// Reads what has arrived until it is used up or a request must be answered first.
+    void advance();
+    void take_head();
+    void run_request();
+    static Task<> run(std::shared_ptr<HttpConnection> self);
+    static Task<> take_over(std::shared_ptr<HttpConnection> self);
+    void respond(HttpResponse response);
+    void send(std::string_view bytes);
+    void compact();
+    void watch_clock();
+    void clock_fired();
+    TimePoint deadline() const;
+
+    std::unique_ptr<Channel> channel_;
+    std::unique_ptr<HttpHandler> handler_;
+    Context context_;
+    std::shared_ptr<HttpConnection> self_;  ///< Until `closed`.
+    HttpParser parser_;
+    std::string input_;  ///< Bytes received and not yet read, from `used_` on.
+    std::size_t used_ = 0;
+    std::optional<HttpResponse> refusal_;  ///< Given once the body has been read past.
+    bool is_admitted_ = false;             ///< The current request's header has been judged.
+    bool is_running_ = false;              ///< A request is being answered.
+    bool is_ending_ = false;               ///< No request after the current one: the server goes down.
+    bool has_ended_ = false;               ///< The peer sends no more; what it has asked is still answered.
+    bool is_over_ = false;                 ///< `close` was called, or the channel closed.
+    bool is_paused_ = false;
+    Timers::Id timer_;
+    TimePoint since_{};  ///< When the current wait began: for a request, or for its rest.
+    std::int64_t date_s_ = -1;
+    std::string date_;  ///< The Date header of `date_s_`.
+};
+
+}  // namespace carillon::rest

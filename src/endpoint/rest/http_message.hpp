@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon::rest {
+
+/// Sizes and waits of one HTTP connection. Source: RFC 9112 leaves them to the server; contract
+/// limits.md 4 asks that a method call may take ten minutes.
+struct HttpLimits {
+    static constexpr std::size_t header_bytes_max = 16 * 1024;        ///< Request line and fields; then 431.
+    static constexpr std::size_t fields_max = 100;                    ///< Header fields; then 431.
+    static constexpr std::size_t chunk_framing_bytes_max = 8 * 1024;  ///< Chunk lines and trailers; then 413.
+    static constexpr std::size_t body_bytes_default_max = 256 * 1024;
+    static constexpr std::size_t body_bytes_jobs_max = 8 * 1024 * 1024;  ///< 100,000 device ids fit.
+    static constexpr std::size_t body_bytes_bulk_max = 8 * 1024 * 1024;  ///< 100 whole twins fit.
+    /// Bodies up to this size are read even when the request is refused by its header, so that the
+    /// connection may go on; a larger one ends it.
+    static constexpr std::size_t body_bytes_drained_max = 64 * 1024;
+    static constexpr std::size_t waiting_bytes_max = 64 * 1024;  ///< Pipelined input; then reading stops.
+    static constexpr int idle_timeout_s = 120;                   ///< Between requests.
+    static constexpr int request_timeout_s = 60;                 ///< From a request's first byte to its last.
+};
+
+struct HttpField {
+    std::string_view name;
+    std::string_view value;
+};
+
+/// A request as read from the wire. The views point into memory the parser keeps until its `reset`.
+struct HttpRequest {
+    std::string_view method;
+    std::string_view target;  ///< Path and query, still encoded; begins with `/`.
+    std::vector<HttpField> fields;
+    std::string body;
+    bool keeps_alive = true;
+    bool expects_continue = false;
+    /// `Content-Length`, if there is one.
+    std::optional<std::uint64_t> content_length;
+    bool is_chunked = false;
+
+    bool has_length() const { return content_length.has_value() || is_chunked; }
+    /// The first field of this name (any case), or nothing.
+    std::optional<std::string_view> find(std::string_view name) const;
+};
+
+/// An answer before it becomes bytes.
+struct HttpResponse {
+    int status = 200;
+    std::string fields;   ///< Further header lines, each ended by CR LF.
+    std::string body;     ///< JSON; an empty one is sent without a content type.
+    bool closes = false;  ///< End the connection after this answer.
+
+    /// Adds a header line; neither part may come from a peer unchecked.
+    HttpResponse& add(std::string_view name, std::string_view value);
+};
+
+/// The standard phrase for a status, such as `Not Found`.
+std::string_view reason_phrase(int status);
+
+/// Appends the answer as bytes. `date` is the value of the Date header; `is_head` leaves out the body.
+void append_response(std::string& out, const HttpResponse& response, std::string_view date, bool is_head);
+
+/// `Tue, 24 Nov 2026 10:00:00 GMT`, RFC 9110 §5.6.7.
+std::string http_date(std::int64_t unix_s);
+
+}  // namespace carillon::rest

@@ -1,0 +1,272 @@
+#include "endpoint/rest/http_parser.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <optional>
+
+namespace carillon::rest {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+/// Beast's grammar, telling what it finds without copying it.
+struct HttpParser::Grammar final : http::basic_parser<true> {
+    explicit Grammar(HttpRequest& r) : request(r) {
+        eager(false);
+        body_limit(boost::none);  // counted by HttpParser, who knows the route
+        header_limit(HttpLimits::header_bytes_max);
+    }
+
+    void on_request_impl(http::verb, beast::string_view method, beast::string_view target, int version,
+                         beast::error_code&) override {
+        request.method = {method.data(), method.size()};
+        request.target = {target.data(), target.size()};
+        request.keeps_alive = version >= 11;
+    }
+    void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
+    void on_field_impl(http::field, beast::string_view name, beast::string_view value,
+                       beast::error_code&) override {
+        if (is_head_done) return;  // trailers: bounded, and otherwise ignored
+        request.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+    }
+    void on_header_impl(beast::error_code&) override { is_head_done = true; }
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
+    std::size_t on_body_impl(beast::string_view text, beast::error_code&) override {
+        request.body.append(text.data(), text.size());
+        return text.size();
+    }
+    void on_chunk_header_impl(std::uint64_t size, beast::string_view, beast::error_code&) override {
+        chunk_bytes = size;
+    }
+    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view text, beast::error_code&) override {
+        request.body.append(text.data(), text.size());
+        return text.size();
+    }
+    void on_finish_impl(beast::error_code&) override {}
+
+    HttpRequest& request;
+    bool is_head_done = false;
+    std::uint64_t chunk_bytes = 0;  ///< Size the latest chunk declared.
+};
+
+HttpParser::HttpParser() = default;
+HttpParser::~HttpParser() = default;
+
+void HttpParser::reset() {
+    grammar_.reset();
+    state_ = State::head;
+    request_.method = {};
+    request_.target = {};
+    request_.fields.clear();
+    // A large body's memory is given back; idle connections hold little.
+    if (request_.body.capacity() > 4096) {
+        request_.body = std::string();
+    } else {
+        request_.body.clear();
+    }
+    request_.keeps_alive = true;
+    request_.expects_continue = false;
+    request_.content_length.reset();
+    request_.is_chunked = false;
+    scanned_ = line_start_ = head_end_ = 0;
+    body_bytes_max_ = HttpLimits::body_bytes_default_max;
+    framing_bytes_ = 0;
+    skipped_empty_line_ = false;
+}
+
+bool HttpParser::is_idle() const {
+    return state_ == State::head && scanned_ == 0;
+}
+
+void HttpParser::set_body_max(std::size_t bytes) {
+    body_bytes_max_ = bytes;
+    if (state_ == State::body && request_.content_length && *request_.content_length > bytes) {
+        refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
+    }
+}
+
+void HttpParser::refuse(Errc code, std::string_view text) {
+    state_ = State::failed;
+    failure_ = code;
+    failure_text_ = text;
+}
+
+std::size_t HttpParser::read(Bytes input) {
+    if (state_ == State::head) return read_head(input);
+    if (state_ == State::body) return read_body(input);
+    return 0;
+}
+
+std::size_t HttpParser::read_head(Bytes input) {
+    std::string_view text = as_text(input);
+    std::size_t skipped = 0;
+    // RFC 9112 §2.2: one empty line before a request is forgiven.
+    if (scanned_ == 0 && !skipped_empty_line_ && text.starts_with("\r\n")) {
+        skipped_empty_line_ = true;
+        skipped = 2;
+        text.remove_prefix(2);
+    }
+    if (!scan_head(text)) return skipped;
+    take_head(text.substr(0, head_end_));
+    return skipped + head_end_;
+}
+
+bool HttpParser::scan_head(std::string_view input) {
+    const std::size_t end = std::min(input.size(), HttpLimits::header_bytes_max);
+    for (std::size_t i = scanned_; i < end; ++i) {
+        const auto c = static_cast<unsigned char>(input[i]);
+        if (i > 0 && input[i - 1] == '\r' && c != '\n') {
+            // Tolerating only a possible CR LF before the request line, see `read_head`.
+            refuse(Errc::generic_bad_request, "A line ends in CR without LF.");
+            return false;
+        }
+        if (c == '\n') {
+            if (i == 0 || input[i - 1] != '\r') {
+                refuse(Errc::generic_bad_request, "A line ends in LF without CR.");
+                return false;
+            }
+            if (i == line_start_ + 1) {
+                head_end_ = i + 1;
+                return true;
+            }
+            line_start_ = i + 1;
+        } else if ((c < 0x20 && c != '\r' && c != '\t') || c == 0x7f) {
+            refuse(Errc::generic_bad_request, "The header holds a control character.");
+            return false;
+        } else if (i == line_start_ && (c == ' ' || c == '\t')) {
+            // RFC 9112 §5.2: a server may refuse folded fields, and proxies disagree on them.
+            refuse(Errc::generic_bad_request, "A header line begins with white space.");
+            return false;
+        }
+    }
+    scanned_ = end;
+    if (input.size() >= HttpLimits::header_bytes_max) {
+        refuse(Errc::generic_header_fields_too_large, "The request header is too large.");
+    }
+    return false;
+}
+
+namespace {
+
+/// True if the request line names an HTTP version other than 1.0 and 1.1.
+bool has_foreign_version(std::string_view head) {
+    const std::string_view line = head.substr(0, head.find('\r'));
+    const std::size_t space = line.rfind(' ');
+    if (space == std::string_view::npos) return false;
+    const std::string_view version = line.substr(space + 1);
+    if (!version.starts_with("HTTP/") || version.size() == 5) return false;
+    const bool is_number = std::all_of(version.begin() + 5, version.end(),
+                                       [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+    return is_number && version != "HTTP/1.1" && version != "HTTP/1.0";
+}
+
+bool has_token(std::string_view list, std::string_view token) {
+    for (std::string_view part : split(list, ',')) {
+        if (equals_ignoring_case(trimmed(part), token)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void HttpParser::take_head(std::string_view head) {
+    if (has_foreign_version(head)) {
+        return refuse(Errc::generic_http_version_not_supported, "Only HTTP/1.1 is spoken here.");
+    }
+    head_.assign(head);
+    grammar_ = std::make_unique<Grammar>(request_);
+    beast::error_code error;
+    const std::size_t used = grammar_->put({head_.data(), head_.size()}, error);
+    if (error || used != head_.size() || !grammar_->is_header_done()) {
+        return refuse(Errc::generic_bad_request, "The request header is malformed.");
+    }
+    check_fields();
+    if (state_ == State::failed) return;
+    state_ = grammar_->is_done() ? State::complete : State::body;
+}
+
+void HttpParser::check_fields() {
+    if (request_.fields.size() > HttpLimits::fields_max) {
+        return refuse(Errc::generic_header_fields_too_large, "There are too many header fields.");
+    }
+    if (!request_.target.starts_with('/')) {
+        return refuse(Errc::generic_bad_request, "The request target must be a path.");
+    }
+    std::size_t hosts = 0;
+    std::size_t lengths = 0;
+    std::size_t codings = 0;
+    const bool is_http11 = request_.keeps_alive;
+    for (const HttpField& field : request_.fields) {
+        if (equals_ignoring_case(field.name, "content-length")) {
+            const auto value = parse_u64(field.value);
+            if (!value || ++lengths > 1) {
+                return refuse(Errc::generic_bad_request, "The content length is malformed.");
+            }
+            request_.content_length = value;
+        } else if (equals_ignoring_case(field.name, "transfer-encoding")) {
+            ++codings;
+            if (codings > 1 || !is_http11) {
+                return refuse(Errc::generic_bad_request, "The transfer coding is ambiguous.");
+            }
+            if (!equals_ignoring_case(field.value, "chunked")) {
+                if (has_token(field.value, "chunked") || field.value.empty()) {
+                    return refuse(Errc::generic_bad_request, "The transfer coding is ambiguous.");
+                }
+                return refuse(Errc::generic_not_implemented, "The only transfer coding known is chunked.");
+            }
+            request_.is_chunked = true;
+        } else if (equals_ignoring_case(field.name, "host")) {
+            ++hosts;
+        } else if (equals_ignoring_case(field.name, "connection")) {
+            if (has_token(field.value, "close")) request_.keeps_alive = false;
+        } else if (equals_ignoring_case(field.name, "expect")) {
+            // RFC 9110 §10.1.1: the only expectation there is; others are ignored.
+            if (equals_ignoring_case(field.value, "100-continue")) request_.expects_continue = is_http11;
+        }
+    }
+    if (codings > 0 && lengths > 0) {
+        return refuse(Errc::generic_bad_request, "A content length beside a transfer coding is ambiguous.");
+    }
+    // RFC 9112 §3.2
+    if (hosts > 1 || (hosts == 0 && is_http11)) {
+        return refuse(Errc::generic_bad_request, "There must be exactly one Host.");
+    }
+}
+
+std::size_t HttpParser::read_body(Bytes input) {
+    std::size_t done = 0;
+    while (state_ == State::body && done < input.size()) {
+        const std::size_t body_before = request_.body.size();
+        if (body_before == 0 && request_.content_length) {
+            request_.body.reserve(
+                static_cast<std::size_t>(std::min<std::uint64_t>(*request_.content_length, body_bytes_max_)));
+        }
+        beast::error_code error;
+        const std::size_t used = grammar_->put({input.data() + done, input.size() - done}, error);
+        const std::size_t body_added = request_.body.size() - body_before;
+        done += used;
+        framing_bytes_ += used - std::min(used, body_added);
+        if (grammar_->chunk_bytes > body_bytes_max_ || request_.body.size() > body_bytes_max_) {
+            refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
+            break;
+        }
+        const bool wants_more = error == http::error::need_more;
+        // What Beast leaves unread while it wants more is an unfinished chunk line or trailer.
+        const std::size_t pending = wants_more ? input.size() - done : 0;
+        if (framing_bytes_ + pending > HttpLimits::chunk_framing_bytes_max + request_.body.size()) {
+            refuse(Errc::generic_request_entity_too_large, "The chunks' framing is too large.");
+            break;
+        }
+        if (wants_more) break;
+        if (error) {
+            refuse(Errc::generic_bad_request, "The request body is malformed.");
+            break;
+        }
+        if (grammar_->is_done()) state_ = State::complete;
+    }
+    return done;
+}
+
+}  // namespace carillon::rest

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/errc.hpp"
+#include "endpoint/rest/http_message.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+namespace carillon::rest {
+
+/// Reads HTTP/1.1 requests from bytes, one at a time: no socket, no clock. Takes a request apart by
+/// Boost.Beast's grammar, and refuses beforehand what two readers could take for different requests:
+/// a bare CR or LF, folded fields, control characters, more than one length, a length beside
+/// chunks, a target that is not a path. Every size is counted here, as Beast 1.81 bounds neither
+/// chunk extensions nor trailers.
+/// Source: RFC 9112 §2.2, §3, §5.2, §6, §7.1; contract decisions.md 20.
+class HttpParser {
+public:
+    enum class State {
+        head,  ///< Wants the rest of the header.
+        body,  ///< The header is complete and the body is not: ask `request`, set the body's limit, go on.
+        complete,  ///< The request is whole; `reset` before the next.
+        failed,    ///< `failure` says why; nothing more can be read from this peer.
+    };
+
+    HttpParser();
+    ~HttpParser();
+    HttpParser(const HttpParser&) = delete;
+    HttpParser& operator=(const HttpParser&) = delete;
+
+    /// Reads from the front of `input` and returns how many bytes are done with; the caller offers the
+    /// rest again, more of it or not, at the latest when more has come. Stops when the header is
+    /// complete, even if the body is there.
+    std::size_t read(Bytes input);
+    /// The largest body to take; a declared or a summed-up length above it fails with 413.
+    void set_body_max(std::size_t bytes);
+    /// Ready for the next request; forgets this one, whose memory is used again.
+    void reset();
+
+    State state() const { return state_; }
+    /// True before the first byte of a request.
+    bool is_idle() const;
+    /// Meaningful once the state is no longer `head`.
+    const HttpRequest& request() const { return request_; }
+
+    /// The error to answer with: its status is 400, 413, 431, 501 or 505.
+    Errc failure() const { return failure_; }
+    std::string_view failure_text() const { return failure_text_; }
+
+private:
+    struct Grammar;
+
+    std::size_t read_head(Bytes input);
+    std::size_t read_body(Bytes input);
+    /// Walks newly arrived header bytes; true at the end of the header, which is then `head_end_`.
+    bool scan_head(std::string_view input);
+    void take_head(std::string_view head);
+    void check_fields();
+    void refuse(Errc code, std::string_view text);
+
+    State state_ = State::head;
+    Errc failure_ = Errc::generic_bad_request;
+    std::string_view failure_text_;
+    HttpRequest request_;
+    std::string head_;  ///< The header's bytes; the request's views point here.
+    std::unique_ptr<Grammar> grammar_;
+    std::size_t scanned_ = 0;  ///< Bytes of the header looked at so far.
+    std::size_t line_start_ = 0;
+    std::size_t head_end_ = 0;
+    std::size_t body_bytes_max_ = HttpLimits::body_bytes_default_max;
+    std::size_t framing_bytes_ = 0;  ///< Chunk lines and trailers consumed.
+    bool skipped_empty_line_ = false;
+};
+
+}  // namespace carillon::rest

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "base/device_id.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "endpoint/rest/http_message.hpp"
+
+namespace carillon::rest {
+
+struct Request;
+
+// What device and module identities have in common; `key` names either. Sources: contract
+// rest.md 3.4, 5.3, 6.
+
+Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key);
+Task<Result<HttpResponse>> put_identity(Request& request, IdentityKey key);
+Task<Result<HttpResponse>> delete_identity(Request& request, IdentityKey key);
+
+/// The error in the words clients know: an unknown device is named by its id, an identity that is
+/// there already in a sentence.
+Error identity_error(Error error, const IdentityKey& key);
+
+}  // namespace carillon::rest

@@ -1,0 +1,152 @@
+#include "core/jobs.hpp"
+
+#include "base/text.hpp"
+#include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/paging.hpp"
+#include "model/job.hpp"
+
+#include <fmt/format.h>
+#include <array>
+
+namespace carillon::rest {
+
+namespace {
+
+/// Strict mode's limit on conditions. Source: contract decisions.md 15.
+constexpr std::size_t strict_condition_chars_max = 8192;
+
+constexpr ItemType job_response{"JobResponse", "jobResponse"};
+
+std::string job_json(const JobSnapshot& job) {
+    std::string body;
+    append_job_json(body, job);
+    return body;
+}
+
+}  // namespace
+
+Task<Result<HttpResponse>> put_job(Request& request) {
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    auto definition = JobDefinition::parse(request.ids[0], body->root(), request.flavour, request.now);
+    if (!definition) co_return fail(std::move(definition).error());
+    if (request.options.strict && definition->condition &&
+        definition->condition->size() > strict_condition_chars_max) {
+        co_return fail(Errc::argument_invalid, "queryCondition too long");
+    }
+    auto creation = request.hub.jobs().create(*std::move(definition));
+    auto job = co_await std::move(creation);
+    if (!job) co_return fail(std::move(job).error());
+    std::string text;
+    append_job_accepted_json(text, *job);
+    co_return ok(std::move(text));
+}
+
+Task<Result<HttpResponse>> get_job(Request& request) {
+    std::string id(request.ids[0]);
+    const auto job = co_await request.hub.jobs().find(std::move(id));
+    if (job) co_return ok(job_json(*job));
+    // Not a 404: clients tell import and export jobs from these by it (azure-iot-sdk-csharp#2941).
+    std::string body;
+    JsonWriter(body)
+        .begin_object()
+        .member("jobId", request.ids[0])
+        .member("type", "unknown")
+        .member("status", "unknown")
+        .end_object();
+    co_return ok(std::move(body));
+}
+
+Task<Result<HttpResponse>> cancel_job(Request& request) {
+    std::string id(request.ids[0]);
+    const auto job = co_await request.hub.jobs().cancel(std::move(id));
+    if (!job) co_return fail(job.error());
+    co_return ok(job_json(*job));
+}
+
+namespace {
+
+/// A word of a filter and what it selects; nothing for what no job here can be.
+template <class T>
+struct FilterWord {
+    std::string_view word;
+    std::optional<T> value;
+};
+
+// Source: azure-iothub: jobResponse models; azure-iot-sdk-csharp: JobType.cs, which calls two of
+// them ExportDevices and ImportDevices.
+constexpr std::array<FilterWord<JobType>, 16> type_words{{
+    {"scheduleDeviceMethod", JobType::device_method},
+    {"scheduleUpdateTwin", JobType::update_twin},
+    {"unknown", std::nullopt},
+    {"export", std::nullopt},
+    {"exportDevices", std::nullopt},
+    {"import", std::nullopt},
+    {"importDevices", std::nullopt},
+    {"backup", std::nullopt},
+    {"readDeviceProperties", std::nullopt},
+    {"writeDeviceProperties", std::nullopt},
+    {"updateDeviceConfiguration", std::nullopt},
+    {"rebootDevice", std::nullopt},
+    {"factoryResetDevice", std::nullopt},
+    {"firmwareUpdate", std::nullopt},
+    {"restoreFromBackup", std::nullopt},
+    {"failoverDataCopy", std::nullopt},
+}};
+constexpr std::array<FilterWord<JobStatus>, 10> status_words{{
+    {"queued", JobStatus::queued},
+    {"scheduled", JobStatus::scheduled},
+    {"running", JobStatus::running},
+    {"completed", JobStatus::completed},
+    {"failed", JobStatus::failed},
+    {"cancelled", JobStatus::cancelled},
+    {"canceled", JobStatus::cancelled},
+    {"unknown", std::nullopt},
+    {"enqueued", std::nullopt},
+    {"pending", std::nullopt},  // the documents list it; no job ever says it
+}};
+
+/// Reads one filter parameter; an empty one selects everything. Fails with `argument_invalid`.
+template <class T, std::size_t n>
+Result<> read_filter(const std::optional<std::string>& text, const std::array<FilterWord<T>, n>& words,
+                     std::optional<T>& value, bool& nothing) {
+    if (!text || text->empty()) return {};
+    for (const FilterWord<T>& entry : words) {
+        if (!equals_ignoring_case(entry.word, *text)) continue;
+        value = entry.value;
+        if (!value) nothing = true;
+        return {};
+    }
+    return fail(Errc::argument_invalid, "The job filter is unknown.");
+}
+
+}  // namespace
+
+Task<Result<HttpResponse>> list_jobs(Request& request) {
+    Jobs::Filter filter;
+    auto read = read_filter(request.parameter("jobType"), type_words, filter.type, filter.nothing);
+    if (read) read = read_filter(request.parameter("jobStatus"), status_words, filter.status, filter.nothing);
+    if (!read) co_return fail(std::move(read).error());
+
+    const PageRequest page = read_page_request(request);
+    // A token goes on where it came from: the same list, filtered alike, in the same flavour.
+    const std::string purpose =
+        fmt::format("jobs {} {} {} {}", static_cast<int>(request.flavour),
+                    filter.type ? static_cast<int>(*filter.type) : 0,
+                    filter.status ? static_cast<int>(*filter.status) : -1, filter.nothing);
+    std::string position;
+    if (!page.continuation.empty()) {
+        auto opened = request.hub.queries().open(purpose, page.continuation);
+        if (!opened) co_return fail(std::move(opened).error());
+        position = *std::move(opened);
+    }
+    const Jobs::ListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
+    std::vector<std::string> items;
+    items.reserve(found.jobs.size());
+    for (const JobSnapshot& job : found.jobs) items.push_back(job_json(job));
+    std::string continuation;
+    if (!found.position.empty()) continuation = request.hub.queries().seal(purpose, found.position);
+    co_return page_response(request, job_response, items, continuation);
+}
+
+}  // namespace carillon::rest

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "base/json.hpp"
+#include "core/queries.hpp"
+#include "endpoint/rest/request.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace carillon::rest {
+
+/// How both generations of clients ask for a page: today's by `x-ms-max-item-count` and
+/// `x-ms-continuation`, the preview's by `pageSize` and `continuationToken` in the URL or, for
+/// queries, in the body. Either is accepted from either. Source: contract query.md 1, jobs.md 1.
+struct PageRequest {
+    static constexpr std::int64_t size_default = 100;
+    static constexpr std::int64_t ga_size_max = 100;
+    static constexpr std::int64_t preview_size_max = 1000;
+
+    std::size_t size = 100;
+    std::string continuation;  ///< Empty for the first page.
+};
+/// `body` is the query's body, or absent. Sizes that are no positive number count as not given.
+PageRequest read_page_request(const Request& request, JsonValue body = {});
+
+/// The words for what a page holds: `Twin` in the header, `twin` in the preview's envelope.
+struct ItemType {
+    std::string_view header;
+    std::string_view envelope;
+};
+
+/// A page: today a bare array, with `x-ms-continuation` only if more follows (an empty one makes
+/// Node clients loop); in the preview an object whose `continuationToken` is null at the end (an
+/// absent one makes its clients loop).
+HttpResponse page_response(const Request& request, const ItemType& type, std::span<const std::string> items,
+                           std::string_view continuation);
+
+}  // namespace carillon::rest

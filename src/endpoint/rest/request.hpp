@@ -1,0 +1,65 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/device_id.hpp"
+#include "base/json.hpp"
+#include "base/task.hpp"
+#include "core/hub.hpp"
+#include "core/shard.hpp"
+#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/rest_endpoint.hpp"
+#include "model/etag_match.hpp"
+#include "model/twin.hpp"
+
+#include <array>
+#include <boost/asio/this_coro.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace carillon::rest {
+
+/// A request as handlers see it: routed, authorised, its path and api-version understood. Lives in
+/// the connection, unmoved, until its answer is given.
+struct Request {
+    Hub& hub;
+    const RestOptions& options;
+    const HttpRequest* http = nullptr;
+    std::array<std::string_view, 2> ids{};  ///< What stands at the pattern's `{}`, decoded.
+    std::string_view query;                 ///< Behind the `?`, still encoded.
+    Flavour flavour = Flavour::ga;
+    WallTime now;
+    int connect_timeout_s = 0;  ///< Set by direct methods, told if the device stays away.
+
+    Request(Hub& h, const RestOptions& o) : hub(h), options(o) {}
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
+
+    /// The decoded value of a query parameter (name in any case; the first one counts), or nothing.
+    std::optional<std::string> parameter(std::string_view name) const;
+    std::optional<std::string_view> header(std::string_view name) const { return http->find(name); }
+
+    /// The device, or module, the path names. Fails with `argument_invalid`.
+    Result<IdentityKey> device_key() const { return IdentityKey::parse(ids[0]); }
+    Result<IdentityKey> module_key() const;
+    /// `If-Match` as identity routes read it, and as twin routes do (contract rest.md 3.4).
+    EtagMatch identity_match() const;
+    EtagMatch twin_match() const;
+};
+
+/// The decoded value of `name` in a query string; names in any case, the first one counts.
+std::optional<std::string> find_parameter(std::string_view query, std::string_view name);
+
+/// Runs `task` on the shard's thread; without a hop where that is this one.
+template <class T>
+Task<T> on_owner(Hub& hub, Shard& shard, Task<T> task) {
+    const boost::asio::any_io_executor here = co_await boost::asio::this_coro::executor;
+    if (here == shard.executor()) co_return co_await std::move(task);
+    co_return co_await hub.on(shard, std::move(task));
+}
+
+/// An answer of 200 with a JSON body, and with a quoted `ETag` if `etag` is given.
+HttpResponse ok(std::string body, std::string_view etag = {});
+HttpResponse no_content();
+
+}  // namespace carillon::rest

@@ -1,0 +1,16 @@
+#include "endpoint/rest/rest_endpoint.hpp"
+
+#include "endpoint/net/io_thread.hpp"
+#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/rest_handler.hpp"
+
+namespace carillon {
+
+void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
+    IoThread& thread = channel->thread();
+    const rest::HttpConnection::Context context{thread.executor(), thread.timers(), thread.clock()};
+    auto handler = std::make_unique<rest::RestHandler>(hub_, options_, websockets_, running_);
+    rest::HttpConnection::serve(std::move(channel), std::move(handler), context);
+}
+
+}  // namespace carillon

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "endpoint/net/channel.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace carillon {
+
+class Hub;
+
+namespace rest {
+struct HttpRequest;
+}
+
+/// Takes over connections of the HTTPS port that ask for a WebSocket.
+class WebSocketFactory {
+public:
+    virtual ~WebSocketFactory() = default;
+    /// `request` is a complete GET of `/$iothub/websocket` with `Upgrade: websocket`; nothing has been
+    /// answered. `surplus` came behind it. Owns the channel from here on and sets its handler before
+    /// it returns. Called on the channel's thread, outside its callbacks.
+    virtual void upgrade(std::unique_ptr<Channel> channel, const rest::HttpRequest& request,
+                         std::string surplus) = 0;
+};
+
+struct RestOptions {
+    /// `compatibility = "strict"`: the real hub's limit of 8,192 characters on queries and job
+    /// conditions. Source: design D10, contract decisions.md 15.
+    bool strict = false;
+};
+
+/// The REST endpoint: makes an HTTP/1.1 server of every connection it is given. Any thread; each
+/// connection stays on the thread that accepted it. `hub` and `websockets` outlive the endpoint, and
+/// the endpoint outlives its connections.
+class RestEndpoint final : public ConnectionFactory {
+public:
+    RestEndpoint(Hub& hub, const RestOptions& options, WebSocketFactory* websockets = nullptr)
+        : hub_(hub), options_(options), websockets_(websockets) {}
+
+    void accepted(std::unique_ptr<Channel> channel) override;
+
+    /// Requests being answered; the server may wait for zero on its way down.
+    std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
+
+private:
+    Hub& hub_;
+    RestOptions options_;
+    WebSocketFactory* websockets_;
+    std::atomic<std::size_t> running_{0};
+};
+
+}  // namespace carillon

@@ -1,0 +1,130 @@
+#include "endpoint/rest/rest_handler.hpp"
+
+#include "base/text.hpp"
+#include "core/hub.hpp"
+#include "endpoint/rest/errors.hpp"
+
+namespace carillon::rest {
+
+Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
+    static constexpr std::string_view form = "dddd-dd-dd";
+    static constexpr std::string_view preview = "-preview";
+    if (!text) return fail(Errc::invalid_protocol_version, "The api-version is missing.");
+    std::string_view date = *text;
+    if (date.ends_with(preview)) date.remove_suffix(preview.size());
+    bool is_good = date.size() == form.size();
+    for (std::size_t i = 0; is_good && i < form.size(); ++i) {
+        is_good = form[i] == 'd' ? date[i] >= '0' && date[i] <= '9' : date[i] == form[i];
+    }
+    if (!is_good) return fail(Errc::invalid_protocol_version, "The api-version is malformed.");
+    return *text == "2016-09-30-preview" ? Flavour::preview : Flavour::ga;
+}
+
+RestHandler::RestHandler(Hub& hub, const RestOptions& options, WebSocketFactory* websockets,
+                         std::atomic<std::size_t>& running)
+    : hub_(hub),
+      websockets_(websockets),
+      running_(running),
+      clock_(hub.shard(0).clock()),
+      ids_(hub.shard(0).random().u64()),
+      authorizer_(hub),
+      request_(hub, options) {}
+
+Result<> RestHandler::understand(const HttpRequest& request, bool& is_authenticated) {
+    // RFC 9110 §8.6; without it a lost body would look like an empty one. The service answers 411.
+    const bool has_body = request.method == "PUT" || request.method == "POST" || request.method == "PATCH";
+    if (has_body && !request.has_length()) {
+        return fail(Errc::generic_length_required, "A Content-Length is required.");
+    }
+    const std::string_view target = request.target.substr(0, request.target.find('#'));
+    const std::size_t question = target.find('?');
+    if (auto parsed = path_.parse(target.substr(0, question)); !parsed) return parsed;
+
+    std::string_view method = request.method;
+    // The Java client's HTTP stack cannot send PATCH (azure-iot-sdk-java: DeviceTwin.java).
+    if (method == "POST") {
+        const auto override_method = request.find("x-http-method-override");
+        if (override_method && equals_ignoring_case(*override_method, "PATCH")) method = "PATCH";
+    }
+    auto match = find_route(method, path_);
+    if (!match) return fail(std::move(match).error());
+    match_ = *match;
+
+    if (!match_.route->need.is_open()) {
+        auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
+                                         match_.ids(), request_.now);
+        if (!allowed) return allowed;
+        is_authenticated = true;
+    }
+    request_.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+    const auto version = request_.parameter("api-version");
+    auto flavour = parse_api_version(version);
+    if (!flavour) return fail(std::move(flavour).error());
+    request_.flavour = *flavour;
+    request_.http = &request;
+    for (std::size_t i = 0; i < match_.id_count; ++i) {
+        request_.ids[i] = path_.segments()[match_.id_positions[i]];
+    }
+    if (request.content_length.value_or(0) > match_.route->body_bytes_max) {
+        return fail(Errc::generic_request_entity_too_large, "The request body is too large.");
+    }
+    return {};
+}
+
+HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
+    Admission admission;
+    if (is_upgrade(request)) return admission;
+    request_.now = clock_.wall_now();
+    request_.connect_timeout_s = 0;
+    auto understood = understand(request, admission.is_authenticated);
+    if (!understood) {
+        admission.refusal = failed(understood.error());
+    } else {
+        admission.body_bytes_max = match_.route->body_bytes_max;
+    }
+    return admission;
+}
+
+Task<HttpResponse> RestHandler::answer(const HttpRequest&) {
+    /// Counts one request while it runs, however it ends.
+    struct Running {
+        explicit Running(std::atomic<std::size_t>& c) : count(c) { ++count; }
+        ~Running() { --count; }
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        std::atomic<std::size_t>& count;
+    };
+    const Running running(running_);
+    auto result = co_await match_.route->handler(request_);
+    if (!result) co_return failed(result.error());
+    stamp(*result);
+    co_return *std::move(result);
+}
+
+HttpResponse RestHandler::failed(const Error& error) {
+    HttpResponse response = error_response(error, clock_.wall_now(), ids_, request_.connect_timeout_s);
+    stamp(response);
+    return response;
+}
+
+HttpResponse RestHandler::refuse(Errc code, std::string_view text) {
+    return failed(Error{code, std::string(text)});
+}
+
+void RestHandler::stamp(HttpResponse& response) {
+    response.add("x-ms-request-id", ids_.uuid());
+}
+
+bool RestHandler::is_upgrade(const HttpRequest& request) const {
+    if (websockets_ == nullptr || request.method != "GET") return false;
+    const std::string_view path = request.target.substr(0, request.target.find('?'));
+    if (!equals_ignoring_case(path, "/$iothub/websocket")) return false;
+    const auto protocol = request.find("upgrade");
+    return protocol && equals_ignoring_case(*protocol, "websocket");
+}
+
+void RestHandler::upgrade(std::unique_ptr<Channel> channel, const HttpRequest& request, std::string surplus) {
+    websockets_->upgrade(std::move(channel), request, std::move(surplus));
+}
+
+}  // namespace carillon::rest

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "endpoint/rest/authorize.hpp"
+#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/request.hpp"
+#include "endpoint/rest/routes.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace carillon::rest {
+
+/// The requests of one connection: finds the route, checks the caller, the length and the
+/// api-version, calls the handler, and turns errors into the service's bodies. Every answer carries
+/// `x-ms-request-id`.
+class RestHandler final : public HttpHandler {
+public:
+    /// `running` counts requests at work, for whoever waits for them. All outlive the handler.
+    RestHandler(Hub& hub, const RestOptions& options, WebSocketFactory* websockets,
+                std::atomic<std::size_t>& running);
+
+    Admission admit(const HttpRequest& request) override;
+    Task<HttpResponse> answer(const HttpRequest& request) override;
+    HttpResponse refuse(Errc code, std::string_view text) override;
+    bool is_upgrade(const HttpRequest& request) const override;
+    void upgrade(std::unique_ptr<Channel> channel, const HttpRequest& request, std::string surplus) override;
+
+private:
+    /// Everything the header tells; fails with what to answer.
+    Result<> understand(const HttpRequest& request, bool& is_authenticated);
+    HttpResponse failed(const Error& error);
+    void stamp(HttpResponse& response);
+
+    Hub& hub_;
+    WebSocketFactory* websockets_;
+    std::atomic<std::size_t>& running_;
+    Clock& clock_;
+    SeededRandom ids_;  ///< Request and tracking ids: unlikely to repeat, no secrets.
+    Authorizer authorizer_;
+    Path path_;
+    RouteMatch match_;
+    Request request_;
+};
+
+/// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads
+/// `YYYY-MM-DD` or `YYYY-MM-DD-preview`. Source: contract rest.md 2.
+Result<Flavour> parse_api_version(std::optional<std::string_view> text);
+
+}  // namespace carillon::rest

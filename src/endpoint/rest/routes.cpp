@@ -1,0 +1,155 @@
+#include "endpoint/rest/routes.hpp"
+
+#include "base/text.hpp"
+#include "endpoint/rest/handlers.hpp"
+
+namespace carillon::rest {
+
+namespace {
+
+// Who may call; contract auth.md 3.1.
+constexpr Need registry_read{AccessRights::registry_read};
+constexpr Need registry_write{AccessRights::registry_write};
+constexpr Need service{AccessRights::service_connect};
+constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
+constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
+/// Operations of devices, which this hub does not offer over HTTPS: whoever asks is told so.
+constexpr Need anyone{};
+
+constexpr std::size_t small = HttpLimits::body_bytes_default_max;
+constexpr std::size_t jobs = HttpLimits::body_bytes_jobs_max;
+constexpr std::size_t bulk = HttpLimits::body_bytes_bulk_max;
+
+// Reserved words stand before the ids they look like.
+constexpr Route table[] = {
+    {"GET", "/devices", registry_read, small, list_devices},
+    {"POST", "/devices", registry_write, bulk, bulk_devices},
+    {"POST", "/devices/query", read_or_service, small, query_devices},
+    {"POST", "/devices/keys/regenerate", registry_write, small, not_offered},
+    {"GET", "/devices/{}", registry_read, small, get_device},
+    {"PUT", "/devices/{}", registry_write, small, put_device},
+    {"DELETE", "/devices/{}", registry_write, small, delete_device},
+    {"GET", "/devices/{}/modules", registry_read, small, list_modules},
+    {"GET", "/devices/{}/modules/{}", registry_read, small, get_module},
+    {"PUT", "/devices/{}/modules/{}", registry_write, small, put_module},
+    {"DELETE", "/devices/{}/modules/{}", registry_write, small, delete_module},
+
+    {"GET", "/statistics/devices", read_or_service, small, device_statistics},
+    {"GET", "/statistics/service", read_or_service, small, service_statistics},
+
+    {"GET", "/twins/{}", service, small, get_device_twin},
+    {"PATCH", "/twins/{}", service, small, patch_device_twin},
+    {"PUT", "/twins/{}", service, small, put_device_twin},
+    {"GET", "/twins/{}/modules/{}", service, small, get_module_twin},
+    {"PATCH", "/twins/{}/modules/{}", service, small, patch_module_twin},
+    {"PUT", "/twins/{}/modules/{}", service, small, put_module_twin},
+    {"POST", "/twins/{}/methods", service, small, invoke_device_method},
+    {"POST", "/twins/{}/modules/{}/methods", service, small, invoke_module_method},
+
+    {"GET", "/jobs/v2/query", read_or_service, small, list_jobs},
+    {"PUT", "/jobs/v2/{}", write_or_service, jobs, put_job},
+    {"GET", "/jobs/v2/{}", read_or_service, small, get_job},
+    {"POST", "/jobs/v2/{}/cancel", write_or_service, small, cancel_job},
+
+    {"POST", "/jobs/create", registry_write, small, not_offered},
+    {"GET", "/jobs", registry_read, small, list_transfer_jobs},
+    {"GET", "/jobs/{}", registry_read, small, find_transfer_job},
+    {"DELETE", "/jobs/{}", registry_write, small, find_transfer_job},
+
+    {"POST", "/configurations/testQueries", read_or_service, small, not_offered},
+    {"GET", "/configurations", read_or_service, small, not_offered},
+    {"GET", "/configurations/{}", read_or_service, small, not_offered},
+    {"PUT", "/configurations/{}", registry_write, small, not_offered},
+    {"DELETE", "/configurations/{}", registry_write, small, not_offered},
+    {"POST", "/devices/{}/applyConfigurationContent", registry_write, small, not_offered},
+
+    {"GET", "/digitaltwins/{}", service, small, not_offered},
+    {"PATCH", "/digitaltwins/{}", service, small, not_offered},
+    {"POST", "/digitaltwins/{}/commands/{}", service, small, not_offered},
+    {"POST", "/digitaltwins/{}/components/*/commands/{}", service, small, not_offered},
+
+    {"DELETE", "/devices/{}/commands", service, small, not_offered},
+    {"GET", "/messages/serviceBound/feedback", service, small, not_offered},
+    {"DELETE", "/messages/serviceBound/feedback/{}", service, small, not_offered},
+    {"POST", "/messages/serviceBound/feedback/{}/abandon", service, small, not_offered},
+
+    {"POST", "/devices/{}/messages/events", anyone, small, not_offered},
+    {"GET", "/devices/{}/messages/devicebound", anyone, small, not_offered},
+    {"DELETE", "/devices/{}/messages/devicebound/{}", anyone, small, not_offered},
+    {"POST", "/devices/{}/messages/devicebound/{}/abandon", anyone, small, not_offered},
+    {"POST", "/devices/{}/files", anyone, small, not_offered},
+    {"GET", "/devices/{}/files/{}", anyone, small, not_offered},
+    {"POST", "/devices/{}/files/notifications", anyone, small, not_offered},
+    {"POST", "/devices/{}/files/notifications/{}", anyone, small, not_offered},
+};
+
+/// True if `pattern` describes the path; notes where its ids stand. `*` fits any segment.
+bool fits(std::string_view pattern, std::span<const std::string_view> segments, RouteMatch& match) {
+    match.id_count = 0;
+    std::size_t number = 0;
+    while (!pattern.empty()) {
+        pattern.remove_prefix(1);  // the slash
+        const std::string_view word = pattern.substr(0, pattern.find('/'));
+        pattern.remove_prefix(word.size());
+        if (number == segments.size()) return false;
+        if (word == "{}") {
+            match.id_positions[match.id_count++] = number;
+        } else if (word != "*" && !equals_ignoring_case(word, segments[number])) {
+            return false;
+        }
+        ++number;
+    }
+    return number == segments.size();
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+    return table;
+}
+
+namespace {
+
+auto no_such_resource() {
+    return fail(Errc::generic_not_found, "There is no such resource.");
+}
+
+}  // namespace
+
+Result<> Path::parse(std::string_view path) {
+    size_ = 0;
+    path.remove_prefix(1);
+    if (path.ends_with('/')) path.remove_suffix(1);
+    while (true) {
+        const std::size_t slash = path.find('/');
+        const std::string_view raw = path.substr(0, slash);
+        if (raw.empty() || size_ == segments_max) return no_such_resource();
+        segments_[size_] = raw;
+        if (raw.find('%') != std::string_view::npos) {
+            auto decoded = percent_decode(raw);
+            if (!decoded) return fail(Errc::argument_invalid, "The path holds a malformed escape.");
+            decoded_[size_] = *std::move(decoded);
+            segments_[size_] = decoded_[size_];
+        }
+        ++size_;
+        if (slash == std::string_view::npos) return {};
+        path.remove_prefix(slash + 1);
+    }
+}
+
+Result<RouteMatch> find_route(std::string_view method, const Path& path) {
+    RouteMatch match;
+    for (const Route& route : table) {
+        if (route.method != method || !fits(route.pattern, path.segments(), match)) continue;
+        match.route = &route;
+        return match;
+    }
+    for (const Route& route : table) {
+        if (fits(route.pattern, path.segments(), match)) {
+            return fail(Errc::generic_method_not_allowed, "The method is not allowed here.");
+        }
+    }
+    return no_such_resource();
+}
+
+}  // namespace carillon::rest

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "endpoint/rest/authorize.hpp"
+#include "endpoint/rest/http_message.hpp"
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace carillon::rest {
+
+struct Request;
+
+/// Answers one operation; an error becomes the body errors.hpp makes of it.
+using Handler = Task<Result<HttpResponse>> (*)(Request& request);
+
+/// One REST operation.
+struct Route {
+    std::string_view method;
+    std::string_view pattern;  ///< Literal segments, in any case, and `{}` where an id stands.
+    Need need;
+    std::size_t body_bytes_max;
+    Handler handler;
+};
+
+/// Every operation there is; of two patterns that fit, the first counts. Source: contract rest.md 4.
+std::span<const Route> routes();
+
+/// A path taken apart: split at `/`, then decoded. Its views point into the request's target or into
+/// itself, so it is not moved.
+class Path {
+public:
+    static constexpr std::size_t segments_max = 8;
+
+    Path() = default;
+    Path(const Path&) = delete;
+    Path& operator=(const Path&) = delete;
+
+    /// Fails with `argument_invalid` if an escape is malformed, and with `generic_not_found` if a
+    /// segment is empty (but for one slash at the end) or there are more than any route has.
+    Result<> parse(std::string_view path);
+    std::span<const std::string_view> segments() const { return {segments_.data(), size_}; }
+
+private:
+    std::array<std::string_view, segments_max> segments_;
+    std::array<std::string, segments_max> decoded_;  ///< Only where there was an escape.
+    std::size_t size_ = 0;
+};
+
+struct RouteMatch {
+    const Route* route = nullptr;
+    std::array<std::size_t, 2> id_positions{};
+    std::size_t id_count = 0;
+
+    std::span<const std::size_t> ids() const { return {id_positions.data(), id_count}; }
+};
+
+/// The operation for a method and path. Fails with `generic_not_found` if no route has the path, with
+/// `generic_method_not_allowed` if none has it with this method.
+Result<RouteMatch> find_route(std::string_view method, const Path& path);
+
+}  // namespace carillon::rest
