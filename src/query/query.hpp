@@ -13,15 +13,30 @@
 
 namespace carillon::query {
 
-/// Bounds on a statement. Source: contract decisions.md 15 and 22.
+/// Bounds on a statement. Ours: the service stops at 8,192 characters ("IoT Hub query language"),
+/// which id lists outgrow; that is kept for strict mode.
 struct QueryLimits {
     static constexpr std::size_t statement_bytes_max = 64 * 1024;
+    static constexpr std::size_t strict_statement_bytes_max = 8192;
+    /// Nesting of brackets, calls, lists and NOT.
     static constexpr std::size_t depth_max = 64;
+};
+
+/// Which functions exist, each set including the one before. `strict`: those known to work on twins
+/// in the service, and IS_NULL and its kin. `extended`: also those of the service's routing dialect.
+/// `permissive`: also STARTS_WITH and CONTAINS, which the service refuses.
+enum class FunctionSet : std::uint8_t { strict, extended, permissive };
+
+struct QueryOptions {
+    FunctionSet functions = FunctionSet::extended;
+    std::size_t statement_bytes_max = QueryLimits::statement_bytes_max;
 };
 
 enum class Collection : std::uint8_t { devices, modules, jobs };
 
-struct Expr;  // query/ast.hpp
+struct Expr;        // query/bound.hpp
+struct Path;        // query/bound.hpp
+struct Projection;  // query/bound.hpp
 
 /// One row as an expression sees it: an identity's document with its live state, or a device job.
 /// Views what it is given; nothing is copied.
@@ -44,7 +59,8 @@ private:
 };
 
 /// A condition, parsed and bound; immutable, so any number of threads evaluate one.
-/// A row is kept only if the expression is exactly `true` (contract query.md 5).
+/// A row is kept only if the expression is exactly `true`.
+/// Source: IoT Hub docs, "IoT Hub query language", WHERE clause.
 class Condition {
 public:
     Condition();  ///< Keeps every row.
@@ -52,11 +68,15 @@ public:
 
     bool is_always() const { return expr_ == nullptr; }
     bool keeps(const Row& row) const;
-    /// If the condition can only hold for a few ids, those: from `deviceId = '…'` or `deviceId IN […]`
-    /// among the conjuncts at the top. Nothing if it may hold for any.
+    /// If the condition can only hold for a few ids, those, sorted and each once: from `deviceId = '…'`
+    /// or `deviceId IN […]` among the conjuncts at the top, or an OR of such. Nothing if it may hold
+    /// for any. Takes time in proportion to the statement; the caller keeps the answer.
     std::optional<std::vector<std::string>> device_ids() const;
     /// The same for `jobId`, for `devices.jobs`.
     std::optional<std::vector<std::string>> job_ids() const;
+    /// A prefix all ids have where the condition holds, from `STARTSWITH(deviceId, '…')` among the
+    /// conjuncts at the top; empty if there is none.
+    std::string device_id_prefix() const;
 
 private:
     std::shared_ptr<const Expr> expr_;
@@ -69,10 +89,8 @@ struct JobCondition {
 };
 /// Fails with `argument_invalid`; the detail is the service's `failureReason`, with line and column
 /// counted after the prefix `SELECT * FROM devices WHERE ` as the service does.
-/// Source: contract query.md 9, jobs.md 5.1.
-Result<JobCondition> parse_job_condition(std::string_view text);
-
-struct Projection;  // query/ast.hpp
+/// Source: azure-iot-sdk-csharp issue 40, which shows a failed job's reason.
+Result<JobCondition> parse_job_condition(std::string_view text, const QueryOptions& options = {});
 
 /// A whole statement for `POST /devices/query`.
 class Query {
@@ -82,22 +100,26 @@ public:
     std::optional<std::uint64_t> top;
     /// Empty for `SELECT *`: rows are whole twins or device jobs. Else items are objects (`Raw`).
     std::vector<std::shared_ptr<const Projection>> projections;
-    std::vector<std::shared_ptr<const Expr>> group_by;
+    std::vector<std::shared_ptr<const Path>> group_by;
     bool has_aggregates = false;
 
     bool is_whole_rows() const { return projections.empty(); }
+    /// Rows are gathered by an `Aggregation` instead of listed.
+    bool is_aggregated() const { return has_aggregates || !group_by.empty(); }
     /// `SELECT` list without aggregates: appends the object for one row.
     void append_projected(std::string& out, const Row& row) const;
 };
-/// Fails with `argument_invalid`, the detail giving line, column and reason.
-Result<Query> parse_query(std::string_view text);
+/// Fails with `argument_invalid`, the detail being `Line 1:8 <reason>`: columns count characters from 1.
+Result<Query> parse_query(std::string_view text, const QueryOptions& options = {});
 
 /// Gathers COUNT, SUM, AVG, MIN, MAX over rows, by group; then yields one object a group, in the
-/// order of the group keys. Mergeable, so that each shard gathers its own. Memory is bounded by
-/// `groups_max` groups, beyond which `add` fails with `argument_invalid`.
+/// order of the group keys. Mergeable, so that each shard gathers its own; keeps nothing of the
+/// query it was made from alive but what is shared. Beyond `groups_max` groups or `bytes_max` bytes
+/// of group keys, `add` and `merge` fail with `argument_invalid`.
 class Aggregation {
 public:
     static constexpr std::size_t groups_max = 100'000;
+    static constexpr std::size_t bytes_max = 64 * 1024 * 1024;
 
     explicit Aggregation(const Query& query);
     ~Aggregation();
@@ -106,8 +128,16 @@ public:
 
     Result<> add(const Row& row);
     Result<> merge(Aggregation&& other);
-    /// One JSON object a group.
+    /// One JSON object a group; without GROUP BY exactly one.
     std::vector<std::string> rows() const;
+
+    struct Page {
+        std::vector<std::string> rows;
+        std::string position;  ///< Where the next page begins; empty when nothing follows.
+    };
+    /// The same, `rows_max` at a time; `position` is that of the page before, or empty. A group that
+    /// came or went between two calls neither repeats nor hides another.
+    Page page(std::string_view position, std::size_t rows_max) const;
 
 private:
     struct Impl;

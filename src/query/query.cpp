@@ -1,0 +1,82 @@
+#include "query/query.hpp"
+
+#include "query/binder.hpp"
+#include "query/parser.hpp"
+#include "query/value.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace carillon::query {
+namespace {
+
+/// What the service puts before a job's condition when it counts columns.
+constexpr std::string_view condition_prefix = "SELECT * FROM devices WHERE ";
+
+/// `Line 1:29 <reason>`; columns count characters from 1, those of `prefix` included.
+std::string describe(std::string_view text, const Fault& fault, std::string_view prefix = {}) {
+    const std::string_view before = text.substr(0, fault.offset);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t line_begin = line == 1 ? 0 : before.rfind('\n') + 1;
+    auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    auto column = 1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(),
+                                    begins_character);
+    if (line == 1) column += static_cast<std::ptrdiff_t>(prefix.size());
+    return "Line " + std::to_string(line) + ":" + std::to_string(column) + " " + fault.reason;
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view text, const QueryOptions& options) {
+    if (text.size() > options.statement_bytes_max) {
+        return fail(Errc::argument_invalid, "Statement is longer than " +
+                                                std::to_string(options.statement_bytes_max) + " characters");
+    }
+    Parser parser(text);
+    Statement statement = parser.parse_statement();
+    if (auto fault = parser.fault()) return fail(Errc::argument_invalid, describe(text, *fault));
+    Query query;
+    query.collection = statement.from.collection;
+    query.top = statement.top;
+    Binder binder(statement.from, options.functions);
+    binder.bind_select(statement, query);
+    query.where = Condition(binder.bind_where(std::move(statement.where)));
+    if (binder.fault()) return fail(Errc::argument_invalid, describe(text, *binder.fault()));
+    return query;
+}
+
+Result<JobCondition> parse_job_condition(std::string_view text, const QueryOptions& options) {
+    if (text.size() > options.statement_bytes_max) {
+        return fail(Errc::argument_invalid, "queryCondition is longer than " +
+                                                std::to_string(options.statement_bytes_max) + " characters");
+    }
+    auto refuse = [&](const Fault& fault) {
+        return fail(Errc::argument_invalid, "SQL query parse failed due to following errors: \n\t" +
+                                                describe(text, fault, condition_prefix));
+    };
+    Parser parser(text);
+    Statement statement = parser.parse_job_condition();
+    if (auto fault = parser.fault()) return refuse(*fault);
+    JobCondition condition;
+    condition.collection = statement.from.collection;
+    Binder binder(statement.from, options.functions);
+    condition.where = Condition(binder.bind_where(std::move(statement.where)));
+    if (binder.fault()) return refuse(*binder.fault());
+    return condition;
+}
+
+void Query::append_projected(std::string& out, const Row& row) const {
+    Scratch scratch;
+    out += '{';
+    const std::size_t begin = out.size();
+    for (const auto& projection : projections) {
+        const std::size_t before = out.size();
+        if (before != begin) out += ',';
+        append_json_string(out, projection->key);
+        out += ':';
+        if (!append_path_json(out, *projection->path, row, scratch)) out.resize(before);
+    }
+    out += '}';
+}
+
+}  // namespace carillon::query

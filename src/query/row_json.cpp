@@ -1,0 +1,125 @@
+#include "query/value.hpp"
+
+namespace carillon::query {
+namespace {
+
+bool append_value(std::string& out, const Value& value, Scratch& scratch) {
+    switch (value.kind) {
+        case Value::Kind::undefined:
+            return false;
+        case Value::Kind::null:
+            out += "null";
+            return true;
+        case Value::Kind::boolean:
+            out += value.boolean ? "true" : "false";
+            return true;
+        case Value::Kind::number:
+            if (value.text.empty()) {
+                JsonWriter(out).value(value.number);
+            } else {
+                out += value.text;
+            }
+            return true;
+        case Value::Kind::string:
+            append_json_string(out, text_of(value, scratch));
+            return true;
+        case Value::Kind::array:
+            out += value.text;
+            return true;
+        case Value::Kind::object:
+            break;
+    }
+    if (value.text.empty()) {
+        Section::append_object_json(out, value.object);
+    } else {
+        out += value.text;
+    }
+    return true;
+}
+
+/// A node of `$metadata`, cut out of the section as it is printed.
+bool append_metadata(std::string& out, const Section& section, const Path& path, Scratch& scratch) {
+    std::string text;
+    section.append_json(text, SectionForm::full);
+    JsonValue node = scratch.parse(scratch.keep(std::move(text))).find("$metadata");
+    for (const std::string_view key : path.keys) node = node.find(key);
+    out += node.raw();
+    return node.exists();
+}
+
+/// An object that is no part of a section, but a whole one or the system's own; its path has no keys.
+bool append_whole(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
+    const Twin& twin = row.document()->twin;
+    switch (path.field) {
+        case Field::tags:
+            twin.tags.append_json(out, SectionForm::plain);
+            return true;
+        case Field::desired:
+            twin.desired.append_json(out, SectionForm::full);
+            return true;
+        case Field::reported:
+            twin.reported.append_json(out, SectionForm::full);
+            return true;
+        case Field::desired_metadata:
+            return append_metadata(out, twin.desired, path, scratch);
+        case Field::reported_metadata:
+            return append_metadata(out, twin.reported, path, scratch);
+        case Field::properties:
+            out += "{\"desired\":";
+            twin.desired.append_json(out, SectionForm::full);
+            out += ",\"reported\":";
+            twin.reported.append_json(out, SectionForm::full);
+            out += '}';
+            return true;
+        case Field::capabilities:
+            out += row.document()->identity.iot_edge() ? "{\"iotEdge\":true}" : "{\"iotEdge\":false}";
+            return true;
+        case Field::x509_thumbprint: {
+            const Authentication& auth = scratch.identity(row).auth;
+            out += "{\"primaryThumbprint\":";
+            auto append = [&out](const std::string& text) {
+                if (text.empty()) {
+                    out += "null";
+                } else {
+                    append_json_string(out, text);
+                }
+            };
+            append(auth.primary_thumbprint);
+            out += ",\"secondaryThumbprint\":";
+            append(auth.secondary_thumbprint);
+            out += '}';
+            return true;
+        }
+        default:
+            return false;
+    }
+}
+
+bool is_whole(const Path& path) {
+    switch (path.field) {
+        case Field::tags:
+        case Field::desired:
+        case Field::reported:
+            return path.keys.empty() && path.tail.empty();
+        case Field::desired_metadata:
+        case Field::reported_metadata:
+            return path.metadata_part == MetadataPart::node;
+        case Field::properties:
+        case Field::capabilities:
+        case Field::x509_thumbprint:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+bool append_path_json(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
+    const Value value = read_path(path, row, scratch);
+    if (!value.is_defined()) return false;
+    if (row.job() == nullptr && is_whole(path)) return append_whole(out, path, row, scratch);
+    return append_value(out, value, scratch);
+}
+
+}  // namespace carillon::query

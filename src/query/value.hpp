@@ -1,0 +1,82 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "model/identity.hpp"
+#include "query/bound.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace carillon::query {
+
+/// A value of the language. Views the row, the expression or the `Scratch` of the evaluation.
+struct Value {
+    enum class Kind : std::uint8_t { undefined, null, boolean, number, string, array, object };
+    /// A string that is a date: `system` dates are instants whose text is written on demand; a
+    /// `literal` has both; `unknown` is any other string, read as a date only against a system date.
+    enum class Time : std::uint8_t { unknown, none, literal, system };
+    Kind kind = Kind::undefined;
+    Time time = Time::unknown;
+    bool boolean = false;
+    double number = 0;
+    WallTime instant{};
+    /// A string's UTF-8; a number's source text, if it has one; the JSON of an array, and of an
+    /// object inside an array.
+    std::string_view text{};
+    Bytes object{};  ///< Any other object, see `Section::append_object_json`.
+
+    static Value of(bool flag) { return Value{.kind = Kind::boolean, .boolean = flag}; }
+    static Value of(double number) { return Value{.kind = Kind::number, .number = number}; }
+    static Value of(std::string_view text) { return Value{.kind = Kind::string, .text = text}; }
+    static Value of(WallTime instant) {
+        return Value{.kind = Kind::string, .time = Time::system, .instant = instant};
+    }
+    bool is(Kind k) const { return kind == k; }
+    bool is_defined() const { return kind != Kind::undefined; }
+};
+
+/// What an evaluation had to make: texts, parsed arrays, the identity unpacked. Costs nothing until
+/// something is put into it.
+class Scratch {
+public:
+    std::string_view keep(std::string text);
+    const Identity& identity(const Row& row);
+    /// The root of `json` parsed; absent if it does not parse (stored arrays always do).
+    JsonValue parse(std::string_view json);
+
+private:
+    struct Kept;
+    Kept& kept();
+    struct Drop {
+        void operator()(Kept* kept) const;
+    };
+    std::unique_ptr<Kept, Drop> kept_;
+};
+
+/// true, false or undefined: what AND, OR, NOT and comparisons yield.
+enum class Truth : std::uint8_t { no, yes, undefined };
+
+inline Value to_value(Truth truth) {
+    return truth == Truth::undefined ? Value{} : Value::of(truth == Truth::yes);
+}
+
+Value evaluate(const Expr& expr, const Row& row, Scratch& scratch);
+Truth evaluate_truth(const Expr& expr, const Row& row, Scratch& scratch);
+/// True if `expr` is exactly true; stops at the first operand that settles it.
+bool holds(const Expr& expr, const Row& row, Scratch& scratch);
+
+/// The value a path has on a row. Objects that are no part of a section have no text.
+Value read_path(const Path& path, const Row& row, Scratch& scratch);
+/// Appends that value as JSON; appends nothing and answers false if it is undefined.
+bool append_path_json(std::string& out, const Path& path, const Row& row, Scratch& scratch);
+
+/// A string's text; that of a system date is written into `scratch`.
+std::string_view text_of(const Value& value, Scratch& scratch);
+Truth compare_values(Compare compare, const Value& a, const Value& b, Scratch& scratch);
+Value from_json(JsonValue json);
+
+}  // namespace carillon::query
