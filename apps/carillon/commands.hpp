@@ -26,5 +26,10 @@ enum class Exit : int {
 
 void add_serve(CLI::App& app, int& exit_code);
 void add_connection_string(CLI::App& app, int& exit_code);
+void add_device(CLI::App& app, int& exit_code);
+void add_twin(CLI::App& app, int& exit_code);
+void add_method(CLI::App& app, int& exit_code);
+void add_job(CLI::App& app, int& exit_code);
+void add_query(CLI::App& app, int& exit_code);
 
 }  // namespace carillon

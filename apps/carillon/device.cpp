@@ -1,0 +1,153 @@
+// carillon device: device identities.
+
+#include "base/json.hpp"
+#include "device_request.hpp"
+#include "hub_flags.hpp"
+
+#include <iostream>
+
+namespace carillon {
+
+namespace {
+
+struct DeviceArgs {
+    HubFlags hub;
+    DeviceOrder order;
+    std::string etag;
+    std::string condition;
+    std::size_t top = 0;
+    bool prints_connection_string = false;
+};
+
+Result<Exit> show_identity(const DeviceArgs& args, const ServiceClient& client, const std::string& json) {
+    if (!args.prints_connection_string) return show_document(args.hub, json);
+    const auto text = device_connection_string(client.host_name(), json);
+    if (!text) return fail(text.error());
+    std::cout << *text << '\n';
+    return Exit::ok;
+}
+
+Result<Exit> create(const DeviceArgs& args) {
+    const auto id = device_argument(args.order.id);
+    if (!id) return fail(id.error());
+    const auto body = new_device_json(args.order);
+    if (!body) return fail(body.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto made = client->create_device(*id, *body);
+    if (!made) return fail(made.error());
+    return show_identity(args, *client, *made);
+}
+
+Result<Exit> show(const DeviceArgs& args) {
+    const auto id = device_argument(args.order.id);
+    if (!id) return fail(id.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto found = client->find_device(*id);
+    if (!found) return fail(found.error());
+    return show_identity(args, *client, *found);
+}
+
+Result<Exit> list(const DeviceArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    std::string statement = "SELECT * FROM devices";
+    if (!args.condition.empty()) statement += " WHERE " + args.condition;
+    return show_pages(args.hub, {}, args.top, [&](const std::string& continuation) {
+        return client->query(statement, 0, continuation);
+    });
+}
+
+Result<Exit> update(const DeviceArgs& args) {
+    const auto id = device_argument(args.order.id);
+    if (!id) return fail(id.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto current = client->find_device(*id);
+    if (!current) return fail(current.error());
+    const auto body = changed_device_json(args.order, *current);
+    if (!body) return fail(body.error());
+    // What was read is what is replaced: a change in between is a conflict, not lost.
+    std::string etag = args.etag;
+    if (etag.empty()) {
+        if (const auto document = JsonDocument::parse(*current))
+            etag = document->root().find("etag").string();
+    }
+    const auto made = client->update_device(*id, *body, etag);
+    if (!made) return fail(made.error());
+    return show_document(args.hub, *made);
+}
+
+Result<Exit> remove(const DeviceArgs& args) {
+    const auto id = device_argument(args.order.id);
+    if (!id) return fail(id.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    if (auto gone = client->delete_device(*id, args.etag.empty() ? "*" : args.etag); !gone) {
+        return fail(std::move(gone).error());
+    }
+    std::cerr << "device " << args.order.id << " deleted\n";
+    return Exit::ok;
+}
+
+void add_identity_flags(CLI::App& verb, DeviceOrder& order) {
+    verb.add_option("--auth-method,--am", order.auth_method,
+                    "shared_private_key, x509_thumbprint or x509_ca [shared_private_key]");
+    verb.add_option("--primary-key,--pk", order.primary_key, "Base64 of 16 to 64 bytes [the hub makes one]");
+    verb.add_option("--secondary-key,--sk", order.secondary_key, "Likewise; both or neither");
+    verb.add_option("--primary-thumbprint,--ptp", order.primary_thumbprint,
+                    "SHA-1 or SHA-256 of a certificate");
+    verb.add_option("--secondary-thumbprint,--stp", order.secondary_thumbprint, "Of the next certificate");
+    verb.add_option("--status,--sta", order.status, "enabled or disabled")
+        ->check(CLI::IsMember({"enabled", "disabled"}));
+    verb.add_option("--status-reason,--star", order.status_reason, "Why it is disabled");
+}
+
+CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
+                   const std::shared_ptr<DeviceArgs>& args, Result<Exit> (*run)(const DeviceArgs&),
+                   int& exit_code) {
+    auto& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    on_chosen(verb, args, run, exit_code);
+    return verb;
+}
+
+}  // namespace
+
+void add_device(CLI::App& app, int& exit_code) {
+    auto& group = *app.add_subcommand("device", "Device identities of a hub");
+    group.require_subcommand(1);
+
+    auto args = std::make_shared<DeviceArgs>();
+    auto& create_verb = add_verb(group, "create", "Create a device", args, create, exit_code);
+    add_device_flag(create_verb, args->order.id);
+    add_identity_flags(create_verb, args->order);
+    create_verb.add_flag("--connection-string", args->prints_connection_string,
+                         "Print the device's connection string and nothing else");
+
+    args = std::make_shared<DeviceArgs>();
+    auto& show_verb = add_verb(group, "show", "Print a device, with its keys", args, show, exit_code);
+    add_device_flag(show_verb, args->order.id);
+    show_verb.add_flag("--connection-string", args->prints_connection_string,
+                       "Print the device's connection string and nothing else");
+
+    args = std::make_shared<DeviceArgs>();
+    auto& list_verb = add_verb(group, "list", "List the devices, as twins", args, list, exit_code);
+    list_verb.add_option("-q,--query-condition", args->condition, "Only those, such as tags.building = '43'");
+    list_verb.add_option("--top", args->top, "At most so many [all]");
+
+    args = std::make_shared<DeviceArgs>();
+    auto& update_verb =
+        add_verb(group, "update", "Change a device; what is not named stays", args, update, exit_code);
+    add_device_flag(update_verb, args->order.id);
+    add_identity_flags(update_verb, args->order);
+    update_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [the one just read]");
+
+    args = std::make_shared<DeviceArgs>();
+    auto& delete_verb = add_verb(group, "delete", "Delete a device with its twin", args, remove, exit_code);
+    add_device_flag(delete_verb, args->order.id);
+    delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
+}
+
+}  // namespace carillon

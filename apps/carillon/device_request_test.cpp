@@ -1,0 +1,61 @@
+#include "device_request.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+DeviceOrder order_for(std::string id) {
+    DeviceOrder order;
+    order.id = std::move(id);
+    return order;
+}
+
+TEST(NewDevice, IsEnabledWithKeysOfTheHubsMaking) {
+    EXPECT_EQ(new_device_json(order_for("d1")).value_or("?"),
+              R"({"deviceId":"d1","status":"enabled","authentication":{"type":"sas"}})");
+}
+
+TEST(NewDevice, AThumbprintMakesItSelfSigned) {
+    auto order = order_for("d1");
+    order.primary_thumbprint = "AB";
+    EXPECT_EQ(new_device_json(order).value_or("?"),
+              R"({"deviceId":"d1","status":"enabled","authentication":{"x509Thumbprint":)"
+              R"({"primaryThumbprint":"AB"},"type":"selfSigned"}})");
+}
+
+TEST(NewDevice, OneKeyAloneIsAMistake) {
+    auto order = order_for("d1");
+    order.primary_key = "a2V5";
+    EXPECT_EQ(new_device_json(order).error().code, Errc::config_invalid);
+}
+
+constexpr const char* current =
+    R"({"deviceId":"d1","etag":"MQ==","status":"disabled","statusReason":"lost","authentication":)"
+    R"({"symmetricKey":{"primaryKey":"YQ==","secondaryKey":"Yg=="},"type":"sas"},"capabilities":{"iotEdge":true}})";
+
+TEST(ChangedDevice, KeepsItsKeysAndCapabilities) {
+    auto order = order_for("d1");
+    order.status = "enabled";
+    EXPECT_EQ(changed_device_json(order, current).value_or("?"),
+              R"({"deviceId":"d1","status":"enabled","authentication":{"symmetricKey":{"primaryKey":"YQ==",)"
+              R"("secondaryKey":"Yg=="},"type":"sas"},"capabilities":{"iotEdge":true}})");
+}
+
+TEST(ChangedDevice, KeepsTheReasonWhileTheStatusStays) {
+    EXPECT_NE(changed_device_json(order_for("d1"), current).value_or("?").find(R"("statusReason":"lost")"),
+              std::string::npos);
+}
+
+TEST(DeviceConnectionString, HasTheFirstKey) {
+    EXPECT_EQ(device_connection_string("hub.localhost", current).value_or("?"),
+              "HostName=hub.localhost;DeviceId=d1;SharedAccessKey=YQ==");
+}
+
+TEST(DeviceConnectionString, NeedsAKey) {
+    EXPECT_FALSE(
+        device_connection_string("h", R"({"deviceId":"d1","authentication":{"type":"selfSigned"}})"));
+}
+
+}  // namespace
+}  // namespace carillon

@@ -1,0 +1,129 @@
+#include "failure.hpp"
+
+#include <cstdio>
+#include <string_view>
+
+namespace carillon {
+
+namespace {
+
+std::string_view next_step(Errc code) {
+    switch (code) {
+        case Errc::unreachable:
+            return "Is the hub running (`carillon serve`)? If it listens elsewhere, say so with --address "
+                   "and "
+                   "--port.";
+        case Errc::tls_failed:
+            return "Trust the hub's authority with --ca FILE or CARILLON_CA; a hub of your own keeps it in "
+                   "ca.pem of its data directory.";
+        case Errc::iot_hub_unauthorized_access:
+        case Errc::iot_hub_unauthorized:
+            return "The policy's name or key is wrong, it lacks the right, or this machine's clock is off. "
+                   "`carillon connection-string` prints a current one on the hub's machine.";
+        case Errc::device_not_found:
+            return "`carillon device list` shows the devices there are; ids are case-sensitive.";
+        case Errc::device_already_exists:
+            return "`carillon device show` prints it, `carillon device update` changes it.";
+        case Errc::device_not_online:
+            return "--timeout-connect waits for a device; a job (`carillon job create`) waits longer.";
+        case Errc::job_not_found:
+            return "`carillon job list` shows the jobs there are.";
+        case Errc::job_already_exists:
+            return "Job ids are used once; without --job-id a new one is made.";
+        case Errc::operation_not_allowed_in_current_state:
+            return "Only a job that has not ended can be cancelled; `carillon job show` prints its state.";
+        case Errc::precondition_failed:
+            return "Somebody changed it meanwhile: read it again and repeat, or leave --etag away.";
+        case Errc::throttling_exception:
+        case Errc::throttling_max_active_job_count_exceeded:
+            return "Wait a little and repeat.";
+        case Errc::connection_closed:
+            return "The request may or may not have taken effect: look before repeating it.";
+        default:
+            return {};
+    }
+}
+
+std::string_view heading(Errc code) {
+    switch (code) {
+        case Errc::unreachable:
+            return "the hub cannot be reached";
+        case Errc::tls_failed:
+            return "the hub is not trusted";
+        case Errc::connection_closed:
+            return "the connection broke";
+        case Errc::not_found_locally:
+        case Errc::config_invalid:
+        case Errc::argument_invalid:
+        case Errc::io_failed:
+            return {};
+        default:
+            return errc_name(code);
+    }
+}
+
+}  // namespace
+
+Exit exit_for(Errc code) {
+    switch (code) {
+        case Errc::config_invalid:
+        case Errc::not_found_locally:
+            return Exit::usage;
+        case Errc::unreachable:
+        case Errc::tls_failed:
+        case Errc::connection_closed:
+            return Exit::unreachable;
+        case Errc::device_not_online:  // The device is known; what was not found is its connection.
+        case Errc::device_connection_closed_remotely:
+            return Exit::failed;
+        default:
+            break;
+    }
+    switch (http_status(code)) {
+        case 401:
+        case 403:
+            return Exit::not_authorised;
+        case 404:
+            return Exit::not_found;
+        case 405:
+        case 409:
+        case 412:
+            return Exit::conflict;
+        case 429:
+            return Exit::throttled;
+        case 408:
+        case 504:
+            return Exit::timed_out;
+        case 503:
+            return Exit::unreachable;
+        default:
+            return Exit::failed;
+    }
+}
+
+std::string explain(const Error& error) {
+    std::string text = "carillon: ";
+    const std::string_view name = heading(error.code);
+    text += name;
+    if (!name.empty() && !error.detail.empty()) text += ": ";
+    text += error.detail;
+    text += '\n';
+    if (const auto step = next_step(error.code); !step.empty()) {
+        text += "  ";
+        text += step;
+        text += '\n';
+    }
+    return text;
+}
+
+tl::unexpected<Error> fail_usage(std::string detail) {
+    return fail(Errc::config_invalid, std::move(detail));
+}
+
+int conclude(const Result<Exit>& outcome) {
+    if (outcome) return static_cast<int>(*outcome);
+    std::fputs(explain(outcome.error()).c_str(), stderr);
+    return static_cast<int>(exit_for(outcome.error().code));
+}
+
+}  // namespace carillon

@@ -1,0 +1,38 @@
+#include "failure.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+TEST(ExitFor, FollowsTheContractOfTheCommandLine) {
+    EXPECT_EQ(exit_for(Errc::config_invalid), Exit::usage);
+    EXPECT_EQ(exit_for(Errc::device_not_found), Exit::not_found);
+    EXPECT_EQ(exit_for(Errc::job_not_found), Exit::not_found);
+    EXPECT_EQ(exit_for(Errc::iot_hub_unauthorized_access), Exit::not_authorised);
+    EXPECT_EQ(exit_for(Errc::job_already_exists), Exit::conflict);
+    EXPECT_EQ(exit_for(Errc::precondition_failed), Exit::conflict);
+    EXPECT_EQ(exit_for(Errc::operation_not_allowed_in_current_state), Exit::conflict);
+    EXPECT_EQ(exit_for(Errc::throttling_exception), Exit::throttled);
+    EXPECT_EQ(exit_for(Errc::gateway_timeout), Exit::timed_out);
+    EXPECT_EQ(exit_for(Errc::unreachable), Exit::unreachable);
+    EXPECT_EQ(exit_for(Errc::argument_invalid), Exit::failed);
+    EXPECT_EQ(exit_for(Errc::store_failed), Exit::failed);
+}
+
+TEST(ExitFor, AnOfflineDeviceIsNotAMissingOne) {
+    EXPECT_EQ(exit_for(Errc::device_not_online), Exit::failed);
+}
+
+TEST(Explain, NamesTheErrorAndTheNextStep) {
+    EXPECT_EQ(explain({Errc::device_not_found, "d1"}),
+              "carillon: DeviceNotFound: d1\n"
+              "  `carillon device list` shows the devices there are; ids are case-sensitive.\n");
+}
+
+TEST(Explain, AMistakeOnTheCommandLineSpeaksForItself) {
+    EXPECT_EQ(explain({Errc::config_invalid, "--patch is no JSON"}), "carillon: --patch is no JSON\n");
+}
+
+}  // namespace
+}  // namespace carillon

@@ -1,0 +1,153 @@
+#include "job_progress.hpp"
+
+#include "base/json.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+namespace carillon {
+
+namespace {
+
+std::uint64_t count(JsonValue statistics, std::string_view name) {
+    const auto number = statistics.find(name).integer();
+    return number && *number > 0 ? static_cast<std::uint64_t>(*number) : 0;
+}
+
+/// A bar of eighth blocks: done in full, the rest shaded.
+std::string bar(double fraction, std::size_t width) {
+    static constexpr const char* eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    const auto parts =
+        static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(width * 8));
+    std::string text;
+    std::size_t cells = parts / 8;
+    for (std::size_t i = 0; i < cells; ++i) text += "█";
+    if (parts % 8 != 0) {
+        text += eighths[parts % 8];
+        ++cells;
+    }
+    for (; cells < width; ++cells) text += "░";
+    return text;
+}
+
+std::string rate_text(double rate) {
+    if (rate >= 10) return with_thousands(static_cast<std::uint64_t>(rate)) + "/s";
+    return fmt::format("{:.1f}/s", rate);
+}
+
+std::string counts_text(const JobLook& look, std::string_view separator) {
+    std::string text = with_thousands(look.succeeded) + " done";
+    text += separator;
+    text += with_thousands(look.failed) + " failed";
+    if (look.canceled > 0) {
+        text += separator;
+        text += with_thousands(look.canceled) + " canceled";
+    }
+    text += separator;
+    text += with_thousands(look.running) + " in flight";
+    text += separator;
+    text += with_thousands(look.pending) + " pending";
+    return text;
+}
+
+std::string pace_text(const JobLook& look, const JobPace& pace, std::string_view separator) {
+    if (look.is_over() || pace.rate() <= 0) return {};
+    std::string text(separator);
+    text += rate_text(pace.rate());
+    if (const auto left = pace.time_left()) {
+        text += separator == "; " ? ", " : separator;
+        text += duration_text(*left) + " left";
+    }
+    return text;
+}
+
+}  // namespace
+
+Result<JobLook> read_job_look(std::string_view job_json) {
+    const auto document = JsonDocument::parse(job_json);
+    if (!document || !document->root().find("status").is_string()) {
+        return fail(Errc::malformed_packet, "the hub's answer is no job");
+    }
+    const auto job = document->root();
+    JobLook look;
+    look.id = job.find("jobId").string();
+    look.type = job.find("type").string();
+    look.status = job.find("status").string();
+    look.failure_reason = job.find("failureReason").string();
+    const auto statistics = job.find("deviceJobStatistics");
+    look.devices = count(statistics, "deviceCount");
+    look.pending = count(statistics, "pendingCount");
+    look.running = count(statistics, "runningCount");
+    look.succeeded = count(statistics, "succeededCount");
+    look.failed = count(statistics, "failedCount");
+    look.canceled = count(statistics, "canceledCount");
+    return look;
+}
+
+void JobPace::observe(const JobLook& look, TimePoint now) {
+    last_ = look;
+    if (look.status != "running") samples_.clear();
+    // The oldest sample is the first one that is no younger than the window.
+    while (samples_.size() > 1 && now - samples_[1].at >= window) samples_.pop_front();
+    samples_.push_back({now, look.ended()});
+}
+
+double JobPace::rate() const {
+    if (samples_.size() < 2) return 0;
+    const std::chrono::duration<double> span = samples_.back().at - samples_.front().at;
+    constexpr double span_min_s = 0.2;
+    if (span.count() < span_min_s || samples_.back().ended <= samples_.front().ended) return 0;
+    return static_cast<double>(samples_.back().ended - samples_.front().ended) / span.count();
+}
+
+std::optional<std::chrono::seconds> JobPace::time_left() const {
+    const double pace = rate();
+    if (pace <= 0 || last_.devices < last_.ended()) return std::nullopt;
+    const double left_s = static_cast<double>(last_.devices - last_.ended()) / pace;
+    constexpr double left_max_s = 30.0 * 24 * 3600;
+    if (left_s > left_max_s) return std::nullopt;
+    return std::chrono::seconds(static_cast<std::int64_t>(left_s + 0.999));
+}
+
+std::string progress_line(const JobLook& look, const JobPace& pace) {
+    std::string line = look.status;
+    if (look.devices > 0) {
+        line += ": " + counts_text(look, ", ") + " of " + with_thousands(look.devices);
+    }
+    line += pace_text(look, pace, "; ");
+    if (!look.failure_reason.empty()) line += ": " + look.failure_reason;
+    return line;
+}
+
+std::vector<std::string> progress_block(const JobLook& look, const JobPace& pace, std::size_t width) {
+    constexpr std::size_t bar_width_max = 60;
+    constexpr std::size_t beside_bar = 20;
+    const std::size_t bar_width = std::clamp(width, beside_bar + 10, bar_width_max + beside_bar) - beside_bar;
+    const double fraction = look.devices == 0
+                                ? (look.status == "completed" ? 1.0 : 0.0)
+                                : static_cast<double>(look.ended()) / static_cast<double>(look.devices);
+    std::vector<std::string> block;
+    block.push_back(fmt::format("{}  {}  {}", look.id, look.type, look.status));
+    // Rounded down: 100 % is said when all have ended, not before.
+    block.push_back(fmt::format("{} {:3} %  of {}", bar(fraction, bar_width),
+                                static_cast<int>(fraction * 100), with_thousands(look.devices)));
+    block.push_back(counts_text(look, "   ") + pace_text(look, pace, "   "));
+    return block;
+}
+
+std::string with_thousands(std::uint64_t number) {
+    std::string text = std::to_string(number);
+    for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3) {
+        text.insert(static_cast<std::size_t>(i), ",");
+    }
+    return text;
+}
+
+std::string duration_text(std::chrono::seconds duration) {
+    const auto s = duration.count();
+    if (s < 60) return fmt::format("{} s", s);
+    if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
+    return fmt::format("{} h {:02} min", s / 3600, s % 3600 / 60);
+}
+
+}  // namespace carillon

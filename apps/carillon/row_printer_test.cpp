@@ -1,0 +1,76 @@
+#include "row_printer.hpp"
+
+#include <gtest/gtest.h>
+#include <sstream>
+
+namespace carillon {
+namespace {
+
+std::string printed(Format format, const std::vector<std::vector<std::string>>& pages,
+                    std::size_t cell_chars_max = 0, std::vector<Column> columns = {}) {
+    std::ostringstream out;
+    RowPrinter printer(out, format, std::move(columns), cell_chars_max);
+    for (const auto& page : pages) printer.print(page);
+    printer.finish();
+    return out.str();
+}
+
+TEST(RowPrinter, ATableIsAlignedAndHasItsHeadingOnce) {
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"long text","b":1})"}, {R"({"a":"x","b":22})"}}),
+              "a          b\n"
+              "long text  1\n"
+              "x          22\n");
+}
+
+TEST(RowPrinter, ATableCountsCharactersNotBytes) {
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"é","b":1})", R"({"a":"ee","b":2})"}}),
+              "a   b\n"
+              "é   1\n"
+              "ee  2\n");
+}
+
+TEST(RowPrinter, LongCellsAreCutWhereAskedFor) {
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"123456"})"}}, 4), "a\n123…\n");
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"1234"})"}}, 4), "a\n1234\n");
+}
+
+TEST(RowPrinter, ATableKeepsControlCharactersFromTheTerminal) {
+    EXPECT_EQ(printed(Format::table, {{"{\"a\":\"x\\u001b[2J\"}"}}), "a\nx [2J\n");
+}
+
+TEST(RowPrinter, NdjsonIsALineARow) {
+    EXPECT_EQ(printed(Format::ndjson, {{"{\"a\":\n1}"}, {R"({"a":2})"}}), "{\"a\":1}\n{\"a\":2}\n");
+}
+
+TEST(RowPrinter, JsonOfSeveralPagesIsOneArray) {
+    EXPECT_EQ(printed(Format::json, {{"1"}, {"2"}}), "[\n1,\n2\n]\n");
+    EXPECT_EQ(printed(Format::json, {}), "[]\n");
+}
+
+TEST(RowPrinter, CsvQuotesWhatNeedsIt) {
+    EXPECT_EQ(printed(Format::csv, {{R"({"a":"x,\"y\"","b":{"c":1},"d":null})"}}),
+              "a,b,d\n"
+              "\"x,\"\"y\"\"\",\"{\"\"c\"\":1}\",\n");
+}
+
+TEST(RowPrinter, TakesTheColumnsItIsGiven) {
+    EXPECT_EQ(printed(Format::csv, {{R"({"x":{"y":5},"z":1})"}}, 0, {{"why", "x.y"}}), "why\n5\n");
+}
+
+TEST(ColumnsFor, ATwinsAreTheOnesPeopleLookFor) {
+    auto row = JsonDocument::parse(R"({"deviceId":"d","etag":"x","properties":{},"version":2})");
+    ASSERT_TRUE(row);
+    const auto columns = columns_for(row->root());
+    EXPECT_EQ(columns.front().title, "deviceId");
+    EXPECT_EQ(columns.back().title, "tags");
+}
+
+TEST(PrintDocument, IsIndentedByDefaultAndOneLineAsNdjson) {
+    std::ostringstream out;
+    print_document(out, Format::automatic, R"({"a":1})", 0);
+    print_document(out, Format::ndjson, R"({"a":1})", 0);
+    EXPECT_EQ(out.str(), "{\n  \"a\": 1\n}\n{\"a\":1}\n");
+}
+
+}  // namespace
+}  // namespace carillon
