@@ -32,8 +32,8 @@ tl::unexpected<Error> refuse(std::string why) {
 
 bool is_host(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
     });
 }
 
@@ -83,8 +83,8 @@ Result<ConnectionString> parse_connection_string(std::string_view text) {
             parts.x509 = value == "true";
             continue;
         }
-        const auto member = std::find_if(members.begin(), members.end(),
-                                         [name](const Member& m) { return m.name == name; });
+        const auto member =
+            std::find_if(members.begin(), members.end(), [name](const Member& m) { return m.name == name; });
         if (member == members.end()) return refuse("unknown name " + std::string(name.substr(0, 64)));
         std::string& slot = parts.*(member->value);
         if (!slot.empty()) return refuse(std::string(name) + " repeats");

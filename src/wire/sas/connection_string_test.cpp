@@ -50,7 +50,8 @@ TEST(ConnectionString, MalformedOnesAreRefused) {
              std::string("HostName=hub.example.net;DeviceId=d1;SharedAccessKey=not*base64"),
              std::string("HostName=hub.example.net;DeviceId=d 1;SharedAccessKey=a2V5IQ=="),
              std::string("HostName=hub.example.net;DeviceId=d/1;SharedAccessKey=a2V5IQ=="),
-             std::string("HostName=hub.example.net;ModuleId=m1;SharedAccessKeyName=x;SharedAccessKey=a2V5IQ=="),
+             std::string(
+                 "HostName=hub.example.net;ModuleId=m1;SharedAccessKeyName=x;SharedAccessKey=a2V5IQ=="),
              std::string("HostName=hub.example.net;DeviceId=d1;ModuleId=m/1;SharedAccessKey=a2V5IQ=="),
              std::string("HostName=hub.example.net;DeviceId=d1;x509=True"),
              std::string("HostName=hub.example.net;DeviceId=d1;x509=false"),

@@ -123,7 +123,9 @@ Result<Token> parse_token(std::string_view text) {
     return token;
 }
 
-bool is_expired(const Token& token, WallTime now) { return token.expires.plus_s(clock_skew_s) < now; }
+bool is_expired(const Token& token, WallTime now) {
+    return token.expires.plus_s(clock_skew_s) < now;
+}
 
 bool is_signed_by(const Token& token, std::string_view key_base64) {
     const auto key = base64_decode(trimmed(key_base64));
@@ -158,14 +160,13 @@ bool covers(const Token& token, std::span<const std::string> host_names,
     return true;
 }
 
-bool names_identity(const Token& token, std::span<const std::string> host_names,
-                    std::string_view device, std::string_view module) {
+bool names_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
+                    std::string_view module) {
     const std::array<std::string_view, 4> path{"devices", device, "modules", module};
     constexpr std::array<std::size_t, 2> ids{1, 3};
     const std::size_t length = module.empty() ? 2 : 4;
     const std::span<const std::string_view> whole(path.data(), length);
-    return covers(token, host_names, whole, ids) &&
-           !covers(token, host_names, whole.first(length - 1), ids);
+    return covers(token, host_names, whole, ids) && !covers(token, host_names, whole.first(length - 1), ids);
 }
 
 std::string make_token(std::string_view resource, std::string_view key_base64, WallTime expires,

@@ -59,8 +59,8 @@ bool covers(const Token& token, std::span<const std::string> host_names,
 /// True if the token's `sr` names this very identity, rather than a folder that holds it: what a
 /// token signed with the identity's own key must do. An empty `module` means the device itself.
 /// Ours: a device key proves one device, so `sr=host` or `sr=host/devices` under it is refused.
-bool names_identity(const Token& token, std::span<const std::string> host_names,
-                    std::string_view device, std::string_view module);
+bool names_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
+                    std::string_view module);
 
 /// Signs a token for `resource` (decoded, such as `host/devices/d1`), valid until `expires`. A key
 /// that is no base64 makes a token nobody accepts.

@@ -2,8 +2,8 @@
 
 #include "base/text.hpp"
 
-#include <array>
 #include <gtest/gtest.h>
+#include <array>
 
 namespace carillon::sas {
 namespace {
@@ -13,15 +13,16 @@ constexpr std::string_view other_key = "enl4d3Z1dHNycXBvbm1sa2ppaGdmZWRjYmE5ODc2
 constexpr std::string_view good_sig = "MddZw4bQa6fx7pbNRSJdVtvvxPJyO%2Bp%2FHWz%2FC2N08Dg%3D";
 const std::vector<std::string> hosts{"hub.example.net", "localhost"};
 
-std::string text(std::string_view sr, std::string_view sig, std::string_view se,
-                 std::string_view rest = {}) {
+std::string text(std::string_view sr, std::string_view sig, std::string_view se, std::string_view rest = {}) {
     std::string all = "SharedAccessSignature sr=";
     all.append(sr).append("&sig=").append(sig).append("&se=").append(se).append(rest);
     return all;
 }
 
 /// A token for `sr` whose signature is of the right form but not right.
-Token token_for(std::string_view sr) { return parse_token(text(sr, good_sig, "1893456000")).value(); }
+Token token_for(std::string_view sr) {
+    return parse_token(text(sr, good_sig, "1893456000")).value();
+}
 
 bool covers_device(std::string_view sr, std::string_view id) {
     const std::array<std::string_view, 2> path{"devices", id};
@@ -59,8 +60,7 @@ TEST(SasToken, KnownSignaturesAreAccepted) {
 }
 
 TEST(SasToken, RecasingTheResourceBreaksTheSignature) {
-    const auto token =
-        parse_token(text(vectors[1].sr, percent_encode(vectors[2].signature), "1893456000"));
+    const auto token = parse_token(text(vectors[1].sr, percent_encode(vectors[2].signature), "1893456000"));
     ASSERT_TRUE(token);
     EXPECT_FALSE(is_signed_by(*token, key));
 }
@@ -141,9 +141,9 @@ TEST(SasToken, MalformedTokensAreRefused) {
              "SharedAccessSignature " + body + "&skn=%zz",
              "SharedAccessSignature " + body + "&skn=a%0Ab",
              text(sr, "not*base64", "1893456000"),
-             text(sr, "AAAA", "1893456000"),                        // three bytes
-             text(sr, sig + "%3D", "1893456000"),                   // extra padding
-             text(sr, sig.substr(1), "1893456000"),                 // one digit short
+             text(sr, "AAAA", "1893456000"),         // three bytes
+             text(sr, sig + "%3D", "1893456000"),    // extra padding
+             text(sr, sig.substr(1), "1893456000"),  // one digit short
              text(sr, "%4", "1893456000"),
              text(sr, "%zz" + sig, "1893456000"),
              text(sr, "A" + sig, "1893456000"),
@@ -190,8 +190,7 @@ TEST(SasToken, ExpiresAfterTheSkewAndNotBefore) {
 TEST(SasToken, UnusableKeysSignNothing) {
     // Signed with an empty key, and with a key of 15 bytes: right HMACs, but of no acceptable key.
     for (const std::string& weak : {std::string(), base64_encode("fifteen bytes..")}) {
-        const std::string signature =
-            hmac_sha256(base64_decode(weak).value(), "hub.example.net\n1893456000");
+        const std::string signature = hmac_sha256(base64_decode(weak).value(), "hub.example.net\n1893456000");
         const auto token =
             parse_token(text("hub.example.net", percent_encode(base64_encode(signature)), "1893456000"));
         ASSERT_TRUE(token);
@@ -219,27 +218,40 @@ TEST(SasToken, TheKeyNameIsDecoded) {
 }
 
 TEST(SasTokenScope, ADeviceIsCoveredByItselfAndByFoldersAboveIt) {
-    for (std::string_view sr : {"hub.example.net/devices/d1", "hub.example.net%2Fdevices%2Fd1",
-                                "HUB.Example.NET%2fdevices%2fd1", "localhost/devices/d1",
-                                "localhost:8883/devices/d1", "hub.example.net/DEVICES/d1",
-                                "hub.example.net/devices/d1/", "hub.example.net/devices",
-                                "hub.example.net", "hub.example.net/",
-                                "hub.example.net/devices/d1/api-version=2016-11-14"}) {
+    for (std::string_view sr :
+         {"hub.example.net/devices/d1", "hub.example.net%2Fdevices%2Fd1", "HUB.Example.NET%2fdevices%2fd1",
+          "localhost/devices/d1", "localhost:8883/devices/d1", "hub.example.net/DEVICES/d1",
+          "hub.example.net/devices/d1/", "hub.example.net/devices", "hub.example.net", "hub.example.net/",
+          "hub.example.net/devices/d1/api-version=2016-11-14"}) {
         EXPECT_TRUE(covers_device(sr, "d1")) << sr;
     }
 }
 
 TEST(SasTokenScope, NothingElseCoversADevice) {
-    for (std::string_view sr :
-         {"hub.example.net/devices/d", "hub.example.net/devices/d12", "hub.example.net/devices/D1",
-          "hub.example.net/devices/d2", "hub.example.net/device/d1", "hub.example.net/twins/d1",
-          "hub.example.net/devices/d1/messages", "hub.example.net/devices/d1/modules/m1",
-          "hub.example.net/devices/d1/api-version=1/x", "hub.example.net/devices//d1",
-          "hub.example.net//devices/d1", "/devices/d1", "devices/d1", "evil.example.net/devices/d1",
-          "hub.example.net.evil/devices/d1", "hub/devices/d1", "hub.example.net:x/devices/d1",
-          "hub.example.net/devices/d1//", "hub.example.net/devices/d1%00", "%zz", "hub.example.net%2",
-          "https://hub.example.net/devices/d1", "hub.example.net%252Fdevices%252Fd1",
-          "hub.example.net/devices/d1?x"}) {
+    for (std::string_view sr : {"hub.example.net/devices/d",
+                                "hub.example.net/devices/d12",
+                                "hub.example.net/devices/D1",
+                                "hub.example.net/devices/d2",
+                                "hub.example.net/device/d1",
+                                "hub.example.net/twins/d1",
+                                "hub.example.net/devices/d1/messages",
+                                "hub.example.net/devices/d1/modules/m1",
+                                "hub.example.net/devices/d1/api-version=1/x",
+                                "hub.example.net/devices//d1",
+                                "hub.example.net//devices/d1",
+                                "/devices/d1",
+                                "devices/d1",
+                                "evil.example.net/devices/d1",
+                                "hub.example.net.evil/devices/d1",
+                                "hub/devices/d1",
+                                "hub.example.net:x/devices/d1",
+                                "hub.example.net/devices/d1//",
+                                "hub.example.net/devices/d1%00",
+                                "%zz",
+                                "hub.example.net%2",
+                                "https://hub.example.net/devices/d1",
+                                "hub.example.net%252Fdevices%252Fd1",
+                                "hub.example.net/devices/d1?x"}) {
         EXPECT_FALSE(covers_device(sr, "d1")) << sr;
     }
 }
@@ -292,7 +304,8 @@ TEST(SasTokenScope, TheHubItselfIsCoveredByItsHostOnly) {
 TEST(SasToken, WhatIsMadeIsAccepted) {
     const WallTime expires = WallTime::from_unix_s(1893456000);
     for (std::string_view id : {"d1", "a%40b", "a@b", "x+y#z?$'()*!,=;:%"}) {
-        const auto token = parse_token(make_token("hub.example.net/devices/" + std::string(id), key, expires));
+        const auto token =
+            parse_token(make_token("hub.example.net/devices/" + std::string(id), key, expires));
         ASSERT_TRUE(token) << id;
         EXPECT_TRUE(is_signed_by(*token, key)) << id;
         EXPECT_EQ(token->expires, expires);
