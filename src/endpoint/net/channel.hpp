@@ -81,7 +81,8 @@ public:
 
     /// Hands the connection to another thread, then calls `arrived` there, in a turn of its own.
     /// Only after the handshake. May be called in a callback, but not in `closed`. Until `arrived`
-    /// runs nobody touches the channel, and the handler hears nothing. Queued bytes go along.
+    /// runs nobody touches the channel, and the handler hears nothing. Queued bytes go along. If the
+    /// connection ended before it left, `arrived` is dropped and `closed` comes here.
     virtual void move_to(IoThread& thread, UniqueFunction<void()> arrived) = 0;
     virtual IoThread& thread() const = 0;
 
@@ -96,7 +97,8 @@ class ConnectionFactory {
 public:
     virtual ~ConnectionFactory() = default;
     /// A peer connected; its handshake has not begun. Called on the channel's thread. The factory
-    /// owns the channel from here on and sets its handler before it returns.
+    /// owns the channel from here on and sets its handler before it returns. It may abort the
+    /// channel at once, but not destroy it.
     virtual void accepted(std::unique_ptr<Channel> channel) = 0;
 };
 

@@ -101,9 +101,11 @@ private:
     void run();
     void turn();
     int wait_ms();
-    bool run_posted();
+    void run_posted();
     void run_timers();
     void wake();
+    /// Runs `work` on each channel of `list`; what is asked for meanwhile waits for the next turn.
+    void work_off(std::vector<SocketChannel*>& list, void (SocketChannel::*work)());
 
     std::uint32_t number_;
     Clock& clock_;
@@ -124,11 +126,12 @@ private:
     std::vector<Timers*> driven_;
     TimePoint timers_ran_{};
 
-    const void* reported_[events_max] = {};  ///< What the current turn still has to serve.
+    Pollable* reported_[events_max] = {};  ///< What the current turn still has to serve.
     int reported_count_ = 0;
     std::vector<SocketChannel*> to_flush_;
     std::vector<SocketChannel*> to_serve_;
     std::vector<SocketChannel*> to_finish_;
+    std::vector<SocketChannel*> working_;
     SocketChannel* first_channel_ = nullptr;
     std::unique_ptr<ThreadBuffers> buffers_;
 };
