@@ -27,7 +27,7 @@ public:
     struct Options {
         std::string address;     ///< An IPv4 or IPv6 address, no name.
         std::uint16_t port = 0;  ///< 0 lets the kernel choose.
-        ChannelLimits limits;
+        ChannelLimits limits = {};
         const TlsContexts* tls = nullptr;  ///< Null: plain bytes, for loopback only.
     };
 
