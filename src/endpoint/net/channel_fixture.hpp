@@ -113,9 +113,15 @@ public:
         });
         done.get_future().wait();
     }
-    /// Lets every thread go around its loop, where what is due runs.
+    /// Has every thread go around its loop, where what is due runs.
     void turn() {
-        for (std::size_t i = 0; i < threads.size(); ++i) threads[i].post([] {});
+        for (std::size_t i = 0; i < threads.size(); ++i) {
+            for (int posts = 0; posts < 2; ++posts) {  // The second one runs when the first turn is over.
+                std::promise<void> done;
+                threads[i].post([&done] { done.set_value(); });
+                done.get_future().wait();
+            }
+        }
     }
 
     Journal journal;

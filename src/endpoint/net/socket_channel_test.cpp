@@ -110,9 +110,11 @@ TEST(SocketChannel, CutsOffAPeerThatStopsReading) {
     ASSERT_TRUE(client.handshake());
     ASSERT_TRUE(client.write("?"));
     ASSERT_TRUE(server.journal.wait("received"));
-    server.on_connection([](Channel&) {});
-    server.clock.skip(std::chrono::seconds(11));
-    server.turn();
+    // What the kernels still pass on counts as progress; then there is none.
+    for (int i = 0; i < 1000 && server.journal.count(cut_off) == 0; ++i) {
+        server.clock.skip(std::chrono::seconds(11));
+        server.turn();
+    }
     EXPECT_TRUE(server.journal.wait(cut_off));
 }
 
