@@ -1,0 +1,56 @@
+#pragma once
+
+#include "load/https.hpp"
+#include "load/mqtt.hpp"
+#include "wire/sas/connection_string.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace carillon::load {
+
+/// How to reach a server under load. A hub has a connection string; a mere broker has none.
+struct Target {
+    Endpoint mqtts;
+    Endpoint https;
+    std::string host_name = "localhost";
+    sas::ConnectionString policy;
+
+    bool is_hub() const { return !policy.key.empty(); }
+};
+
+/// The id of the load's device `number`, ten characters: `load-00042`.
+std::string device_id(std::uint64_t number);
+/// Its key, base64: made from the id, so that every run knows it.
+std::string device_key(std::string_view id);
+/// What device `id` says in CONNECT, to hub and broker alike: clean session, a token of a day.
+MqttOptions device_options(const Target& target, const std::string& id);
+/// An address of the loopback net for connection `number`: some thousands share one, as each has
+/// only so many ports.
+std::uint32_t source_address(std::uint64_t number);
+
+/// `/path?api-version=…`, the current flavour.
+std::string target_of(std::string_view path);
+/// `Authorization` of a service client.
+std::string authorization(const Target& target);
+
+/// PUTs devices `first` … `first + count - 1` (those that exist already are fine), each with a twin
+/// whose JSON has about `twin_bytes` bytes if that is not 0. Answers how many failed.
+std::uint64_t register_devices(Loop& loop, HttpPool& pool, std::uint64_t first, std::uint64_t count,
+                               std::size_t twin_bytes);
+
+/// Progress of a job by `GET /jobs/v2/{id}`.
+struct JobLook {
+    std::string status;
+    std::int64_t device = 0, pending = 0, running = 0, succeeded = 0, failed = 0, canceled = 0;
+
+    bool is_ended() const { return status == "completed" || status == "failed" || status == "cancelled"; }
+};
+JobLook parse_job(std::string_view body);
+/// Bodies of `PUT /jobs/v2/{id}` over every device.
+std::string method_job(std::string_view condition, std::string_view method, std::string_view payload,
+                       int max_execution_s);
+std::string twin_job(std::string_view condition, std::string_view desired);
+
+}  // namespace carillon::load

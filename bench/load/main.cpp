@@ -1,0 +1,54 @@
+// The load tool: devices and back ends by the thousand from one thread, against a hub or a broker.
+#include "load/modes.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+constexpr const char* usage =
+    R"(usage: carillon_load MODE [--name value]...
+
+modes
+  register    PUT --devices N devices, with twins of --twin-bytes each
+  roundtrip   direct-method round trips with --devices N devices, --in-flight W, for --seconds T;
+              --drive relay (a broker relays both messages), rest (W keep-alive HTTPS connections)
+              or job (method jobs over all devices, --jobs at once)
+  idle        connect --devices N devices, wait --settle seconds, compare the server's memory
+  connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
+  twin-job    --repeats jobs over all --devices registered, with GETs of the job meanwhile
+
+server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID
+figures go to standard output as one JSON object
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace carillon;
+    using namespace carillon::load;
+    std::signal(SIGPIPE, SIG_IGN);
+    auto options = Options::parse(argc, argv);
+    if (!options) {
+        std::fputs(usage, stderr);
+        return 2;
+    }
+    std::string text;
+    JsonWriter out(text);
+    out.begin_object().member("mode", options->mode());
+    const std::string& mode = options->mode();
+    Result<> done = fail(Errc::config_invalid, "unknown mode " + mode);
+    if (mode == "register") done = run_register(*options, out);
+    if (mode == "roundtrip") done = run_roundtrip(*options, out);
+    if (mode == "idle") done = run_idle(*options, out);
+    if (mode == "connect") done = run_connect(*options, out);
+    if (mode == "twin-job") done = run_twin_job(*options, out);
+    if (!done) {
+        std::fprintf(stderr, "carillon_load: %s\n", done.error().detail.c_str());
+        return done.error().code == Errc::config_invalid ? 2 : 1;
+    }
+    out.end_object();
+    std::printf("%s\n", text.c_str());
+    return 0;
+}

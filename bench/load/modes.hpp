@@ -1,0 +1,17 @@
+#pragma once
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "load/options.hpp"
+
+namespace carillon::load {
+
+/// The tool's modes. Each reads its options, runs, and adds its figures as members to the JSON
+/// object `out` is in the middle of. They fail with what kept them from measuring.
+Result<> run_register(Options& options, JsonWriter& out);
+Result<> run_roundtrip(Options& options, JsonWriter& out);
+Result<> run_idle(Options& options, JsonWriter& out);
+Result<> run_connect(Options& options, JsonWriter& out);
+Result<> run_twin_job(Options& options, JsonWriter& out);
+
+}  // namespace carillon::load
