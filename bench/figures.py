@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Measures what bench/README.md lists, each figure beside its baseline in the same run.
+
+usage: figures.py BUILD_DIR [NAME...]      names: methods idle connect twin-job
+
+BENCH_ROUNDS (3) pairs of runs A B A B ...; BENCH_SECONDS (8) each; BENCH_PIN=0 leaves the cores to the
+system, otherwise the server has core 0 and the load core 1. Results: BUILD_DIR/bench/NAME.json, and a
+table on standard output. Nothing is asserted about time.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from servers import Hub, Mosquitto, pinned
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
+METHOD_DEVICES = 1000
+IDLE_DEVICES = int(os.environ.get("BENCH_IDLE_DEVICES", "10000"))
+TWIN_DEVICES = int(os.environ.get("BENCH_TWIN_DEVICES", "100000"))
+TWIN_BYTES = 900
+IN_FLIGHT = 64
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Bench:
+    def __init__(self, build):
+        self.build = pathlib.Path(build).resolve()
+        self.results = self.build / "bench"
+        self.results.mkdir(parents=True, exist_ok=True)
+
+    def binary(self, *names):
+        for name in names:
+            if (self.build / name).exists():
+                return self.build / name
+        raise RuntimeError(f"{self.build} holds no {names[-1]}; build it first")
+
+    def hub(self, folder):
+        return Hub(self.binary("carillon", "apps/carillon/carillon"), folder)
+
+    def load(self, mode, server, **options):
+        tool = [str(self.binary("bench/carillon_load")), mode, *server.load_flags()]
+        if mode != "register":
+            tool += ["--server-pid", str(server.pid)]
+        for name, value in options.items():
+            tool += ["--" + name.replace("_", "-"), str(value)]
+        done = subprocess.run(pinned(tool, 1), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{mode}: {done.stderr.strip()}")
+        say("  " + done.stdout.strip())
+        return json.loads(done.stdout)
+
+
+def median(runs, name):
+    return statistics.median(run[name] for run in runs)
+
+
+def ratio(a_runs, b_runs, name):
+    """Median of the ratios of neighbouring runs, which saw the same machine."""
+    return statistics.median(a[name] / b[name] for a, b in zip(a_runs, b_runs) if b[name])
+
+
+def row(what, unit, ours, baseline, times):
+    return {"what": what, "unit": unit, "carillon": ours, "baseline": baseline, "ratio": times}
+
+
+def methods(bench, folder):
+    """Direct-method round trips over TLS: the hub's own against a broker relaying the two messages."""
+    runs = {"relay": [], "job": [], "rest": []}
+    with bench.hub(folder) as hub:
+        bench.load("register", hub, devices=METHOD_DEVICES)
+    for _ in range(ROUNDS):
+        with bench.hub(folder) as hub:
+            for drive in ("job", "rest"):
+                runs[drive].append(bench.load("roundtrip", hub, drive=drive, devices=METHOD_DEVICES,
+                                              in_flight=IN_FLIGHT, seconds=SECONDS))
+        with Mosquitto(folder, hub.data) as broker:
+            runs["relay"].append(bench.load("roundtrip", broker, drive="relay", devices=METHOD_DEVICES,
+                                            in_flight=IN_FLIGHT, seconds=SECONDS))
+    rows = []
+    for drive, name in (("job", "by a job, durable"), ("rest", "by REST calls")):
+        for key, unit, label in (("per_second", "1/s", "rate"), ("server_cpu_us_per_trip", "us", "server CPU each")):
+            rows.append(row(f"direct methods {name}: {label}", unit, median(runs[drive], key),
+                            median(runs["relay"], key), ratio(runs[drive], runs["relay"], key)))
+    rows.append(row("direct methods by REST calls: p99", "us", median(runs["rest"], "p99_us"),
+                    median(runs["relay"], "p99_us"), ratio(runs["rest"], runs["relay"], "p99_us")))
+    return rows, runs
+
+
+def idle(bench, folder):
+    """Memory of an idle TLS device that subscribed to its methods."""
+    runs = {"carillon": [], "mosquitto": []}
+    with bench.hub(folder) as hub:
+        bench.load("register", hub, devices=IDLE_DEVICES)
+    for _ in range(max(1, ROUNDS - 1)):
+        with bench.hub(folder) as hub:
+            runs["carillon"].append(bench.load("idle", hub, devices=IDLE_DEVICES))
+        with Mosquitto(folder, hub.data) as broker:
+            runs["mosquitto"].append(bench.load("idle", broker, devices=IDLE_DEVICES))
+    rows = [row(f"{label} per idle device of {IDLE_DEVICES}", "B", median(runs["carillon"], key),
+                median(runs["mosquitto"], key), ratio(runs["carillon"], runs["mosquitto"], key))
+            for key, label in (("resident_bytes_per_device", "resident memory"),
+                               ("user_bytes_per_device", "user memory"))]
+    return rows, runs
+
+
+def connect(bench, folder):
+    """TLS handshake, CONNECT and SUBSCRIBE; the hub also checks a token."""
+    runs = {"carillon": [], "mosquitto": []}
+    with bench.hub(folder) as hub:
+        bench.load("register", hub, devices=500)
+    for _ in range(ROUNDS):
+        with bench.hub(folder) as hub:
+            runs["carillon"].append(bench.load("connect", hub, devices=500, seconds=SECONDS))
+        with Mosquitto(folder, hub.data) as broker:
+            runs["mosquitto"].append(bench.load("connect", broker, devices=500, seconds=SECONDS))
+    rows = [row(f"connects: {label}", unit, median(runs["carillon"], key), median(runs["mosquitto"], key),
+                ratio(runs["carillon"], runs["mosquitto"], key))
+            for key, label, unit in (("per_second", "rate", "1/s"),
+                                     ("server_cpu_us_per_connect", "server CPU each", "us"))]
+    return rows, runs
+
+
+def twin_job(bench, folder):
+    """Twin jobs over registered devices, and reading the job meanwhile."""
+    runs = {"carillon": [], "rewrite": []}
+    with bench.hub(folder) as hub:
+        say(f"  registering {TWIN_DEVICES} devices")
+        registered = bench.load("register", hub, devices=TWIN_DEVICES, twin_bytes=TWIN_BYTES)
+    for round_number in range(ROUNDS):
+        with bench.hub(folder) as hub:
+            runs["carillon"].append(bench.load("twin-job", hub, devices=TWIN_DEVICES, repeats=3))
+        scratch = pathlib.Path(folder) / f"rewrite-{round_number}"
+        command = [str(bench.binary("bench/carillon_rewrite")), "rewrite", "--folder", str(scratch), "--devices",
+                   str(TWIN_DEVICES), "--twin-bytes", str(TWIN_BYTES), "--repeats", "3"]
+        done = subprocess.run(pinned(command, 0), check=True, capture_output=True, text=True)
+        say("  " + done.stdout.strip())
+        runs["rewrite"].append(json.loads(done.stdout))
+        shutil.rmtree(scratch)
+    ours = [run["devices_per_second"] for run in runs["carillon"]]
+    rows = [row(f"registering with a twin of {TWIN_BYTES} B", "1/s", registered["per_second"], None, None)]
+    for key, label in (("rewrite_per_second", "RocksDB writing whole documents"),
+                       ("read_and_rewrite_per_second", "RocksDB reading and writing them")):
+        theirs = [run[key] for run in runs["rewrite"]]
+        rows.append(row(f"twin job over {TWIN_DEVICES}, against {label}", "devices/s", statistics.median(ours),
+                        statistics.median(theirs), statistics.median(a / b for a, b in zip(ours, theirs))))
+    rows.append(row("GET of the job, p99 while it runs against quiet", "us", median(runs["carillon"], "get_busy_p99_us"),
+                    median(runs["carillon"], "get_quiet_p99_us"),
+                    statistics.median(r["get_busy_p99_us"] / r["get_quiet_p99_us"] for r in runs["carillon"])))
+    return rows, runs
+
+
+FIGURES = {"methods": methods, "idle": idle, "connect": connect, "twin-job": twin_job}
+
+
+def table(rows):
+    def number(value, digits=0):
+        return "-" if value is None else f"{value:,.{digits}f}"
+    widths = max(len(r["what"]) for r in rows)
+    lines = [f"{'figure':{widths}}  {'carillon':>12}  {'baseline':>12}  {'ratio':>6}  unit"]
+    for r in rows:
+        lines.append(f"{r['what']:{widths}}  {number(r['carillon']):>12}  {number(r['baseline']):>12}  "
+                     f"{number(r['ratio'], 2):>6}  {r['unit']}")
+    return "\n".join(lines)
+
+
+def main(arguments):
+    if not arguments or arguments[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    bench = Bench(arguments[0])
+    names = arguments[1:] or list(FIGURES)
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        say(f"no figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}")
+        return 2
+    rows, failed = [], []
+    for name in names:
+        say(f"{name}: {FIGURES[name].__doc__}")
+        # Beside the results, not in memory: commits must reach a disk.
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=bench.results) as folder:
+            try:
+                figure_rows, runs = FIGURES[name](bench, folder)
+            except (RuntimeError, subprocess.CalledProcessError) as error:
+                for log in pathlib.Path(folder).glob("*.log"):
+                    shutil.copy(log, bench.results / f"{name}-{log.name}")
+                say(f"  not measured: {error}")
+                failed.append(name)
+                continue
+        (bench.results / f"{name}.json").write_text(json.dumps({"rows": figure_rows, "runs": runs}, indent=1) + "\n")
+        rows += figure_rows
+    if rows:
+        print(table(rows))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

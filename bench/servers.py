@@ -1,0 +1,134 @@
+"""Servers under load: each starts on a loopback address of its own and stops by its process id."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+READY_S_MAX = 60
+STOP_S_MAX = 60
+ADDRESS = "127.71.0.1"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return probe.getsockname()[1]
+
+
+def pinned(command, core):
+    """`command` on one core, where the machine has more than one and nobody said otherwise."""
+    if core is None or os.cpu_count() < 2 or os.environ.get("BENCH_PIN", "1") == "0":
+        return command
+    return ["taskset", "-c", str(core), *command]
+
+
+class Server:
+    def __init__(self, command, log):
+        self.log = open(log, "ab")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def wait_until(self, is_ready):
+        deadline = time.monotonic() + READY_S_MAX
+        while not is_ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended at its start, see {self.log.name}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"the server was not ready within {READY_S_MAX} s, see {self.log.name}")
+            time.sleep(0.02)
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Hub(Server):
+    """`carillon serve` on a data folder; a folder that is empty becomes a new hub."""
+
+    def __init__(self, binary, folder, core=0):
+        self.binary = binary
+        self.data = pathlib.Path(folder) / "data"
+        ready = pathlib.Path(folder) / "ready"
+        ready.unlink(missing_ok=True)
+        self.mqtts_port, self.https_port, self.amqps_port = free_port(), free_port(), free_port()
+        command = [str(binary), "serve", "--data-dir", str(self.data), "--hostname", "hub.localhost", "--bind", ADDRESS,
+                   "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
+                   "--amqps-port", str(self.amqps_port), "--ready-file", str(ready)]
+        super().__init__(pinned(command, core), pathlib.Path(folder) / "hub.log")
+        self.wait_until(ready.exists)
+        asked = subprocess.run([str(binary), "connection-string", "--data-dir", str(self.data)],
+                               check=True, capture_output=True, text=True)
+        self.connection_string = asked.stdout.strip()
+
+    def load_flags(self):
+        return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
+                "--connection-string", self.connection_string]
+
+
+def server_certificate(data, folder):
+    """The hub's own certificate on P-256 and its key, so that both servers sign alike."""
+    files = sorted(pathlib.Path(data).rglob("*.pem")) if data else []
+    for certificate in files:
+        if certificate.name.startswith("ca") or b"BEGIN CERTIFICATE" not in certificate.read_bytes():
+            continue
+        shown = subprocess.run(["openssl", "x509", "-in", str(certificate), "-noout", "-text"],
+                               capture_output=True, text=True).stdout
+        if "id-ecPublicKey" not in shown:
+            continue
+        for key in files:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+                return certificate, key
+            except (ssl.SSLError, OSError):
+                continue
+    certificate, key = pathlib.Path(folder) / "server.pem", pathlib.Path(folder) / "server-key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "30", "-subj", "/CN=hub.localhost", "-keyout", str(key), "-out", str(certificate)],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
+class Mosquitto(Server):
+    """A broker that relays and keeps nothing: no persistence, no log, anonymous, over TLS."""
+
+    def __init__(self, folder, data=None, core=0):
+        binary = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+        if binary is None:
+            raise RuntimeError("mosquitto is not installed: tools/setup.sh bench")
+        certificate, key = server_certificate(data, folder)
+        self.mqtts_port = free_port()
+        config = pathlib.Path(folder) / "mosquitto.conf"
+        config.write_text("\n".join([
+            *(["user root"] if os.geteuid() == 0 else []),
+            f"listener {self.mqtts_port} {ADDRESS}", f"certfile {certificate}", f"keyfile {key}",
+            "allow_anonymous true", "persistence false", "log_type none", "max_connections -1", ""]))
+        super().__init__(pinned([binary, "-c", str(config)], core), pathlib.Path(folder) / "mosquitto.log")
+        self.wait_until(self.accepts)
+
+    def accepts(self):
+        with socket.socket() as probe:
+            return probe.connect_ex((ADDRESS, self.mqtts_port)) == 0
+
+    def load_flags(self):
+        return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port)]
