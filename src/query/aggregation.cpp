@@ -130,7 +130,7 @@ void Aggregation::Impl::append_key(const Path& path, const Row& row, Scratch& sc
     if (json == nullptr) return;
     if (value.is(Value::Kind::number)) {
         // 1 and 1.0 are one group; which text was seen first must not show.
-        JsonWriter(*json).value(value.number);
+        append_number_json(*json, value.number);
     } else {
         append_path_json(*json, path, row, scratch);
     }
@@ -170,7 +170,9 @@ std::string Aggregation::Impl::row_json(const Group& group) const {
             if (!value.empty()) json.member_raw(projection.key, value);
         } else if (auto value = group.tallies[i].value(projection.aggregate);
                    value && std::isfinite(*value)) {
-            json.member(projection.key, *value);
+            std::string number;
+            append_number_json(number, *value);
+            json.member_raw(projection.key, number);
         }
     }
     json.end_object();

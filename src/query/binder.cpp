@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "query/names.hpp"
+#include "query/value.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -40,7 +41,7 @@ void append_constant(std::string& out, const Constant& constant) {
             json.value(constant.boolean);
             break;
         case Constant::Kind::number:
-            json.value(constant.number);
+            append_number_json(out, constant.number);
             break;
         case Constant::Kind::string:
             json.value(constant.text);

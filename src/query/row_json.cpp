@@ -1,5 +1,8 @@
 #include "query/value.hpp"
 
+#include <cmath>
+#include <cstdint>
+
 namespace carillon::query {
 namespace {
 
@@ -15,7 +18,7 @@ bool append_value(std::string& out, const Value& value, Scratch& scratch) {
             return true;
         case Value::Kind::number:
             if (value.text.empty()) {
-                JsonWriter(out).value(value.number);
+                append_number_json(out, value.number);
             } else {
                 out += value.text;
             }
@@ -114,6 +117,15 @@ bool is_whole(const Path& path) {
 }
 
 }  // namespace
+
+void append_number_json(std::string& out, double number) {
+    constexpr double integers_end = 9007199254740992.0;  // 2^53
+    if (std::fabs(number) < integers_end && number == std::trunc(number)) {
+        JsonWriter(out).value(static_cast<std::int64_t>(number));
+    } else {
+        JsonWriter(out).value(number);
+    }
+}
 
 bool append_path_json(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
     const Value value = read_path(path, row, scratch);

@@ -74,6 +74,9 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch);
 /// Appends that value as JSON; appends nothing and answers false if it is undefined.
 bool append_path_json(std::string& out, const Path& path, const Row& row, Scratch& scratch);
 
+/// Appends a computed number: integers as people and strict clients write them, 100000 not 1e+05.
+void append_number_json(std::string& out, double number);
+
 /// A string's text; that of a system date is written into `scratch`.
 std::string_view text_of(const Value& value, Scratch& scratch);
 Truth compare_values(Compare compare, const Value& a, const Value& b, Scratch& scratch);
