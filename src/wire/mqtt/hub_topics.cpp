@@ -50,7 +50,7 @@ bool consume_ignoring_case(std::string_view& text, std::string_view prefix) {
 }
 
 /// Takes `devices/{d}/` or `devices/{d}/modules/{m}/` off the front.
-bool consume_own_prefix(std::string_view& text, Identity identity) {
+bool consume_own_prefix(std::string_view& text, ClientIdentity identity) {
     if (!consume_ignoring_case(text, "devices/") || !consume(text, identity.device) || !consume(text, "/")) {
         return false;
     }
@@ -178,7 +178,7 @@ constexpr std::array<std::string_view, 7> c2d_order{"exp", "mid", "to", "cid", "
 
 }  // namespace
 
-std::optional<FilterKind> parse_filter(std::string_view filter, Identity identity) {
+std::optional<FilterKind> parse_filter(std::string_view filter, ClientIdentity identity) {
     std::string_view rest = filter;
     if (consume_own_prefix(rest, identity)) return parse_own_filter(rest, !identity.module.empty());
     rest = filter;
@@ -199,7 +199,7 @@ std::string_view named_method(std::string_view filter) {
     return filter.substr(0, filter.find('/'));
 }
 
-std::optional<PublishTopic> parse_publish_topic(std::string_view topic, Identity identity) {
+std::optional<PublishTopic> parse_publish_topic(std::string_view topic, ClientIdentity identity) {
     std::string_view rest = topic;
     if (topic.starts_with('$')) {
         // [MQTT-3.3.2-2]. Not asked of telemetry topics, whose ids and raw bags may hold both.
@@ -242,7 +242,7 @@ void append_desired_notification(std::string& out, std::int64_t version, std::st
     append_hub_publish(out, {desired_filter_prefix, "?$version=", version_text.text()}, body);
 }
 
-std::string c2d_topic(Identity identity, const std::vector<std::pair<std::string, std::string>>& system,
+std::string c2d_topic(ClientIdentity identity, const std::vector<std::pair<std::string, std::string>>& system,
                       std::string_view ack,
                       const std::vector<std::pair<std::string, std::optional<std::string>>>& properties) {
     std::string topic = "devices/";

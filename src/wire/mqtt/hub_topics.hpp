@@ -13,11 +13,11 @@ namespace carillon::mqtt {
 
 /// Who a connection is: client id `device` or `device/module`. Ids hold no slash, so the text splits
 /// in one way only. Views the client id.
-struct Identity {
+struct ClientIdentity {
     std::string_view device;
     std::string_view module;  ///< Empty for a device.
 
-    static Identity of_client_id(std::string_view client_id) {
+    static ClientIdentity of_client_id(std::string_view client_id) {
         const std::size_t slash = client_id.find('/');
         if (slash == std::string_view::npos) return {client_id, {}};
         return {client_id.substr(0, slash), client_id.substr(slash + 1)};
@@ -41,7 +41,7 @@ enum class FilterKind : std::uint8_t {
 /// stand, so that an id with `+` or `#` in it is not taken for a wildcard. Wildcards are accepted
 /// below the prefixes of the table in hub_topics.cpp, as they select the identity's own topics only.
 /// Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol".
-std::optional<FilterKind> parse_filter(std::string_view filter, Identity identity);
+std::optional<FilterKind> parse_filter(std::string_view filter, ClientIdentity identity);
 
 /// The method's name in a `method_named` filter.
 std::string_view named_method(std::string_view filter);
@@ -66,7 +66,7 @@ inline constexpr std::size_t rid_bytes_max = 256;
 
 /// Nothing if a connection of `identity` may not publish to `topic`, which ends the connection.
 /// Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol".
-std::optional<PublishTopic> parse_publish_topic(std::string_view topic, Identity identity);
+std::optional<PublishTopic> parse_publish_topic(std::string_view topic, ClientIdentity identity);
 
 // --- what the hub publishes ------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ void append_desired_notification(std::string& out, std::int64_t version, std::st
 /// `to` must be among them. `ack` is `none`, `positive`, `negative` or `full`, or empty for none.
 /// Source: IoT Hub docs, "Send cloud-to-device messages from an IoT hub" and captures of the service;
 /// azure-iot-sdk-java: MqttMessaging.java reads nothing before the first `%24`.
-std::string c2d_topic(Identity identity, const std::vector<std::pair<std::string, std::string>>& system,
+std::string c2d_topic(ClientIdentity identity, const std::vector<std::pair<std::string, std::string>>& system,
                       std::string_view ack,
                       const std::vector<std::pair<std::string, std::optional<std::string>>>& properties);
 

@@ -37,7 +37,7 @@ Session::~Session() = default;
 
 bool Session::wants_input() const {
     if (stage_ == Stage::awaiting_connect) return true;
-    return stage_ == Stage::running && unacknowledged() < SessionLimits::window_max;
+    return stage_ == Stage::running && unacknowledged() < SessionLimits::window_max && host_.takes_output();
 }
 
 void Session::receive(Bytes input, TimePoint now) {

@@ -74,6 +74,9 @@ public:
     virtual ~SessionHost() = default;
     /// Where bytes for the peer are appended; the host sends them after its call to the session.
     virtual std::string& output() = 0;
+    /// False while more waits for the peer than should; the session then takes no packet until
+    /// `Session::output_drained`.
+    virtual bool takes_output() const = 0;
     /// Answer by `Session::accept` or `Session::refuse`.
     virtual void connect_requested(const ConnectRequest& request) = 0;
     /// `Session::proposed` is to be stored, as the session is persistent; answer by
@@ -116,7 +119,7 @@ public:
     // --- from the network ----------------------------------------------------------------------
     void receive(Bytes input, TimePoint now);
     /// False while input should stay in the kernel. Becomes true again within `accept`,
-    /// `subscriptions_stored` or `acknowledge` only.
+    /// `subscriptions_stored`, `acknowledge` or `output_drained` only.
     bool wants_input() const;
     /// When `tick` is due. Moves on with every byte received, so a caller with one lazy timer looks
     /// here when it fires. [MQTT-3.1.2-24]
@@ -131,6 +134,8 @@ public:
     void refuse(ConnectCode code, Errc reason);
     /// The answer to `store_subscriptions`; a failure closes.
     void subscriptions_stored(bool is_stored);
+    /// `SessionHost::takes_output` is true again.
+    void output_drained() { resume(); }
     /// The publish of this ticket is durable; PUBACKs leave in the order of the publishes.
     void acknowledge(Ticket ticket);
     /// Sent only if the client subscribed to twin responses.
@@ -149,7 +154,7 @@ public:
     /// True if it was the client's DISCONNECT that closed the session.
     bool is_disconnected() const { return is_disconnected_; }
     bool is_persistent() const { return !clean_session_; }
-    Identity identity() const { return Identity::of_client_id(client_id_); }
+    ClientIdentity identity() const { return ClientIdentity::of_client_id(client_id_); }
     const Subscriptions& subscriptions() const { return subscriptions_; }
     /// What `store_subscriptions` is about.
     const Subscriptions& proposed() const;

@@ -7,7 +7,7 @@ namespace carillon::mqtt {
 namespace {
 
 /// The filter SDKs use for `kind`; empty where there is no one such filter.
-std::string canonical_filter(FilterKind kind, Identity identity) {
+std::string canonical_filter(FilterKind kind, ClientIdentity identity) {
     switch (kind) {
         case FilterKind::methods:
             return "$iothub/methods/POST/#";
@@ -40,14 +40,15 @@ Subscriptions Subscriptions::copy() const {
     return out;
 }
 
-std::vector<Subscriptions::Entry>::iterator Subscriptions::find(std::string_view filter, Identity identity) {
+std::vector<Subscriptions::Entry>::iterator Subscriptions::find(std::string_view filter,
+                                                                ClientIdentity identity) {
     return std::find_if(entries_.begin(), entries_.end(), [filter, identity](const Entry& entry) {
         return entry.text ? *entry.text == filter : canonical_filter(entry.kind, identity) == filter;
     });
 }
 
 Subscriptions::Outcome Subscriptions::add(std::string_view filter, FilterKind kind, std::uint8_t qos,
-                                          Identity identity) {
+                                          ClientIdentity identity) {
     const auto found = find(filter, identity);
     if (found != entries_.end()) {
         if (found->qos == qos) return Outcome::unchanged;
@@ -62,7 +63,7 @@ Subscriptions::Outcome Subscriptions::add(std::string_view filter, FilterKind ki
     return Outcome::changed;
 }
 
-bool Subscriptions::remove(std::string_view filter, Identity identity) {
+bool Subscriptions::remove(std::string_view filter, ClientIdentity identity) {
     const auto found = find(filter, identity);
     if (found == entries_.end()) return false;
     entries_.erase(found);
@@ -88,7 +89,7 @@ std::optional<std::uint8_t> Subscriptions::c2d_qos() const {
     return qos;
 }
 
-std::vector<StoredFilter> Subscriptions::stored(Identity identity) const {
+std::vector<StoredFilter> Subscriptions::stored(ClientIdentity identity) const {
     std::vector<StoredFilter> out;
     out.reserve(entries_.size());
     for (const Entry& entry : entries_) {

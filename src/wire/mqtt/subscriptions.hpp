@@ -33,9 +33,9 @@ public:
 
     enum class Outcome { unchanged, changed, full };
     /// Adds a filter that `parse_filter` took for `kind`, or exchanges its QoS. [MQTT-3.8.4-3]
-    Outcome add(std::string_view filter, FilterKind kind, std::uint8_t qos, Identity identity);
+    Outcome add(std::string_view filter, FilterKind kind, std::uint8_t qos, ClientIdentity identity);
     /// False if there is no such filter.
-    bool remove(std::string_view filter, Identity identity);
+    bool remove(std::string_view filter, ClientIdentity identity);
 
     bool has(FilterKind kind) const { return (kinds_ & bit(kind)) != 0; }
     /// True if a method of this name would be delivered.
@@ -44,7 +44,7 @@ public:
     std::optional<std::uint8_t> c2d_qos() const;
 
     std::size_t size() const { return entries_.size(); }
-    std::vector<StoredFilter> stored(Identity identity) const;
+    std::vector<StoredFilter> stored(ClientIdentity identity) const;
 
 private:
     struct Entry {
@@ -53,7 +53,7 @@ private:
         std::uint8_t qos;
     };
     static constexpr unsigned bit(FilterKind kind) { return 1U << static_cast<unsigned>(kind); }
-    std::vector<Entry>::iterator find(std::string_view filter, Identity identity);
+    std::vector<Entry>::iterator find(std::string_view filter, ClientIdentity identity);
 
     std::vector<Entry> entries_;
     unsigned kinds_ = 0;  ///< Which kinds occur in `entries_`.

@@ -93,7 +93,7 @@ Result<UserName> parse_user_name(std::string_view user_name, std::string_view cl
     std::string_view rest = user_name.substr(slash + 1);
     if (!rest.starts_with(client_id)) return mismatch();
     rest.remove_prefix(client_id.size());
-    const Identity identity = Identity::of_client_id(client_id);
+    const ClientIdentity identity = ClientIdentity::of_client_id(client_id);
     out.device = identity.device;
     out.module = identity.module;
     // `device/` is no module, and more than one slash is nothing.

@@ -72,12 +72,6 @@ std::string_view without_port(std::string_view host) {
     return host.substr(0, colon);
 }
 
-bool names_hub(std::string_view host, std::span<const std::string> host_names) {
-    return std::any_of(host_names.begin(), host_names.end(), [host](const std::string& name) {
-        return equals_ignoring_case(without_port(host), without_port(name));
-    });
-}
-
 bool id_matches(std::string_view once_decoded, std::string_view id) {
     if (once_decoded == id) return true;
     const auto twice_decoded = percent_decode(once_decoded);
@@ -134,6 +128,12 @@ bool is_signed_by(const Token& token, std::string_view key_base64) {
     return equals_in_constant_time(expected, token.signature);
 }
 
+bool is_hub_name(std::string_view host, std::span<const std::string> host_names) {
+    return std::any_of(host_names.begin(), host_names.end(), [host](const std::string& name) {
+        return equals_ignoring_case(without_port(host), without_port(name));
+    });
+}
+
 bool covers(const Token& token, std::span<const std::string> host_names,
             std::span<const std::string_view> path, std::span<const std::size_t> id_positions) {
     const auto decoded = percent_decode(token.resource);
@@ -141,7 +141,7 @@ bool covers(const Token& token, std::span<const std::string> host_names,
     std::string_view audience = *decoded;
     if (audience.ends_with('/')) audience.remove_suffix(1);
     std::vector<std::string_view> segments = split(audience, '/');
-    if (!names_hub(segments.front(), host_names)) return false;
+    if (!is_hub_name(segments.front(), host_names)) return false;
     segments.erase(segments.begin());
 
     auto is_id = [id_positions](std::size_t position) {

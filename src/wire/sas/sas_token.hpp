@@ -45,6 +45,9 @@ bool is_expired(const Token& token, WallTime now);
 /// whatever the signature.
 bool is_signed_by(const Token& token, std::string_view key_base64);
 
+/// True if `host`, perhaps with a port, is one of the hub's names; without regard to case.
+bool is_hub_name(std::string_view host, std::span<const std::string> host_names);
+
 /// True if the token's `sr`, once decoded, covers `path` by whole segments below a host.
 /// `host_names` are the hub's names; ports are ignored; hosts compare without case. `path` is what
 /// is asked for, such as {"devices","d1","messages","events"}, or {} for the hub itself; literal

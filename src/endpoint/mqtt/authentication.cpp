@@ -1,0 +1,129 @@
+#include "endpoint/mqtt/authentication.hpp"
+
+#include "base/text.hpp"
+#include "core/policies.hpp"
+#include "endpoint/net/channel.hpp"
+#include "model/identity.hpp"
+#include "wire/sas/sas_token.hpp"
+
+#include <array>
+
+namespace carillon::mqtt {
+
+namespace {
+
+constexpr std::size_t sha1_hex_digits = 40;
+
+Verdict refused(const char* why) {
+    return Verdict{.why = why, .expires = {}};
+}
+
+/// What remains to be checked of an identity that proved itself.
+Verdict proved(AuthMethod method, const Identity& device, std::optional<WallTime> expires) {
+    if (device.status == DeviceStatus::disabled) {
+        return Verdict{.code = ConnectCode::server_unavailable,
+                       .reason = Errc::device_disabled,
+                       .why = "device is disabled",
+                       .expires = {}};
+    }
+    return Verdict{.code = ConnectCode::accepted, .method = method, .expires = expires};
+}
+
+bool is_signed_by_either(const sas::Token& token, std::string_view primary, std::string_view secondary) {
+    // Both are tried, so that the time taken does not tell which one it was.
+    const bool by_primary = sas::is_signed_by(token, primary);
+    const bool by_secondary = sas::is_signed_by(token, secondary);
+    return by_primary || by_secondary;
+}
+
+bool covers_identity(const sas::Token& token, std::span<const std::string> host_names,
+                     const IdentityKey& key) {
+    const std::array<std::string_view, 4> path{"devices", key.device.str(), "modules", key.module};
+    constexpr std::array<std::size_t, 2> ids{1, 3};
+    return sas::covers(token, host_names,
+                       std::span<const std::string_view>(path).first(key.is_module() ? 4 : 2), ids);
+}
+
+Verdict judge_token(const Credentials& credentials, const Identity* identity, const Identity* device,
+                    const Policies& policies, std::span<const std::string> host_names, WallTime now) {
+    const auto token = sas::parse_token(*credentials.token);
+    if (!token) return refused("malformed token");
+    if (sas::is_expired(*token, now)) return refused("expired token");
+    const std::optional<WallTime> expires = token->expires.plus_s(sas::clock_skew_s);
+
+    const SharedAccessPolicy* policy = token->key_name.empty() ? nullptr : policies.find(token->key_name);
+    if (policy != nullptr) {
+        if (!includes(policy->rights, AccessRights::device_connect)) return refused("policy may not connect");
+        if (!covers_identity(*token, host_names, credentials.key)) return refused("token is for another");
+        if (!is_signed_by_either(*token, policy->primary_key, policy->secondary_key)) {
+            return refused("wrong policy key");
+        }
+        if (identity == nullptr || device == nullptr) return refused("unknown identity");
+        return proved(AuthMethod::policy, *device, expires);
+    }
+    // azure-iot-sdk-c puts the device id where a policy's name would stand.
+    if (!token->key_name.empty() && token->key_name != credentials.key.device.str()) {
+        return refused("unknown policy");
+    }
+    if (identity == nullptr || device == nullptr) return refused("unknown identity");
+    if (identity->auth.type != AuthType::sas) return refused("identity does not use tokens");
+    if (!sas::names_identity(*token, host_names, credentials.key.device.str(), credentials.key.module)) {
+        return refused("token is for another");
+    }
+    if (!is_signed_by_either(*token, identity->auth.primary_key, identity->auth.secondary_key)) {
+        return refused("wrong key");
+    }
+    const bool is_module = credentials.key.is_module();
+    return proved(is_module ? AuthMethod::module_key : AuthMethod::device_key, *device, expires);
+}
+
+/// Thumbprints are compared by the length registered: 40 digits SHA-1, 64 SHA-256.
+bool has_thumbprint(const PeerCertificate& certificate, std::string_view registered) {
+    if (registered.empty()) return false;
+    const std::string& shown = registered.size() == sha1_hex_digits ? certificate.sha1 : certificate.sha256;
+    return equals_ignoring_case(shown, registered);
+}
+
+Verdict judge_certificate(const Credentials& credentials, const Identity* identity, const Identity* device) {
+    if (credentials.certificate == nullptr) return refused("neither token nor certificate");
+    if (identity == nullptr || device == nullptr) return refused("unknown identity");
+    const PeerCertificate& certificate = *credentials.certificate;
+    const Authentication& auth = identity->auth;
+    if (auth.type == AuthType::self_signed) {
+        if (!has_thumbprint(certificate, auth.primary_thumbprint) &&
+            !has_thumbprint(certificate, auth.secondary_thumbprint)) {
+            return refused("wrong thumbprint");
+        }
+    } else if (auth.type == AuthType::certificate_authority) {
+        if (!certificate.is_verified) return refused("certificate of an unknown CA");
+        if (certificate.common_name != credentials.key.path()) return refused("certificate of another");
+    } else {
+        return refused("identity does not use certificates");
+    }
+    return proved(AuthMethod::certificate, *device, std::nullopt);
+}
+
+}  // namespace
+
+Verdict judge(const Credentials& credentials, const Identity* identity, const Identity* device,
+              const Policies& policies, std::span<const std::string> host_names, WallTime now) {
+    if (!sas::is_hub_name(credentials.host, host_names)) return refused("user name of another hub");
+    if (credentials.token) return judge_token(credentials, identity, device, policies, host_names, now);
+    return judge_certificate(credentials, identity, device);
+}
+
+std::string_view auth_method_text(AuthMethod method) {
+    switch (method) {
+        case AuthMethod::device_key:
+            break;
+        case AuthMethod::module_key:
+            return R"({"scope":"module","type":"sas","issuer":"iothub","acceptingIpFilterRule":null})";
+        case AuthMethod::policy:
+            return R"({"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null})";
+        case AuthMethod::certificate:
+            return R"({"scope":"device","type":"x509","issuer":"external","acceptingIpFilterRule":null})";
+    }
+    return R"({"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null})";
+}
+
+}  // namespace carillon::mqtt

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "endpoint/mqtt/metrics.hpp"
+#include "endpoint/net/channel.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+class Hub;
+class IoThreads;
+
+namespace mqtt {
+
+class Connection;
+
+/// What the connections of one thread share.
+struct ThreadState {
+    /// Output strings kept for the next connection that speaks. Ours: a turn serves 64 descriptors.
+    static constexpr std::size_t pooled_max = 64;
+    /// A string that grew beyond this is freed instead of kept.
+    static constexpr std::size_t pooled_bytes_max = 64 * 1024;
+
+    std::unique_ptr<std::string> take_output();
+    void give_output(std::unique_ptr<std::string> output);
+
+    Metrics metrics;
+
+private:
+    std::vector<std::unique_ptr<std::string>> pool_;
+};
+
+}  // namespace mqtt
+
+/// The MQTT endpoint: makes an MQTT 3.1.1 server of every connection it is given, be it a socket or a
+/// WebSocket. A connection reads its CONNECT on the thread that accepted it, and then moves to the
+/// thread that owns the device. `hub` and `threads` outlive the endpoint; the endpoint outlives the
+/// running of the threads, and ends what connections are left when it is destroyed.
+class MqttEndpoint final : public ConnectionFactory {
+public:
+    MqttEndpoint(Hub& hub, IoThreads& threads);
+    ~MqttEndpoint() override;
+
+    void accepted(std::unique_ptr<Channel> channel) override;
+
+    /// The counters of a thread; any thread may read them.
+    const mqtt::Metrics& metrics(std::size_t thread) const { return states_[thread]->metrics; }
+    std::size_t thread_count() const { return states_.size(); }
+
+    // --- for connections -----------------------------------------------------------------------
+    Hub& hub() { return hub_; }
+    IoThreads& threads() { return threads_; }
+    mqtt::ThreadState& state_of(std::size_t thread) { return *states_[thread]; }
+    void enrol(mqtt::Connection& connection);
+    void discharge(mqtt::Connection& connection);
+
+private:
+    Hub& hub_;
+    IoThreads& threads_;
+    std::vector<std::unique_ptr<mqtt::ThreadState>> states_;
+    std::mutex mutex_;  ///< Guards the list of connections, from `first_` on.
+    mqtt::Connection* first_ = nullptr;
+};
+
+}  // namespace carillon
