@@ -1,0 +1,82 @@
+// The two generations of the Node.js SDKs, and devices made with them.
+
+import { createRequire } from 'node:module';
+import { call, parts, until } from './hub.mjs';
+
+const fromDemo = createRequire(new URL('../demo/package.json', import.meta.url));
+const fromGa = createRequire(new URL('../sdk/ga/package.json', import.meta.url));
+
+/** The 2016 preview packages, those of the tutorial. */
+export const preview = {
+  service: fromDemo('azure-iothub'),
+  device: fromDemo('azure-iot-device'),
+  Mqtt: fromDemo('azure-iot-device-mqtt').Mqtt,
+};
+
+/** Today's packages. `mqtt` is the MQTT client that they use, for what no SDK does. */
+export const ga = {
+  service: fromGa('azure-iothub'),
+  device: fromGa('azure-iot-device'),
+  Mqtt: fromGa('azure-iot-device-mqtt').Mqtt,
+  mqtt: fromGa('mqtt'),
+};
+
+/** The last word of the 2016 client about a connection: its callback comes twice if it is refused. */
+export function open2016(client) {
+  return new Promise((resolve, reject) => {
+    client.open((error) => (error ? reject(error) : resolve(client)));
+  });
+}
+
+/**
+ * A connected device of either generation that answers methods: `methods` maps a name to a function
+ * from the payload to `[status, payload]`. The calls that came are in `.calls`.
+ */
+export async function connect(sdk, connectionString, methods = {}) {
+  const client = sdk.device.Client.fromConnectionString(connectionString, sdk.Mqtt);
+  client.on('error', () => {});
+  if (sdk === preview) await open2016(client); else await client.open();
+  client.calls = [];
+  await answer(client, methods, sdk);
+  return client;
+}
+
+export async function answer(client, methods, sdk) {
+  for (const [name, reply] of Object.entries(methods)) {
+    client.onDeviceMethod(name, async (request, response) => {
+      client.calls.push({ name, payload: request.payload });
+      const [status, payload] = await reply(request.payload);
+      if (sdk === preview) response.send(status, payload, () => {});
+      else response.send(status, payload).catch(() => {});
+    });
+  }
+}
+
+/** Ends a device's connection; one that is broken already may say so. */
+export async function close(client) {
+  try {
+    await call(client, 'close');
+  } catch { /* it is gone, which is what was wanted */ }
+}
+
+/** The id in a device's connection string. */
+export const idOf = (connectionString) => parts(connectionString).DeviceId;
+/** A connection string with another key. */
+export const withKey = (connectionString, key) =>
+  connectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${key}`);
+export const wrongKey = Buffer.alloc(32, 7).toString('base64');
+
+/**
+ * Calls until the device is there: the 2016 service has no connect timeout, and a device is ready
+ * for methods a moment after it said that it is connected.
+ */
+export function untilOnline(invoke) {
+  return until(async () => {
+    try {
+      return await invoke();
+    } catch (error) {
+      if (error.responseBody?.includes('404103')) return null;
+      throw error;
+    }
+  }, 'the device to take methods');
+}

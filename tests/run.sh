@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs every test of a build, after installing the npm packages that some of them use.
+#
+#   tests/run.sh BUILD_DIR [CTEST_ARGUMENT...]      such as: tests/run.sh build/dev -L unit
+set -euo pipefail
+[ $# -ge 1 ] || { echo "usage: tests/run.sh BUILD_DIR [CTEST_ARGUMENT...]" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+shift
+
+"$here/lib/npm.sh" "$here/demo"
+"$here/lib/npm.sh" "$here/sdk/ga"
+
+# Each test has addresses, ports and directories of its own; two at once suit two cores, and nothing
+# they claim depends on how fast they are.
+ctest --test-dir "$build" --output-on-failure --parallel "${TEST_JOBS:-2}" "$@"

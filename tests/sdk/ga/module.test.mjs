@@ -1,0 +1,66 @@
+// Modules with today's packages.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Hub, call, until } from '../../lib/hub.mjs';
+import { close, ga } from '../../lib/devices.mjs';
+import { counts, end, newJob, value } from '../../lib/jobs.mjs';
+
+const hub = Hub.fromEnvironment();
+let registry;
+let service;
+before(async () => {
+  await hub.start();
+  registry = ga.service.Registry.fromConnectionString(hub.connectionString);
+  service = ga.service.Client.fromConnectionString(hub.connectionString);
+});
+after(() => hub.stop());
+
+async function addModule(device, moduleId) {
+  await call(registry, 'addModule', { deviceId: device, moduleId });
+  const identity = value(await call(registry, 'getModule', device, moduleId));
+  const key = identity.authentication.symmetricKey.primaryKey;
+  return `HostName=${hub.address};DeviceId=${device};ModuleId=${moduleId};SharedAccessKey=${key}`;
+}
+
+test('a module connects, answers methods and has a twin of its own', async () => {
+  await hub.device('m-device');
+  const module = ga.device.ModuleClient.fromConnectionString(await addModule('m-device', 'lock'), ga.Mqtt);
+  await call(module, 'open');
+  module.onMethod('ping', (request, response) => { response.send(200, { pong: request.payload }).catch(() => {}); });
+  const answer = value(await call(service, 'invokeDeviceMethod', 'm-device', 'lock',
+    { methodName: 'ping', payload: 7, connectTimeoutInSeconds: 15 }));
+  assert.deepEqual(answer, { status: 200, payload: { pong: 7 } });
+
+  const twin = await call(module, 'getTwin');
+  const patches = [];
+  twin.on('properties.desired', (patch) => patches.push(structuredClone(patch)));
+  await hub.ok('twin', 'update', '-d', 'm-device', '-m', 'lock', '--desired', '{"bolts":2}');
+  await until(() => patches.some((patch) => patch.bolts === 2), "the module's desired properties");
+  await call(twin.properties.reported, 'update', { bolts: 2 });
+  assert.equal(JSON.parse(await hub.ok('twin', 'show', 'm-device', '-m', 'lock')).properties.reported.bolts, 2);
+  assert.equal('bolts' in JSON.parse(await hub.ok('twin', 'show', 'm-device')).properties.desired, false);
+  await close(module);
+});
+
+test('modules are listed, made once and removed', async () => {
+  await hub.device('m-list');
+  await addModule('m-list', 'one');
+  await addModule('m-list', 'two');
+  const listed = value(await call(registry, 'getModulesOnDevice', 'm-list'));
+  assert.deepEqual(listed.map((module) => module.moduleId).sort(), ['one', 'two']);
+  await assert.rejects(call(registry, 'addModule', { deviceId: 'm-list', moduleId: 'one' }), { name: 'DeviceAlreadyExistsError' });
+  await call(registry, 'removeModule', 'm-list', 'one');
+  await assert.rejects(call(registry, 'getModule', 'm-list', 'one'), (error) => error.responseBody.includes('ModuleNotFound'));
+});
+
+test('a twin job reaches modules by their own condition', async () => {
+  await hub.device('m-job');
+  await addModule('m-job', 'meter');
+  const jobs = ga.service.JobClient.fromConnectionString(hub.connectionString);
+  const id = newJob('modules');
+  await call(jobs, 'scheduleTwinUpdate', id, "FROM devices.modules WHERE moduleId = 'meter'",
+    { etag: '*', properties: { desired: { unit: 'kWh' } } }, new Date(), 60);
+  assert.deepEqual(counts(await end(jobs, id)), [1, 0, 1, 0, 0]);
+  assert.equal(JSON.parse(await hub.ok('twin', 'show', 'm-job', '-m', 'meter')).properties.desired.unit, 'kWh');
+});

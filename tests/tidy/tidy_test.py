@@ -1,0 +1,67 @@
+"""tools/tidy finds what it is for, and only that."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import importlib.machinery
+import importlib.util
+import os
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+loader = importlib.machinery.SourceFileLoader("tidy", os.path.join(ROOT, "tools", "tidy"))
+tidy = importlib.util.module_from_spec(importlib.util.spec_from_loader("tidy", loader))
+loader.exec_module(tidy)
+
+
+def found(check, path, source):
+    breaches = []
+    check(path, source, lambda file, line, text: breaches.append(line))
+    return breaches
+
+
+class Tidy(unittest.TestCase):
+    def test_an_include_that_points_up_is_found(self):
+        self.assertEqual(found(tidy.check_includes, "src/model/x.hpp", '\n#include "core/hub.hpp"\n'), [2])
+        self.assertEqual(found(tidy.check_includes, "src/wire/x.hpp", '#include "model/twin.hpp"\n'), [1])
+        self.assertEqual(found(tidy.check_includes, "client/x.cpp", '#include "core/hub.hpp"\n'), [1])
+
+    def test_an_include_that_points_down_is_fine(self):
+        self.assertEqual(found(tidy.check_includes, "src/core/x.cpp", '#include "base/json.hpp"\n#include "beside.hpp"\n'), [])
+
+    def test_tls_stays_where_sockets_are(self):
+        self.assertEqual(found(tidy.check_includes, "src/core/x.cpp", "#include <boost/beast/http.hpp>\n"), [1])
+        self.assertEqual(found(tidy.check_includes, "src/endpoint/x.cpp", "#include <boost/beast/http.hpp>\n"), [])
+
+    def test_a_dependency_that_points_up_is_found(self):
+        self.assertEqual(found(tidy.check_deps, "src/store/CMakeLists.txt", "carillon_module(store\n  DEPS base core)\n"), [2])
+        self.assertEqual(found(tidy.check_deps, "src/core/CMakeLists.txt", "carillon_module(core DEPS query store)\n"), [])
+
+    def test_a_brace_in_an_expression_that_awaits_is_found(self):
+        self.assertEqual(found(tidy.check_awaits, "a.cpp", "auto x = co_await open({1, 2});"), [1])
+        self.assertEqual(found(tidy.check_awaits, "a.cpp", "co_await run([x] { return x; });"), [1])
+        self.assertEqual(found(tidy.check_awaits, "a.cpp", "auto x =\n  co_await load(Key{1});"), [2])
+
+    def test_a_brace_after_the_expression_is_fine(self):
+        for source in ("if (co_await open(key)) { go(); }", "auto k = Key{1};\nco_await load(k);",
+                       "for (;;) { co_await next(); }", 'co_await say("{}");', "// co_await open({1})\n"):
+            self.assertEqual(found(tidy.check_awaits, "a.cpp", source), [], source)
+
+    def test_a_coroutine_lambda_with_captures_is_found(self):
+        self.assertEqual(found(tidy.check_lambdas, "a.cpp", "auto f = [this](int x) -> Task<> { co_return; };"), [1])
+        self.assertEqual(found(tidy.check_lambdas, "a.cpp", "auto f = [this](int x) -> int { return 1; };"), [])
+
+    def test_a_class_needs_a_comment(self):
+        self.assertEqual(found(tidy.check_comments, "a.hpp", "\nclass A {\n};\n"), [2])
+        self.assertEqual(found(tidy.check_comments, "a.hpp", "/// Is one.\ntemplate <class T>\nclass A {\n};\nclass B;\n"), [])
+
+    def test_a_long_file_a_note_and_a_machines_path_are_found(self):
+        self.assertEqual(found(tidy.check_text, "a.cpp", "x\n" * 701), [701])
+        self.assertEqual(found(tidy.check_text, "a.md", "TO" + "DO: later\n/wo" + "rk/x\n"), [1, 2])
+
+    def test_a_registry_in_a_lockfile_is_found(self):
+        self.assertEqual(found(tidy.check_lockfile, "package-lock.json", '{\n"resolved": "x"\n}'), [2])
+
+
+unittest.main()
