@@ -94,6 +94,7 @@ public:
         return value;
     }
 
+    std::size_t left() const { return rest_.size(); }
     bool ok() const { return is_ok_; }
     bool at_end() const { return is_ok_ && rest_.empty(); }
 

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/clock.hpp"
+
+#include <cstddef>
+
+namespace carillon {
+
+/// How many devices a method job may have in flight on one shard. Grows while answers come quickly,
+/// shrinks when even the quickest answer of a round is slow, since then it is our links that are
+/// full; devices that take their time do not count against anyone. A pure rule: no clock inside.
+class MethodWindow {
+public:
+    static constexpr std::size_t start = 256;
+    static constexpr std::size_t least = 16;
+    /// Ours: a round trip below this is never a sign of full links.
+    static constexpr std::chrono::milliseconds quick{20};
+    /// Ours: and above, if it is this many times the quickest ever seen.
+    static constexpr int slow_factor = 4;
+
+    explicit MethodWindow(std::size_t most);
+
+    std::size_t size() const { return size_; }
+    /// An answer came after `round_trip`, while `in_flight` others were still out.
+    void answered(Duration round_trip, std::size_t in_flight);
+    /// Of the devices just looked at, more were congested than could be sent to.
+    void congested();
+
+private:
+    std::size_t round_size() const;
+    void shrink();
+
+    std::size_t most_;
+    std::size_t size_;
+    Duration quickest_ever_ = Duration::max();
+    Duration quickest_ = Duration::max();  ///< Of this round.
+    std::size_t answers_ = 0;              ///< In this round.
+    bool was_full_ = false;                ///< The window held us back in this round.
+};
+
+}  // namespace carillon
