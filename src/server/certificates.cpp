@@ -1,0 +1,277 @@
+#include "server/certificates.hpp"
+
+#include "server/private_file.hpp"
+
+#include <arpa/inet.h>
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <memory>
+
+namespace carillon {
+namespace {
+
+struct Free {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+    void operator()(X509* certificate) const { X509_free(certificate); }
+    void operator()(X509_EXTENSION* extension) const { X509_EXTENSION_free(extension); }
+    void operator()(BIO* bio) const { BIO_free(bio); }
+    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
+};
+using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
+using CertificatePtr = std::unique_ptr<X509, Free>;
+using BioPtr = std::unique_ptr<BIO, Free>;
+
+struct KeyAndCertificate {
+    KeyPtr key;
+    CertificatePtr certificate;
+};
+
+constexpr long day_s = 24L * 3600;
+
+tl::unexpected<Error> openssl_failed(const std::string& what) {
+    std::array<char, 256> reason{};
+    ERR_error_string_n(ERR_peek_last_error(), reason.data(), reason.size());
+    ERR_clear_error();
+    return fail(Errc::tls_failed, what + ": " + reason.data());
+}
+
+// --- making ----------------------------------------------------------------------------------
+
+bool is_address(const std::string& name) {
+    std::array<unsigned char, 16> bytes{};
+    return ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
+           ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
+}
+
+bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
+    X509V3_CTX context{};
+    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+    const std::unique_ptr<X509_EXTENSION, Free> extension(
+        X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
+    return extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+/// A serial number nobody can foresee: 127 random bits.
+bool set_random_serial(X509* certificate) {
+    std::array<unsigned char, 16> bytes{};
+    if (RAND_bytes(bytes.data(), bytes.size()) != 1) return false;
+    bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);
+    BIGNUM* number = BN_bin2bn(bytes.data(), bytes.size(), nullptr);
+    const bool done = BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
+    BN_free(number);
+    return done;
+}
+
+/// What all certificates have in common: everything but extensions and signature.
+CertificatePtr begin_certificate(const std::string& common_name, int valid_days, EVP_PKEY* key,
+                                 const X509_NAME* issuer) {
+    CertificatePtr certificate(X509_new());
+    X509* x = certificate.get();
+    // Yesterday, for clients whose clocks are behind.
+    const bool ok = x != nullptr && X509_set_version(x, 2) == 1 && set_random_serial(x) &&
+                    X509_gmtime_adj(X509_getm_notBefore(x), -day_s) != nullptr &&
+                    X509_gmtime_adj(X509_getm_notAfter(x), valid_days * day_s) != nullptr &&
+                    X509_set_pubkey(x, key) == 1 &&
+                    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
+                                               reinterpret_cast<const unsigned char*>(common_name.data()),
+                                               static_cast<int>(common_name.size()), -1, 0) == 1 &&
+                    X509_set_issuer_name(x, issuer != nullptr ? issuer : X509_get_subject_name(x)) == 1;
+    return ok ? std::move(certificate) : nullptr;
+}
+
+Result<KeyAndCertificate> make_ca() {
+    KeyAndCertificate ca;
+    ca.key.reset(EVP_EC_gen("P-256"));
+    if (ca.key != nullptr) {
+        std::array<unsigned char, 4> tag{};  // Tells authorities of several hubs apart in a trust store.
+        RAND_bytes(tag.data(), tag.size());
+        std::array<char, 9> hex{};
+        std::snprintf(hex.data(), hex.size(), "%02x%02x%02x%02x", tag[0], tag[1], tag[2], tag[3]);
+        ca.certificate = begin_certificate(std::string("Carillon private CA ") + hex.data(), ca_valid_days,
+                                           ca.key.get(), nullptr);
+    }
+    X509* x = ca.certificate.get();
+    const bool ok = x != nullptr &&
+                    add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+                    add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+                    add_extension(x, x, NID_subject_key_identifier, "hash") &&
+                    X509_sign(x, ca.key.get(), EVP_sha256()) > 0;
+    if (!ok) return openssl_failed("making the private CA");
+    return ca;
+}
+
+enum class KeyKind { ecdsa, rsa };
+
+Result<KeyAndCertificate> make_server(const KeyAndCertificate& ca, const std::vector<std::string>& names,
+                                      KeyKind kind) {
+    KeyAndCertificate server;
+    server.key.reset(kind == KeyKind::ecdsa ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048));
+    std::string alternatives;
+    for (const std::string& name : names) {
+        if (!alternatives.empty()) alternatives += ',';
+        alternatives += (is_address(name) ? "IP:" : "DNS:") + name;
+    }
+    // A common name holds 64 characters; what counts is the list of alternatives.
+    const std::string common_name = names.front().size() <= 64 ? names.front() : "Carillon hub";
+    if (server.key != nullptr) {
+        server.certificate = begin_certificate(common_name, server_valid_days, server.key.get(),
+                                               X509_get_subject_name(ca.certificate.get()));
+    }
+    X509* x = server.certificate.get();
+    X509* issuer = ca.certificate.get();
+    const char* usage =
+        kind == KeyKind::ecdsa ? "critical,digitalSignature" : "critical,digitalSignature,keyEncipherment";
+    const bool ok = x != nullptr && add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+                    add_extension(x, issuer, NID_key_usage, usage) &&
+                    add_extension(x, issuer, NID_ext_key_usage, "serverAuth") &&
+                    add_extension(x, issuer, NID_subject_alt_name, alternatives) &&
+                    add_extension(x, issuer, NID_subject_key_identifier, "hash") &&
+                    add_extension(x, issuer, NID_authority_key_identifier, "keyid:always") &&
+                    X509_sign(x, ca.key.get(), EVP_sha256()) > 0;
+    if (!ok) return openssl_failed("making a server certificate");
+    return server;
+}
+
+// --- files -----------------------------------------------------------------------------------
+
+std::string text_of(BIO* bio) {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio, &data);
+    return {data, static_cast<std::size_t>(size)};
+}
+
+Result<> save(const KeyAndCertificate& pair, const std::filesystem::path& certificate,
+              const std::filesystem::path& key) {
+    const BioPtr key_pem(BIO_new(BIO_s_mem()));
+    const BioPtr certificate_pem(BIO_new(BIO_s_mem()));
+    const bool ok =
+        PEM_write_bio_PrivateKey(key_pem.get(), pair.key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1 &&
+        PEM_write_bio_X509(certificate_pem.get(), pair.certificate.get()) == 1;
+    if (!ok) return openssl_failed("writing PEM");
+    auto written = write_file(key, text_of(key_pem.get()), Readable::by_owner);
+    if (!written) return written;
+    return write_file(certificate, text_of(certificate_pem.get()), Readable::by_all);
+}
+
+Result<CertificatePtr> load_certificate(const std::filesystem::path& path) {
+    auto pem = read_file(path);
+    if (!pem) return fail(std::move(pem).error());
+    const BioPtr bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
+    CertificatePtr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (certificate == nullptr) return openssl_failed(path.string() + " is no certificate in PEM");
+    return certificate;
+}
+
+Result<KeyAndCertificate> load_pair(const std::filesystem::path& certificate,
+                                    const std::filesystem::path& key) {
+    KeyAndCertificate pair;
+    auto loaded = load_certificate(certificate);
+    if (!loaded) return fail(std::move(loaded).error());
+    pair.certificate = *std::move(loaded);
+    auto pem = read_file(key);
+    if (!pem) return fail(std::move(pem).error());
+    const BioPtr bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
+    pair.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+    if (pair.key == nullptr) return openssl_failed(key.string() + " is no private key in PEM");
+    if (X509_check_private_key(pair.certificate.get(), pair.key.get()) != 1) {
+        return openssl_failed(key.string() + " does not belong to " + certificate.string());
+    }
+    return pair;
+}
+
+// --- judging what is there -------------------------------------------------------------------
+
+/// An IP address as it is written in the configuration is not always its shortest form.
+std::string canonical(const std::string& name) {
+    std::array<unsigned char, 16> bytes{};
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    for (const int family : {AF_INET, AF_INET6}) {
+        if (::inet_pton(family, name.c_str(), bytes.data()) != 1) continue;
+        ::inet_ntop(family, bytes.data(), text.data(), text.size());
+        return text.data();
+    }
+    return name;
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+    for (std::string& name : names) name = canonical(name);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+std::vector<std::string> names_of(const X509* certificate) {
+    const std::unique_ptr<GENERAL_NAMES, Free> alternatives(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    std::vector<std::string> names;
+    for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
+        const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
+        const ASN1_STRING* value = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
+        if (name->type != GEN_DNS && name->type != GEN_IPADD) continue;
+        const unsigned char* bytes = ASN1_STRING_get0_data(value);
+        const int size = ASN1_STRING_length(value);
+        if (name->type == GEN_DNS) {
+            names.emplace_back(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+            continue;
+        }
+        std::array<char, INET6_ADDRSTRLEN> text{};
+        ::inet_ntop(size == 4 ? AF_INET : AF_INET6, bytes, text.data(), text.size());
+        names.emplace_back(text.data());
+    }
+    return names;
+}
+
+bool fits(const X509* certificate, X509* ca, const std::vector<std::string>& names) {
+    std::time_t soon = std::time(nullptr) + server_renewed_days_before * day_s;
+    const bool stays_valid = X509_cmp_time(X509_get0_notAfter(certificate), &soon) > 0;
+    const bool is_by_ca = X509_verify(const_cast<X509*>(certificate), X509_get0_pubkey(ca)) == 1;
+    ERR_clear_error();
+    return stays_valid && is_by_ca && sorted(names_of(certificate)) == sorted(names);
+}
+
+}  // namespace
+
+Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
+                                             const std::vector<std::string>& names) {
+    HubCertificates made;
+    made.ca = dir / "ca.pem";
+    const std::filesystem::path ca_key = dir / "ca-key.pem";
+    auto ca = load_pair(made.ca, ca_key);
+    if (!ca) {
+        // Without a certificate nobody trusts it yet: a first start. Where there is one, it is a
+        // question for its owner, as a new authority would lock out every client of the old.
+        std::error_code ignored;
+        if (std::filesystem::exists(made.ca, ignored)) return fail(std::move(ca).error());
+        ca = make_ca();
+        if (!ca) return fail(std::move(ca).error());
+        auto saved = save(*ca, made.ca, ca_key);
+        if (!saved) return fail(std::move(saved).error());
+        made.made_ca = true;
+    }
+    for (const auto& [name, kind] :
+         {std::pair("server-ecdsa", KeyKind::ecdsa), std::pair("server-rsa", KeyKind::rsa)}) {
+        const std::filesystem::path certificate = dir / (std::string(name) + ".pem");
+        const std::filesystem::path key = dir / (std::string(name) + "-key.pem");
+        made.files.key_pairs.push_back({certificate.string(), key.string()});
+        const auto present = load_pair(certificate, key);
+        if (present && fits(present->certificate.get(), ca->certificate.get(), names)) continue;
+        const auto server = make_server(*ca, names, kind);
+        if (!server) return fail(server.error());
+        auto saved = save(*server, certificate, key);
+        if (!saved) return fail(std::move(saved).error());
+        made.made_server = true;
+    }
+    return made;
+}
+
+}  // namespace carillon

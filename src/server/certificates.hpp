@@ -1,0 +1,34 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "endpoint/net/tls_context.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+/// The hub's own authority and server certificates, for who has none from elsewhere. In the data
+/// folder: `ca.pem`, which clients trust, `ca-key.pem`, `server-ecdsa.pem`, `server-rsa.pem` and
+/// their `-key.pem`. Keys are created with mode 0600.
+struct HubCertificates {
+    TlsFiles files;
+    std::filesystem::path ca;
+    bool made_ca = false;      ///< Just now.
+    bool made_server = false;  ///< Just now: none was there, or not for these names, or not for long.
+};
+
+/// How long they are valid, and how long before its end a server's certificate is made anew; an
+/// authority is not, as clients know it.
+inline constexpr int ca_valid_days = 3650;
+inline constexpr int server_valid_days = 730;
+inline constexpr int server_renewed_days_before = 30;
+
+/// Looks for the certificates in `dir` and makes what is missing or does not fit: server certificates
+/// are for exactly `names` (host names and IP addresses), by the authority that is there.
+/// Fails with `io_failed`, or `tls_failed` if a file is no PEM.
+Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
+                                             const std::vector<std::string>& names);
+
+}  // namespace carillon

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "core/jobs.hpp"
+#include "core/telemetry_limits.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// Whether the hub helps where it can, or refuses where the real one does. Source: design D10.
+enum class Compatibility { helpful, strict };
+
+/// Everything `carillon serve` can be told. docs/configuration.md explains each key to its user.
+struct ServerConfig {
+    std::string data_dir = "carillon-data";
+    /// The first one is in connection strings; SDKs for C# and Java want a dot in it.
+    std::vector<std::string> hostnames = {"hub.localhost", "localhost"};
+    std::vector<std::string> bind;  ///< IP addresses; empty means the machine's loopback ones.
+    std::uint16_t mqtts_port = 8883;
+    std::uint16_t https_port = 443;
+    std::uint16_t insecure_mqtt_port = 0;  ///< Without TLS, on 127.0.0.1 only; 0 for none.
+    std::string ready_file;                ///< Written when all listeners accept; empty for none.
+    std::uint32_t threads = 0;             ///< 0 means one for each core.
+    LogLevel log_level = LogLevel::info;
+    Compatibility compatibility = Compatibility::helpful;
+    std::string tls_certificate;  ///< PEM of the operator's own; empty for those the hub makes.
+    std::string tls_key;
+    std::string tls_client_ca;  ///< CAs that sign device certificates.
+    TelemetryLimits telemetry;
+    JobEngineLimits jobs;
+};
+
+/// Where settings come from besides the defaults, strongest last.
+struct ConfigSources {
+    std::string file;                                ///< TOML; empty for none.
+    std::map<std::string, std::string> environment;  ///< All of it; what is not ours is ignored.
+    /// By key, such as `https_port`. Several values for a list.
+    std::map<std::string, std::vector<std::string>> flags;
+};
+
+/// The process's environment.
+std::map<std::string, std::string> process_environment();
+
+/// Reads the configuration: flags win over the environment, that over the file, that over defaults.
+/// In the environment `CARILLON_JOBS__ACTIVE_MAX` is the key `jobs.active_max`, and lists are
+/// separated by commas. Fails with `config_invalid`, naming place, key and, for a key that is
+/// unknown, the nearest one that is not; with `not_found_locally` if the file cannot be read.
+Result<ServerConfig> load_config(const ConfigSources& sources);
+
+}  // namespace carillon

@@ -1,0 +1,178 @@
+#include "server/settings.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+
+namespace carillon {
+namespace {
+
+using Values = std::vector<std::string>;
+
+std::string must_be(std::uint64_t min, std::uint64_t max) {
+    return "must be a number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+template <class T>
+std::string set_number(T& target, const Values& values, std::uint64_t min, std::uint64_t max) {
+    const auto number = parse_u64(values.front());
+    if (!number || *number < min || *number > max) return must_be(min, max);
+    target = static_cast<T>(*number);
+    return {};
+}
+
+std::string set_hostnames(ServerConfig& config, const Values& values) {
+    constexpr std::size_t names_max = 16;
+    if (values.empty() || values.size() > names_max) return "takes 1 to 16 names";
+    for (const std::string& name : values) {
+        const bool fits = !name.empty() && name.size() <= 253;
+        const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                   c == '.';
+        });
+        if (!fits || !legal || name.front() == '.' || name.back() == '.') return "is no host name: " + name;
+    }
+    config.hostnames = values;
+    return {};
+}
+
+std::string set_log_level(ServerConfig& config, const Values& values) {
+    constexpr std::array<std::pair<std::string_view, LogLevel>, 6> levels{{{"trace", LogLevel::trace},
+                                                                           {"debug", LogLevel::debug},
+                                                                           {"info", LogLevel::info},
+                                                                           {"warn", LogLevel::warn},
+                                                                           {"error", LogLevel::error},
+                                                                           {"off", LogLevel::off}}};
+    for (const auto& [name, level] : levels) {
+        if (name != values.front()) continue;
+        config.log_level = level;
+        return {};
+    }
+    return "must be trace, debug, info, warn, error or off";
+}
+
+std::string set_compatibility(ServerConfig& config, const Values& values) {
+    if (values.front() != "default" && values.front() != "strict") return "must be default or strict";
+    const bool strict = values.front() == "strict";
+    config.compatibility = strict ? Compatibility::strict : Compatibility::helpful;
+    config.jobs.strict_cancel = strict;
+    return {};
+}
+
+std::string set_bind(ServerConfig& config, const Values& values) {
+    constexpr std::size_t addresses_max = 8;
+    if (values.size() > addresses_max) return "takes at most 8 addresses";
+    config.bind = values;  // Whether they are addresses the kernel will say.
+    return {};
+}
+
+template <std::string ServerConfig::*member>
+std::string set_text(ServerConfig& config, const Values& values) {
+    config.*member = values.front();
+    return {};
+}
+
+template <std::uint16_t ServerConfig::*member, std::uint64_t min = 1>
+std::string set_port(ServerConfig& config, const Values& values) {
+    return set_number(config.*member, values, min, std::numeric_limits<std::uint16_t>::max());
+}
+
+/// AMQP has a port in the SDKs and on the command line, and no endpoint in this version.
+std::string set_amqps_port(ServerConfig&, const Values& values) {
+    std::uint16_t unused = 0;
+    return set_number(unused, values, 0, std::numeric_limits<std::uint16_t>::max());
+}
+
+std::string set_threads(ServerConfig& config, const Values& values) {
+    return set_number(config.threads, values, 0, 256);
+}
+
+template <std::size_t JobEngineLimits::*member, std::uint64_t min, std::uint64_t max>
+std::string set_job_limit(ServerConfig& config, const Values& values) {
+    return set_number(config.jobs.*member, values, min, max);
+}
+
+std::string set_telemetry_bytes(ServerConfig& config, const Values& values) {
+    return set_number(config.telemetry.bytes_max, values, 1024 * 1024, 1ULL << 50);
+}
+std::string set_telemetry_age(ServerConfig& config, const Values& values) {
+    return set_number(config.telemetry.age_max_s, values, 60, 365ULL * 24 * 3600);
+}
+
+using Kind = Setting::Kind;
+constexpr std::array settings{
+    Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>},
+    Setting{"hostnames", Kind::list, set_hostnames},
+    Setting{"bind", Kind::list, set_bind},
+    Setting{"mqtts_port", Kind::number, set_port<&ServerConfig::mqtts_port>},
+    Setting{"https_port", Kind::number, set_port<&ServerConfig::https_port>},
+    Setting{"amqps_port", Kind::number, set_amqps_port},
+    Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>},
+    Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
+    Setting{"threads", Kind::number, set_threads},
+    Setting{"log_level", Kind::text, set_log_level},
+    Setting{"compatibility", Kind::text, set_compatibility},
+    Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>},
+    Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
+    Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
+    Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes},
+    Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age},
+    Setting{"jobs.active_max", Kind::number, set_job_limit<&JobEngineLimits::active_max, 1, 10'000'000>},
+    Setting{"jobs.running_max", Kind::number, set_job_limit<&JobEngineLimits::running_max, 1, 10'000>},
+    Setting{"jobs.twin_chunk_devices", Kind::number,
+            set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>},
+    Setting{"jobs.method_window_max", Kind::number,
+            set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>},
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Setting> all_settings() {
+    return settings;
+}
+
+const Setting* find_setting(std::string_view key) {
+    const auto* found = std::find_if(settings.begin(), settings.end(),
+                                     [key](const Setting& setting) { return setting.key == key; });
+    return found == settings.end() ? nullptr : found;
+}
+
+std::string_view nearest_setting(std::string_view key) {
+    // A longer key is no key's misspelling, and comparing it costs its square.
+    constexpr std::size_t length_max = 64;
+    if (key.size() > length_max) return {};
+    std::string_view nearest;
+    std::size_t best = key.size() / 2 + 1;
+    for (const Setting& setting : settings) {
+        // `active_max` where `jobs.active_max` was meant is as near as a misspelling.
+        const auto dot = setting.key.find('.');
+        const std::string_view bare =
+            dot == std::string_view::npos ? setting.key : setting.key.substr(dot + 1);
+        const std::size_t distance = std::min(edit_distance(key, setting.key), edit_distance(key, bare) + 1);
+        if (distance < best) {
+            best = distance;
+            nearest = setting.key;
+        }
+    }
+    return nearest;
+}
+
+}  // namespace carillon
