@@ -12,10 +12,6 @@
 #include <string_view>
 #include <vector>
 
-namespace carillon {
-class Hub;
-}
-
 namespace carillon::rest {
 
 /// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`).
@@ -35,7 +31,8 @@ struct Need {
 /// as clients repeat one over many requests; expiry, scope and rights are looked at every time.
 class Authorizer {
 public:
-    explicit Authorizer(const Hub& hub);
+    /// Both outlive the authorizer.
+    Authorizer(const Policies& policies, const std::vector<std::string>& host_names);
     ~Authorizer();
 
     /// `header` is the Authorization field, `path` the decoded segments asked for, `id_positions`
@@ -47,7 +44,8 @@ private:
     struct Verified;
     Result<> verify(std::string_view text);
 
-    const Hub& hub_;
+    const Policies& policies_;
+    const std::vector<std::string>& host_names_;
     std::unique_ptr<Verified> verified_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
+#include <charconv>
 #include <optional>
 
 namespace carillon::rest {
@@ -11,11 +12,13 @@ namespace carillon::rest {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-/// Beast's grammar, telling what it finds without copying it.
-struct HttpParser::Grammar final : http::basic_parser<true> {
-    explicit Grammar(HttpRequest& r) : request(r) {
+namespace {
+
+/// Beast's grammar for a header, telling what it finds without copying it.
+struct HeadGrammar final : http::basic_parser<true> {
+    explicit HeadGrammar(HttpRequest& r) : request(r) {
         eager(false);
-        body_limit(boost::none);  // counted by HttpParser, who knows the route
+        body_limit(boost::none);  // the body is not for it
         header_limit(HttpLimits::header_bytes_max);
     }
 
@@ -28,34 +31,26 @@ struct HttpParser::Grammar final : http::basic_parser<true> {
     void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
     void on_field_impl(http::field, beast::string_view name, beast::string_view value,
                        beast::error_code&) override {
-        if (is_head_done) return;  // trailers: bounded, and otherwise ignored
         request.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
     }
-    void on_header_impl(beast::error_code&) override { is_head_done = true; }
+    void on_header_impl(beast::error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-    std::size_t on_body_impl(beast::string_view text, beast::error_code&) override {
-        request.body.append(text.data(), text.size());
-        return text.size();
-    }
-    void on_chunk_header_impl(std::uint64_t size, beast::string_view, beast::error_code&) override {
-        chunk_bytes = size;
-    }
-    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view text, beast::error_code&) override {
-        request.body.append(text.data(), text.size());
-        return text.size();
+    std::size_t on_body_impl(beast::string_view, beast::error_code&) override { return 0; }
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view, beast::error_code&) override {
+        return 0;
     }
     void on_finish_impl(beast::error_code&) override {}
 
     HttpRequest& request;
-    bool is_head_done = false;
-    std::uint64_t chunk_bytes = 0;  ///< Size the latest chunk declared.
 };
+
+}  // namespace
 
 HttpParser::HttpParser() = default;
 HttpParser::~HttpParser() = default;
 
 void HttpParser::reset() {
-    grammar_.reset();
     state_ = State::head;
     request_.method = {};
     request_.target = {};
@@ -73,6 +68,8 @@ void HttpParser::reset() {
     scanned_ = line_start_ = head_end_ = 0;
     body_bytes_max_ = HttpLimits::body_bytes_default_max;
     framing_bytes_ = 0;
+    chunk_step_ = ChunkStep::size;
+    chunk_left_ = 0;
     skipped_empty_line_ = false;
 }
 
@@ -95,7 +92,8 @@ void HttpParser::refuse(Errc code, std::string_view text) {
 
 std::size_t HttpParser::read(Bytes input) {
     if (state_ == State::head) return read_head(input);
-    if (state_ == State::body) return read_body(input);
+    if (state_ == State::body)
+        return request_.is_chunked ? read_chunks(as_text(input)) : read_body(as_text(input));
     return 0;
 }
 
@@ -103,7 +101,12 @@ std::size_t HttpParser::read_head(Bytes input) {
     std::string_view text = as_text(input);
     std::size_t skipped = 0;
     // RFC 9112 §2.2: one empty line before a request is forgiven.
-    if (scanned_ == 0 && !skipped_empty_line_ && text.starts_with("\r\n")) {
+    if (scanned_ == 0 && !skipped_empty_line_ && text.starts_with('\r')) {
+        if (text.size() == 1) return 0;
+        if (text[1] != '\n') {
+            refuse(Errc::generic_bad_request, "A line ends in CR without LF.");
+            return 0;
+        }
         skipped_empty_line_ = true;
         skipped = 2;
         text.remove_prefix(2);
@@ -118,7 +121,6 @@ bool HttpParser::scan_head(std::string_view input) {
     for (std::size_t i = scanned_; i < end; ++i) {
         const auto c = static_cast<unsigned char>(input[i]);
         if (i > 0 && input[i - 1] == '\r' && c != '\n') {
-            // Tolerating only a possible CR LF before the request line, see `read_head`.
             refuse(Errc::generic_bad_request, "A line ends in CR without LF.");
             return false;
         }
@@ -162,6 +164,15 @@ bool has_foreign_version(std::string_view head) {
     return is_number && version != "HTTP/1.1" && version != "HTTP/1.0";
 }
 
+/// RFC 9110 §5.6.2
+bool is_token(std::string_view text) {
+    static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               marks.find(c) != std::string_view::npos;
+    });
+}
+
 bool has_token(std::string_view list, std::string_view token) {
     for (std::string_view part : split(list, ',')) {
         if (equals_ignoring_case(trimmed(part), token)) return true;
@@ -176,15 +187,16 @@ void HttpParser::take_head(std::string_view head) {
         return refuse(Errc::generic_http_version_not_supported, "Only HTTP/1.1 is spoken here.");
     }
     head_.assign(head);
-    grammar_ = std::make_unique<Grammar>(request_);
+    HeadGrammar grammar(request_);
     beast::error_code error;
-    const std::size_t used = grammar_->put({head_.data(), head_.size()}, error);
-    if (error || used != head_.size() || !grammar_->is_header_done()) {
+    const std::size_t used = grammar.put({head_.data(), head_.size()}, error);
+    if (error || used != head_.size() || !grammar.is_header_done()) {
         return refuse(Errc::generic_bad_request, "The request header is malformed.");
     }
     check_fields();
     if (state_ == State::failed) return;
-    state_ = grammar_->is_done() ? State::complete : State::body;
+    const bool has_body = request_.is_chunked || request_.content_length.value_or(0) > 0;
+    state_ = has_body ? State::body : State::complete;
 }
 
 void HttpParser::check_fields() {
@@ -226,6 +238,10 @@ void HttpParser::check_fields() {
             if (equals_ignoring_case(field.value, "100-continue")) request_.expects_continue = is_http11;
         }
     }
+    check_length(hosts, lengths, codings, is_http11);
+}
+
+void HttpParser::check_length(std::size_t hosts, std::size_t lengths, std::size_t codings, bool is_http11) {
     if (codings > 0 && lengths > 0) {
         return refuse(Errc::generic_bad_request, "A content length beside a transfer coding is ambiguous.");
     }
@@ -235,38 +251,91 @@ void HttpParser::check_fields() {
     }
 }
 
-std::size_t HttpParser::read_body(Bytes input) {
+std::size_t HttpParser::read_body(std::string_view input) {
+    const auto length = static_cast<std::size_t>(*request_.content_length);
+    if (length > body_bytes_max_) {
+        refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
+        return 0;
+    }
+    request_.body.reserve(length);
+    const std::string_view part = input.substr(0, length - request_.body.size());
+    request_.body.append(part);
+    if (request_.body.size() == length) state_ = State::complete;
+    return part.size();
+}
+
+std::size_t HttpParser::read_chunks(std::string_view input) {
     std::size_t done = 0;
     while (state_ == State::body && done < input.size()) {
-        const std::size_t body_before = request_.body.size();
-        if (body_before == 0 && request_.content_length) {
-            request_.body.reserve(
-                static_cast<std::size_t>(std::min<std::uint64_t>(*request_.content_length, body_bytes_max_)));
+        const std::string_view rest = input.substr(done);
+        if (chunk_step_ == ChunkStep::data) {
+            const auto part =
+                rest.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), chunk_left_)));
+            request_.body.append(part);
+            done += part.size();
+            chunk_left_ -= part.size();
+            if (chunk_left_ == 0) chunk_step_ = ChunkStep::data_end;
+            continue;
         }
-        beast::error_code error;
-        const std::size_t used = grammar_->put({input.data() + done, input.size() - done}, error);
-        const std::size_t body_added = request_.body.size() - body_before;
-        done += used;
-        framing_bytes_ += used - std::min(used, body_added);
-        if (grammar_->chunk_bytes > body_bytes_max_ || request_.body.size() > body_bytes_max_) {
-            refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
-            break;
+        const auto line = chunk_line(rest);
+        if (!line) break;
+        done += line->size() + 2;
+        framing_bytes_ += line->size() + 2;
+        if (chunk_step_ == ChunkStep::size) {
+            take_chunk_size(*line);
+        } else if (chunk_step_ == ChunkStep::data_end) {
+            if (!line->empty()) refuse(Errc::generic_bad_request, "A chunk is longer than it says.");
+            chunk_step_ = ChunkStep::size;
+        } else if (line->empty()) {
+            state_ = State::complete;
+        } else if (line->find(':') == std::string_view::npos || !is_token(line->substr(0, line->find(':')))) {
+            refuse(Errc::generic_bad_request, "A trailer is malformed.");
         }
-        const bool wants_more = error == http::error::need_more;
-        // What Beast leaves unread while it wants more is an unfinished chunk line or trailer.
-        const std::size_t pending = wants_more ? input.size() - done : 0;
-        if (framing_bytes_ + pending > HttpLimits::chunk_framing_bytes_max + request_.body.size()) {
-            refuse(Errc::generic_request_entity_too_large, "The chunks' framing is too large.");
-            break;
-        }
-        if (wants_more) break;
-        if (error) {
-            refuse(Errc::generic_bad_request, "The request body is malformed.");
-            break;
-        }
-        if (grammar_->is_done()) state_ = State::complete;
     }
     return done;
+}
+
+std::optional<std::string_view> HttpParser::chunk_line(std::string_view input) {
+    const std::size_t end = input.find('\n');
+    const std::size_t size = std::min(input.size(), end);
+    // Small chunks may cost some framing each; what costs much more than it brings is an attack.
+    if (framing_bytes_ + size > HttpLimits::chunk_framing_bytes_max + 8 * request_.body.size()) {
+        refuse(Errc::generic_request_entity_too_large, "The chunks' framing is too large.");
+        return std::nullopt;
+    }
+    const std::string_view line = input.substr(0, size);
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const auto c = static_cast<unsigned char>(line[i]);
+        const bool is_last_cr = c == '\r' && i + 1 == size;
+        if ((c < 0x20 && c != '\t' && !is_last_cr) || c == 0x7f) {
+            refuse(Errc::generic_bad_request, "A chunk line holds a control character.");
+            return std::nullopt;
+        }
+    }
+    if (end == std::string_view::npos) return std::nullopt;
+    if (!line.ends_with('\r')) {
+        refuse(Errc::generic_bad_request, "A chunk line ends in LF without CR.");
+        return std::nullopt;
+    }
+    return line.substr(0, size - 1);
+}
+
+void HttpParser::take_chunk_size(std::string_view line) {
+    // RFC 9112 §7.1: the size, then extensions, which nobody here knows and which are ignored.
+    const std::string_view digits = line.substr(0, line.find(';'));
+    std::uint64_t size = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
+    if (error == std::errc::result_out_of_range) {
+        return refuse(Errc::generic_bad_request, "The size of a chunk is beyond reason.");
+    }
+    if (error != std::errc() || end != digits.data() + digits.size() || digits.front() == '-') {
+        return refuse(Errc::generic_bad_request, "The size of a chunk is malformed.");
+    }
+    if (size > body_bytes_max_ - request_.body.size()) {
+        return refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
+    }
+    chunk_left_ = size;
+    chunk_step_ = size == 0 ? ChunkStep::trailers : ChunkStep::data;
 }
 
 }  // namespace carillon::rest

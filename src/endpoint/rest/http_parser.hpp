@@ -5,16 +5,17 @@
 #include "endpoint/rest/http_message.hpp"
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace carillon::rest {
 
-/// Reads HTTP/1.1 requests from bytes, one at a time: no socket, no clock. Takes a request apart by
+/// Reads HTTP/1.1 requests from bytes, one at a time: no socket, no clock. Takes a header apart by
 /// Boost.Beast's grammar, and refuses beforehand what two readers could take for different requests:
 /// a bare CR or LF, folded fields, control characters, more than one length, a length beside
-/// chunks, a target that is not a path. Every size is counted here, as Beast 1.81 bounds neither
-/// chunk extensions nor trailers.
+/// chunks, a target that is not a path. Chunks are read here, as Beast 1.81 bounds neither their
+/// extensions nor the trailers, and asserts what a peer can break ("0 CR LF CR" alone).
 /// Source: RFC 9112 §2.2, §3, §5.2, §6, §7.1; contract decisions.md 20.
 class HttpParser {
 public:
@@ -50,26 +51,33 @@ public:
     std::string_view failure_text() const { return failure_text_; }
 
 private:
-    struct Grammar;
+    enum class ChunkStep { size, data, data_end, trailers };
 
     std::size_t read_head(Bytes input);
-    std::size_t read_body(Bytes input);
+    std::size_t read_body(std::string_view input);
+    std::size_t read_chunks(std::string_view input);
     /// Walks newly arrived header bytes; true at the end of the header, which is then `head_end_`.
     bool scan_head(std::string_view input);
     void take_head(std::string_view head);
     void check_fields();
+    void check_length(std::size_t hosts, std::size_t lengths, std::size_t codings, bool is_http11);
+    /// The chunk line or trailer at the front of `input` without its CR LF; nothing if it is not whole
+    /// yet or was refused.
+    std::optional<std::string_view> chunk_line(std::string_view input);
+    void take_chunk_size(std::string_view line);
     void refuse(Errc code, std::string_view text);
 
     State state_ = State::head;
     Errc failure_ = Errc::generic_bad_request;
     std::string_view failure_text_;
     HttpRequest request_;
-    std::string head_;  ///< The header's bytes; the request's views point here.
-    std::unique_ptr<Grammar> grammar_;
+    std::string head_;         ///< The header's bytes; the request's views point here.
     std::size_t scanned_ = 0;  ///< Bytes of the header looked at so far.
     std::size_t line_start_ = 0;
     std::size_t head_end_ = 0;
     std::size_t body_bytes_max_ = HttpLimits::body_bytes_default_max;
+    ChunkStep chunk_step_ = ChunkStep::size;
+    std::uint64_t chunk_left_ = 0;   ///< Bytes of the current chunk still to come.
     std::size_t framing_bytes_ = 0;  ///< Chunk lines and trailers consumed.
     bool skipped_empty_line_ = false;
 };

@@ -27,7 +27,7 @@ RestHandler::RestHandler(Hub& hub, const RestOptions& options, WebSocketFactory*
       running_(running),
       clock_(hub.shard(0).clock()),
       ids_(hub.shard(0).random().u64()),
-      authorizer_(hub),
+      authorizer_(hub.policies(), hub.host_names()),
       request_(hub, options) {}
 
 Result<> RestHandler::understand(const HttpRequest& request, bool& is_authenticated) {

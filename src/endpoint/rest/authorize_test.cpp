@@ -1,0 +1,248 @@
+#include "endpoint/rest/authorize.hpp"
+
+#include "base/text.hpp"
+#include "endpoint/rest/routes.hpp"
+#include "wire/sas/sas_token.hpp"
+
+#include <gtest/gtest.h>
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace carillon::rest {
+namespace {
+
+const WallTime now = WallTime::from_unix_s(1'795'514'400);
+const WallTime later = now.plus_s(3600);
+const std::string key_a = base64_encode("0123456789abcdef0123456789abcdef");
+const std::string key_b = base64_encode("fedcba9876543210fedcba9876543210");
+const std::string other_key = base64_encode("00000000000000000000000000000000");
+const std::vector<std::string> hosts{"hub.example.net", "localhost"};
+
+const Policies policies{{
+    {"iothubowner", AccessRights::all, key_a, key_b},
+    {"service", AccessRights::service_connect, key_a, key_b},
+    {"device", AccessRights::device_connect, key_a, key_b},
+    {"registryRead", AccessRights::registry_read, key_a, key_b},
+    {"registryReadWrite", AccessRights::registry_write, key_a, key_b},
+}};
+
+/// Asks for `method path` with `token`: true if it may.
+bool may(std::string_view method, std::string_view target, std::optional<std::string> token,
+         WallTime at = now) {
+    Path path;
+    EXPECT_TRUE(path.parse(target));
+    auto match = find_route(method, path);
+    EXPECT_TRUE(match) << method << ' ' << target;
+    if (match->route->need.is_open()) return true;
+    Authorizer authorizer(policies, hosts);
+    auto result = authorizer.check(token ? std::optional<std::string_view>(*token) : std::nullopt,
+                                   match->route->need, path.segments(), match->ids(), at);
+    if (!result) EXPECT_EQ(result.error().code, Errc::iot_hub_unauthorized_access);
+    return result.has_value();
+}
+
+std::string token_for(const std::string& policy, const std::string& resource = "hub.example.net") {
+    return sas::make_token(resource, key_a, later, policy);
+}
+
+// Who may do what; written anew from "Control access to IoT Hub", not read from the table.
+struct Row {
+    const char* method;
+    const char* path;
+    std::set<std::string> allowed;  ///< Beside iothubowner.
+};
+const std::set<std::string> readers{"registryRead", "registryReadWrite"};
+const std::set<std::string> writers{"registryReadWrite"};
+const std::set<std::string> services{"service"};
+const std::set<std::string> read_or_service{"registryRead", "registryReadWrite", "service"};
+const std::set<std::string> write_or_service{"registryReadWrite", "service"};
+
+const std::vector<Row> rows{
+    {"GET", "/devices", readers},
+    {"POST", "/devices", writers},
+    {"POST", "/devices/query", read_or_service},
+    {"POST", "/devices/keys/regenerate", writers},
+    {"GET", "/devices/d", readers},
+    {"PUT", "/devices/d", writers},
+    {"DELETE", "/devices/d", writers},
+    {"GET", "/devices/d/modules", readers},
+    {"GET", "/devices/d/modules/m", readers},
+    {"PUT", "/devices/d/modules/m", writers},
+    {"DELETE", "/devices/d/modules/m", writers},
+    {"GET", "/statistics/devices", read_or_service},
+    {"GET", "/statistics/service", read_or_service},
+    {"GET", "/twins/d", services},
+    {"PATCH", "/twins/d", services},
+    {"PUT", "/twins/d", services},
+    {"GET", "/twins/d/modules/m", services},
+    {"PATCH", "/twins/d/modules/m", services},
+    {"PUT", "/twins/d/modules/m", services},
+    {"POST", "/twins/d/methods", services},
+    {"POST", "/twins/d/modules/m/methods", services},
+    {"GET", "/jobs/v2/query", read_or_service},
+    {"PUT", "/jobs/v2/j", write_or_service},
+    {"GET", "/jobs/v2/j", read_or_service},
+    {"POST", "/jobs/v2/j/cancel", write_or_service},
+    {"POST", "/jobs/create", writers},
+    {"GET", "/jobs", readers},
+    {"GET", "/jobs/j", readers},
+    {"DELETE", "/jobs/j", writers},
+    {"POST", "/configurations/testQueries", read_or_service},
+    {"GET", "/configurations", read_or_service},
+    {"GET", "/configurations/c", read_or_service},
+    {"PUT", "/configurations/c", writers},
+    {"DELETE", "/configurations/c", writers},
+    {"POST", "/devices/d/applyConfigurationContent", writers},
+    {"GET", "/digitaltwins/d", services},
+    {"PATCH", "/digitaltwins/d", services},
+    {"POST", "/digitaltwins/d/commands/c", services},
+    {"POST", "/digitaltwins/d/components/p/commands/c", services},
+    {"DELETE", "/devices/d/commands", services},
+    {"GET", "/messages/serviceBound/feedback", services},
+    {"DELETE", "/messages/serviceBound/feedback/l", services},
+    {"POST", "/messages/serviceBound/feedback/l/abandon", services},
+};
+
+TEST(Authorize, AllowsEachOperationToThePoliciesWithItsRightAndNoOther) {
+    int refused = 0;
+    for (const Row& row : rows) {
+        EXPECT_TRUE(may(row.method, row.path, token_for("iothubowner"))) << row.method << ' ' << row.path;
+        for (const SharedAccessPolicy& policy : policies.all()) {
+            if (policy.name == "iothubowner") continue;
+            const bool allowed = row.allowed.contains(policy.name);
+            EXPECT_EQ(may(row.method, row.path, token_for(policy.name)), allowed)
+                << policy.name << ": " << row.method << ' ' << row.path;
+            if (!allowed) ++refused;
+        }
+    }
+    EXPECT_GT(refused, 80);
+}
+
+TEST(Authorize, CoversEveryOperationThatIsNotOpen) {
+    for (const Route& route : routes()) {
+        if (route.need.is_open()) continue;
+        const bool is_listed = std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
+            Path path;
+            EXPECT_TRUE(path.parse(row.path));
+            const auto match = find_route(row.method, path);
+            return match && match->route == &route;
+        });
+        EXPECT_TRUE(is_listed) << route.method << ' ' << route.pattern;
+    }
+}
+
+TEST(Authorize, RefusesEveryFlawedTokenOnEveryRoute) {
+    const std::string good = token_for("iothubowner");
+    const std::map<std::string, std::optional<std::string>> flawed{
+        {"no header", std::nullopt},
+        {"empty", ""},
+        {"scheme only", "SharedAccessSignature"},
+        {"bearer", "Bearer eyJhbGciOiJub25lIn0.e30."},
+        {"basic", "Basic aW90aHViOmh1Yg=="},
+        {"other scheme", "sharedaccesssignature" + good.substr(21)},
+        {"two spaces", "SharedAccessSignature  " + good.substr(22)},
+        {"no sr", "SharedAccessSignature " + good.substr(good.find("sig="))},
+        {"signed by another key", sas::make_token("hub.example.net", other_key, later, "iothubowner")},
+        {"unknown policy", sas::make_token("hub.example.net", key_a, later, "nobody")},
+        {"no policy", sas::make_token("hub.example.net", key_a, later)},
+        {"empty policy", good.substr(0, good.rfind('=') + 1)},
+        {"a device's own token", sas::make_token("hub.example.net/devices/d", key_a, later)},
+        {"expired", sas::make_token("hub.example.net", key_a, now.plus_s(-301), "iothubowner")},
+        {"another hub", token_for("iothubowner", "other.example.net")},
+        {"a longer host", token_for("iothubowner", "hub.example.net.evil.example")},
+        {"a host that ends alike", token_for("iothubowner", "evil-hub.example.net")},
+        {"another device's scope", token_for("iothubowner", "hub.example.net/devices/other")},
+        {"a scope that matches nothing", token_for("iothubowner", "hub.example.net/nothing")},
+        {"half a segment", token_for("iothubowner", "hub.example.net/dev")},
+        {"not even encoded",
+         "SharedAccessSignature sr=hub.example.net&sig=AAAA&se=1895514400&skn=iothubowner"},
+        {"se changed",
+         [&] {
+             std::string text = good;
+             text.replace(text.find("se="), 4, "se=2");
+             return text;
+         }()},
+        {"signature changed",
+         [&] {
+             std::string text = good;
+             char& c = text[text.find("sig=") + 4];
+             c = c == 'A' ? 'B' : 'A';
+             return text;
+         }()},
+    };
+    int refused = 0;
+    for (const auto& [name, token] : flawed) {
+        for (const Row& row : rows) {
+            EXPECT_FALSE(may(row.method, row.path, token)) << name << ": " << row.method << ' ' << row.path;
+            ++refused;
+        }
+    }
+    EXPECT_GT(refused, 500);
+}
+
+TEST(Authorize, AcceptsBothKeysAndAnyCaseOfThePolicysName) {
+    EXPECT_TRUE(may("GET", "/devices", sas::make_token("hub.example.net", key_b, later, "iothubowner")));
+    EXPECT_TRUE(may("GET", "/devices", sas::make_token("hub.example.net", key_a, later, "IoTHubOwner")));
+}
+
+TEST(Authorize, AcceptsEveryNameOfTheHub) {
+    for (const char* name : {"localhost", "LOCALHOST", "Hub.Example.Net", "hub.example.net:443"}) {
+        EXPECT_TRUE(may("GET", "/devices", token_for("iothubowner", name))) << name;
+    }
+}
+
+TEST(Authorize, AcceptsScopesThatCoverTheResource) {
+    EXPECT_TRUE(may("GET", "/devices", token_for("iothubowner", "hub.example.net/devices")));
+    EXPECT_TRUE(may("GET", "/devices/d1", token_for("iothubowner", "hub.example.net/devices")));
+    EXPECT_TRUE(may("GET", "/devices/d1", token_for("iothubowner", "hub.example.net/devices/d1")));
+    EXPECT_TRUE(may("GET", "/devices/d1/modules/m", token_for("iothubowner", "hub.example.net/devices/d1")));
+    EXPECT_TRUE(may("GET", "/devices/a%40b", token_for("iothubowner", "hub.example.net/devices/a@b")));
+    EXPECT_TRUE(may("GET", "/twins/d1", token_for("iothubowner", "hub.example.net/twins/d1")));
+}
+
+TEST(Authorize, RefusesScopesBesideTheResource) {
+    const std::vector<std::pair<const char*, const char*>> cases{
+        {"/devices", "hub.example.net/devices/d1"},
+        {"/devices/d1", "hub.example.net/devices/d"},
+        {"/devices/d1", "hub.example.net/devices/D1"},
+        {"/devices/d1", "hub.example.net/devices/d10"},
+        {"/devices/d1", "hub.example.net/twins/d1"},
+        {"/twins/d1", "hub.example.net/devices/d1"},
+        {"/twins/d1", "hub.example.net/devices"},
+        {"/devices/d1", "hub.example.net/devices/d1/modules"},
+        {"/devices/d1", "hub.example.net/devices/d1/x"},
+        {"/jobs/v2/j", "hub.example.net/jobs/v2/k"},
+        {"/jobs/v2/j", "hub.example.net/devices"},
+        {"/statistics/devices", "hub.example.net/devices"},
+    };
+    for (const auto& [path, scope] : cases) {
+        EXPECT_FALSE(may("GET", path, token_for("iothubowner", scope))) << path << " by " << scope;
+    }
+}
+
+TEST(Authorize, ForgivesFiveMinutesOfClockSkewAndNoMore) {
+    const std::string token = sas::make_token("hub.example.net", key_a, now, "iothubowner");
+    EXPECT_TRUE(may("GET", "/devices", token, now.plus_s(300)));
+    EXPECT_FALSE(may("GET", "/devices", token, now.plus_s(301)));
+}
+
+TEST(Authorize, LooksAtExpiryScopeAndRightsOfATokenItKnows) {
+    Authorizer authorizer(policies, hosts);
+    const std::string token = token_for("registryRead", "hub.example.net/devices");
+    const std::vector<std::string_view> devices{"devices"};
+    const std::vector<std::string_view> twins{"twins"};
+    const Need read{AccessRights::registry_read};
+    const Need write{AccessRights::registry_write};
+    EXPECT_TRUE(authorizer.check(token, read, devices, {}, now));
+    EXPECT_FALSE(authorizer.check(token, read, devices, {}, later.plus_s(301)));
+    EXPECT_FALSE(authorizer.check(token, read, twins, {}, now));
+    EXPECT_FALSE(authorizer.check(token, write, devices, {}, now));
+    EXPECT_FALSE(authorizer.check(token + "x", read, devices, {}, now));
+    EXPECT_TRUE(authorizer.check(token, read, devices, {}, now));
+}
+
+}  // namespace
+}  // namespace carillon::rest

@@ -1,0 +1,308 @@
+#include "endpoint/rest/http_connection.hpp"
+
+#include "endpoint/rest/testing.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <string>
+
+namespace carillon::rest {
+namespace {
+
+/// Answers with the request's method, target and body; holds an answer back while told to.
+class EchoHandler final : public HttpHandler {
+public:
+    struct Script {
+        bool holds = false;
+        bool refuses = false;
+        bool throws = false;
+        int admitted = 0;
+        int answered = 0;
+    };
+    explicit EchoHandler(Script& script) : script_(script) {}
+
+    Admission admit(const HttpRequest& request) override {
+        ++script_.admitted;
+        Admission admission;
+        admission.is_authenticated = request.find("authorization").has_value();
+        admission.body_bytes_max = 100'000;
+        if (script_.refuses) {
+            admission.refusal.emplace();
+            admission.refusal->status = 401;
+        }
+        return admission;
+    }
+    Task<HttpResponse> answer(const HttpRequest& request) override {
+        const auto executor = co_await boost::asio::this_coro::executor;
+        while (script_.holds) co_await boost::asio::post(executor, boost::asio::use_awaitable);
+        ++script_.answered;
+        if (script_.throws) throw std::runtime_error("as told");
+        HttpResponse response;
+        response.body.append(request.method)
+            .append(" ")
+            .append(request.target)
+            .append(" ")
+            .append(request.body);
+        co_return response;
+    }
+    HttpResponse refuse(Errc code, std::string_view) override {
+        HttpResponse response;
+        response.status = http_status(code);
+        return response;
+    }
+
+private:
+    Script& script_;
+};
+
+class HttpConnectionTest : public ::testing::Test {
+protected:
+    HttpConnectionTest() { start(); }
+    void start() {
+        wire = {};
+        const HttpConnection::Context context{io.get_executor(), timers, clock};
+        HttpConnection::serve(std::make_unique<testing::FakeChannel>(wire),
+                              std::make_unique<EchoHandler>(script), context);
+    }
+    ~HttpConnectionTest() override {
+        script.holds = false;
+        if (wire.handler != nullptr) wire.handler->closed(Errc::connection_closed);
+        run();
+    }
+    void run() {
+        io.restart();
+        // A handler that holds its answer back is ready again and again.
+        for (int i = 0; i < 1000 && io.poll_one() > 0; ++i) continue;
+    }
+    std::string exchange(const std::string& text) {
+        wire.sent.clear();
+        wire.receive(text);
+        run();
+        return wire.sent;
+    }
+    void advance(int seconds) {
+        clock.advance(std::chrono::seconds(seconds));
+        timers.run_due(clock.now());
+        run();
+    }
+    static int count(const std::string& text, std::string_view part) {
+        int n = 0;
+        for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+        return n;
+    }
+
+    boost::asio::io_context io;
+    ManualClock clock{WallTime::from_unix_s(1'795'600'000)};
+    Timers timers;
+    EchoHandler::Script script;
+    testing::Wire wire;
+};
+
+std::string request(const std::string& method, const std::string& target, const std::string& fields = {},
+                    const std::string& body = {}) {
+    std::string length;
+    if (!body.empty()) length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    return method + " " + target + " HTTP/1.1\r\nHost: h\r\n" + length + fields + "\r\n" + body;
+}
+
+TEST_F(HttpConnectionTest, AnswersInOneSendWithLengthTypeAndDate) {
+    EXPECT_EQ(exchange(request("GET", "/a")),
+              "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Type: application/json; charset=utf-8\r\n"
+              "Date: Wed, 25 Nov 2026 09:46:40 GMT\r\n\r\nGET /a ");
+    EXPECT_FALSE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, AnswersPipelinedRequestsInOrder) {
+    const std::string sent =
+        exchange(request("GET", "/1") + request("PUT", "/2", "", "two") + request("GET", "/3"));
+    EXPECT_EQ(count(sent, "HTTP/1.1 200"), 3);
+    EXPECT_LT(sent.find("GET /1"), sent.find("PUT /2 two"));
+    EXPECT_LT(sent.find("PUT /2 two"), sent.find("GET /3"));
+}
+
+TEST_F(HttpConnectionTest, AnswersTheSameFedByteByByte) {
+    const std::string text = request("GET", "/1") + request("PUT", "/2", "", "two") + request("GET", "/3");
+    const std::string whole = exchange(text);
+    wire.sent.clear();
+    for (const char c : text) {
+        wire.receive(std::string_view(&c, 1));
+        run();
+    }
+    EXPECT_EQ(wire.sent, whole);
+}
+
+TEST_F(HttpConnectionTest, StopsReadingWhileMuchWaitsBehindARequest) {
+    script.holds = true;
+    wire.receive(request("GET", "/1"));
+    wire.receive(request("PUT", "/2", "", std::string(HttpLimits::waiting_bytes_max - 1000, 'x')));
+    EXPECT_FALSE(wire.is_paused);
+    wire.receive(request("PUT", "/3", "", std::string(2000, 'x')));
+    EXPECT_TRUE(wire.is_paused);
+    script.holds = false;
+    run();
+    EXPECT_FALSE(wire.is_paused);
+    EXPECT_EQ(count(wire.sent, "HTTP/1.1 200"), 3);
+}
+
+TEST_F(HttpConnectionTest, ClosesAfterABadRequestAndAnswersNothingBehindIt) {
+    const std::string sent = exchange("GET / HTTP/1.1\nHost: h\n\n" + request("GET", "/2"));
+    EXPECT_EQ(count(sent, "HTTP/1.1 "), 1);
+    EXPECT_EQ(count(sent, "HTTP/1.1 400 Bad Request"), 1);
+    EXPECT_EQ(count(sent, "Connection: close"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+// The 2016 client counts characters where it should count bytes, so the end of a body that is not
+// ASCII stands where the next request should begin.
+TEST_F(HttpConnectionTest, TakesSurplusBytesForTheNextRequestAndCloses) {
+    const std::string sent =
+        exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n\"\xc3\xa4\xc3\xb6\xc3\xbc\"" +
+                 request("GET", "/b"));
+    EXPECT_EQ(count(sent, "HTTP/1.1 200"), 1);
+    EXPECT_EQ(count(sent, "HTTP/1.1 400"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ClosesWhenTheClientAsksForIt) {
+    EXPECT_EQ(count(exchange(request("GET", "/", "Connection: close\r\n")), "Connection: close"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ClosesAfterHttp10) {
+    exchange("GET / HTTP/1.0\r\n\r\n");
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, InvitesABodyThatWaitsForIt) {
+    EXPECT_EQ(exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"),
+              "HTTP/1.1 100 Continue\r\n\r\n");
+    EXPECT_EQ(count(exchange("abc"), "PUT /a abc"), 1);
+}
+
+TEST_F(HttpConnectionTest, DoesNotInviteABodyThatIsThere) {
+    const std::string sent =
+        exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(count(sent, "100 Continue"), 0);
+    EXPECT_EQ(count(sent, "HTTP/1.1 200"), 1);
+}
+
+TEST_F(HttpConnectionTest, RefusesByTheHeaderAloneABodyThatWaits) {
+    script.refuses = true;
+    const std::string sent =
+        exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(count(sent, "HTTP/1.1 401"), 1);
+    EXPECT_EQ(count(sent, "100 Continue"), 0);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ReadsPastAShortRefusedBodyAndGoesOn) {
+    script.refuses = true;
+    EXPECT_EQ(count(exchange(request("PUT", "/a", "", "abc")), "HTTP/1.1 401"), 1);
+    EXPECT_FALSE(wire.is_closed);
+    script.refuses = false;
+    EXPECT_EQ(count(exchange(request("GET", "/b")), "HTTP/1.1 200"), 1);
+}
+
+TEST_F(HttpConnectionTest, DoesNotReadALongRefusedBody) {
+    script.refuses = true;
+    EXPECT_EQ(count(exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n"), "HTTP/1.1 401"),
+              1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, RefusesADeclaredBodyAboveTheRoutesLimit) {
+    EXPECT_EQ(count(exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n"), "HTTP/1.1 413"),
+              1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, SendsNoBodyForHead) {
+    const std::string sent = exchange(request("HEAD", "/a"));
+    EXPECT_TRUE(sent.ends_with("\r\n\r\n")) << sent;
+}
+
+TEST_F(HttpConnectionTest, TellsTheChannelThatThePeerIsKnown) {
+    exchange(request("GET", "/"));
+    EXPECT_FALSE(wire.is_authenticated);
+    exchange(request("GET", "/", "Authorization: x\r\n"));
+    EXPECT_TRUE(wire.is_authenticated);
+}
+
+TEST_F(HttpConnectionTest, ClosesAnIdleConnectionAndNotABusyOne) {
+    exchange(request("GET", "/"));
+    advance(HttpLimits::idle_timeout_s - 1);
+    EXPECT_FALSE(wire.is_closed);
+    exchange(request("GET", "/"));
+    script.holds = true;
+    wire.receive(request("GET", "/"));
+    advance(700);  // a method call may take ten minutes
+    EXPECT_FALSE(wire.is_closed);
+    script.holds = false;
+    run();
+    EXPECT_EQ(count(wire.sent, "HTTP/1.1 200"), 2);
+    advance(HttpLimits::idle_timeout_s);
+    advance(HttpLimits::request_timeout_s);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ClosesOnARequestThatDripsForTooLong) {
+    for (int i = 0; i < 2 * HttpLimits::request_timeout_s && !wire.is_closed; ++i) {
+        wire.receive(i == 0 ? "GET /" : "a");
+        advance(1);
+    }
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, OutlivesAPeerThatLeavesDuringItsRequest) {
+    script.holds = true;
+    wire.receive(request("GET", "/") + request("GET", "/2"));
+    run();
+    wire.handler->closed(Errc::connection_closed);
+    wire.handler = nullptr;
+    script.holds = false;
+    run();
+    EXPECT_EQ(script.answered, 1);
+    EXPECT_EQ(wire.sent, "");
+}
+
+TEST_F(HttpConnectionTest, AnswersAPeerThatOnlyStoppedSending) {
+    script.holds = true;
+    wire.receive(request("GET", "/1") + request("GET", "/2"));
+    testing::FakeChannel channel(wire);
+    wire.handler->ended(channel);
+    EXPECT_FALSE(wire.is_closed);
+    script.holds = false;
+    run();
+    EXPECT_EQ(count(wire.sent, "HTTP/1.1 200"), 2);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, FinishesTheCurrentRequestWhenTheServerGoesDown) {
+    script.holds = true;
+    wire.receive(request("GET", "/1") + request("GET", "/2"));
+    testing::FakeChannel channel(wire);
+    wire.handler->shutting_down(channel);
+    script.holds = false;
+    run();
+    EXPECT_EQ(count(wire.sent, "HTTP/1.1 200"), 1);
+    EXPECT_EQ(count(wire.sent, "Connection: close"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, AbortsAPeerThatAsksAndDoesNotRead) {
+    wire.accepts = false;
+    exchange(request("GET", "/"));
+    EXPECT_TRUE(wire.is_aborted);
+}
+
+TEST_F(HttpConnectionTest, AnswersServerErrorWhenAHandlerThrows) {
+    script.throws = true;
+    EXPECT_EQ(count(exchange(request("GET", "/")), "HTTP/1.1 500"), 1);
+    script.throws = false;
+    EXPECT_EQ(count(exchange(request("GET", "/")), "HTTP/1.1 200"), 1);
+}
+
+}  // namespace
+}  // namespace carillon::rest
