@@ -90,6 +90,27 @@ std::optional<std::int64_t> json_number_integer(std::string_view lexeme) {
     return -value;
 }
 
+bool is_json_number(std::string_view text) {
+    const auto take_digits = [&text] {
+        const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+        text.remove_prefix(count);
+        return count > 0;
+    };
+    const auto take = [&text](std::string_view any_of) {
+        if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
+        text.remove_prefix(1);
+        return true;
+    };
+    take("-");
+    if (!take("0") && !take_digits()) return false;
+    if (take(".") && !take_digits()) return false;
+    if (take("eE")) {
+        take("+-");
+        if (!take_digits()) return false;
+    }
+    return text.empty();
+}
+
 bool json_number_is_integral(std::string_view lexeme) {
     if (lexeme.find_first_of(".eE") == std::string_view::npos) return true;
     const Decimal decimal(lexeme);

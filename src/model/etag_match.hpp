@@ -16,8 +16,9 @@ struct EtagMatch {
     /// True if a write to an object whose etag is `current` may go on.
     bool accepts(std::string_view current) const { return kind != Kind::exact || etag == current; }
 
-    /// How an etag without quotes counts: as if quoted (identities; twins of the preview), or not
-    /// at all (twins and configurations today). Source: contract rest.md 3.4.
+    /// How an etag without quotes counts: as if quoted (identities; twins of the preview, whose SDK
+    /// never quotes), or not at all (twins and configurations today). A star counts either way: Node
+    /// sends it quoted. Source: azure-iot-sdk-node#606, azure-iot-sdk-java#574.
     enum class Unquoted { compare, ignore };
     static EtagMatch parse(std::optional<std::string_view> header, Unquoted unquoted);
 };

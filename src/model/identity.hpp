@@ -18,6 +18,21 @@ namespace carillon {
 enum class DeviceStatus : std::uint8_t { enabled, disabled };
 enum class AuthType : std::uint8_t { sas, self_signed, certificate_authority, none };
 
+/// Limits of identities. Source: IoT Hub docs, "Understand the identity registry", device identity
+/// properties. Ours: scopes and `managedBy`, which the service makes itself.
+struct IdentityLimits {
+    static constexpr std::size_t status_reason_chars_max = 128;
+    static constexpr std::size_t key_bytes_min = 16;  ///< Of a symmetric key, decoded.
+    static constexpr std::size_t key_bytes_max = 64;
+    static constexpr std::size_t managed_by_chars_max = 128;
+    static constexpr std::size_t scope_bytes_max = 256;
+    static constexpr std::size_t parent_scopes_max = 10;
+};
+
+/// The words of the wire: `enabled`, `selfSigned`.
+std::string_view device_status_text(DeviceStatus status);
+std::string_view auth_type_text(AuthType type);
+
 /// How an identity proves itself. Keys are base64 as given by the user; thumbprints hex as given.
 struct Authentication {
     AuthType type = AuthType::sas;
@@ -28,7 +43,7 @@ struct Authentication {
 };
 
 /// What the registry stores of a device or module identity.
-/// Source: IoT Hub docs, "Understand the identity registry"; contract rest.md 5 and 6.
+/// Source: IoT Hub docs, "Understand the identity registry"; azure-iot-hub-python: service.json.
 struct Identity {
     IdentityKey key;
     std::uint64_t generation_id = 0;  ///< .NET ticks of creation; printed in decimal.
@@ -59,12 +74,15 @@ std::string identity_etag_text(std::uint64_t etag);
 /// Reads the body of an identity PUT (or an entry of a bulk request) for `key`. `existing` is what
 /// is registered, if anything: its generation and creation stay, all else is replaced; members
 /// left out are reset and missing keys are minted from `random`. Does not set `etag`.
-/// Fails with `argument_invalid` in the service's words.
-/// Source: contract rest.md 5.1, 5.2 and 6.
+/// Fails with `argument_invalid` in the service's words, with `iot_hub_format_error` if `body` is no
+/// object, with `invalid_device_scope` on an attempt to change the scope of an edge device.
+/// Source: IoT Hub docs, "Understand the identity registry"; azure-iot-sdk-csharp: Device.cs,
+/// AuthenticationMechanism.cs.
 Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Identity* existing,
                                 WallTime now, Random& random);
 
-/// Appends the device or module object of rest.md 5.1 and 6, `authentication.type` last.
+/// Appends the device or module object, `authentication.type` last: the C# client's setters of the
+/// members before it would reset it (azure-iot-sdk-csharp: AuthenticationMechanism.cs).
 void append_identity_json(std::string& out, const Identity& identity, const LiveState& live);
 
 /// An identity in one immutable shared block (8 bytes here, about 150 there); for residency.
@@ -80,7 +98,8 @@ public:
     DeviceStatus status() const;
     AuthType auth_type() const;
     bool iot_edge() const;
-    /// The block for the disk, and back. `decode` fails with `store_corrupt`.
+    /// The block for the disk, and back. `decode` fails with `store_corrupt`. Format:
+    /// docs/twin-encoding.md.
     Bytes encoded() const;
     static Result<PackedIdentity> decode(Bytes bytes);
 

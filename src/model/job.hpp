@@ -15,18 +15,24 @@
 namespace carillon {
 
 enum class JobType : std::uint8_t { device_method = 1, update_twin = 2 };
-/// Source: contract jobs.md 5.1. Written in lower case; `cancelled` with two l.
+/// Written in lower case; `cancelled` with two l. Source: azure-iot-sdk-csharp: JobStatus.cs.
 enum class JobStatus : std::uint8_t { queued, scheduled, running, completed, failed, cancelled };
-/// Source: contract jobs.md 5.2. `canceled` with one l.
+/// `canceled` with one l. Source: azure-iot-sdk-csharp: DeviceJobStatus.cs.
 enum class DeviceJobStatus : std::uint8_t { pending, running, completed, failed, canceled };
 
 std::string_view job_type_text(JobType type);
 std::string_view job_status_text(JobStatus status);
 std::string_view device_job_status_text(DeviceJobStatus status);
-constexpr bool is_terminal(JobStatus s) { return s >= JobStatus::completed; }
-constexpr bool is_terminal(DeviceJobStatus s) { return s >= DeviceJobStatus::completed; }
+constexpr bool is_terminal(JobStatus s) {
+    return s >= JobStatus::completed;
+}
+constexpr bool is_terminal(DeviceJobStatus s) {
+    return s >= DeviceJobStatus::completed;
+}
 
-/// Limits of jobs. Source: contract jobs.md 3, 7, 8, 14; design D10; decisions.md 15.
+/// Limits of jobs. Source: IoT Hub docs, "Schedule jobs on multiple devices" and "IoT Hub quotas and
+/// throttling". Ours: conditions of up to 64 KB, lists of ids, and the longest execution time, which
+/// the service does not publish.
 struct JobLimits {
     static constexpr std::size_t id_chars_max = 64;
     static constexpr std::size_t condition_chars_max = 64 * 1024;
@@ -41,10 +47,10 @@ struct JobLimits {
 struct JobDefinition {
     std::string id;
     JobType type = JobType::update_twin;
-    std::optional<std::string> condition;          ///< `queryCondition`, verbatim.
+    std::optional<std::string> condition;                ///< `queryCondition`, verbatim.
     std::optional<std::vector<std::string>> device_ids;  ///< Preview; without duplicates.
-    std::string method_json;                       ///< Echo of `cloudToDeviceMethod`, or empty.
-    std::string update_twin_json;                  ///< Echo of `updateTwin`, or empty.
+    std::string method_json;                             ///< Echo of `cloudToDeviceMethod`, or empty.
+    std::string update_twin_json;                        ///< Echo of `updateTwin`, or empty.
     std::optional<MethodCall> method;
     std::optional<TwinPatch> patch;
     Flavour flavour = Flavour::ga;
@@ -52,12 +58,17 @@ struct JobDefinition {
     WallTime start;
     std::int64_t execution_time_max_s = JobLimits::execution_time_default_s;
 
-    /// The deadline counts from the requested start, not from when work began (jobs.md 7).
+    /// The deadline counts from the requested start, not from when work began: captured rows of
+    /// `devices.jobs` end exactly that long after it (azure-iot-sdk-java: JobsResponseParserTest).
     WallTime deadline() const { return start.plus_s(execution_time_max_s); }
 
-    /// True if `id` may name a job: `[A-Za-z0-9'-]{1,64}` (jobs.md 3).
+    /// True if `id` may name a job: `[A-Za-z0-9'-]{1,64}`, which is what the service takes plus upper
+    /// case, which its SDKs' own tests use.
     static bool is_valid_id(std::string_view id);
-    /// Reads and checks a JobRequest for the id in the URL. Fails as jobs.md 15 lists.
+    /// Reads and checks a JobRequest for the id in the URL; a null member counts as absent. Fails with
+    /// `iot_hub_format_error` if `body` is no object, `generic_bad_request` for the type,
+    /// `argument_null` if the call or the patch is missing, else `argument_invalid`.
+    /// Source: azure-iot-sdk-csharp: JobRequest.cs; azure-iot-sdk-node#847; azure-docs#29484.
     static Result<JobDefinition> parse(std::string_view id, JsonValue body, Flavour flavour, WallTime now);
 };
 
@@ -83,13 +94,15 @@ struct JobSnapshot {
     std::string failure_reason;       ///< Failed only.
 };
 
-/// Appends the JobResponse of jobs.md 4. `canceledCount` appears among the statistics only if it is
-/// not zero, as stock clients do not know it.
+/// Appends the JobResponse. What has no value is left out, never null, as the Java client looks into
+/// whatever is there. `canceledCount` appears among the statistics only if it is not zero, as stock
+/// clients do not know it. Source: azure-iot-sdk-java: JobsResponseParser.java.
 void append_job_json(std::string& out, const JobSnapshot& job);
 /// Appends the short answer to a PUT: jobId, type, status.
 void append_job_accepted_json(std::string& out, const JobSnapshot& job);
 
-/// One device's part in a job: a row of `devices.jobs` (jobs.md 12).
+/// One device's part in a job: a row of `devices.jobs`.
+/// Source: IoT Hub docs, "Queries for IoT Hub jobs".
 struct DeviceJob {
     std::string device_id;
     std::string module_id;  ///< Module jobs only.

@@ -12,7 +12,7 @@
 namespace carillon {
 
 /// A device-to-cloud message, as accepted from a device and kept in the event log.
-/// Source: contract mqtt.md 5.3, amqp.md 8.6.
+/// Source: IoT Hub docs, "Create and read IoT Hub messages".
 struct Message {
     std::string device_id;
     std::string module_id;
@@ -27,7 +27,7 @@ struct Message {
     std::string body;
 };
 
-/// Limits of messages. Source: contract limits.md 3.
+/// Limits of messages. Source: IoT Hub docs, "IoT Hub quotas and throttling".
 struct MessageLimits {
     static constexpr std::size_t d2c_bytes_max = 256 * 1024;  ///< Body and properties.
 };

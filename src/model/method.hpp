@@ -9,7 +9,8 @@
 
 namespace carillon {
 
-/// Limits of direct methods. Source: contract limits.md 4.
+/// Limits of direct methods. Source: IoT Hub docs, "Understand and invoke direct methods from IoT
+/// Hub"; the preview's timeouts were once documented up to 3600 s. Ours: the length of a name.
 struct MethodLimits {
     static constexpr std::size_t payload_bytes_max = 128 * 1024;
     static constexpr std::size_t name_chars_max = 100;
@@ -28,10 +29,11 @@ struct MethodCall {
     int connect_timeout_s = 0;
 
     /// Reads `{methodName, payload, responseTimeoutInSeconds, connectTimeoutInSeconds}`, or in the
-    /// preview `timeoutInSeconds`. `for_job` refuses a connect timeout above the response timeout
-    /// that a direct call clamps (rest.md 11). Fails with `argument_invalid` or `argument_null`.
-    /// Source: contract rest.md 11, jobs.md 3, limits.md 4, decisions.md 18.
-    static Result<MethodCall> parse(JsonValue body, Flavour flavour, bool for_job);
+    /// preview `timeoutInSeconds`, alone or as part of a job. A connect timeout above the response
+    /// timeout is refused. Fails with `argument_invalid`, or `argument_null` if there is no object.
+    /// Source: IoT Hub docs, "Understand and invoke direct methods from IoT Hub";
+    /// azure-iot-sdk-csharp#724 (range); Ours: names that would break an MQTT topic are refused.
+    static Result<MethodCall> parse(JsonValue body, Flavour flavour);
 };
 
 /// What a device answered: any status, and JSON.

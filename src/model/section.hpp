@@ -15,16 +15,31 @@
 namespace carillon {
 
 /// Limits on what a twin may hold. Source: IoT Hub docs, "Understand and use device twins",
-/// device twin size and property formats.
+/// device twin size and property formats. Ours: the length of a number, which the service counts as
+/// 8 bytes however long it is written, and the bytes a section takes here, since control characters
+/// and brackets do not count at all.
 struct TwinLimits {
     static constexpr std::size_t key_bytes_max = 1024;
     static constexpr std::size_t string_bytes_max = 4096;
     static constexpr std::size_t depth_max = 10;  ///< Levels of objects below the section's root.
     static constexpr std::size_t tags_bytes_max = 8 * 1024;
     static constexpr std::size_t properties_bytes_max = 32 * 1024;
+    static constexpr std::size_t number_chars_max = 128;
+    static constexpr std::size_t encoded_bytes_max = 256 * 1024;
     static constexpr std::int64_t integer_min = -4503599627370496;
     static constexpr std::int64_t integer_max = 4503599627370495;
 };
+
+/// Which section of a twin: decides its size limit, and whether `$lastUpdatedVersion` is kept.
+enum class SectionKind : std::uint8_t { tags, desired, reported };
+
+/// The most bytes a section of this kind may count.
+constexpr std::size_t section_bytes_max(SectionKind kind) {
+    return kind == SectionKind::tags ? TwinLimits::tags_bytes_max : TwinLimits::properties_bytes_max;
+}
+
+/// Whether a write also says what a connected device is told about it; costs some time.
+enum class Notification : std::uint8_t { omit, write };
 
 /// How a section is written as JSON.
 enum class SectionForm {
@@ -37,11 +52,14 @@ enum class SectionForm {
 /// Immutable, so that one job's patch serves every shard.
 class SectionPatch {
 public:
-    /// Checks `value` against the key, value and depth rules; `$metadata` and `$version` at its root
-    /// are dropped, any other `$` key is refused. `allow_null` false is for PUT, where a null means
-    /// that the key is absent. Fails with `argument_invalid`.
-    /// Source: contract twins.md sections 3 and 4.
+    /// Checks `value`, an object, against the key, value and depth rules; `$metadata` and `$version`
+    /// at its root are dropped, as tools send whole twins back; any other `$` key is refused. Fails
+    /// with `argument_invalid`.
+    /// Source: IoT Hub docs, "Understand and use device twins", property formats. Ours: null is
+    /// refused anywhere inside an array.
     static Result<SectionPatch> parse(JsonValue value);
+    /// The patch `{}`.
+    static const SectionPatch& empty();
 
     bool is_empty() const;  ///< No members at all.
     JsonValue root() const;
@@ -49,6 +67,7 @@ public:
     std::string_view text() const;
 
 private:
+    friend class Section;
     struct Impl;
     explicit SectionPatch(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
     std::shared_ptr<const Impl> impl_;
@@ -60,10 +79,10 @@ struct SectionValue {
     Kind kind = Kind::absent;
     bool boolean = false;
     double number = 0;
-    std::string_view text;  ///< A string's UTF-8, an array's JSON, or a number's source text.
-    Bytes object;           ///< An object's encoded members, for `append_object_json`.
-    WallTime last_updated{};                 ///< `$metadata…$lastUpdated` of this node.
-    std::int64_t last_updated_version = 0;   ///< `$lastUpdatedVersion`; 0 where there is none.
+    std::string_view text;                  ///< A string's UTF-8, an array's JSON, or a number's source text.
+    Bytes object;                           ///< An object's encoded members, for `append_object_json`.
+    WallTime last_updated{};                ///< `$metadata…$lastUpdated` of this node.
+    std::int64_t last_updated_version = 0;  ///< `$lastUpdatedVersion`; 0 where there is none.
 };
 
 /// What a merge or a replacement produced.
@@ -75,7 +94,7 @@ struct SectionChange;
 /// of the writes (time and version) that touched it. Format: docs/twin-encoding.md.
 class Section {
 public:
-    Section() = default;
+    Section() = default;  ///< As `fresh({})`, but without a block.
     /// A section that never was written: `$version` 1, `$lastUpdated` `now`.
     static Section fresh(WallTime now);
 
@@ -84,9 +103,9 @@ public:
     Section& operator=(Section other) noexcept;
     ~Section();
 
-    std::int64_t version() const;      ///< `$version`
-    WallTime last_updated() const;     ///< `$metadata.$lastUpdated` of the root
-    bool is_empty() const;             ///< No members.
+    std::int64_t version() const;   ///< `$version`
+    WallTime last_updated() const;  ///< `$metadata.$lastUpdated` of the root
+    bool is_empty() const;          ///< No members.
     /// Size as the service counts it: UTF-8 bytes of keys and strings (without control
     /// characters), 8 a number, 4 a boolean; `$` members do not count.
     std::size_t counted_bytes() const;
@@ -98,16 +117,17 @@ public:
     /// The value at `path` (exact case); `$`-members are not looked up here, see `SectionValue`.
     SectionValue find(std::span<const std::string_view> path) const;
 
-    /// Merges `patch` (null deletes, objects merge member by member, anything else replaces),
-    /// stamps what it touched with `now` and `version() + 1`, and raises `$version`. `with_version`
-    /// stamps `$lastUpdatedVersion` too (desired properties). The result is refused with
-    /// `argument_invalid` if it is larger than `bytes_max` and larger than before, or nests too deep.
-    /// Source: contract twins.md sections 3, 4, 6, 7; RFC 7396 section 2.
-    Result<SectionChange> merged(const SectionPatch& patch, WallTime now, bool with_version,
-                                 std::size_t bytes_max) const;
-    /// Replaces everything by `content`, in which nulls mean absent; otherwise as `merged`.
-    Result<SectionChange> replaced(const SectionPatch& content, WallTime now, bool with_version,
-                                   std::size_t bytes_max) const;
+    /// Merges `patch` (null deletes, objects merge member by member, anything else replaces), stamps
+    /// what it touched with `now` (in desired properties also with the new version), and raises
+    /// `$version`. An object that holds nothing but nulls does not come into being. The result is
+    /// refused with `argument_invalid` if it is larger than the section may be and larger than before.
+    /// Source: IoT Hub docs, "Understand and use device twins"; RFC 7396 §2.
+    Result<SectionChange> merged(const SectionPatch& patch, SectionKind kind, WallTime now,
+                                 Notification notification) const;
+    /// Replaces everything by `content`, in which nulls mean absent; stamps all of it; otherwise as
+    /// `merged`.
+    Result<SectionChange> replaced(const SectionPatch& content, SectionKind kind, WallTime now,
+                                   Notification notification) const;
 
     /// The block for the disk, and back. `decode` fails with `store_corrupt`.
     Bytes encoded() const;
@@ -115,18 +135,21 @@ public:
 
 private:
     struct Block;
-    friend struct SectionBuilder;
     explicit Section(Block* block) : block_(block) {}
+    static Section make(Bytes encoded);
+    const std::uint8_t* data() const;
     Block* block_ = nullptr;
 };
 
 struct SectionChange {
     Section section;
-    /// False if nothing but nulls for missing keys was in the patch (or it was empty): such a write
-    /// raises no `$version` and `section` equals the old one.
+    /// False if nothing but nulls for missing keys was in the patch (or it was empty), or nothing
+    /// replaced nothing: such a write raises no `$version` and `section` equals the old one.
     bool touched = false;
-    /// What a connected device is told, without `$version`: the patch less nulls for keys that did
-    /// not exist; for a replacement the new content plus null for each key that vanished. `{…}`.
+    /// What a connected device is told, if that was asked for and something was touched, without
+    /// `$version`: the patch less nulls for keys that did not exist; for a replacement the new content
+    /// plus null for each key that vanished. `{…}`, all but ASCII escaped.
+    /// Source: azure-iot-sdk-node#64, azure-iot-sdk-csharp#954.
     std::string notification;
 };
 

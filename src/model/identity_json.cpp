@@ -1,0 +1,77 @@
+#include "model/identity.hpp"
+
+#include "base/text.hpp"
+
+namespace carillon {
+
+namespace {
+
+JsonWriter& text_or_null(JsonWriter& out, std::string_view name, std::string_view text) {
+    out.key(name);
+    return text.empty() ? out.null() : out.value(text);
+}
+
+void write_authentication(JsonWriter& out, const Authentication& auth) {
+    out.key("authentication").begin_object();
+    out.key("symmetricKey").begin_object();
+    text_or_null(out, "primaryKey", auth.primary_key);
+    text_or_null(out, "secondaryKey", auth.secondary_key);
+    out.end_object();
+    out.key("x509Thumbprint").begin_object();
+    text_or_null(out, "primaryThumbprint", auth.primary_thumbprint);
+    text_or_null(out, "secondaryThumbprint", auth.secondary_thumbprint);
+    out.end_object();
+    out.member("type", auth_type_text(auth.type));
+    out.end_object();
+}
+
+void write_optional(JsonWriter& out, std::string_view name, const std::optional<std::string>& text) {
+    out.key(name);
+    if (text) {
+        out.value(*text);
+    } else {
+        out.null();
+    }
+}
+
+void write_heading(JsonWriter& out, const Identity& identity, const LiveState& live) {
+    out.member("generationId", std::to_string(identity.generation_id));
+    out.member("etag", identity_etag_text(identity.etag));
+    out.member("connectionState", live.connected ? "Connected" : "Disconnected");
+}
+
+}  // namespace
+
+void append_identity_json(std::string& text, const Identity& identity, const LiveState& live) {
+    JsonWriter out(text);
+    out.begin_object();
+    if (identity.key.is_module()) {
+        out.member("moduleId", identity.key.module);
+        write_optional(out, "managedBy", identity.managed_by);
+        out.member("deviceId", identity.key.device.str());
+        write_heading(out, identity, live);
+        out.member("connectionStateUpdatedTime", to_iso8601(live.connection_updated));
+    } else {
+        out.member("deviceId", identity.key.device.str());
+        write_heading(out, identity, live);
+        out.member("status", device_status_text(identity.status));
+        write_optional(out, "statusReason", identity.status_reason);
+        out.member("connectionStateUpdatedTime", to_iso8601(live.connection_updated));
+        out.member("statusUpdatedTime", to_iso8601(identity.status_updated));
+    }
+    out.member("lastActivityTime", to_iso8601(live.last_activity));
+    out.member("cloudToDeviceMessageCount", live.c2d_count);
+    write_authentication(out, identity.auth);
+    if (!identity.key.is_module()) {
+        out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
+        if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
+        if (!identity.parent_scopes.empty()) {
+            out.key("parentScopes").begin_array();
+            for (const std::string& scope : identity.parent_scopes) out.value(scope);
+            out.end_array();
+        }
+    }
+    out.end_object();
+}
+
+}  // namespace carillon

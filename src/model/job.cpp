@@ -1,0 +1,53 @@
+#include "model/job.hpp"
+
+namespace carillon {
+
+std::string_view job_type_text(JobType type) {
+    return type == JobType::device_method ? "scheduleDeviceMethod" : "scheduleUpdateTwin";
+}
+
+std::string_view job_status_text(JobStatus status) {
+    switch (status) {
+        case JobStatus::queued:
+            return "queued";
+        case JobStatus::scheduled:
+            return "scheduled";
+        case JobStatus::running:
+            return "running";
+        case JobStatus::completed:
+            return "completed";
+        case JobStatus::failed:
+            return "failed";
+        case JobStatus::cancelled:
+            return "cancelled";
+    }
+    return "unknown";
+}
+
+std::string_view device_job_status_text(DeviceJobStatus status) {
+    switch (status) {
+        case DeviceJobStatus::pending:
+            return "pending";
+        case DeviceJobStatus::running:
+            return "running";
+        case DeviceJobStatus::completed:
+            return "completed";
+        case DeviceJobStatus::failed:
+            return "failed";
+        case DeviceJobStatus::canceled:
+            return "canceled";
+    }
+    return "unknown";
+}
+
+JobCounts& JobCounts::operator+=(const JobCounts& o) {
+    device += o.device;
+    pending += o.pending;
+    running += o.running;
+    succeeded += o.succeeded;
+    failed += o.failed;
+    canceled += o.canceled;
+    return *this;
+}
+
+}  // namespace carillon

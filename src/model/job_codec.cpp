@@ -1,0 +1,127 @@
+#include "base/stored_bytes.hpp"
+#include "model/job.hpp"
+
+namespace carillon {
+
+namespace {
+
+constexpr std::uint8_t job_format = 1;
+
+// Which optional parts follow.
+constexpr std::uint8_t condition_flag = 1;
+constexpr std::uint8_t device_ids_flag = 2;
+constexpr std::uint8_t method_flag = 4;
+constexpr std::uint8_t patch_flag = 8;
+constexpr std::uint8_t flags_known = 15;
+
+// Of a patch: which sections it has.
+constexpr std::uint8_t tags_flag = 1;
+constexpr std::uint8_t desired_flag = 2;
+constexpr std::uint8_t clear_tags_flag = 4;
+constexpr std::uint8_t clear_desired_flag = 8;
+
+void write_patch(StoredWriter& out, const TwinPatch& patch) {
+    unsigned flags = 0;
+    if (patch.tags) flags |= tags_flag;
+    if (patch.desired) flags |= desired_flag;
+    if (patch.clear_tags) flags |= clear_tags_flag;
+    if (patch.clear_desired) flags |= clear_desired_flag;
+    out.u8(static_cast<std::uint8_t>(flags));
+    if (patch.tags) out.text(patch.tags->text());
+    if (patch.desired) out.text(patch.desired->text());
+}
+
+std::optional<SectionPatch> read_section(StoredReader& in) {
+    const auto document = JsonDocument::parse(in.text());
+    if (document) {
+        auto patch = SectionPatch::parse(document->root());
+        if (patch) return *std::move(patch);
+    }
+    in.spoil();
+    return std::nullopt;
+}
+
+TwinPatch read_patch(StoredReader& in) {
+    TwinPatch patch;
+    const std::uint8_t flags = in.u8();
+    if (flags > 15) in.spoil();
+    patch.clear_tags = (flags & clear_tags_flag) != 0;
+    patch.clear_desired = (flags & clear_desired_flag) != 0;
+    if (in.ok() && (flags & tags_flag) != 0) patch.tags = read_section(in);
+    if (in.ok() && (flags & desired_flag) != 0) patch.desired = read_section(in);
+    return patch;
+}
+
+MethodCall read_method(StoredReader& in) {
+    MethodCall call;
+    call.name = in.text();
+    call.payload = in.text();
+    call.response_timeout_s = static_cast<int>(in.u32());
+    call.connect_timeout_s = static_cast<int>(in.u32());
+    return call;
+}
+
+}  // namespace
+
+std::string encode_job_definition(const JobDefinition& job) {
+    std::string bytes;
+    StoredWriter out(bytes);
+    unsigned flags = 0;
+    if (job.condition) flags |= condition_flag;
+    if (job.device_ids) flags |= device_ids_flag;
+    if (job.method) flags |= method_flag;
+    if (job.patch) flags |= patch_flag;
+    out.u8(job_format);
+    out.u8(static_cast<std::uint8_t>(flags));
+    out.u8(static_cast<std::uint8_t>(job.type));
+    out.u8(static_cast<std::uint8_t>(job.flavour));
+    out.i64(job.created.ticks);
+    out.i64(job.start.ticks);
+    out.i64(job.execution_time_max_s);
+    out.text(job.id);
+    out.text(job.method_json);
+    out.text(job.update_twin_json);
+    if (job.condition) out.text(*job.condition);
+    if (job.device_ids) {
+        out.varint(job.device_ids->size());
+        for (const std::string& id : *job.device_ids) out.text(id);
+    }
+    if (job.method) {
+        out.text(job.method->name);
+        out.text(job.method->payload);
+        out.u32(static_cast<std::uint32_t>(job.method->response_timeout_s));
+        out.u32(static_cast<std::uint32_t>(job.method->connect_timeout_s));
+    }
+    if (job.patch) write_patch(out, *job.patch);
+    return bytes;
+}
+
+Result<JobDefinition> decode_job_definition(Bytes bytes) {
+    StoredReader in(bytes);
+    JobDefinition job;
+    if (in.u8() != job_format) in.spoil();
+    const std::uint8_t flags = in.u8();
+    const std::uint8_t type = in.u8();
+    const std::uint8_t flavour = in.u8();
+    if (flags > flags_known || type < 1 || type > 2 || flavour > 1) in.spoil();
+    job.type = type == 1 ? JobType::device_method : JobType::update_twin;
+    job.flavour = flavour == 0 ? Flavour::preview : Flavour::ga;
+    job.created.ticks = in.i64();
+    job.start.ticks = in.i64();
+    job.execution_time_max_s = in.i64();
+    job.id = in.text();
+    job.method_json = in.text();
+    job.update_twin_json = in.text();
+    if ((flags & condition_flag) != 0) job.condition = in.text();
+    if ((flags & device_ids_flag) != 0) {
+        std::vector<std::string> ids(in.count());
+        for (std::string& id : ids) id = in.text();
+        job.device_ids = std::move(ids);
+    }
+    if ((flags & method_flag) != 0) job.method = read_method(in);
+    if (in.ok() && (flags & patch_flag) != 0) job.patch = read_patch(in);
+    if (!in.is_done()) return fail(Errc::store_corrupt, "a stored job does not decode");
+    return job;
+}
+
+}  // namespace carillon

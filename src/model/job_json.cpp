@@ -1,0 +1,103 @@
+#include "base/text.hpp"
+#include "model/job.hpp"
+
+namespace carillon {
+
+namespace {
+
+/// What a list of ids would have been as a condition. Ids hold no quote but `'` and no backslash.
+std::string condition_of(const std::vector<std::string>& ids) {
+    std::string condition = "deviceId IN [";
+    for (const std::string& id : ids) {
+        if (condition.back() != '[') condition += ',';
+        condition += '\'';
+        for (char c : id) {
+            if (c == '\'') condition += '\\';
+            condition += c;
+        }
+        condition += '\'';
+    }
+    condition += ']';
+    return condition;
+}
+
+void write_statistics(JsonWriter& out, const JobCounts& counts) {
+    out.key("deviceJobStatistics").begin_object();
+    out.member("deviceCount", counts.device);
+    out.member("failedCount", counts.failed);
+    out.member("succeededCount", counts.succeeded);
+    out.member("runningCount", counts.running);
+    out.member("pendingCount", counts.pending);
+    if (counts.canceled != 0) out.member("canceledCount", counts.canceled);
+    out.end_object();
+}
+
+void write_outcome(JsonWriter& out, const DeviceJob& row) {
+    out.key("outcome").begin_object();
+    if (row.answer) {
+        out.key("deviceMethodResponse").begin_object();
+        out.member("status", row.answer->status);
+        out.member_raw("payload", row.answer->payload);
+        out.end_object();
+    }
+    out.end_object();
+    if (row.status != DeviceJobStatus::failed) return;
+    out.key("error").begin_object();
+    out.member("code", row.error_code);
+    out.member("description", row.error_description);
+    out.end_object();
+}
+
+}  // namespace
+
+void append_job_json(std::string& text, const JobSnapshot& job) {
+    const JobDefinition& definition = *job.definition;
+    JsonWriter out(text);
+    out.begin_object();
+    out.member("jobId", definition.id);
+    if (definition.condition) out.member("queryCondition", *definition.condition);
+    if (definition.device_ids) {
+        out.member("queryCondition", condition_of(*definition.device_ids));
+        out.key("deviceIds").begin_array();
+        for (const std::string& id : *definition.device_ids) out.value(id);
+        out.end_array();
+    }
+    out.member("createdTime", to_iso8601(definition.created));
+    out.member("startTime", to_iso8601(definition.start));
+    out.member("maxExecutionTimeInSeconds", definition.execution_time_max_s);
+    out.member("type", job_type_text(definition.type));
+    if (!definition.method_json.empty()) out.member_raw("cloudToDeviceMethod", definition.method_json);
+    if (!definition.update_twin_json.empty()) out.member_raw("updateTwin", definition.update_twin_json);
+    out.member("status", job_status_text(job.status));
+    if (is_terminal(job.status)) out.member("endTime", to_iso8601(job.ended));
+    if (job.status == JobStatus::failed) out.member("failureReason", job.failure_reason);
+    if (job.counts) write_statistics(out, *job.counts);
+    out.end_object();
+}
+
+void append_job_accepted_json(std::string& text, const JobSnapshot& job) {
+    JsonWriter out(text);
+    out.begin_object();
+    out.member("jobId", job.definition->id);
+    out.member("type", job_type_text(job.definition->type));
+    out.member("status", job_status_text(job.status));
+    out.end_object();
+}
+
+void append_device_job_json(std::string& text, const DeviceJob& row) {
+    JsonWriter out(text);
+    out.begin_object();
+    out.member("deviceId", row.device_id);
+    if (!row.module_id.empty()) out.member("moduleId", row.module_id);
+    out.member("jobId", row.job_id);
+    out.member("jobType", job_type_text(row.type));
+    out.member("status", device_job_status_text(row.status));
+    out.member("startTimeUtc", to_iso8601(row.start));
+    out.member("endTimeUtc", to_iso8601(row.end));
+    out.member("createdDateTimeUtc", to_iso8601(row.created));
+    out.member("lastUpdatedDateTimeUtc", to_iso8601(row.last_updated));
+    if (is_terminal(row.status)) write_outcome(out, row);
+    out.end_object();
+}
+
+}  // namespace carillon
