@@ -1,0 +1,180 @@
+#include "endpoint/mqtt/authentication.hpp"
+
+#include "base/text.hpp"
+#include "core/policies.hpp"
+#include "endpoint/net/channel.hpp"
+#include "model/identity.hpp"
+#include "wire/sas/sas_token.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon::mqtt {
+namespace {
+
+const std::vector<std::string> hosts{"hub.example.net"};
+constexpr WallTime now = WallTime::from_unix_s(1'790'000'000);
+
+std::string key_of(char letter) {
+    return base64_encode(std::string(32, letter));
+}
+
+SharedAccessPolicy policy(std::string name, AccessRights rights, char letter) {
+    return {.name = std::move(name),
+            .rights = rights,
+            .primary_key = key_of(letter),
+            .secondary_key = key_of('z')};
+}
+
+class Authentication : public ::testing::Test {
+protected:
+    Authentication() {
+        device.auth.primary_key = key_of('p');
+        device.auth.secondary_key = key_of('s');
+        module.auth.primary_key = key_of('m');
+        module.auth.secondary_key = key_of('n');
+    }
+
+    Verdict by_token(const std::string& token, const IdentityKey& key,
+                     std::string_view host = "hub.example.net") {
+        const Credentials credentials{.key = key, .host = host, .token = token};
+        const Identity* identity = key.is_module() ? &module : &device;
+        return judge(credentials, is_known ? identity : nullptr, is_known ? &device : nullptr, policies,
+                     hosts, now);
+    }
+    ConnectCode code(const std::string& token) { return by_token(token, device.key).code; }
+    ConnectCode module_code(const std::string& token) { return by_token(token, module.key).code; }
+    ConnectCode certificate_code(const PeerCertificate* certificate) {
+        const Credentials credentials{
+            .key = device.key, .host = hosts[0], .token = {}, .certificate = certificate};
+        return judge(credentials, &device, &device, policies, hosts, now).code;
+    }
+    static std::string token(std::string_view path, char key, std::string_view name = {},
+                             std::int64_t in_s = 60) {
+        return sas::make_token("hub.example.net" + std::string(path), key_of(key), now.plus_s(in_s), name);
+    }
+
+    Identity device{IdentityKey::parse("d1").value()};
+    Identity module{IdentityKey::parse("d1", "m1").value()};
+    bool is_known = true;
+    Policies policies{{policy("device", AccessRights::device_connect, 'd'),
+                       policy("service", AccessRights::service_connect, 'v'),
+                       policy("iothubowner", AccessRights::all, 'o')}};
+};
+
+constexpr ConnectCode yes = ConnectCode::accepted;
+constexpr ConnectCode no = ConnectCode::not_authorized;
+
+TEST_F(Authentication, EitherKeyOfTheDevice) {
+    EXPECT_EQ(code(token("/devices/d1", 'p')), yes);
+    EXPECT_EQ(code(token("/devices/d1", 's')), yes);
+    EXPECT_EQ(code(token("/devices/d1", 'x')), no);
+    EXPECT_EQ(code(token("/devices/d2", 'p')), no);
+    EXPECT_EQ(code(token("/devices/d1/messages", 'p')), no);
+    EXPECT_EQ(code("SharedAccessSignature sr=x"), no);
+}
+
+TEST_F(Authentication, ADeviceKeyUnderAFolderIsRefused) {
+    EXPECT_EQ(code(token("", 'p')), no);
+    EXPECT_EQ(code(token("/devices", 'p')), no);
+}
+
+TEST_F(Authentication, PoliciesNeedTheRightToConnect) {
+    for (std::string_view path : {"", "/devices", "/devices/d1"}) {
+        EXPECT_EQ(code(token(path, 'd', "device")), yes) << path;
+        EXPECT_EQ(code(token(path, 'o', "IotHubOwner")), yes) << path;
+        EXPECT_EQ(code(token(path, 'z', "device")), yes) << path;
+        EXPECT_EQ(code(token(path, 'v', "service")), no) << path;
+        EXPECT_EQ(code(token(path, 'v', "device")), no) << path;
+        EXPECT_EQ(code(token(path, 'd', "nobody")), no) << path;
+        EXPECT_EQ(code(token(path, 'p', "device")), no) << path;
+    }
+    EXPECT_EQ(code(token("/devices/d2", 'd', "device")), no);
+    EXPECT_EQ(code(token("/twins/d1", 'd', "device")), no);
+    EXPECT_EQ(by_token(token("", 'd', "device"), device.key).method, AuthMethod::policy);
+}
+
+TEST_F(Authentication, AKeyNameThatIsTheDeviceIdOrEmptyMeansTheDeviceKey) {
+    EXPECT_EQ(code(token("/devices/d1", 'p', "d1")), yes);
+    EXPECT_EQ(code(token("/devices/d1", 'p') + "&skn="), yes);
+    EXPECT_EQ(code(token("/devices/d1", 'p', "d2")), no);
+}
+
+TEST_F(Authentication, ModulesHaveKeysOfTheirOwn) {
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), yes);
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'p')), no);
+    EXPECT_EQ(module_code(token("/devices/d1", 'm')), no);
+    EXPECT_EQ(module_code(token("/devices/d1", 'p')), no);
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m2", 'm')), no);
+    EXPECT_EQ(module_code(token("/devices/d1", 'd', "device")), yes);
+    EXPECT_EQ(code(token("/devices/d1/modules/m1", 'm')), no);
+    EXPECT_EQ(by_token(token("/devices/d1/modules/m1", 'm'), module.key).method, AuthMethod::module_key);
+}
+
+TEST_F(Authentication, DisabledIsToldOnlyToThoseWhoProvedThemselves) {
+    device.status = DeviceStatus::disabled;
+    EXPECT_EQ(code(token("/devices/d1", 'p')), ConnectCode::server_unavailable);
+    EXPECT_EQ(code(token("/devices/d1", 'x')), no);
+    EXPECT_EQ(code(token("/devices/d1", 'd', "device")), ConnectCode::server_unavailable);
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), ConnectCode::server_unavailable);
+}
+
+TEST_F(Authentication, UnknownIdentitiesLookLikeWrongKeys) {
+    is_known = false;
+    EXPECT_EQ(code(token("/devices/d1", 'p')), no);
+    EXPECT_EQ(code(token("/devices/d1", 'd', "device")), no);
+}
+
+TEST_F(Authentication, TokensEndWithTheirSkew) {
+    EXPECT_EQ(code(token("/devices/d1", 'p', {}, -300)), yes);
+    EXPECT_EQ(code(token("/devices/d1", 'p', {}, -301)), no);
+    EXPECT_EQ(by_token(token("/devices/d1", 'p', {}, 60), device.key).expires, now.plus_s(360));
+}
+
+TEST_F(Authentication, TheUserNameMustNameThisHub) {
+    EXPECT_EQ(by_token(token("/devices/d1", 'p'), device.key, "HUB.example.net:8883").code, yes);
+    EXPECT_EQ(by_token(token("/devices/d1", 'p'), device.key, "other.example.net").code, no);
+}
+
+TEST_F(Authentication, ThumbprintsOfEitherLengthInAnyCase) {
+    device.auth = {};
+    device.auth.type = AuthType::self_signed;
+    PeerCertificate certificate{
+        .sha1 = std::string(40, 'a'), .sha256 = std::string(64, 'b'), .common_name = "d1"};
+    EXPECT_EQ(certificate_code(&certificate), no);  // none registered
+    device.auth.primary_thumbprint = std::string(40, 'A');
+    EXPECT_EQ(certificate_code(&certificate), yes);
+    device.auth.primary_thumbprint = std::string(40, 'b');
+    EXPECT_EQ(certificate_code(&certificate), no);
+    device.auth.secondary_thumbprint = std::string(64, 'B');
+    EXPECT_EQ(certificate_code(&certificate), yes);
+    EXPECT_EQ(certificate_code(nullptr), no);
+    EXPECT_EQ(code(token("/devices/d1", 'p')), no);  // a device uses one method only
+    device.status = DeviceStatus::disabled;
+    EXPECT_EQ(certificate_code(&certificate), ConnectCode::server_unavailable);
+}
+
+TEST_F(Authentication, ASignedCertificateMustNameTheDeviceAndBeVerified) {
+    device.auth = {};
+    device.auth.type = AuthType::certificate_authority;
+    PeerCertificate certificate{.sha1 = {}, .sha256 = {}, .common_name = "d1", .is_verified = true};
+    EXPECT_EQ(certificate_code(&certificate), yes);
+    certificate.common_name = "D1";
+    EXPECT_EQ(certificate_code(&certificate), no);
+    certificate.common_name = "d1";
+    certificate.is_verified = false;
+    EXPECT_EQ(certificate_code(&certificate), no);
+}
+
+TEST_F(Authentication, ACertificateIsNoUseToADeviceWithKeys) {
+    const PeerCertificate certificate{.sha1 = {}, .sha256 = {}, .common_name = "d1", .is_verified = true};
+    EXPECT_EQ(certificate_code(&certificate), no);
+}
+
+TEST_F(Authentication, AnEmptyKeyOpensNothing) {
+    device.auth.primary_key.clear();
+    device.auth.secondary_key.clear();
+    EXPECT_EQ(code(sas::make_token("hub.example.net/devices/d1", "", now.plus_s(60))), no);
+}
+
+}  // namespace
+}  // namespace carillon::mqtt
