@@ -148,9 +148,11 @@ SectionValue Section::find(std::span<const std::string_view> path) const {
         return root;
     }
     for (std::size_t level = 0; at != end;) {
-        const format::Member member = format::read_member(at);
-        at = member.end;
-        if (member.key != path[level]) continue;
+        const std::uint8_t* const begin = at;
+        const format::Step step = format::read_step(at);
+        at = step.end;
+        if (step.key != path[level]) continue;
+        const format::Member member = format::read_member(begin);
         if (++level == path.size())
             return to_section_value(member.value, format::load_stamp(bytes.data(), member.stamp));
         if (member.value.tag != format::Tag::object) return {};

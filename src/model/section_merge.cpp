@@ -117,13 +117,14 @@ private:
         bool touched = false;
         const std::uint8_t* run = at;
         while (at != end) {
-            const format::Member member = format::read_member(at);
-            at = member.end;
-            const std::uint32_t index = patch_.find(object, member.key);
+            const std::uint8_t* const begin = at;
+            const format::Step step = format::read_step(at);
+            at = step.end;
+            const std::uint32_t index = patch_.find(object, step.key);
             if (index == PatchTree::none) continue;
-            copy(run, member.begin);
-            run = member.end;
-            if (merge_member(member, index)) touched = true;
+            copy(run, begin);
+            run = at;
+            if (merge_member(format::read_member(begin), index)) touched = true;
         }
         copy(run, end);
         for (std::uint32_t i = object.first; i < object.first + object.count; ++i) {

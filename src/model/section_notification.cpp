@@ -62,10 +62,10 @@ public:
     /// Writes what is told of `object` merged into `before`; answers whether that is anything.
     bool write(Range before, const PatchObject& object) {
         for (const std::uint8_t* at = before.begin; at != before.end;) {
-            const format::Member member = format::read_member(at);
-            const std::uint32_t index = patch_.find(object, member.key);
+            const format::Step step = format::read_step(at);
+            const std::uint32_t index = patch_.find(object, step.key);
             if (index != PatchTree::none) old_[index] = at;
-            at = member.end;
+            at = step.end;
         }
         ObjectWriter writer(out_);
         for (std::uint32_t i = object.first; i < object.first + object.count; ++i) {
