@@ -192,6 +192,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Client client(hub);
     while (!dice.is_empty()) {
         const std::uint8_t action = dice.roll();
+        const bool was_closed = session.is_closed();
         hub.is_prompt = (action & 0x80) == 0;
         std::string packet;
         switch (action & 0x0F) {
@@ -255,7 +256,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         // A packet comes in two pieces or one.
         const std::size_t cut = (action & 0x40) != 0 ? packet.size() / 2 : 0;
-        const bool was_closed = session.is_closed();
         session.receive(as_bytes(std::string_view(packet).substr(0, cut)), hub.now);
         session.receive(as_bytes(std::string_view(packet).substr(cut)), hub.now);
         if (was_closed) CARILLON_ASSERT(hub.sent.empty());
