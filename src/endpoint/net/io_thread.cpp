@@ -40,6 +40,7 @@ IoThread::IoThread(std::uint32_t number, Clock& clock)
 IoThread::~IoThread() {
     stop();
     join();
+    drop_posted();
     ::close(wake_);
     ::close(epoll_);
 }
@@ -58,6 +59,17 @@ void IoThread::stop() {
 
 void IoThread::join() {
     if (thread_.joinable()) thread_.join();
+    is_over_.store(true);
+}
+
+void IoThread::drop_posted() {
+    // A function that goes may hold a coroutine, whose end posts in turn; that is dropped at once.
+    std::vector<UniqueFunction<void()>> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        dropped.swap(inbox_);
+    }
+    posted_.clear();
 }
 
 IoThread* IoThread::current() {
@@ -69,6 +81,7 @@ boost::asio::any_io_executor IoThread::executor() {
 }
 
 void IoThread::post(UniqueFunction<void()> function) {
+    if (is_over_.load()) return;
     if (is_current()) {
         posted_.push_back(std::move(function));
         return;
@@ -239,6 +252,7 @@ void IoThreads::start() {
 void IoThreads::stop() {
     for (auto& thread : threads_) thread->stop();
     for (auto& thread : threads_) thread->join();
+    for (auto& thread : threads_) thread->drop_posted();
 }
 
 std::size_t IoThreads::connections() const {

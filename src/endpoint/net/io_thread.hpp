@@ -52,7 +52,10 @@ public:
     void start();
     /// Ends the loop after its current turn; what is posted and has not run is dropped.
     void stop();
+    /// From here on what is posted is dropped at once.
     void join();
+    /// Drops what was posted and did not run. After `join`.
+    void drop_posted();
 
     /// The thread this is called on, or null.
     static IoThread* current();
@@ -114,6 +117,7 @@ private:
     int wake_ = -1;
     std::thread thread_;
     std::atomic<bool> stopped_{false};
+    std::atomic<bool> is_over_{false};
     std::atomic<bool> asleep_{false};
     std::atomic<std::size_t> connections_{0};
 
@@ -143,7 +147,7 @@ public:
     ~IoThreads();
 
     void start();
-    /// Stops and joins all.
+    /// Stops and joins all, then drops what did not run.
     void stop();
 
     std::size_t size() const { return threads_.size(); }

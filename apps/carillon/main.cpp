@@ -1,0 +1,48 @@
+// The one program: a hub, and what drives one.
+
+#include "commands.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <array>
+#include <cstdio>
+#include <exception>
+
+namespace carillon {
+namespace {
+
+/// Every group of subcommands, in the order in which help shows them.
+constexpr std::array groups{
+    add_serve, add_connection_string, add_device, add_twin, add_method, add_job, add_query,
+};
+
+int run(int argc, char** argv) {
+    CLI::App app("Carillon: a self-hosted IoT hub that speaks the protocols of Azure IoT Hub.", "carillon");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "carillon " CARILLON_VERSION);
+    app.get_formatter()->column_width(34);
+    int exit_code = static_cast<int>(Exit::ok);
+    for (const auto add : groups) add(app, exit_code);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& wanted) {  // Help or version.
+        return app.exit(wanted);
+    } catch (const CLI::ParseError& error) {
+        app.exit(error);
+        return static_cast<int>(Exit::usage);
+    }
+    return exit_code;
+}
+
+}  // namespace
+}  // namespace carillon
+
+int main(int argc, char** argv) {
+    try {
+        return carillon::run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "carillon: %s\n", error.what());
+        return static_cast<int>(carillon::Exit::failed);
+    }
+}

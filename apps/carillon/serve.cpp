@@ -1,0 +1,173 @@
+// carillon serve: runs a hub until it is told to stop.
+
+#include "base/log.hpp"
+#include "commands.hpp"
+#include "failure.hpp"
+#include "server/server.hpp"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace carillon {
+namespace {
+
+struct ServeArgs {
+    std::string config_file;
+    std::vector<std::string> hostnames;
+    std::vector<std::string> bind;
+    std::map<std::string, std::string> single;  ///< By key of the configuration; empty if not given.
+};
+
+ConfigSources sources_of(const ServeArgs& args) {
+    ConfigSources sources;
+    sources.file = args.config_file;
+    sources.environment = process_environment();
+    for (const auto& [key, value] : args.single) {
+        if (!value.empty()) sources.flags[key] = {value};
+    }
+    if (!args.hostnames.empty()) sources.flags["hostnames"] = args.hostnames;
+    if (!args.bind.empty()) sources.flags["bind"] = args.bind;
+    return sources;
+}
+
+/// Every connection is a descriptor; the soft limit is for programs that use select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+    return text;
+}
+
+/// What a person who started it wants to know, in at most 25 lines.
+void introduce(const ServerConfig& config, const Server::Summary& summary) {
+    const std::string data =
+        config.data_dir == ServerConfig().data_dir ? "" : " --data-dir " + config.data_dir;
+    std::string text =
+        fmt::format("Carillon {} serves the hub {}\n", CARILLON_VERSION, config.hostnames.front());
+    text += fmt::format("  MQTT   {}\n  HTTPS  {}\n", joined(summary.mqtts), joined(summary.https));
+    if (!summary.insecure_mqtt.empty())
+        text += fmt::format("  MQTT without TLS  {}\n", summary.insecure_mqtt);
+    text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
+                        summary.identities, summary.shards, summary.threads);
+    if (summary.is_new_hub) text += "A new hub: five shared access policies with random keys.\n";
+    if (summary.made_ca) {
+        text += "Made a private authority for it, and server certificates. Nobody trusts it yet.\n";
+    } else if (summary.made_certificates) {
+        text += "Made new server certificates, for these names, by the same authority.\n";
+    }
+    text += fmt::format("Back ends log in with   carillon connection-string{}\n", data);
+    text += fmt::format("a device with           carillon connection-string{} --device ID\n", data);
+    if (!summary.ca_file.empty()) {
+        text += fmt::format("and trust {}, for instance by\n", summary.ca_file);
+        text += fmt::format("  export NODE_EXTRA_CA_CERTS={0}   CARILLON_CA={0}\n", summary.ca_file);
+    }
+    std::fputs(text.c_str(), stderr);
+}
+
+/// Blocks the signals that control the hub, for this thread and those it starts.
+sigset_t block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signals;
+}
+
+void reload(Server& server, const ServeArgs& args) {
+    const auto config = load_config(sources_of(args));
+    const Result<> done = config ? server.reload(*config) : fail(config.error());
+    if (done) {
+        log.info("configuration and certificates read again");
+    } else {
+        log.error("nothing changed: configuration or certificates refused reason={}", done.error().detail);
+    }
+}
+
+/// The server's errors as the command line puts them: files and settings, not a hub that refuses.
+Error for_terminal(Error error) {
+    const bool is_setting = error.code == Errc::tls_failed;
+    if (is_setting || error.code == Errc::config_invalid)
+        return {Errc::config_invalid, std::move(error.detail)};
+    return {Errc::io_failed, std::move(error.detail)};
+}
+
+Result<Exit> serve(const ServeArgs& args) {
+    const sigset_t signals = block_signals();
+    raise_descriptor_limit();
+    const auto config = load_config(sources_of(args));
+    if (!config) return fail(config.error());
+    log.set_level(config->log_level);
+    auto server = Server::start(*config);
+    if (!server) return fail(for_terminal(std::move(server).error()));
+    introduce(*config, (*server)->summary());
+    for (;;) {
+        int signal = 0;
+        if (::sigwait(&signals, &signal) != 0) continue;
+        if (signal != SIGHUP) break;
+        reload(**server, args);
+    }
+    log.info("stopping");
+    (*server)->stop();
+    log.flush();
+    return Exit::ok;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, int& exit_code) {
+    auto& command = *app.add_subcommand("serve", "Run a hub");
+    auto args = std::make_shared<ServeArgs>();
+    const auto single = [&](const char* flag, const char* key, const char* help) {
+        return command.add_option(flag, args->single[key], help);
+    };
+    single("--data-dir", "data_dir", "Where the hub keeps everything (./carillon-data)")->type_name("DIR");
+    command
+        .add_option("--config", args->config_file,
+                    "Configuration in TOML; docs/configuration.md has the keys")
+        ->type_name("FILE")
+        ->envname("CARILLON_CONFIG");
+    command
+        .add_option("--hostname", args->hostnames,
+                    "A name that clients use for the hub, the first in connection strings; repeatable\n"
+                    "(hub.localhost and localhost)")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
+    command.add_option("--bind", args->bind, "An IP address to listen on; repeatable (loopback only)")
+        ->type_name("ADDR")
+        ->allow_extra_args(false);
+    single("--mqtts-port", "mqtts_port", "MQTT over TLS (8883)")->type_name("N");
+    single("--https-port", "https_port", "The REST API (443)")->type_name("N");
+    single("--amqps-port", "amqps_port", "Accepted for later: this version has no AMQP")->type_name("N");
+    single("--insecure-mqtt-port", "insecure_mqtt_port", "MQTT without TLS, on 127.0.0.1 only (none)")
+        ->type_name("N");
+    single("--ready-file", "ready_file", "Written once all listeners accept, removed at the end")
+        ->type_name("FILE");
+    single("--threads", "threads", "Event loops (one for each core)")->type_name("N");
+    single("--log-level", "log_level", "trace, debug, info, warn, error or off (info)")->type_name("LEVEL");
+    single("--compatibility", "compatibility", "default, or strict: refuse what the real hub refuses")
+        ->type_name("MODE");
+    command.footer(
+        "Settings come from flags, then the environment (CARILLON_HTTPS_PORT, CARILLON_JOBS__ACTIVE_MAX), "
+        "then the\n"
+        "configuration file. SIGTERM ends the hub in order; SIGHUP has it read configuration and "
+        "certificates again.");
+    command.callback([args, &exit_code] { exit_code = conclude(serve(*args)); });
+}
+
+}  // namespace carillon

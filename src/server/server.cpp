@@ -1,0 +1,401 @@
+#include "server/server.hpp"
+
+#include "base/log.hpp"
+#include "core/hub.hpp"
+#include "core/jobs.hpp"
+#include "core/telemetry.hpp"
+#include "endpoint/mqtt/mqtt_endpoint.hpp"
+#include "endpoint/net/io_thread.hpp"
+#include "endpoint/net/listener.hpp"
+#include "endpoint/rest/rest_endpoint.hpp"
+#include "server/certificates.hpp"
+#include "server/data_dir.hpp"
+#include "server/hub_file.hpp"
+#include "server/hub_meta.hpp"
+#include "server/private_file.hpp"
+#include "server/storage_thread.hpp"
+#include "store/rocks_store.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <future>
+#include <optional>
+#include <thread>
+
+namespace carillon {
+namespace {
+
+/// A page of a thousand whole twins is an answer, and a slow client may take its time over it.
+constexpr std::size_t rest_unsent_bytes_max = 64 * 1024 * 1024;
+constexpr std::chrono::seconds between_trims{1};
+/// Between looks at what is still under way while the server goes down.
+constexpr std::chrono::milliseconds drain_step{5};
+constexpr const char* loopback = "127.0.0.1";
+constexpr const char* loopback_v6 = "::1";
+
+/// What the certificates are for: every name and address a client on this machine may use.
+std::vector<std::string> certificate_names(const ServerConfig& config) {
+    std::vector<std::string> names = config.hostnames;
+    names.insert(names.end(), config.bind.begin(), config.bind.end());
+    names.insert(names.end(), {"localhost", loopback, loopback_v6});
+    std::vector<std::string> distinct;
+    for (const std::string& name : names) {
+        if (name == "0.0.0.0" || name == "::") continue;
+        if (std::find(distinct.begin(), distinct.end(), name) == distinct.end()) distinct.push_back(name);
+    }
+    return distinct;
+}
+
+Result<HubCertificates> find_certificates(const ServerConfig& config, const DataDir& data_dir) {
+    HubCertificates certificates;
+    if (config.tls_certificate.empty()) {
+        auto made = prepare_certificates(data_dir.path(), certificate_names(config));
+        if (!made) return made;
+        certificates = *std::move(made);
+    } else {
+        certificates.files.key_pairs.push_back({config.tls_certificate, config.tls_key});
+    }
+    certificates.files.client_ca = config.tls_client_ca;
+    return certificates;
+}
+
+/// A refused port in words that say the ways out.
+Error refused(const Error& error, const std::string& address, std::uint16_t port, const char* flag) {
+    std::string detail =
+        "cannot listen on " + address + " port " + std::to_string(port) + ": " + error.detail + ".";
+    if (error.detail == std::strerror(EACCES)) {
+        detail +=
+            "\nPorts below 1024 need a right. Any of these gives it:\n"
+            "  sudo setcap cap_net_bind_service=+ep \"$(readlink -f \"$(command -v carillon)\")\"\n"
+            "  sudo sysctl net.ipv4.ip_unprivileged_port_start=443\n"
+            "  a container or a firewall rule that maps the port to a higher one\n"
+            "or choose another with " +
+            std::string(flag) + ", which the Azure SDKs cannot be told.";
+    } else if (error.detail == std::strerror(EADDRINUSE)) {
+        detail +=
+            "\nAnother program has this port (`ss -ltnp` shows which). Stop it, choose another port with " +
+            std::string(flag) + " (the Azure SDKs know only 443 and 8883), or another address with --bind.";
+    }
+    return {error.code, std::move(detail)};
+}
+
+/// The keys whose values differ, for those that cannot change while the hub runs.
+std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) {
+    std::string names;
+    const auto compare = [&names](const char* key, bool is_same) {
+        if (!is_same) names += (names.empty() ? "" : ",") + std::string(key);
+    };
+    compare("data_dir", now.data_dir == next.data_dir);
+    compare("hostnames", now.hostnames == next.hostnames);
+    compare("bind", now.bind == next.bind);
+    compare("mqtts_port", now.mqtts_port == next.mqtts_port);
+    compare("https_port", now.https_port == next.https_port);
+    compare("insecure_mqtt_port", now.insecure_mqtt_port == next.insecure_mqtt_port);
+    compare("ready_file", now.ready_file == next.ready_file);
+    compare("threads", now.threads == next.threads);
+    compare("compatibility", now.compatibility == next.compatibility);
+    compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
+    compare("telemetry.age_max_s", now.telemetry.age_max_s == next.telemetry.age_max_s);
+    compare("jobs.active_max", now.jobs.active_max == next.jobs.active_max);
+    compare("jobs.running_max", now.jobs.running_max == next.jobs.running_max);
+    compare("jobs.twin_chunk_devices", now.jobs.twin_chunk_devices == next.jobs.twin_chunk_devices);
+    compare("jobs.method_window_max", now.jobs.method_window_max == next.jobs.method_window_max);
+    return names;
+}
+
+}  // namespace
+
+/// Everything a running hub is made of, in the order it starts; so it goes in reverse.
+struct Server::Parts {
+    ServerConfig config;
+    Summary summary;
+    SystemClock clock;
+    SystemRandom random;
+    std::optional<DataDir> data_dir;
+    std::unique_ptr<RocksStore> store;
+    HubMeta meta;
+    std::unique_ptr<TlsContexts> tls;
+    std::unique_ptr<IoThreads> threads;
+    std::vector<std::unique_ptr<StorageThread>> storage;
+    std::unique_ptr<Hub> hub;
+    std::unique_ptr<MqttEndpoint> mqtt;
+    std::unique_ptr<RestEndpoint> rest;
+    std::vector<std::unique_ptr<Listener>> listeners;
+    bool runs = false;
+
+    Result<> open_store();
+    Result<> load_tls();
+    Result<> build_hub();
+    Result<> load_hub();
+    Result<> listen();
+    Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
+                       std::size_t unsent_bytes_max, std::vector<std::string>& shown);
+    Result<> announce();
+    void run();
+
+    void trim_telemetry(Shard& shard);
+    bool wait_for(const std::function<bool()>& done) const;
+    void on_each_thread(void (IoThread::*what)());
+    void flush_commits();
+};
+
+// --- starting ----------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config) {
+    auto parts = std::make_unique<Parts>();
+    parts->config = config;
+    for (auto step :
+         {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::load_hub, &Parts::listen}) {
+        auto done = (*parts.*step)();
+        if (!done) return fail(std::move(done).error());
+    }
+    std::unique_ptr<Server> server(new Server(std::move(parts)));
+    server->parts_->run();
+    auto announced = server->parts_->announce();
+    if (!announced) return fail(std::move(announced).error());
+    return server;
+}
+
+Result<> Server::Parts::open_store() {
+    auto taken = DataDir::take(config.data_dir);
+    if (!taken) return fail(std::move(taken).error());
+    data_dir.emplace(*std::move(taken));
+    if (!config.ready_file.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove(config.ready_file, ignored);
+    }
+    auto opened = RocksStore::open(data_dir->store());
+    if (!opened) return fail(std::move(opened).error());
+    store = *std::move(opened);
+    auto loaded = load_or_create_meta(*store, random, std::thread::hardware_concurrency());
+    if (!loaded) return fail(std::move(loaded).error());
+    meta = *std::move(loaded);
+    summary.is_new_hub = meta.is_new;
+    summary.shards = meta.shard_count;
+    return {};
+}
+
+Result<> Server::Parts::load_tls() {
+    auto certificates = find_certificates(config, *data_dir);
+    if (!certificates) return fail(std::move(certificates).error());
+    auto context = TlsContext::load(certificates->files);
+    if (!context) return fail(std::move(context).error());
+    tls = std::make_unique<TlsContexts>(*std::move(context));
+    summary.ca_file = certificates->ca.string();
+    summary.made_ca = certificates->made_ca;
+    summary.made_certificates = certificates->made_server;
+    return {};
+}
+
+Result<> Server::Parts::build_hub() {
+    auto policies = Policies::load_or_create(*store, random);
+    if (!policies) return fail(std::move(policies).error());
+    const std::size_t thread_count =
+        config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+    threads = std::make_unique<IoThreads>(thread_count, clock);
+    summary.threads = thread_count;
+    std::vector<std::unique_ptr<Shard>> shards;
+    for (std::size_t i = 0; i < meta.shard_count; ++i) {
+        const auto number = static_cast<std::uint32_t>(i);
+        storage.push_back(std::make_unique<StorageThread>(number));
+        const ShardContext context{.executor = threads->of_shard(i).executor(),
+                                   .clock = clock,
+                                   .random = random,
+                                   .store = *store,
+                                   .storage = *storage.back(),
+                                   .shard_count = meta.shard_count,
+                                   .telemetry = config.telemetry};
+        shards.push_back(std::make_unique<Shard>(number, context));
+        threads->of_shard(i).drive(shards.back()->timers());
+    }
+    hub = std::make_unique<Hub>(std::move(shards), *std::move(policies), config.hostnames, config.jobs,
+                                meta.token_key);
+    return {};
+}
+
+/// Shards read their identities side by side: that is most of a large hub's start.
+Result<> Server::Parts::load_hub() {
+    std::vector<std::future<Result<>>> loading;
+    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
+        loading.push_back(std::async(std::launch::async, [this, i] { return hub->shard(i).load(); }));
+    }
+    Result<> outcome;
+    for (auto& shard : loading) {
+        auto loaded = shard.get();
+        if (!loaded && outcome) outcome = fail(std::move(loaded).error());
+    }
+    if (!outcome) return outcome;
+    for (std::size_t i = 0; i < hub->shard_count(); ++i)
+        summary.identities += hub->shard(i).directory().size();
+    return hub->jobs().load();
+}
+
+Result<> Server::Parts::listen() {
+    mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
+    const RestOptions options{.strict = config.compatibility == Compatibility::strict};
+    rest = std::make_unique<RestEndpoint>(*hub, options);
+    auto done =
+        listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
+    if (!done) return done;
+    done = listen_on(*rest, config.https_port, "--https-port", rest_unsent_bytes_max, summary.https);
+    if (!done || config.insecure_mqtt_port == 0) return done;
+    auto plain = Listener::open(*threads, *mqtt, {.address = loopback, .port = config.insecure_mqtt_port});
+    if (!plain) {
+        return fail(refused(plain.error(), loopback, config.insecure_mqtt_port, "--insecure-mqtt-port"));
+    }
+    summary.insecure_mqtt = std::string(loopback) + ":" + std::to_string(config.insecure_mqtt_port);
+    listeners.push_back(*std::move(plain));
+    return {};
+}
+
+Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
+                                  std::size_t unsent_bytes_max, std::vector<std::string>& shown) {
+    const bool is_default = config.bind.empty();
+    const auto addresses = is_default ? std::vector<std::string>{loopback, loopback_v6} : config.bind;
+    for (const std::string& address : addresses) {
+        Listener::Options options{.address = address, .port = port, .tls = tls.get()};
+        options.limits.unsent_bytes_max = unsent_bytes_max;
+        auto listener = Listener::open(*threads, factory, std::move(options));
+        if (!listener) {
+            // A machine without IPv6 has no second loopback address, and needs none.
+            const bool may_lack = is_default && address == loopback_v6;
+            if (may_lack && listener.error().detail != std::strerror(EADDRINUSE)) continue;
+            return fail(refused(listener.error(), address, port, flag));
+        }
+        const bool is_v6 = address.find(':') != std::string::npos;
+        shown.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port));
+        listeners.push_back(*std::move(listener));
+    }
+    return {};
+}
+
+void Server::Parts::run() {
+    runs = true;
+    threads->start();
+    hub->jobs().start();
+    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
+        Shard& shard = hub->shard(i);
+        threads->of_shard(i).post([this, &shard] { trim_telemetry(shard); });
+    }
+}
+
+Result<> Server::Parts::announce() {
+    HubFile file;
+    file.host_name = config.hostnames.front();
+    file.address = config.bind.empty() ? loopback : config.bind.front();
+    if (file.address == "0.0.0.0") file.address = loopback;
+    if (file.address == "::") file.address = loopback_v6;
+    file.https_port = config.https_port;
+    file.mqtts_port = config.mqtts_port;
+    file.ca_file = summary.ca_file.empty() ? "" : std::filesystem::absolute(summary.ca_file).string();
+    for (const SharedAccessPolicy& policy : hub->policies().all()) {
+        file.policies.push_back({policy.name, policy.primary_key});
+    }
+    auto written = write_hub_file(data_dir->path(), file);
+    if (!written) return written;
+    for (auto& listener : listeners) {
+        auto started = listener->start();
+        if (!started) return started;
+    }
+    if (config.ready_file.empty()) return {};
+    return write_file(config.ready_file, "ready\n", Readable::by_all);
+}
+
+void Server::Parts::trim_telemetry(Shard& shard) {
+    shard.telemetry().trim();
+    shard.timers().at(clock.now() + between_trims, [this, &shard] { trim_telemetry(shard); });
+}
+
+// --- running -----------------------------------------------------------------------------------
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() {
+    stop();
+}
+
+const Server::Summary& Server::summary() const {
+    return parts_->summary;
+}
+
+Result<> Server::reload(const ServerConfig& config) {
+    // Names and addresses in the certificates stay those the hub was started with.
+    ServerConfig next = parts_->config;
+    next.tls_certificate = config.tls_certificate;
+    next.tls_key = config.tls_key;
+    next.tls_client_ca = config.tls_client_ca;
+    next.log_level = config.log_level;
+    auto certificates = find_certificates(next, *parts_->data_dir);
+    if (!certificates) return fail(std::move(certificates).error());
+    auto context = TlsContext::load(certificates->files);
+    if (!context) return fail(std::move(context).error());
+    parts_->tls->replace(*std::move(context));
+    log.set_level(next.log_level);
+    const std::string restart = names_of_changes(next, config);
+    if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);
+    parts_->config = std::move(next);
+    return {};
+}
+
+// --- stopping ----------------------------------------------------------------------------------
+
+void Server::stop() {
+    Parts& parts = *parts_;
+    if (!parts.runs) return;
+    parts.runs = false;
+    if (!parts.config.ready_file.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove(parts.config.ready_file, ignored);
+    }
+    for (auto& listener : parts.listeners) listener->stop();
+    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
+        .wait_for(drain_max);
+    parts.on_each_thread(&IoThread::shut_down_connections);
+    const bool drained = parts.wait_for(
+        [&parts] { return parts.threads->connections() == 0 && parts.rest->requests_running() == 0; });
+    if (!drained) {
+        log.warn("connections cut at shutdown count={}", parts.threads->connections());
+        parts.on_each_thread(&IoThread::abort_connections);
+        parts.wait_for([&parts] { return parts.threads->connections() == 0; });
+    }
+    parts.flush_commits();
+    parts.threads->stop();
+    parts.storage.clear();  // Each finishes what it has.
+    log.info("stopped");
+}
+
+bool Server::Parts::wait_for(const std::function<bool()>& done) const {
+    const TimePoint end = clock.now() + drain_max;
+    while (!done()) {
+        if (clock.now() >= end) return false;
+        std::this_thread::sleep_for(drain_step);
+    }
+    return true;
+}
+
+void Server::Parts::on_each_thread(void (IoThread::*what)()) {
+    for (std::size_t i = 0; i < threads->size(); ++i) {
+        IoThread& thread = (*threads)[i];
+        thread.post([&thread, what] { (thread.*what)(); });
+    }
+}
+
+/// What was written before this call is on disk when it returns, or refused.
+void Server::Parts::flush_commits() {
+    std::vector<std::shared_ptr<std::promise<void>>> flushed;
+    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
+        flushed.push_back(std::make_shared<std::promise<void>>());
+        threads->of_shard(i).post([&shard = hub->shard(i), done = flushed.back()] {
+            shard.committer().on_durable([done](const Result<>& result) {
+                if (!result) log.error("last commit failed reason={}", result.error().detail);
+                done->set_value();
+            });
+        });
+    }
+    for (const auto& done : flushed) done->get_future().wait_for(drain_max);
+}
+
+}  // namespace carillon

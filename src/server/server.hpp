@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "server/config.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+/// The whole hub in one process: reads what it is to be from the configuration, picks the drivers,
+/// and starts and stops everything in order. One thread uses it, which is none of its own.
+class Server {
+public:
+    /// How long connections and requests have to finish when the server goes down.
+    static constexpr std::chrono::seconds drain_max{5};
+
+    /// What a person at the terminal wants to know.
+    struct Summary {
+        std::vector<std::string> mqtts;  ///< `address:port`
+        std::vector<std::string> https;
+        std::string insecure_mqtt;  ///< Empty if not configured.
+        std::size_t threads = 0;
+        std::size_t shards = 0;
+        std::size_t identities = 0;
+        std::string ca_file;
+        bool is_new_hub = false;
+        bool made_ca = false;
+        bool made_certificates = false;
+    };
+
+    /// Returns when all listeners accept and the ready file is written. Fails with `config_invalid`,
+    /// `store_failed`, `store_corrupt`, `tls_failed` or `io_failed`, in words for the terminal.
+    static Result<std::unique_ptr<Server>> start(const ServerConfig& config);
+    /// Stops, if it has not been.
+    ~Server();
+
+    const Summary& summary() const;
+
+    /// Takes over what can change while running: certificates, client CAs, the log level. All of it
+    /// or, on any error, nothing. Other settings that differ are named in the log as wanting a restart.
+    Result<> reload(const ServerConfig& config);
+
+    /// Accepts no more, stops jobs, lets answers finish for up to `drain_max`, closes connections and
+    /// waits for the last commit.
+    void stop();
+
+private:
+    struct Parts;
+    explicit Server(std::unique_ptr<Parts> parts);
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace carillon
