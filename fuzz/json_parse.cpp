@@ -4,10 +4,6 @@
 #include "base/json_number.hpp"
 #include "base/result.hpp"
 
-// gcc 12 takes simdjson's dispatch for a dangling pointer once it is inlined here.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wdangling-pointer"
-#endif
 #include <simdjson.h>
 
 #include <cmath>
@@ -82,7 +78,8 @@ void compare(JsonValue ours, dom::element theirs) {
             return;
         case JsonKind::array: {
             JsonValue v = ours.first();
-            for (const dom::element element : theirs.get_array().value()) {
+            const dom::array elements = theirs.get_array().value();
+            for (const dom::element element : elements) {
                 CARILLON_ASSERT(v.exists());
                 compare(v, element);
                 v = v.next();
