@@ -40,7 +40,9 @@ bool may(std::string_view method, std::string_view target, std::optional<std::st
     Authorizer authorizer(policies, hosts);
     auto result = authorizer.check(token ? std::optional<std::string_view>(*token) : std::nullopt,
                                    match->route->need, path.segments(), match->ids(), at);
-    if (!result) EXPECT_EQ(result.error().code, Errc::iot_hub_unauthorized_access);
+    if (!result) {
+        EXPECT_EQ(result.error().code, Errc::iot_hub_unauthorized_access);
+    }
     return result.has_value();
 }
 

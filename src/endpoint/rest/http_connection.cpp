@@ -157,6 +157,9 @@ Task<> HttpConnection::take_over(std::shared_ptr<HttpConnection> self) {
 void HttpConnection::respond(HttpResponse response) {
     const HttpRequest& request = parser_.request();
     if (!request.keeps_alive || is_ending_) response.closes = true;
+    // The 2016 client counts characters, not bytes: the end of its body stands here, and what a
+    // next request would be is lost (azure-iothub 2.0.0-dtpreview: rest_api_client.js).
+    if (used_ < input_.size() && !HttpParser::may_begin(input_[used_])) response.closes = true;
     const std::int64_t now_s = context_.clock.wall_now().unix_s();
     if (now_s != date_s_) {
         date_s_ = now_s;

@@ -156,12 +156,19 @@ TEST_F(HttpConnectionTest, ClosesAfterABadRequestAndAnswersNothingBehindIt) {
 
 // The 2016 client counts characters where it should count bytes, so the end of a body that is not
 // ASCII stands where the next request should begin.
-TEST_F(HttpConnectionTest, TakesSurplusBytesForTheNextRequestAndCloses) {
-    const std::string sent =
-        exchange("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n\"\xc3\xa4\xc3\xb6\xc3\xbc\"" +
-                 request("GET", "/b"));
-    EXPECT_EQ(count(sent, "HTTP/1.1 200"), 1);
-    EXPECT_EQ(count(sent, "HTTP/1.1 400"), 1);
+TEST_F(HttpConnectionTest, ClosesAfterABodyLongerThanItSays) {
+    const std::string text =
+        "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n\"\xc3\xa4\xc3\xb6\xc3\xbc\"" +
+        request("GET", "/b");
+    const std::string sent = exchange(text);
+    EXPECT_EQ(count(sent, "HTTP/1.1 "), 1);
+    EXPECT_EQ(count(sent, "Connection: close"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ClosesOnTheRestOfABodyThatComesLater) {
+    EXPECT_EQ(count(exchange(request("PUT", "/a", "", "abc")), "HTTP/1.1 200"), 1);
+    EXPECT_EQ(count(exchange("}"), "HTTP/1.1 400"), 1);
     EXPECT_TRUE(wire.is_closed);
 }
 

@@ -14,6 +14,16 @@ namespace http = boost::beast::http;
 
 namespace {
 
+/// RFC 9110 §5.6.2
+bool is_token_char(char c) {
+    static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           marks.find(c) != std::string_view::npos;
+}
+bool is_token(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
 /// Beast's grammar for a header, telling what it finds without copying it.
 struct HeadGrammar final : http::basic_parser<true> {
     explicit HeadGrammar(HttpRequest& r) : request(r) {
@@ -116,7 +126,15 @@ std::size_t HttpParser::read_head(Bytes input) {
     return skipped + head_end_;
 }
 
+bool HttpParser::may_begin(char c) {
+    return is_token_char(c) || c == '\r';
+}
+
 bool HttpParser::scan_head(std::string_view input) {
+    if (scanned_ == 0 && !input.empty() && !is_token_char(input.front())) {
+        refuse(Errc::generic_bad_request, "A request begins with its method.");
+        return false;
+    }
     const std::size_t end = std::min(input.size(), HttpLimits::header_bytes_max);
     for (std::size_t i = scanned_; i < end; ++i) {
         const auto c = static_cast<unsigned char>(input[i]);
@@ -162,15 +180,6 @@ bool has_foreign_version(std::string_view head) {
     const bool is_number = std::all_of(version.begin() + 5, version.end(),
                                        [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
     return is_number && version != "HTTP/1.1" && version != "HTTP/1.0";
-}
-
-/// RFC 9110 §5.6.2
-bool is_token(std::string_view text) {
-    static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-               marks.find(c) != std::string_view::npos;
-    });
 }
 
 bool has_token(std::string_view list, std::string_view token) {

@@ -40,6 +40,9 @@ public:
     /// Ready for the next request; forgets this one, whose memory is used again.
     void reset();
 
+    /// True if a request may begin with `c`; what stands behind a body and does not was cut off it.
+    static bool may_begin(char c);
+
     State state() const { return state_; }
     /// True before the first byte of a request.
     bool is_idle() const;

@@ -23,7 +23,7 @@ Task<Result<HttpResponse>> invoke(Request& request, Result<IdentityKey> key) {
     if (!key) co_return fail(std::move(key).error());
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
-    auto call = MethodCall::parse(body->root(), request.flavour, false);
+    auto call = MethodCall::parse(body->root(), request.flavour);
     if (!call) co_return fail(std::move(call).error());
     request.connect_timeout_s = call->connect_timeout_s;
     Shard& owner = request.hub.owner(key->device);

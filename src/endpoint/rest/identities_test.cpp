@@ -1,0 +1,207 @@
+#include "endpoint/rest/harness.hpp"
+
+namespace carillon::rest {
+namespace {
+
+using namespace testing;
+
+class Identities : public RestTest {};
+
+TEST_F(Identities, AreCreatedReadReplacedAndRemoved) {
+    const Answer created = create("d1");
+    EXPECT_EQ(created.status, 200);
+    EXPECT_EQ(member(created.body, "deviceId"), "\"d1\"");
+    EXPECT_EQ("\"" + created.header("etag").substr(1), member(created.body, "etag"));
+    EXPECT_EQ(created.header("content-type"), "application/json; charset=utf-8");
+    EXPECT_EQ(created.header("x-ms-request-id").size(), 36U);
+
+    const Answer read = call("GET", at("/devices/d1"));
+    EXPECT_EQ(read.status, 200);
+    EXPECT_EQ(read.body, created.body);
+    EXPECT_EQ(read.header("etag"), created.header("etag"));
+
+    const Answer replaced =
+        call("PUT", at("/devices/d1"), R"({"deviceId":"d1","status":"disabled","statusReason":"why"})",
+             "If-Match: \"*\"\r\n");
+    EXPECT_EQ(replaced.status, 200);
+    EXPECT_EQ(member(replaced.body, "status"), "\"disabled\"");
+    EXPECT_NE(replaced.header("etag"), created.header("etag"));
+
+    const Answer removed = call("DELETE", at("/devices/d1"), "", "If-Match: *\r\n");
+    EXPECT_EQ(removed.status, 204);
+    EXPECT_EQ(removed.body, "");
+    EXPECT_FALSE(removed.has("content-type"));
+    EXPECT_FALSE(removed.has("content-length"));
+    const Answer gone = call("GET", at("/devices/d1"));
+    EXPECT_EQ(gone.status, 404);
+    EXPECT_TRUE(gone.contains("\"ErrorCode:DeviceNotFound;d1\""));
+}
+
+TEST_F(Identities, ReadIfMatchAsTheServiceDoes) {
+    const std::string etag = create("d1").header("etag");
+    const std::string bare = etag.substr(1, etag.size() - 2);
+    const Answer again = create("d1");
+    EXPECT_EQ(again.status, 409);
+    EXPECT_EQ(again.error(), "DeviceAlreadyExists");
+    EXPECT_TRUE(again.contains("A device with ID 'd1' is already registered."));
+
+    EXPECT_EQ(call("PUT", at("/devices/d2"), "{}", "If-Match: *\r\n").status, 404);
+    EXPECT_EQ(call("PUT", at("/devices/d1"), "{}", "If-Match: \"c3RhbGU=\"\r\n").error(),
+              "PreconditionFailed");
+    EXPECT_EQ(call("PUT", at("/devices/d1"), "{}", "If-Match: c3RhbGU=\r\n").status, 412);
+    const Answer by_bare = call("PUT", at("/devices/d1"), "{}", "If-Match: " + bare + "\r\n");
+    EXPECT_EQ(by_bare.status, 200);
+    EXPECT_EQ(call("DELETE", at("/devices/d1"), "", "If-Match: " + etag + "\r\n").status, 412);
+    const Answer missing = call("DELETE", at("/devices/d1"));
+    EXPECT_EQ(missing.status, 412);
+    EXPECT_TRUE(missing.contains("PreconditionFailed;Etag missing"));
+    EXPECT_EQ(call("DELETE", at("/devices/d1"), "", "If-Match: " + by_bare.header("etag") + "\r\n").status,
+              204);
+}
+
+TEST_F(Identities, TakeEveryLegalIdHoweverItIsSpelt) {
+    for (const char* spelling : {"a+b", "a%2Bb", "+'!$*(),;=@:", "%2E%2e", "..", "%25", "a%23b"}) {
+        const Answer created = create(spelling);
+        EXPECT_EQ(created.status, 200) << spelling << created.body;
+        call("DELETE", at("/devices/" + std::string(spelling)), "", "If-Match: *\r\n");
+    }
+    for (const char* spelling : {"a%20b", "a%2Fb", "%C3%A9", "a%00b", "a\"b", "%"}) {
+        EXPECT_EQ(create(spelling).error(), "ArgumentInvalid") << spelling;
+    }
+    EXPECT_EQ(create(std::string(128, 'a')).status, 200);
+    EXPECT_EQ(create(std::string(129, 'a')).status, 400);
+}
+
+TEST_F(Identities, RefuseBodiesThatDoNotFit) {
+    EXPECT_EQ(call("PUT", at("/devices/d1"), "{").error(), "IotHubFormatError");
+    EXPECT_EQ(call("PUT", at("/devices/d1"), "").error(), "IotHubFormatError");
+    EXPECT_EQ(call("PUT", at("/devices/d1"), "[]").status, 400);
+    EXPECT_EQ(call("PUT", at("/devices/d1"), R"({"deviceId":"d2"})").error(), "ArgumentInvalid");
+    EXPECT_EQ(call("PUT", at("/devices/d1"),
+                   R"({"authentication":{"symmetricKey":{"primaryKey":"AAAA","secondaryKey":"AAAA"}}})")
+                  .error(),
+              "ArgumentInvalid");
+    EXPECT_EQ(call("GET", at("/devices/d1")).status, 404);
+}
+
+TEST_F(Identities, AreListedUpToTheirNumber) {
+    for (const char* id : {"c", "a", "b"}) create(id);
+    call("PUT", at("/devices/a/modules/m"), "{}");
+    const auto count = [this](const std::string& path) {
+        const Answer list = call("GET", at(path));
+        EXPECT_EQ(list.status, 200);
+        const auto parsed = JsonDocument::parse(list.body);
+        return parsed && parsed->root().is_array() ? static_cast<int>(parsed->root().size()) : -1;
+    };
+    EXPECT_EQ(count("/devices"), 3);
+    EXPECT_EQ(count("/devices/"), 3);
+    EXPECT_EQ(count("/devices?top=2"), 2);
+    EXPECT_EQ(count("/devices?top=0"), 1);
+    EXPECT_EQ(count("/devices?top=9999999999"), 3);
+    EXPECT_EQ(count("/devices?top=x"), 3);
+}
+
+TEST_F(Identities, OfModulesLiveUnderTheirDevice) {
+    EXPECT_EQ(call("PUT", at("/devices/d1/modules/m1"), "{}").error(), "DeviceNotFound");
+    EXPECT_EQ(call("GET", at("/devices/d1/modules")).error(), "DeviceNotFound");
+    create("d1");
+    const Answer created = call("PUT", at("/devices/d1/modules/m1"), R"({"moduleId":"m1","deviceId":"d1"})");
+    EXPECT_EQ(created.status, 200) << created.body;
+    EXPECT_EQ(member(created.body, "moduleId"), "\"m1\"");
+    EXPECT_EQ(call("GET", at("/devices/d1/modules/m1")).body, created.body);
+    EXPECT_EQ(call("GET", at("/devices/d1/modules")).body, "[" + created.body + "]");
+
+    const Answer again = call("PUT", at("/devices/d1/modules/m1"), "{}");
+    EXPECT_EQ(again.status, 409);
+    EXPECT_EQ(again.error(), "ModuleAlreadyExistsOnDevice");
+    EXPECT_EQ(member(again.body, "errorCode"), "409301");
+
+    EXPECT_EQ(call("GET", at("/devices/d1/modules/m2")).error(), "ModuleNotFound");
+    EXPECT_EQ(call("GET", at("/devices/d2/modules/m1")).error(), "DeviceNotFound");
+    EXPECT_EQ(call("DELETE", at("/devices/d1/modules/m1")).status, 412);
+    EXPECT_EQ(call("DELETE", at("/devices/d1/modules/m1"), "", "If-Match: \"*\"\r\n").status, 204);
+    EXPECT_EQ(call("DELETE", at("/devices/d1/modules/m1"), "", "If-Match: \"*\"\r\n").error(),
+              "ModuleNotFound");
+    EXPECT_EQ(call("GET", at("/devices/d1/modules")).body, "[]");
+    EXPECT_EQ(call("PUT", at("/devices/d1/modules/$edgeAgent"), "{}").status, 400);
+}
+
+TEST_F(Identities, AreCounted) {
+    create("a");
+    create("b");
+    call("PUT", at("/devices/c"), R"({"status":"disabled"})");
+    call("PUT", at("/devices/a/modules/m"), "{}");
+    EXPECT_EQ(call("GET", at("/statistics/devices")).body,
+              R"({"totalDeviceCount":3,"enabledDeviceCount":2,"disabledDeviceCount":1})");
+    EXPECT_EQ(call("GET", at("/statistics/service")).body, R"({"connectedDeviceCount":0})");
+    carillon::testing::FakeLink link;
+    Record& record = *hub_.find("a");
+    Shard& owner = hub_->owner(record.key.device);
+    owner.attach(record, link);
+    EXPECT_EQ(call("GET", at("/statistics/service")).body, R"({"connectedDeviceCount":1})");
+    EXPECT_EQ(member(call("GET", at("/devices/a")).body, "connectionState"), "\"Connected\"");
+    owner.detach(record, link);
+}
+
+TEST_F(Identities, AreWrittenInBulkEachByItself) {
+    create("old");
+    const Answer mixed = call("POST", at("/devices/"), R"([
+        {"id":"n1","importMode":"create"},
+        {"id":"n1","moduleId":"m","importMode":"Create"},
+        {"id":"n2","tags":{"a":1},"properties":{"desired":{"x":2}}},
+        {"id":"old","importMode":"create"},
+        {"id":"missing","importMode":"Update"},
+        {"id":"gone","importMode":"Delete"},
+        {"id":"what","importMode":"explode"},
+        {"id":"bad id","importMode":"create"}])");
+    EXPECT_EQ(mixed.status, 400);
+    EXPECT_EQ(mixed.error(), "BulkRegistryOperationFailure");
+    EXPECT_EQ(mixed.header("iothuberrorcode"), "BulkRegistryOperationFailure");
+    EXPECT_EQ(member(mixed.body, "isSuccessful"), "false");
+    EXPECT_EQ(member(mixed.body, "warnings"), "[]");
+    for (
+        const char* part :
+        {R"({"deviceId":"old","errorCode":"DeviceAlreadyExists","errorStatus":"A device with ID 'old' is already registered."})",
+         R"({"deviceId":"missing","errorCode":"DeviceNotFound")",
+         R"({"deviceId":"gone","errorCode":"DeviceNotFound")",
+         R"({"deviceId":"what","errorCode":"ArgumentInvalid")",
+         R"({"deviceId":"bad id","errorCode":"ArgumentInvalid")"}) {
+        EXPECT_TRUE(mixed.contains(part)) << part << "\n" << mixed.body;
+    }
+    EXPECT_EQ(call("GET", at("/devices/n1/modules/m")).status, 200);
+    EXPECT_EQ(member(call("GET", at("/twins/n2")).body, "tags"), R"({"a":1})");
+
+    const std::string etag = call("GET", at("/devices/n1")).header("etag");
+    const Answer good =
+        call("POST", at("/devices"),
+             R"([{"id":"n1","importMode":"UpdateIfMatchETag","etag":)" +
+                 member(call("GET", at("/devices/n1")).body, "etag") +
+                 R"(,"status":"disabled"},{"id":"n2","importMode":"updateTwin","tags":{"b":2}},
+                                 {"id":"old","importMode":"deleteIfMatchETag","eTag":"*"}])");
+    EXPECT_EQ(good.status, 200) << good.body;
+    EXPECT_EQ(good.body, R"({"isSuccessful":true,"errors":[],"warnings":[]})");
+    EXPECT_EQ(member(call("GET", at("/devices/n1")).body, "status"), "\"disabled\"");
+    EXPECT_EQ(member(call("GET", at("/twins/n2")).body, "tags"), R"({"a":1,"b":2})");
+    EXPECT_EQ(call("GET", at("/devices/old")).status, 404);
+
+    const Answer stale = call("POST", at("/devices"),
+                              R"([{"id":"n1","importMode":"DeleteIfMatchETag","eTag":"c3RhbGU="},
+                                  {"id":"n2","importMode":"updateTwinIfMatchETag","twinETag":"AAAAAAAAAH8=","tags":{"c":3}}])");
+    EXPECT_EQ(stale.status, 400);
+    EXPECT_TRUE(stale.contains(R"({"deviceId":"n1","errorCode":"PreconditionFailed")")) << stale.body;
+    EXPECT_TRUE(stale.contains(R"({"deviceId":"n2","errorCode":"PreconditionFailed")")) << stale.body;
+}
+
+TEST_F(Identities, AreRefusedInBulkAsAWholeWhereTheListIsNone) {
+    EXPECT_EQ(call("POST", at("/devices"), "{}").error(), "IotHubFormatError");
+    EXPECT_EQ(call("POST", at("/devices"), "[]").error(), "ArgumentInvalid");
+    EXPECT_EQ(call("POST", at("/devices"), R"([{"id":"a"},{"id":"a"}])").error(),
+              "DeviceDefinedMultipleTimes");
+    std::string many = "[";
+    for (int i = 0; i < 101; ++i) many += (i ? ",{\"id\":\"d" : "{\"id\":\"d") + std::to_string(i) + "\"}";
+    EXPECT_EQ(call("POST", at("/devices"), many + "]").error(), "ArgumentInvalid");
+    EXPECT_EQ(call("GET", at("/devices")).body, "[]");
+}
+
+}  // namespace
+}  // namespace carillon::rest
