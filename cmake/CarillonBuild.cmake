@@ -28,7 +28,9 @@ target_include_directories(carillon_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(carillon_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Wimplicit-fallthrough -Werror
-  -fstack-protector-strong -ftrivial-auto-var-init=zero)
+  -fstack-protector-strong
+  # clang 14 has this only behind a flag that says it will be removed.
+  $<$<CXX_COMPILER_ID:GNU>:-ftrivial-auto-var-init=zero>)
 target_compile_definitions(carillon_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE CARILLON_VERSION="${PROJECT_VERSION}")
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARILLON_SANITIZED)
