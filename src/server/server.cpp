@@ -125,6 +125,7 @@ struct Server::Parts {
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
+    std::uint16_t https_port = 0;  ///< As bound.
     bool runs = false;
 
     Result<> open_store();
@@ -242,7 +243,9 @@ Result<> Server::Parts::listen() {
         listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", rest_unsent_bytes_max, summary.https);
-    if (!done || config.insecure_mqtt_port == 0) return done;
+    if (!done) return done;
+    https_port = listeners.back()->port();
+    if (config.insecure_mqtt_port == 0) return {};
     auto plain = Listener::open(*threads, *mqtt, {.address = loopback, .port = config.insecure_mqtt_port});
     if (!plain) {
         return fail(refused(plain.error(), loopback, config.insecure_mqtt_port, "--insecure-mqtt-port"));
@@ -267,7 +270,7 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
             return fail(refused(listener.error(), address, port, flag));
         }
         const bool is_v6 = address.find(':') != std::string::npos;
-        shown.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port));
+        shown.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string((*listener)->port()));
         listeners.push_back(*std::move(listener));
     }
     return {};
@@ -289,8 +292,8 @@ Result<> Server::Parts::announce() {
     file.address = config.bind.empty() ? loopback : config.bind.front();
     if (file.address == "0.0.0.0") file.address = loopback;
     if (file.address == "::") file.address = loopback_v6;
-    file.https_port = config.https_port;
-    file.mqtts_port = config.mqtts_port;
+    file.mqtts_port = listeners.front()->port();
+    file.https_port = https_port;
     file.ca_file = summary.ca_file.empty() ? "" : std::filesystem::absolute(summary.ca_file).string();
     for (const SharedAccessPolicy& policy : hub->policies().all()) {
         file.policies.push_back({policy.name, policy.primary_key});

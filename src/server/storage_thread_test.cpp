@@ -1,0 +1,26 @@
+#include "server/storage_thread.hpp"
+
+#include <gtest/gtest.h>
+#include <vector>
+
+namespace carillon {
+namespace {
+
+TEST(StorageThread, RunsInOrderAndEverythingBeforeItEnds) {
+    std::vector<int> seen;
+    const auto here = std::this_thread::get_id();
+    {
+        StorageThread thread(0);
+        for (int i = 0; i < 1000; ++i) {
+            thread.run([&seen, here, i] {
+                EXPECT_NE(std::this_thread::get_id(), here);
+                seen.push_back(i);
+            });
+        }
+    }
+    ASSERT_EQ(seen.size(), 1000U);
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
+}
+
+}  // namespace
+}  // namespace carillon
