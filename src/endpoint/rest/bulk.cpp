@@ -10,17 +10,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <set>
 
-#if defined(__GNUC__) && !defined(__clang__)
-// gcc 12 inlines Asio's allocation of a coroutine's frame, but not its counterpart, and takes the pair for
-// a mismatch.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
-// gcc 12 takes Asio's pooled coroutine frames for memory freed by the wrong function.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-
 namespace carillon::rest {
 
 namespace {
