@@ -36,11 +36,10 @@ target_compile_definitions(carillon_options INTERFACE
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CARILLON_SANITIZED)
   target_compile_options(carillon_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # gcc 12 takes Asio's pooled coroutine frames for memory freed by the wrong function, and under a
-  # sanitizer what fmt is handed for uninitialised.
-  target_compile_options(carillon_options INTERFACE
-    -Wno-mismatched-new-delete $<$<BOOL:${CARILLON_SANITIZED}>:-Wno-maybe-uninitialized>)
+if(CARILLON_SANITIZED AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Under a sanitizer gcc 12 takes what fmt is handed for uninitialised, and Asio's pooled coroutine
+  # frames for memory freed by the wrong function.
+  target_compile_options(carillon_options INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang alone notices a discarded co_await result; its other addition here is noise.
