@@ -28,7 +28,7 @@ Result<> Authorizer::verify(std::string_view text) {
     if (verified_ && verified_->text == text) return {};
     auto token = sas::parse_token(text);
     if (!token) return fail(std::move(token).error());
-    // A device's own key opens no service route; its tokens name no policy (contract auth.md 3.1).
+    // A device's own key opens no service route; its tokens name no policy.
     if (token->key_name.empty()) return refused("The token names no shared access policy.");
     const SharedAccessPolicy* policy = policies_.find(token->key_name);
     if (policy == nullptr) return refused("The shared access policy is unknown.");

@@ -15,8 +15,7 @@
 namespace carillon::rest {
 
 /// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`).
-/// Source: IoT Hub docs, "Control access to IoT Hub by using shared access signatures"; contract
-/// auth.md 3.1.
+/// Source: IoT Hub docs, "Control access to IoT Hub by using shared access signatures".
 struct Need {
     AccessRights either = AccessRights::none;
     AccessRights other = AccessRights::none;  ///< `none` if there is no second way.

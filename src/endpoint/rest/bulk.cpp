@@ -1,4 +1,3 @@
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/await.hpp"
 #include "core/directory.hpp"
@@ -14,7 +13,7 @@ namespace carillon::rest {
 
 namespace {
 
-/// Source: IoT Hub docs, "Import and export device identities in bulk"; contract rest.md 7.
+/// Source: IoT Hub docs, "Import and export device identities in bulk".
 constexpr std::size_t entries_max = 100;
 
 enum class ImportMode { create, update, create_or_update, remove, update_twin };

@@ -11,7 +11,7 @@ namespace carillon::rest {
 
 namespace {
 
-/// `GET /devices?top=N`. Source: contract rest.md 5.3.
+/// `GET /devices?top=N`. Source: azure-iot-hub-python: service.json.
 constexpr std::int64_t list_max = 1000;
 
 struct Listed {

@@ -8,7 +8,8 @@
 namespace carillon::rest {
 
 /// The three shapes in which the service writes an error; which one a code has is fixed.
-/// Source: contract errors.md 1 and 3; azure-iot-sdk-node: rest_api_client.ts.
+/// Source: IoT Hub docs, "Understand and resolve Azure IoT Hub error codes"; azure-iot-sdk-node:
+/// rest_api_client.ts; azure-iot-sdk-csharp: ExceptionHandlingHelper.cs.
 enum class Envelope {
     plain,   ///< `{"Message":"ErrorCode:Name;text","ExceptionMessage":"Tracking ID:…"}`
     coded,   ///< `{"errorCode":n,"message":…,"trackingId":…,"timestampUtc":…}`: module conflicts.

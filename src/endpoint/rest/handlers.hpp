@@ -10,26 +10,26 @@ struct Request;
 
 // One function for each operation of the table in routes.cpp, beside its siblings in the file named.
 
-// devices.cpp: contract rest.md 5
+// devices.cpp
 Task<Result<HttpResponse>> list_devices(Request& request);
 Task<Result<HttpResponse>> get_device(Request& request);
 Task<Result<HttpResponse>> put_device(Request& request);
 Task<Result<HttpResponse>> delete_device(Request& request);
 
-// modules.cpp: contract rest.md 6
+// modules.cpp
 Task<Result<HttpResponse>> list_modules(Request& request);
 Task<Result<HttpResponse>> get_module(Request& request);
 Task<Result<HttpResponse>> put_module(Request& request);
 Task<Result<HttpResponse>> delete_module(Request& request);
 
-// bulk.cpp: contract rest.md 7
+// bulk.cpp
 Task<Result<HttpResponse>> bulk_devices(Request& request);
 
-// statistics.cpp: contract rest.md 8
+// statistics.cpp
 Task<Result<HttpResponse>> device_statistics(Request& request);
 Task<Result<HttpResponse>> service_statistics(Request& request);
 
-// twins.cpp: contract rest.md 9
+// twins.cpp
 Task<Result<HttpResponse>> get_device_twin(Request& request);
 Task<Result<HttpResponse>> patch_device_twin(Request& request);
 Task<Result<HttpResponse>> put_device_twin(Request& request);
@@ -37,14 +37,14 @@ Task<Result<HttpResponse>> get_module_twin(Request& request);
 Task<Result<HttpResponse>> patch_module_twin(Request& request);
 Task<Result<HttpResponse>> put_module_twin(Request& request);
 
-// query.cpp: contract rest.md 10
+// query.cpp
 Task<Result<HttpResponse>> query_devices(Request& request);
 
-// methods.cpp: contract rest.md 11
+// methods.cpp
 Task<Result<HttpResponse>> invoke_device_method(Request& request);
 Task<Result<HttpResponse>> invoke_module_method(Request& request);
 
-// jobs.cpp: contract rest.md 12
+// jobs.cpp
 Task<Result<HttpResponse>> put_job(Request& request);
 Task<Result<HttpResponse>> get_job(Request& request);
 Task<Result<HttpResponse>> cancel_job(Request& request);

@@ -190,7 +190,7 @@ void HttpConnection::send(std::string_view bytes) {
 void HttpConnection::compact() {
     if (used_ == input_.size()) {
         used_ = 0;
-        // Idle connections hold no buffers (design D6).
+        // Idle connections hold no buffers.
         if (input_.capacity() > 4096) {
             input_ = std::string();
         } else {

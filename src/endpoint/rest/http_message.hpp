@@ -9,8 +9,8 @@
 
 namespace carillon::rest {
 
-/// Sizes and waits of one HTTP connection. Source: RFC 9112 leaves them to the server; contract
-/// limits.md 4 asks that a method call may take ten minutes.
+/// Sizes and waits of one HTTP connection. Ours: RFC 9112 leaves them to the server. A request that is
+/// being answered has no limit here, as a direct method may take ten minutes.
 struct HttpLimits {
     static constexpr std::size_t header_bytes_max = 16 * 1024;        ///< Request line and fields; then 431.
     static constexpr std::size_t fields_max = 100;                    ///< Header fields; then 431.

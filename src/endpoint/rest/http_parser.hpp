@@ -16,7 +16,7 @@ namespace carillon::rest {
 /// a bare CR or LF, folded fields, control characters, more than one length, a length beside
 /// chunks, a target that is not a path. Chunks are read here, as Beast 1.81 bounds neither their
 /// extensions nor the trailers, and asserts what a peer can break ("0 CR LF CR" alone).
-/// Source: RFC 9112 §2.2, §3, §5.2, §6, §7.1; contract decisions.md 20.
+/// Source: RFC 9112 §2.2, §3, §5.2, §6, §7.1.
 class HttpParser {
 public:
     enum class State {

@@ -9,8 +9,8 @@ namespace carillon::rest {
 
 struct Request;
 
-// What device and module identities have in common; `key` names either. Sources: contract
-// rest.md 3.4, 5.3, 6.
+// What device and module identities have in common; `key` names either. Source: IoT Hub docs,
+// "Understand the identity registry in your IoT hub".
 
 Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key);
 Task<Result<HttpResponse>> put_identity(Request& request, IdentityKey key);

@@ -12,7 +12,7 @@ namespace carillon::rest {
 
 namespace {
 
-/// Strict mode's limit on conditions. Source: contract decisions.md 15.
+/// Strict mode's limit on conditions. Source: azure-iot-sdk-csharp#1680.
 constexpr std::size_t strict_condition_chars_max = 8192;
 
 constexpr ItemType job_response{"JobResponse", "jobResponse"};

@@ -18,7 +18,8 @@ Task<Result<MethodAnswer>> invoke_there(Shard* shard, IdentityKey key, MethodCal
     co_return answer;
 }
 
-/// Source: contract rest.md 11. The answer waits as long as the two timeouts say, ten minutes at most.
+/// Source: IoT Hub docs, "Understand and invoke direct methods". The answer waits as long as the two timeouts
+/// say, ten minutes at most.
 Task<Result<HttpResponse>> invoke(Request& request, Result<IdentityKey> key) {
     if (!key) co_return fail(std::move(key).error());
     const auto body = JsonDocument::parse(request.http->body);

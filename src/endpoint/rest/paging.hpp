@@ -12,7 +12,8 @@ namespace carillon::rest {
 
 /// How both generations of clients ask for a page: today's by `x-ms-max-item-count` and
 /// `x-ms-continuation`, the preview's by `pageSize` and `continuationToken` in the URL or, for
-/// queries, in the body. Either is accepted from either. Source: contract query.md 1, jobs.md 1.
+/// queries, in the body. Either is accepted from either. Source: azure-iothub: query.js,
+/// of 1.16 and of 2.0.0-dtpreview; azure-iot-sdk-csharp: QueryResult.cs.
 struct PageRequest {
     static constexpr std::int64_t size_default = 100;
     static constexpr std::int64_t ga_size_max = 100;

@@ -7,7 +7,7 @@ namespace carillon::rest {
 
 namespace {
 
-/// Strict mode's limit; else the language's own holds. Source: contract decisions.md 15.
+/// Strict mode's limit; else the language's own holds. Source: IoT Hub docs, "Query language".
 constexpr std::size_t strict_statement_chars_max = 8192;
 
 ItemType item_type(ItemKind kind) {

@@ -42,7 +42,7 @@ struct Request {
     /// The device, or module, the path names. Fails with `argument_invalid`.
     Result<IdentityKey> device_key() const { return IdentityKey::parse(ids[0]); }
     Result<IdentityKey> module_key() const;
-    /// `If-Match` as identity routes read it, and as twin routes do (contract rest.md 3.4).
+    /// `If-Match` as identity routes read it, and as twin routes do.
     EtagMatch identity_match() const;
     EtagMatch twin_match() const;
 };

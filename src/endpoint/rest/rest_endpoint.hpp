@@ -28,7 +28,7 @@ public:
 
 struct RestOptions {
     /// `compatibility = "strict"`: the real hub's limit of 8,192 characters on queries and job
-    /// conditions. Source: design D10, contract decisions.md 15.
+    /// conditions. Source: IoT Hub docs, "Query language".
     bool strict = false;
 };
 

@@ -45,7 +45,7 @@ private:
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads
-/// `YYYY-MM-DD` or `YYYY-MM-DD-preview`. Source: contract rest.md 2.
+/// `YYYY-MM-DD` or `YYYY-MM-DD-preview`. Source: azure-iot-hub-python: service.json.
 Result<Flavour> parse_api_version(std::optional<std::string_view> text);
 
 }  // namespace carillon::rest

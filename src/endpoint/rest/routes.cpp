@@ -7,7 +7,8 @@ namespace carillon::rest {
 
 namespace {
 
-// Who may call; contract auth.md 3.1.
+// Who may call. Source: IoT Hub docs, "Control access to IoT Hub by using shared access signatures";
+// jobs and queries take either right, as the documents disagree with each other.
 constexpr Need registry_read{AccessRights::registry_read};
 constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};

@@ -27,7 +27,8 @@ struct Route {
     Handler handler;
 };
 
-/// Every operation there is; of two patterns that fit, the first counts. Source: contract rest.md 4.
+/// Every operation there is; of two patterns that fit, the first counts. Source:
+/// azure-iot-hub-python: service.json, and the SDKs' own clients.
 std::span<const Route> routes();
 
 /// A path taken apart: split at `/`, then decoded. Its views point into the request's target or into

@@ -34,7 +34,7 @@ Task<Result<Shown>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite 
 }
 
 /// The service says `DeviceNotFound` of a missing module's twin too, and names the device; Node
-/// clients look for exactly that. Source: contract twins.md 1; azure-iot-sdk-node#971.
+/// clients look for exactly that. Source: azure-iot-sdk-node#971.
 Error twin_error(Error error, const IdentityKey& key) {
     if (error.code == Errc::module_not_found) error.code = Errc::device_not_found;
     if (error.code == Errc::device_not_found) error.detail = key.device.str();
