@@ -51,6 +51,8 @@ public:
         now_ += std::chrono::duration_cast<Duration>(by);
         wall_.ticks += by.count() / 100;
     }
+    /// What people call the time jumps; time itself goes on as it did.
+    void set_wall(WallTime wall) { wall_ = wall; }
 
 private:
     TimePoint now_{};

@@ -6,9 +6,9 @@
 #include "base/json.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "base/shared_bytes.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -91,7 +91,7 @@ public:
     PackedIdentity() = default;
     explicit PackedIdentity(const Identity& identity);
 
-    explicit operator bool() const { return block_ != nullptr; }
+    explicit operator bool() const { return static_cast<bool>(block_); }
     Identity unpack() const;
     std::uint64_t etag() const;
     std::uint64_t generation_id() const;
@@ -100,11 +100,11 @@ public:
     bool iot_edge() const;
     /// The block for the disk, and back. `decode` fails with `store_corrupt`. Format:
     /// docs/twin-encoding.md.
-    Bytes encoded() const;
+    Bytes encoded() const { return block_.bytes(); }
     static Result<PackedIdentity> decode(Bytes bytes);
 
 private:
-    std::shared_ptr<const std::string> block_;
+    SharedBytes block_;
 };
 
 }  // namespace carillon

@@ -61,8 +61,8 @@ std::optional<Identity> read(Bytes bytes) {
     return identity;
 }
 
-std::uint64_t read_u64(const std::string& block, std::size_t at) {
-    return StoredReader(as_bytes(std::string_view(block).substr(at, 8))).u64();
+std::uint64_t read_u64(Bytes block, std::size_t at) {
+    return StoredReader(block.subspan(at, 8)).u64();
 }
 
 }  // namespace
@@ -87,22 +87,21 @@ PackedIdentity::PackedIdentity(const Identity& identity) {
     out.text(identity.device_scope);
     out.varint(identity.parent_scopes.size());
     for (const std::string& scope : identity.parent_scopes) out.text(scope);
-    bytes.shrink_to_fit();
-    block_ = std::make_shared<const std::string>(std::move(bytes));
+    block_ = SharedBytes(as_bytes(bytes));
 }
 
 Identity PackedIdentity::unpack() const {
-    CARILLON_ASSERT(block_ != nullptr);
+    CARILLON_ASSERT(static_cast<bool>(block_));
     auto identity = read(encoded());
     CARILLON_ASSERT(identity.has_value());
     return *std::move(identity);
 }
 
 std::uint64_t PackedIdentity::etag() const {
-    return read_u64(*block_, etag_at);
+    return read_u64(encoded(), etag_at);
 }
 std::uint64_t PackedIdentity::generation_id() const {
-    return read_u64(*block_, generation_at);
+    return read_u64(encoded(), generation_at);
 }
 
 DeviceStatus PackedIdentity::status() const {
@@ -115,14 +114,10 @@ bool PackedIdentity::iot_edge() const {
     return (encoded()[flags_at] & edge_flag) != 0;
 }
 
-Bytes PackedIdentity::encoded() const {
-    return block_ ? as_bytes(*block_) : Bytes();
-}
-
 Result<PackedIdentity> PackedIdentity::decode(Bytes bytes) {
     if (!read(bytes)) return fail(Errc::store_corrupt, "a stored identity does not decode");
     PackedIdentity packed;
-    packed.block_ = std::make_shared<const std::string>(as_text(bytes));
+    packed.block_ = SharedBytes(bytes);
     return packed;
 }
 

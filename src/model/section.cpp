@@ -4,20 +4,10 @@
 #include "model/section_format.hpp"
 
 #include <array>
-#include <atomic>
-#include <new>
 
 namespace carillon {
 
 namespace format = section_format;
-
-/// The shared block: this header, then `size` bytes of the format.
-struct Section::Block {
-    std::atomic<std::uint32_t> references{1};
-    std::uint32_t size = 0;
-
-    std::uint8_t* data() { return reinterpret_cast<std::uint8_t*>(this + 1); }
-};
 
 namespace {
 
@@ -70,33 +60,8 @@ SectionValue to_section_value(const format::Value& value, const format::Stamp& s
 
 }  // namespace
 
-Section Section::make(Bytes encoded) {
-    void* const memory = ::operator new(sizeof(Block) + encoded.size());
-    auto* const block = new (memory) Block;
-    block->size = static_cast<std::uint32_t>(encoded.size());
-    std::memcpy(block->data(), encoded.data(), encoded.size());
-    return Section(block);
-}
-
 Section Section::fresh(WallTime now) {
-    return make(fresh_bytes(now));
-}
-
-Section::Section(const Section& other) : block_(other.block_) {
-    if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
-}
-
-Section::Section(Section&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
-
-Section& Section::operator=(Section other) noexcept {
-    std::swap(block_, other.block_);
-    return *this;
-}
-
-Section::~Section() {
-    if (block_ == nullptr || block_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    block_->~Block();
-    ::operator delete(block_);
+    return Section(fresh_bytes(now));
 }
 
 const std::uint8_t* Section::data() const {
@@ -104,15 +69,14 @@ const std::uint8_t* Section::data() const {
 }
 
 Bytes Section::encoded() const {
-    if (block_ == nullptr) return never_written();
-    return {block_->data(), block_->size};
+    return block_ ? block_.bytes() : Bytes(never_written());
 }
 
 Result<Section> Section::decode(Bytes bytes) {
     if (!format::is_well_formed(bytes))
         return fail(Errc::store_corrupt, "a stored twin section does not decode");
     if (as_text(bytes) == as_text(never_written())) return Section();
-    return make(bytes);
+    return Section(bytes);
 }
 
 std::int64_t Section::version() const {

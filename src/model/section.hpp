@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "base/shared_bytes.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -98,11 +99,6 @@ public:
     /// A section that never was written: `$version` 1, `$lastUpdated` `now`.
     static Section fresh(WallTime now);
 
-    Section(const Section& other);
-    Section(Section&& other) noexcept;
-    Section& operator=(Section other) noexcept;
-    ~Section();
-
     std::int64_t version() const;   ///< `$version`
     WallTime last_updated() const;  ///< `$metadata.$lastUpdated` of the root
     bool is_empty() const;          ///< No members.
@@ -134,11 +130,9 @@ public:
     static Result<Section> decode(Bytes bytes);
 
 private:
-    struct Block;
-    explicit Section(Block* block) : block_(block) {}
-    static Section make(Bytes encoded);
+    explicit Section(Bytes encoded) : block_(encoded) {}
     const std::uint8_t* data() const;
-    Block* block_ = nullptr;
+    SharedBytes block_;
 };
 
 struct SectionChange {

@@ -266,7 +266,7 @@ Result<SectionChange> Section::merged(const SectionPatch& patch, SectionKind kin
     const Bytes bytes = writer.finish(new_stamp(*this, kind, now));
     if (auto checked = check_size(*this, writer.counted(), bytes.size(), kind); !checked)
         return fail(std::move(checked).error());
-    SectionChange change{.section = make(bytes), .touched = true, .notification = {}};
+    SectionChange change{.section = Section(bytes), .touched = true, .notification = {}};
     if (notification == Notification::write) append_merge_notification(change.notification, encoded(), tree);
     return change;
 }
@@ -279,7 +279,7 @@ Result<SectionChange> Section::replaced(const SectionPatch& content, SectionKind
     const Bytes bytes = writer.finish(new_stamp(*this, kind, now));
     if (auto checked = check_size(*this, writer.counted(), bytes.size(), kind); !checked)
         return fail(std::move(checked).error());
-    SectionChange change{.section = make(bytes), .touched = true, .notification = {}};
+    SectionChange change{.section = Section(bytes), .touched = true, .notification = {}};
     if (is_empty() && change.section.is_empty())
         return SectionChange{.section = *this, .touched = false, .notification = {}};
     if (notification == Notification::write)
