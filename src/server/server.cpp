@@ -5,6 +5,7 @@
 #include "core/jobs.hpp"
 #include "core/telemetry.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
+#include "endpoint/mqtt/websocket_endpoint.hpp"
 #include "endpoint/net/io_thread.hpp"
 #include "endpoint/net/listener.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
@@ -123,6 +124,7 @@ struct Server::Parts {
     std::vector<std::unique_ptr<StorageThread>> storage;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
+    std::unique_ptr<MqttWebSockets> websockets;
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::uint16_t https_port = 0;  ///< As bound.
@@ -238,7 +240,8 @@ Result<> Server::Parts::load_hub() {
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
     const RestOptions options{.strict = config.compatibility == Compatibility::strict};
-    rest = std::make_unique<RestEndpoint>(*hub, options);
+    websockets = std::make_unique<MqttWebSockets>(*mqtt);
+    rest = std::make_unique<RestEndpoint>(*hub, options, websockets.get());
     auto done =
         listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
     if (!done) return done;

@@ -33,6 +33,7 @@ struct Wire {
     std::string take_sent() { return std::exchange(sent, {}); }
 };
 
+/// A channel without a socket.
 class FakeChannel final : public Channel {
 public:
     explicit FakeChannel(Wire& wire) : wire_(wire) {}

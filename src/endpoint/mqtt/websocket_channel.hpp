@@ -1,0 +1,60 @@
+#pragma once
+
+#include "endpoint/net/channel.hpp"
+#include "wire/websocket/websocket.hpp"
+
+#include <memory>
+#include <string>
+
+namespace carillon::mqtt {
+
+/// A WebSocket as a stream of bytes: frames within another channel, in both directions. What is sent
+/// leaves as one binary frame for each call. Pings are answered here; the peer's close frame is the
+/// end of its stream.
+class WebSocketChannel final : public Channel, public ChannelHandler {
+public:
+    /// `inner` has just answered the upgrade; `surplus` came behind the request.
+    WebSocketChannel(std::unique_ptr<Channel> inner, std::string surplus);
+    ~WebSocketChannel() override;
+
+    /// Begins to deliver, `surplus` first; once the handler is set.
+    void start();
+
+    // Channel
+    void set_handler(ChannelHandler& handler) override { handler_ = &handler; }
+    [[nodiscard]] bool send(Bytes bytes) override;
+    std::size_t unsent() const override { return inner_->unsent(); }
+    bool is_congested() const override { return inner_->is_congested(); }
+    void close(Errc reason) override;
+    void abort(Errc reason) override;
+    void pause_reading() override;
+    void resume_reading() override;
+    void authenticated() override { inner_->authenticated(); }
+    void move_to(IoThread& thread, UniqueFunction<void()> arrived) override;
+    IoThread& thread() const override { return inner_->thread(); }
+    const std::string& peer_address() const override { return inner_->peer_address(); }
+    const PeerCertificate* peer_certificate() const override { return inner_->peer_certificate(); }
+
+    // ChannelHandler
+    void received(Bytes bytes) override;
+    void drained() override { handler_->drained(); }
+    void ended(Channel&) override { handler_->ended(*this); }
+    void shutting_down(Channel&) override { handler_->shutting_down(*this); }
+    void closed(Errc reason) override { handler_->closed(reason); }
+
+private:
+    void deliver(Bytes bytes);
+    void deliver_held_later();
+    bool may_deliver() const { return !is_paused_ && !is_moving_ && !is_closing_; }
+
+    std::unique_ptr<Channel> inner_;
+    ChannelHandler* handler_ = nullptr;
+    websocket::Decoder decoder_;
+    std::string held_;             ///< Input that came while nothing may be delivered.
+    std::shared_ptr<bool> lives_;  ///< Shared with posted functions, which may outlive this.
+    bool is_paused_ = false;
+    bool is_moving_ = false;
+    bool is_closing_ = false;
+};
+
+}  // namespace carillon::mqtt

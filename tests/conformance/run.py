@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Runs the MQTT conformance scripts against a real `carillon serve`, over TLS.
+
+  tests/conformance/run.py --binary build/dev/apps/carillon/carillon [--case WORD] [FILE.txt ...]
+
+The hub gets a directory and a loopback address of its own and is stopped at the end. README.md beside
+this file describes the scripts. Exit status 0 if every case holds. Needs nothing but Python 3.
+"""
+
+import sys
+
+sys.dont_write_bytecode = True  # The source tree stays as it is.
+
+import argparse
+import pathlib
+import shutil
+import tempfile
+import traceback
+
+from hub import Hub
+from script import Failure, parse_file
+from talk import Talk
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def run_case(hub, case):
+    talk = Talk(hub)
+    try:
+        for step in case.steps:
+            try:
+                talk.do(step)
+            except Failure as failure:
+                raise Failure(f"{case.file.name}:{step.line}: {step.text}\n      {failure}") from None
+    finally:
+        talk.end()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--binary", required=True, help="the carillon program")
+    arguments.add_argument("--case", default="", help="only cases whose name holds this")
+    arguments.add_argument("--address", default="127.83.9.1", help="the hub's loopback address")
+    arguments.add_argument("files", nargs="*", type=pathlib.Path)
+    options = arguments.parse_args()
+
+    files = options.files or sorted((HERE / "mqtt").glob("*.txt"))
+    cases = [case for file in files for case in parse_file(file) if options.case in case.name]
+    if not cases:
+        print("no case of that name", file=sys.stderr)
+        return 1
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-conformance-"))
+    failed = 0
+    try:
+        with Hub(options.binary, directory, options.address) as hub:
+            for case in cases:
+                try:
+                    run_case(hub, case)
+                except Failure as failure:
+                    failed += 1
+                    print(f"FAILED {case.name}\n    {failure}")
+                except Exception:  # A defect of the runner must not pass for a case that holds.
+                    failed += 1
+                    print(f"FAILED {case.name}\n{traceback.format_exc()}")
+                if not hub.is_running():
+                    print(f"the hub died in: {case.name}\n{hub.log_tail()}")
+                    return 1
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print(f"{len(cases) - failed} of {len(cases)} cases hold")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

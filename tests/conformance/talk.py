@@ -1,0 +1,265 @@
+"""The steps of a script, carried out on connections of a device."""
+
+import json
+import re
+import shlex
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+
+from hub import ANSWER_S, HOST, sign
+from script import Failure, parse_bytes, remaining_length
+
+CLOSED = (ConnectionError, ssl.SSLError, OSError)
+
+
+def text(value):
+    raw = value.encode() if isinstance(value, str) else value
+    return len(raw).to_bytes(2, "big") + raw
+
+
+def packet(header, body):
+    return bytes([header]) + remaining_length(len(body)) + body
+
+
+class Peer:
+    """One connection."""
+
+    def __init__(self, hub):
+        self.socket = hub.connect()
+        self.received = b""
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except CLOSED:
+            pass  # The hub may have closed already; what it said before is still looked at.
+
+    def more(self):
+        """Waits for more bytes; False once the connection is closed."""
+        try:
+            data = self.socket.recv(65536)
+        except socket.timeout:
+            raise Failure(f"nothing came for {ANSWER_S} s; before that {self.received.hex() or 'nothing'}") from None
+        except CLOSED:
+            return False
+        self.received += data
+        return bool(data)
+
+    def take(self, count):
+        while len(self.received) < count:
+            if not self.more():
+                raise Failure(f"closed after {self.received.hex() or 'nothing'}")
+        taken, self.received = self.received[:count], self.received[count:]
+        return taken
+
+    def take_packet(self):
+        header = self.take(1)
+        length, shift = 0, 0
+        while True:
+            digit = self.take(1)[0]
+            length |= (digit & 127) << shift
+            shift += 7
+            if digit < 128:
+                break
+        return header[0], self.take(length)
+
+    def expect_closed(self):
+        while self.more():
+            pass
+        if self.received:
+            raise Failure(f"said {self.received.hex()} before it closed")
+
+    def close(self):
+        self.socket.close()
+
+
+class Talk:
+    """What a case does; `do` takes one step. The names of steps are those of the methods below."""
+
+    def __init__(self, hub):
+        self.hub, self.peer, self.peers, self.calls = hub, None, [], []
+
+    def end(self):
+        for peer in self.peers:
+            peer.close()
+        for thread, _ in self.calls:
+            thread.join(90)
+
+    def do(self, step):
+        word, _, rest = step.text.partition(" ")
+        rest = rest.strip()
+        if word == ">":
+            self.peer.send(parse_bytes(rest))
+        elif word == ">>":
+            for byte in parse_bytes(rest):
+                self.peer.send(bytes([byte]))
+        elif word == "<" and rest == "closed":
+            self.peer.expect_closed()
+        elif word == "<" and rest.startswith("publish "):
+            self.expect_publish(rest)
+        elif word == "<":
+            expected = parse_bytes(rest)
+            got = self.peer.take(len(expected))
+            if got != expected:
+                raise Failure(f"expected {expected.hex()}, got {got.hex()}")
+        else:
+            method = getattr(self, "do_" + word, None)
+            if method is None:
+                raise Failure(f"unknown step {word}")
+            method(*shlex.split(rest))
+
+    # --- connections ---
+
+    def do_open(self):
+        """Makes a connection and says nothing."""
+        self.peer = Peer(self.hub)
+        self.peers.append(self.peer)
+
+    def do_try(self, identity, *options):
+        """Opens a connection and sends CONNECT."""
+        self.do_open()
+        self.peer.send(self.connect_packet(identity, dict(option.split("=", 1) for option in options)))
+
+    def do_connect(self, identity, *options):
+        """The same, and takes CONNACK 0; the flag must be `present=` if that is given."""
+        given = dict(option.split("=", 1) for option in options)
+        present = given.pop("present", None)
+        self.do_try(identity, *(f"{name}={value}" for name, value in given.items()))
+        answer = self.peer.take(4)
+        if answer[:2] + answer[3:] != b"\x20\x02\x00" or present not in (None, str(answer[2])):
+            raise Failure(f"CONNACK {answer.hex()}")
+
+    def do_use(self, number):
+        """Goes on with an earlier connection, counted from 1."""
+        self.peer = self.peers[int(number) - 1]
+
+    def do_drop(self):
+        """Breaks the connection without DISCONNECT."""
+        self.peer.close()
+
+    def do_alive(self):
+        """The connection answers a ping, and has said nothing else before."""
+        self.peer.send(b"\xC0\x00")
+        got = self.peer.take(2)
+        if got != b"\xD0\x00":
+            raise Failure(f"expected PINGRESP, got {got.hex()}{self.peer.received.hex()}")
+
+    def connect_packet(self, identity, options):
+        device, _, module = identity.partition("/")
+        user = options.get("user", f"{HOST}/{identity}/?api-version=2021-04-12").replace("HOST", HOST)
+        flags = 0x80 | (0x02 if options.get("clean") == "1" else 0)
+        body = b""
+        if "will" in options:
+            flags |= 0x04 | int(options.get("will_qos", "0")) << 3 | (0x20 if options.get("will_retain") else 0)
+            body += text(options["will"]) + text(options.get("will_body", ""))
+        body += text(user)
+        if options.get("password") != "none":
+            flags |= 0x40
+            body += text(options.get("password") or self.token(device, module, options))
+        return packet(0x10, text("MQTT") + b"\x04" + bytes([flags]) +
+                      int(options.get("keep", "60")).to_bytes(2, "big") +
+                      text(options.get("client", identity)) + body)
+
+    def token(self, device, module, options):
+        """A SAS token; `sr`, `se` (`now+60`, or literal), `skn`, `key` and `edit` change it."""
+        path = f"{HOST}/devices/{urllib.parse.quote(device, safe='')}"
+        if module:
+            path += f"/modules/{urllib.parse.quote(module, safe='')}"
+        resource = options.get("sr", urllib.parse.quote(path, safe="")).replace("HOST", HOST)
+        se = options.get("se", "now+3600")
+        if se.startswith("now"):
+            se = str(int(time.time()) + int(se[3:]))
+        key = options.get("key", device + ("/" + module if module else ""))
+        key = self.hub.policies[key[7:]] if key.startswith("policy:") else self.hub.key(key)
+        token = sign(resource, key, se, options.get("skn"))
+        if "edit" in options:
+            pattern, _, replacement = options["edit"].partition("~>")
+            token = re.sub(pattern, replacement, token)
+        return token
+
+    # --- the device ---
+
+    def do_subscribe(self, topic_filter, qos="0"):
+        """Subscribes and takes the SUBACK."""
+        self.peer.send(packet(0x82, b"\x00\x01" + text(topic_filter) + bytes([int(qos)])))
+        got = self.peer.take(5)
+        expected = b"\x90\x03\x00\x01" + bytes([min(int(qos), 1)])
+        if got != expected:
+            raise Failure(f"SUBACK {got.hex()}")
+
+    def do_subscribe_many(self, count):
+        """Subscribes to so many methods, each by a filter of its own."""
+        for number in range(int(count)):
+            self.do_subscribe(f"$iothub/methods/POST/m{number}/#")
+
+    def do_publish(self, topic, body="", qos="0", ident="7"):
+        header = 0x30 | int(qos) << 1
+        data = text(topic) + (int(ident).to_bytes(2, "big") if qos != "0" else b"") + body.encode()
+        self.peer.send(packet(header, data))
+
+    def expect_publish(self, rest):
+        """`< publish TOPIC [BODY]`: both are regular expressions that must fit the whole."""
+        _, topic, *body = shlex.split(rest)
+        header, data = self.peer.take_packet()
+        if header != 0x30:
+            raise Failure(f"expected a PUBLISH, got {header:02x} {data.hex()}")
+        length = int.from_bytes(data[:2], "big")
+        got_topic, got_body = data[2:2 + length].decode(), data[2 + length:].decode()
+        if not re.fullmatch(topic, got_topic):
+            raise Failure(f"topic {got_topic}")
+        if not re.fullmatch(body[0] if body else "", got_body, re.DOTALL):
+            raise Failure(f"body {got_body}")
+
+    # --- the back end ---
+
+    def do_device(self, identity, *changes):
+        """Registers a device, and changes members: `device d status=disabled`."""
+        self.hub.key(identity)
+        if changes:
+            self.hub.update(identity, dict(change.split("=", 1) for change in changes))
+
+    def do_rotate(self, identity):
+        """Gives a device new keys."""
+        keys = {"primaryKey": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+                "secondaryKey": "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}
+        self.hub.update(identity, {"authentication": {"type": "sas", "symmetricKey": keys}})
+        self.hub.keys[identity] = keys["primaryKey"]
+
+    def do_remove(self, identity):
+        self.hub.remove(identity)
+
+    def do_twin(self, identity, patch):
+        """A back end's PATCH of the twin."""
+        status, body = self.hub.rest("PATCH", f"/twins/{identity}", json.loads(patch))
+        if status != 200:
+            raise Failure(f"twin PATCH: {status} {body}")
+
+    def do_reported(self, identity, expected):
+        """What a back end reads of the reported properties, `$` members aside."""
+        status, body = self.hub.rest("GET", f"/twins/{identity}")
+        got = {k: v for k, v in body["properties"]["reported"].items() if not k.startswith("$")}
+        if status != 200 or got != json.loads(expected):
+            raise Failure(f"reported {json.dumps(got)}")
+
+    def do_call(self, identity, method, payload="null"):
+        """Begins a direct method; its outcome is for `outcome`."""
+        outcome = []
+        body = {"methodName": method, "payload": json.loads(payload), "responseTimeoutInSeconds": 30,
+                "connectTimeoutInSeconds": 0}
+        path = "/twins/" + identity.replace("/", "/modules/") + "/methods"
+        thread = threading.Thread(target=lambda: outcome.append(self.hub.rest("POST", path, body)))
+        thread.start()
+        self.calls.append((thread, outcome))
+
+    def do_outcome(self, status, expected=None):
+        """The answer of the oldest direct method: HTTP status, and the body, or a part of it, as JSON."""
+        thread, outcome = self.calls.pop(0)
+        thread.join(90)
+        if not outcome:
+            raise Failure("the call did not return")
+        got_status, got = outcome[0]
+        if str(got_status) != status or (expected is not None and not json.dumps(got).count(expected)):
+            raise Failure(f"outcome {got_status} {json.dumps(got)}")
