@@ -9,6 +9,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <set>
 
+// gcc 12 takes Asio's pooled coroutine frames for memory freed by the wrong function.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace carillon::rest {
 
 namespace {
