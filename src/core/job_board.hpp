@@ -34,7 +34,7 @@ public:
     /// The sum of the parts' counters.
     JobCounts counts() const;
 
-    void set_status(JobStatus status);           ///< queued or scheduled
+    void set_status(JobStatus status);  ///< queued or scheduled
     void set_running(WallTime started);
     /// Takes a stored terminal state; without counters of its own the record hides the parts'.
     void set_terminal(const JobRecord& record);

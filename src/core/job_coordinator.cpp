@@ -3,9 +3,9 @@
 #include "base/log.hpp"
 #include "core/await.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <fmt/core.h>
 
 namespace carillon {
 namespace {
@@ -24,14 +24,18 @@ JobCoordinator::JobCoordinator(Hub& hub, const JobEngineLimits& limits, JobBoard
                                std::vector<std::unique_ptr<JobShard>>& shards)
     : hub_(hub), shard_(hub.shard(0)), limits_(limits), board_(board), shards_(shards) {}
 
-JobCoordinator::~JobCoordinator() { *alive_ = false; }
+JobCoordinator::~JobCoordinator() {
+    *alive_ = false;
+}
 
 JobCoordinator::Active* JobCoordinator::find(std::uint64_t job) {
     const auto found = active_.find(job);
     return found == active_.end() ? nullptr : &found->second;
 }
 
-WallTime JobCoordinator::now() const { return shard_.clock().wall_now(); }
+WallTime JobCoordinator::now() const {
+    return shard_.clock().wall_now();
+}
 
 void JobCoordinator::enter(Active& job, Phase phase) {
     job.phase = phase;
@@ -39,7 +43,8 @@ void JobCoordinator::enter(Active& job, Phase phase) {
 }
 
 void JobCoordinator::put_record(const Active& job, const JobRecord& record) {
-    shard_.committer().batch().put(Table::jobs, job_record_key(job.entry->number()), encode_job_record(record));
+    shard_.committer().batch().put(Table::jobs, job_record_key(job.entry->number()),
+                                   encode_job_record(record));
 }
 
 template <class F>
@@ -59,11 +64,13 @@ void JobCoordinator::after(Duration delay, UniqueFunction<void()> fire) {
 
 Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
     if (board_.find(definition.id) || accepting_.contains(definition.id)) {
-        co_return fail(Errc::job_already_exists, fmt::format("A job with id '{}' already exists.", definition.id));
+        co_return fail(Errc::job_already_exists,
+                       fmt::format("A job with id '{}' already exists.", definition.id));
     }
     if (active_.size() + accepting_.size() >= limits_.active_max) {
-        co_return fail(Errc::throttling_max_active_job_count_exceeded,
-                       fmt::format("The number of active jobs has reached its maximum of {}.", limits_.active_max));
+        co_return fail(
+            Errc::throttling_max_active_job_count_exceeded,
+            fmt::format("The number of active jobs has reached its maximum of {}.", limits_.active_max));
     }
     const auto number = ++last_number_;
     const auto shared = std::make_shared<const JobDefinition>(std::move(definition));
@@ -111,7 +118,8 @@ void JobCoordinator::start() {
 void JobCoordinator::arm_schedule() {
     shard_.timers().cancel(schedule_timer_);
     if (scheduled_.empty() || is_stopped_) return;
-    constexpr auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
+    constexpr auto most =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
     const auto ticks = std::clamp<std::int64_t>(scheduled_.begin()->first - now().ticks, 0, most);
     schedule_timer_ = shard_.timers().at(shard_.clock().now() + std::chrono::nanoseconds(ticks * 100),
                                          [this, alive = alive_] {
@@ -156,8 +164,8 @@ void JobCoordinator::evaluate(Active& job) {
     job.has_refusal = false;
     job.started = now();
     enter(job, Phase::evaluating);
-    on_shards([this, alive = alive_, entry = job.entry, condition, started = job.started, attempt = job.attempt,
-               home = shard_.executor()](JobShard& shard) {
+    on_shards([this, alive = alive_, entry = job.entry, condition, started = job.started,
+               attempt = job.attempt, home = shard_.executor()](JobShard& shard) {
         auto done = [this, alive, home, number = entry->number(), attempt](Result<std::uint64_t> targets) {
             boost::asio::post(home, [this, alive, number, attempt, targets] {
                 if (*alive) prepared(number, attempt, targets);
@@ -312,7 +320,9 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
                 co_await changed(number);
                 break;
             case Phase::starting:
-            case Phase::ending: co_await changed(number); break;
+            case Phase::ending:
+                co_await changed(number);
+                break;
         }
     }
     if (is_ours && entry->status() == JobStatus::cancelled) co_return entry->snapshot();

@@ -59,7 +59,8 @@ private:
         WallTime started;
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
     };
-    using Place = std::pair<std::int64_t, std::uint64_t>;  ///< Start in ticks, job number: the order of starts.
+    using Place =
+        std::pair<std::int64_t, std::uint64_t>;  ///< Start in ticks, job number: the order of starts.
 
     Active* find(std::uint64_t job);
     WallTime now() const;
@@ -91,8 +92,8 @@ private:
     std::vector<std::unique_ptr<JobShard>>& shards_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-    std::map<std::uint64_t, Active> active_;      ///< Jobs that have not ended.
-    std::unordered_set<std::string> accepting_;   ///< Ids on their way to disk.
+    std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
+    std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
     std::set<Place> scheduled_;
     std::set<Place> queue_;
     std::size_t at_work_ = 0;

@@ -139,7 +139,9 @@ bool unpack_body(Unpacker& in, OutcomesEvent& event) {
     return true;
 }
 
-void pack_body(Packer& pack, const EndedEvent& event) { pack.u8(static_cast<std::uint8_t>(event.end)); }
+void pack_body(Packer& pack, const EndedEvent& event) {
+    pack.u8(static_cast<std::uint8_t>(event.end));
+}
 
 bool unpack_body(Unpacker& in, EndedEvent& event) {
     const auto end = in.u8();
@@ -147,17 +149,28 @@ bool unpack_body(Unpacker& in, EndedEvent& event) {
     return end >= 1 && end <= 4;
 }
 
-constexpr Kind kind_of(const TargetsEvent&) { return targets; }
-constexpr Kind kind_of(const TwinChunkEvent&) { return twin_chunk; }
-constexpr Kind kind_of(const DispatchedEvent&) { return dispatched; }
-constexpr Kind kind_of(const OutcomesEvent&) { return outcomes; }
-constexpr Kind kind_of(const EndedEvent&) { return ended; }
+constexpr Kind kind_of(const TargetsEvent&) {
+    return targets;
+}
+constexpr Kind kind_of(const TwinChunkEvent&) {
+    return twin_chunk;
+}
+constexpr Kind kind_of(const DispatchedEvent&) {
+    return dispatched;
+}
+constexpr Kind kind_of(const OutcomesEvent&) {
+    return outcomes;
+}
+constexpr Kind kind_of(const EndedEvent&) {
+    return ended;
+}
 
 template <class Event>
 Result<JobEvent> unpack_event(Unpacker& in) {
     Event event;
     event.time = in.time();
-    if (!unpack_body(in, event) || !in.at_end()) return fail(Errc::store_corrupt, "a job event does not decode");
+    if (!unpack_body(in, event) || !in.at_end())
+        return fail(Errc::store_corrupt, "a job event does not decode");
     return JobEvent(std::move(event));
 }
 
@@ -165,13 +178,18 @@ Result<JobEvent> unpack_event(Unpacker& in) {
 
 std::string_view Failure::code_name() const {
     switch (reason) {
-        case FailReason::deadline: return errc_name(Errc::job_run_precondition_failed);
-        case FailReason::not_online: return errc_name(Errc::device_not_online);
+        case FailReason::deadline:
+            return errc_name(Errc::job_run_precondition_failed);
+        case FailReason::not_online:
+            return errc_name(Errc::device_not_online);
         case FailReason::timeout:
-        case FailReason::restart: return errc_name(Errc::gateway_timeout);
-        case FailReason::device_not_found: return errc_name(Errc::device_not_found);
+        case FailReason::restart:
+            return errc_name(Errc::gateway_timeout);
+        case FailReason::device_not_found:
+            return errc_name(Errc::device_not_found);
         case FailReason::none:
-        case FailReason::other: break;
+        case FailReason::other:
+            break;
     }
     return errc_name(code);
 }
@@ -182,15 +200,19 @@ std::string_view Failure::description() const {
         case FailReason::deadline:
             return "The job did not start within specified period: either device did not come online or "
                    "invalid endTime specified.";
-        case FailReason::not_online: return "Timed out waiting for device to connect";
-        case FailReason::timeout: return "Timed out waiting for the response from device.";
+        case FailReason::not_online:
+            return "Timed out waiting for device to connect";
+        case FailReason::timeout:
+            return "Timed out waiting for the response from device.";
         // Ours: at most once leaves nothing else to say.
         case FailReason::restart:
             return "The outcome is unknown: the hub restarted after the request was sent, or was about to be "
                    "sent, and before an answer was recorded. It was not sent again.";
-        case FailReason::device_not_found: return "The device is not registered.";
+        case FailReason::device_not_found:
+            return "The device is not registered.";
         case FailReason::none:
-        case FailReason::other: break;
+        case FailReason::other:
+            break;
     }
     return text;
 }
@@ -198,9 +220,13 @@ std::string_view Failure::description() const {
 Failure failure_of(const Error& error) {
     Failure failure;
     switch (error.code) {
-        case Errc::gateway_timeout: failure.reason = FailReason::timeout; break;
+        case Errc::gateway_timeout:
+            failure.reason = FailReason::timeout;
+            break;
         case Errc::device_not_found:
-        case Errc::module_not_found: failure.reason = FailReason::device_not_found; break;
+        case Errc::module_not_found:
+            failure.reason = FailReason::device_not_found;
+            break;
         default:
             failure.reason = FailReason::other;
             failure.code = error.code;
@@ -230,12 +256,18 @@ std::string encode_job_event(const JobEvent& event) {
 Result<JobEvent> decode_job_event(Bytes bytes) {
     Unpacker in{bytes};
     switch (in.u8()) {
-        case targets: return unpack_event<TargetsEvent>(in);
-        case twin_chunk: return unpack_event<TwinChunkEvent>(in);
-        case dispatched: return unpack_event<DispatchedEvent>(in);
-        case outcomes: return unpack_event<OutcomesEvent>(in);
-        case ended: return unpack_event<EndedEvent>(in);
-        default: return fail(Errc::store_corrupt, "a job event of an unknown kind");
+        case targets:
+            return unpack_event<TargetsEvent>(in);
+        case twin_chunk:
+            return unpack_event<TwinChunkEvent>(in);
+        case dispatched:
+            return unpack_event<DispatchedEvent>(in);
+        case outcomes:
+            return unpack_event<OutcomesEvent>(in);
+        case ended:
+            return unpack_event<EndedEvent>(in);
+        default:
+            return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }
 }
 

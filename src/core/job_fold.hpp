@@ -36,8 +36,8 @@ private:
     KeyList keys_;
     PartState state_;
     std::vector<Mark> marks_;
-    std::vector<std::uint32_t> last_;      ///< Into `marks_`.
-    std::vector<std::int32_t> statuses_;   ///< Method jobs only, from the first answer on.
+    std::vector<std::uint32_t> last_;     ///< Into `marks_`.
+    std::vector<std::int32_t> statuses_;  ///< Method jobs only, from the first answer on.
     std::uint64_t next_sequence_ = 0;
 };
 

@@ -96,6 +96,8 @@ std::size_t KeyList::lower_bound(std::string_view key) const {
     return std::min(first + stride, size_);
 }
 
-void KeyList::clear() { *this = {}; }
+void KeyList::clear() {
+    *this = {};
+}
 
 }  // namespace carillon

@@ -18,7 +18,9 @@ MethodPart::MethodPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets t
       hub_in_flight_(site.methods_in_flight),
       window_(site.limits.method_window_max) {}
 
-MethodPart::~MethodPart() { unburden(busy_); }
+MethodPart::~MethodPart() {
+    unburden(busy_);
+}
 
 void MethodPart::unburden(std::size_t count) {
     busy_ -= count;
@@ -45,8 +47,7 @@ MethodPart::Look MethodPart::look(std::uint32_t index) const {
     const Record* record = ordinal == no_ordinal ? nullptr : shard().directory().find(ordinal);
     if (!record) return Look::gone;
     if (!Methods::is_online(*record, call().name)) return Look::offline;
-    const bool is_full =
-        record->methods && record->methods->requests.size() >= PendingMethods::in_flight_max;
+    const bool is_full = record->methods && record->methods->requests.size() >= PendingMethods::in_flight_max;
     return is_full || record->link->is_congested() ? Look::held : Look::online;
 }
 
@@ -90,8 +91,10 @@ void MethodPart::consider(std::uint32_t index, std::vector<std::uint32_t>& picke
     const auto current = state().at(index);
     if (is_terminal(current) || current == TargetState::running || state().is_claimed(index)) return;
     switch (look(index)) {
-        case Look::gone: return fail_missing(index);
-        case Look::offline: return leave_behind(index);
+        case Look::gone:
+            return fail_missing(index);
+        case Look::offline:
+            return leave_behind(index);
         case Look::held:
             state().claim(index);
             held_.push_back(index);
@@ -103,7 +106,9 @@ void MethodPart::consider(std::uint32_t index, std::vector<std::uint32_t>& picke
     }
 }
 
-void MethodPart::leave_behind(std::uint32_t index) { left_behind_.insert(ordinals()[index], index); }
+void MethodPart::leave_behind(std::uint32_t index) {
+    left_behind_.insert(ordinals()[index], index);
+}
 
 void MethodPart::hold() {
     if (is_hold_armed_) return;
@@ -170,6 +175,9 @@ void MethodPart::answered(std::uint32_t index, TimePoint sent, Result<MethodAnsw
     } else {
         outcome.kind = OutcomeKind::failed;
         outcome.failure = failure_of(result.error());
+        // A device that is being removed loses its connection first; the removal is the reason.
+        const Record* target = shard().directory().find(ordinals()[index]);
+        if (!target || !target->exists()) outcome.failure.reason = FailReason::device_not_found;
     }
     record(std::move(outcome));
 }
@@ -233,7 +241,8 @@ void MethodPart::applied(const JobEvent& event) {
         --outcomes_under_way_;
         for (const auto& outcome : done->outcomes) {
             outcome_bytes_ -= bytes_of(outcome);
-            if (outcome.kind == OutcomeKind::not_sent && state().at(outcome.index) == TargetState::attempted) {
+            if (outcome.kind == OutcomeKind::not_sent &&
+                state().at(outcome.index) == TargetState::attempted) {
                 returned(outcome.index);
             }
         }

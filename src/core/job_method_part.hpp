@@ -61,15 +61,15 @@ private:
     const std::shared_ptr<std::atomic<std::size_t>> hub_in_flight_;
     MethodWindow window_;
     std::uint32_t cursor_ = 0;
-    OrdinalIndex left_behind_;             ///< Devices that were not online when their turn came.
-    std::deque<std::uint32_t> ready_;      ///< Pending and claimed: to be dispatched next.
-    std::vector<std::uint32_t> held_;      ///< Pending and claimed: their link is full.
-    std::deque<std::uint32_t> unsent_;     ///< Running: the intent is durable, nothing sent yet.
-    std::vector<Outcome> outcomes_;        ///< Known and not yet in a batch; their devices are claimed.
-    std::size_t outcome_bytes_ = 0;        ///< Known and not yet durable.
-    std::size_t outcomes_under_way_ = 0;   ///< Events.
-    std::size_t busy_ = 0;                 ///< Devices dispatched and not answered.
-    std::size_t held_at_once_ = 0;         ///< Of those just looked at.
+    OrdinalIndex left_behind_;            ///< Devices that were not online when their turn came.
+    std::deque<std::uint32_t> ready_;     ///< Pending and claimed: to be dispatched next.
+    std::vector<std::uint32_t> held_;     ///< Pending and claimed: their link is full.
+    std::deque<std::uint32_t> unsent_;    ///< Running: the intent is durable, nothing sent yet.
+    std::vector<Outcome> outcomes_;       ///< Known and not yet in a batch; their devices are claimed.
+    std::size_t outcome_bytes_ = 0;       ///< Known and not yet durable.
+    std::size_t outcomes_under_way_ = 0;  ///< Events.
+    std::size_t busy_ = 0;                ///< Devices dispatched and not answered.
+    std::size_t held_at_once_ = 0;        ///< Of those just looked at.
     bool is_intent_under_way_ = false;
     bool is_hold_armed_ = false;
 };

@@ -22,8 +22,10 @@ std::string encode_job_record(const JobRecord& record) {
     std::string out;
     Packer pack{out};
     pack.u8(format_version);
-    pack.u8(static_cast<std::uint8_t>(record.status == JobStatus::scheduled ? JobStatus::queued : record.status));
-    pack.u8(static_cast<std::uint8_t>((record.is_cancelling ? cancelling : 0) | (record.counts ? has_counts : 0)));
+    pack.u8(
+        static_cast<std::uint8_t>(record.status == JobStatus::scheduled ? JobStatus::queued : record.status));
+    pack.u8(static_cast<std::uint8_t>((record.is_cancelling ? cancelling : 0) |
+                                      (record.counts ? has_counts : 0)));
     pack.time(record.started);
     pack.time(record.ended);
     pack.text(record.failure_reason);
@@ -58,14 +60,19 @@ Result<JobRecord> decode_job_record(Bytes bytes) {
         counts.device = counts.pending + counts.running + counts.succeeded + counts.failed + counts.canceled;
         record.counts = counts;
     }
-    if (!in.at_end() || version != format_version || status > static_cast<std::uint8_t>(JobStatus::cancelled)) {
+    if (!in.at_end() || version != format_version ||
+        status > static_cast<std::uint8_t>(JobStatus::cancelled)) {
         return fail(Errc::store_corrupt, "a job's status record does not decode");
     }
     return record;
 }
 
-std::string job_definition_key(std::uint64_t job) { return keyed('d', job); }
-std::string job_record_key(std::uint64_t job) { return keyed('s', job); }
+std::string job_definition_key(std::uint64_t job) {
+    return keyed('d', job);
+}
+std::string job_record_key(std::uint64_t job) {
+    return keyed('s', job);
+}
 std::uint64_t job_of_key(std::string_view key) {
     return key.empty() ? 0 : read_be<std::uint64_t>(key.substr(1));
 }

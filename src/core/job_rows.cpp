@@ -4,9 +4,9 @@
 #include "core/await.hpp"
 #include "core/placement.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <fmt/core.h>
 #include <map>
 
 namespace carillon {
@@ -61,11 +61,12 @@ namespace {
 template <class T, class F>
 Task<T> on_storage(Shard& shard, F work) {
     auto start = [&shard, &work](UniqueFunction<void(T)> done) {
-        shard.storage().run([executor = shard.executor(), held = std::move(work), answer = std::move(done)]() mutable {
-            boost::asio::post(executor, [result = held(), reply = std::move(answer)]() mutable {
-                reply(std::move(result));
+        shard.storage().run(
+            [executor = shard.executor(), held = std::move(work), answer = std::move(done)]() mutable {
+                boost::asio::post(executor, [result = held(), reply = std::move(answer)]() mutable {
+                    reply(std::move(result));
+                });
             });
-        });
     };
     co_return co_await from_callback<T>(start);
 }
@@ -81,11 +82,16 @@ Task<> yield(Shard& shard) {
 DeviceJobStatus status_of(TargetState state) {
     switch (state) {
         case TargetState::pending:
-        case TargetState::attempted: break;
-        case TargetState::running: return DeviceJobStatus::running;
-        case TargetState::succeeded: return DeviceJobStatus::completed;
-        case TargetState::failed: return DeviceJobStatus::failed;
-        case TargetState::canceled: return DeviceJobStatus::canceled;
+        case TargetState::attempted:
+            break;
+        case TargetState::running:
+            return DeviceJobStatus::running;
+        case TargetState::succeeded:
+            return DeviceJobStatus::completed;
+        case TargetState::failed:
+            return DeviceJobStatus::failed;
+        case TargetState::canceled:
+            return DeviceJobStatus::canceled;
     }
     return DeviceJobStatus::pending;
 }
@@ -115,8 +121,8 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
 
 Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>> job_ids,
                                                 std::optional<std::vector<std::string>> device_ids,
-                                                std::function<bool(const DeviceJob&)> keep, std::string position,
-                                                std::size_t page_size) {
+                                                std::function<bool(const DeviceJob&)> keep,
+                                                std::string position, std::size_t page_size) {
     auto from = Position::parse(position);
     if (!from) co_return fail(Errc::argument_invalid, "The continuation token is not valid.");
     Making making;
@@ -204,8 +210,8 @@ void JobRows::trim() {
     }
 }
 
-Task<Result<std::shared_ptr<JobRows::Part>>> JobRows::load(std::shared_ptr<JobEntry> entry, std::uint32_t shard,
-                                                           std::size_t& cost) {
+Task<Result<std::shared_ptr<JobRows::Part>>> JobRows::load(std::shared_ptr<JobEntry> entry,
+                                                           std::uint32_t shard, std::size_t& cost) {
     auto part = cached(entry->number(), shard);
     while (part->is_reading) {
         auto wait = [&part](UniqueFunction<void(bool)> done) { part->waiting.push_back(std::move(done)); };
@@ -229,7 +235,8 @@ Task<Result<std::shared_ptr<JobRows::Part>>> JobRows::load(std::shared_ptr<JobEn
 Task<Result<>> JobRows::read(std::shared_ptr<Part> part) {
     for (;;) {
         using Events = Result<std::vector<Event>>;
-        auto work = [&store = shard_.store(), from = job_event_key(part->job, part->shard, part->fold.next_sequence()),
+        auto work = [&store = shard_.store(),
+                     from = job_event_key(part->job, part->shard, part->fold.next_sequence()),
                      to = job_event_key(part->job, part->shard + 1)]() -> Events {
             std::vector<Event> events;
             std::size_t bytes = 0;
@@ -254,7 +261,8 @@ Task<Result<>> JobRows::read(std::shared_ptr<Part> part) {
         if (events->empty()) co_return Result<>{};
         for (const auto& [sequence, event] : *events) {
             if (!part->fold.apply(sequence, event)) {
-                co_return fail(Errc::store_corrupt, fmt::format("the log of job number {} does not fold", part->job));
+                co_return fail(Errc::store_corrupt,
+                               fmt::format("the log of job number {} does not fold", part->job));
             }
         }
     }
@@ -263,7 +271,8 @@ Task<Result<>> JobRows::read(std::shared_ptr<Part> part) {
 // --- rows ----------------------------------------------------------------------------------------
 
 /// Makes the row and keeps it if it is wanted. False if the page is full, so that it is not taken.
-bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<Part>& part, std::uint32_t index) {
+bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<Part>& part,
+                   std::uint32_t index) {
     const auto& fold = part->fold;
     const auto& definition = entry.definition();
     const auto key = fold.keys().get(index);
@@ -298,8 +307,8 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
             return false;
         }
         if (needs_detail) {
-            making.details.push_back({making.rows.size(), part->job, part->shard,
-                                      fold.last_event(index).sequence, index});
+            making.details.push_back(
+                {making.rows.size(), part->job, part->shard, fold.last_event(index).sequence, index});
         }
         making.rows.push_back(std::move(row));
         making.last.key = key;

@@ -60,10 +60,12 @@ private:
     std::shared_ptr<Part> cached(std::uint64_t job, std::uint32_t shard);
     void trim();
     Task<Result<>> scan_job(Making& making, std::shared_ptr<JobEntry> entry, std::string after);
-    Task<Result<>> scan_all(Making& making, const JobEntry& entry, const std::vector<std::shared_ptr<Part>>& parts,
-                            std::string_view after);
-    Task<Result<>> scan_devices(Making& making, const std::shared_ptr<JobEntry>& entry, std::string_view after);
-    static bool take(Making& making, const JobEntry& entry, const std::shared_ptr<Part>& part, std::uint32_t index);
+    Task<Result<>> scan_all(Making& making, const JobEntry& entry,
+                            const std::vector<std::shared_ptr<Part>>& parts, std::string_view after);
+    Task<Result<>> scan_devices(Making& making, const std::shared_ptr<JobEntry>& entry,
+                                std::string_view after);
+    static bool take(Making& making, const JobEntry& entry, const std::shared_ptr<Part>& part,
+                     std::uint32_t index);
     Task<Result<>> fill_details(Making& making);
 
     Hub& hub_;

@@ -8,7 +8,11 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits,
     : shard_(shard),
       turns_(shard.executor()),
       folder_(shard),
-      site_{shard, turns_, folder_, limits, std::move(methods_in_flight),
+      site_{shard,
+            turns_,
+            folder_,
+            limits,
+            std::move(methods_in_flight),
             [this](std::uint64_t job) { part_finished(job); }},
       finished_(std::move(finished)) {
     shard_.add_observer(*this);

@@ -4,12 +4,17 @@ namespace carillon {
 
 std::uint64_t& PartState::count_of(TargetState state) {
     switch (state) {
-        case TargetState::running: return counts_.running;
-        case TargetState::succeeded: return counts_.succeeded;
-        case TargetState::failed: return counts_.failed;
-        case TargetState::canceled: return counts_.canceled;
+        case TargetState::running:
+            return counts_.running;
+        case TargetState::succeeded:
+            return counts_.succeeded;
+        case TargetState::failed:
+            return counts_.failed;
+        case TargetState::canceled:
+            return counts_.canceled;
         case TargetState::pending:
-        case TargetState::attempted: break;
+        case TargetState::attempted:
+            break;
     }
     return counts_.pending;
 }
@@ -19,16 +24,21 @@ bool PartState::move(std::uint32_t index, TargetState to, FailReason reason) {
     if (is_terminal(from)) return false;
     --count_of(from);
     ++count_of(to);
-    states_[index] = static_cast<std::uint8_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << 3);
+    states_[index] =
+        static_cast<std::uint8_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << 3);
     return true;
 }
 
 TargetState PartState::state_after(OutcomeKind kind) {
     switch (kind) {
-        case OutcomeKind::answered: return TargetState::succeeded;
-        case OutcomeKind::not_sent: return TargetState::attempted;
-        case OutcomeKind::canceled: return TargetState::canceled;
-        case OutcomeKind::failed: break;
+        case OutcomeKind::answered:
+            return TargetState::succeeded;
+        case OutcomeKind::not_sent:
+            return TargetState::attempted;
+        case OutcomeKind::canceled:
+            return TargetState::canceled;
+        case OutcomeKind::failed:
+            break;
     }
     return TargetState::failed;
 }
@@ -43,9 +53,12 @@ bool PartState::end(std::uint32_t index, EndKind kind) {
                 state == TargetState::attempted ? FailReason::not_online : FailReason::deadline;
             return move(index, TargetState::failed, is_running ? FailReason::timeout : waited);
         }
-        case EndKind::cancel_pending: return !is_running && move(index, TargetState::canceled);
-        case EndKind::cancel_rest: return move(index, TargetState::canceled);
-        case EndKind::restart: return is_running && move(index, TargetState::failed, FailReason::restart);
+        case EndKind::cancel_pending:
+            return !is_running && move(index, TargetState::canceled);
+        case EndKind::cancel_rest:
+            return move(index, TargetState::canceled);
+        case EndKind::restart:
+            return is_running && move(index, TargetState::failed, FailReason::restart);
     }
     return false;
 }

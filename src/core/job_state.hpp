@@ -10,7 +10,9 @@ namespace carillon {
 
 /// Where one device of a job stands; `attempted` is pending after a dispatch that found the link dead.
 enum class TargetState : std::uint8_t { pending, attempted, running, succeeded, failed, canceled };
-constexpr bool is_terminal(TargetState state) { return state >= TargetState::succeeded; }
+constexpr bool is_terminal(TargetState state) {
+    return state >= TargetState::succeeded;
+}
 
 /// The devices of one part of a job by state, a byte each: the fold of the part's events. The live
 /// part and a reader of the log apply the same events by the same rules, so they agree. An event
@@ -86,7 +88,8 @@ private:
     bool apply_event(const OutcomesEvent& event, Changed& changed) {
         for (const auto& outcome : event.outcomes) {
             if (outcome.index >= states_.size()) return false;
-            if (move(outcome.index, state_after(outcome.kind), outcome.failure.reason)) changed(outcome.index);
+            if (move(outcome.index, state_after(outcome.kind), outcome.failure.reason))
+                changed(outcome.index);
         }
         return true;
     }

@@ -26,8 +26,8 @@ public:
     using Done = UniqueFunction<void(Result<JobPart::Targets>)>;
 
     /// `condition` is absent for a job that lists its devices. `started` is the job's.
-    JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry, std::optional<query::JobCondition> condition,
-                  WallTime started, Done done);
+    JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
+                  std::optional<query::JobCondition> condition, WallTime started, Done done);
 
     bool step() override;
     /// `done` is not called any more.

@@ -30,7 +30,8 @@ bool TwinPart::step() {
     const auto& clock = shard().clock();
     const auto enough = clock.now() + slice_max;
     const auto end =
-        cursor_ + std::min<std::size_t>(size() - cursor_, std::max<std::size_t>(1, site().limits.twin_chunk_devices));
+        cursor_ +
+        std::min<std::size_t>(size() - cursor_, std::max<std::size_t>(1, site().limits.twin_chunk_devices));
     Chunk chunk;
     chunk.event.time = clock.wall_now();
     chunk.event.from = cursor_;

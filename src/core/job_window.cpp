@@ -4,9 +4,12 @@
 
 namespace carillon {
 
-MethodWindow::MethodWindow(std::size_t most) : most_(std::max<std::size_t>(1, most)), size_(std::min(most_, start)) {}
+MethodWindow::MethodWindow(std::size_t most)
+    : most_(std::max<std::size_t>(1, most)), size_(std::min(most_, start)) {}
 
-std::size_t MethodWindow::round_size() const { return std::max<std::size_t>(least, size_ / 4); }
+std::size_t MethodWindow::round_size() const {
+    return std::max<std::size_t>(least, size_ / 4);
+}
 
 void MethodWindow::answered(Duration round_trip, std::size_t in_flight) {
     quickest_ = std::min(quickest_, round_trip);
@@ -23,8 +26,12 @@ void MethodWindow::answered(Duration round_trip, std::size_t in_flight) {
     was_full_ = false;
 }
 
-void MethodWindow::congested() { shrink(); }
+void MethodWindow::congested() {
+    shrink();
+}
 
-void MethodWindow::shrink() { size_ = std::min(most_, std::max(least, size_ * 3 / 4)); }
+void MethodWindow::shrink() {
+    size_ = std::min(most_, std::max(least, size_ * 3 / 4));
+}
 
 }  // namespace carillon

@@ -18,7 +18,8 @@ struct Jobs::Engine {
                     if (*alive) coordinator->part_finished(job);
                 });
             };
-            shards.push_back(std::make_unique<JobShard>(hub.shard(i), limits, in_flight, std::move(finished)));
+            shards.push_back(
+                std::make_unique<JobShard>(hub.shard(i), limits, in_flight, std::move(finished)));
         }
         coordinator = std::make_unique<JobCoordinator>(hub, limits, board, shards);
         rows = std::make_unique<JobRows>(hub, board);
@@ -48,7 +49,8 @@ Result<> Jobs::Engine::load() {
         definitions.emplace_back(job_of_key(key), value);
         return true;
     };
-    if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read) return read;
+    if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
+        return read;
     Batch cleaning;
     for (const auto& [number, definition] : definitions) {
         if (auto loaded = load_job(number, as_bytes(definition), cleaning); !loaded) return loaded;
@@ -62,7 +64,8 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     if (!definition) return fail(std::move(definition).error());
     auto stored_record = hub.shard(0).store().get(Table::jobs, job_record_key(number));
     if (!stored_record) return fail(std::move(stored_record).error());
-    if (!*stored_record) return fail(Errc::store_corrupt, "job '" + definition->id + "' has no status record");
+    if (!*stored_record)
+        return fail(Errc::store_corrupt, "job '" + definition->id + "' has no status record");
     const auto record = decode_job_record(as_bytes(**stored_record));
     if (!record) return fail(record.error());
 
@@ -125,11 +128,14 @@ Jobs::Jobs(Hub& hub, JobEngineLimits limits) : engine_(std::make_unique<Engine>(
 
 Jobs::~Jobs() = default;
 
-Result<> Jobs::load() { return engine_->load(); }
+Result<> Jobs::load() {
+    return engine_->load();
+}
 
 void Jobs::start() {
     for (std::size_t i = 0; i < engine_->shards.size(); ++i) {
-        boost::asio::post(engine_->hub.shard(i).executor(), [shard = engine_->shards[i].get()] { shard->start(); });
+        boost::asio::post(engine_->hub.shard(i).executor(),
+                          [shard = engine_->shards[i].get()] { shard->start(); });
     }
     boost::asio::post(engine_->hub.shard(0).executor(),
                       [coordinator = engine_->coordinator.get()] { coordinator->start(); });
@@ -156,10 +162,13 @@ Task<Result<JobSnapshot>> Jobs::create(JobDefinition definition) {
     co_return co_await hub.on(hub.shard(0), engine_->coordinator->create(std::move(definition)));
 }
 
-Task<std::optional<JobSnapshot>> Jobs::find(std::string id) {
+std::optional<JobSnapshot> Jobs::snapshot(const std::string& id) const {
     const auto entry = engine_->board.find(id);
-    if (!entry) co_return std::nullopt;
-    co_return entry->snapshot();
+    return entry ? std::optional(entry->snapshot()) : std::nullopt;
+}
+
+Task<std::optional<JobSnapshot>> Jobs::find(std::string id) {
+    co_return snapshot(id);
 }
 
 Task<Result<JobSnapshot>> Jobs::cancel(std::string id) {

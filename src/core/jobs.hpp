@@ -16,12 +16,12 @@ namespace carillon {
 
 /// Bounds and paces of the job engine, from the configuration.
 struct JobEngineLimits {
-    std::size_t active_max = 100'000;         ///< Queued, scheduled and running together; then 429004.
-    std::size_t running_max = 64;             ///< At work at once; others wait their turn as `queued`.
-    std::size_t twin_chunk_devices = 1000;    ///< Devices patched in one atomic batch, per shard.
-    std::size_t method_window_max = 4096;     ///< Devices in flight of one job, per shard.
+    std::size_t active_max = 100'000;       ///< Queued, scheduled and running together; then 429004.
+    std::size_t running_max = 64;           ///< At work at once; others wait their turn as `queued`.
+    std::size_t twin_chunk_devices = 1000;  ///< Devices patched in one atomic batch, per shard.
+    std::size_t method_window_max = 4096;   ///< Devices in flight of one job, per shard.
     std::size_t outcome_batch_bytes_max = 256 * 1024;
-    bool strict_cancel = false;               ///< D10: 405 on cancelling a running job.
+    bool strict_cancel = false;  ///< D10: 405 on cancelling a running job.
 };
 
 /// Fleet jobs over all shards: accepts, schedules, runs, cancels, answers. Any thread may call;
@@ -45,6 +45,8 @@ public:
     Task<Result<JobSnapshot>> create(JobDefinition definition);
     /// Nothing for an id that is not known.
     Task<std::optional<JobSnapshot>> find(std::string id);
+    /// The same at once: reading a job never waits for the engine.
+    std::optional<JobSnapshot> snapshot(const std::string& id) const;
     /// Queued, scheduled or running jobs end as cancelled: devices in flight finish or are marked
     /// canceled, pending ones are canceled. Fails with `job_not_found`,
     /// `operation_not_allowed_in_current_state`. Source: design D10, decisions.md 17.
@@ -73,8 +75,8 @@ public:
     static constexpr std::size_t scan_max = 20'000;
     Task<Result<DeviceJobPage>> device_jobs(std::optional<std::vector<std::string>> job_ids,
                                             std::optional<std::vector<std::string>> device_ids,
-                                            std::function<bool(const DeviceJob&)> keep,
-                                            std::string position, std::size_t page_size);
+                                            std::function<bool(const DeviceJob&)> keep, std::string position,
+                                            std::size_t page_size);
 
 private:
     struct Engine;

@@ -25,6 +25,7 @@ public:
     void cancel(Id& id);
 
     bool is_empty() const { return timers_.empty(); }
+    std::size_t size() const { return timers_.size(); }
     TimePoint next() const { return timers_.begin()->first.first; }
     /// Fires what is due, in order of time; timers added meanwhile wait for the next call.
     void run_due(TimePoint now);

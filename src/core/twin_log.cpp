@@ -18,7 +18,9 @@ std::uint8_t flags_of(const TwinPatch& patch) {
                                      (patch.clear_desired ? clears_desired : 0));
 }
 
-tl::unexpected<Error> corrupt() { return fail(Errc::store_corrupt, "a twin-log entry does not decode"); }
+tl::unexpected<Error> corrupt() {
+    return fail(Errc::store_corrupt, "a twin-log entry does not decode");
+}
 
 Result<SectionPatch> parse_section(std::string_view text) {
     const auto document = JsonDocument::parse(text);

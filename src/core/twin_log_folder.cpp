@@ -22,7 +22,9 @@ Result<> TwinLogFolder::load() {
                                twin_log_key(shard_.number() + 1, 0), visit);
 }
 
-void TwinLogFolder::start() { begin_if_due(); }
+void TwinLogFolder::start() {
+    begin_if_due();
+}
 
 void TwinLogFolder::logged(std::size_t devices, std::size_t bytes) {
     devices_ += devices;
@@ -75,7 +77,8 @@ void TwinLogFolder::read() {
         boost::asio::post(executor, [this, alive = std::move(alive), held = std::move(found)]() mutable {
             if (!*alive || is_stopped_) return;
             if (!held) {
-                log.error("twin log could not be folded shard={} reason={}", shard_.number(), held.error().detail);
+                log.error("twin log could not be folded shard={} reason={}", shard_.number(),
+                          held.error().detail);
                 return end(true);
             }
             if (held->devices == 0) {  // Nothing is there, whatever we counted.
@@ -98,7 +101,8 @@ void TwinLogFolder::fold() {
         for (; folded_ < to; ++folded_) {
             // A document that is going or gone needs no bytes any more.
             Record* record = shard_.directory().find(pass_.ordinals[folded_]);
-            if (const Document* newest = record ? record->newest() : nullptr) shard_.write_whole(*record, *newest);
+            if (const Document* newest = record ? record->newest() : nullptr)
+                shard_.write_whole(*record, *newest);
         }
         shard_.committer().on_durable([this, alive = alive_](const Result<>& result) {
             if (*alive && !result) has_refusal_ = true;
