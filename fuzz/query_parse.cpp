@@ -24,9 +24,10 @@ struct Fixed {
         identity.parent_scopes = {"scope-1"};
         document.identity = PackedIdentity(identity);
         const auto body = JsonDocument::parse(
-            R"({"tags":{"a":1,"b":{"c":"x","list":[1,"a",{"k":null}]}},
+            R"({"tags":{"a":1,"b":{"c":"x","list":[1,"a",{"k":"x"}]}},
                 "properties":{"desired":{"a":true,"b":-2.5,"my-key":"2026-01-01T00:00:00Z"}}})");
         const auto patch = TwinPatch::parse(body->root(), key);
+        CARILLON_ASSERT(patch.has_value());
         document.twin = patch_twin(Twin::fresh(now), *patch, now)->twin;
         job.device_id = "device-1";
         job.job_id = "job-1";
