@@ -7,7 +7,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-carillon=${CARILLON_BINARY:-$here/../../build/release/carillon}
+carillon=${HUB_BINARY:-$here/../../build/release/carillon}
 address=${1:-127.20.16.9}
 device=front-door
 lock_job=lock-the-door

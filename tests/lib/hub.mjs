@@ -62,9 +62,9 @@ export class Hub {
   /** Where lib/with_hub.mjs says; not started. */
   static fromEnvironment(extra = []) {
     const env = process.env;
-    if (!env.CARILLON_TEST_DIRECTORY) throw new Error('run this by: node tests/lib/with_hub.mjs ADDRESS FILE');
+    if (!env.HUB_TEST_DIRECTORY) throw new Error('run this by: node tests/lib/with_hub.mjs ADDRESS FILE');
     return new Hub({
-      binary: env.CARILLON_BINARY, directory: env.CARILLON_TEST_DIRECTORY, address: env.CARILLON_TEST_ADDRESS, extra,
+      binary: env.HUB_BINARY, directory: env.HUB_TEST_DIRECTORY, address: env.HUB_TEST_ADDRESS, extra,
     });
   }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs a test that needs a hub:
 //
-//   CARILLON_BINARY=build/dev/carillon node tests/lib/with_hub.mjs ADDRESS FILE [ARGUMENT...]
+//   HUB_BINARY=build/dev/carillon node tests/lib/with_hub.mjs ADDRESS FILE [ARGUMENT...]
 //
 // Makes a temporary directory, lets a hub make its certificates there, and runs FILE by Node.js
 // with these trusted. FILE starts and stops the hub itself (lib/hub.mjs). The directory goes away
@@ -18,7 +18,7 @@ if (!address || !file) {
   console.error('usage: with_hub.mjs ADDRESS FILE [ARGUMENT...]');
   process.exit(2);
 }
-const binary = resolve(process.env.CARILLON_BINARY ?? 'build/release/carillon');
+const binary = resolve(process.env.HUB_BINARY ?? 'build/release/carillon');
 const directory = mkdtempSync(join(tmpdir(), 'carillon-test-'));
 const hub = new Hub({ binary, directory, address });
 try {
@@ -33,9 +33,9 @@ const child = spawn(process.execPath, ['--no-deprecation', file, ...rest], {
   stdio: 'inherit',
   env: {
     ...process.env,
-    CARILLON_BINARY: binary,
-    CARILLON_TEST_DIRECTORY: directory,
-    CARILLON_TEST_ADDRESS: address,
+    HUB_BINARY: binary,
+    HUB_TEST_DIRECTORY: directory,
+    HUB_TEST_ADDRESS: address,
     NODE_EXTRA_CA_CERTS: hub.caFile,
   },
 });

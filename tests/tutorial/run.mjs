@@ -9,13 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { Hub, parts, until } from '../lib/hub.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const shared = process.env.CARILLON_SHARED ?? join(here, '..', '..', '..', 'shared');
+const shared = process.env.TUTORIAL_SHARED ?? join(here, '..', '..', '..', 'shared');
 const extract = join(shared, 'acceptance', 'tutorial', 'extract.mjs');
 const texts = existsSync(join(shared, 'seed')) ? readdirSync(join(shared, 'seed')).filter((name) => name.endsWith('.txt')) : [];
 const skipped = 77;
 
 if (!existsSync(extract) || texts.length === 0) {
-  console.log(`skipped: the tutorial's text is not in ${shared} (CARILLON_SHARED names another place)`);
+  console.log(`skipped: the tutorial's text is not in ${shared} (TUTORIAL_SHARED names another place)`);
   process.exit(skipped);
 }
 
