@@ -54,10 +54,11 @@ public:
 
 private:
     struct Node {
+        std::string key;  ///< Within its parent.
         bool is_object = true;
         std::string leaf;  ///< As JSON; of anything but an object.
         std::size_t leaf_counts = 0;
-        std::vector<std::pair<std::string, Node>> members;
+        std::vector<Node> members;
         WallTime updated;
         std::int64_t version = 0;
     };
@@ -68,8 +69,8 @@ private:
     }
 
     static Node* find(Node& node, std::string_view key) {
-        for (auto& [name, child] : node.members) {
-            if (name == key) return &child;
+        for (Node& child : node.members) {
+            if (child.key == key) return &child;
         }
         return nullptr;
     }
@@ -96,13 +97,17 @@ private:
             std::string part = "null";
             if (v.kind() == JsonKind::null) {
                 if (child == nullptr) continue;
-                std::erase_if(target.members, [&key](const auto& m) { return m.first == key; });
+                std::erase_if(target.members, [&key](const Node& m) { return m.key == key; });
             } else {
                 if (child == nullptr && !amounts_to_something(v)) continue;
                 const bool was_object = child != nullptr && child->is_object;
-                if (child == nullptr) child = &target.members.emplace_back(key, Node{}).second;
+                if (child == nullptr) child = &target.members.emplace_back();
+                child->key = key;
                 if (v.is_object()) {
-                    if (!was_object) *child = Node{};
+                    if (!was_object) {
+                        *child = Node{};
+                        child->key = key;
+                    }
                     const bool inside = merge_object(*child, v, part);
                     if (!inside && was_object && v.size() > 0) continue;
                 } else {
@@ -122,7 +127,8 @@ private:
         stamp(target);
         for (JsonValue v = content.first(); v.exists(); v = v.next()) {
             if (v.kind() == JsonKind::null) continue;
-            Node& child = target.members.emplace_back(std::string(v.key()), Node{}).second;
+            Node& child = target.members.emplace_back();
+            child.key = v.key();
             if (v.is_object()) {
                 fill(child, v);
             } else {
@@ -134,7 +140,8 @@ private:
 
     static std::string difference(const Node& before, const Node& after) {
         std::string parts;
-        for (const auto& [key, was] : before.members) {
+        for (const Node& was : before.members) {
+            const std::string& key = was.key;
             const Node* const is = find(after, key);
             if (is == nullptr) {
                 add(parts, key, "null");
@@ -144,8 +151,8 @@ private:
                 add(parts, key, ascii(value(*is)));
             }
         }
-        for (const auto& [key, is] : after.members) {
-            if (find(before, key) == nullptr) add(parts, key, ascii(value(is)));
+        for (const Node& is : after.members) {
+            if (find(before, is.key) == nullptr) add(parts, is.key, ascii(value(is)));
         }
         return "{" + parts + "}";
     }
@@ -159,6 +166,7 @@ private:
 
     static Node leaf_of(JsonValue v) {
         Node node;
+        node.key = v.key();
         node.is_object = false;
         node.leaf = leaf_text(v, false);
         node.leaf_counts = leaf_count(v);
@@ -205,7 +213,7 @@ private:
 
     static std::size_t count(const Node& node) {
         std::size_t sum = node.leaf_counts;
-        for (const auto& [key, child] : node.members) sum += key.size() + count(child);
+        for (const Node& child : node.members) sum += child.key.size() + count(child);
         return sum;
     }
     static std::string value(const Node& node) {
@@ -213,9 +221,9 @@ private:
     }
     static std::string members(const Node& node) {
         std::string text;
-        for (const auto& [key, child] : node.members) {
+        for (const Node& child : node.members) {
             if (!text.empty()) text += ',';
-            append_json_string(text, key);
+            append_json_string(text, child.key);
             text += ':' + value(child);
         }
         return text;
@@ -223,9 +231,9 @@ private:
     static std::string metadata(const Node& node) {
         std::string text = "{\"$lastUpdated\":\"" + to_iso8601(node.updated) + '"';
         if (node.version != 0) text += ",\"$lastUpdatedVersion\":" + std::to_string(node.version);
-        for (const auto& [key, child] : node.members) {
+        for (const Node& child : node.members) {
             text += ',';
-            append_json_string(text, key);
+            append_json_string(text, child.key);
             text += ':' + metadata(child);
         }
         return text + "}";
