@@ -103,10 +103,13 @@ void die_at_every_commit_of(Scenario scenario) {
             people(world);
             connect_all(world);
             world.die_after(k, is_heard);
+            bool has_died = false;
             try {
                 scenario(world);
             } catch (const JobWorld::Crash&) {
+                has_died = true;
             }
+            ASSERT_TRUE(has_died || is_heard);
             world.crash();
             world.check();
             world.settle();

@@ -215,7 +215,6 @@ TEST_F(JobLifecycle, ALinkFoundDeadReturnsTheDeviceToPendingAndTheDeadlineSaysSo
         hub->poll();
         ASSERT_TRUE(hub->storage().step());
     }
-    hub->poll();
     owner("a").detach(*hub->find("a"), *links["a"]);
     hub->settle();
     EXPECT_EQ(counts("j"), (JobCounts{1, 1, 0, 0, 0, 0}));

@@ -25,6 +25,9 @@ Record& Shard::add_record(const IdentityKey& key) {
         std::string counter;
         append_be(counter, ordinals_reserved_);
         committer_.batch().put(Table::meta, fmt::format("shard/{}/ordinals", number_), std::move(counter));
+        committer_.on_durable([this](const Result<>& result) {
+            if (!result) ordinals_reserved_ = 0;  // The next creation writes it again.
+        });
     }
     return directory_.add(key);
 }
