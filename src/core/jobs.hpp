@@ -21,6 +21,10 @@ struct JobEngineLimits {
     std::size_t twin_chunk_devices = 1000;  ///< Devices patched in one atomic batch, per shard.
     std::size_t method_window_max = 4096;   ///< Devices in flight of one job, per shard.
     std::size_t outcome_batch_bytes_max = 256 * 1024;
+    /// What a restart may have to replay of a shard's twin log before its oldest entries are folded,
+    /// about half a second of work: documents the entries stand for, and bytes.
+    std::size_t twin_log_devices_max = 500'000;
+    std::size_t twin_log_bytes_max = 64 * 1024 * 1024;
     bool strict_cancel = false;  ///< D10: 405 on cancelling a running job.
 };
 
@@ -49,7 +53,7 @@ public:
     std::optional<JobSnapshot> snapshot(const std::string& id) const;
     /// Queued, scheduled or running jobs end as cancelled: devices in flight finish or are marked
     /// canceled, pending ones are canceled. Fails with `job_not_found`,
-    /// `operation_not_allowed_in_current_state`. Source: design D10, decisions.md 17.
+    /// `operation_not_allowed_in_current_state`. Ours: see docs/jobs.md.
     Task<Result<JobSnapshot>> cancel(std::string id);
 
     struct Filter {

@@ -12,7 +12,7 @@
 namespace carillon {
 
 /// What a shared access policy allows, as flags. `registry_write` implies read.
-/// Source: azure-iot-sdk-csharp: AccessRights.cs; contract auth.md 3.
+/// Source: azure-iot-sdk-csharp: AccessRights.cs; IoT Hub docs, "Control access to IoT Hub".
 enum class AccessRights : std::uint8_t {
     none = 0,
     registry_read = 1,
@@ -44,7 +44,7 @@ public:
     static Result<Policies> load_or_create(Store& store, Random& random);
     explicit Policies(std::vector<SharedAccessPolicy> policies) : policies_(std::move(policies)) {}
 
-    /// Names compare without regard to case (contract auth.md 2.4).
+    /// Names compare without regard to case (azure-iot-sdk-csharp: SharedAccessSignature.cs).
     const SharedAccessPolicy* find(std::string_view name) const;
     const std::vector<SharedAccessPolicy>& all() const { return policies_; }
 

@@ -80,7 +80,7 @@ public:
     /// Creates or replaces the identity `body` describes. Without `match` only creates, with it only
     /// updates. Fails with `device_already_exists`, `device_not_found`, `module_…`,
     /// `precondition_failed`, `argument_invalid`, `too_many_modules_on_device`.
-    /// Source: contract rest.md 3.4, 5.3, 6. `body` is JSON text, parsed here, since missing keys are
+    /// Source: azure-iot-sdk-csharp: RegistryManager.cs. `body` is JSON text, parsed here, since missing keys are
     /// minted and what is omitted is reset against what exists.
     Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
     /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`.

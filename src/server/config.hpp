@@ -14,7 +14,7 @@
 
 namespace carillon {
 
-/// Whether the hub helps where it can, or refuses where the real one does. Source: design D10.
+/// Whether the hub helps where it can, or refuses where the real one does. See ARCHITECTURE.md, "Compatible first".
 enum class Compatibility { helpful, strict };
 
 /// Everything `carillon serve` can be told. docs/configuration.md explains each key to its user.

@@ -15,7 +15,7 @@ namespace carillon {
 /// What a peer may cost.
 struct ChannelLimits {
     std::size_t unsent_bytes_max = 512 * 1024;
-    /// Until `authenticated`. Source: design D11; contract decisions.md 12.
+    /// Until `authenticated`. Ours: what an unknown peer may cost.
     std::size_t unauthenticated_bytes_max = 64 * 1024;
     std::chrono::seconds unauthenticated_time_max{10};
     /// How long a peer may take nothing of what waits for it.

@@ -33,7 +33,7 @@ struct TlsFiles {
 /// TLS 1.2 and 1.3; X25519 first, AES-128-GCM first; tickets, but no renegotiation and no compression.
 /// A client certificate is asked for and whatever is shown is accepted here: devices with a
 /// self-signed one are known by its thumbprint, and a token may follow an unknown one.
-/// Source: IoT Hub docs, "Transport Layer Security (TLS) support in IoT Hub"; contract auth.md 5, 6.
+/// Source: IoT Hub docs, "Transport Layer Security (TLS) support in IoT Hub".
 class TlsContext {
 public:
     /// Fails with `tls_failed`, naming the file.
