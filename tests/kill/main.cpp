@@ -76,16 +76,16 @@ Result<> run(const std::string& binary, const std::filesystem::path& folder, con
             loop.after(milliseconds(random() % life_ms), [&scenario, job] { scenario.order(job % 2 == 0); });
         }
         loop.run_for(milliseconds(life_ms));
+        const std::size_t connected = scenario.fleet().ready_count();
         hub.kill();
-        if (auto started = start(hub, loop, ready_max); !started) return started;
-        std::printf("kill %llu of %llu after %llu ms: %zu devices still connected when ready again\n",
+        std::printf("kill %llu of %llu after %llu ms, %zu devices connected\n",
                     static_cast<unsigned long long>(life + 1), static_cast<unsigned long long>(plan.kills),
-                    static_cast<unsigned long long>(life_ms), scenario.fleet().ready_count());
+                    static_cast<unsigned long long>(life_ms), connected);
+        if (auto started = start(hub, loop, ready_max); !started) return started;
     }
 
     const auto deadline = std::chrono::steady_clock::now() + end_patience;
     scenario.stop_writing();
-    // The watcher looks at a job that was never acknowledged too; it may have been accepted.
     do loop.run_for(milliseconds(200));
     while ((!scenario.is_all_ended() || scenario.pool().waiting() > 0) &&
            std::chrono::steady_clock::now() < deadline);
@@ -121,15 +121,15 @@ int main(int argc, char** argv) {
     if (argc != 2) {
         std::fputs(
             "usage: carillon_kill_test CARILLON\n"
-            "environment: CARILLON_KILLS (10), CARILLON_KILL_DEVICES (2000), CARILLON_KILL_SEED\n",
+            "environment: KILL_COUNT (10), KILL_DEVICES (2000), KILL_SEED\n",
             stderr);
         return 2;
     }
     std::signal(SIGPIPE, SIG_IGN);
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    const Plan plan{setting("CARILLON_KILL_SEED", std::random_device()()),
-                    setting("CARILLON_KILL_DEVICES", 2000), setting("CARILLON_KILLS", 10)};
-    std::printf("seed %llu (CARILLON_KILL_SEED), %llu devices, %llu kills\n",
+    const Plan plan{setting("KILL_SEED", std::random_device()()), setting("KILL_DEVICES", 2000),
+                    setting("KILL_COUNT", 10)};
+    std::printf("seed %llu (KILL_SEED), %llu devices, %llu kills\n",
                 static_cast<unsigned long long>(plan.seed), static_cast<unsigned long long>(plan.devices),
                 static_cast<unsigned long long>(plan.kills));
     std::string name = (std::filesystem::temp_directory_path() / "carillon-kill-XXXXXX").string();

@@ -17,8 +17,9 @@ namespace carillon::kill {
 struct Job {
     std::string id;
     bool is_method = false;
-    bool is_acknowledged = false;  ///< Its PUT was answered with 200.
-    bool is_known = false;         ///< The hub has it (an unanswered PUT may have been accepted).
+    bool is_unheard = false;       ///< A PUT got no answer; it may have been accepted.
+    bool is_acknowledged = false;  ///< A PUT was answered with 200, or with 409 after an unheard one.
+    bool is_known = false;         ///< Acknowledged, or seen.
     load::JobLook last;
     std::vector<std::uint8_t> deliveries;  ///< Of a method job: requests each device got.
 };
@@ -62,6 +63,7 @@ public:
 
 private:
     void write();
+    void put(std::size_t index, const std::string& body);
     void look(std::size_t index);
     void judge(Job& job, int status, const std::string& body);
     void method_came(std::uint64_t device, std::string_view request_id, std::string_view payload);
