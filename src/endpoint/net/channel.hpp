@@ -76,7 +76,7 @@ public:
     virtual void pause_reading() = 0;
     virtual void resume_reading() = 0;
 
-    /// Lifts the limits of an unauthenticated peer: 10 s and 64 KB (`SocketLimits`).
+    /// Lifts the limits of an unauthenticated peer: 10 s and 64 KB (`ChannelLimits`).
     virtual void authenticated() = 0;
 
     /// Hands the connection to another thread, then calls `arrived` there, in a turn of its own.
