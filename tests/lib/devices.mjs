@@ -1,7 +1,8 @@
 // The two generations of the Node.js SDKs, and devices made with them.
 
+import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { call, parts, until } from './hub.mjs';
+import { call, until } from './hub.mjs';
 
 const fromDemo = createRequire(new URL('../demo/package.json', import.meta.url));
 const fromGa = createRequire(new URL('../sdk/ga/package.json', import.meta.url));
@@ -59,8 +60,15 @@ export async function close(client) {
   } catch { /* it is gone, which is what was wanted */ }
 }
 
-/** The id in a device's connection string. */
-export const idOf = (connectionString) => parts(connectionString).DeviceId;
+/** A client that the hub must refuse; ends its timers, which would keep this process alive. */
+export async function refused(client, expected) {
+  const opening = client instanceof preview.device.Client ? open2016(client) : call(client, 'open');
+  await assert.rejects(opening, expected);
+  try {
+    client.close(() => {});
+  } catch { /* it was never open */ }
+}
+
 /** A connection string with another key. */
 export const withKey = (connectionString, key) =>
   connectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${key}`);

@@ -21,6 +21,7 @@ test('a device is created, shown, updated, listed and deleted', async () => {
   const changed = await json('device', 'update', '--device-id', 'c-one', '--status', 'disabled', '--status-reason', 'lost');
   assert.equal(changed.status, 'disabled');
   assert.deepEqual(changed.authentication, made.authentication, 'the keys stay');
+  assert.equal((await hub.cli('device', 'update', 'c-one', '--status', 'enabled', '--etag', made.etag)).code, 5);
   assert.match(await hub.ok('device', 'list'), /^deviceId.*\nc-one +disabled/m);
   await hub.ok('device', 'delete', '-d', 'c-one');
   assert.equal((await hub.cli('device', 'show', '-d', 'c-one')).code, 3);

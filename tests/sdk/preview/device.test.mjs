@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Hub, call, parts, sign, until } from '../../lib/hub.mjs';
-import { close, connect, open2016, preview, untilOnline, withKey, wrongKey } from '../../lib/devices.mjs';
+import { close, connect, open2016, preview, refused, untilOnline, withKey, wrongKey } from '../../lib/devices.mjs';
 
 const hub = Hub.fromEnvironment();
 let service;
@@ -84,12 +84,12 @@ test('text beyond ASCII reaches the device whole', async () => {
 
 test('a wrong key is refused', async () => {
   const connectionString = await hub.device('p-wrong-key');
-  await assert.rejects(open2016(clientFor(withKey(connectionString, wrongKey))), /Not authorized/);
+  await refused(clientFor(withKey(connectionString, wrongKey)), /Not authorized/);
 });
 
 test('an unknown device is refused', async () => {
   const connectionString = `HostName=${hub.address};DeviceId=p-unknown;SharedAccessKey=${wrongKey}`;
-  await assert.rejects(open2016(clientFor(connectionString)), /Not authorized/);
+  await refused(clientFor(connectionString), /Not authorized/);
 });
 
 test('an expired token is refused, a fresh one is not', async () => {
@@ -97,7 +97,7 @@ test('an expired token is refused, a fresh one is not', async () => {
   const now = Math.floor(Date.now() / 1000);
   const clientUntil = (expires) => preview.device.Client.fromSharedAccessSignature(
     sign(`${hub.address}/devices/p-token`, SharedAccessKey, expires), preview.Mqtt);
-  await assert.rejects(open2016(clientUntil(now - 3600)), /Not authorized/);
+  await refused(clientUntil(now - 3600), /Not authorized/);
   await close(await open2016(clientUntil(now + 3600)));
 });
 
