@@ -26,7 +26,9 @@ const open = () => RawClient.open(hub);
 test('fifty pipelined requests are answered in their order', async () => {
   const client = await open();
   let text = '';
-  for (let i = 0; i < 50; i++) text += request(i % 2 ? 'GET' : 'PATCH', '/twins/d1', `{"tags":{"n":${i}}}`);
+  for (let i = 0; i < 50; i++) {
+    text += i % 2 ? request('GET', '/twins/d1') : request('PATCH', '/twins/d1', `{"tags":{"n":${i}}}`);
+  }
   client.send(text);
   for (let i = 0; i < 50; i++) {
     const answer = await client.answer();
