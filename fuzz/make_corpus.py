@@ -60,6 +60,7 @@ JSON = {
     "bytes-zero": b"[1]\x00",
     "twin": '{"tags":{"building":"43"},"properties":{"desired":{"cfg":{"f":5,"g":1.0},"l":[1,"x",{"y":true}]},'
             '"reported":{"$version":1}},"etag":"AAAAAAAAAAE="}',
+    "duplicate-hides-large-number": '{"a":18444444444444444444444444444444447,"a":1}',
     "empty": "",
 }
 
@@ -77,7 +78,7 @@ PATCHES = {
              "{" + ",".join(f'"k{i}":{{"x":{i}}}' for i in range(0, 80, 3)) + "}",
              "{" + ",".join(f'"k{i}":null' for i in range(0, 80, 2)) + "}"],
     "deep": ["{\"a\":" * 11 + "1" + "}" * 11, "{\"a\":" * 12 + "1" + "}" * 12],
-    "large": ['{"a":"' + "x" * 4096 + '"}', '{"b":"' + "y" * 4096 + '"}'],
+    "large": ['{"a":"' + "x" * 500 + '"}', '{"b":"' + "y" * 500 + '"}'],
     "duplicate-keys": ['{"a":1,"a":{"b":1,"b":2}}', '{"a":{"b":3},"a":{"c":4}}'],
 }
 

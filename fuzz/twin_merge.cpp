@@ -89,7 +89,8 @@ void run_decoder(std::uint8_t choice, Bytes bytes) {
                 std::string out;
                 append_twin_json(out, stored->document, {}, Flavour::ga);
                 use(stored->document.twin.desired);
-                const std::string again = encode_document(stored->document, stored->sequence, stored->ordinal);
+                const std::string again =
+                    encode_document(stored->document, stored->sequence, stored->ordinal);
                 CARILLON_ASSERT(decode_document(as_bytes(again)).has_value());
             }
             return;

@@ -267,6 +267,10 @@ TEST(TwinEtag, IsABigEndianCounterInBase64) {
     EXPECT_EQ(twin_etag_text(0x0102030405060708), "AQIDBAUGBwg=");
 }
 
+TEST(Document, IsSmallAsAMillionAreResident) {
+    EXPECT_EQ(sizeof(Document), 48U);
+}
+
 TEST(DocumentCodec, ADocumentReadsBackTheSame) {
     Twin twin = with(R"({"tags":{"t":[1,2]},"properties":{"desired":{"a":{"b":"c"}}}})");
     twin = patch_reported(twin, section_patch(R"({"r":1.0})"), at(2))->twin;
