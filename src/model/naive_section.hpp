@@ -13,6 +13,7 @@
 
 namespace carillon {
 
+/// A section of a twin written the plain way, as a second opinion on `Section`.
 class NaiveSection {
 public:
     explicit NaiveSection(WallTime created) { root_.updated = created; }

@@ -34,6 +34,7 @@ struct Answer {
 constexpr const char* ga = "api-version=2021-04-12";
 constexpr const char* preview = "api-version=2016-09-30-preview";
 
+/// A hub in memory behind the REST operations, and a connection to it.
 class RestTest : public ::testing::Test {
 protected:
     explicit RestTest(bool strict = false) : options_{strict} { connect(); }

@@ -23,6 +23,7 @@ struct Wire {
     void receive(std::string_view text) { handler->received(as_bytes(text)); }
 };
 
+/// A channel whose other end is a `Wire`.
 class FakeChannel final : public Channel {
 public:
     explicit FakeChannel(Wire& wire) : wire_(wire) {}
