@@ -7,7 +7,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits,
                    std::function<void(std::uint64_t)> finished)
     : shard_(shard),
       turns_(shard.executor()),
-      folder_(shard),
+      folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
       site_{shard,
             turns_,
             folder_,

@@ -41,6 +41,7 @@ struct Simulation {
         l.method_window_max = 1 + dice.below(20);
         l.running_max = 1 + dice.below(4);
         l.outcome_batch_bytes_max = 1 + dice.below(100);
+        if (dice.chance(60)) l.twin_log_devices_max = dice.below(20);
         return l;
     }
     std::string device() { return fmt::format("d{:02}", dice.below(world.devices.size() + 1)); }
@@ -74,7 +75,11 @@ struct Simulation {
 
     void step() {
         const auto throw_of_dice = dice.below(100);
-        if (throw_of_dice < 25) {
+        if (throw_of_dice < 3) {
+            world.write_tag(device());
+        } else if (throw_of_dice < 6) {
+            world.report(device());
+        } else if (throw_of_dice < 25) {
             world.poll();
         } else if (throw_of_dice < 45) {
             static_cast<void>(world.step_storage());

@@ -30,6 +30,7 @@ struct WatchedJob {
     std::shared_ptr<std::optional<Result<JobSnapshot>>> cancelling;
 };
 
+/// A hub with its job engine, devices and a store that can crash, in one thread and by one seed.
 class JobWorld {
 public:
     struct Crash {};  ///< Thrown when the commits are used up.
@@ -58,6 +59,10 @@ public:
     /// Lets the device answer the oldest request it has put off.
     bool answer_one();
 
+    /// Somebody else writes a tag, or the device a reported property; each of its own name.
+    void write_tag(const std::string& id);
+    void report(const std::string& id);
+
     // --- jobs --------------------------------------------------------------------------------
     /// A method whose payload names the job, or a patch of a property named by the job.
     void create(const std::string& id, JobType type, const std::string& choice, std::int64_t start_in_s,
@@ -83,6 +88,13 @@ private:
         std::uint16_t id;
         int status;
     };
+    /// A write that was not by a job.
+    struct OtherWrite {
+        std::string device;
+        std::string name;
+        bool is_reported = false;
+        std::shared_ptr<bool> is_acknowledged;
+    };
     void start();
     void asked(const std::string& device, std::uint64_t connection, Manner manner, int status,
                const FakeLink::Call& call);
@@ -91,6 +103,7 @@ private:
     std::vector<DeviceJob> rows(const std::string& job);
     void check_method_row(const DeviceJob& row);
     void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);
+    std::size_t count_other_writes(const std::string& id, bool is_reported);
     std::map<std::string, std::string> twins();
 
     const JobEngineLimits limits_;
@@ -102,6 +115,7 @@ private:
     std::deque<Request> put_off_;
     std::map<std::pair<std::string, std::string>, int> sent_;     ///< Job and device: requests.
     std::map<std::pair<std::string, std::string>, int> answers_;  ///< Job and device: status answered.
+    std::vector<OtherWrite> other_writes_;
     std::size_t commits_left_ = SIZE_MAX;
     bool is_heard_ = false;
 };

@@ -136,6 +136,43 @@ bool JobWorld::answer_one() {
     return true;
 }
 
+void JobWorld::write_tag(const std::string& id) {
+    if (!exists(id)) return;
+    OtherWrite write{id, fmt::format("w{}", other_writes_.size()), false, std::make_shared<bool>(false)};
+    const auto body = fmt::format(R"({{"tags":{{"{}":1}}}})", write.name);
+    const auto json = JsonDocument::parse(body);
+    const auto key = *IdentityKey::parse(id);
+    auto patch = TwinPatch::parse(json->root(), key);
+    ASSERT_TRUE(patch);
+    const auto note = [](Task<Result<Document>> writing,
+                         std::shared_ptr<bool> is_acknowledged) -> Task<bool> {
+        const auto written = co_await std::move(writing);
+        *is_acknowledged = written.has_value();
+        co_return true;
+    };
+    auto& shard = (*hub)->owner(key.device);
+    auto writing = shard.write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
+    hub->begin(note(std::move(writing), write.is_acknowledged));
+    other_writes_.push_back(std::move(write));
+}
+
+void JobWorld::report(const std::string& id) {
+    if (!exists(id)) return;
+    OtherWrite write{id, fmt::format("r{}", other_writes_.size()), true, std::make_shared<bool>(false)};
+    const auto body = fmt::format(R"({{"{}":1}})", write.name);
+    const auto json = JsonDocument::parse(body);
+    const auto patch = SectionPatch::parse(json->root());
+    ASSERT_TRUE(patch);
+    Record& record = *hub->find(id);
+    (*hub)
+        ->owner(record.key.device)
+        .write_reported(record, *patch, std::nullopt,
+                        [is_acknowledged = write.is_acknowledged](const Result<std::int64_t>& result) {
+                            *is_acknowledged = result.has_value();
+                        });
+    other_writes_.push_back(std::move(write));
+}
+
 // --- jobs ----------------------------------------------------------------------------------------
 
 void JobWorld::create(const std::string& id, JobType type, const std::string& choice, std::int64_t start_in_s,
@@ -267,6 +304,21 @@ void JobWorld::check_method_row(const DeviceJob& row) {
     }
 }
 
+/// Of the writes that others made, those that are there; the acknowledged ones must be.
+std::size_t JobWorld::count_other_writes(const std::string& id, bool is_reported) {
+    const auto& twin = hub->find(id)->committed->twin;
+    std::size_t count = 0;
+    for (const auto& write : other_writes_) {
+        if (write.device != id || write.is_reported != is_reported) continue;
+        const std::string_view path[] = {write.name};
+        const auto& section = is_reported ? twin.reported : twin.tags;
+        const bool is_there = section.find(path).kind == SectionValue::Kind::number;
+        EXPECT_TRUE(is_there || !*write.is_acknowledged) << write.name << " of " << id << " is lost";
+        count += is_there ? 1U : 0U;
+    }
+    return count;
+}
+
 void JobWorld::check_twins(const std::map<std::string, std::set<std::string>>& patched_by) {
     for (const auto& id : devices) {
         if (!exists(id) || recreated.contains(id)) continue;
@@ -274,8 +326,11 @@ void JobWorld::check_twins(const std::map<std::string, std::set<std::string>>& p
         const auto found = patched_by.find(id);
         const std::size_t writes = found == patched_by.end() ? 0 : found->second.size();
         EXPECT_EQ(twin.desired.version(), static_cast<std::int64_t>(1 + writes)) << id;
-        EXPECT_EQ(twin.version, static_cast<std::int64_t>(2 + writes)) << id;
-        EXPECT_EQ(twin.etag, 1 + writes) << id;
+        const auto tags = count_other_writes(id, false);
+        const auto reports = count_other_writes(id, true);
+        EXPECT_EQ(twin.version, static_cast<std::int64_t>(2 + writes + tags + reports)) << id;
+        EXPECT_EQ(twin.reported.version(), static_cast<std::int64_t>(1 + reports)) << id;
+        EXPECT_EQ(twin.etag, 1 + writes + tags) << id;
         for (const auto& job : jobs) {
             if (job.type != JobType::update_twin) continue;
             const std::string_view path[] = {job.id};

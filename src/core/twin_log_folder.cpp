@@ -9,8 +9,8 @@
 
 namespace carillon {
 
-TwinLogFolder::TwinLogFolder(Shard& shard, std::size_t devices_most, std::size_t bytes_most)
-    : shard_(shard), devices_most_(devices_most), bytes_most_(bytes_most) {}
+TwinLogFolder::TwinLogFolder(Shard& shard, std::size_t devices_max, std::size_t bytes_max)
+    : shard_(shard), devices_max_(devices_max), bytes_max_(bytes_max) {}
 
 Result<> TwinLogFolder::load() {
     const auto visit = [this](std::string_view key, std::string_view value) {
@@ -40,8 +40,8 @@ void TwinLogFolder::after(Duration delay, void (TwinLogFolder::*next)()) {
 
 void TwinLogFolder::begin_if_due() {
     if (is_folding_ || is_stopped_) return;
-    if (devices_ > devices_most_ || bytes_ > bytes_most_) is_emptying_ = true;
-    if (devices_ <= devices_most_ / 2 && bytes_ <= bytes_most_ / 2) is_emptying_ = false;
+    if (devices_ > devices_max_ || bytes_ > bytes_max_) is_emptying_ = true;
+    if (devices_ <= devices_max_ / 2 && bytes_ <= bytes_max_ / 2) is_emptying_ = false;
     if (!is_emptying_) return;
     is_folding_ = true;
     read();

@@ -13,9 +13,6 @@ namespace carillon {
 /// of that is durable. Interrupting it at any point is harmless. The shard's thread only.
 class TwinLogFolder {
 public:
-    /// Ours: what a restart may have to replay, about half a second of work; folding stops at half.
-    static constexpr std::size_t devices_max = 500'000;
-    static constexpr std::size_t bytes_max = 64 * 1024 * 1024;
     /// Ours: the pace, 50,000 documents a second at most.
     static constexpr std::size_t slice_devices = 256;
     static constexpr std::chrono::milliseconds slice_pause{5};
@@ -23,9 +20,8 @@ public:
     static constexpr std::size_t pass_devices_max = 100'000;
     static constexpr std::chrono::seconds retry_delay{5};
 
-    /// `devices_most` and `bytes_most` stand in for the bounds in tests.
-    explicit TwinLogFolder(Shard& shard, std::size_t devices_most = devices_max,
-                           std::size_t bytes_most = bytes_max);
+    /// Folds from above these bounds down to half of them.
+    TwinLogFolder(Shard& shard, std::size_t devices_max, std::size_t bytes_max);
     ~TwinLogFolder() { *alive_ = false; }
     TwinLogFolder(const TwinLogFolder&) = delete;
     TwinLogFolder& operator=(const TwinLogFolder&) = delete;
@@ -58,8 +54,8 @@ private:
     void after(Duration delay, void (TwinLogFolder::*next)());
 
     Shard& shard_;
-    const std::size_t devices_most_;
-    const std::size_t bytes_most_;
+    const std::size_t devices_max_;
+    const std::size_t bytes_max_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::size_t devices_ = 0;  ///< Documents the durable entries stand for.
     std::size_t bytes_ = 0;
