@@ -16,7 +16,6 @@ import urllib.parse
 
 READY_S = 60  # Only ends a run in which something hangs, as do all waits here.
 STOP_S = 30
-ANSWER_S = 20
 MQTTS_PORT = 28883
 HTTPS_PORT = 28443
 HOST = "hub.localhost"
@@ -32,7 +31,8 @@ def sign(resource, key, expiry, name=None):
 
 
 class Hub:
-    def __init__(self, binary, directory, address):
+    def __init__(self, binary, directory, address, patience):
+        self.patience = patience
         self.binary = str(pathlib.Path(binary).resolve())
         self.directory, self.address = pathlib.Path(directory), address
         self.process, self.policies, self.keys = None, {}, {}
@@ -76,7 +76,7 @@ class Hub:
         return (self.directory / "log").read_text(errors="replace")[-4000:]
 
     def connect(self):
-        plain = socket.create_connection((self.address, MQTTS_PORT), timeout=ANSWER_S)
+        plain = socket.create_connection((self.address, MQTTS_PORT), timeout=self.patience)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.tls.wrap_socket(plain, server_hostname=HOST)
 
@@ -85,7 +85,7 @@ class Hub:
         token = sign(HOST, self.policies["iothubowner"], int(time.time()) + 3600, "iothubowner")
         connection = http.client.HTTPSConnection(self.address, HTTPS_PORT, context=self.tls, timeout=90)
         try:
-            text = None if body is None else json.dumps(body)
+            text = None if body is None else json.dumps(body, separators=(",", ":"))
             connection.request(method, path + ("&" if "?" in path else "?") + API, text,
                                {"Authorization": token, "Content-Type": "application/json", **dict(headers)})
             answer = connection.getresponse()

@@ -21,6 +21,7 @@ from hub import Hub
 from script import Failure, parse_file
 from talk import Talk
 
+FAILURES_MAX = 25  # Each may have waited in vain.
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -41,6 +42,7 @@ def main():
     arguments.add_argument("--binary", required=True, help="the carillon program")
     arguments.add_argument("--case", default="", help="only cases whose name holds this")
     arguments.add_argument("--address", default="127.83.9.1", help="the hub's loopback address")
+    arguments.add_argument("--patience", type=float, default=20, help="seconds until silence is a failure")
     arguments.add_argument("files", nargs="*", type=pathlib.Path)
     options = arguments.parse_args()
 
@@ -51,9 +53,14 @@ def main():
         return 1
     directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-conformance-"))
     failed = 0
+    done = 0
     try:
-        with Hub(options.binary, directory, options.address) as hub:
+        with Hub(options.binary, directory, options.address, options.patience) as hub:
             for case in cases:
+                if failed == FAILURES_MAX:
+                    print(f"stopped after {failed} failures")
+                    break
+                done += 1
                 try:
                     run_case(hub, case)
                 except Failure as failure:
@@ -67,7 +74,7 @@ def main():
                     return 1
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"{len(cases) - failed} of {len(cases)} cases hold")
+    print(f"{done - failed} of {len(cases)} cases hold")
     return 1 if failed else 0
 
 

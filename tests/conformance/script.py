@@ -63,8 +63,9 @@ def combinations(each):
 
 
 def fill(text, values):
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
+    for _ in values:  # A value may hold the name of another.
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", value)
     return text
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.parse
 
-from hub import ANSWER_S, HOST, sign
+from hub import HOST, sign
 from script import Failure, parse_bytes, remaining_length
 
 CLOSED = (ConnectionError, ssl.SSLError, OSError)
@@ -29,6 +29,7 @@ class Peer:
 
     def __init__(self, hub):
         self.socket = hub.connect()
+        self.patience = hub.patience
         self.received = b""
 
     def send(self, data):
@@ -42,7 +43,7 @@ class Peer:
         try:
             data = self.socket.recv(65536)
         except socket.timeout:
-            raise Failure(f"nothing came for {ANSWER_S} s; before that {self.received.hex() or 'nothing'}") from None
+            raise Failure(f"nothing came for {self.patience} s; before that {self.received.hex() or 'nothing'}") from None
         except CLOSED:
             return False
         self.received += data
