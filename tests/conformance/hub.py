@@ -75,8 +75,8 @@ class Hub:
     def log_tail(self):
         return (self.directory / "log").read_text(errors="replace")[-4000:]
 
-    def connect(self):
-        plain = socket.create_connection((self.address, MQTTS_PORT), timeout=self.patience)
+    def connect(self, port=MQTTS_PORT):
+        plain = socket.create_connection((self.address, port), timeout=self.patience)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.tls.wrap_socket(plain, server_hostname=HOST)
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.parse
 
-from hub import HOST, sign
+from hub import HOST, HTTPS_PORT, sign
 from script import Failure, parse_bytes, remaining_length
 
 CLOSED = (ConnectionError, ssl.SSLError, OSError)
@@ -27,8 +27,8 @@ def packet(header, body):
 class Peer:
     """One connection."""
 
-    def __init__(self, hub):
-        self.socket = hub.connect()
+    def __init__(self, hub, stream=None):
+        self.socket = stream or hub.connect()
         self.patience = hub.patience
         self.received = b""
 
@@ -72,6 +72,65 @@ class Peer:
             pass
         if self.received:
             raise Failure(f"said {self.received.hex()} before it closed")
+
+    def close(self):
+        self.socket.close()
+
+
+class WebSocket:
+    """A socket's `sendall`, `recv` and `close` over frames; the handshake is the script's."""
+
+    def __init__(self, hub):
+        self.socket, self.frames, self.is_open = hub.connect(HTTPS_PORT), b"", False
+
+    def handshake(self, fields):
+        """Sends the request and returns the answer's head."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self.socket.sendall(f"GET /$iothub/websocket HTTP/1.1\r\nHost: {HOST}\r\n{lines}\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = self.socket.recv(65536)
+            if not data:
+                raise Failure(f"closed within the handshake: {head}")
+            head += data
+        head, _, self.frames = head.partition(b"\r\n\r\n")
+        self.is_open = head.startswith(b"HTTP/1.1 101 ")
+        return head.decode()
+
+    def sendall(self, data, first=0x82):
+        mask = b"\x5a\xa5\x0f\xf0"
+        length = (bytes([0x80 | len(data)]) if len(data) < 126 else
+                  b"\xfe" + len(data).to_bytes(2, "big") if len(data) < 65536 else
+                  b"\xff" + len(data).to_bytes(8, "big"))
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+        self.socket.sendall(bytes([first]) + length + mask + masked)
+
+    def need(self, count):
+        while len(self.frames) < count:
+            data = self.socket.recv(65536)
+            if not data:
+                return False
+            self.frames += data
+        return True
+
+    def recv(self, _):
+        """The payload of the next data frame; nothing at a close frame or the end."""
+        while self.need(2):
+            first, length, head = self.frames[0], self.frames[1], 2
+            for marker, wide in ((126, 2), (127, 8)):
+                if length == marker and self.need(2 + wide):
+                    length, head = int.from_bytes(self.frames[2:2 + wide], "big"), 2 + wide
+                    break
+            if not self.need(head + length):
+                break
+            payload, self.frames = self.frames[head:head + length], self.frames[head + length:]
+            if first == 0x88:
+                self.closed_with = payload.hex()
+                return b""
+            if first == 0x82:
+                return payload
+            self.control = bytes([first]) + payload
+        return b""
 
     def close(self):
         self.socket.close()
@@ -121,8 +180,49 @@ class Talk:
 
     def do_try(self, identity, *options):
         """Opens a connection and sends CONNECT."""
-        self.do_open()
-        self.peer.send(self.connect_packet(identity, dict(option.split("=", 1) for option in options)))
+        given = dict(option.split("=", 1) for option in options)
+        if given.pop("via", None) == "websocket":
+            self.do_websocket()
+        else:
+            self.do_open()
+        self.peer.send(self.connect_packet(identity, given))
+
+    def do_websocket(self, *options):
+        """Opens a WebSocket; options change fields of the request (`name=` leaves one out), or say which
+        `status=` and `protocol=` the answer must have."""
+        fields = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "mqtt"}
+        wanted = {"status": "101"}
+        for option in options:
+            name, _, value = option.partition("=")
+            (wanted if name in ("status", "protocol") else fields)[name] = value
+        stream = WebSocket(self.hub)
+        self.peer = Peer(self.hub, stream)
+        self.peers.append(self.peer)
+        head = stream.handshake({name: value for name, value in fields.items() if value})
+        if head.split(" ")[1] != wanted["status"]:
+            raise Failure(f"expected status {wanted['status']}: {head}")
+        if stream.is_open:
+            protocol = wanted.get("protocol", fields["Sec-WebSocket-Protocol"])
+            for line in (f"Sec-WebSocket-Protocol: {protocol}",
+                         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="):
+                if line not in head.split("\r\n"):
+                    raise Failure(f"no {line} in {head}")
+
+    def do_frame(self, first, payload=""):
+        """A WebSocket frame of its own: its first byte in hex, and bytes in hex."""
+        self.peer.socket.sendall(bytes.fromhex(payload), int(first, 16))
+
+    def do_raw(self, data):
+        """Bytes in hex behind the handshake, without a frame."""
+        self.peer.socket.socket.sendall(bytes.fromhex(data))
+
+    def do_closed(self, code):
+        """The WebSocket is closed with this code, and nothing was said before."""
+        self.peer.expect_closed()
+        got = getattr(self.peer.socket, "closed_with", "")
+        if got != f"{int(code):04x}":
+            raise Failure(f"close frame {got or 'missing'}")
 
     def do_connect(self, identity, *options):
         """The same, and takes CONNACK 0; the flag must be `present=` if that is given."""
