@@ -33,6 +33,16 @@ bool is_address(const std::string& host) {
     return !ec;
 }
 
+/// Names below `localhost` are this machine wherever they are asked for (RFC 6761 §6.3), which not
+/// every resolver knows: the default host name of a hub is `hub.localhost`.
+std::string looked_up(const std::string& name) {
+    const std::string lower = to_lower(name);
+    constexpr std::string_view loopback = ".localhost";
+    const bool is_below = lower.size() > loopback.size() &&
+                          std::string_view(lower).substr(lower.size() - loopback.size()) == loopback;
+    return is_below ? "localhost" : name;
+}
+
 /// Bytes, or the end of the stream, on a connection on which nothing is due: it is being closed.
 bool is_stale(Stream& stream) {
     pollfd descriptor{beast::get_lowest_layer(stream).socket().native_handle(), POLLIN, 0};
@@ -81,7 +91,7 @@ Result<> HttpsConnection::Impl::connect() {
     const auto& where = settings.address;
     asio::ip::tcp::resolver resolver(io);
     error_code ec;
-    auto endpoints = resolver.resolve(where, std::to_string(settings.port), ec);
+    auto endpoints = resolver.resolve(looked_up(where), std::to_string(settings.port), ec);
     if (ec) return fail(Errc::unreachable, "the name " + where + " does not resolve: " + ec.message());
 
     stream.emplace(io, tls);
