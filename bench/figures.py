@@ -138,7 +138,7 @@ def twin_job(bench, folder):
         registered = bench.load("register", hub, devices=TWIN_DEVICES, twin_bytes=TWIN_BYTES)
     for round_number in range(ROUNDS):
         with bench.hub(folder) as hub:
-            runs["carillon"].append(bench.load("twin-job", hub, devices=TWIN_DEVICES, repeats=3))
+            runs["carillon"].append(bench.load("twin-job", hub, devices=TWIN_DEVICES, repeats=10))
         scratch = pathlib.Path(folder) / f"rewrite-{round_number}"
         command = [str(bench.binary("bench/carillon_rewrite")), "rewrite", "--folder", str(scratch), "--devices",
                    str(TWIN_DEVICES), "--twin-bytes", str(TWIN_BYTES), "--repeats", "3"]
