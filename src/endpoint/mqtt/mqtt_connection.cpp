@@ -166,8 +166,11 @@ void Connection::count_end() {
     } else if (session_.close_reason() != Errc::connection_closed) {
         metrics.closed_by_breach.add();
     }
-    log.debug("mqtt connection ended device={} peer={} code={} why=\"{}\"", session_.identity().device,
-              channel_->peer_address(), static_cast<int>(session_.close_reason()), session_.close_detail());
+    const std::string_view device = session_.identity().device;
+    const int code = static_cast<int>(session_.close_reason());
+    const std::string_view why = session_.close_detail();
+    log.debug("mqtt connection ended device={} peer={} code={} why=\"{}\"", device, channel_->peer_address(),
+              code, why);
 }
 
 // --- output ----------------------------------------------------------------------------------------
@@ -179,6 +182,11 @@ std::string& Connection::output() {
 
 std::size_t Connection::waiting_output() const {
     return channel_->unsent() + (output_ != nullptr ? output_->size() : 0);
+}
+
+bool Connection::has_room_for(std::size_t bytes) const {
+    const std::size_t limit = channel_->is_congested() ? output_bytes_max : turn_output_bytes_max;
+    return waiting_output() + bytes <= limit;
 }
 
 bool Connection::takes_output() const {
@@ -234,12 +242,17 @@ void Connection::authenticate() {
               hub.policies(), hub.host_names(), shard_->clock().wall_now());
     if (verdict.code != ConnectCode::accepted) {
         thread_state_->metrics.connects_refused.add();
-        log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", connect->key.path(),
-                  channel_->peer_address(), static_cast<int>(verdict.code), verdict.why);
+        const std::string path = connect->key.path();
+        const int code = static_cast<int>(verdict.code);
+        log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
+                  code, verdict.why);
         return session_.refuse(verdict.code, verdict.reason);
     }
-    log.debug("mqtt device connected device={} peer={} client={}", connect->key.path(),
-              channel_->peer_address(), connect->client_type);
+    if (log.is_on(LogLevel::debug)) {
+        const std::string path = connect->key.path();
+        log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
+                  connect->client_type);
+    }
     auth_method_ = verdict.method;
     token_end_ = verdict.expires;
     if (!connect->model_id.empty()) model_id_ = std::make_unique<std::string>(connect->model_id);
@@ -403,7 +416,7 @@ bool Connection::takes_method(std::string_view name) const {
 
 void Connection::send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) {
     if (is_wound_up_) return;
-    if (waiting_output() + payload.size() > method_output_bytes_max) {
+    if (!has_room_for(payload.size())) {
         thread_state_->metrics.methods_dropped.add();
         return;
     }
@@ -418,8 +431,10 @@ bool Connection::takes_desired() const {
 
 void Connection::send_desired(std::int64_t version, std::string_view body) {
     if (is_wound_up_) return;
-    // If the channel does not take it the connection ends, so that the device reads its twin anew.
     const Scope scope(*this);
+    if (!has_room_for(body.size())) {
+        return session_.close(Errc::throttling_exception, "more notifications than may wait");
+    }
     thread_state_->metrics.desired_sent.add();
     session_.send_desired(version, body);
 }

@@ -32,12 +32,14 @@ struct Sender;
 /// `wind_up`, which runs once.
 class Connection final : public ChannelHandler, public SessionHost, public DeviceLink {
 public:
-    /// Output that may wait for a peer before its input is left in the kernel and jobs hold back.
-    /// The channel cuts a peer that takes nothing of it for 10 s.
+    /// Output that may wait for a peer before its input is left in the kernel and jobs hold back. A peer
+    /// that does not read is sent nothing beyond: a direct method then times out for its caller, and a
+    /// notification ends the connection, so that the device reads its twin anew. The channel cuts a
+    /// peer that takes nothing for 10 s.
     static constexpr std::size_t output_bytes_max = 256 * 1024;
-    /// Above this a direct method is not sent: it times out for its caller. Below the channel's own
-    /// limit, where a send fails.
-    static constexpr std::size_t method_output_bytes_max = 448 * 1024;
+    /// The same for a peer that reads, whose output leaves at the end of the turn. Below the channel's
+    /// own limit, where a send fails.
+    static constexpr std::size_t turn_output_bytes_max = 448 * 1024;
 
     Connection(MqttEndpoint& endpoint, std::unique_ptr<Channel> channel);
     ~Connection() override;
@@ -121,6 +123,7 @@ private:
     /// The endpoint goes away and the threads have stopped: dies now, or with its last pin.
     void abandon();
     std::size_t waiting_output() const;
+    bool has_room_for(std::size_t bytes) const;
     Sender sender() const;
 
     MqttEndpoint* endpoint_;  ///< Null once it is gone.

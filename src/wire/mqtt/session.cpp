@@ -13,11 +13,11 @@ namespace {
 constexpr std::uint8_t granted_qos_max = 1;
 
 /// How long a client may be silent: one and a half times its keep-alive. [MQTT-3.1.2-24]
-std::chrono::seconds silence_of(std::uint16_t keep_alive_s) {
+std::chrono::milliseconds silence_of(std::uint16_t keep_alive_s) {
     if (keep_alive_s == 0) return SessionLimits::silence_max;
-    // Rounded up, so that nobody is cut early.
-    const std::chrono::seconds allowed{(keep_alive_s * 3 + 1) / 2};
-    return std::min(allowed, SessionLimits::silence_max);
+    constexpr int ms_per_s_and_a_half = 1500;
+    const std::chrono::milliseconds allowed{keep_alive_s * ms_per_s_and_a_half};
+    return std::min<std::chrono::milliseconds>(allowed, SessionLimits::silence_max);
 }
 
 }  // namespace

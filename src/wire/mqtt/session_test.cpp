@@ -531,21 +531,22 @@ TEST(Session, NoPacketIsTakenWhileTheOutputIsFull) {
 TEST(Session, KeepAliveIsOneAndAHalfTimesWhatTheClientSaid) {
     struct Case {
         std::uint16_t keep_alive_s;
-        std::int64_t silence_s;
+        std::int64_t silence_ms;
     };
-    for (const Case& c : std::initializer_list<Case>{{1, 2},
-                                                     {10, 15},
-                                                     {60, 90},
-                                                     {1177, 1766},
-                                                     {1178, 1767},
-                                                     {1179, 1767},
-                                                     {65535, 1767},
-                                                     {0, 1767}}) {
+    for (const Case& c : std::initializer_list<Case>{{1, 1500},
+                                                     {10, 15'000},
+                                                     {60, 90'000},
+                                                     {1177, 1'765'500},
+                                                     {1178, 1'767'000},
+                                                     {1179, 1'767'000},
+                                                     {65535, 1'767'000},
+                                                     {0, 1'767'000}}) {
         Connect connect = connect_of();
         connect.keep_alive_s = c.keep_alive_s;
         Talk talk;
         talk.open(connect);
-        EXPECT_EQ(talk.session.deadline(), TimePoint{} + s(c.silence_s)) << c.keep_alive_s;
+        EXPECT_EQ(talk.session.deadline(), TimePoint{} + std::chrono::milliseconds(c.silence_ms))
+            << c.keep_alive_s;
         talk.session.tick(talk.session.deadline() - Duration(1));
         EXPECT_FALSE(talk.session.is_closed()) << c.keep_alive_s;
         talk.session.tick(talk.session.deadline());
