@@ -51,6 +51,16 @@ TEST(ServiceClient, WhereNothingListensTheHubIsUnreachable) {
     EXPECT_EQ(client->find_job("j1").error().code, Errc::unreachable);
 }
 
+TEST(ServiceClient, ANameBelowLocalhostIsThisMachine) {
+    auto options = options_for(service_string);  // hub.localhost, which few resolvers know
+    options.port = 1;
+    auto client = ServiceClient::open(std::move(options));
+    ASSERT_TRUE(client);
+    const auto job = client->find_job("j1");
+    ASSERT_FALSE(job);
+    EXPECT_EQ(job.error().detail.find("does not resolve"), std::string::npos) << job.error().detail;
+}
+
 TEST(JsonArrayItems, KeepEachItemAsItIsWritten) {
     const auto items = json_array_items(R"([1.0, {"a": [1, 2]}, "x"])");
     ASSERT_TRUE(items);

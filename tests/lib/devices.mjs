@@ -19,6 +19,7 @@ export const ga = {
   service: fromGa('azure-iothub'),
   device: fromGa('azure-iot-device'),
   Mqtt: fromGa('azure-iot-device-mqtt').Mqtt,
+  MqttWs: fromGa('azure-iot-device-mqtt').MqttWs,
   mqtt: fromGa('mqtt'),
 };
 
@@ -33,8 +34,8 @@ export function open2016(client) {
  * A connected device of either generation that answers methods: `methods` maps a name to a function
  * from the payload to `[status, payload]`. The calls that came are in `.calls`.
  */
-export async function connect(sdk, connectionString, methods = {}) {
-  const client = sdk.device.Client.fromConnectionString(connectionString, sdk.Mqtt);
+export async function connect(sdk, connectionString, methods = {}, transport = sdk.Mqtt) {
+  const client = sdk.device.Client.fromConnectionString(connectionString, transport);
   client.on('error', () => {});
   if (sdk === preview) await open2016(client); else await client.open();
   client.calls = [];

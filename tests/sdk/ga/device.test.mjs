@@ -34,6 +34,14 @@ test('a device connects, answers a direct method and is told its payload', async
   await close(device);
 });
 
+test('a device connects within a WebSocket on the port of HTTPS', async () => {
+  const device = await connect(ga, await hub.device('g-ws'), { echo: (payload) => [200, payload] }, ga.MqttWs);
+  assert.deepEqual(await invoke('g-ws', { methodName: 'echo', payload: [1, 2] }), { status: 200, payload: [1, 2] });
+  const twin = await call(device, 'getTwin');
+  await call(twin.properties.reported, 'update', { via: 'ws' });
+  await close(device);
+});
+
 test('a call waits for a device to connect', async () => {
   const connectionString = await hub.device('g-comes');
   const answer = invoke('g-comes', { methodName: 'hello', responseTimeoutInSeconds: 60, connectTimeoutInSeconds: 60 });
