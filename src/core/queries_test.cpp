@@ -1,4 +1,4 @@
-#include "core/testing.hpp"
+#include "core/job_testing.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
@@ -217,6 +217,26 @@ TEST_F(QueriesTest, GroupsWithLongCommonBeginningsArePaged) {
     for (const std::size_t size : {1U, 2U, 4U, 5U}) {
         EXPECT_EQ(all("SELECT tags.t, COUNT() AS c FROM devices GROUP BY tags.t", size).size(), 6U) << size;
     }
+}
+
+TEST_F(QueriesTest, DeviceJobsArePagedAndFiltered) {
+    add_devices(12);
+    for (const char* id : {"first", "second"}) {
+        auto definition = testing::parse_job(id, testing::twin_body("deviceId < 'd010'"), clock.wall_now());
+        ASSERT_TRUE(definition);
+        ASSERT_TRUE(hub.run(hub->jobs().create(*std::move(definition))));
+    }
+    EXPECT_EQ(all("SELECT * FROM devices.jobs", 3).size(), 20U);
+    EXPECT_EQ(all("SELECT * FROM devices.jobs", 100).size(), 20U);
+    const auto of_one = all("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'second'", 5);
+    ASSERT_EQ(of_one.size(), 10U);
+    for (const std::string& item : of_one) EXPECT_NE(item.find("\"jobId\":\"second\""), std::string::npos);
+    const std::string one_device = "SELECT * FROM devices.jobs WHERE deviceId = 'd003'";
+    EXPECT_EQ(all(one_device + " AND status = 'completed'", 1).size(), 2U);
+    EXPECT_TRUE(all(one_device + " AND status = 'failed'", 1).empty());
+    EXPECT_EQ(all("SELECT TOP 7 * FROM devices.jobs", 3).size(), 7U);
+    EXPECT_FALSE(page("SELECT * FROM devices.jobs", "", 19)->continuation.empty());
+    EXPECT_TRUE(page("SELECT * FROM devices.jobs", "", 20)->continuation.empty());
 }
 
 TEST_F(QueriesTest, FaultyStatementsSayWhere) {
