@@ -11,6 +11,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <set>
 
 namespace carillon::testing {
 
@@ -90,7 +91,10 @@ public:
         CARILLON_ASSERT(listener->start().has_value());
         threads.start();
     }
-    ~TestServer() override { threads.stop(); }
+    ~TestServer() override {
+        threads.stop();
+        for (TestConnection* connection : connections_) delete connection;
+    }
 
     std::uint16_t port() const { return listener->port(); }
     void accepted(std::unique_ptr<Channel> channel) override {
@@ -98,6 +102,11 @@ public:
         connection->channel->set_handler(*connection);
         const std::lock_guard lock(mutex_);
         last_ = connection;
+        connections_.insert(connection);
+    }
+    void forget(TestConnection& connection) {
+        const std::lock_guard lock(mutex_);
+        connections_.erase(&connection);
     }
     /// Runs `what` on the newest connection, on its thread, and waits for it.
     void on_connection(const std::function<void(Channel&)>& what) {
@@ -139,6 +148,7 @@ public:
 private:
     std::mutex mutex_;
     TestConnection* last_ = nullptr;
+    std::set<TestConnection*> connections_;
 };
 
 inline void TestConnection::handshaken() {
@@ -158,6 +168,7 @@ inline void TestConnection::ended(Channel& ending) {
 }
 inline void TestConnection::closed(Errc reason) {
     Journal& journal = server_.journal;
+    server_.forget(*this);
     delete this;
     journal.add("closed " + std::to_string(static_cast<int>(reason)));
 }

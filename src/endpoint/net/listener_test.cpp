@@ -51,6 +51,9 @@ TEST(Listener, AcceptsNoMoreOnceStoppedButKeepsWhatItHas) {
 }
 
 TEST(Listener, PausesWithoutDescriptorsAndGoesOnWhenThereAreSome) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer itself needs descriptors (a pipe, to look at an object's type)";
+#endif
     TestServer server;
     TestClient early(server.port());
     ASSERT_TRUE(early.handshake());

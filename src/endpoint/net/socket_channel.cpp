@@ -105,7 +105,9 @@ void SocketChannel::read() {
     if ((is_paused_ || !held_.empty()) && !discards) return;
     auto& input = thread_->buffers().input;
     std::size_t room = input.size();
-    if (!is_authenticated_) {
+    // What is thrown away behind an answer is bounded by the time to linger: a reset at the byte limit
+    // would take the answer with it.
+    if (!is_authenticated_ && !discards) {
         if (input_bytes_ >= limits_.unauthenticated_bytes_max) {
             return abort(Errc::connection_forcefully_closed);
         }
