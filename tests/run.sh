@@ -11,6 +11,9 @@ shift
 "$here/lib/npm.sh" "$here/demo"
 "$here/lib/npm.sh" "$here/sdk/ga"
 
+# Libraries of the distribution are not built with the thread sanitizer, so what they do unseen is not judged.
+export TSAN_OPTIONS="suppressions=$here/tsan.supp:ignore_noninstrumented_modules=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+
 # Each test has addresses, ports and directories of its own; two at once suit two cores, and nothing
 # they claim depends on how fast they are.
 ctest --test-dir "$build" --output-on-failure --parallel "${TEST_JOBS:-2}" "$@"
