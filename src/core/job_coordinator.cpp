@@ -63,7 +63,12 @@ void JobCoordinator::after(Duration delay, UniqueFunction<void()> fire) {
 // --- accepting -----------------------------------------------------------------------------------
 
 Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
-    if (board_.find(definition.id) || accepting_.contains(definition.id)) {
+    // That an id is taken may be said only once that is durable.
+    while (accepting_.contains(definition.id)) {
+        const auto settled = co_await shard_.committer().durable();
+        if (!settled) co_return fail(unavailable(settled.error()));
+    }
+    if (board_.find(definition.id)) {
         co_return fail(Errc::job_already_exists,
                        fmt::format("A job with id '{}' already exists.", definition.id));
     }

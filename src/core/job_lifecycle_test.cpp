@@ -400,6 +400,21 @@ TEST_F(JobLifecycle, BeyondTheActiveLimitAJobIsRefusedAndAScheduledOneCounts) {
     EXPECT_TRUE(create("c", twin_body("*")));
 }
 
+TEST_F(JobLifecycle, ThatAnIdIsTakenIsSaidOnceTheJobIsDurable) {
+    const auto begin = [this] {
+        return hub->begin((*hub)->jobs().create(*testing::parse_job("j", twin_body("*"), clock.wall_now(), Flavour::ga)));
+    };
+    const auto first = begin();
+    hub->poll();
+    const auto second = begin();
+    hub->poll();
+    EXPECT_FALSE(second->has_value());
+    hub->settle();
+    EXPECT_TRUE(first->has_value() && **first);
+    ASSERT_TRUE(second->has_value());
+    EXPECT_EQ((*second)->error().code, Errc::job_already_exists);
+}
+
 TEST_F(JobLifecycle, AnIdIsTakenInAnyStateAndAcrossARestart) {
     ASSERT_TRUE(create("j", twin_body("*")));
     EXPECT_EQ(create("j", twin_body("*")).error().code, Errc::job_already_exists);
