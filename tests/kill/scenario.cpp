@@ -149,22 +149,24 @@ void Scenario::look(std::size_t index) {
         return;
     }
     pool_.call(
-        {"GET", target_of("/jobs/v2/" + jobs_[index].id), "", ""}, [this, index](const HttpAnswer& answer) {
-            judge(jobs_[index], answer.status, answer.body);
+        {"GET", target_of("/jobs/v2/" + jobs_[index].id), "", ""},
+        [this, index, was_known = jobs_[index].is_known](const HttpAnswer& answer) {
+            judge(jobs_[index], was_known, answer.status, answer.body);
             const auto pause = answer.status == 200 ? Duration(milliseconds(1)) : Duration(retry_after);
             loop_.after(pause, [this, index] { look(index + 1); });
         });
 }
 
 /// What holds at every look, also right after a restart: counters that add up, and never fall back.
-void Scenario::judge(Job& job, int status, const std::string& body) {
+/// `was_known` is for the moment the look was asked for: its answer may cross that to the order.
+void Scenario::judge(Job& job, bool was_known, int status, const std::string& body) {
     if (status == 0) return;
     if (status != 200)
         return findings_.add("GET of " + job.id + " was answered with " + std::to_string(status));
     ++looks_;
     const JobLook seen = parse_job(body);
     if (seen.status == "unknown") {
-        findings_.expect(!job.is_known, job.id + " was acknowledged or seen, and is unknown now");
+        findings_.expect(!was_known, job.id + " was acknowledged or seen, and is unknown now");
         return;
     }
     job.is_known = true;

@@ -65,7 +65,7 @@ private:
     void write();
     void put(std::size_t index, const std::string& body);
     void look(std::size_t index);
-    void judge(Job& job, int status, const std::string& body);
+    void judge(Job& job, bool was_known, int status, const std::string& body);
     void method_came(std::uint64_t device, std::string_view request_id, std::string_view payload);
     void desired_came(std::uint64_t device, std::string_view body);
     std::uint64_t random(std::uint64_t below) { return random_() % below; }
