@@ -87,9 +87,9 @@ struct JobThreads : ::testing::Test {
         }
     }
     ~JobThreads() override {
-        storage.reset();  // What it still posts falls on loops that stand.
         for (auto& loop : loops) loop->context.stop();
         for (auto& loop : loops) loop->thread.join();
+        storage.reset();  // What it still posts stays on loops that stand.
         hub.reset();
     }
 
