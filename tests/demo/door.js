@@ -30,6 +30,21 @@ function follow(twin) {
   });
 }
 
+// The 2016 client waits one second for its twin, which is short for a machine that is busy building.
+function readTwin(attempts) {
+  door.getTwin((error, twin) => {
+    if (!error) {
+      follow(twin);
+      console.log('ready');
+    } else if (attempts > 1) {
+      readTwin(attempts - 1);
+    } else {
+      console.error(`no twin: ${error.message}`);
+      process.exit(1);
+    }
+  });
+}
+
 // The 2016 client gives this callback a second time, without an error, when a refused connection
 // closes; the first word is the true one.
 let wasRefused = false;
@@ -42,12 +57,5 @@ door.open((error) => {
   if (wasRefused) return;
   console.log('connected to the hub, unlocked');
   door.onDeviceMethod('lockDoor', lock);
-  door.getTwin((twinError, twin) => {
-    if (twinError) {
-      console.error(`no twin: ${twinError.message}`);
-      process.exit(1);
-    }
-    follow(twin);
-    console.log('ready');
-  });
+  readTwin(10);
 });

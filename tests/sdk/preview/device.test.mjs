@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Hub, call, parts, sign, until } from '../../lib/hub.mjs';
-import { close, connect, open2016, preview, refused, untilOnline, withKey, wrongKey } from '../../lib/devices.mjs';
+import { close, connect, open2016, patiently, preview, refused, untilOnline, withKey, wrongKey } from '../../lib/devices.mjs';
 
 const hub = Hub.fromEnvironment();
 let service;
@@ -54,10 +54,10 @@ test('a method of a device that is not there, or of none at all, is not found', 
 test('a twin is read, reported and told of desired properties', async () => {
   const connectionString = await hub.device('p-twin');
   const device = await connect(preview, connectionString);
-  const twin = await call(device, 'getTwin');
+  const twin = await patiently(() => call(device, 'getTwin'));
   assert.equal(twin.properties.desired.$version, 1);
 
-  await call(twin.properties.reported, 'update', { firmware: { version: '1.2' } });
+  await patiently(() => call(twin.properties.reported, 'update', { firmware: { version: '1.2' } }));
   const stored = JSON.parse(await hub.ok('twin', 'show', '-d', 'p-twin'));
   assert.deepEqual(stored.properties.reported.firmware, { version: '1.2' });
 
@@ -77,7 +77,7 @@ test('a twin is read, reported and told of desired properties', async () => {
 test('text beyond ASCII reaches the device whole', async () => {
   const device = await connect(preview, await hub.device('p-text'));
   await hub.ok('twin', 'update', '-d', 'p-text', '--desired', '{"ort":"Zürich, 東京"}');
-  const twin = await call(device, 'getTwin');
+  const twin = await patiently(() => call(device, 'getTwin'));
   assert.equal(twin.properties.desired.ort, 'Zürich, 東京');
   await close(device);
 });

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { Hub, call, until } from '../../lib/hub.mjs';
-import { close, connect, preview } from '../../lib/devices.mjs';
+import { close, connect, patiently, preview } from '../../lib/devices.mjs';
 import { counts, end, newJob, pages, watch } from '../../lib/jobs.mjs';
 
 const hub = Hub.fromEnvironment();
@@ -58,7 +58,7 @@ test('a twin job by query takes those that match and tells them', async () => {
   await hub.device('j-out');
   await call(registry, 'updateTwin', 'j-in', { tags: { ring: 'early' } }, '*');
   const device = await connect(preview, await hub.ok('device', 'show', 'j-in', '--connection-string').then((s) => s.trim()));
-  const twin = await call(device, 'getTwin');
+  const twin = await patiently(() => call(device, 'getTwin'));
   const id = newJob('by-query');
   await call(jobs, 'scheduleTwinUpdate', id, "tags.ring = 'early'", { etag: '*', properties: { desired: { fast: true } } }, new Date(), 3600);
   assert.deepEqual(counts(await end(jobs, id)), [1, 0, 1, 0, 0]);
