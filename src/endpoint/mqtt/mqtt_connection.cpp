@@ -167,7 +167,7 @@ void Connection::count_end() {
         metrics.closed_by_breach.add();
     }
     const std::string_view device = session_.identity().device;
-    const int code = static_cast<int>(session_.close_reason());
+    const std::string_view code = errc_name(session_.close_reason());
     const std::string_view why = session_.close_detail();
     log.debug("mqtt connection ended device={} peer={} code={} why=\"{}\"", device, channel_->peer_address(),
               code, why);
@@ -243,9 +243,10 @@ void Connection::authenticate() {
     if (verdict.code != ConnectCode::accepted) {
         thread_state_->metrics.connects_refused.add();
         const std::string path = connect->key.path();
-        const int code = static_cast<int>(verdict.code);
+        const std::string_view code = errc_name(verdict.reason);
+        const std::string_view why = verdict.why;
         log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
-                  code, verdict.why);
+                  code, why);
         return session_.refuse(verdict.code, verdict.reason);
     }
     if (log.is_on(LogLevel::debug)) {
