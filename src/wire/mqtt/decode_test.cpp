@@ -91,7 +91,8 @@ TEST(DecodeConnect, OtherProtocolsAreReadUpToTheirLevel) {
     const auto v5 = decode_connect(packet_of(wrapped(0x10, from_hex("0004 4d515454 05 02 003c 00 0000"))));
     ASSERT_TRUE(v5);
     EXPECT_EQ(v5->protocol_level, 5);
-    const auto v3 = decode_connect(packet_of(wrapped(0x10, from_hex("0006 4d5149736470 03"))));
+    const std::string bytes = wrapped(0x10, from_hex("0006 4d5149736470 03"));
+    const auto v3 = decode_connect(packet_of(bytes));
     ASSERT_TRUE(v3);
     EXPECT_EQ(v3->protocol_name, "MQIsdp");
 }
@@ -184,7 +185,8 @@ TEST(DecodePublish, BreachesAreMalformed) {
 
 TEST(DecodeSubscribe, FiltersAreReadInOrder) {
     FilterList list;
-    ASSERT_TRUE(decode_subscribe(packet_of(from_hex("82 0A 1234 0001 61 01 0001 62 02")), list));
+    const std::string bytes = from_hex("82 0A 1234 0001 61 01 0001 62 02");
+    ASSERT_TRUE(decode_subscribe(packet_of(bytes), list));
     EXPECT_EQ(list.packet_id, 0x1234);
     ASSERT_EQ(list.count, 2U);
     EXPECT_EQ(list.entries[0].filter, "a");
