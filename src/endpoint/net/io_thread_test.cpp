@@ -91,17 +91,22 @@ TEST(IoThread, RunsCoroutinesThatReturnToWhereTheyBegan) {
     EXPECT_EQ(alone.get(), "1111");
 }
 
-TEST(IoThread, DropsWhatIsPostedAfterItStopped) {
+TEST(IoThread, DropsWhatItDoesNotRun) {
     SystemClock clock;
     auto held = std::make_shared<int>(1);
     {
-        IoThread thread(0, clock);
-        thread.start();
-        thread.stop();
-        thread.join();
-        thread.post([held] { FAIL(); });
-        EXPECT_EQ(held.use_count(), 1);
+        IoThread never_started(0, clock);
+        never_started.post([held] { FAIL(); });
+        EXPECT_EQ(held.use_count(), 2);
     }
+    EXPECT_EQ(held.use_count(), 1);
+
+    IoThread ended(0, clock);
+    ended.start();
+    ended.stop();
+    ended.join();
+    ended.post([held] { FAIL(); });
+    EXPECT_EQ(held.use_count(), 1) << "at once, not when the thread object goes";
 }
 
 }  // namespace
