@@ -10,7 +10,7 @@ namespace carillon {
 class TwinPart final : public JobPart {
 public:
     /// Ours: chunks on their way to disk, and bytes of notifications that wait with them.
-    static constexpr std::size_t chunks_under_way_max = 64;
+    static constexpr std::size_t chunks_under_way_max = 16;
     static constexpr std::size_t notice_bytes_max = 8 * 1024 * 1024;
     /// Ours: connected devices in a chunk, and in the chunks under way. They are notified in one go
     /// when their chunk is durable, which must not keep the loop for long.

@@ -29,6 +29,7 @@ void TwinLogFolder::start() {
 void TwinLogFolder::logged(std::size_t devices, std::size_t bytes) {
     devices_ += devices;
     bytes_ += bytes;
+    last_logged_ = shard_.clock().now();
     begin_if_due();
 }
 
@@ -93,10 +94,15 @@ void TwinLogFolder::read() {
     });
 }
 
+bool TwinLogFolder::gives_way() const {
+    return shard_.clock().now() - last_logged_ < quiet_after && devices_ <= devices_max_ * patience &&
+           bytes_ <= bytes_max_ * patience;
+}
+
 void TwinLogFolder::fold() {
     if (has_refusal_) return end(true);
     if (folded_ == pass_.ordinals.size()) return erase();
-    if (!shard_.committer().is_full()) {
+    if (!shard_.committer().is_full() && !gives_way()) {
         const auto to = std::min(folded_ + slice_devices, pass_.ordinals.size());
         for (; folded_ < to; ++folded_) {
             // A document that is going or gone needs no bytes any more.

@@ -16,6 +16,10 @@ public:
     /// Ours: the pace, 50,000 documents a second at most.
     static constexpr std::size_t slice_devices = 256;
     static constexpr std::chrono::milliseconds slice_pause{5};
+    /// Ours: while a twin job logs, folding waits until it was quiet for so long, or until the log is
+    /// over `patience` times its bounds.
+    static constexpr std::chrono::milliseconds quiet_after{100};
+    static constexpr std::size_t patience = 2;
     /// Ours: entries folded in one pass; and how long after a refused commit the next pass begins.
     static constexpr std::size_t pass_devices_max = 100'000;
     static constexpr std::chrono::seconds retry_delay{5};
@@ -48,6 +52,7 @@ private:
     void begin_if_due();
     void read();
     void fold();
+    bool gives_way() const;
     void erase();
     void end(bool is_refused);
     void go_on();
@@ -59,6 +64,7 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::size_t devices_ = 0;  ///< Documents the durable entries stand for.
     std::size_t bytes_ = 0;
+    TimePoint last_logged_{};
     Pass pass_;
     std::size_t folded_ = 0;  ///< Of `pass_.ordinals`.
     bool has_refusal_ = false;
