@@ -1,5 +1,8 @@
 #include "hub_flags.hpp"
 
+#include "base/text.hpp"
+
+#include <CLI/Error.hpp>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <iostream>
@@ -26,11 +29,19 @@ void add_hub_flags(CLI::App& command, HubFlags& flags) {
         ->type_name("HOST")
         ->group(group);
     command.add_option("--port", flags.port, "Port of the hub's HTTPS endpoint [443]")
-        ->check(CLI::Range(1, 65535))
+        ->check(CLI::Range(1, 65535).description(""))
         ->type_name("N")
         ->group(group);
-    command.add_option("-o,--output", flags.format, "table, json, ndjson or csv")
-        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
+    const auto take_format = [&flags](const std::string& word) {
+        const auto found = formats.find(to_lower(word));
+        if (found == formats.end()) {
+            throw CLI::ValidationError("--output", "`" + word + "` is not table, json, ndjson or csv");
+        }
+        flags.format = found->second;
+    };
+    command
+        .add_option_function<std::string>("-o,--output", take_format,
+                                          "table, json, ndjson or csv [a table for lists, json for the rest]")
         ->type_name("FORMAT")
         ->group("Output");
 }

@@ -118,10 +118,12 @@ void add_job_id_flag(CLI::App& verb, JobArgs& args) {
 
 void add_watch_flags(CLI::App& verb, JobArgs& args) {
     verb.add_option("--interval", args.interval_s, "Seconds between two looks [0.5]")
-        ->check(CLI::Range(0.05, 3600.0));
+        ->check(CLI::Range(0.05, 3600.0).description(""))
+        ->type_name("SECONDS");
     verb.add_option("--duration,--dur", args.duration_s,
                     "Seconds to watch at most; then exit code 7 [no limit]")
-        ->check(CLI::Range(0, 30 * 24 * 3600));
+        ->check(CLI::Range(0, 30 * 24 * 3600).description(""))
+        ->type_name("SECONDS");
 }
 
 void add_create(CLI::App& group, int& exit_code) {
