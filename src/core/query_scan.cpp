@@ -9,14 +9,20 @@
 namespace carillon {
 namespace {
 
-/// Measures how long a scan has held its shard's thread.
+/// Measures how long a scan has held its shard's thread. A row costs some 100 ns as a rule, so the
+/// clock is read every few rows; but a long condition over large arrays may take milliseconds, and then
+/// it is read after each.
 class Slice {
 public:
     explicit Slice(Shard& shard) : shard_(shard) { begin(); }
 
     bool is_over() {
-        if (++rows_ % rows_between_looks != 0) return false;
-        return shard_.clock().now() >= until_;
+        if (--rows_left_ > 0) return false;
+        const TimePoint now = shard_.clock().now();
+        interval_ = now - looked_ > quick ? 1 : std::min(interval_ * 2, interval_max);
+        rows_left_ = interval_;
+        looked_ = now;
+        return now >= until_;
     }
     Task<> give_way() {
         co_await boost::asio::post(shard_.executor(), boost::asio::use_awaitable);
@@ -24,14 +30,19 @@ public:
     }
 
 private:
-    /// Rows cost some 100 ns, so that the clock is read every few microseconds.
-    static constexpr std::size_t rows_between_looks = 32;
+    static constexpr Duration quick = Queries::slice_max / 64;
+    static constexpr int interval_max = 32;
 
-    void begin() { until_ = shard_.clock().now() + Queries::slice_max; }
+    void begin() {
+        looked_ = shard_.clock().now();
+        until_ = looked_ + Queries::slice_max;
+    }
 
     Shard& shard_;
+    TimePoint looked_;
     TimePoint until_;
-    std::size_t rows_ = 0;
+    int interval_ = 1;
+    int rows_left_ = 1;
 };
 
 /// Walks the records a plan must look at, in key order. Between `next` and `next` the directory may
