@@ -39,7 +39,8 @@ endif()
 if(CARILLON_SANITIZED AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Under a sanitizer gcc 12 takes what fmt is handed for uninitialised, and Asio's pooled coroutine
   # frames for memory freed by the wrong function.
-  target_compile_options(carillon_options INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
+  target_compile_options(carillon_options INTERFACE
+    -Wno-uninitialized -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang alone notices a discarded co_await result; its other addition here is noise.
