@@ -15,7 +15,7 @@ constexpr std::size_t register_connections = 64;
 /// GETs `id` again and again over one connection, as a back end that watches a job.
 class Watcher {
 public:
-    Watcher(Loop& loop, HttpPool& pool, std::string id) : loop_(loop), pool_(pool), id_(std::move(id)) {}
+    Watcher(HttpPool& pool, std::string id) : pool_(pool), id_(std::move(id)) {}
 
     /// `count` GETs, or until the job ends if it is 0. Answers the last look.
     JobLook watch(std::uint64_t count, Samples& samples) {
@@ -35,7 +35,6 @@ public:
     std::uint64_t sums_wrong() const { return sums_wrong_; }
 
 private:
-    Loop& loop_;
     HttpPool& pool_;
     std::string id_;
     std::uint64_t sums_wrong_ = 0;
@@ -89,7 +88,7 @@ Result<> run_twin_job(Options& options, JsonWriter& out) {
         const HttpAnswer put =
             pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), twin_job("*", desired), ""});
         if (put.status != 200) return fail(Errc::io_failed, "PUT of the job: " + std::to_string(put.status));
-        Watcher watcher(loop, pool, id);
+        Watcher watcher(pool, id);
         const JobLook last = watcher.watch(0, busy);
         const double seconds = seconds_between(began, Clock::now());
         if (last.status != "completed" || last.succeeded < static_cast<std::int64_t>(devices)) {

@@ -29,8 +29,6 @@ std::string number_text(std::uint64_t number) {
 Scenario::Scenario(Loop& loop, TlsContext& tls, const Target& target, std::uint64_t devices,
                    std::uint64_t seed, Findings& findings)
     : loop_(loop),
-      tls_(tls),
-      target_(target),
       devices_(devices),
       random_(seed),
       findings_(findings),
@@ -148,13 +146,13 @@ void Scenario::look(std::size_t index) {
         loop_.after(look_every, [this] { look(0); });
         return;
     }
-    pool_.call(
-        {"GET", target_of("/jobs/v2/" + jobs_[index].id), "", ""},
-        [this, index, was_known = jobs_[index].is_known](const HttpAnswer& answer) {
-            judge(jobs_[index], was_known, answer.status, answer.body);
-            const auto pause = answer.status == 200 ? Duration(milliseconds(1)) : Duration(retry_after);
-            loop_.after(pause, [this, index] { look(index + 1); });
-        });
+    pool_.call({"GET", target_of("/jobs/v2/" + jobs_[index].id), "", ""},
+               [this, index, was_known = jobs_[index].is_known](const HttpAnswer& answer) {
+                   judge(jobs_[index], was_known, answer.status, answer.body);
+                   const auto pause =
+                       answer.status == 200 ? Duration(milliseconds(1)) : Duration(retry_after);
+                   loop_.after(pause, [this, index] { look(index + 1); });
+               });
 }
 
 /// What holds at every look, also right after a restart: counters that add up, and never fall back.

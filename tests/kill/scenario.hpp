@@ -71,8 +71,6 @@ private:
     std::uint64_t random(std::uint64_t below) { return random_() % below; }
 
     load::Loop& loop_;
-    load::TlsContext& tls_;
-    const load::Target& target_;
     std::uint64_t devices_;
     std::mt19937_64 random_;
     Findings& findings_;
