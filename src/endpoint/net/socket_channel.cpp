@@ -38,10 +38,15 @@ SocketChannel::SocketChannel(IoThread& thread, int descriptor, SslPtr ssl, std::
       state_(ssl_ ? State::handshaking : State::open),
       limits_(limits),
       peer_address_(std::move(peer_address)) {
+    borrow_buffers();
+}
+
+/// Has OpenSSL read and write by the buffers of the current thread.
+void SocketChannel::borrow_buffers() {
     if (!ssl_) return;
-    BIO* bio = thread.buffers().bio.get();
-    BIO_up_ref(bio);
-    BIO_up_ref(bio);
+    BIO* bio = thread_->buffers().bio.get();
+    if (SSL_get_rbio(ssl_.get()) == bio) return;
+    BIO_up_ref(bio);  // One reference pays for both directions.
     SSL_set_bio(ssl_.get(), bio, bio);
 }
 
@@ -428,12 +433,7 @@ void SocketChannel::depart() {
 }
 
 void SocketChannel::arrive(UniqueFunction<void()> arrived) {
-    if (ssl_) {
-        BIO* bio = thread_->buffers().bio.get();
-        BIO_up_ref(bio);
-        BIO_up_ref(bio);
-        SSL_set_bio(ssl_.get(), bio, bio);
-    }
+    borrow_buffers();
     thread_->enrol(*this);
     is_enrolled_ = true;
     // A new registration reports at once whatever is the case.

@@ -71,6 +71,7 @@ private:
 
     void read();
     void settle();
+    void borrow_buffers();
     void digest(Bytes input);
     void handshake();
     void decrypt();
