@@ -67,9 +67,9 @@ void Shard::settle(std::uint64_t batch, bool is_durable) {
 
 void Shard::forget(Record& record) {
     for (auto* observer : observers_) observer->removed(record);
-    if (record.link != nullptr) {
-        record.link->close(Errc::device_not_found);
-        detach(record, *record.link);
+    if (DeviceLink* link = record.link) {
+        link->close(Errc::device_not_found);  // May detach by itself.
+        detach(record, *link);
     }
     methods_->removed(record);
     directory_.remove(record);
