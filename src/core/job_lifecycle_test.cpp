@@ -402,7 +402,8 @@ TEST_F(JobLifecycle, BeyondTheActiveLimitAJobIsRefusedAndAScheduledOneCounts) {
 
 TEST_F(JobLifecycle, ThatAnIdIsTakenIsSaidOnceTheJobIsDurable) {
     const auto begin = [this] {
-        return hub->begin((*hub)->jobs().create(*testing::parse_job("j", twin_body("*"), clock.wall_now(), Flavour::ga)));
+        return hub->begin(
+            (*hub)->jobs().create(*testing::parse_job("j", twin_body("*"), clock.wall_now(), Flavour::ga)));
     };
     const auto first = begin();
     hub->poll();

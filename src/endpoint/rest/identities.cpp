@@ -30,19 +30,19 @@ Error identity_error(Error error, const IdentityKey& key) {
 namespace {
 
 /// An identity as it is sent.
-struct Shown {
+struct ShownIdentity {
     std::string json;
     std::string etag;
 };
 
-Shown show(const PackedIdentity& packed, const LiveState& live) {
-    Shown shown;
+ShownIdentity show(const PackedIdentity& packed, const LiveState& live) {
+    ShownIdentity shown;
     append_identity_json(shown.json, packed.unpack(), live);
     shown.etag = identity_etag_text(packed.etag());
     return shown;
 }
 
-Task<Result<Shown>> get_there(Shard* shard, IdentityKey key) {
+Task<Result<ShownIdentity>> get_there(Shard* shard, IdentityKey key) {
     const Record* record = shard->directory().find(key);
     if (record != nullptr && record->exists()) {
         co_return show(record->committed->identity, record->live());
@@ -52,7 +52,7 @@ Task<Result<Shown>> get_there(Shard* shard, IdentityKey key) {
     co_return fail(device != nullptr && device->exists() ? Errc::module_not_found : Errc::device_not_found);
 }
 
-Task<Result<Shown>> put_there(Shard* shard, IdentityKey key, std::string body, EtagMatch match) {
+Task<Result<ShownIdentity>> put_there(Shard* shard, IdentityKey key, std::string body, EtagMatch match) {
     auto document = co_await shard->put_identity(key, std::move(body), std::move(match));
     if (!document) co_return fail(std::move(document).error());
     const Record* record = shard->directory().find(key);

@@ -7,26 +7,26 @@ namespace carillon::rest {
 namespace {
 
 /// A twin as it is sent.
-struct Shown {
+struct ShownTwin {
     std::string json;
     std::string etag;
 };
 
-Shown show(const Document& document, const LiveState& live, Flavour flavour) {
-    Shown shown;
+ShownTwin show(const Document& document, const LiveState& live, Flavour flavour) {
+    ShownTwin shown;
     append_twin_json(shown.json, document, live, flavour);
     shown.etag = twin_etag_text(document.twin.etag);
     return shown;
 }
 
-Task<Result<Shown>> get_there(Shard* shard, IdentityKey key, Flavour flavour) {
+Task<Result<ShownTwin>> get_there(Shard* shard, IdentityKey key, Flavour flavour) {
     const Record* record = shard->directory().find(key);
     if (record == nullptr || !record->exists()) co_return fail(Errc::device_not_found);
     co_return show(*record->committed, record->live(), flavour);
 }
 
-Task<Result<Shown>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
-                                EtagMatch match, Flavour flavour) {
+Task<Result<ShownTwin>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
+                                    EtagMatch match, Flavour flavour) {
     auto document = co_await shard->write_twin(key, kind, std::move(patch), std::move(match));
     if (!document) co_return fail(std::move(document).error());
     const Record* record = shard->directory().find(key);
