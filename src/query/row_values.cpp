@@ -7,24 +7,6 @@
 namespace carillon::query {
 namespace {
 
-std::string_view status_text(DeviceStatus status) {
-    return status == DeviceStatus::enabled ? "enabled" : "disabled";
-}
-
-std::string_view authentication_text(AuthType type) {
-    switch (type) {
-        case AuthType::sas:
-            return "sas";
-        case AuthType::self_signed:
-            return "selfSigned";
-        case AuthType::certificate_authority:
-            return "certificateAuthority";
-        case AuthType::none:
-            break;
-    }
-    return "none";
-}
-
 Value text_or_null(std::string_view text) {
     return text.empty() ? Value{.kind = Value::Kind::null} : Value::of(text);
 }
@@ -247,7 +229,7 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch) {
         case Field::module_id:
             return text_or_undefined(row.key()->module);
         case Field::status:
-            return Value::of(status_text(document.identity.status()));
+            return Value::of(device_status_text(document.identity.status()));
         case Field::connection_state:
             return Value::of(std::string_view(row.live()->connected ? "Connected" : "Disconnected"));
         case Field::last_activity_time:
@@ -261,7 +243,7 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch) {
         case Field::device_etag:
             return Value::of(scratch.keep(identity_etag_text(document.identity.etag())));
         case Field::authentication_type:
-            return Value::of(authentication_text(document.identity.auth_type()));
+            return Value::of(auth_type_text(document.identity.auth_type()));
         case Field::model_id:
             return Value::of(std::string_view());
         case Field::iot_edge:
