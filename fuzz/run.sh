@@ -23,7 +23,7 @@ fi
 
 failed=()
 for target in "${targets[@]}"; do
-    corpus=$build/fuzz/work/$target
+    corpus=$build/fuzz/running/$target
     findings=$build/fuzz/findings/$target
     rm -rf "$corpus"
     mkdir -p "$corpus" "$findings"
