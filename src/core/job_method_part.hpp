@@ -18,8 +18,8 @@ class MethodPart final : public JobPart {
 public:
     /// Ours: devices in one intent, sent in one turn, and looked at in one turn.
     static constexpr std::size_t dispatch_batch_max = 512;
-    static constexpr std::size_t send_slice_max = 128;
-    static constexpr std::size_t look_slice_max = 4096;
+    static constexpr std::size_t send_slice_max = 32;
+    static constexpr std::size_t look_slice_max = 1024;
     /// Ours: requests of all method jobs of the hub that may be in flight.
     static constexpr std::size_t hub_in_flight_max = 65'536;
     /// Ours: bytes of answers on their way to disk beyond which nothing new is dispatched.

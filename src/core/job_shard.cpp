@@ -6,7 +6,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits,
                    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
                    std::function<void(std::uint64_t)> finished)
     : shard_(shard),
-      turns_(shard.executor()),
+      turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
       site_{shard,
             turns_,

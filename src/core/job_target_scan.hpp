@@ -19,8 +19,8 @@ namespace carillon {
 /// in the log goes first. The shard's thread only.
 class JobTargetScan final : public JobWork {
 public:
-    static constexpr std::chrono::microseconds slice_max{2000};
-    static constexpr std::size_t slice_records_max = 8192;
+    static constexpr std::chrono::microseconds slice_max{250};
+    static constexpr std::size_t slice_records_max = 4096;
 
     /// Given the targets once they are durable, or what hindered.
     using Done = UniqueFunction<void(Result<JobPart::Targets>)>;

@@ -65,6 +65,7 @@ struct JobThreads : ::testing::Test {
         for (std::size_t i = 0; i < shards; ++i) {
             loops.push_back(std::make_unique<Loop>());
             ShardContext context{.executor = loops.back()->context.get_executor(),
+                                 .background = loops.back()->context.get_executor(),
                                  .clock = clock,
                                  .random = random,
                                  .store = store,

@@ -10,7 +10,7 @@ namespace carillon {
 class JobWork : public std::enable_shared_from_this<JobWork> {
 public:
     virtual ~JobWork() = default;
-    /// Does one bounded piece, a millisecond or two; true if there is more to do at once.
+    /// Does one bounded piece, a fraction of a millisecond; true if there is more to do at once.
     virtual bool step() = 0;
 
 private:

@@ -39,7 +39,7 @@ bool TwinPart::step() {
     chunk.notices.reserve(end - cursor_);
     while (cursor_ < end && chunk.connected < chunk_connected_max && chunk.notice_bytes < notice_bytes_max) {
         patch(cursor_++, chunk);
-        if (cursor_ % 64 == 0 && clock.now() >= enough) break;
+        if (cursor_ % 16 == 0 && clock.now() >= enough) break;
     }
     chunk.event.to = cursor_;
     put(std::move(chunk));

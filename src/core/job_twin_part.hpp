@@ -10,14 +10,14 @@ namespace carillon {
 class TwinPart final : public JobPart {
 public:
     /// Ours: chunks on their way to disk, and bytes of notifications that wait with them.
-    static constexpr std::size_t chunks_under_way_max = 16;
+    static constexpr std::size_t chunks_under_way_max = 48;
     static constexpr std::size_t notice_bytes_max = 8 * 1024 * 1024;
     /// Ours: connected devices in a chunk, and in the chunks under way. They are notified in one go
     /// when their chunk is durable, which must not keep the loop for long.
-    static constexpr std::size_t chunk_connected_max = 256;
+    static constexpr std::size_t chunk_connected_max = 64;
     static constexpr std::size_t connected_under_way_max = 512;
-    /// Ours: a chunk ends early after this long.
-    static constexpr std::chrono::microseconds slice_max{2000};
+    /// Ours: a chunk ends early after this long, as everything else on the shard waits for it.
+    static constexpr std::chrono::microseconds slice_max{300};
 
     TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 

@@ -16,10 +16,10 @@ namespace carillon {
 
 /// Bounds and paces of the job engine, from the configuration.
 struct JobEngineLimits {
-    std::size_t active_max = 100'000;       ///< Queued, scheduled and running together; then 429004.
-    std::size_t running_max = 64;           ///< At work at once; others wait their turn as `queued`.
-    std::size_t twin_chunk_devices = 1000;  ///< Devices patched in one atomic batch, per shard.
-    std::size_t method_window_max = 4096;   ///< Devices in flight of one job, per shard.
+    std::size_t active_max = 100'000;      ///< Queued, scheduled and running together; then 429004.
+    std::size_t running_max = 64;          ///< At work at once; others wait their turn as `queued`.
+    std::size_t twin_chunk_devices = 128;  ///< Devices patched in one atomic batch, per shard.
+    std::size_t method_window_max = 4096;  ///< Devices in flight of one job, per shard.
     std::size_t outcome_batch_bytes_max = 256 * 1024;
     /// What a restart may have to replay of a shard's twin log before its oldest entries are folded,
     /// about half a second of work: documents the entries stand for, and bytes.

@@ -37,7 +37,7 @@ struct QueryPage {
 class Queries {
 public:
     /// Evaluation gives way to other work of a shard after this long.
-    static constexpr std::chrono::microseconds slice_max{2000};
+    static constexpr std::chrono::microseconds slice_max{250};
     /// Source: IoT Hub docs, "IoT Hub query language", 100 rows (1,000 in 2016).
     static constexpr std::size_t page_size_default = 100;
     static constexpr std::size_t page_size_max = 100;

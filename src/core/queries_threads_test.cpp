@@ -46,6 +46,7 @@ struct QueriesThreadsTest : ::testing::Test {
         for (std::size_t i = 0; i < threads; ++i) {
             loops.push_back(std::make_unique<boost::asio::io_context>(1));
             ShardContext context{.executor = loops.back()->get_executor(),
+                                 .background = loops.back()->get_executor(),
                                  .clock = clock,
                                  .random = random,
                                  .store = store,

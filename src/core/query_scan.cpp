@@ -25,7 +25,7 @@ public:
         return now >= until_;
     }
     Task<> give_way() {
-        co_await boost::asio::post(shard_.executor(), boost::asio::use_awaitable);
+        co_await boost::asio::post(shard_.background(), boost::asio::use_awaitable);
         begin();
     }
 

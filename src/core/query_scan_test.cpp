@@ -33,6 +33,7 @@ struct QueryScanTest : ::testing::Test {
     MemoryStore store;
     NoStorage storage;
     ShardContext context{.executor = io.get_executor(),
+                         .background = io.get_executor(),
                          .clock = clock,
                          .random = random,
                          .store = store,

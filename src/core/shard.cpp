@@ -55,10 +55,10 @@ void Shard::write_whole(Record& record, Document document) {
 
 void Shard::settle(std::uint64_t batch, bool is_durable) {
     if (write_sets_.empty() || write_sets_.front().batch != batch) return;
-    const WriteSet settled = std::move(write_sets_.front());
+    WriteSet settled = std::move(write_sets_.front());
     write_sets_.pop_front();
-    for (const auto& [record, document] : settled.writes) {
-        if (is_durable) record->committed = document;
+    for (auto& [record, document] : settled.writes) {
+        if (is_durable) record->committed = std::move(document);
         if (--record->writes > 0) continue;
         record->latest.reset();
         if (!record->committed) forget(*record);

@@ -36,6 +36,8 @@ public:
 /// What a shard needs from its surroundings; all of it outlives the shard.
 struct ShardContext {
     boost::asio::any_io_executor executor;  ///< Of the one thread that runs this shard.
+    /// Runs pieces of long work on the same thread, when nothing else is ready. Posted to from there.
+    boost::asio::any_io_executor background;
     Clock& clock;
     Random& random;
     Store& store;
@@ -66,6 +68,7 @@ public:
     std::uint32_t number() const { return number_; }
     std::size_t shard_count() const { return context_.shard_count; }
     const boost::asio::any_io_executor& executor() const { return context_.executor; }
+    const boost::asio::any_io_executor& background() const { return context_.background; }
     Clock& clock() const { return context_.clock; }
     Random& random() const { return context_.random; }
     Store& store() const { return context_.store; }

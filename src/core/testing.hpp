@@ -75,6 +75,7 @@ public:
         std::vector<std::unique_ptr<Shard>> shards;
         for (std::size_t i = 0; i < shard_count; ++i) {
             ShardContext context{.executor = io_.get_executor(),
+                                 .background = io_.get_executor(),
                                  .clock = clock,
                                  .random = random_,
                                  .store = store,

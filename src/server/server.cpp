@@ -206,6 +206,7 @@ Result<> Server::Parts::build_hub() {
         const auto number = static_cast<std::uint32_t>(i);
         storage.push_back(std::make_unique<StorageThread>(number));
         const ShardContext context{.executor = threads->of_shard(i).executor(),
+                                   .background = threads->of_shard(i).background_executor(),
                                    .clock = clock,
                                    .random = random,
                                    .store = *store,

@@ -70,6 +70,7 @@ void IoThread::drop_posted() {
         dropped.swap(inbox_);
     }
     posted_.clear();
+    background_.clear();
 }
 
 IoThread* IoThread::current() {
@@ -77,7 +78,11 @@ IoThread* IoThread::current() {
 }
 
 boost::asio::any_io_executor IoThread::executor() {
-    return LoopExecutor(*this);
+    return LoopExecutor(*this, LoopExecutor::Lane::inline_if_current);
+}
+
+boost::asio::any_io_executor IoThread::background_executor() {
+    return LoopExecutor(*this, LoopExecutor::Lane::background);
 }
 
 void IoThread::post(UniqueFunction<void()> function) {
@@ -91,6 +96,11 @@ void IoThread::post(UniqueFunction<void()> function) {
         inbox_.push_back(std::move(function));
     }
     if (asleep_.exchange(false)) wake();
+}
+
+void IoThread::post_background(UniqueFunction<void()> piece) {
+    CARILLON_ASSERT(is_current() || !thread_.joinable());
+    if (!is_over_.load()) background_.push_back(std::move(piece));
 }
 
 void IoThread::wake() {
@@ -123,18 +133,32 @@ void IoThread::turn() {
     for (int i = 0; i < reported_count_; ++i) {
         if (reported_[i] != nullptr) reported_[i]->ready(events[static_cast<std::size_t>(i)].events);
     }
+    const bool is_busy = reported_count_ > 0 || !to_serve_.empty();
     reported_count_ = 0;
 
     work_off(to_serve_, &SocketChannel::serve_again);
-    run_posted();
+    const bool had_posted = run_posted();
     run_timers();
     work_off(to_flush_, &SocketChannel::flush);
     work_off(to_finish_, &SocketChannel::finish);
+    run_background(is_busy || had_posted);
+}
+
+void IoThread::run_background(bool is_busy) {
+    if (background_.empty()) {
+        busy_turns_ = 0;
+        return;
+    }
+    if (is_busy && busy_turns_++ < busy_turns_max) return;
+    busy_turns_ = 0;
+    UniqueFunction<void()> piece = std::move(background_.front());
+    background_.pop_front();
+    piece();
 }
 
 int IoThread::wait_ms() {
-    if (stopped_.load() || !posted_.empty() || !to_serve_.empty() || !to_flush_.empty() ||
-        !to_finish_.empty()) {
+    if (stopped_.load() || !posted_.empty() || !background_.empty() || !to_serve_.empty() ||
+        !to_flush_.empty() || !to_finish_.empty()) {
         return 0;
     }
     TimePoint next = TimePoint::max();
@@ -151,17 +175,20 @@ int IoThread::wait_ms() {
         std::min(std::chrono::ceil<std::chrono::milliseconds>(next - now), wait_max).count());
 }
 
-void IoThread::run_posted() {
+bool IoThread::run_posted() {
     {
         const std::lock_guard lock(mutex_);
         running_.swap(inbox_);
     }
+    bool had_any = !running_.empty();
     for (auto& function : running_) function();
     running_.clear();
     // What these post in turn waits for the next turn, so that sockets are served in between.
     running_.swap(posted_);
+    had_any = had_any || !running_.empty();
     for (auto& function : running_) function();
     running_.clear();
+    return had_any;
 }
 
 void IoThread::run_timers() {

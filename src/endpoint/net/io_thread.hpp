@@ -9,6 +9,7 @@
 #include <boost/asio/execution_context.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -43,6 +44,8 @@ public:
     static constexpr std::chrono::milliseconds timer_resolution{10};
     /// Descriptors served in one turn.
     static constexpr int events_max = 64;
+    /// Turns in a row that may be too busy for background work; the next one does a piece in any case.
+    static constexpr int busy_turns_max = 3;
 
     IoThread(std::uint32_t number, Clock& clock);
     ~IoThread();
@@ -67,6 +70,10 @@ public:
     void post(UniqueFunction<void()> function);
     /// For coroutines and `boost::asio::post`.
     boost::asio::any_io_executor executor();
+    /// For long work that is cut in pieces of a fraction of a millisecond: runs one function in each
+    /// turn that has nothing else to do, and one after `busy_turns_max` others. Used on the thread
+    /// itself only.
+    boost::asio::any_io_executor background_executor();
 
     /// The thread's own deadlines.
     Timers& timers() { return timers_; }
@@ -104,9 +111,12 @@ private:
     void run();
     void turn();
     int wait_ms();
-    void run_posted();
+    /// True if there was anything to run.
+    bool run_posted();
+    void run_background(bool is_busy);
     void run_timers();
     void wake();
+    void post_background(UniqueFunction<void()> piece);
     /// Runs `work` on each channel of `list`; what is asked for meanwhile waits for the next turn.
     void work_off(std::vector<SocketChannel*>& list, void (SocketChannel::*work)());
 
@@ -125,6 +135,8 @@ private:
     std::vector<UniqueFunction<void()>> inbox_;
     std::vector<UniqueFunction<void()>> posted_;  ///< By this thread itself.
     std::vector<UniqueFunction<void()>> running_;
+    std::deque<UniqueFunction<void()>> background_;
+    int busy_turns_ = 0;  ///< Since background work had its last turn.
 
     Timers timers_;
     std::vector<Timers*> driven_;

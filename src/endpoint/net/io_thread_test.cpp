@@ -7,7 +7,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
+#include <functional>
 #include <future>
+#include <string>
 
 namespace carillon {
 namespace {
@@ -50,6 +52,50 @@ TEST(IoThread, LosesNoPostFromThreadsThatRace) {
     first.join();
     second.join();
     EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
+TEST(IoThread, DoesBackgroundWorkAPieceATurnAndAfterWhatIsReady) {
+    SystemClock clock;
+    IoThread thread(0, clock);
+    std::string seen;
+    std::promise<void> done;
+    thread.post([&] {
+        for (int i = 0; i < 3; ++i) {
+            boost::asio::post(thread.background_executor(), [&] {
+                seen += 'b';
+                if (seen.size() == 4) done.set_value();
+            });
+        }
+        boost::asio::post(thread.executor(), [&] { seen += 'p'; });
+    });
+    thread.start();
+    done.get_future().wait();
+    EXPECT_EQ(seen, "pbbb");
+}
+
+TEST(IoThread, LetsBackgroundWorkGetOnWhereItIsNeverIdle) {
+    SystemClock clock;
+    IoThread thread(0, clock);
+    std::promise<int> done;
+    int turns = 0;
+    std::function<void()> busy = [&] {
+        if (++turns < 1000) boost::asio::post(thread.executor(), busy);
+    };
+    int pieces = 0;
+    std::function<void()> piece = [&] {
+        if (++pieces == 10) return done.set_value(turns);
+        boost::asio::post(thread.background_executor(), piece);
+    };
+    thread.post([&] {
+        busy();
+        piece();
+    });
+    thread.start();
+    // The first ran at once; each other came after a few turns that were busy.
+    EXPECT_LE(done.get_future().get(), 2 + 9 * (IoThread::busy_turns_max + 1));
+    thread.stop();
+    thread.join();
+    EXPECT_GT(turns, 9 * IoThread::busy_turns_max);
 }
 
 TEST(IoThread, FiresItsOwnTimersAndThoseItDrives) {

@@ -9,31 +9,32 @@
 namespace carillon {
 
 /// An Asio executor that runs functions on an `IoThread`: at once if the caller is on that thread
-/// and allows it, else in a later step. A value; the thread outlives it.
+/// and allows it, else in a later step; or in its background. A value; the thread outlives it.
 class LoopExecutor {
 public:
-    enum class Inline : bool { never, possibly };
+    enum class Lane : std::uint8_t { inline_if_current, later, background };
 
-    explicit LoopExecutor(IoThread& thread, Inline inlining = Inline::possibly) noexcept
-        : thread_(&thread), inlining_(inlining) {}
+    LoopExecutor(IoThread& thread, Lane lane) noexcept : thread_(&thread), lane_(lane) {}
 
     boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept {
         return thread_->context_;
     }
     boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept {
-        if (inlining_ == Inline::never) return boost::asio::execution::blocking.never;
-        return boost::asio::execution::blocking.possibly;
+        if (lane_ == Lane::inline_if_current) return boost::asio::execution::blocking.possibly;
+        return boost::asio::execution::blocking.never;
     }
     LoopExecutor require(boost::asio::execution::blocking_t::never_t) const noexcept {
-        return LoopExecutor(*thread_, Inline::never);
+        return LoopExecutor(*thread_, lane_ == Lane::background ? lane_ : Lane::later);
     }
     LoopExecutor require(boost::asio::execution::blocking_t::possibly_t) const noexcept {
-        return LoopExecutor(*thread_, Inline::possibly);
+        return LoopExecutor(*thread_, lane_ == Lane::background ? lane_ : Lane::inline_if_current);
     }
 
     template <class Function>
     void execute(Function&& function) const {
-        if (inlining_ == Inline::possibly && thread_->is_current()) {
+        if (lane_ == Lane::background) {
+            thread_->post_background(std::forward<Function>(function));
+        } else if (lane_ == Lane::inline_if_current && thread_->is_current()) {
             std::decay_t<Function> now(std::forward<Function>(function));
             now();
         } else {
@@ -45,7 +46,7 @@ public:
 
 private:
     IoThread* thread_;
-    Inline inlining_;
+    Lane lane_;
 };
 
 }  // namespace carillon
