@@ -102,11 +102,20 @@ void append_connect(std::string& out, const Connect& connect) {
     if (connect.password) append_text(out, as_text(*connect.password));
 }
 
-void append_subscribe(std::string& out, std::uint16_t packet_id, std::string_view filter, std::uint8_t qos) {
-    append_fixed_header(out, PacketType::subscribe, 0b0010, 2 + 2 + filter.size() + 1);
+void append_subscribe(std::string& out, std::uint16_t packet_id, std::span<const FilterRequest> filters) {
+    std::size_t length = 2;
+    for (const FilterRequest& request : filters) length += 2 + request.filter.size() + 1;
+    append_fixed_header(out, PacketType::subscribe, 0b0010, length);
     append_u16(out, packet_id);
-    append_text(out, filter);
-    out.push_back(static_cast<char>(qos));
+    for (const FilterRequest& request : filters) {
+        append_text(out, request.filter);
+        out.push_back(static_cast<char>(request.qos));
+    }
+}
+
+void append_subscribe(std::string& out, std::uint16_t packet_id, std::string_view filter, std::uint8_t qos) {
+    const FilterRequest request{.filter = filter, .qos = qos};
+    append_subscribe(out, packet_id, std::span(&request, 1));
 }
 
 void append_unsubscribe(std::string& out, std::uint16_t packet_id, std::string_view filter) {

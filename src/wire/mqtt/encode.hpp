@@ -40,6 +40,13 @@ void append_publish(std::string& out, const Publish& publish);
 // --- client to server: our own client and load tool ------------------------------------------------
 
 void append_connect(std::string& out, const Connect& connect);
+/// A topic filter and the QoS asked for.
+struct FilterRequest {
+    std::string_view filter;
+    std::uint8_t qos = 0;
+};
+/// `filters` are at least one. [MQTT-3.8.3-3]
+void append_subscribe(std::string& out, std::uint16_t packet_id, std::span<const FilterRequest> filters);
 void append_subscribe(std::string& out, std::uint16_t packet_id, std::string_view filter, std::uint8_t qos);
 void append_unsubscribe(std::string& out, std::uint16_t packet_id, std::string_view filter);
 void append_pingreq(std::string& out);
