@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what bench/README.md lists, each figure beside its baseline in the same run.
 
-usage: figures.py BUILD_DIR [NAME...]      names: methods idle connect twin-job
+usage: figures.py BUILD_DIR [NAME...]      names: those of bench/README.md
 
 BENCH_ROUNDS (3) pairs of runs A B A B ...; BENCH_SECONDS (8) each; BENCH_PIN=0 leaves the cores to the
 system, otherwise the server has core 0 and the load core 1. Results: BUILD_DIR/bench/NAME.json, and a
@@ -18,6 +18,8 @@ import sys
 import tempfile
 
 from servers import Hub, Mosquitto, pinned
+from tables import median, ratio, row, say, table
+from twin_jobs import fleet_twin_job, restart, twin_job_lanes
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
@@ -28,15 +30,12 @@ TWIN_BYTES = 900
 IN_FLIGHT = 64
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
 class Bench:
     def __init__(self, build):
         self.build = pathlib.Path(build).resolve()
         self.results = self.build / "bench"
         self.results.mkdir(parents=True, exist_ok=True)
+        self.rounds = ROUNDS
 
     def binary(self, *names):
         for name in names:
@@ -44,8 +43,8 @@ class Bench:
                 return self.build / name
         raise RuntimeError(f"{self.build} holds no {names[-1]}; build it first")
 
-    def hub(self, folder):
-        return Hub(self.binary("carillon", "apps/carillon/carillon"), folder)
+    def hub(self, folder, core=0):
+        return Hub(self.binary("carillon", "apps/carillon/carillon"), folder, core)
 
     def load(self, mode, server, **options):
         tool = [str(self.binary("bench/carillon_load")), mode, *server.load_flags()]
@@ -58,19 +57,6 @@ class Bench:
             raise RuntimeError(f"{mode}: {done.stderr.strip()}")
         say("  " + done.stdout.strip())
         return json.loads(done.stdout)
-
-
-def median(runs, name):
-    return statistics.median(run[name] for run in runs)
-
-
-def ratio(a_runs, b_runs, name):
-    """Median of the ratios of neighbouring runs, which saw the same machine."""
-    return statistics.median(a[name] / b[name] for a, b in zip(a_runs, b_runs) if b[name])
-
-
-def row(what, unit, ours, baseline, times):
-    return {"what": what, "unit": unit, "carillon": ours, "baseline": baseline, "ratio": times}
 
 
 def methods(bench, folder):
@@ -159,18 +145,9 @@ def twin_job(bench, folder):
     return rows, runs
 
 
-FIGURES = {"methods": methods, "idle": idle, "connect": connect, "twin-job": twin_job}
-
-
-def table(rows):
-    def number(value, digits=0):
-        return "-" if value is None else f"{value:,.{digits}f}"
-    widths = max(len(r["what"]) for r in rows)
-    lines = [f"{'figure':{widths}}  {'carillon':>12}  {'baseline':>12}  {'ratio':>6}  unit"]
-    for r in rows:
-        lines.append(f"{r['what']:{widths}}  {number(r['carillon']):>12}  {number(r['baseline']):>12}  "
-                     f"{number(r['ratio'], 2):>6}  {r['unit']}")
-    return "\n".join(lines)
+FIGURES = {"methods": methods, "idle": idle, "connect": connect, "twin-job": twin_job,
+           "fleet-twin-job": fleet_twin_job, "twin-job-lanes": twin_job_lanes,
+           "restart": restart}
 
 
 def main(arguments):

@@ -75,8 +75,10 @@ class Hub(Server):
         command = [str(binary), "serve", "--data-dir", str(self.data), "--hostname", "hub.localhost", "--bind", ADDRESS,
                    "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
                    "--amqps-port", str(self.amqps_port), "--ready-file", str(ready)]
+        began = time.monotonic()
         super().__init__(pinned(command, core), pathlib.Path(folder) / "hub.log")
         self.wait_until(ready.exists)
+        self.ready_s = time.monotonic() - began
         asked = subprocess.run([str(binary), "connection-string", "--data-dir", str(self.data)],
                                check=True, capture_output=True, text=True)
         self.connection_string = asked.stdout.strip()

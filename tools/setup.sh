@@ -14,7 +14,7 @@ packages=(
   # testing
   libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 openssl python3
 )
-[ "${1:-}" = bench ] && packages+=(mosquitto)
+[ "${1:-}" = bench ] && packages+=(mosquitto postgresql-15)
 
 # Any Node.js of version 18 or newer serves; Debian's is taken only where there is none.
 node_is_new() { command -v node >/dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ]; }
@@ -40,7 +40,7 @@ echo "setup: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# mosquitto's package would start a broker of its own on 1883; the benchmark starts its own.
+# These packages would start a broker on 1883 and a database on 5432; the benchmark starts its own.
 policy=/usr/sbin/policy-rc.d
 if [ "${1:-}" = bench ] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "wire/sas/sas_token.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 
@@ -13,7 +14,8 @@ namespace {
 constexpr std::int64_t token_life_s = 24 * 3600;
 constexpr std::uint64_t connections_per_source = 5000;
 constexpr std::uint32_t first_source = 0x7F090001;  // 127.9.0.1
-constexpr std::size_t requests_in_flight = 256;
+constexpr std::size_t bulk_requests_in_flight = 16;
+constexpr std::uint64_t bulk_devices_max = 100;
 
 WallTime token_end() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -21,21 +23,28 @@ WallTime token_end() {
                                  token_life_s);
 }
 
-/// A twin's service part whose JSON takes about `bytes` bytes: a few tags and desired properties as
-/// fleets have them, and one long one.
-std::string twin_body(std::uint64_t number, std::size_t bytes) {
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object().key("tags").begin_object();
+/// Adds `tags` and `properties` of a twin to an entry of a bulk request: a few as fleets have them, and
+/// one long one, so that their JSON takes about `bytes` bytes.
+void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes) {
+    constexpr std::size_t other_bytes = 170;
+    json.key("tags").begin_object();
     json.member("building", std::to_string(number % 100)).member("floor", static_cast<int>(number % 7));
     json.key("location").begin_object().member("region", number % 2 == 0 ? "north" : "south");
     json.member("plant", "plant-" + std::to_string(number % 13)).end_object().end_object();
     json.key("properties").begin_object().key("desired").begin_object();
     json.member("interval", 30).member("firmware", "1.4." + std::to_string(number % 9));
-    const std::size_t filled = out.size() + 30;
-    json.member("calibration", std::string(bytes > filled ? bytes - filled : 1, 'c'));
-    json.end_object().end_object().end_object();
-    return out;
+    json.member("calibration", std::string(bytes > other_bytes ? bytes - other_bytes : 1, 'c'));
+    json.end_object().end_object();
+}
+
+void add_device(JsonWriter& json, std::uint64_t number, std::size_t twin_bytes) {
+    const std::string id = device_id(number);
+    const std::string key = device_key(id);
+    json.begin_object().member("id", id).member("importMode", "createOrUpdate").member("status", "enabled");
+    json.key("authentication").begin_object().member("type", "sas").key("symmetricKey").begin_object();
+    json.member("primaryKey", key).member("secondaryKey", key).end_object().end_object();
+    if (twin_bytes != 0) add_twin(json, number, twin_bytes);
+    json.end_object();
 }
 
 }  // namespace
@@ -70,36 +79,33 @@ std::string authorization(const Target& target) {
     return sas::make_token(target.host_name, target.policy.key, token_end(), target.policy.key_name);
 }
 
-std::uint64_t register_devices(Loop& loop, HttpPool& pool, std::uint64_t first, std::uint64_t count,
-                               std::size_t twin_bytes) {
-    std::uint64_t next = first;
+std::uint64_t register_devices(Loop& loop, HttpPool& pool, const Registration& wanted) {
+    // Coprime to every number of devices below it, so that each has its turn once.
+    constexpr std::uint64_t stride = 2'654'435'761;
+    std::uint64_t next = 0;
     std::uint64_t ended = 0;
     std::uint64_t failed = 0;
     std::function<void()> begin_next;
-    const auto finish = [&](bool is_good) {
-        failed += is_good ? 0 : 1;
-        if (++ended == count) loop.stop();
-        begin_next();
-    };
     begin_next = [&] {
-        if (next == first + count) return;
-        const std::uint64_t number = next++;
-        const std::string id = device_id(number);
-        const std::string key = device_key(id);
+        if (next == wanted.devices) return;
+        const std::uint64_t count = std::min<std::uint64_t>(wanted.devices - next, bulk_devices_max);
         std::string body;
         JsonWriter json(body);
-        json.begin_object().member("deviceId", id).member("status", "enabled");
-        json.key("authentication").begin_object().member("type", "sas").key("symmetricKey").begin_object();
-        json.member("primaryKey", key).member("secondaryKey", key).end_object().end_object().end_object();
-        pool.call({"PUT", target_of("/devices/" + id), body, ""}, [&, number, id](const HttpAnswer& put) {
-            const bool is_there = put.status == 200 || put.status == 409;
-            if (!is_there || twin_bytes == 0) return finish(is_there);
-            HttpRequest patch{"PATCH", target_of("/twins/" + id), twin_body(number, twin_bytes), ""};
-            pool.call(std::move(patch), [&](const HttpAnswer& patched) { finish(patched.status == 200); });
+        json.begin_array();
+        for (std::uint64_t i = 0; i < count; ++i, ++next) {
+            const std::uint64_t number = wanted.is_shuffled ? next * stride % wanted.devices : next;
+            add_device(json, wanted.first + number, wanted.twin_bytes);
+        }
+        json.end_array();
+        pool.call({"POST", target_of("/devices"), std::move(body), ""}, [&, count](const HttpAnswer& answer) {
+            if (answer.status != 200) failed += count;
+            ended += count;
+            if (ended == wanted.devices) loop.stop();
+            begin_next();
         });
     };
-    for (std::size_t i = 0; i < requests_in_flight; ++i) begin_next();
-    while (ended < count) loop.run();
+    for (std::size_t i = 0; i < bulk_requests_in_flight; ++i) begin_next();
+    while (ended < wanted.devices) loop.run();
     return failed;
 }
 

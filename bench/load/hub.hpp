@@ -35,10 +35,14 @@ std::string target_of(std::string_view path);
 /// `Authorization` of a service client.
 std::string authorization(const Target& target);
 
-/// PUTs devices `first` … `first + count - 1` (those that exist already are fine), each with a twin
-/// whose JSON has about `twin_bytes` bytes if that is not 0. Answers how many failed.
-std::uint64_t register_devices(Loop& loop, HttpPool& pool, std::uint64_t first, std::uint64_t count,
-                               std::size_t twin_bytes);
+struct Registration {
+    std::uint64_t first = 0;  ///< Number of the first device.
+    std::uint64_t devices = 0;
+    std::size_t twin_bytes = 0;  ///< About the size of each twin's JSON; 0 leaves it empty.
+    bool is_shuffled = false;    ///< In an order that has nothing to do with that of the ids.
+};
+/// Registers devices in bulk; those that exist already are fine. Answers how many failed.
+std::uint64_t register_devices(Loop& loop, HttpPool& pool, const Registration& wanted);
 
 /// Progress of a job by `GET /jobs/v2/{id}`.
 struct JobLook {

@@ -11,13 +11,15 @@ constexpr const char* usage =
     R"(usage: carillon_load MODE [--name value]...
 
 modes
-  register    PUT --devices N devices, with twins of --twin-bytes each
+  register    --devices N devices in bulk, with twins of --twin-bytes each; --shuffled 1: in any order
   roundtrip   direct-method round trips with --devices N devices, --in-flight W, for --seconds T;
               --drive relay (a broker relays both messages), rest (W keep-alive HTTPS connections)
               or job (method jobs over all devices, --jobs at once)
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
-  twin-job    --repeats jobs over all --devices registered, with GETs of the job meanwhile
+  twin-job    --repeats jobs over all --devices registered, with GETs of the job meanwhile;
+              --connected N of the devices are there to be told; --probe-devices N of them are asked by
+              direct methods and their twins read, one at a time, while a job runs and while none does
 
 server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID
 figures go to standard output as one JSON object

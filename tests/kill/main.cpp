@@ -49,7 +49,7 @@ Result<> start(HubProcess& hub, load::Loop& loop, Duration& took_max) {
 
 struct Plan {
     std::uint64_t seed;
-    std::uint64_t devices;
+    FleetShape fleet;
     std::uint64_t kills;
 };
 
@@ -62,7 +62,7 @@ Result<> run(const std::string& binary, const std::filesystem::path& folder, con
     if (auto started = start(hub, loop, ready_max); !started) return started;
     const auto target = hub.target();
     if (!target) return fail(target.error());
-    Scenario scenario(loop, tls, *target, plan.devices, plan.seed, findings);
+    Scenario scenario(loop, tls, *target, plan.fleet, plan.seed, findings);
     if (auto prepared = scenario.prepare(); !prepared) return prepared;
     scenario.start_writing();
     scenario.start_watching();
@@ -121,17 +121,23 @@ int main(int argc, char** argv) {
     if (argc != 2) {
         std::fputs(
             "usage: carillon_kill_test CARILLON\n"
-            "environment: KILL_COUNT (10), KILL_DEVICES (2000), KILL_SEED\n",
+            "environment: KILL_COUNT (10), KILL_DEVICES (2000), KILL_CONNECTED (all of them),\n"
+            "  KILL_EXECUTION_S (600, of a method job), KILL_SEED\n",
             stderr);
         return 2;
     }
     std::signal(SIGPIPE, SIG_IGN);
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    const Plan plan{setting("KILL_SEED", std::random_device()()), setting("KILL_DEVICES", 2000),
-                    setting("KILL_COUNT", 10)};
-    std::printf("seed %llu (KILL_SEED), %llu devices, %llu kills\n",
-                static_cast<unsigned long long>(plan.seed), static_cast<unsigned long long>(plan.devices),
-                static_cast<unsigned long long>(plan.kills));
+    Plan plan{};
+    plan.seed = setting("KILL_SEED", std::random_device()());
+    plan.kills = setting("KILL_COUNT", 10);
+    plan.fleet.devices = setting("KILL_DEVICES", 2000);
+    plan.fleet.connected = std::min(plan.fleet.devices, setting("KILL_CONNECTED", plan.fleet.devices));
+    plan.fleet.execution_s = static_cast<int>(setting("KILL_EXECUTION_S", 600));
+    std::printf(
+        "seed %llu (KILL_SEED), %llu devices of which %llu connect, %llu kills\n",
+        static_cast<unsigned long long>(plan.seed), static_cast<unsigned long long>(plan.fleet.devices),
+        static_cast<unsigned long long>(plan.fleet.connected), static_cast<unsigned long long>(plan.kills));
     std::string name = (std::filesystem::temp_directory_path() / "carillon-kill-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) return 1;
     Findings findings;

@@ -18,7 +18,6 @@ constexpr auto retry_after = milliseconds(20);     // where no answer came
 constexpr auto look_every = milliseconds(25);      // at each job
 constexpr auto return_after = milliseconds(80);    // of a device cut off
 constexpr std::uint64_t answer_delay_ms_max = 60;  // of a device
-constexpr int execution_s_max = 600;
 
 std::string number_text(std::uint64_t number) {
     return std::to_string(number);
@@ -26,23 +25,24 @@ std::string number_text(std::uint64_t number) {
 
 }  // namespace
 
-Scenario::Scenario(Loop& loop, TlsContext& tls, const Target& target, std::uint64_t devices,
+Scenario::Scenario(Loop& loop, TlsContext& tls, const Target& target, const FleetShape& shape,
                    std::uint64_t seed, Findings& findings)
     : loop_(loop),
-      devices_(devices),
+      devices_(shape.devices),
+      execution_s_(shape.execution_s),
       random_(seed),
       findings_(findings),
       pool_(loop, tls, target.https, target.host_name, authorization(target), connections),
       fleet_(loop, tls, target,
-             {.first = 0, .devices = devices, .connecting_max = 64, .return_after = return_after}),
-      twins_(devices),
-      identities_(devices),
-      desired_seen_(devices) {}
+             {.first = 0, .devices = shape.connected, .connecting_max = 64, .return_after = return_after}),
+      twins_(devices_),
+      identities_(devices_),
+      desired_seen_(devices_) {}
 
 Scenario::~Scenario() = default;
 
 Result<> Scenario::prepare() {
-    const std::uint64_t failed = register_devices(loop_, pool_, 0, devices_, 0);
+    const std::uint64_t failed = register_devices(loop_, pool_, {.devices = devices_});
     if (failed > 0) return fail(Errc::io_failed, number_text(failed) + " devices could not be registered");
     fleet_.on_request([this](std::uint64_t device, std::string_view request_id, std::string_view payload) {
         method_came(device, request_id, payload);
@@ -108,7 +108,7 @@ void Scenario::order(bool is_method) {
     job.is_method = is_method;
     if (is_method) job.deliveries.resize(devices_);
     const std::string body =
-        is_method ? method_job("*", "lockDoor", R"({"job":)" + number_text(index) + "}", execution_s_max)
+        is_method ? method_job("*", "lockDoor", R"({"job":)" + number_text(index) + "}", execution_s_)
                   : twin_job("*", R"({"job)" + number_text(index) + R"(":true})");
     jobs_.push_back(std::move(job));
     put(index, body);

@@ -31,11 +31,17 @@ struct Written {
     std::uint64_t acknowledged = 0;
 };
 
+struct FleetShape {
+    std::uint64_t devices = 0;    ///< Registered; every job is over all of them.
+    std::uint64_t connected = 0;  ///< The first so many, whenever the hub lets them.
+    int execution_s = 0;          ///< How long a method job waits for the others.
+};
+
 /// Everything that goes on while the hub is killed and restarted: a fleet that answers methods and
 /// comes back when cut off, jobs ordered and watched, twins and identities written. One thread.
 class Scenario {
 public:
-    Scenario(load::Loop& loop, load::TlsContext& tls, const load::Target& target, std::uint64_t devices,
+    Scenario(load::Loop& loop, load::TlsContext& tls, const load::Target& target, const FleetShape& shape,
              std::uint64_t seed, Findings& findings);
     ~Scenario();
 
@@ -72,6 +78,7 @@ private:
 
     load::Loop& loop_;
     std::uint64_t devices_;
+    int execution_s_;
     std::mt19937_64 random_;
     Findings& findings_;
     load::HttpPool pool_;
