@@ -70,12 +70,29 @@ void SocketChannel::start() {
     if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);
 }
 
+void SocketChannel::start_connecting() {
+    state_ = State::connecting;
+    start();
+}
+
+void SocketChannel::connected() {
+    if (ssl_) {
+        state_ = State::handshaking;
+        return handshake();  // A client speaks first.
+    }
+    state_ = State::open;
+    handler_->handshaken();
+}
+
 // --- reading ---------------------------------------------------------------------------------
 
 void SocketChannel::ready(std::uint32_t events) {
     if (state_ == State::finished) return;
-    if ((events & EPOLLERR) != 0) return die(Errc::connection_closed);
+    if ((events & EPOLLERR) != 0) {
+        return die(state_ == State::connecting ? Errc::unreachable : Errc::connection_closed);
+    }
     is_busy_ = true;
+    if (state_ == State::connecting && (events & EPOLLOUT) != 0) connected();
     if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) peer_hung_up_ = true;
     if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
     if ((events & EPOLLOUT) != 0 && !leftover_.empty()) continue_writing();
@@ -162,7 +179,8 @@ void SocketChannel::handshake() {
     }
     if (done != 1 || state_ != State::handshaking) return;
     state_ = State::open;
-    certificate_ = read_peer_certificate(ssl_.get());
+    // A server was verified by the handshake, and nobody asks for more.
+    if (SSL_is_server(ssl_.get()) != 0) certificate_ = read_peer_certificate(ssl_.get());
     handler_->handshaken();
 }
 
@@ -205,6 +223,7 @@ void SocketChannel::end_of_input() {
     if (has_ended_ && state_ == State::open) return;
     has_ended_ = true;
     switch (state_) {
+        case State::connecting:
         case State::handshaking:
         case State::lingering:
             return die(reason_);
@@ -332,7 +351,7 @@ void SocketChannel::continue_writing() {
 // --- ending ----------------------------------------------------------------------------------
 
 void SocketChannel::close(Errc reason) {
-    if (state_ == State::handshaking) return abort(reason);
+    if (state_ == State::handshaking || state_ == State::connecting) return abort(reason);
     if (state_ != State::open) return;
     state_ = State::closing;
     reason_ = reason;
@@ -361,7 +380,9 @@ void SocketChannel::say_goodbye() {
 }
 
 void SocketChannel::shut_down() {
-    if (state_ == State::handshaking) return abort(Errc::connection_closed);
+    if (state_ == State::handshaking || state_ == State::connecting) {
+        return abort(Errc::connection_closed);
+    }
     if (state_ != State::open) return;
     is_busy_ = true;
     handler_->shutting_down(*this);

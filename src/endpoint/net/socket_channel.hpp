@@ -31,8 +31,9 @@ struct ChannelLimits {
 /// reading was paused (`held_`).
 ///
 ///     handshaking --> open --close--> closing --all sent--> lingering --peer's end--> finished
-///          |            |                |                       |                       ^
-///          +------------+----------------+---- abort, error, limit ---------------------+
+///          ^            |                |                       |                       ^
+///          |            +----------------+---- abort, error, limit ---------------------+
+///     connecting, where the connection is ours to make (connector.hpp)
 class SocketChannel final : public Channel, public Pollable {
 public:
     /// Takes the connected, non-blocking `descriptor`. Without `ssl` bytes are sent as they are.
@@ -42,6 +43,10 @@ public:
 
     /// Begins to listen to the socket; once the factory has set the handler.
     void start();
+    /// Begins with a socket that is still connecting: the handshake follows by itself, and without
+    /// TLS `ChannelHandler::handshaken` says that the connection is there. A peer that cannot be
+    /// reached ends it with `unreachable`.
+    void start_connecting();
 
     void set_handler(ChannelHandler& handler) override { handler_ = &handler; }
     [[nodiscard]] bool send(Bytes bytes) override;
@@ -66,9 +71,10 @@ public:
 
 private:
     friend class IoThread;
-    enum class State : std::uint8_t { handshaking, open, closing, lingering, finished };
+    enum class State : std::uint8_t { connecting, handshaking, open, closing, lingering, finished };
     struct Move;
 
+    void connected();
     void read();
     void settle();
     void borrow_buffers();

@@ -37,6 +37,28 @@ int verify_and_accept(X509_STORE_CTX* chain, void*) {
     return 1;
 }
 
+using ContextPtr = std::unique_ptr<ssl_ctx_st, SslFree>;
+
+/// What both sides have in common. Fails with `tls_failed`.
+Result<ContextPtr> make_context(const SSL_METHOD* side) {
+    ERR_clear_error();
+    ContextPtr made(SSL_CTX_new(side));
+    SSL_CTX* context = made.get();
+    if (context == nullptr) return fail(Errc::tls_failed, openssl_reason());
+    bool ok = SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
+    ok = ok && SSL_CTX_set_cipher_list(context, ciphers_tls12) == 1;
+    ok = ok && SSL_CTX_set_ciphersuites(context, ciphers_tls13) == 1;
+    ok = ok && SSL_CTX_set1_groups_list(context, groups) == 1;
+    if (!ok) return fail(Errc::tls_failed, openssl_reason());
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    // Buffers exist only while bytes move: 16 kB less for each idle connection.
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 0);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    return made;
+}
+
 tl::unexpected<Error> file_failed(const char* what, const std::string& file) {
     return fail(Errc::tls_failed, std::string(what) + " " + file + ": " + openssl_reason());
 }
@@ -51,24 +73,12 @@ void SslFree::operator()(ssl_ctx_st* context) const {
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
-    ERR_clear_error();
-    std::unique_ptr<ssl_ctx_st, SslFree> made(SSL_CTX_new(TLS_server_method()));
+    auto begun = make_context(TLS_server_method());
+    if (!begun) return fail(std::move(begun).error());
+    ContextPtr made = *std::move(begun);
     SSL_CTX* context = made.get();
-    if (context == nullptr) return fail(Errc::tls_failed, openssl_reason());
-
-    bool ok = SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
-    ok = ok && SSL_CTX_set_cipher_list(context, ciphers_tls12) == 1;
-    ok = ok && SSL_CTX_set_ciphersuites(context, ciphers_tls13) == 1;
-    ok = ok && SSL_CTX_set1_groups_list(context, groups) == 1;
-    if (!ok) return fail(Errc::tls_failed, openssl_reason());
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    // Buffers exist only while bytes move: 16 kB less for each idle connection.
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 0);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     // Tickets keep sessions with the client; one is enough, each costs its encryption.
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
     // Without it a session that was verified is refused on resumption.
     constexpr std::array<unsigned char, 8> session_name{'c', 'a', 'r', 'i', 'l', 'l', 'o', 'n'};
@@ -91,6 +101,34 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
         }
     }
     return std::shared_ptr<const TlsContext>(new TlsContext(std::move(made)));
+}
+
+Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::load(const std::string& ca_file) {
+    auto made = make_context(TLS_client_method());
+    if (!made) return fail(std::move(made).error());
+    SSL_CTX* context = made->get();
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    if (ca_file.empty()) {
+        SSL_CTX_set_default_verify_paths(context);
+    } else if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+        return fail(Errc::not_found_locally, "no certificates in " + ca_file + ": " + openssl_reason());
+    }
+    return std::shared_ptr<const TlsClientContext>(new TlsClientContext(*std::move(made)));
+}
+
+SslPtr TlsClientContext::new_connection(const std::string& host_name) const {
+    SslPtr ssl(SSL_new(context_.get()));
+    if (ssl == nullptr) return ssl;
+    SSL_set_connect_state(ssl.get());
+    // A literal address is proved by the certificate, too, but is never sent as a name (RFC 6066 §3).
+    X509_VERIFY_PARAM* verified = SSL_get0_param(ssl.get());
+    if (X509_VERIFY_PARAM_set1_ip_asc(verified, host_name.c_str()) != 1) {
+        SSL_set1_host(ssl.get(), host_name.c_str());
+        SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 const_cast<char*>(host_name.c_str()));
+    }
+    ERR_clear_error();
+    return ssl;
 }
 
 SslPtr TlsContext::new_connection() const {

@@ -46,6 +46,22 @@ private:
     std::unique_ptr<ssl_ctx_st, SslFree> context_;
 };
 
+/// How a client of ours speaks TLS to a hub: the same versions, and a server that proves its name.
+/// Immutable, any thread.
+class TlsClientContext {
+public:
+    /// Trusts the authorities of the PEM file, or the system's if `ca_file` is empty. Fails with
+    /// `not_found_locally`, naming the file, or `tls_failed`.
+    static Result<std::shared_ptr<const TlsClientContext>> load(const std::string& ca_file);
+    /// The client's side of a new connection to `host_name`, which the certificate must be for; null
+    /// if OpenSSL has no memory.
+    SslPtr new_connection(const std::string& host_name) const;
+
+private:
+    explicit TlsClientContext(std::unique_ptr<ssl_ctx_st, SslFree> context) : context_(std::move(context)) {}
+    std::unique_ptr<ssl_ctx_st, SslFree> context_;
+};
+
 /// The context of new connections, exchanged whole when certificates are read again; connections
 /// keep the one they began with. Any thread.
 class TlsContexts {
