@@ -162,6 +162,10 @@ Result<> ServiceClient::delete_device(const DeviceId& device, std::string_view e
     return {};
 }
 
+Result<std::string> ServiceClient::update_registry(std::string_view entries_json) {
+    return impl_->document({"POST", "/devices", {}, std::string(entries_json)});
+}
+
 Result<std::string> ServiceClient::find_twin(const IdentityKey& target) {
     return impl_->document({"GET", twin_path(target), {}, {}});
 }

@@ -79,6 +79,12 @@ public:
                                       std::string_view etag = "*");
     Result<> delete_device(const DeviceId& device, std::string_view etag = "*");
 
+    /// Carries out up to 100 registry operations in one request: `entries_json` is an array of device
+    /// identities, each with an `importMode` such as `createOrUpdate`; gives what the hub says of each.
+    /// Fails with `bulk_registry_operation_failure` if one failed, though others may have succeeded.
+    /// Source: IoT Hub REST reference, "Bulk Registry - Update Registry".
+    Result<std::string> update_registry(std::string_view entries_json);
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,

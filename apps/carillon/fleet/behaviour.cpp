@@ -1,0 +1,92 @@
+#include "fleet/behaviour.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace carillon::fleet {
+
+Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
+    for (const double percent : {options.fail_percent, options.timeout_percent, options.offline_percent}) {
+        if (!(percent >= 0 && percent <= 100)) {
+            return fail(Errc::config_invalid, "a percentage is 0 to 100");
+        }
+    }
+    if (options.fail_percent + options.timeout_percent > 100) {
+        return fail(Errc::config_invalid, "more than 100 % of the methods would fail or time out");
+    }
+    if (options.absence && options.offline_percent == 0) {
+        return fail(Errc::config_invalid, "how many devices are away? Say --offline-percent with --offline");
+    }
+    if (options.absence && (options.offline_percent == 100 || options.absence->is_zero())) {
+        return fail(Errc::config_invalid,
+                    "devices that come and go are away for more than 0 and less than 100 % of the time");
+    }
+    if (options.backoff_first <= Duration::zero() || options.backoff_max < options.backoff_first) {
+        return fail(Errc::config_invalid, "backing off begins above 0 and ends no lower");
+    }
+    Behaviour made(options);
+    if (options.absence) {
+        // Away for `p` of the time: presences are longer than absences by what is left of it.
+        const double p = options.offline_percent / 100;
+        const auto mean = std::chrono::duration<double>(options.absence->mean()) * ((1 - p) / p);
+        made.presence_ = Distribution::exponential(std::chrono::duration_cast<Duration>(
+            std::min<std::chrono::duration<double>>(mean, Distribution::longest)));
+    }
+    return made;
+}
+
+MethodDecision Behaviour::on_method(std::uint64_t device, std::uint64_t nth) const {
+    Chance dice = chance(device, Purpose::method, nth);
+    const double fate = dice.uniform() * 100;
+    MethodDecision decision;
+    if (fate < options_.timeout_percent) return decision;
+    const bool fails = fate < options_.timeout_percent + options_.fail_percent;
+    decision.status = fails ? method_fail_status : method_ok_status;
+    decision.latency = options_.method_latency.draw(dice);
+    return decision;
+}
+
+bool Behaviour::begins_away(std::uint64_t device) const {
+    // The absence before the first one of which the length counts.
+    return chance(device, Purpose::absence, 0).happens(options_.offline_percent);
+}
+
+std::optional<Duration> Behaviour::absence(std::uint64_t device, std::uint64_t nth) const {
+    if (!options_.absence) return std::nullopt;
+    Chance dice = chance(device, Purpose::absence, nth + 1);
+    return options_.absence->draw(dice);
+}
+
+std::optional<Duration> Behaviour::presence(std::uint64_t device, std::uint64_t nth) const {
+    if (!options_.absence) return std::nullopt;
+    Chance dice = chance(device, Purpose::presence, nth);
+    return presence_.draw(dice);
+}
+
+Duration Behaviour::backoff(std::uint64_t device, std::uint64_t nth, unsigned failures) const {
+    Duration cap = options_.backoff_first;
+    for (unsigned i = 1; i < failures && cap < options_.backoff_max; ++i) cap *= 2;
+    cap = std::min(cap, options_.backoff_max);
+    Chance dice = chance(device, Purpose::backoff, nth);
+    return cap / 2 + std::chrono::duration_cast<Duration>(cap / 2 * dice.uniform());
+}
+
+Duration Behaviour::period(const Distribution& every, Chance dice, std::uint64_t nth) const {
+    const Duration whole = every.draw(dice);
+    return nth == 0 ? std::chrono::duration_cast<Duration>(whole * dice.uniform()) : whole;
+}
+
+Duration Behaviour::until_reported(std::uint64_t device, std::uint64_t nth) const {
+    return period(*options_.reported_every, chance(device, Purpose::reported, nth), nth);
+}
+
+Duration Behaviour::until_telemetry(std::uint64_t device, std::uint64_t nth) const {
+    return period(*options_.telemetry_every, chance(device, Purpose::telemetry, nth), nth);
+}
+
+double Behaviour::reading(std::uint64_t device, std::uint64_t nth) const {
+    Chance dice = chance(device, Purpose::reading, nth);
+    return 15 + std::floor(dice.uniform() * 1500) / 100;
+}
+
+}  // namespace carillon::fleet

@@ -1,0 +1,309 @@
+#include "fleet/simulated_device.hpp"
+
+#include "base/json.hpp"
+#include "fleet/fleet.hpp"
+
+#include <array>
+#include <utility>
+
+namespace carillon::fleet {
+namespace {
+
+constexpr int too_many_status = 429;
+
+/// What a device has asked to be told of, as SDKs do for a program that has methods and a twin.
+constexpr DeviceFeatures features{DeviceFeature::methods, DeviceFeature::twin_responses,
+                                  DeviceFeature::desired};
+
+/// Telemetry is JSON in UTF-8, so that what reads it may look inside.
+constexpr std::string_view json_bag = "%24.ct=application%2Fjson&%24.ce=utf-8";
+
+std::uint64_t& gauge(Statistics& statistics, std::uint8_t state) {
+    constexpr std::array<std::uint64_t Statistics::*, 4> gauges{
+        &Statistics::away, &Statistics::waiting, &Statistics::connecting, &Statistics::connected};
+    return statistics.*gauges.at(state);
+}
+
+}  // namespace
+
+SimulatedDevice::SimulatedDevice(Fleet& fleet, std::uint64_t number, IdentityKey identity)
+    : fleet_(fleet), number_(number), identity_(std::move(identity)) {
+    ++fleet_.statistics_.away;
+}
+
+void SimulatedDevice::enter(State state) {
+    Statistics& statistics = fleet_.statistics_;
+    if (state_ != State::gone) --gauge(statistics, static_cast<std::uint8_t>(state_));
+    if (state != State::gone) ++gauge(statistics, static_cast<std::uint8_t>(state));
+    state_ = state;
+}
+
+void SimulatedDevice::after(Timers::Id& timer, Duration delay, void (SimulatedDevice::*then)()) {
+    Timers& timers = fleet_.thread_.timers();
+    timers.cancel(timer);
+    timer = timers.at(fleet_.now() + delay, [this, then, &timer] {
+        timer = {};
+        (this->*then)();
+    });
+}
+
+// --- coming and going --------------------------------------------------------------------------------
+
+void SimulatedDevice::start() {
+    if (fleet_.behaviour_.begins_away(number_)) return go_away();
+    wait_for_place();
+}
+
+void SimulatedDevice::go_away() {
+    enter(State::away);
+    if (const auto absence = fleet_.behaviour_.absence(number_, absences_++)) {
+        after(life_, *absence, &SimulatedDevice::come_back);
+    }
+}
+
+void SimulatedDevice::come_back() {
+    wait_for_place();
+}
+
+void SimulatedDevice::wait_for_place() {
+    enter(State::waiting);
+    fleet_.wait_for_place(*this);
+}
+
+void SimulatedDevice::back_off() {
+    enter(State::waiting);
+    ++failures_;
+    after(life_, fleet_.behaviour_.backoff(number_, backoffs_++, failures_),
+          &SimulatedDevice::wait_for_place);
+}
+
+void SimulatedDevice::presence_over() {
+    say_goodbye();
+}
+
+void SimulatedDevice::say_goodbye() {
+    leaves_as_planned_ = true;
+    session_->disconnect();
+    serve_session();
+}
+
+bool SimulatedDevice::leave() {
+    Timers& timers = fleet_.thread_.timers();
+    timers.cancel(life_);
+    if (!channel_) {
+        enter(State::gone);
+        return false;
+    }
+    if (session_->is_running()) {
+        say_goodbye();
+    } else {
+        channel_->abort(Errc::connection_closed);
+    }
+    return true;
+}
+
+void SimulatedDevice::cut() {
+    if (channel_) channel_->abort(Errc::connection_closed);
+}
+
+// --- a connection ------------------------------------------------------------------------------------
+
+void SimulatedDevice::open() {
+    enter(State::connecting);
+    ++connection_;
+    answers_pending_ = 0;
+    leaves_as_planned_ = false;
+    began_ = fleet_.now();
+    auto channel = fleet_.connector_.connect(fleet_.thread_, *this, fleet_.source_of(number_));
+    if (!channel) return ended(channel.error().code);
+    channel_ = *std::move(channel);
+    session_ = std::make_unique<DeviceSession>(*this, identity_);
+}
+
+void SimulatedDevice::handshaken() {
+    fleet_.statistics_.handshakes.add(fleet_.now() - began_);
+    const std::string token =
+        fleet_.credentials_.token(identity_.device.str(), fleet_.thread_.clock().wall_now());
+    DeviceIntroduction introduction;
+    introduction.host_name = fleet_.credentials_.host_name();
+    introduction.token = token;
+    introduction.client_type = "carillon-simulate/" CARILLON_VERSION;
+    introduction.keep_alive_s = fleet_.options_.keep_alive_s;
+    introduction.clean_session = fleet_.options_.clean_session;
+    session_->connect(introduction, fleet_.now());
+    serve_session();
+    settle_session();
+}
+
+void SimulatedDevice::received(Bytes bytes) {
+    session_->receive(bytes, fleet_.now());
+    serve_session();
+}
+
+/// Sends what the session has said, and ends the connection with it.
+void SimulatedDevice::serve_session() {
+    std::string& said = fleet_.output_;
+    const bool is_sent = said.empty() || channel_->send(as_bytes(said));
+    said.clear();
+    if (!is_sent) return channel_->abort(Errc::connection_closed);
+    if (session_->is_closed()) channel_->close(session_->close_reason());
+}
+
+/// Looks after the session's deadline, which only moves on.
+void SimulatedDevice::settle_session() {
+    session_->tick(fleet_.now());
+    serve_session();
+    if (session_->deadline() == TimePoint::max()) return;
+    after(session_timer_, session_->deadline() - fleet_.now(), &SimulatedDevice::settle_session);
+}
+
+void SimulatedDevice::closed(Errc reason) {
+    channel_.reset();
+    ended(reason);
+    session_.reset();
+}
+
+void SimulatedDevice::ended(Errc reason) {
+    Timers& timers = fleet_.thread_.timers();
+    for (Timers::Id* timer : {&life_, &session_timer_, &reported_timer_, &telemetry_timer_}) {
+        timers.cancel(*timer);
+    }
+    if (state_ == State::connecting) fleet_.place_is_free();
+    if (fleet_.is_leaving_) {
+        enter(State::gone);
+        return fleet_.has_left();
+    }
+    if (leaves_as_planned_) return go_away();
+    Statistics& statistics = fleet_.statistics_;
+    if (state_ == State::connected) {
+        ++statistics.lost;
+    } else if (session_ && session_->refusal() != 0) {
+        ++statistics.refused;
+        fleet_.last_failure_ = session_->close_reason();
+    } else {
+        ++statistics.unreachable;
+        fleet_.last_failure_ = reason;
+    }
+    back_off();
+}
+
+std::string& SimulatedDevice::output() {
+    return fleet_.output_;
+}
+
+void SimulatedDevice::connected(bool) {
+    channel_->authenticated();
+    // Again even where the hub remembers: as the C SDK does, and it costs little.
+    session_->subscribe(features);
+}
+
+void SimulatedDevice::subscribed(DeviceFeatures) {
+    if (state_ != State::connecting) return;
+    Statistics& statistics = fleet_.statistics_;
+    statistics.readiness.add(fleet_.now() - began_);
+    ++statistics.connects;
+    if (std::exchange(has_been_connected_, true)) ++statistics.reconnects;
+    failures_ = 0;
+    enter(State::connected);
+    const Behaviour& behaviour = fleet_.behaviour_;
+    if (const auto presence = behaviour.presence(number_, presences_++)) {
+        after(life_, *presence, &SimulatedDevice::presence_over);
+    }
+    if (behaviour.options().reported_every) {
+        after(reported_timer_, behaviour.until_reported(number_, reports_), &SimulatedDevice::report);
+    }
+    if (behaviour.options().telemetry_every) {
+        after(telemetry_timer_, behaviour.until_telemetry(number_, messages_),
+              &SimulatedDevice::send_telemetry);
+    }
+    fleet_.place_is_free();
+}
+
+// --- methods -----------------------------------------------------------------------------------------
+
+void SimulatedDevice::method_called(const MethodCall& call) {
+    Statistics& statistics = fleet_.statistics_;
+    ++statistics.methods;
+    const MethodDecision decision = fleet_.behaviour_.on_method(number_, methods_++);
+    if (!decision.status) {
+        ++statistics.methods_silent;
+        return;
+    }
+    if (decision.latency == Duration::zero()) return answer(call.rid, *decision.status);
+    if (answers_pending_ >= answers_pending_max) return answer(call.rid, too_many_status);
+    ++answers_pending_;
+    fleet_.thread_.timers().at(
+        fleet_.now() + decision.latency,
+        [this, connection = connection_, rid = std::string(call.rid), status = *decision.status] {
+            const bool is_there = connection == connection_ && session_ && session_->is_running();
+            if (connection == connection_) --answers_pending_;
+            if (!is_there) {
+                ++fleet_.statistics_.methods_cut_off;
+                return;
+            }
+            answer(rid, status);
+            serve_session();
+        });
+}
+
+/// The caller sends it, by `serve_session`.
+void SimulatedDevice::answer(std::string_view rid, int status) {
+    Statistics& statistics = fleet_.statistics_;
+    switch (status) {
+        case method_ok_status:
+            ++statistics.methods_ok;
+            break;
+        case too_many_status:
+            ++statistics.methods_overload;
+            break;
+        default:
+            ++statistics.methods_failed;
+    }
+    session_->answer_method(rid, status, "{\"call\":" + std::to_string(methods_) + "}");
+}
+
+// --- twin and telemetry ------------------------------------------------------------------------------
+
+void SimulatedDevice::report() {
+    if (!session_->is_running()) return;  // The connection is about to be over.
+    std::string patch;
+    JsonWriter json(patch);
+    json.begin_object().key("simulated").begin_object();
+    json.member("reports", reports_ + 1).member("temperature", fleet_.behaviour_.reading(number_, reports_));
+    json.end_object().end_object();
+    ++reports_;
+    ++fleet_.statistics_.reported_sent;
+    session_->patch_reported(patch);
+    after(reported_timer_, fleet_.behaviour_.until_reported(number_, reports_), &SimulatedDevice::report);
+    serve_session();
+}
+
+void SimulatedDevice::twin_answered(const TwinAnswer& answer) {
+    constexpr int stored = 204;
+    Statistics& statistics = fleet_.statistics_;
+    ++(answer.status == stored ? statistics.reported_stored : statistics.reported_refused);
+}
+
+void SimulatedDevice::desired_changed(std::int64_t, std::string_view) {
+    ++fleet_.statistics_.desired;
+}
+
+void SimulatedDevice::send_telemetry() {
+    if (!session_->is_running()) return;
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object().member("count", messages_ + 1);
+    json.member("temperature", fleet_.behaviour_.reading(number_, messages_)).end_object();
+    ++messages_;
+    // One that the hub is too slow for is not sent; the next comes in its time.
+    if (session_->send_telemetry(json_bag, body)) ++fleet_.statistics_.telemetry_sent;
+    after(telemetry_timer_, fleet_.behaviour_.until_telemetry(number_, messages_),
+          &SimulatedDevice::send_telemetry);
+    serve_session();
+}
+
+void SimulatedDevice::telemetry_stored(std::uint16_t) {
+    ++fleet_.statistics_.telemetry_stored;
+}
+
+}  // namespace carillon::fleet

@@ -1,0 +1,451 @@
+// carillon simulate: a fleet of devices that connect to a hub and do as devices do.
+
+#include "base/text.hpp"
+#include "fleet/fleet.hpp"
+#include "fleet/registration.hpp"
+#include "hub_flags.hpp"
+#include "job_progress.hpp"
+#include "simulate_report.hpp"
+#include "wire/sas/connection_string.hpp"
+
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <CLI/Option.hpp>
+#include <CLI/Validators.hpp>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+
+namespace carillon {
+namespace {
+
+using fleet::Behaviour;
+using fleet::Credentials;
+using fleet::Distribution;
+using fleet::Fleet;
+using fleet::Statistics;
+
+/// What the process itself needs: standard streams, the loop, one spare for the resolver.
+constexpr std::uint64_t descriptors_own = 32;
+/// How long all devices may take to say goodbye.
+constexpr std::chrono::seconds leave_max{10};
+/// A fleet of which no device got in for so long, though some tried, has been given the wrong hub.
+constexpr std::chrono::seconds first_connect_max{15};
+/// How long a device may take from its socket to CONNACK: a hub under a storm takes its time.
+constexpr std::chrono::seconds connect_max{30};
+
+struct SimulateArgs {
+    HubFlags hub;
+    std::uint16_t mqtts_port = 8883;
+    fleet::FleetOptions fleet;
+    fleet::BehaviourOptions behaviour;
+    std::string group_key;
+    std::string auth = "group";
+    bool creates = false;
+    bool only_creates = false;
+    std::optional<std::uint32_t> source_addresses;
+    std::optional<Duration> duration;
+    std::optional<Duration> interval;
+};
+
+/// Signals that this thread waits for, blocked in all.
+sigset_t block_signals() {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    return signals;
+}
+
+/// Waits for a signal until `deadline`; 0 if none came.
+int wait_for_signal(const sigset_t& signals, TimePoint deadline) {
+    const auto left = std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration::zero());
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+    timespec wait{};
+    wait.tv_sec = whole.count();
+    wait.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left - whole).count();
+    return std::max(::sigtimedwait(&signals, nullptr, &wait), 0);
+}
+
+/// Every connection is a descriptor. Fails where even the hard limit is too low.
+Result<> raise_descriptor_limit(const SimulateArgs& args) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    const std::uint64_t wanted = args.fleet.devices + descriptors_own;
+    if (limit.rlim_max == RLIM_INFINITY || wanted <= limit.rlim_max) return {};
+    const std::uint64_t each = limit.rlim_max - std::min<std::uint64_t>(limit.rlim_max, descriptors_own);
+    return fail_usage(with_thousands(args.fleet.devices) +
+                      " devices need as many descriptors, and this process may have " +
+                      with_thousands(limit.rlim_max) +
+                      " (RLIMIT_NOFILE, `ulimit -Hn`).\n  Raise the limit, or divide the " +
+                      "fleet among processes: --devices " + std::to_string(each) + " --first " +
+                      std::to_string(args.fleet.first) + ", --devices " + std::to_string(each) + " --first " +
+                      std::to_string(args.fleet.first + each) + ", and so on.");
+}
+
+ServiceOptions service_options(const HubFlags& flags) {
+    ServiceOptions options;
+    options.connection_string = flags.login;
+    options.ca_file = flags.ca_file;
+    options.address = flags.address;
+    options.port = flags.port;
+    return options;
+}
+
+Result<Credentials> make_credentials(const SimulateArgs& args, const sas::ConnectionString& policy) {
+    if (args.auth == "group") return Credentials::of_group(policy, args.group_key, args.fleet.prefix);
+    if (args.creates || args.only_creates)
+        return fail_usage("--create gives devices keys of the group: it goes without --auth policy");
+    return Credentials::of_policy(policy);
+}
+
+/// Registers the devices, saying on standard error how far it is. False if a signal ended it.
+Result<bool> create(const SimulateArgs& args, const Credentials& credentials, const sigset_t& signals) {
+    const ServiceOptions hub = service_options(args.hub);
+    const fleet::RegistrationOrder order{
+        .prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<bool> is_stopped{false};
+    auto work = [&] { return fleet::register_devices(hub, credentials, order, done, is_stopped); };
+    auto outcome = std::async(std::launch::async, work);
+    const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
+    const auto say = [&](const char* end) {
+        std::fprintf(stderr, "registered %s of %s devices%s", with_thousands(done).c_str(),
+                     with_thousands(order.devices).c_str(), end);
+    };
+    constexpr std::chrono::milliseconds look{200};
+    while (outcome.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
+        if (wait_for_signal(signals, std::chrono::steady_clock::now() + look) != 0) is_stopped = true;
+        if (is_terminal) say("\r");
+    }
+    const auto registered = outcome.get();
+    if (!registered) return fail(registered.error());
+    say("\n");
+    return !is_stopped.load();
+}
+
+/// Draws or prints how the fleet stands.
+class View {
+public:
+    explicit View(const SimulateArgs& args)
+        : format_(args.hub.format), is_terminal_(::isatty(STDOUT_FILENO) != 0) {}
+
+    bool is_live() const { return is_terminal_ && as_text(); }
+    bool as_text() const { return format_ == Format::automatic || format_ == Format::table; }
+
+    void show(const FleetLook& look) {
+        if (is_live()) return redraw(look);
+        if (as_text()) std::puts(fleet_line(look).c_str());
+        if (format_ == Format::ndjson) std::puts(fleet_json(look, "statistics").c_str());
+        std::fflush(stdout);
+    }
+    void conclude(const FleetLook& look) {
+        if (is_live()) redraw(look);
+        std::fputs(as_text() ? fleet_summary(look).c_str() : (fleet_json(look, "summary") + "\n").c_str(),
+                   stdout);
+        std::fflush(stdout);
+    }
+
+private:
+    void redraw(const FleetLook& look) {
+        winsize size{};
+        constexpr std::size_t width_default = 80;
+        const bool is_known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+        std::string text;
+        if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A";  // up to where it began
+        const auto block = fleet_block(look, is_known ? size.ws_col : width_default);
+        for (const std::string& line : block) text += line + "\x1b[K\n";  // clear what is left of it
+        text += "\x1b[J";
+        drawn_ = block.size();
+        std::fputs(text.c_str(), stdout);
+        std::fflush(stdout);
+    }
+
+    Format format_;
+    bool is_terminal_;
+    std::size_t drawn_ = 0;
+};
+
+/// A fleet on a thread of its own, asked from outside.
+class RunningFleet {
+public:
+    RunningFleet(const Connector& connector, const Credentials& credentials, const Behaviour& behaviour,
+                 const fleet::FleetOptions& options)
+        : thread_(0, clock_), fleet_(thread_, connector, credentials, behaviour, options) {}
+    ~RunningFleet() {
+        thread_.stop();
+        thread_.join();
+    }
+
+    Result<> start() {
+        if (auto made = fleet_.make_devices(); !made) return made;
+        thread_.start();
+        thread_.post([this] { fleet_.start(); });
+        return {};
+    }
+    void cut() {
+        thread_.post([this] { fleet_.cut(); });
+    }
+    /// What it knows at the end of a turn.
+    std::pair<Statistics, std::optional<Errc>> look() {
+        std::promise<std::pair<Statistics, std::optional<Errc>>> told;
+        thread_.post([&] { told.set_value({fleet_.statistics(), fleet_.last_failure()}); });
+        return told.get_future().get();
+    }
+    void leave() {
+        // Shared, as the answer may come when nobody waits any more.
+        auto left = std::make_shared<std::promise<void>>();
+        auto over = left->get_future();
+        thread_.post([this, left] { fleet_.leave([left] { left->set_value(); }); });
+        over.wait_for(leave_max);
+    }
+
+private:
+    SystemClock clock_;
+    IoThread thread_;
+    Fleet fleet_;
+};
+
+tl::unexpected<Error> nobody_got_in(Errc reason) {
+    if (reason == Errc::iot_hub_unauthorized) {
+        return fail(
+            reason,
+            "the hub refuses these devices: are they registered with the keys of this fleet (--create, "
+            "the same --prefix and --group-key)? With --auth policy the login signs for any device.");
+    }
+    if (reason == Errc::tls_failed) return fail(reason, "no device could trust it");
+    return fail(Errc::unreachable, "no device got in; --mqtts-port says where the hub takes devices");
+}
+
+Result<Exit> run(const SimulateArgs& args, const Connector& connector, const Credentials& credentials,
+                 const Behaviour& behaviour, const fleet::FleetOptions& options, const sigset_t& signals) {
+    View view(args);
+    const Duration interval =
+        args.interval.value_or(view.is_live() ? std::chrono::seconds(1) : std::chrono::seconds(5));
+    RunningFleet running(connector, credentials, behaviour, options);
+    if (auto started = running.start(); !started) return fail(std::move(started).error());
+    const TimePoint begun = std::chrono::steady_clock::now();
+    TimePoint reported = begun;
+    Statistics before;
+    const auto look = [&](const Statistics& now) {
+        const TimePoint at = std::chrono::steady_clock::now();
+        const FleetLook made{.now = now, .before = before, .elapsed = at - begun, .interval = at - reported};
+        before = now;
+        reported = at;
+        return made;
+    };
+    const TimePoint end = args.duration ? begun + *args.duration : TimePoint::max();
+    TimePoint next = begun + interval;
+    std::optional<Errc> mistake;
+    for (;;) {
+        const int signal = wait_for_signal(signals, std::min(next, end));
+        if (signal == SIGUSR1) running.cut();
+        const TimePoint at = std::chrono::steady_clock::now();
+        if (signal == SIGINT || signal == SIGTERM || at >= end) break;
+        if (at < next) continue;
+        next = std::max(next + interval, at);
+        const auto [now, failure] = running.look();
+        view.show(look(now));
+        if (now.connects == 0 && failure && at - begun >= first_connect_max) {
+            mistake = failure;
+            break;
+        }
+    }
+    const auto last = running.look();
+    running.leave();
+    view.conclude(look(last.first));
+    if (mistake) return nobody_got_in(*mistake);
+    return Exit::ok;
+}
+
+Result<Exit> simulate(const SimulateArgs& args) {
+    const sigset_t signals = block_signals();
+    if (args.hub.format == Format::csv) return fail_usage("a fleet's statistics are table, json or ndjson");
+    if (args.hub.login.empty()) {
+        if (auto hub = open_hub(args.hub); !hub) return fail(std::move(hub).error());
+    }
+    const auto policy = sas::parse_connection_string(args.hub.login);
+    if (!policy || policy->key.empty() || policy->key_name.empty()) {
+        return fail_usage("the login is no policy's connection string");
+    }
+    const auto behaviour = Behaviour::make(args.behaviour);
+    if (!behaviour) return fail(behaviour.error());
+    const auto credentials = make_credentials(args, *policy);
+    if (!credentials) return fail(credentials.error());
+
+    if (args.creates || args.only_creates) {
+        const auto is_done = create(args, *credentials, signals);
+        if (!is_done) return fail(is_done.error());
+        if (!*is_done || args.only_creates) return Exit::ok;
+    }
+    if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
+
+    Connector::Settings settings;
+    settings.host_name = credentials->host_name();
+    const auto server =
+        resolve(args.hub.address.empty() ? settings.host_name : args.hub.address, args.mqtts_port);
+    if (!server) return fail(server.error());
+    const auto tls = TlsClientContext::load(args.hub.ca_file);
+    if (!tls) return fail(tls.error());
+    settings.server = *server;
+    settings.tls = *tls;
+    settings.limits.unauthenticated_time_max = connect_max;
+    const Connector connector(std::move(settings));
+
+    fleet::FleetOptions options = args.fleet;
+    if (server->is_ipv4_loopback()) {
+        const std::uint64_t last = options.first + options.devices;
+        options.source_addresses = args.source_addresses.value_or(
+            static_cast<std::uint32_t>((last + fleet::devices_per_source - 1) / fleet::devices_per_source));
+    } else if (args.source_addresses) {
+        return fail_usage("--source-addresses is for a hub on this machine's loopback");
+    }
+    return run(args, connector, *credentials, *behaviour, options, signals);
+}
+
+// --- flags -------------------------------------------------------------------------------------------
+
+template <class T>
+void add_parsed(CLI::App& command, const std::string& name, T& target,
+                Result<typename T::value_type> (*parse)(std::string_view), const std::string& help,
+                const std::string& type) {
+    const auto take = [&target, parse, name](const std::string& text) {
+        auto parsed = parse(text);
+        if (!parsed) throw CLI::ValidationError(name, parsed.error().detail);
+        target = *std::move(parsed);
+    };
+    command.add_option_function<std::string>(name, take, help)->type_name(type);
+}
+
+void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
+    const char* group = "Fleet";
+    command.add_option("--devices,-n", args.fleet.devices, "How many")
+        ->required()
+        ->check(CLI::Range(1, 100'000'000).description(""))
+        ->type_name("N")
+        ->group(group);
+    command
+        .add_option("--first", args.fleet.first,
+                    "Number of the first; processes that share a fleet differ here [0]")
+        ->type_name("K")
+        ->group(group);
+    command.add_option("--prefix", args.fleet.prefix, "Ids are this and the number in six digits [sim-]")
+        ->type_name("TEXT")
+        ->group(group);
+    command.add_flag("--create", args.creates, "Register the devices first, or give them this fleet's keys")
+        ->group(group);
+    command.add_flag("--create-only", args.only_creates, "Register the devices and end")->group(group);
+    command
+        .add_option(
+            "--group-key", args.group_key,
+            "Base64 of the key that device keys are derived from [from the login's key and the prefix]")
+        ->envname("CARILLON_GROUP_KEY")
+        ->type_name("KEY")
+        ->group(group);
+    command
+        .add_option("--auth", args.auth,
+                    "group: each device by its derived key; policy: the login signs for all [group]")
+        ->check(CLI::IsMember({"group", "policy"}).description(""))
+        ->type_name("HOW")
+        ->group(group);
+}
+
+void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
+    const auto percent = [&](const char* name, double& target, const char* help) {
+        command.add_option(name, target, help)->check(CLI::Range(0.0, 100.0).description(""))->type_name("P");
+    };
+    auto& behaviour = args.behaviour;
+    command.add_option("--seed", behaviour.seed, "All chance follows from it [1]")->type_name("S");
+    const auto take_latency = [&behaviour](const std::string& text) {
+        const auto parsed = Distribution::parse(text);
+        if (!parsed) throw CLI::ValidationError("--method-latency", parsed.error().detail);
+        behaviour.method_latency = *parsed;
+    };
+    command
+        .add_option_function<std::string>("--method-latency", take_latency,
+                                          "From a method to its answer [0s]")
+        ->type_name("DIST");
+    percent("--fail-percent", behaviour.fail_percent, "Methods answered with status 500 [0]");
+    percent("--timeout-percent", behaviour.timeout_percent, "Methods never answered [0]");
+    percent("--offline-percent", behaviour.offline_percent, "Devices away at any moment [0]");
+    add_parsed(command, "--offline", behaviour.absence, &Distribution::parse,
+               "How long an absence lasts; without, the same devices are away for good", "DIST");
+    add_parsed(command, "--reported-every", behaviour.reported_every, &Distribution::parse,
+               "Time between a device's reported patches [never]", "DIST");
+    add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
+               "Time between a device's messages [never]", "DIST");
+}
+
+void add_connection_flags(CLI::App& command, SimulateArgs& args) {
+    const char* group = "Connections";
+    command.add_option("--mqtts-port", args.mqtts_port, "Port of the hub's MQTT endpoint [8883]")
+        ->check(CLI::Range(1, 65535).description(""))
+        ->type_name("N")
+        ->group(group);
+    command
+        .add_option("--connect-rate", args.fleet.connect_rate,
+                    "Attempts a second at most [as fast as it goes]")
+        ->check(CLI::Range(0.01, 1e6).description(""))
+        ->type_name("N")
+        ->group(group);
+    command
+        .add_option("--connecting-max", args.fleet.connecting_max, "Connections in the making at once [64]")
+        ->check(CLI::Range(1, 100'000).description(""))
+        ->type_name("N")
+        ->group(group);
+    const auto backoff = [&](const char* name, Duration& target, const char* help) {
+        const auto take = [&target, name](const std::string& text) {
+            const auto parsed = fleet::parse_duration(text);
+            if (!parsed) throw CLI::ValidationError(name, parsed.error().detail);
+            target = *parsed;
+        };
+        command.add_option_function<std::string>(name, take, help)->type_name("TIME")->group(group);
+    };
+    backoff("--backoff", args.behaviour.backoff_first,
+            "First pause after a lost connection; then twice as long each time [1s]");
+    backoff("--backoff-max", args.behaviour.backoff_max, "Longest pause [30s]");
+    command.add_option("--keep-alive", args.fleet.keep_alive_s, "Seconds between two pings [240]")
+        ->check(CLI::Range(1, 65535).description(""))
+        ->type_name("S")
+        ->group(group);
+    command
+        .add_flag("--clean-session", args.fleet.clean_session,
+                  "Have the hub forget subscriptions at the end of a connection")
+        ->group(group);
+    command
+        .add_option(
+            "--source-addresses", args.source_addresses,
+            "Loopback addresses to connect from, 0 leaves it to the kernel [one for each 10,000 devices]")
+        ->type_name("N")
+        ->group(group);
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, int& exit_code) {
+    auto& command = *app.add_subcommand("simulate", "Run a fleet of simulated devices");
+    auto args = std::make_shared<SimulateArgs>();
+    add_hub_flags(command, args->hub);
+    add_fleet_flags(command, *args);
+    add_behaviour_flags(command, *args);
+    add_connection_flags(command, *args);
+    add_parsed(command, "--duration", args->duration, &fleet::parse_duration,
+               "End after this time [runs until it is told to stop]", "TIME");
+    add_parsed(command, "--interval", args->interval, &fleet::parse_duration,
+               "Time between two statistics [1s on a terminal, 5s on a pipe]", "TIME");
+    command.footer(
+        "DIST is a duration such as 200ms, a range 100ms..2s, exp:MEAN or lognormal:MEDIAN,P99.\n"
+        "SIGINT or SIGTERM disconnects all and prints a summary; SIGUSR1 cuts every connection at once.\n"
+        "docs/simulate.md says more.");
+    on_chosen(command, args, simulate, exit_code);
+}
+
+}  // namespace carillon
