@@ -2,6 +2,7 @@
 
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
+#include "core/transfers.hpp"
 
 #include <bit>
 
@@ -13,6 +14,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
     CARILLON_ASSERT(std::has_single_bit(shards_.size()) && shards_.size() <= shards_max);
     jobs_ = std::make_unique<Jobs>(*this, jobs);
     queries_ = std::make_unique<Queries>(*this, std::move(token_key));
+    transfers_ = std::make_unique<Transfers>(*this);
 }
 
 Hub::~Hub() = default;

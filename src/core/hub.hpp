@@ -17,6 +17,7 @@ namespace carillon {
 
 class Jobs;
 class Queries;
+class Transfers;
 struct JobEngineLimits;  // core/jobs.hpp
 
 /// The whole hub as endpoints see it: which shard owns a device, what the hub is called, its
@@ -37,6 +38,7 @@ public:
     const std::vector<std::string>& host_names() const { return host_names_; }
     Jobs& jobs() { return *jobs_; }
     Queries& queries() { return *queries_; }
+    Transfers& transfers() { return *transfers_; }
 
     /// Runs `task` on the shard's thread and resumes here with its result.
     template <class T>
@@ -63,6 +65,7 @@ private:
     std::vector<std::string> host_names_;
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;
+    std::unique_ptr<Transfers> transfers_;
 };
 
 }  // namespace carillon

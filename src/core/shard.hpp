@@ -13,6 +13,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@
 
 namespace carillon {
 
+class ImportEntry;  // model/registry_line.hpp
+class JsonValue;
 class Methods;
 class Telemetry;
 
@@ -88,6 +91,19 @@ public:
     Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
     /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`.
     Task<Result<>> remove_identity(IdentityKey key, EtagMatch match);
+    /// Makes new keys for an identity that has keys. Fails with `device_not_found`, `module_not_found`,
+    /// `argument_invalid` if it has none. Source: azure-iot-cli-extension, key regeneration.
+    enum class KeyChoice : std::uint8_t { primary, secondary, both };
+    Task<Result<Document>> regenerate_keys(IdentityKey key, KeyChoice choice);
+    /// Carries out entries in their order, as many in one commit as go there within a slice of time; an
+    /// identity and its twin are one write. Gives what became of each once all are durable; the errors
+    /// are those of `put_identity`, `remove_identity` and `write_twin`.
+    /// `mark` is called when the entries [begin, end) have gone into the batch being gathered, to put
+    /// beside them what must be durable with them; it may be empty.
+    using ImportMark =
+        std::function<void(Batch& batch, const std::vector<ImportEntry>& entries,
+                           const std::vector<Result<>>& outcomes, std::size_t begin, std::size_t end)>;
+    Task<std::vector<Result<>>> apply_entries(std::vector<ImportEntry> entries, ImportMark mark);
 
     // --- twins ---------------------------------------------------------------------------------
     enum class TwinWrite { patch, replace };
@@ -133,6 +149,11 @@ private:
         Record* record;
         std::optional<Document> document;
     };
+    /// An identity in the batch being gathered.
+    struct StagedIdentity {
+        Document document;
+        std::optional<Authentication> before;  ///< If it is there already.
+    };
     struct WriteSet {
         std::uint64_t batch;
         std::vector<Write> writes;
@@ -144,6 +165,17 @@ private:
     Record& add_record(const IdentityKey& key);
     void settle(std::uint64_t batch, bool is_durable);
     void forget(Record& record);
+    /// True while a removal of `key` is on its way to disk.
+    bool is_leaving(const IdentityKey& key) const;
+    Result<> check_creation(const IdentityKey& key) const;
+    Result<const Document*> find_for_put(const IdentityKey& key, const EtagMatch& match) const;
+    /// Puts an identity into the batch; with an `entry`, its twin too if it is new. `key` is not leaving.
+    Result<StagedIdentity> stage_identity(const IdentityKey& key, JsonValue body, const EtagMatch& match,
+                                          const ImportEntry* entry);
+    Result<> stage_removal(const IdentityKey& key, const EtagMatch& match);
+    Result<Document> stage_twin(const IdentityKey& key, TwinWrite kind, const TwinPatch& patch,
+                                const EtagMatch& match);
+    Result<std::optional<Authentication>> stage_entry(const ImportEntry& entry);
     void enforce_registration(const IdentityKey& key, const std::optional<Authentication>& before);
     const Document* newest(const IdentityKey& key) const;
     Errc missing(const IdentityKey& key) const;

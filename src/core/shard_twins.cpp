@@ -4,19 +4,20 @@
 
 namespace carillon {
 
-Task<Result<Document>> Shard::write_twin(IdentityKey key, TwinWrite kind, TwinPatch patch, EtagMatch match) {
+Result<Document> Shard::stage_twin(const IdentityKey& key, TwinWrite kind, const TwinPatch& patch,
+                                   const EtagMatch& match) {
     Record* record = directory_.find(key);
     const Document* before = record ? record->newest() : nullptr;
-    if (!before) co_return fail(Errc::device_not_found, key.device.str());
+    if (!before) return fail(Errc::device_not_found, key.device.str());
     if (!match.accepts(twin_etag_text(before->twin.etag))) {
-        co_return fail(Errc::precondition_failed, "PreconditionFailed, ETag may be invalid.");
+        return fail(Errc::precondition_failed, "PreconditionFailed, ETag may be invalid.");
     }
-    if (kind == TwinWrite::patch && patch.is_empty()) co_return *before;
+    if (kind == TwinWrite::patch && patch.is_empty()) return *before;
 
     const auto now = context_.clock.wall_now();
     auto change = kind == TwinWrite::patch ? patch_twin(before->twin, patch, now)
                                            : replace_twin(before->twin, patch, now);
-    if (!change) co_return fail(std::move(change).error());
+    if (!change) return fail(std::move(change).error());
     Document document;
     document.identity = before->identity;
     document.twin = std::move(change->twin);
@@ -31,6 +32,13 @@ Task<Result<Document>> Shard::write_twin(IdentityKey key, TwinWrite kind, TwinPa
             }
         });
     }
+    return document;
+}
+
+Task<Result<Document>> Shard::write_twin(IdentityKey key, TwinWrite kind, TwinPatch patch, EtagMatch match) {
+    const bool is_write = kind == TwinWrite::replace || !patch.is_empty();
+    auto document = stage_twin(key, kind, patch, match);
+    if (!document || !is_write) co_return document;
     const auto written = co_await committer_.durable();
     if (!written) co_return fail(unavailable(written.error()));
     co_return document;
@@ -42,9 +50,9 @@ void Shard::write_reported(Record& record, const SectionPatch& patch,
     const Document* before = record.newest();
     if (!before) return done(fail(Errc::device_not_found, record.key.path()));
     if (expected_version && *expected_version != before->twin.reported.version()) {
-        return done(fail(Errc::precondition_failed,
-                         fmt::format("The reported properties are at version {}, not {}.",
-                                     before->twin.reported.version(), *expected_version)));
+        return done(
+            fail(Errc::precondition_failed, fmt::format("The reported properties are at version {}, not {}.",
+                                                        before->twin.reported.version(), *expected_version)));
     }
     auto change = patch_reported(before->twin, patch, context_.clock.wall_now());
     if (!change) return done(fail(std::move(change).error()));

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "core/await.hpp"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace carillon {
+
+/// A result that somebody will leave, at once or later, for a coroutine that takes it when it has need
+/// of it. Both happen on one thread.
+template <class T>
+struct Pending {
+    std::optional<T> value;
+    UniqueFunction<void(T)> waiter;
+
+    void leave(T result) {
+        if (waiter) return std::exchange(waiter, {})(std::move(result));
+        value = std::move(result);
+    }
+};
+
+/// Waits for the result; once.
+template <class T>
+Task<T> take(std::shared_ptr<Pending<T>> pending) {
+    auto start = [pending](UniqueFunction<void(T)> done) {
+        if (pending->value) return done(*std::move(pending->value));
+        pending->waiter = std::move(done);
+    };
+    co_return co_await from_callback<T>(start);
+}
+
+}  // namespace carillon
