@@ -28,10 +28,12 @@ public:
         const auto found = counts_.find(event);
         return found == counts_.end() ? 0 : found->second;
     }
-    /// True once `event` happened `times` times; false if it does not for ten seconds.
+    /// Ends a run in which something hangs; far beyond what a slow machine needs.
+    static constexpr std::chrono::seconds patience{60};
+    /// True once `event` happened `times` times; false if it does not for as long as that.
     bool wait(const std::string& event, int times = 1) const {
         std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(10), [&] {
+        return changed_.wait_for(lock, patience, [&] {
             const auto found = counts_.find(event);
             return found != counts_.end() && found->second >= times;
         });

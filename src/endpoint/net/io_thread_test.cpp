@@ -51,7 +51,7 @@ TEST(IoThread, LosesNoPostFromThreadsThatRace) {
     std::thread second(race);
     first.join();
     second.join();
-    EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
 }
 
 TEST(IoThread, DoesBackgroundWorkAPieceATurnAndAfterWhatIsReady) {

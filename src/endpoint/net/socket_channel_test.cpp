@@ -73,7 +73,7 @@ TEST(SocketChannel, KeepsWhatAPeerDoesNotTakeAndSaysWhenItIsGone) {
     constexpr std::size_t size = 8 * 1024 * 1024;
     TestServer server({.limits = {.unsent_bytes_max = 2 * size}});
     server.on_received = [](Channel& channel, Bytes) { EXPECT_TRUE(channel.send(as_bytes(pattern(size)))); };
-    TestClient client(server.port(), {.receive_buffer = 8 * 1024});
+    TestClient client(server.port(), {.receive_buffer = 128 * 1024});
     ASSERT_TRUE(client.handshake());
     ASSERT_TRUE(client.write("?"));
     ASSERT_TRUE(server.journal.wait("received"));

@@ -134,7 +134,8 @@ public:
     TestClient(std::uint16_t port, const Options& options) {
         socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         CARILLON_ASSERT(socket_ >= 0);
-        const timeval patience{.tv_sec = 10, .tv_usec = 0};
+        // Ends a run in which something hangs, as the fixture's own patience does.
+        const timeval patience{.tv_sec = 60, .tv_usec = 0};
         ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         const int no_delay = 1;
