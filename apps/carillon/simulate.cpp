@@ -1,20 +1,17 @@
 // carillon simulate: a fleet of devices that connect to a hub and do as devices do.
 
 #include "base/text.hpp"
-#include "fleet/fleet.hpp"
 #include "fleet/registration.hpp"
 #include "hub_flags.hpp"
 #include "job_progress.hpp"
-#include "simulate_report.hpp"
+#include "simulate_run.hpp"
 #include "wire/sas/connection_string.hpp"
 
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <future>
@@ -28,15 +25,9 @@ namespace {
 using fleet::Behaviour;
 using fleet::Credentials;
 using fleet::Distribution;
-using fleet::Fleet;
-using fleet::Statistics;
 
 /// What the process itself needs: standard streams, the loop, one spare for the resolver.
 constexpr std::uint64_t descriptors_own = 32;
-/// How long all devices may take to say goodbye.
-constexpr std::chrono::seconds leave_max{10};
-/// A fleet of which no device got in for so long, though some tried, has been given the wrong hub.
-constexpr std::chrono::seconds first_connect_max{15};
 /// How long a device may take from its socket to CONNACK: a hub under a storm takes its time.
 constexpr std::chrono::seconds connect_max{30};
 
@@ -50,8 +41,7 @@ struct SimulateArgs {
     bool creates = false;
     bool only_creates = false;
     std::optional<std::uint32_t> source_addresses;
-    std::optional<Duration> duration;
-    std::optional<Duration> interval;
+    SimulationRun run;
 };
 
 /// Signals that this thread waits for, blocked in all.
@@ -61,16 +51,6 @@ sigset_t block_signals() {
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&signals, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     return signals;
-}
-
-/// Waits for a signal until `deadline`; 0 if none came.
-int wait_for_signal(const sigset_t& signals, TimePoint deadline) {
-    const auto left = std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration::zero());
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
-    timespec wait{};
-    wait.tv_sec = whole.count();
-    wait.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(left - whole).count();
-    return std::max(::sigtimedwait(&signals, nullptr, &wait), 0);
 }
 
 /// Every connection is a descriptor. Fails where even the hard limit is too low.
@@ -132,140 +112,6 @@ Result<bool> create(const SimulateArgs& args, const Credentials& credentials, co
     return !is_stopped.load();
 }
 
-/// Draws or prints how the fleet stands.
-class View {
-public:
-    explicit View(const SimulateArgs& args)
-        : format_(args.hub.format), is_terminal_(::isatty(STDOUT_FILENO) != 0) {}
-
-    bool is_live() const { return is_terminal_ && as_text(); }
-    bool as_text() const { return format_ == Format::automatic || format_ == Format::table; }
-
-    void show(const FleetLook& look) {
-        if (is_live()) return redraw(look);
-        if (as_text()) std::puts(fleet_line(look).c_str());
-        if (format_ == Format::ndjson) std::puts(fleet_json(look, "statistics").c_str());
-        std::fflush(stdout);
-    }
-    void conclude(const FleetLook& look) {
-        if (is_live()) redraw(look);
-        std::fputs(as_text() ? fleet_summary(look).c_str() : (fleet_json(look, "summary") + "\n").c_str(),
-                   stdout);
-        std::fflush(stdout);
-    }
-
-private:
-    void redraw(const FleetLook& look) {
-        winsize size{};
-        constexpr std::size_t width_default = 80;
-        const bool is_known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-        std::string text;
-        if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A";  // up to where it began
-        const auto block = fleet_block(look, is_known ? size.ws_col : width_default);
-        for (const std::string& line : block) text += line + "\x1b[K\n";  // clear what is left of it
-        text += "\x1b[J";
-        drawn_ = block.size();
-        std::fputs(text.c_str(), stdout);
-        std::fflush(stdout);
-    }
-
-    Format format_;
-    bool is_terminal_;
-    std::size_t drawn_ = 0;
-};
-
-/// A fleet on a thread of its own, asked from outside.
-class RunningFleet {
-public:
-    RunningFleet(const Connector& connector, const Credentials& credentials, const Behaviour& behaviour,
-                 const fleet::FleetOptions& options)
-        : thread_(0, clock_), fleet_(thread_, connector, credentials, behaviour, options) {}
-    ~RunningFleet() {
-        thread_.stop();
-        thread_.join();
-    }
-
-    Result<> start() {
-        if (auto made = fleet_.make_devices(); !made) return made;
-        thread_.start();
-        thread_.post([this] { fleet_.start(); });
-        return {};
-    }
-    void cut() {
-        thread_.post([this] { fleet_.cut(); });
-    }
-    /// What it knows at the end of a turn.
-    std::pair<Statistics, std::optional<Errc>> look() {
-        std::promise<std::pair<Statistics, std::optional<Errc>>> told;
-        thread_.post([&] { told.set_value({fleet_.statistics(), fleet_.last_failure()}); });
-        return told.get_future().get();
-    }
-    void leave() {
-        // Shared, as the answer may come when nobody waits any more.
-        auto left = std::make_shared<std::promise<void>>();
-        auto over = left->get_future();
-        thread_.post([this, left] { fleet_.leave([left] { left->set_value(); }); });
-        over.wait_for(leave_max);
-    }
-
-private:
-    SystemClock clock_;
-    IoThread thread_;
-    Fleet fleet_;
-};
-
-tl::unexpected<Error> nobody_got_in(Errc reason) {
-    if (reason == Errc::iot_hub_unauthorized) {
-        return fail(
-            reason,
-            "the hub refuses these devices: are they registered with the keys of this fleet (--create, "
-            "the same --prefix and --group-key)? With --auth policy the login signs for any device.");
-    }
-    if (reason == Errc::tls_failed) return fail(reason, "no device could trust it");
-    return fail(Errc::unreachable, "no device got in; --mqtts-port says where the hub takes devices");
-}
-
-Result<Exit> run(const SimulateArgs& args, const Connector& connector, const Credentials& credentials,
-                 const Behaviour& behaviour, const fleet::FleetOptions& options, const sigset_t& signals) {
-    View view(args);
-    const Duration interval =
-        args.interval.value_or(view.is_live() ? std::chrono::seconds(1) : std::chrono::seconds(5));
-    RunningFleet running(connector, credentials, behaviour, options);
-    if (auto started = running.start(); !started) return fail(std::move(started).error());
-    const TimePoint begun = std::chrono::steady_clock::now();
-    TimePoint reported = begun;
-    Statistics before;
-    const auto look = [&](const Statistics& now) {
-        const TimePoint at = std::chrono::steady_clock::now();
-        const FleetLook made{.now = now, .before = before, .elapsed = at - begun, .interval = at - reported};
-        before = now;
-        reported = at;
-        return made;
-    };
-    const TimePoint end = args.duration ? begun + *args.duration : TimePoint::max();
-    TimePoint next = begun + interval;
-    std::optional<Errc> mistake;
-    for (;;) {
-        const int signal = wait_for_signal(signals, std::min(next, end));
-        if (signal == SIGUSR1) running.cut();
-        const TimePoint at = std::chrono::steady_clock::now();
-        if (signal == SIGINT || signal == SIGTERM || at >= end) break;
-        if (at < next) continue;
-        next = std::max(next + interval, at);
-        const auto [now, failure] = running.look();
-        view.show(look(now));
-        if (now.connects == 0 && failure && at - begun >= first_connect_max) {
-            mistake = failure;
-            break;
-        }
-    }
-    const auto last = running.look();
-    running.leave();
-    view.conclude(look(last.first));
-    if (mistake) return nobody_got_in(*mistake);
-    return Exit::ok;
-}
-
 Result<Exit> simulate(const SimulateArgs& args) {
     const sigset_t signals = block_signals();
     if (args.hub.format == Format::csv) return fail_usage("a fleet's statistics are table, json or ndjson");
@@ -308,7 +154,9 @@ Result<Exit> simulate(const SimulateArgs& args) {
     } else if (args.source_addresses) {
         return fail_usage("--source-addresses is for a hub on this machine's loopback");
     }
-    return run(args, connector, *credentials, *behaviour, options, signals);
+    SimulationRun order = args.run;
+    order.format = args.hub.format;
+    return run_fleet(order, connector, *credentials, *behaviour, options, signals);
 }
 
 // --- flags -------------------------------------------------------------------------------------------
@@ -437,9 +285,9 @@ void add_simulate(CLI::App& app, int& exit_code) {
     add_fleet_flags(command, *args);
     add_behaviour_flags(command, *args);
     add_connection_flags(command, *args);
-    add_parsed(command, "--duration", args->duration, &fleet::parse_duration,
+    add_parsed(command, "--duration", args->run.duration, &fleet::parse_duration,
                "End after this time [runs until it is told to stop]", "TIME");
-    add_parsed(command, "--interval", args->interval, &fleet::parse_duration,
+    add_parsed(command, "--interval", args->run.interval, &fleet::parse_duration,
                "Time between two statistics [1s on a terminal, 5s on a pipe]", "TIME");
     command.footer(
         "DIST is a duration such as 200ms, a range 100ms..2s, exp:MEAN or lognormal:MEDIAN,P99.\n"

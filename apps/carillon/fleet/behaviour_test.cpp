@@ -45,7 +45,7 @@ TEST(Behaviour, TheSameSeedDecidesTheSameInAnyOrder) {
 TEST(Behaviour, AnotherSeedDeviceOrTurnDecidesDifferently) {
     BehaviourOptions options = lively();
     std::set<std::string> seen;
-    for (std::uint64_t seed : {1, 2, 3}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         options.seed = seed;
         const Behaviour behaviour = Behaviour::make(options).value();
         for (std::uint64_t number = 0; number < 10; ++number) {

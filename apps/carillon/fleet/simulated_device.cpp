@@ -115,7 +115,7 @@ void SimulatedDevice::open() {
     leaves_as_planned_ = false;
     began_ = fleet_.now();
     auto channel = fleet_.connector_.connect(fleet_.thread_, *this, fleet_.source_of(number_));
-    if (!channel) return ended(channel.error().code);
+    if (!channel) return connection_over(channel.error().code);
     channel_ = *std::move(channel);
     session_ = std::make_unique<DeviceSession>(*this, identity_);
 }
@@ -159,11 +159,11 @@ void SimulatedDevice::settle_session() {
 
 void SimulatedDevice::closed(Errc reason) {
     channel_.reset();
-    ended(reason);
+    connection_over(reason);
     session_.reset();
 }
 
-void SimulatedDevice::ended(Errc reason) {
+void SimulatedDevice::connection_over(Errc reason) {
     Timers& timers = fleet_.thread_.timers();
     for (Timers::Id* timer : {&life_, &session_timer_, &reported_timer_, &telemetry_timer_}) {
         timers.cancel(*timer);

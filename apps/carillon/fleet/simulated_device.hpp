@@ -68,7 +68,7 @@ private:
     void answer(std::string_view rid, int status);
     void report();
     void send_telemetry();
-    void ended(Errc reason);
+    void connection_over(Errc reason);
 
     Fleet& fleet_;
     const std::uint64_t number_;

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "commands.hpp"
+#include "fleet/fleet.hpp"
+#include "row_printer.hpp"
+
+#include <csignal>
+#include <optional>
+
+namespace carillon {
+
+/// How a fleet is shown, and until when it runs.
+struct SimulationRun {
+    Format format = Format::automatic;
+    std::optional<Duration> duration = std::nullopt;  ///< Nothing: until a signal.
+    std::optional<Duration> interval = std::nullopt;  ///< Nothing: 1 s on a terminal, else 5 s.
+};
+
+/// Runs a fleet on a thread of its own and shows on standard output how it stands, until its time is
+/// over or SIGINT or SIGTERM comes; then disconnects all and sums up. SIGUSR1 cuts every connection.
+/// `signals` are those three, blocked. Fails with what kept every device out, if none has got in for
+/// `first_connect_max` though some tried; the wrong hub was given, then, or the wrong keys.
+Result<Exit> run_fleet(const SimulationRun& order, const Connector& connector,
+                       const fleet::Credentials& credentials, const fleet::Behaviour& behaviour,
+                       const fleet::FleetOptions& options, const sigset_t& signals);
+
+inline constexpr std::chrono::seconds first_connect_max{15};
+/// Statistics come no more often.
+inline constexpr std::chrono::milliseconds interval_min{50};
+/// How long all devices may take to say goodbye.
+inline constexpr std::chrono::seconds leave_max{10};
+
+/// Waits for one of the blocked `signals`; 0 if none came by `deadline`.
+int wait_for_signal(const sigset_t& signals, TimePoint deadline);
+
+}  // namespace carillon
