@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/unique_function.hpp"
+#include "core/job_progress.hpp"
 #include "core/job_record.hpp"
 #include "core/jobs.hpp"
 #include "model/job.hpp"
@@ -15,6 +17,8 @@
 #include <vector>
 
 namespace carillon {
+
+class PartState;
 
 /// A job as every thread may read it. The coordinator writes states, each part its committed
 /// counters; whatever is read satisfies `device = pending + running + succeeded + failed + canceled`.
@@ -33,22 +37,51 @@ public:
     WallTime ended() const;
     /// The sum of the parts' counters.
     JobCounts counts() const;
+    /// The sum of what the parts counted by reason.
+    JobTally tally() const;
+    JobProgress progress(TimePoint now, WallTime wall_now) const;
+
+    /// Calls `wake` once, on whatever thread, as soon as the revision is another than `seen`; it must
+    /// be quick and call nothing of the board. Gives 0, and calls nothing, if that is so already, else
+    /// what `forget` takes.
+    std::uint64_t wake_at_change(JobRevision seen, UniqueFunction<void()> wake);
+    void forget(std::uint64_t waiter);
 
     void set_status(JobStatus status);  ///< queued or scheduled
     void set_running(WallTime started);
     /// Takes a stored terminal state; without counters of its own the record hides the parts'.
     void set_terminal(const JobRecord& record);
-    void publish(std::size_t part, const JobCounts& counts);
+    /// `position` is the sequence behind the last event that `state` has taken.
+    void publish(std::size_t part, const PartState& state, std::uint64_t position, TimePoint now);
 
 private:
+    struct Part {
+        JobCounts counts;
+        JobTally tally;
+        std::uint64_t position = 0;
+    };
+    struct Waiter {
+        std::uint64_t number;
+        UniqueFunction<void()> wake;
+    };
+    JobCounts sum_counts() const;
+    JobTally sum_tally() const;
+    JobRevision revision() const;
+    JobSnapshot look() const;
+    void wake(std::unique_lock<std::mutex> lock);
+
     const std::uint64_t number_;
     const std::shared_ptr<const JobDefinition> definition_;
-    mutable std::mutex mutex_;  ///< Guards all below; held for a copy only.
+    mutable std::mutex mutex_;  ///< Guards all below; held for a copy, or to add up the parts.
     JobStatus status_ = JobStatus::queued;
     WallTime started_;
     WallTime ended_;
     std::string failure_reason_;
-    std::vector<JobCounts> parts_;
+    std::vector<Part> parts_;
+    bool has_tally_ = true;
+    RateMeter meter_;
+    std::vector<Waiter> waiters_;
+    std::uint64_t last_waiter_ = 0;
 };
 
 /// All jobs that are known. Any thread.

@@ -257,7 +257,10 @@ void JobCoordinator::put_end(std::uint64_t number, JobStatus status, const std::
     record.started = job->started;
     record.ended = now();
     record.failure_reason = failure_reason;
-    if (job->started.ticks != 0) record.counts = job->entry->counts();
+    if (job->started.ticks != 0) {
+        record.counts = job->entry->counts();
+        record.tally = job->entry->tally();
+    }
     put_record(*job, record);
     shard_.committer().on_durable([this, alive = alive_, number, record](const Result<>& result) {
         if (!*alive) return;

@@ -25,7 +25,7 @@ std::shared_ptr<JobPart> JobPart::make(JobSite& site, std::shared_ptr<JobEntry> 
 }
 
 void JobPart::begin() {
-    entry_->publish(shard().number(), state_.counts());
+    publish(next_sequence_);
     if (state_.is_done()) return finish_if_done();
     if (state_.counts().running > 0) put_end(EndKind::restart);
     arm_deadline();
@@ -102,19 +102,23 @@ void JobPart::put_end(EndKind end) {
 
 void JobPart::append(JobEvent event) {
     auto& batch = shard().committer().batch();
-    batch.put(Table::job_events, job_event_key(job(), shard().number(), next_sequence_++),
-              encode_job_event(event));
+    const auto sequence = next_sequence_++;
+    batch.put(Table::job_events, job_event_key(job(), shard().number(), sequence), encode_job_event(event));
     const auto self = std::static_pointer_cast<JobPart>(shared_from_this());
-    shard().committer().on_durable([self, held = std::move(event)](const Result<>& result) mutable {
-        self->settled(result, std::move(held));
+    shard().committer().on_durable([self, sequence, held = std::move(event)](const Result<>& result) mutable {
+        self->settled(result, std::move(held), sequence);
     });
 }
 
-void JobPart::settled(Result<> result, JobEvent event) {
+void JobPart::publish(std::uint64_t position) {
+    entry_->publish(shard().number(), state_, position, shard().clock().now());
+}
+
+void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (is_finished_) return;
     if (result) {
         CARILLON_ASSERT(state_.apply(event));
-        entry_->publish(shard().number(), state_.counts());
+        publish(sequence + 1);
         applied(event);
         return finish_if_done();
     }

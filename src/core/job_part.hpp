@@ -101,7 +101,8 @@ private:
     void arm_deadline();
     void close();
     void put_end(EndKind end);
-    void settled(Result<> result, JobEvent event);
+    void settled(Result<> result, JobEvent event, std::uint64_t sequence);
+    void publish(std::uint64_t position);
     void finish_if_done();
 
     JobSite& site_;

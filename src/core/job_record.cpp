@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint8_t format_version = 1;
 
-enum Flag : std::uint8_t { cancelling = 1, has_counts = 2 };
+enum Flag : std::uint8_t { cancelling = 1, has_counts = 2, has_tally = 4 };
 
 std::string keyed(char kind, std::uint64_t job) {
     std::string key(1, kind);
@@ -25,7 +25,7 @@ std::string encode_job_record(const JobRecord& record) {
     pack.u8(
         static_cast<std::uint8_t>(record.status == JobStatus::scheduled ? JobStatus::queued : record.status));
     pack.u8(static_cast<std::uint8_t>((record.is_cancelling ? cancelling : 0) |
-                                      (record.counts ? has_counts : 0)));
+                                      (record.counts ? has_counts : 0) | (record.tally ? has_tally : 0)));
     pack.time(record.started);
     pack.time(record.ended);
     pack.text(record.failure_reason);
@@ -36,6 +36,7 @@ std::string encode_job_record(const JobRecord& record) {
         pack.number(record.counts->failed);
         pack.number(record.counts->canceled);
     }
+    if (record.tally) record.tally->pack(pack);
     return out;
 }
 
@@ -59,6 +60,9 @@ Result<JobRecord> decode_job_record(Bytes bytes) {
         counts.canceled = in.number();
         counts.device = counts.pending + counts.running + counts.succeeded + counts.failed + counts.canceled;
         record.counts = counts;
+    }
+    if ((flags & has_tally) != 0 && !record.tally.emplace().unpack(in)) {
+        return fail(Errc::store_corrupt, "a job's status record does not decode");
     }
     if (!in.at_end() || version != format_version ||
         status > static_cast<std::uint8_t>(JobStatus::cancelled)) {

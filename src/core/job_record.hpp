@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "core/job_tally.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct JobRecord {
     WallTime ended;
     std::string failure_reason;
     std::optional<JobCounts> counts;  ///< Terminal jobs that ran.
+    std::optional<JobTally> tally;    ///< The same; absent where an older version stored the end.
 };
 
 std::string encode_job_record(const JobRecord& record);

@@ -45,7 +45,7 @@ void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<que
     auto found = [this, entry, held = std::move(done)](Result<JobPart::Targets> targets) mutable {
         scans_.erase(entry->number());
         if (!targets) return held(fail(std::move(targets).error()));
-        entry->publish(shard_.number(), targets->state.counts());
+        entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
         const auto size = targets->state.counts().device;
         parts_.insert_or_assign(entry->number(), JobPart::make(site_, entry, *std::move(targets)));
         held(size);

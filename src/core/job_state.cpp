@@ -43,6 +43,25 @@ TargetState PartState::state_after(OutcomeKind kind) {
     return TargetState::failed;
 }
 
+bool PartState::fail(std::uint32_t index, const Failure& failure) {
+    if (!move(index, TargetState::failed, failure.reason)) return false;
+    tally_.add_failure(failure);
+    return true;
+}
+
+bool PartState::fail(std::uint32_t index, FailReason reason) {
+    if (!move(index, TargetState::failed, reason)) return false;
+    tally_.add_failure(reason);
+    return true;
+}
+
+bool PartState::take(const Outcome& outcome) {
+    if (outcome.kind == OutcomeKind::failed) return fail(outcome.index, outcome.failure);
+    if (!move(outcome.index, state_after(outcome.kind))) return false;
+    if (outcome.kind == OutcomeKind::answered) tally_.add_answer(outcome.answer.status);
+    return true;
+}
+
 bool PartState::end(std::uint32_t index, EndKind kind) {
     const auto state = at(index);
     if (is_terminal(state)) return false;
@@ -51,14 +70,14 @@ bool PartState::end(std::uint32_t index, EndKind kind) {
         case EndKind::deadline: {
             const auto waited =
                 state == TargetState::attempted ? FailReason::not_online : FailReason::deadline;
-            return move(index, TargetState::failed, is_running ? FailReason::timeout : waited);
+            return fail(index, is_running ? FailReason::timeout : waited);
         }
         case EndKind::cancel_pending:
             return !is_running && move(index, TargetState::canceled);
         case EndKind::cancel_rest:
             return move(index, TargetState::canceled);
         case EndKind::restart:
-            return is_running && move(index, TargetState::failed, FailReason::restart);
+            return is_running && fail(index, FailReason::restart);
     }
     return false;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/job_events.hpp"
+#include "core/job_tally.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
@@ -21,6 +22,8 @@ class PartState {
 public:
     std::size_t size() const { return states_.size(); }
     const JobCounts& counts() const { return counts_; }
+    /// Why those failed that `counts` says failed, and what those answered that succeeded.
+    const JobTally& tally() const { return tally_; }
     bool is_done() const { return counts_.pending + counts_.running == 0; }
 
     TargetState at(std::uint32_t index) const { return static_cast<TargetState>(states_[index] & 0x07); }
@@ -67,7 +70,7 @@ private:
         for (auto i = event.from; i < event.to; ++i) {
             bool has_moved = false;
             if (failure != event.failures.end() && failure->index == i) {
-                has_moved = move(i, TargetState::failed, failure->failure.reason);
+                has_moved = fail(i, failure->failure);
                 ++failure;
             } else {
                 has_moved = move(i, TargetState::succeeded);
@@ -88,8 +91,7 @@ private:
     bool apply_event(const OutcomesEvent& event, Changed& changed) {
         for (const auto& outcome : event.outcomes) {
             if (outcome.index >= states_.size()) return false;
-            if (move(outcome.index, state_after(outcome.kind), outcome.failure.reason))
-                changed(outcome.index);
+            if (take(outcome)) changed(outcome.index);
         }
         return true;
     }
@@ -101,10 +103,14 @@ private:
         return true;
     }
     static TargetState state_after(OutcomeKind kind);
+    bool fail(std::uint32_t index, const Failure& failure);
+    bool fail(std::uint32_t index, FailReason reason);
+    bool take(const Outcome& outcome);
     bool end(std::uint32_t index, EndKind kind);
 
     std::vector<std::uint8_t> states_;
     JobCounts counts_;
+    JobTally tally_;
 };
 
 }  // namespace carillon

@@ -4,6 +4,7 @@
 // promises that must hold throughout; for the tests of crashes and the simulation. No part of the
 // product.
 
+#include "core/job_progress.hpp"
 #include "core/job_testing.hpp"
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct WatchedJob {
     int rank = 0;  ///< 0 waiting, 1 running, 2 over.
     JobStatus last_status = JobStatus::queued;
     JobCounts last_counts;
+    JobRevision last_revision;
     std::shared_ptr<std::optional<Result<JobSnapshot>>> creating;
     std::shared_ptr<std::optional<Result<JobSnapshot>>> cancelling;
 };
@@ -100,6 +102,7 @@ private:
                const FakeLink::Call& call);
     void reply(const std::string& device, std::uint16_t request, int status);
     void note_answers();
+    void check_progress(WatchedJob& job, const JobCounts& counts);
     std::vector<DeviceJob> rows(const std::string& job);
     void check_method_row(const DeviceJob& row);
     void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);

@@ -264,9 +264,21 @@ void JobWorld::check() {
             }
             job.last_counts = c;
         }
+        check_progress(job, now->counts.value_or(JobCounts()));
         job.rank = rank;
         job.last_status = now->status;
     }
+}
+
+void JobWorld::check_progress(WatchedJob& job, const JobCounts& counts) {
+    const auto progress = (*hub)->jobs().progress(job.id);
+    ASSERT_TRUE(progress) << job.id;
+    EXPECT_GE(progress->revision, job.last_revision) << job.id << " went back";
+    job.last_revision = progress->revision;
+    EXPECT_EQ(progress->tally.failed(), counts.failed) << job.id;
+    std::uint64_t answered = progress->tally.unnamed_answers();
+    for (const auto& group : progress->tally.answers()) answered += group.count;
+    EXPECT_EQ(answered, job.type == JobType::device_method ? counts.succeeded : 0) << job.id;
 }
 
 std::vector<DeviceJob> JobWorld::rows(const std::string& job) {

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/job_coordinator.hpp"
 #include "core/job_rows.hpp"
+#include "core/job_watcher.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -34,6 +35,7 @@ struct Jobs::Engine {
     const JobEngineLimits limits;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     JobBoard board;
+    std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
     std::vector<std::unique_ptr<JobShard>> shards;
     std::unique_ptr<JobCoordinator> coordinator;
     std::unique_ptr<JobRows> rows;
@@ -90,7 +92,7 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
         for (std::uint32_t i = 0; i < shards.size(); ++i) {
             auto targets = fold_part(number, i);
             if (!targets) return fail(std::move(targets).error());
-            entry->publish(i, targets->state.counts());
+            entry->publish(i, targets->state, targets->next_sequence, hub.shard(0).clock().now());
             shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
         }
     } else {
@@ -169,6 +171,19 @@ std::optional<JobSnapshot> Jobs::snapshot(const std::string& id) const {
 
 Task<std::optional<JobSnapshot>> Jobs::find(std::string id) {
     co_return snapshot(id);
+}
+
+std::optional<JobProgress> Jobs::progress(const std::string& id) const {
+    const auto entry = engine_->board.find(id);
+    if (!entry) return std::nullopt;
+    const auto& clock = engine_->hub.shard(0).clock();
+    return entry->progress(clock.now(), clock.wall_now());
+}
+
+Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
+    auto entry = engine_->board.find(id);
+    if (!entry) return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
+    return JobWatcher::open(std::move(entry), engine_->watchers);
 }
 
 Task<Result<JobSnapshot>> Jobs::cancel(std::string id) {

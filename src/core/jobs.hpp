@@ -14,6 +14,9 @@
 
 namespace carillon {
 
+struct JobProgress;
+class JobWatcher;
+
 /// Bounds and paces of the job engine, from the configuration.
 struct JobEngineLimits {
     std::size_t active_max = 100'000;      ///< Queued, scheduled and running together; then 429004.
@@ -51,6 +54,11 @@ public:
     Task<std::optional<JobSnapshot>> find(std::string id);
     /// The same at once: reading a job never waits for the engine.
     std::optional<JobSnapshot> snapshot(const std::string& id) const;
+    /// How far a job has come, with the reasons of failures; nothing for an id that is not known.
+    std::optional<JobProgress> progress(const std::string& id) const;
+    /// To follow a job. Fails with `job_not_found`, and with `throttling_exception` beyond
+    /// `JobWatcher::count_max`.
+    Result<std::unique_ptr<JobWatcher>> watch(const std::string& id);
     /// Queued, scheduled or running jobs end as cancelled: devices in flight finish or are marked
     /// canceled, pending ones are canceled. Fails with `job_not_found`,
     /// `operation_not_allowed_in_current_state`. Ours: see docs/jobs.md.
