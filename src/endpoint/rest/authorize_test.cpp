@@ -74,6 +74,8 @@ const std::vector<Row> rows{
     {"GET", "/devices/d/modules/m", readers},
     {"PUT", "/devices/d/modules/m", writers},
     {"DELETE", "/devices/d/modules/m", writers},
+    {"GET", "/carillon/jobs/j", read_or_service},
+    {"GET", "/carillon/jobs/j/events", read_or_service},
     {"GET", "/statistics/devices", read_or_service},
     {"GET", "/statistics/service", read_or_service},
     {"GET", "/twins/d", services},

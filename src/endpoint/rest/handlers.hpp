@@ -50,6 +50,10 @@ Task<Result<HttpResponse>> get_job(Request& request);
 Task<Result<HttpResponse>> cancel_job(Request& request);
 Task<Result<HttpResponse>> list_jobs(Request& request);
 
+// job_progress.cpp: of our own making
+Task<Result<HttpResponse>> get_job_progress(Request& request);
+Task<Result<HttpResponse>> follow_job(Request& request);
+
 // absent.cpp: what this hub does not do, said clearly
 Task<Result<HttpResponse>> not_offered(Request& request);
 Task<Result<HttpResponse>> list_transfer_jobs(Request& request);

@@ -130,6 +130,10 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     if (!response)
         response = self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
     if (self->is_over_) co_return;
+    if (response->stream) {
+        auto streaming = hand_over(self, *std::move(response));
+        co_return co_await std::move(streaming);
+    }
     self->respond(*std::move(response));
     self->advance();
     if (self->is_over_ || self->is_running_) co_return;
@@ -154,19 +158,41 @@ Task<> HttpConnection::take_over(std::shared_ptr<HttpConnection> self) {
     self->self_.reset();
 }
 
+/// The stream's connection serves no other request: what is pipelined behind it is not read.
+Task<> HttpConnection::hand_over(std::shared_ptr<HttpConnection> self, HttpResponse response) {
+    // A turn of its own, as the channel must not change hands within its callback.
+    co_await boost::asio::post(self->context_.executor, boost::asio::use_awaitable);
+    if (self->is_over_) co_return;
+    std::string head;
+    append_stream_head(head, response, self->date());
+    self->send(head);
+    if (self->is_ending_) self->send(last_chunk);
+    if (self->is_over_) co_return;
+    self->is_over_ = true;
+    self->context_.timers.cancel(self->timer_);
+    if (self->is_ending_) co_return self->channel_->close();
+    self->channel_->resume_reading();
+    response.stream->begin(std::move(self->channel_), self->context_);
+    self->self_.reset();
+}
+
+const std::string& HttpConnection::date() {
+    const std::int64_t now_s = context_.clock.wall_now().unix_s();
+    if (now_s != date_s_) {
+        date_s_ = now_s;
+        date_ = http_date(now_s);
+    }
+    return date_;
+}
+
 void HttpConnection::respond(HttpResponse response) {
     const HttpRequest& request = parser_.request();
     if (!request.keeps_alive || is_ending_) response.closes = true;
     // The 2016 client counts characters, not bytes: the end of its body stands here, and what a
     // next request would be is lost (azure-iothub 2.0.0-dtpreview: rest_api_client.js).
     if (used_ < input_.size() && !HttpParser::may_begin(input_[used_])) response.closes = true;
-    const std::int64_t now_s = context_.clock.wall_now().unix_s();
-    if (now_s != date_s_) {
-        date_s_ = now_s;
-        date_ = http_date(now_s);
-    }
     std::string bytes;
-    append_response(bytes, response, date_, request.method == "HEAD");
+    append_response(bytes, response, date(), request.method == "HEAD");
     const bool closes = response.closes;
     is_running_ = false;
     is_admitted_ = false;

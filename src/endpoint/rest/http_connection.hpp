@@ -14,6 +14,23 @@
 
 namespace carillon::rest {
 
+/// What a stream or a connection works with: its channel's thread, and the timers and clock of that.
+struct HttpContext {
+    boost::asio::any_io_executor executor;
+    Timers& timers;
+    Clock& clock;
+};
+
+/// The body of an answer that goes on for long, such as events. Takes over the connection when the
+/// header has been sent, and closes it when the body is over.
+class ResponseStream {
+public:
+    virtual ~ResponseStream() = default;
+    /// Called once, on the channel's thread, outside its callbacks; sets the channel's handler. The
+    /// stream keeps itself alive from here on until the channel has closed.
+    virtual void begin(std::unique_ptr<Channel> channel, const HttpContext& context) = 0;
+};
+
 /// What the requests of one connection mean; a connection has its own.
 class HttpHandler {
 public:
@@ -41,11 +58,7 @@ public:
 /// has closed and its last request has ended, whichever comes later.
 class HttpConnection final : public ChannelHandler, public std::enable_shared_from_this<HttpConnection> {
 public:
-    struct Context {
-        boost::asio::any_io_executor executor;  ///< Of the channel's thread.
-        Timers& timers;                         ///< Of the same.
-        Clock& clock;
-    };
+    using Context = HttpContext;
     static void serve(std::unique_ptr<Channel> channel, std::unique_ptr<HttpHandler> handler,
                       const Context& context);
 
@@ -64,6 +77,8 @@ private:
     void run_request();
     static Task<> run(std::shared_ptr<HttpConnection> self);
     static Task<> take_over(std::shared_ptr<HttpConnection> self);
+    static Task<> hand_over(std::shared_ptr<HttpConnection> self, HttpResponse response);
+    const std::string& date();
     void respond(HttpResponse response);
     void send(std::string_view bytes);
     void compact();

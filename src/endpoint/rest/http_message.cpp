@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <array>
 #include <charconv>
+#include <iterator>
 
 namespace carillon::rest {
 
@@ -26,6 +27,8 @@ std::string_view reason_phrase(int status) {
             return "OK";
         case 204:
             return "No Content";
+        case 207:
+            return "Multi-Status";
         case 400:
             return "Bad Request";
         case 401:
@@ -98,6 +101,19 @@ void append_response(std::string& out, const HttpResponse& response, std::string
     if (response.closes) out.append("Connection: close\r\n");
     out.append("\r\n");
     if (!is_head && response.status != 204) out.append(response.body);
+}
+
+void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date) {
+    out.append("HTTP/1.1 ");
+    append_number(out, static_cast<std::size_t>(response.status));
+    out.append(" ").append(reason_phrase(response.status));
+    out.append("\r\nTransfer-Encoding: chunked\r\n").append(response.fields);
+    out.append("Date: ").append(date).append("\r\nConnection: close\r\n\r\n");
+}
+
+void append_chunk(std::string& out, std::string_view body) {
+    fmt::format_to(std::back_inserter(out), "{:x}\r\n", body.size());
+    out.append(body).append("\r\n");
 }
 
 std::string http_date(std::int64_t unix_s) {

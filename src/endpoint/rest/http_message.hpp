@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,12 +49,17 @@ struct HttpRequest {
     std::optional<std::string_view> find(std::string_view name) const;
 };
 
+class ResponseStream;  // http_connection.hpp
+
 /// An answer before it becomes bytes.
 struct HttpResponse {
     int status = 200;
     std::string fields;   ///< Further header lines, each ended by CR LF.
     std::string body;     ///< JSON; an empty one is sent without a content type.
     bool closes = false;  ///< End the connection after this answer.
+    /// Sends the body, in chunks, for as long as it likes; then `body` is empty and the content type
+    /// among the fields.
+    std::shared_ptr<ResponseStream> stream;
 
     /// Adds a header line; neither part may come from a peer unchecked.
     HttpResponse& add(std::string_view name, std::string_view value);
@@ -64,6 +70,12 @@ std::string_view reason_phrase(int status);
 
 /// Appends the answer as bytes. `date` is the value of the Date header; `is_head` leaves out the body.
 void append_response(std::string& out, const HttpResponse& response, std::string_view date, bool is_head);
+
+/// Appends the header of an answer whose body follows in chunks and ends with the connection.
+void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date);
+/// Appends `body`, which is not empty, as one chunk, and the chunk that ends a body. RFC 9112 §7.1.
+void append_chunk(std::string& out, std::string_view body);
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 /// `Tue, 24 Nov 2026 10:00:00 GMT`, RFC 9110 §5.6.7.
 std::string http_date(std::int64_t unix_s);

@@ -58,7 +58,9 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     }
     request_.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
     const auto version = request_.parameter("api-version");
-    auto flavour = parse_api_version(version);
+    // Routes of our own are no part of what the service's versions name, so they need not say one.
+    auto flavour =
+        !version && is_ours(*match_.route) ? Result<Flavour>(Flavour::ga) : parse_api_version(version);
     if (!flavour) return fail(std::move(flavour).error());
     request_.flavour = *flavour;
     request_.http = &request;

@@ -52,6 +52,9 @@ constexpr Route table[] = {
     {"GET", "/jobs/v2/{}", read_or_service, small, get_job},
     {"POST", "/jobs/v2/{}/cancel", write_or_service, small, cancel_job},
 
+    {"GET", "/carillon/jobs/{}", read_or_service, small, get_job_progress},
+    {"GET", "/carillon/jobs/{}/events", read_or_service, small, follow_job},
+
     {"POST", "/jobs/create", registry_write, small, not_offered},
     {"GET", "/jobs", registry_read, small, list_transfer_jobs},
     {"GET", "/jobs/{}", registry_read, small, find_transfer_job},

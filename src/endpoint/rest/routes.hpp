@@ -27,6 +27,11 @@ struct Route {
     Handler handler;
 };
 
+/// True for an operation that the service does not have.
+constexpr bool is_ours(const Route& route) {
+    return route.pattern.starts_with("/carillon/");
+}
+
 /// Every operation there is; of two patterns that fit, the first counts. Source:
 /// azure-iot-hub-python: service.json, and the SDKs' own clients.
 std::span<const Route> routes();

@@ -19,6 +19,7 @@ struct Wire {
     bool is_paused = false;
     bool is_authenticated = false;
     bool accepts = true;  ///< What `send` answers.
+    bool is_congested = false;
 
     void receive(std::string_view text) { handler->received(as_bytes(text)); }
 };
@@ -35,7 +36,7 @@ public:
         return true;
     }
     std::size_t unsent() const override { return 0; }
-    bool is_congested() const override { return false; }
+    bool is_congested() const override { return wire_.is_congested; }
     void close(Errc) override { wire_.is_closed = true; }
     void abort(Errc) override { wire_.is_closed = wire_.is_aborted = true; }
     void pause_reading() override { wire_.is_paused = true; }

@@ -1,0 +1,149 @@
+#include "endpoint/rest/job_event_feed.hpp"
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace carillon::rest {
+
+namespace {
+
+constexpr std::uint64_t end_phase = 4;
+
+/// As people read it: one digit behind the point.
+double rounded(double number) {
+    return std::round(number * 10) / 10;
+}
+
+void append_counts(JsonWriter& json, const JobCounts& counts) {
+    json.key("deviceJobStatistics").begin_object();
+    json.member("deviceCount", counts.device).member("failedCount", counts.failed);
+    json.member("succeededCount", counts.succeeded).member("runningCount", counts.running);
+    json.member("pendingCount", counts.pending).member("canceledCount", counts.canceled).end_object();
+}
+
+void append_failures(JsonWriter& json, const JobTally& tally) {
+    std::vector<const JobTally::Failures*> groups;
+    for (const auto& group : tally.failures()) groups.push_back(&group);
+    std::stable_sort(groups.begin(), groups.end(),
+                     [](const auto* a, const auto* b) { return a->count > b->count; });
+    auto others = tally.unnamed_failures();
+    json.key("failures").begin_array();
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (i >= JobEventFeed::reasons_max) {
+            others += groups[i]->count;
+            continue;
+        }
+        json.begin_object().member("code", groups[i]->failure.code_name());
+        json.member("description", groups[i]->failure.description());
+        json.member("count", groups[i]->count).end_object();
+    }
+    json.end_array().member("otherFailures", others);
+}
+
+void append_answers(JsonWriter& json, const JobTally& tally) {
+    auto answers = tally.answers();
+    std::stable_sort(answers.begin(), answers.end(),
+                     [](const auto& a, const auto& b) { return a.count > b.count; });
+    json.key("answers").begin_array();
+    for (const auto& group : answers) {
+        json.begin_object().member("status", group.status).member("count", group.count).end_object();
+    }
+    json.end_array().member("otherAnswers", tally.unnamed_answers());
+}
+
+}  // namespace
+
+std::string JobEventToken::text() const {
+    const auto phase = is_end ? end_phase : static_cast<std::uint64_t>(revision.phase);
+    return fmt::format("{}-{}-{}", number, phase, revision.position);
+}
+
+std::optional<JobEventToken> JobEventToken::parse(std::string_view text) {
+    const auto parts = split(text, '-');
+    if (parts.size() != 3) return std::nullopt;
+    const auto number = parse_u64(parts[0]);
+    const auto phase = parse_u64(parts[1]);
+    const auto position = parse_u64(parts[2]);
+    if (!number || !phase || !position || *phase > end_phase) return std::nullopt;
+    JobEventToken token;
+    token.number = *number;
+    token.is_end = *phase == end_phase;
+    token.revision.phase = token.is_end ? JobRevision::Phase::ended : static_cast<JobRevision::Phase>(*phase);
+    token.revision.position = *position;
+    return token;
+}
+
+void append_job_progress_json(std::string& out, const JobProgress& progress) {
+    const auto& job = progress.snapshot;
+    JsonWriter json(out);
+    json.begin_object().member("jobId", job.definition->id);
+    json.member("type", job_type_text(job.definition->type)).member("status", job_status_text(job.status));
+    if (!job.failure_reason.empty()) json.member("failureReason", job.failure_reason);
+    if (job.counts) append_counts(json, *job.counts);
+    json.key("elapsedSeconds");
+    if (progress.elapsed_s) {
+        json.value(rounded(*progress.elapsed_s));
+    } else {
+        json.null();
+    }
+    json.member("devicesPerSecond", rounded(progress.devices_per_s)).key("secondsLeft");
+    if (const auto left = progress.seconds_left()) {
+        json.value(*left);
+    } else {
+        json.null();
+    }
+    if (progress.has_tally) {
+        append_failures(json, progress.tally);
+        append_answers(json, progress.tally);
+    }
+    json.end_object();
+}
+
+void JobEventFeed::say(std::string& out, std::string_view event, const JobEventToken& id,
+                       const JobProgress& progress, TimePoint now) {
+    out.append("event: ").append(event).append("\nid: ").append(id.text()).append("\ndata: ");
+    append_job_progress_json(out, progress);  // JSON on one line: its strings escape what ends a line
+    out.append("\n\n");
+    sent_at_ = now;
+}
+
+std::string JobEventFeed::next(const JobProgress& progress, TimePoint now) {
+    std::string out;
+    if (is_over_) return out;
+    JobEventToken token{progress.number, progress.revision, false};
+    bool is_new = progress.revision != seen_;
+    if (!has_begun_) {
+        has_begun_ = true;
+        out = fmt::format("retry: {}\n\n", retry_ms);
+        is_new = token != after_;
+        seen_ = progress.revision;
+    }
+    const bool has_stopped = shows_speed_ && progress.devices_per_s == 0 && now - sent_at_ >= heartbeat;
+    if ((is_new || has_stopped) && now >= next_progress_at_) {
+        say(out, "progress", token, progress, now);
+        seen_ = progress.revision;
+        shows_speed_ = progress.devices_per_s > 0;
+        next_progress_at_ = now + spacing;
+        is_new = false;
+    }
+    if (!is_new && is_terminal(progress.snapshot.status)) {
+        token.is_end = true;
+        say(out, "end", token, progress, now);
+        is_over_ = true;
+    } else if (now - sent_at_ >= heartbeat) {
+        out += ": still here\n\n";
+        sent_at_ = now;
+    }
+    return out;
+}
+
+TimePoint JobEventFeed::deadline(TimePoint now) const {
+    return now < next_progress_at_ ? next_progress_at_ : sent_at_ + heartbeat;
+}
+
+}  // namespace carillon::rest
