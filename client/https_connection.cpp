@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -49,6 +50,15 @@ bool is_stale(Stream& stream) {
     return ::poll(&descriptor, 1, 0) != 0;
 }
 
+HttpAnswer head_of(const http::response<http::string_body>& response) {
+    HttpAnswer answer;
+    answer.status = static_cast<int>(response.result_int());
+    for (const auto& field : response) {
+        answer.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    }
+    return answer;
+}
+
 }  // namespace
 
 std::string_view HttpAnswer::header(std::string_view name) const {
@@ -77,6 +87,8 @@ struct HttpsConnection::Impl {
 
     Result<> connect();
     Result<HttpAnswer> attempt(const HttpRequest& request, std::chrono::milliseconds timeout);
+    http::request<http::string_body> composed(const HttpRequest& request) const;
+    tl::unexpected<Error> failed(error_code ec, std::string_view timeout_text);
 
     HttpsSettings settings;
     asio::io_context io{1};
@@ -128,8 +140,7 @@ Result<> HttpsConnection::Impl::connect() {
     return {};
 }
 
-Result<HttpAnswer> HttpsConnection::Impl::attempt(const HttpRequest& request,
-                                                  std::chrono::milliseconds timeout) {
+http::request<http::string_body> HttpsConnection::Impl::composed(const HttpRequest& request) const {
     http::request<http::string_body> out;
     out.method_string(request.method);
     out.target(request.target);
@@ -139,7 +150,20 @@ Result<HttpAnswer> HttpsConnection::Impl::attempt(const HttpRequest& request,
     if (!request.body.empty()) out.set(http::field::content_type, "application/json; charset=utf-8");
     // The hub wants a length even where there is no body: 411 otherwise.
     if (request.method != "GET") out.content_length(request.body.size());
+    return out;
+}
 
+/// Gives the connection up.
+tl::unexpected<Error> HttpsConnection::Impl::failed(error_code ec, std::string_view timeout_text) {
+    stream.reset();
+    if (ec == beast::error::timeout) return fail(Errc::gateway_timeout, std::string(timeout_text));
+    if (ec == http::error::body_limit) return fail(Errc::message_too_large, "the answer is too large");
+    return fail(Errc::connection_closed, ec.message());
+}
+
+Result<HttpAnswer> HttpsConnection::Impl::attempt(const HttpRequest& request,
+                                                  std::chrono::milliseconds timeout) {
+    const auto out = composed(request);
     expires_after(timeout);
     error_code ec = wait([&](auto done) { http::async_write(*stream, out, std::move(done)); });
     http::response_parser<http::string_body> parser;
@@ -148,20 +172,8 @@ Result<HttpAnswer> HttpsConnection::Impl::attempt(const HttpRequest& request,
     if (!ec) {
         ec = wait([&](auto done) { http::async_read(*stream, buffer, parser, std::move(done)); });
     }
-    if (ec) {
-        stream.reset();
-        if (ec == beast::error::timeout) {
-            return fail(Errc::gateway_timeout,
-                        "no answer within " + std::to_string(timeout.count() / 1000) + " s");
-        }
-        if (ec == http::error::body_limit) return fail(Errc::message_too_large, "the answer is too large");
-        return fail(Errc::connection_closed, ec.message());
-    }
-    HttpAnswer answer;
-    answer.status = static_cast<int>(parser.get().result_int());
-    for (const auto& field : parser.get()) {
-        answer.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
+    if (ec) return failed(ec, "no answer within " + std::to_string(timeout.count() / 1000) + " s");
+    HttpAnswer answer = head_of(parser.get());
     answer.body = std::move(parser.get().body());
     if (!parser.get().keep_alive()) stream.reset();
     return answer;
@@ -199,6 +211,50 @@ Result<HttpAnswer> HttpsConnection::exchange(const HttpRequest& request, std::ch
     if (answer || !may_repeat || answer.error().code != Errc::connection_closed) return answer;
     if (auto connected = impl.connect(); !connected) return fail(std::move(connected).error());
     return impl.attempt(request, timeout);
+}
+
+Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, std::chrono::milliseconds quiet_max,
+                                           std::chrono::steady_clock::time_point until,
+                                           const std::function<bool(std::string_view)>& take) {
+    auto& impl = *impl_;
+    // On a connection of its own, so that no other request's fate hangs on it.
+    if (auto connected = impl.connect(); !connected) return fail(std::move(connected).error());
+    const auto out = impl.composed(request);
+    const auto limit = [&] {
+        const auto now = std::chrono::steady_clock::now();
+        const auto left = until > now ? until - now : std::chrono::steady_clock::duration::zero();
+        beast::get_lowest_layer(*impl.stream)
+            .expires_after(std::min<std::chrono::steady_clock::duration>(quiet_max, left));
+    };
+    const std::string quiet = "nothing came for " + std::to_string(quiet_max.count() / 1000) + " s";
+    http::response_parser<http::string_body> parser;
+    parser.header_limit(header_bytes_max);
+    parser.body_limit(boost::none);
+    limit();
+    error_code ec = impl.wait([&](auto done) { http::async_write(*impl.stream, out, std::move(done)); });
+    if (!ec) {
+        ec = impl.wait(
+            [&](auto done) { http::async_read_header(*impl.stream, impl.buffer, parser, std::move(done)); });
+    }
+    if (ec) return impl.failed(ec, quiet);
+    HttpAnswer answer = head_of(parser.get());
+    const bool is_whole = answer.status != 200;
+    if (is_whole) parser.body_limit(impl.settings.answer_bytes_max);
+    parser.eager(true);
+    while (!parser.is_done()) {
+        limit();
+        ec = impl.wait(
+            [&](auto done) { http::async_read_some(*impl.stream, impl.buffer, parser, std::move(done)); });
+        if (ec) return impl.failed(ec, quiet);
+        auto& body = parser.get().body();
+        if (is_whole || body.empty()) continue;
+        const bool goes_on = take(body);
+        body.clear();
+        if (!goes_on) break;
+    }
+    if (is_whole) answer.body = std::move(parser.get().body());
+    impl.stream.reset();
+    return answer;
 }
 
 }  // namespace carillon

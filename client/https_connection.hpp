@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +55,15 @@ public:
     /// Fails with `unreachable`, `tls_failed`, `connection_closed`, `gateway_timeout`, or
     /// `message_too_large` for an answer beyond its limit.
     Result<HttpAnswer> exchange(const HttpRequest& request, std::chrono::milliseconds timeout);
+
+    /// Asks for a body that comes over time, and gives `take` each piece of it as it comes, until `take`
+    /// returns false or the body is over; the answer is then without a body. An answer of another
+    /// status than 200 is read whole instead. The connection serves nothing else afterwards.
+    /// Fails as `exchange` does: with `gateway_timeout` if nothing comes for `quiet_max`, and also
+    /// when it is `until`; with `connection_closed` if the body is cut off.
+    Result<HttpAnswer> stream(const HttpRequest& request, std::chrono::milliseconds quiet_max,
+                              std::chrono::steady_clock::time_point until,
+                              const std::function<bool(std::string_view)>& take);
 
 private:
     struct Impl;

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "event_reader.hpp"
 #include "https_connection.hpp"
 #include "service_errors.hpp"
 #include "wire/sas/connection_string.hpp"
@@ -57,6 +58,7 @@ std::optional<std::vector<std::string>> json_array_items(std::string_view text) 
 struct ServiceClient::Impl {
     /// The token in use; made anew once half of its life is over.
     const std::string& token();
+    void prepare(HttpRequest& request);
     Result<HttpAnswer> call(HttpRequest request, std::chrono::milliseconds extra = {});
     Result<std::string> document(HttpRequest request, std::chrono::milliseconds extra = {});
     Result<ServicePage> page(HttpRequest request, std::size_t page_size, std::string_view continuation);
@@ -79,11 +81,15 @@ const std::string& ServiceClient::Impl::token() {
     return token_text;
 }
 
-Result<HttpAnswer> ServiceClient::Impl::call(HttpRequest request, std::chrono::milliseconds extra) {
+void ServiceClient::Impl::prepare(HttpRequest& request) {
     request.target += request.target.find('?') == std::string::npos ? '?' : '&';
     request.target += "api-version=" + std::string(api_version);
     request.headers.emplace_back("Authorization", token());
     request.headers.emplace_back("User-Agent", "carillon/" CARILLON_VERSION);
+}
+
+Result<HttpAnswer> ServiceClient::Impl::call(HttpRequest request, std::chrono::milliseconds extra) {
+    prepare(request);
     auto answer = connection->exchange(request, options.request_timeout + extra);
     if (!answer || answer->status < 300) return answer;
     return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
@@ -166,6 +172,37 @@ Result<std::string> ServiceClient::update_registry(std::string_view entries_json
     return impl_->document({"POST", "/devices", {}, std::string(entries_json)});
 }
 
+Result<std::string> ServiceClient::bulk_devices(std::string_view entries_json) {
+    HttpRequest request{"POST", "/devices", {}, std::string(entries_json)};
+    impl_->prepare(request);
+    auto answer = impl_->connection->exchange(request, impl_->options.request_timeout);
+    if (!answer) return fail(std::move(answer).error());
+    // Failed entries make the status 400; the body is the result all the same.
+    const bool is_result =
+        answer->status == 400 && answer->body.find("\"isSuccessful\"") != std::string::npos;
+    if (answer->status < 300 || is_result) return std::move(answer->body);
+    return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
+}
+
+Result<ServicePage> ServiceClient::registry_page(bool exclude_keys, std::string_view continuation) {
+    const std::string flag = exclude_keys ? "true" : "false";
+    return impl_->page({"GET", "/carillon/registry?excludeKeys=" + flag, {}, {}}, 0, continuation);
+}
+
+Result<std::string> ServiceClient::create_transfer_job(std::string_view request_json) {
+    return impl_->document({"POST", "/jobs/create", {}, std::string(request_json)});
+}
+
+Result<std::string> ServiceClient::find_transfer_job(std::string_view job) {
+    return impl_->document({"GET", "/jobs/" + percent_encode(job), {}, {}});
+}
+
+Result<> ServiceClient::cancel_transfer_job(std::string_view job) {
+    auto answer = impl_->call({"DELETE", "/jobs/" + percent_encode(job), {}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    return {};
+}
+
 Result<std::string> ServiceClient::find_twin(const IdentityKey& target) {
     return impl_->document({"GET", twin_path(target), {}, {}});
 }
@@ -211,6 +248,29 @@ Result<std::string> ServiceClient::find_job(std::string_view job) {
 Result<std::string> ServiceClient::cancel_job(std::string_view job) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
     return impl_->document({"POST", job_path(job) + "/cancel", {}, {}});
+}
+
+Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
+                                   std::chrono::steady_clock::time_point until,
+                                   const std::function<bool(const ServiceEvent&)>& take) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
+    request.headers.emplace_back("Accept", "text/event-stream");
+    if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::string(after));
+    impl_->prepare(request);
+    EventReader reader;
+    Result<> outcome;
+    const auto read = [&](std::string_view piece) {
+        auto goes_on = reader.read(piece, take);
+        if (!goes_on) outcome = fail(std::move(goes_on).error());
+        return goes_on && *goes_on;
+    };
+    auto answer = impl_->connection->stream(request, quiet_max, until, read);
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status >= 300) {
+        return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
+    }
+    return outcome;
 }
 
 Result<ServicePage> ServiceClient::list_jobs(std::string_view type, std::string_view status,

@@ -117,7 +117,8 @@ void add_job_id_flag(CLI::App& verb, JobArgs& args) {
 }
 
 void add_watch_flags(CLI::App& verb, JobArgs& args) {
-    verb.add_option("--interval", args.interval_s, "Seconds between two looks [0.5]")
+    verb.add_option("--interval", args.interval_s,
+                    "Seconds between two lines on a pipe, or two looks at a hub without events [0.5]")
         ->check(CLI::Range(0.05, 3600.0).description(""))
         ->type_name("SECONDS");
     verb.add_option("--duration,--dur", args.duration_s,

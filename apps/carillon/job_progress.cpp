@@ -51,14 +51,46 @@ std::string counts_text(const JobLook& look, std::string_view separator) {
 }
 
 std::string pace_text(const JobLook& look, const JobPace& pace, std::string_view separator) {
-    if (look.is_over() || pace.rate() <= 0) return {};
+    const double rate = look.rate.value_or(pace.rate());
+    if (look.is_over() || rate <= 0) return {};
     std::string text(separator);
-    text += rate_text(pace.rate());
-    if (const auto left = pace.time_left()) {
+    text += rate_text(rate);
+    if (const auto left = look.rate ? look.left : pace.time_left()) {
         text += separator == "; " ? ", " : separator;
         text += duration_text(*left) + " left";
     }
     return text;
+}
+
+/// Cut to `width` characters of a terminal; an `…` says so.
+std::string cut(const std::string& text, std::size_t width) {
+    std::size_t characters = 0;
+    std::size_t end = 0;  // of the last character that leaves room for the sign
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
+        if (++characters == width) end = i;
+        if (characters > width) return text.substr(0, end) + "…";
+    }
+    return text;
+}
+
+std::string reason_text(const JobReason& reason) {
+    return "  " + with_thousands(reason.count) + " × " + reason.code + ": " + reason.description;
+}
+
+void read_reasons(JsonValue job, JobLook& look) {
+    const auto failures = job.find("failures");
+    if (!failures.is_array()) return;
+    auto& reasons = look.reasons.emplace();
+    for (auto group = failures.first(); group.exists(); group = group.next()) {
+        reasons.push_back({std::string(group.find("code").string()),
+                           std::string(group.find("description").string()), count(group, "count")});
+    }
+    look.other_failures = count(job, "otherFailures");
+    for (auto group = job.find("answers").first(); group.exists(); group = group.next()) {
+        const auto status = group.find("status").integer();
+        if (status) look.answers.emplace_back(static_cast<int>(*status), count(group, "count"));
+    }
 }
 
 }  // namespace
@@ -81,6 +113,9 @@ Result<JobLook> read_job_look(std::string_view job_json) {
     look.succeeded = count(statistics, "succeededCount");
     look.failed = count(statistics, "failedCount");
     look.canceled = count(statistics, "canceledCount");
+    if (const auto rate = job.find("devicesPerSecond"); rate.is_number()) look.rate = rate.number();
+    if (const auto left = job.find("secondsLeft").integer()) look.left = std::chrono::seconds(*left);
+    read_reasons(job, look);
     return look;
 }
 
@@ -132,7 +167,29 @@ std::vector<std::string> progress_block(const JobLook& look, const JobPace& pace
     block.push_back(fmt::format("{} {:3} %  of {}", bar(fraction, bar_width),
                                 static_cast<int>(fraction * 100), with_thousands(look.devices)));
     block.push_back(counts_text(look, "   ") + pace_text(look, pace, "   "));
+    if (look.reasons && !look.is_over()) {
+        const auto shown = std::min(look.reasons->size(), reasons_drawn_max);
+        for (std::size_t i = 0; i < shown; ++i) {
+            block.push_back(cut(reason_text((*look.reasons)[i]), width));
+        }
+    }
     return block;
+}
+
+std::vector<std::string> reason_lines(const JobLook& look) {
+    std::vector<std::string> lines;
+    for (const auto& reason : look.reasons.value_or(std::vector<JobReason>())) {
+        lines.push_back(reason_text(reason));
+    }
+    if (look.other_failures > 0) {
+        lines.push_back("  " + with_thousands(look.other_failures) + " × for other reasons");
+    }
+    constexpr int client_error = 400;
+    for (const auto& [status, devices] : look.answers) {
+        if (status < client_error) continue;
+        lines.push_back(fmt::format("  {} × done, but answered status {}", with_thousands(devices), status));
+    }
+    return lines;
 }
 
 std::string with_thousands(std::uint64_t number) {

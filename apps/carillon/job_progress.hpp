@@ -9,9 +9,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace carillon {
+
+/// Why some devices failed.
+struct JobReason {
+    std::string code;
+    std::string description;
+    std::uint64_t count = 0;
+
+    bool operator==(const JobReason&) const = default;
+};
 
 /// A job as one look at it found it.
 struct JobLook {
@@ -26,12 +36,20 @@ struct JobLook {
     std::uint64_t failed = 0;
     std::uint64_t canceled = 0;
 
+    // What only a hub of ours tells, at its live progress.
+    std::optional<double> rate;  ///< Devices ended a second, of late.
+    std::optional<std::chrono::seconds> left;
+    std::optional<std::vector<JobReason>> reasons;       ///< The most frequent first.
+    std::uint64_t other_failures = 0;                    ///< For reasons that are not among these.
+    std::vector<std::pair<int, std::uint64_t>> answers;  ///< How many devices answered which status.
+
     std::uint64_t ended() const { return succeeded + failed + canceled; }
     bool is_over() const { return status == "completed" || status == "failed" || status == "cancelled"; }
     bool operator==(const JobLook&) const = default;
 };
 
-/// Reads a JobResponse. Fails with `malformed_packet`.
+/// Reads a JobResponse, or a document of live progress (docs/live-progress.md). Fails with
+/// `malformed_packet`.
 Result<JobLook> read_job_look(std::string_view job_json);
 
 /// How fast a job goes, from the looks of the last `window`.
@@ -56,8 +74,14 @@ private:
 
 /// One line for a pipe: `running: 510 done, 10 failed, 200 in flight, 280 pending of 1,000; 143/s, 3 s left`.
 std::string progress_line(const JobLook& look, const JobPace& pace);
-/// The lines for a terminal `width` characters wide: a headline, a bar, the numbers.
+/// The lines for a terminal `width` characters wide: a headline, a bar, the numbers; while it runs also
+/// the first `reasons_drawn_max` reasons of failures.
+inline constexpr std::size_t reasons_drawn_max = 3;
 std::vector<std::string> progress_block(const JobLook& look, const JobPace& pace, std::size_t width);
+
+/// What is to be said of a job that is over: why devices failed, and which of those that are done
+/// answered with an error of their own; the service counts these as succeeded.
+std::vector<std::string> reason_lines(const JobLook& look);
 
 /// `12345678` as `12,345,678`.
 std::string with_thousands(std::uint64_t number);

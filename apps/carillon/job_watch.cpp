@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <thread>
 
 namespace carillon {
@@ -18,6 +19,9 @@ namespace carillon {
 namespace {
 
 constexpr std::chrono::seconds hub_away_max{60};
+/// Before connecting again; twice as long each time, until an event comes.
+constexpr std::chrono::milliseconds backoff_min{250};
+constexpr std::chrono::milliseconds backoff_max{5000};
 constexpr std::size_t failures_read_max = 1000;
 constexpr std::size_t reasons_shown_max = 5;
 
@@ -25,15 +29,19 @@ constexpr std::size_t reasons_shown_max = 5;
 class ProgressView {
 public:
     explicit ProgressView(const JobWatch& watch)
-        : out_(watch.out), as_ndjson_(watch.as_ndjson), is_terminal_(isatty(fileno(watch.out)) != 0) {}
+        : out_(watch.out),
+          interval_(watch.interval),
+          as_ndjson_(watch.as_ndjson),
+          is_terminal_(isatty(fileno(watch.out)) != 0) {}
 
-    void show(const JobLook& look, const JobPace& pace, const std::string& json) {
-        if (is_terminal_ && !as_ndjson_) {
-            redraw(progress_block(look, pace, width()));
-        } else if (!shown_ || !(look == last_)) {
-            print(as_ndjson_ ? compact(json) : look.id + "  " + progress_line(look, pace));
-        }
-        shown_ = true;
+    void show(const JobLook& look, const JobPace& pace, const std::string& json, TimePoint now) {
+        if (is_terminal_ && !as_ndjson_) return redraw(progress_block(look, pace, width()));
+        if (printed_ && look == last_) return;
+        // Numbers may wait for the next line, a change of state may not.
+        if (printed_ && look.status == last_.status && now - printed_at_ < interval_) return;
+        print(as_ndjson_ ? compact(json) : look.id + "  " + progress_line(look, pace));
+        printed_ = true;
+        printed_at_ = now;
         last_ = look;
     }
 
@@ -64,16 +72,19 @@ private:
         std::string text;
         if (lines_drawn_ > 0) text += fmt::format("\x1b[{}A", lines_drawn_);  // up to where it began
         for (const auto& line : block) text += line + "\x1b[K\n";             // clear what is left of it
+        text += "\x1b[J";  // what a longer block left behind
         lines_drawn_ = block.size();
         std::fputs(text.c_str(), out_);
         std::fflush(out_);
     }
 
     std::FILE* out_;
+    std::chrono::milliseconds interval_;
     bool as_ndjson_;
     bool is_terminal_;
-    bool shown_ = false;
-    JobLook last_;
+    bool printed_ = false;
+    TimePoint printed_at_;
+    JobLook last_;  ///< Printed.
     std::size_t lines_drawn_ = 0;
 };
 
@@ -118,44 +129,120 @@ Result<Exit> outcome(ServiceClient& client, const JobLook& look, ProgressView& v
         view.say("job " + look.id + " failed: " + look.failure_reason);
         return Exit::failed;
     }
-    if (look.failed > 0) {
+    if (look.reasons) {
+        for (const auto& line : reason_lines(look)) view.say(line);
+    } else if (look.failed > 0) {
         // The reasons are a courtesy; the outcome stands without them.
         if (auto said = say_reasons(client, look, view); !said)
             view.say("  (reasons: " + said.error().detail + ")");
-        return Exit::devices_failed;
     }
+    if (look.failed > 0) return Exit::devices_failed;
     return look.status == "completed" ? Exit::ok : Exit::failed;
 }
+
+/// One watch of one job, by events as long as the hub has them.
+class Watching {
+public:
+    Watching(ServiceClient& client, const std::string& job, const JobWatch& watch)
+        : client_(client), job_(job), watch_(watch), view_(watch), begun_(clock_.now()), heard_(begun_) {}
+
+    Result<Exit> run() {
+        while (!end_ && !is_out_of_time()) {
+            const auto asked = has_events_ ? follow() : look();
+            if (!asked) return fail(asked.error());
+        }
+        if (end_) return outcome(client_, *end_, view_);
+        view_.say("job " + job_ + " goes on; `carillon job watch " + job_ + "` looks again");
+        return Exit::timed_out;
+    }
+
+private:
+    TimePoint deadline() const {
+        return watch_.duration_max.count() > 0 ? begun_ + watch_.duration_max : TimePoint::max();
+    }
+    bool is_out_of_time() const { return clock_.now() >= deadline(); }
+
+    void wait(std::chrono::milliseconds delay) const {
+        std::this_thread::sleep_until(std::min(clock_.now() + delay, deadline()));
+    }
+
+    Result<> take(const std::string& json) {
+        auto look = read_job_look(json);
+        if (!look) return fail(std::move(look).error());
+        heard_ = clock_.now();
+        has_heard_ = true;
+        backoff_ = backoff_min;
+        pace_.observe(*look, heard_);
+        view_.show(*look, pace_, json, heard_);
+        if (look->is_over()) end_ = *std::move(look);
+        return {};
+    }
+
+    /// Stays on one connection to the events for as long as it lasts.
+    Result<> follow() {
+        const TimePoint connecting = clock_.now();
+        Result<> taken;
+        const auto outcome = client_.follow_job(job_, after_, deadline(), [&](const ServiceEvent& event) {
+            after_ = event.id;
+            taken = take(event.data);
+            return taken.has_value() && !end_;
+        });
+        if (!taken) return taken;
+        if (end_ || is_out_of_time()) return {};
+        if (!outcome && !is_cut(outcome.error().code)) return give_up_events(outcome.error());
+        // A connection that stood for a while shows that the hub is there, whatever became of it.
+        if (clock_.now() - connecting > backoff_max) heard_ = clock_.now();
+        if (!outcome && (!has_heard_ || clock_.now() - heard_ > hub_away_max)) return fail(outcome.error());
+        wait(backoff_);
+        backoff_ = std::min(backoff_ * 2, backoff_max);
+        return {};
+    }
+
+    /// True for what a connection suffers, and a hub that goes down or comes up.
+    static bool is_cut(Errc code) {
+        return code == Errc::unreachable || code == Errc::connection_closed ||
+               code == Errc::gateway_timeout || http_status(code) == 503;
+    }
+
+    /// Asks in the way that every hub has. Whether the hub lacks the route or has no place left for
+    /// one who follows, that way answers what is to be answered.
+    Result<> give_up_events(const Error& error) {
+        if (error.code == Errc::job_not_found || error.code == Errc::tls_failed) return fail(error);
+        has_events_ = false;
+        return {};
+    }
+
+    Result<> look() {
+        const auto json = client_.find_job(job_);
+        if (json) {
+            auto taken = take(*json);
+            if (!taken || end_) return taken;
+        } else if (!has_heard_ || !is_passing(json.error().code) || clock_.now() - heard_ > hub_away_max) {
+            return fail(json.error());
+        }
+        wait(watch_.interval);
+        return {};
+    }
+
+    ServiceClient& client_;
+    const std::string& job_;
+    const JobWatch& watch_;
+    SystemClock clock_;
+    ProgressView view_;
+    JobPace pace_;
+    const TimePoint begun_;
+    TimePoint heard_;
+    bool has_heard_ = false;
+    bool has_events_ = true;
+    std::string after_;
+    std::chrono::milliseconds backoff_ = backoff_min;
+    std::optional<JobLook> end_;
+};
 
 }  // namespace
 
 Result<Exit> watch_job(ServiceClient& client, const std::string& job, const JobWatch& watch) {
-    SystemClock clock;
-    ProgressView view(watch);
-    JobPace pace;
-    const TimePoint begun = clock.now();
-    TimePoint heard = begun;
-    bool has_heard = false;
-    for (;;) {
-        const auto json = client.find_job(job);
-        const TimePoint now = clock.now();
-        if (json) {
-            const auto look = read_job_look(*json);
-            if (!look) return fail(look.error());
-            has_heard = true;
-            heard = now;
-            pace.observe(*look, now);
-            view.show(*look, pace, *json);
-            if (look->is_over()) return outcome(client, *look, view);
-        } else if (!has_heard || !is_passing(json.error().code) || now - heard > hub_away_max) {
-            return fail(json.error());
-        }
-        if (watch.duration_max.count() > 0 && now - begun >= watch.duration_max) {
-            view.say("job " + job + " goes on; `carillon job watch " + job + "` looks again");
-            return Exit::timed_out;
-        }
-        std::this_thread::sleep_for(watch.interval);
-    }
+    return Watching(client, job, watch).run();
 }
 
 }  // namespace carillon

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,13 @@ struct ServiceOptions {
 struct ServicePage {
     std::vector<std::string> items;  ///< JSON text, one value each.
     std::string continuation;        ///< Give it back for the next page; empty on the last.
+};
+
+/// One server-sent event.
+struct ServiceEvent {
+    std::string name;  ///< `message` where the stream names none.
+    std::string id;    ///< The last id that the stream gave, perhaps with an earlier event.
+    std::string data;
 };
 
 /// How a direct method is called. Source: IoT Hub docs, "Understand and invoke direct methods".
@@ -85,6 +93,20 @@ public:
     /// Source: IoT Hub REST reference, "Bulk Registry - Update Registry".
     Result<std::string> update_registry(std::string_view entries_json);
 
+    /// Carries out up to `bulk_entries_max` entries of `devices.txt` in a JSON array, each by itself;
+    /// gives the hub's `{"isSuccessful":…,"errors":[…],"warnings":[…]}`, also where some failed.
+    static constexpr std::size_t bulk_entries_max = 100;
+    Result<std::string> bulk_devices(std::string_view entries_json);
+    /// A page of all identities with their twins, as entries of `devices.txt`, which only Carillon gives
+    /// by HTTPS. Fails with `generic_not_found` at another hub.
+    Result<ServicePage> registry_page(bool exclude_keys, std::string_view continuation = {});
+
+    /// Import and export jobs. Source: IoT Hub docs, "Import and export IoT Hub device identities in
+    /// bulk". Fail with `blob_container_validation_error`, `job_quota_exceeded`; `job_not_found`.
+    Result<std::string> create_transfer_job(std::string_view request_json);
+    Result<std::string> find_transfer_job(std::string_view job);
+    Result<> cancel_transfer_job(std::string_view job);
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,
@@ -103,6 +125,15 @@ public:
     Result<std::string> find_job(std::string_view job);
     /// Fails with `job_not_found`, `operation_not_allowed_in_current_state`.
     Result<std::string> cancel_job(std::string_view job);
+    /// Follows a job by its events, which only Carillon has (docs/live-progress.md): calls `take` for each
+    /// until it returns false, or the stream is over; that is after the event `end`, or when the hub
+    /// stops. `after` is the id of the last event seen before, or empty. Fails with `job_not_found`;
+    /// with `gateway_timeout` if nothing comes for `quiet_max`, or when it is `until`; with whatever a
+    /// hub answers that has no such route.
+    static constexpr std::chrono::seconds quiet_max{40};
+    Result<> follow_job(std::string_view job, std::string_view after,
+                        std::chrono::steady_clock::time_point until,
+                        const std::function<bool(const ServiceEvent&)>& take);
     /// Newest first. Empty filters mean any; `page_size` 0 leaves it to the hub.
     Result<ServicePage> list_jobs(std::string_view type, std::string_view status, std::size_t page_size,
                                   std::string_view continuation = {});
