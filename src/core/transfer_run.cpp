@@ -297,6 +297,8 @@ Task<> Transfers::Engine::work(std::uint64_t number) {
             outcome = co_await run_export(entry);
         }
     }
+    // What fails while the hub stops may fail because it stops; the next start tries again.
+    if (is_stopping && outcome && !*outcome) outcome.reset();
     if (outcome) {
         const auto saved = co_await conclude(entry, *std::move(outcome));
         if (!saved) log.error("transfer job's end not stored id={} reason={}", job.id, saved.error().detail);

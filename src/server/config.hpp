@@ -33,6 +33,9 @@ struct ServerConfig {
     std::string tls_certificate;  ///< PEM of the operator's own; empty for those the hub makes.
     std::string tls_key;
     std::string tls_client_ca;  ///< CAs that sign device certificates.
+    /// Where `file:` containers of import and export jobs lie; empty for a folder in the data directory.
+    std::string import_root;
+    std::string storage_ca;  ///< PEM of authorities to trust for blob containers, besides the system's.
     TelemetryLimits telemetry;
     JobEngineLimits jobs;
 };

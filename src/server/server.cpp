@@ -4,6 +4,8 @@
 #include "core/hub.hpp"
 #include "core/jobs.hpp"
 #include "core/telemetry.hpp"
+#include "core/transfers.hpp"
+#include "endpoint/blob/blob_containers.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "endpoint/mqtt/websocket_endpoint.hpp"
 #include "endpoint/net/io_thread.hpp"
@@ -33,6 +35,8 @@ namespace {
 /// A page of a thousand whole twins is an answer, and a slow client may take its time over it.
 constexpr std::size_t rest_unsent_bytes_max = 64 * 1024 * 1024;
 constexpr std::chrono::seconds between_trims{1};
+/// For what an import or export job has under way.
+constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
 constexpr std::chrono::milliseconds drain_step{5};
 constexpr const char* loopback = "127.0.0.1";
@@ -99,6 +103,8 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
     compare("compatibility", now.compatibility == next.compatibility);
+    compare("storage.import_root", now.import_root == next.import_root);
+    compare("storage.ca_file", now.storage_ca == next.storage_ca);
     compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
     compare("telemetry.age_max_s", now.telemetry.age_max_s == next.telemetry.age_max_s);
     compare("jobs.active_max", now.jobs.active_max == next.jobs.active_max);
@@ -122,6 +128,8 @@ struct Server::Parts {
     std::unique_ptr<TlsContexts> tls;
     std::unique_ptr<IoThreads> threads;
     std::vector<std::unique_ptr<StorageThread>> storage;
+    std::unique_ptr<BlobContainers> blobs;
+    std::unique_ptr<StorageThread> transfer_thread;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttWebSockets> websockets;
@@ -133,6 +141,7 @@ struct Server::Parts {
     Result<> open_store();
     Result<> load_tls();
     Result<> build_hub();
+    Result<> build_transfers();
     Result<> load_hub();
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
@@ -152,7 +161,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config) {
     auto parts = std::make_unique<Parts>();
     parts->config = config;
     for (auto step :
-         {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::load_hub, &Parts::listen}) {
+         {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_transfers, &Parts::load_hub,
+          &Parts::listen}) {
         auto done = (*parts.*step)();
         if (!done) return fail(std::move(done).error());
     }
@@ -221,6 +231,21 @@ Result<> Server::Parts::build_hub() {
     return {};
 }
 
+/// Import and export jobs have a thread of their own, as files and servers on the web are slow.
+Result<> Server::Parts::build_transfers() {
+    auto trust = WebTrust::load(config.storage_ca);
+    if (!trust) return fail(std::move(trust).error());
+    const std::filesystem::path root =
+        config.import_root.empty() ? data_dir->path() / "import-export" : std::filesystem::path(config.import_root);
+    blobs = std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(),
+                                             *std::move(trust));
+    transfer_thread = std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size()));
+    TransferLimits limits;
+    if (config.compatibility == Compatibility::strict) limits.active_max = 1;
+    hub->transfers().use(*blobs, *transfer_thread, limits);
+    return {};
+}
+
 /// Shards read their identities side by side: that is most of a large hub's start.
 Result<> Server::Parts::load_hub() {
     std::vector<std::future<Result<>>> loading;
@@ -235,7 +260,8 @@ Result<> Server::Parts::load_hub() {
     if (!outcome) return outcome;
     for (std::size_t i = 0; i < hub->shard_count(); ++i)
         summary.identities += hub->shard(i).directory().size();
-    return hub->jobs().load();
+    if (auto loaded = hub->jobs().load(); !loaded) return loaded;
+    return hub->transfers().load();
 }
 
 Result<> Server::Parts::listen() {
@@ -284,6 +310,7 @@ void Server::Parts::run() {
     runs = true;
     threads->start();
     hub->jobs().start();
+    hub->transfers().start();
     for (std::size_t i = 0; i < hub->shard_count(); ++i) {
         Shard& shard = hub->shard(i);
         threads->of_shard(i).post([this, &shard] { trim_telemetry(shard); });
@@ -360,6 +387,12 @@ void Server::stop() {
     for (auto& listener : parts.listeners) listener->stop();
     boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
         .wait_for(drain_max);
+    auto resting = boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->transfers().stop(),
+                                         boost::asio::use_future);
+    if (resting.wait_for(transfer_rest_max) != std::future_status::ready) {
+        parts.blobs->stop();  // A server on the web may keep the job waiting longer.
+        resting.wait_for(drain_max);
+    }
     parts.on_each_thread(&IoThread::shut_down_connections);
     const bool drained = parts.wait_for(
         [&parts] { return parts.threads->connections() == 0 && parts.rest->requests_running() == 0; });
@@ -370,6 +403,7 @@ void Server::stop() {
     }
     parts.flush_commits();
     parts.threads->stop();
+    parts.transfer_thread.reset();
     parts.storage.clear();  // Each finishes what it has.
     log.info("stopped");
 }

@@ -118,6 +118,8 @@ constexpr std::array settings{
     Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>},
     Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
     Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
+    Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>},
+    Setting{"storage.ca_file", Kind::text, set_text<&ServerConfig::storage_ca>},
     Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes},
     Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age},
     Setting{"jobs.active_max", Kind::number, set_job_limit<&JobEngineLimits::active_max, 1, 10'000'000>},

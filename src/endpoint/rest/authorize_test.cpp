@@ -94,6 +94,7 @@ const std::vector<Row> rows{
     {"GET", "/jobs", readers},
     {"GET", "/jobs/j", readers},
     {"DELETE", "/jobs/j", writers},
+    {"GET", "/carillon/registry", readers},
     {"POST", "/configurations/testQueries", read_or_service},
     {"GET", "/configurations", read_or_service},
     {"GET", "/configurations/c", read_or_service},

@@ -25,6 +25,9 @@ Task<Result<HttpResponse>> delete_module(Request& request);
 // bulk.cpp
 Task<Result<HttpResponse>> bulk_devices(Request& request);
 
+// keys.cpp
+Task<Result<HttpResponse>> regenerate_keys(Request& request);
+
 // statistics.cpp
 Task<Result<HttpResponse>> device_statistics(Request& request);
 Task<Result<HttpResponse>> service_statistics(Request& request);
@@ -54,9 +57,14 @@ Task<Result<HttpResponse>> list_jobs(Request& request);
 Task<Result<HttpResponse>> get_job_progress(Request& request);
 Task<Result<HttpResponse>> follow_job(Request& request);
 
-// absent.cpp: what this hub does not do, said clearly
-Task<Result<HttpResponse>> not_offered(Request& request);
+// transfer_jobs.cpp
+Task<Result<HttpResponse>> create_transfer_job(Request& request);
 Task<Result<HttpResponse>> list_transfer_jobs(Request& request);
 Task<Result<HttpResponse>> find_transfer_job(Request& request);
+Task<Result<HttpResponse>> cancel_transfer_job(Request& request);
+Task<Result<HttpResponse>> export_registry(Request& request);
+
+// absent.cpp: what this hub does not do, said clearly
+Task<Result<HttpResponse>> not_offered(Request& request);
 
 }  // namespace carillon::rest

@@ -71,7 +71,6 @@ TEST_F(Requests, ForWhatIsNotOfferedAreToldSo) {
     for (const auto& [method, path] :
          std::vector<std::pair<const char*, const char*>>{{"GET", "/configurations"},
                                                           {"POST", "/configurations/testQueries"},
-                                                          {"POST", "/jobs/create"},
                                                           {"GET", "/digitaltwins/d"},
                                                           {"POST", "/devices/d/messages/events"},
                                                           {"GET", "/devices/d/messages/deviceBound"},

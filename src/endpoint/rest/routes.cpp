@@ -26,7 +26,7 @@ constexpr Route table[] = {
     {"GET", "/devices", registry_read, small, list_devices},
     {"POST", "/devices", registry_write, bulk, bulk_devices},
     {"POST", "/devices/query", read_or_service, small, query_devices},
-    {"POST", "/devices/keys/regenerate", registry_write, small, not_offered},
+    {"POST", "/devices/keys/regenerate", registry_write, small, regenerate_keys},
     {"GET", "/devices/{}", registry_read, small, get_device},
     {"PUT", "/devices/{}", registry_write, small, put_device},
     {"DELETE", "/devices/{}", registry_write, small, delete_device},
@@ -55,10 +55,11 @@ constexpr Route table[] = {
     {"GET", "/carillon/jobs/{}", read_or_service, small, get_job_progress},
     {"GET", "/carillon/jobs/{}/events", read_or_service, small, follow_job},
 
-    {"POST", "/jobs/create", registry_write, small, not_offered},
+    {"POST", "/jobs/create", registry_write, small, create_transfer_job},
     {"GET", "/jobs", registry_read, small, list_transfer_jobs},
     {"GET", "/jobs/{}", registry_read, small, find_transfer_job},
-    {"DELETE", "/jobs/{}", registry_write, small, find_transfer_job},
+    {"DELETE", "/jobs/{}", registry_write, small, cancel_transfer_job},
+    {"GET", "/carillon/registry", registry_read, small, export_registry},
 
     {"POST", "/configurations/testQueries", read_or_service, small, not_offered},
     {"GET", "/configurations", read_or_service, small, not_offered},

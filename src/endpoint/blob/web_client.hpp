@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace carillon {
+
+/// Certificates that outbound connections trust: the system's, and those of a PEM file if one is named.
+class WebTrust {
+public:
+    /// Fails with `tls_failed` if the file does not serve.
+    static Result<std::shared_ptr<const WebTrust>> load(const std::string& ca_file);
+    ~WebTrust();
+    void* context() const { return context_; }  ///< The `SSL_CTX`.
+
+private:
+    explicit WebTrust(void* context) : context_(context) {}
+    void* context_;
+};
+
+struct WebAnswer {
+    int status = 0;
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::string body;
+
+    /// A header's value, the name in any case; empty if absent.
+    std::string_view find(std::string_view name) const;
+};
+
+struct WebServer {
+    bool is_tls = true;
+    std::string host;
+    std::uint16_t port = 443;
+};
+
+/// A keep-alive connection to one web server, opened when it is needed. Verifies the server's
+/// certificate against its name. Blocking, and given up within a quarter of a second once `stops` is
+/// true; one thread at a time.
+class WebClient {
+public:
+    static constexpr std::chrono::seconds wait_max{30};  ///< For bytes to move, either way.
+    static constexpr std::size_t header_bytes_max = 64 * 1024;
+
+    WebClient(WebServer server, std::shared_ptr<const WebTrust> trust, const std::atomic<bool>& stops);
+    ~WebClient();
+
+    /// `fields` are header lines, each ended by CR LF. Fails with `unreachable`, `tls_failed`,
+    /// `connection_closed`, `gateway_timeout`, or `message_too_large` for an answer beyond
+    /// `body_bytes_max`.
+    Result<WebAnswer> exchange(std::string_view method, std::string_view target, std::string_view fields,
+                               std::string_view body, std::size_t body_bytes_max);
+
+private:
+    class Connection;
+    WebServer server_;
+    std::shared_ptr<const WebTrust> trust_;
+    const std::atomic<bool>& stops_;
+    std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace carillon
