@@ -29,8 +29,6 @@ std::string_view reason_phrase(int status) {
             return "No Content";
         case 207:
             return "Multi-Status";
-        case 207:
-            return "Multi-Status";
         case 400:
             return "Bad Request";
         case 401:
