@@ -1,6 +1,7 @@
 #include "endpoint/net/listener.hpp"
 
 #include "base/log.hpp"
+#include "endpoint/net/thread_buffers.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -122,6 +123,7 @@ public:
 
     void ready(std::uint32_t) override {
         for (int i = 0; i < accepted_at_once_max; ++i) {
+            if (!thread_.buffers().handshakes.has_room(thread_.clock().now())) return wait(pause_when_busy);
             SocketAddress peer;
             const int accepted = ::accept4(descriptor_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (accepted >= 0) {
@@ -160,8 +162,13 @@ private:
             next_warning_ = now + between_warnings;
             log.warn("accepting paused port={} reason={}", listener_.port_, std::strerror(errno));
         }
+        wait(pause_after_refusal);
+    }
+
+    /// Leaves those that come in the backlog for a while.
+    void wait(std::chrono::milliseconds pause) {
         thread_.unwatch(descriptor_, *this);
-        resume_ = thread_.timers().at(now + pause_after_refusal, [this] { begin(); });
+        resume_ = thread_.timers().at(thread_.clock().now() + pause, [this] { begin(); });
     }
 
     Listener& listener_;

@@ -56,6 +56,7 @@ SocketChannel::~SocketChannel() {
         thread_->unwatch(descriptor_, *this);
         ::close(descriptor_);
     }
+    if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
     thread_->timers().cancel(deadline_);
     thread_->timers().cancel(stall_);
     thread_->forget(*this);
@@ -169,6 +170,8 @@ void SocketChannel::digest(Bytes input) {
 }
 
 void SocketChannel::handshake() {
+    const bool is_server = SSL_is_server(ssl_.get()) != 0;
+    if (is_server) thread_->buffers().handshakes.heard(this, thread_->clock().now());
     const int done = SSL_do_handshake(ssl_.get());
     const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
     push_output();  // Our flight, or the alert that says why not.
@@ -179,8 +182,9 @@ void SocketChannel::handshake() {
     }
     if (done != 1 || state_ != State::handshaking) return;
     state_ = State::open;
+    thread_->buffers().handshakes.ended(this);
     // A server was verified by the handshake, and nobody asks for more.
-    if (SSL_is_server(ssl_.get()) != 0) certificate_ = read_peer_certificate(ssl_.get());
+    if (is_server) certificate_ = read_peer_certificate(ssl_.get());
     handler_->handshaken();
 }
 
@@ -400,6 +404,7 @@ void SocketChannel::abort(Errc reason) {
 /// Lets go of the socket now; the handler is told at the end of the turn.
 void SocketChannel::die(Errc reason) {
     if (state_ == State::finished) return;
+    if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
     state_ = State::finished;
     reason_ = reason;
     thread_->unwatch(descriptor_, *this);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "endpoint/net/handshake_gate.hpp"
 
 #include <array>
 #include <cstdint>
@@ -16,8 +17,8 @@ struct BioFree {
     void operator()(bio_st* bio) const;
 };
 
-/// What the connections of a thread lend each other while bytes move, so that an idle connection
-/// owns none. Its thread only.
+/// What the connections of a thread share: buffers lent while bytes move, so that an idle connection
+/// owns none, and the gate for new ones. Its thread only.
 struct ThreadBuffers {
     static constexpr std::size_t size = 64 * 1024;
     static constexpr std::size_t pooled_max = 64;  ///< Queues kept for the next to speak.
@@ -35,6 +36,7 @@ struct ThreadBuffers {
     /// Stands between OpenSSL and the two above. It has no state of its own, so that all connections
     /// of the thread share it.
     std::unique_ptr<bio_st, BioFree> bio;
+    HandshakeGate handshakes;  ///< Of connections that the thread accepted.
 
 private:
     std::vector<std::string> pool_;
