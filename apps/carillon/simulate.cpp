@@ -28,8 +28,9 @@ using fleet::Distribution;
 
 /// What the process itself needs: standard streams, the loop, one spare for the resolver.
 constexpr std::uint64_t descriptors_own = 32;
-/// How long a device may take from its socket to CONNACK: a hub under a storm takes its time.
-constexpr std::chrono::seconds connect_max{30};
+/// How long a device may take from its socket to CONNACK, as a hub in a storm takes its time.
+/// Source: azure-iot-sdk-node: common/transport/mqtt/src/mqtt_base.ts, the wait for CONNACK.
+constexpr std::chrono::seconds connect_max{60};
 
 struct SimulateArgs {
     HubFlags hub;
@@ -249,7 +250,7 @@ void add_connection_flags(CLI::App& command, SimulateArgs& args) {
         ->check(CLI::Range(1, 100'000).description(""))
         ->type_name("N")
         ->group(group);
-    const auto backoff = [&](const char* name, Duration& target, const char* help) {
+    const auto time = [&](const char* name, Duration& target, const char* help) {
         const auto take = [&target, name](const std::string& text) {
             const auto parsed = fleet::parse_duration(text);
             if (!parsed) throw CLI::ValidationError(name, parsed.error().detail);
@@ -257,9 +258,10 @@ void add_connection_flags(CLI::App& command, SimulateArgs& args) {
         };
         command.add_option_function<std::string>(name, take, help)->type_name("TIME")->group(group);
     };
-    backoff("--backoff", args.behaviour.backoff_first,
-            "First pause after a lost connection; then twice as long each time [1s]");
-    backoff("--backoff-max", args.behaviour.backoff_max, "Longest pause [30s]");
+    time("--ramp", args.behaviour.ramp, "Have the devices begin within this time, rather than all at once");
+    time("--backoff", args.behaviour.backoff_first,
+         "First pause after a lost connection; then twice as long each time [1s]");
+    time("--backoff-max", args.behaviour.backoff_max, "Longest pause [30s]");
     command.add_option("--keep-alive", args.fleet.keep_alive_s, "Seconds between two pings [240]")
         ->check(CLI::Range(1, 65535).description(""))
         ->type_name("S")

@@ -46,6 +46,10 @@ MethodDecision Behaviour::on_method(std::uint64_t device, std::uint64_t nth) con
     return decision;
 }
 
+Duration Behaviour::begins_after(std::uint64_t device) const {
+    return std::chrono::duration_cast<Duration>(options_.ramp * chance(device, Purpose::start, 0).uniform());
+}
+
 bool Behaviour::begins_away(std::uint64_t device) const {
     // The absence before the first one of which the length counts.
     return chance(device, Purpose::absence, 0).happens(options_.offline_percent);

@@ -20,6 +20,7 @@ struct BehaviourOptions {
     std::optional<Distribution> absence = std::nullopt;
     std::optional<Distribution> reported_every = std::nullopt;
     std::optional<Distribution> telemetry_every = std::nullopt;
+    Duration ramp{};  ///< Within which devices begin, evenly.
     Duration backoff_first = std::chrono::seconds(1);
     Duration backoff_max = std::chrono::seconds(30);
 };
@@ -43,6 +44,8 @@ public:
     const BehaviourOptions& options() const { return options_; }
 
     MethodDecision on_method(std::uint64_t device, std::uint64_t nth) const;
+    /// When the device begins, from the fleet's start.
+    Duration begins_after(std::uint64_t device) const;
     bool begins_away(std::uint64_t device) const;
     /// How long the `nth` absence or presence lasts; nothing: for good.
     std::optional<Duration> absence(std::uint64_t device, std::uint64_t nth) const;

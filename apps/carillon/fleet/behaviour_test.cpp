@@ -121,6 +121,19 @@ TEST(Behaviour, TheFirstReportComesAnywhereInItsPeriod) {
     EXPECT_NEAR(early, 500, 80);
 }
 
+TEST(Behaviour, DevicesBeginAllThroughTheRamp) {
+    BehaviourOptions options;
+    EXPECT_EQ(Behaviour::make(options).value().begins_after(7), 0s);
+    options.ramp = 10s;
+    const Behaviour behaviour = Behaviour::make(options).value();
+    int early = 0;
+    for (std::uint64_t number = 0; number < 1000; ++number) {
+        EXPECT_LT(behaviour.begins_after(number), 10s);
+        early += behaviour.begins_after(number) < 5s ? 1 : 0;
+    }
+    EXPECT_NEAR(early, 500, 80);
+}
+
 TEST(Behaviour, RefusesWhatCannotBe) {
     const auto is_refused = [](void (*change)(BehaviourOptions&)) {
         BehaviourOptions options = lively();

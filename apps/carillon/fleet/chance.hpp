@@ -5,7 +5,16 @@
 namespace carillon::fleet {
 
 /// What a device decides by chance; each has a stream of its own.
-enum class Purpose : std::uint64_t { method = 1, absence, presence, backoff, reported, telemetry, reading };
+enum class Purpose : std::uint64_t {
+    method = 1,
+    absence,
+    presence,
+    backoff,
+    reported,
+    telemetry,
+    reading,
+    start
+};
 
 /// Chance that is a pure function of who decides what for the how manieth time: the same seed gives the
 /// same decisions, in whatever order devices come to them. Splitmix64, as SeededRandom; not for keys.

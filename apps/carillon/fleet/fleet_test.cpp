@@ -251,6 +251,15 @@ TEST(Fleet, DevicesComeAndGoAsPlanned) {
     EXPECT_EQ(fleet.look().lost, 0U);
 }
 
+TEST(Fleet, BeginsWithinItsRamp) {
+    BehaviourOptions options = impatient();
+    options.ramp = 200ms;
+    FakeHub hub;
+    TestFleet fleet(hub, fleet_of(50), options);
+    EXPECT_TRUE(until([&] { return fleet.look().connected == 50; }));
+    EXPECT_EQ(fleet.look().reconnects, 0U);
+}
+
 TEST(Fleet, KeepsToItsLimitOfConnectionsInTheMaking) {
     FakeHub hub;
     FleetOptions options = fleet_of(60);

@@ -50,6 +50,13 @@ void SimulatedDevice::after(Timers::Id& timer, Duration delay, void (SimulatedDe
 // --- coming and going --------------------------------------------------------------------------------
 
 void SimulatedDevice::start() {
+    const Duration delay = fleet_.behaviour_.begins_after(number_);
+    if (delay == Duration::zero()) return begin();
+    enter(State::waiting);
+    after(life_, delay, &SimulatedDevice::begin);
+}
+
+void SimulatedDevice::begin() {
     if (fleet_.behaviour_.begins_away(number_)) return go_away();
     wait_for_place();
 }

@@ -57,6 +57,7 @@ private:
 
     void enter(State state);
     void after(Timers::Id& timer, Duration delay, void (SimulatedDevice::*then)());
+    void begin();
     void wait_for_place();
     void back_off();
     void go_away();
