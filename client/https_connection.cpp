@@ -240,7 +240,8 @@ Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, std::chro
     HttpAnswer answer = head_of(parser.get());
     const bool is_whole = answer.status != 200;
     if (is_whole) parser.body_limit(impl.settings.answer_bytes_max);
-    parser.eager(true);
+    // Step by step: an eager parser holds a chunk back until it has seen what follows it.
+    parser.eager(false);
     while (!parser.is_done()) {
         limit();
         ec = impl.wait(

@@ -32,6 +32,26 @@ TEST(ReadJobLook, TakesStateAndCounts) {
     EXPECT_FALSE(look->is_over());
 }
 
+TEST(ReadJobLook, TakesTheReasonsAndThePaceOfLiveProgress) {
+    const auto look = read_job_look(
+        R"({"jobId":"j1","status":"running","devicesPerSecond":12.5,"secondsLeft":8,)"
+        R"("failures":[{"code":"GatewayTimeout","description":"late","count":3}],"otherFailures":2,)"
+        R"("answers":[{"status":200,"count":90},{"status":500,"count":4}],"otherAnswers":0})");
+    ASSERT_TRUE(look);
+    EXPECT_EQ(look->rate, 12.5);
+    EXPECT_EQ(look->left, seconds(8));
+    EXPECT_EQ(look->reasons, (std::vector<JobReason>{{"GatewayTimeout", "late", 3}}));
+    EXPECT_EQ(look->other_failures, 2U);
+    EXPECT_EQ(look->answers, (std::vector<std::pair<int, std::uint64_t>>{{200, 90}, {500, 4}}));
+}
+
+TEST(ReadJobLook, KnowsNoReasonsWhereNoneAreTold) {
+    const auto look = read_job_look(R"({"jobId":"j1","status":"completed"})");
+    ASSERT_TRUE(look);
+    EXPECT_FALSE(look->reasons);
+    EXPECT_FALSE(look->rate);
+}
+
 TEST(ReadJobLook, RefusesWhatIsNoJob) {
     EXPECT_FALSE(read_job_look("[]"));
 }
@@ -87,6 +107,50 @@ TEST(ProgressBlock, DoesNotSayAHundredBeforeTheEnd) {
     const auto block = progress_block(running(9999, 0, 1, 0), JobPace{}, 80);
     ASSERT_EQ(block.size(), 3U);
     EXPECT_NE(block[1].find(" 99 %"), std::string::npos) << block[1];
+}
+
+TEST(ProgressLine, BelievesTheHubsPaceMoreThanItsOwn) {
+    JobPace pace;
+    pace.observe(running(0, 0, 0, 100), TimePoint{});
+    auto look = running(50, 0, 0, 50);
+    pace.observe(look, TimePoint{} + seconds(1));
+    look.rate = 10;
+    look.left = seconds(5);
+    EXPECT_EQ(progress_line(look, pace),
+              "running: 50 done, 0 failed, 0 in flight, 50 pending of 100; 10/s, 5 s left");
+    look.rate = 0;
+    look.left.reset();
+    EXPECT_EQ(progress_line(look, pace), "running: 50 done, 0 failed, 0 in flight, 50 pending of 100");
+}
+
+TEST(ProgressBlock, ShowsTheFirstReasonsWhileTheJobRuns) {
+    auto look = running(10, 14, 0, 76);
+    look.reasons = {{"A", "first", 8}, {"B", "second", 3}, {"C", "third", 2}, {"D", "fourth", 1}};
+    auto block = progress_block(look, JobPace{}, 80);
+    ASSERT_EQ(block.size(), 3 + reasons_drawn_max);
+    EXPECT_EQ(block[3], "  8 × A: first");
+    look.status = "completed";
+    EXPECT_EQ(progress_block(look, JobPace{}, 80).size(), 3U) << "then they are said in full";
+}
+
+TEST(ProgressBlock, CutsAReasonToTheTerminal) {
+    auto look = running(0, 1, 0, 9);
+    look.reasons = {{"Code", "a description that is far too long for this", 1}};
+    EXPECT_EQ(progress_block(look, JobPace{}, 20)[3], "  1 × Code: a descr…");
+    look.reasons = {{"Code", "fits well", 1}};
+    EXPECT_EQ(progress_block(look, JobPace{}, 21)[3], "  1 × Code: fits well");
+}
+
+TEST(ReasonLines, SayWhyDevicesFailedAndWhatTheOthersAnswered) {
+    auto look = running(95, 1005, 0, 0);
+    look.reasons = {{"GatewayTimeout", "late", 1000}};
+    look.other_failures = 5;
+    look.answers = {{200, 90}, {500, 4}, {404, 1}};
+    EXPECT_EQ(reason_lines(look),
+              (std::vector<std::string>{"  1,000 × GatewayTimeout: late", "  5 × for other reasons",
+                                        "  4 × done, but answered status 500",
+                                        "  1 × done, but answered status 404"}));
+    EXPECT_TRUE(reason_lines(running(1, 0, 0, 0)).empty());
 }
 
 TEST(WithThousands, SeparatesByThree) {
