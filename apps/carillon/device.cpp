@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "device_request.hpp"
+#include "device_transfer.hpp"
 #include "hub_flags.hpp"
 
 #include <iostream>
@@ -148,6 +149,9 @@ void add_device(CLI::App& app, int& exit_code) {
     auto& delete_verb = add_verb(group, "delete", "Delete a device with its twin", args, remove, exit_code);
     add_device_flag(delete_verb, args->order.id);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
+
+    add_device_import(group, exit_code);
+    add_device_export(group, exit_code);
 }
 
 }  // namespace carillon
