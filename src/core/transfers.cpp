@@ -119,7 +119,10 @@ Task<Result<>> Transfers::Engine::cancel(std::string id) {
     }
     entry->is_cancelling = true;
     const std::uint64_t number = entry->job.number;
-    if (number != at_work) co_return co_await conclude(entry, Result<>{});
+    if (number != at_work) {
+        Result<> fine;
+        co_return co_await conclude(entry, std::move(fine));
+    }
     shard.committer().batch().put(Table::jobs, transfer_cancel_key(number), {});
     const auto saved = co_await shard.committer().durable();
     if (!saved) co_return fail(unavailable(saved.error()));
