@@ -17,9 +17,12 @@ import subprocess
 import sys
 import tempfile
 
+from method_job import method_job
 from servers import Hub, Mosquitto, pinned
+from storm import storm
 from tables import median, ratio, row, say, table
 from twin_jobs import fleet_twin_job, restart, twin_job_lanes
+from wide_job import wide_job
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
@@ -147,7 +150,7 @@ def twin_job(bench, folder):
 
 FIGURES = {"methods": methods, "idle": idle, "connect": connect, "twin-job": twin_job,
            "fleet-twin-job": fleet_twin_job, "twin-job-lanes": twin_job_lanes,
-           "restart": restart}
+           "restart": restart, "method-job": method_job, "storm": storm, "wide-job": wide_job}
 
 
 def main(arguments):
