@@ -17,19 +17,18 @@ import subprocess
 import sys
 import tempfile
 
+from lanes import lanes
 from method_job import method_job
 from servers import Hub, Mosquitto, pinned
 from storm import storm
 from tables import median, ratio, row, say, table
-from twin_jobs import fleet_twin_job, restart, twin_job_lanes
+from twin_jobs import restart, twin_job
 from wide_job import wide_job
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 METHOD_DEVICES = 1000
 IDLE_DEVICES = int(os.environ.get("BENCH_IDLE_DEVICES", "10000"))
-TWIN_DEVICES = int(os.environ.get("BENCH_TWIN_DEVICES", "100000"))
-TWIN_BYTES = 900
 IN_FLIGHT = 64
 
 
@@ -119,38 +118,8 @@ def connect(bench, folder):
     return rows, runs
 
 
-def twin_job(bench, folder):
-    """Twin jobs over registered devices, and reading the job meanwhile."""
-    runs = {"carillon": [], "rewrite": []}
-    with bench.hub(folder) as hub:
-        say(f"  registering {TWIN_DEVICES} devices")
-        registered = bench.load("register", hub, devices=TWIN_DEVICES, twin_bytes=TWIN_BYTES)
-    for round_number in range(ROUNDS):
-        with bench.hub(folder) as hub:
-            runs["carillon"].append(bench.load("twin-job", hub, devices=TWIN_DEVICES, repeats=10))
-        scratch = pathlib.Path(folder) / f"rewrite-{round_number}"
-        command = [str(bench.binary("bench/carillon_rewrite")), "rewrite", "--folder", str(scratch), "--devices",
-                   str(TWIN_DEVICES), "--twin-bytes", str(TWIN_BYTES), "--repeats", "3"]
-        done = subprocess.run(pinned(command, 0), check=True, capture_output=True, text=True)
-        say("  " + done.stdout.strip())
-        runs["rewrite"].append(json.loads(done.stdout))
-        shutil.rmtree(scratch)
-    ours = [run["devices_per_second"] for run in runs["carillon"]]
-    rows = [row(f"registering with a twin of {TWIN_BYTES} B", "1/s", registered["per_second"], None, None)]
-    for key, label in (("rewrite_per_second", "RocksDB writing whole documents"),
-                       ("read_and_rewrite_per_second", "RocksDB reading and writing them")):
-        theirs = [run[key] for run in runs["rewrite"]]
-        rows.append(row(f"twin job over {TWIN_DEVICES}, against {label}", "devices/s", statistics.median(ours),
-                        statistics.median(theirs), statistics.median(a / b for a, b in zip(ours, theirs))))
-    rows.append(row("GET of the job, p99 while it runs against quiet", "us", median(runs["carillon"], "get_busy_p99_us"),
-                    median(runs["carillon"], "get_quiet_p99_us"),
-                    statistics.median(r["get_busy_p99_us"] / r["get_quiet_p99_us"] for r in runs["carillon"])))
-    return rows, runs
-
-
-FIGURES = {"methods": methods, "idle": idle, "connect": connect, "twin-job": twin_job,
-           "fleet-twin-job": fleet_twin_job, "twin-job-lanes": twin_job_lanes,
-           "restart": restart, "method-job": method_job, "storm": storm, "wide-job": wide_job}
+FIGURES = {"methods": methods, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
+           "lanes": lanes, "wide-job": wide_job, "storm": storm, "restart": restart}
 
 
 def main(arguments):

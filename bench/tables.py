@@ -21,6 +21,13 @@ def row(what, unit, ours, baseline, times):
     return {"what": what, "unit": unit, "carillon": ours, "baseline": baseline, "ratio": times}
 
 
+def watched(what, name, runs):
+    """The p99 while a job runs against the quiet one, from the same run."""
+    return row(f"{what}: p99 while a job runs, against quiet", "us", median(runs, f"{name}_busy_p99_us"),
+               median(runs, f"{name}_quiet_p99_us"),
+               statistics.median(run[f"{name}_busy_p99_us"] / run[f"{name}_quiet_p99_us"] for run in runs))
+
+
 def table(rows):
     def number(value, digits=0):
         return "-" if value is None else f"{value:,.{digits}f}"

@@ -10,12 +10,11 @@ import subprocess
 
 from postgres import Postgres
 from servers import pinned
-from tables import median, ratio, row, say
+from tables import median, ratio, row, say, watched
 
 DEVICES = int(os.environ.get("BENCH_FLEET_DEVICES", "1000000"))
 CONNECTED = int(os.environ.get("BENCH_CONNECTED", "15000"))
 TWIN_BYTES = 900
-PROBED = 100
 
 
 def baseline(bench, folder, name, rounds):
@@ -29,7 +28,7 @@ def baseline(bench, folder, name, rounds):
     return json.loads(done.stdout)
 
 
-def fleet_twin_job(bench, folder):
+def twin_job(bench, folder):
     """Twin jobs over a million devices, ordered and shuffled, none connected and some."""
     runs = {"ordered": [], "shuffled": [], "connected": [], "rewrite": [], "postgres": []}
     folders = {}
@@ -46,9 +45,9 @@ def fleet_twin_job(bench, folder):
         for number in range(bench.rounds):
             for order in ("ordered", "shuffled"):
                 with bench.hub(folders[order]) as hub:
-                    runs[order].append(bench.load("twin-job", hub, devices=DEVICES, repeats=3))
+                    runs[order].append(bench.load("job", hub, devices=DEVICES, repeats=3))
             with bench.hub(folders["ordered"]) as hub:
-                runs["connected"].append(bench.load("twin-job", hub, devices=DEVICES, repeats=3, connected=CONNECTED))
+                runs["connected"].append(bench.load("job", hub, devices=DEVICES, repeats=3, connected=CONNECTED))
             runs["rewrite"].append(baseline(bench, folder, f"rewrite-{number}", 1))
             runs["postgres"].append({"devices_per_second": database.run_job(number + 1)})
             say(f"  postgres {runs['postgres'][-1]}")
@@ -75,13 +74,6 @@ def fleet_twin_job(bench, folder):
     return rows, runs
 
 
-def watched(what, name, runs):
-    """The p99 while a job runs against the quiet one, from the same run."""
-    return row(f"{what}: p99 while a job runs, against quiet", "us", median(runs, f"{name}_busy_p99_us"),
-               median(runs, f"{name}_quiet_p99_us"),
-               statistics.median(run[f"{name}_busy_p99_us"] / run[f"{name}_quiet_p99_us"] for run in runs))
-
-
 def restart(bench, folder):
     """From a kill right behind a twin job until all listeners accept again."""
     runs = {}
@@ -93,7 +85,7 @@ def restart(bench, folder):
             bench.load("register", hub, devices=devices, twin_bytes=TWIN_BYTES)
         for _ in range(bench.rounds):
             with bench.hub(home) as hub:
-                bench.load("twin-job", hub, devices=devices, repeats=1, quiet_gets=10)
+                bench.load("job", hub, devices=devices, repeats=1, quiet_gets=10)
                 hub.stop(signal.SIGKILL)
             with bench.hub(home, core=None) as hub:
                 runs[devices].append({"ready_s": hub.ready_s})
@@ -101,16 +93,3 @@ def restart(bench, folder):
     rows = [row(f"ready again after a kill, {devices:,} devices of {TWIN_BYTES} B", "s",
                 median(found, "ready_s"), None, None) for devices, found in runs.items()]
     return rows, runs
-
-
-def twin_job_lanes(bench, folder):
-    """What a person at a console notices of a twin job over a million devices."""
-    runs = []
-    with bench.hub(folder) as hub:
-        say(f"  registering {DEVICES} devices")
-        bench.load("register", hub, devices=DEVICES, twin_bytes=TWIN_BYTES)
-    for _ in range(bench.rounds):
-        with bench.hub(folder) as hub:
-            runs.append(bench.load("twin-job", hub, devices=DEVICES, repeats=5, probe_devices=PROBED))
-    return [watched("direct method by REST", "method", runs), watched("GET of a twin", "twin", runs),
-            watched("GET of the job", "get", runs)], {"carillon": runs}

@@ -17,7 +17,7 @@ modes
               or job (method jobs over all devices, --jobs at once)
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
-  twin-job    --repeats jobs over all --devices registered, with GETs of the job meanwhile;
+  job         --repeats jobs of --kind twin or method over all --devices, with GETs of it meanwhile;
               --connected N of the devices are there to be told; --probe-devices N of them are asked by
               direct methods and their twins read, one at a time, while a job runs and while none does
 
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     if (mode == "roundtrip") done = run_roundtrip(*options, out);
     if (mode == "idle") done = run_idle(*options, out);
     if (mode == "connect") done = run_connect(*options, out);
-    if (mode == "twin-job") done = run_twin_job(*options, out);
+    if (mode == "job") done = run_job(*options, out);
     if (!done) {
         std::fprintf(stderr, "carillon_load: %s\n", done.error().detail.c_str());
         return done.error().code == Errc::config_invalid ? 2 : 1;

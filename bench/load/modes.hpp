@@ -12,6 +12,6 @@ Result<> run_register(Options& options, JsonWriter& out);
 Result<> run_roundtrip(Options& options, JsonWriter& out);
 Result<> run_idle(Options& options, JsonWriter& out);
 Result<> run_connect(Options& options, JsonWriter& out);
-Result<> run_twin_job(Options& options, JsonWriter& out);
+Result<> run_job(Options& options, JsonWriter& out);
 
 }  // namespace carillon::load

@@ -1,4 +1,4 @@
-// Registering a fleet, and twin jobs over all of it with the job being watched meanwhile.
+// Registering a fleet, and jobs over all of it with the job being watched meanwhile.
 #include "load/measure.hpp"
 #include "load/modes.hpp"
 #include "load/probe.hpp"
@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t register_connections = 16;
 constexpr std::chrono::milliseconds look_pause{1};
 constexpr std::uint64_t looks_per_memory_sample = 16;
+constexpr int execution_s = 600;
 
 /// GETs `id` again and again over one connection, as a back end that watches a job.
 class Watcher {
@@ -111,7 +112,7 @@ Result<> run_register(Options& options, JsonWriter& out) {
     return {};
 }
 
-Result<> run_twin_job(Options& options, JsonWriter& out) {
+Result<> run_job(Options& options, JsonWriter& out) {
     auto target = options.target();
     if (!target) return fail(std::move(target).error());
     const std::uint64_t devices = options.number("devices", 100'000);
@@ -119,8 +120,11 @@ Result<> run_twin_job(Options& options, JsonWriter& out) {
     const std::uint64_t quiet_gets = options.number("quiet-gets", 2000);
     const std::uint64_t connected = options.number("connected", 0);
     const std::uint64_t probed = options.number("probe-devices", 0);
+    const std::string kind = options.text("kind", "twin");
     const int pid = static_cast<int>(options.number("server-pid", 0));
     if (auto checked = options.check(); !checked) return checked;
+    if (kind != "twin" && kind != "method") return fail(Errc::config_invalid, "--kind is twin or method");
+    const bool is_twin = kind == "twin";
 
     Loop loop;
     TlsContext tls;
@@ -137,15 +141,16 @@ Result<> run_twin_job(Options& options, JsonWriter& out) {
 
     Series series;
     for (std::uint64_t repeat = 0; repeat < repeats; ++repeat) {
-        const std::string id = "twins-" + std::to_string(Clock::now().time_since_epoch().count());
+        const std::string id = kind + "-" + std::to_string(Clock::now().time_since_epoch().count());
         const std::string desired = R"({"interval":)" + std::to_string(60 + repeat % 10) + R"(,"wave":"w)" +
                                     std::to_string(repeat % 10) + R"("})";
         if (listeners) listeners->told = 0;
         if (probe) probe->measure(series.method_busy, series.twin_busy);
         const ProcessUse before = read_process(pid);
         const auto began = Clock::now();
-        const HttpAnswer put =
-            pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), twin_job("*", desired), ""});
+        const std::string body =
+            is_twin ? twin_job("*", desired) : method_job("*", "lockDoor", R"({"force":true})", execution_s);
+        const HttpAnswer put = pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), body, ""});
         if (put.status != 200) return fail(Errc::io_failed, "PUT of the job: " + std::to_string(put.status));
         Watcher watcher(loop, pool, id, pid);
         const JobLook last = watcher.watch(0, series.get_busy);
@@ -161,7 +166,7 @@ Result<> run_twin_job(Options& options, JsonWriter& out) {
         if (repeat > 0 && watcher.peak_bytes() > before.resident_bytes) {
             series.grown_bytes = std::max(series.grown_bytes, watcher.peak_bytes() - before.resident_bytes);
         }
-        if (listeners) {
+        if (listeners && is_twin) {
             const auto count = std::max(connected, probed);
             while (listeners->told < count && seconds_between(began, Clock::now()) < seconds + 30) {
                 loop.run_for(look_pause);
@@ -186,7 +191,7 @@ Result<> run_twin_job(Options& options, JsonWriter& out) {
     out.member("server_cpu_us_per_device", series.cpu_s * 1e6 / static_cast<double>(devices * repeats));
     out.member("grown_bytes_per_device",
                static_cast<double>(series.grown_bytes) / static_cast<double>(devices));
-    if (listeners) out.member("all_told_after_s", median_of(series.notice_seconds));
+    if (listeners && is_twin) out.member("all_told_after_s", median_of(series.notice_seconds));
     add_percentiles(out, "get", series.get_quiet, series.get_busy);
     if (probe) {
         if (probe->failures() > 0) return fail(Errc::io_failed, "the probe failed");
