@@ -231,6 +231,10 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
                "Time between a device's reported patches [never]", "DIST");
     add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
                "Time between a device's messages [never]", "DIST");
+    for (const char* name : {"--seed", "--method-latency", "--fail-percent", "--timeout-percent",
+                             "--offline-percent", "--offline", "--reported-every", "--telemetry-every"}) {
+        command.get_option(name)->group("Behaviour");
+    }
 }
 
 void add_connection_flags(CLI::App& command, SimulateArgs& args) {
