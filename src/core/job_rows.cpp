@@ -96,6 +96,26 @@ DeviceJobStatus status_of(TargetState state) {
     return DeviceJobStatus::pending;
 }
 
+/// True if `counts` has devices in one of the states.
+bool has_any(const JobCounts& counts, const std::vector<DeviceJobStatus>& states) {
+    const auto has = [&counts](DeviceJobStatus state) {
+        switch (state) {
+            case DeviceJobStatus::pending:
+                return counts.pending > 0;
+            case DeviceJobStatus::running:
+                return counts.running > 0;
+            case DeviceJobStatus::completed:
+                return counts.succeeded > 0;
+            case DeviceJobStatus::failed:
+                return counts.failed > 0;
+            case DeviceJobStatus::canceled:
+                return counts.canceled > 0;
+        }
+        return true;
+    };
+    return std::any_of(states.begin(), states.end(), has);
+}
+
 void set_error(DeviceJob& row, const Failure& failure) {
     row.error_code = failure.code_name();
     row.error_description = failure.description();
@@ -122,7 +142,8 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
 Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>> job_ids,
                                                 std::optional<std::vector<std::string>> device_ids,
                                                 std::function<bool(const DeviceJob&)> keep,
-                                                std::string position, std::size_t page_size) {
+                                                std::string position, std::size_t page_size,
+                                                std::optional<std::vector<DeviceJobStatus>> states) {
     auto from = Position::parse(position);
     if (!from) co_return fail(Errc::argument_invalid, "The continuation token is not valid.");
     Making making;
@@ -159,8 +180,10 @@ Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::s
             making.is_over = true;
             break;
         }
-        auto scanned = co_await scan_job(making, entry, std::move(after));
-        if (!scanned) co_return fail(std::move(scanned).error());
+        if (!states || has_any(entry->counts(), *states)) {
+            auto scanned = co_await scan_job(making, entry, std::move(after));
+            if (!scanned) co_return fail(std::move(scanned).error());
+        }
         ++making.looked;
         next = {here.first, here.second + 1};
     }

@@ -38,7 +38,8 @@ public:
     Task<Result<Jobs::DeviceJobPage>> page(std::optional<std::vector<std::string>> job_ids,
                                            std::optional<std::vector<std::string>> device_ids,
                                            std::function<bool(const DeviceJob&)> keep, std::string position,
-                                           std::size_t page_size);
+                                           std::size_t page_size,
+                                           std::optional<std::vector<DeviceJobStatus>> states);
 
 private:
     struct Position;

@@ -198,11 +198,12 @@ Task<Jobs::ListPage> Jobs::list(Filter filter, std::string position, std::size_t
 Task<Result<Jobs::DeviceJobPage>> Jobs::device_jobs(std::optional<std::vector<std::string>> job_ids,
                                                     std::optional<std::vector<std::string>> device_ids,
                                                     std::function<bool(const DeviceJob&)> keep,
-                                                    std::string position, std::size_t page_size) {
+                                                    std::string position, std::size_t page_size,
+                                                    std::optional<std::vector<DeviceJobStatus>> states) {
     auto& hub = engine_->hub;
     co_return co_await hub.on(hub.shard(0),
                               engine_->rows->page(std::move(job_ids), std::move(device_ids), std::move(keep),
-                                                  std::move(position), page_size));
+                                                  std::move(position), page_size, std::move(states)));
 }
 
 }  // namespace carillon

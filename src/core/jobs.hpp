@@ -80,15 +80,17 @@ public:
         std::vector<DeviceJob> rows;
         std::string position;
     };
-    /// Rows of `devices.jobs` that `keep` accepts, by creation of the job, then device id. `job_ids`
-    /// and `device_ids` narrow the search where the caller knows. Rows are read from the log, so
-    /// finished jobs cost no memory. Looks at no more than `scan_max` rows a call, so a page may be
-    /// short or empty with a position.
+    /// Rows of `devices.jobs` that `keep` accepts, by creation of the job, then device id. `job_ids`,
+    /// `device_ids` and `states` narrow the search where the caller knows; jobs whose counters say that
+    /// no device is in one of the states are passed over unread, but `keep` still decides. Rows are read from
+    /// the log, so finished jobs cost no memory. Looks at no more than `scan_max` rows a call, so a page may
+    /// be short or empty with a position.
     static constexpr std::size_t scan_max = 20'000;
     Task<Result<DeviceJobPage>> device_jobs(std::optional<std::vector<std::string>> job_ids,
                                             std::optional<std::vector<std::string>> device_ids,
                                             std::function<bool(const DeviceJob&)> keep, std::string position,
-                                            std::size_t page_size);
+                                            std::size_t page_size,
+                                            std::optional<std::vector<DeviceJobStatus>> states = {});
 
 private:
     struct Engine;

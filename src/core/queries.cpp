@@ -178,11 +178,31 @@ Task<Result<Queries::Answer>> Queries::list_groups(query::Query query, Position 
     co_return answer;
 }
 
+namespace {
+
+/// The states of devices that a condition names, if it can hold for no other.
+std::optional<std::vector<DeviceJobStatus>> states_of(const query::Condition& where) {
+    const auto texts = where.job_statuses();
+    if (!texts) return std::nullopt;
+    constexpr auto last = static_cast<int>(DeviceJobStatus::canceled);
+    std::vector<DeviceJobStatus> states;
+    for (int i = 0; i <= last; ++i) {
+        const auto state = static_cast<DeviceJobStatus>(i);
+        if (std::find(texts->begin(), texts->end(), device_job_status_text(state)) != texts->end()) {
+            states.push_back(state);
+        }
+    }
+    return states;
+}
+
+}  // namespace
+
 /// Reads on until the page is full and a row behind it was seen, or nothing follows.
 Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position position,
                                                  std::size_t page_size) {
     const auto job_ids = query.where.job_ids();
     const auto device_ids = query.where.device_ids();
+    const auto states = states_of(query.where);
     const query::Condition where = query.where;
     const std::function<bool(const DeviceJob&)> keep = [where](const DeviceJob& job) {
         return where.keeps(query::Row(job));
@@ -193,7 +213,7 @@ Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position po
     for (int scans = 0; scans < job_scans_max; ++scans) {
         const std::size_t wanted = page_size - answer.page.items.size();
         auto found = co_await hub_.jobs().device_jobs(job_ids, device_ids, keep, place,
-                                                      std::max<std::size_t>(wanted, 1));
+                                                      std::max<std::size_t>(wanted, 1), states);
         if (!found) co_return fail(std::move(found).error());
         if (wanted == 0 && !found->rows.empty())
             break;  // a row follows the page: `answer.place` is before it

@@ -98,6 +98,10 @@ std::optional<std::vector<std::string>> Condition::job_ids() const {
     return expr_ ? values_of(*expr_, Field::job_id) : std::nullopt;
 }
 
+std::optional<std::vector<std::string>> Condition::job_statuses() const {
+    return expr_ ? values_of(*expr_, Field::job_status) : std::nullopt;
+}
+
 std::string Condition::device_id_prefix() const {
     return expr_ ? prefix_of(*expr_) : std::string();
 }

@@ -74,6 +74,8 @@ public:
     std::optional<std::vector<std::string>> device_ids() const;
     /// The same for `jobId`, for `devices.jobs`.
     std::optional<std::vector<std::string>> job_ids() const;
+    /// The same for `status` of `devices.jobs`, as rows spell it.
+    std::optional<std::vector<std::string>> job_statuses() const;
     /// A prefix all ids have where the condition holds, from `STARTSWITH(deviceId, '…')` among the
     /// conjuncts at the top; empty if there is none.
     std::string device_id_prefix() const;

@@ -194,5 +194,15 @@ TEST_F(DeviceJobRows, JobIdsComeFromWhatMustHold) {
     EXPECT_FALSE(query->where.device_ids());
 }
 
+TEST_F(DeviceJobRows, StatusesComeFromWhatMustHoldAsRowsSpellThem) {
+    const auto statuses = [](const std::string& condition) {
+        return parse_query("SELECT * FROM devices.jobs WHERE " + condition)->where.job_statuses();
+    };
+    EXPECT_EQ(statuses("jobId = 'a' AND status = 'failed'"), (Ids{"failed"}));
+    EXPECT_EQ(statuses("status IN ['failed', 'cancelled']"), (Ids{"canceled", "failed"}));
+    EXPECT_FALSE(statuses("status != 'failed'"));
+    EXPECT_FALSE(statuses("status = 'failed' OR jobId = 'a'"));
+}
+
 }  // namespace
 }  // namespace carillon::query
