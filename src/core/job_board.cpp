@@ -10,7 +10,7 @@
 namespace carillon {
 
 JobEntry::JobEntry(std::uint64_t number, std::shared_ptr<const JobDefinition> definition, std::size_t parts)
-    : number_(number), definition_(std::move(definition)), parts_(parts) {}
+    : number_(number), definition_(std::move(definition)), part_count_(parts) {}
 
 JobSnapshot JobEntry::look() const {
     JobSnapshot snapshot;
@@ -155,7 +155,9 @@ void JobEntry::set_terminal(const JobRecord& record) {
 
 void JobEntry::publish(std::size_t part, const PartState& state, std::uint64_t position, TimePoint now) {
     std::unique_lock lock(mutex_);
-    if (part >= parts_.size() || is_terminal(status_)) return;
+    if (is_terminal(status_)) return;
+    CARILLON_ASSERT(part < part_count_);
+    if (parts_.empty()) parts_.resize(part_count_);  // A job that waits, perhaps for days, has none.
     parts_[part].counts = state.counts();
     parts_[part].tally = state.tally();
     parts_[part].position = position;

@@ -72,12 +72,13 @@ private:
 
     const std::uint64_t number_;
     const std::shared_ptr<const JobDefinition> definition_;
+    const std::size_t part_count_;
     mutable std::mutex mutex_;  ///< Guards all below; held for a copy, or to add up the parts.
     JobStatus status_ = JobStatus::queued;
     WallTime started_;
     WallTime ended_;
     std::string failure_reason_;
-    std::vector<Part> parts_;
+    std::vector<Part> parts_;  ///< None before the first is published; one once the job has ended.
     bool has_tally_ = true;
     RateMeter meter_;
     std::vector<Waiter> waiters_;
