@@ -11,6 +11,23 @@
 namespace carillon::rest {
 namespace {
 
+/// A body of one chunk, by whoever took the channel over.
+class OneChunk final : public ResponseStream, public ChannelHandler {
+public:
+    void begin(std::unique_ptr<Channel> channel, const HttpContext&) override {
+        channel_ = std::move(channel);
+        channel_->set_handler(*this);
+        std::string chunk;
+        append_chunk(chunk, "a piece");
+        EXPECT_TRUE(channel_->send(as_bytes(chunk)));
+    }
+    void received(Bytes) override {}
+    void closed(Errc) override { channel_.reset(); }
+
+private:
+    std::unique_ptr<Channel> channel_;
+};
+
 /// Answers with the request's method, target and body; holds an answer back while told to.
 class EchoHandler final : public HttpHandler {
 public:
@@ -18,6 +35,7 @@ public:
         bool holds = false;
         bool refuses = false;
         bool throws = false;
+        std::shared_ptr<ResponseStream> stream;
         int admitted = 0;
         int answered = 0;
     };
@@ -40,6 +58,7 @@ public:
         ++script_.answered;
         if (script_.throws) throw std::runtime_error("as told");
         HttpResponse response;
+        response.stream = script_.stream;
         response.body.append(request.method)
             .append(" ")
             .append(request.target)
@@ -112,6 +131,32 @@ TEST_F(HttpConnectionTest, AnswersInOneSendWithLengthTypeAndDate) {
               "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Type: application/json; charset=utf-8\r\n"
               "Date: Wed, 25 Nov 2026 09:46:40 GMT\r\n\r\nGET /a ");
     EXPECT_FALSE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, HandsTheConnectionToAStreamBehindTheHeader) {
+    script.stream = std::make_shared<OneChunk>();
+    const std::string sent = exchange(request("GET", "/1") + request("GET", "/2"));
+    EXPECT_EQ(sent,
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nDate: Wed, 25 Nov 2026 09:46:40 GMT\r\n"
+              "Connection: close\r\n\r\n7\r\na piece\r\n")
+        << "and what is pipelined behind it is not answered";
+    EXPECT_EQ(script.answered, 1);
+    EXPECT_TRUE(timers.is_empty()) << "the connection's own timer is gone";
+    advance(HttpLimits::idle_timeout_s + 1);
+    EXPECT_FALSE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, BeginsNoStreamWhileTheServerGoesDown) {
+    script.stream = std::make_shared<OneChunk>();
+    script.holds = true;
+    wire.receive(request("GET", "/1"));
+    run();
+    testing::FakeChannel channel(wire);
+    wire.handler->shutting_down(channel);
+    script.holds = false;
+    run();
+    EXPECT_TRUE(wire.sent.ends_with("\r\n\r\n0\r\n\r\n")) << wire.sent;
+    EXPECT_TRUE(wire.is_closed);
 }
 
 TEST_F(HttpConnectionTest, AnswersPipelinedRequestsInOrder) {
