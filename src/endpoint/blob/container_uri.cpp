@@ -74,7 +74,7 @@ Result<ContainerUri> parse_file(std::string_view rest) {
     if (!path) return refuse("The container's URI holds a malformed escape.");
     while (path->size() > 1 && path->back() == '/') path->pop_back();
     const std::string_view parts = path->starts_with('/') ? std::string_view(*path).substr(1) : *path;
-    if (!parts.empty()) {
+    if (!parts.empty() && parts != ".") {  // The root itself is `file:.`.
         if (auto checked = check_blob_path(parts); !checked) return fail(std::move(checked).error());
     }
     uri.path = *std::move(path);

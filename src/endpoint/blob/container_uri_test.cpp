@@ -32,6 +32,7 @@ TEST(ContainerUri, IsPlainOnlyTowardsThisMachine) {
 
 TEST(ContainerUri, NamesADirectoryInEachFormOfAFileUri) {
     EXPECT_EQ(ContainerUri::parse("file:moves/today")->path, "moves/today");
+    EXPECT_EQ(ContainerUri::parse("file:.")->path, ".");
     EXPECT_EQ(ContainerUri::parse("file:///data/moves/")->path, "/data/moves");
     EXPECT_EQ(ContainerUri::parse("file:/data/moves")->path, "/data/moves");
     EXPECT_EQ(ContainerUri::parse("FILE://localhost/data/a%20b")->path, "/data/a b");
