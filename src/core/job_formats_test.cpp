@@ -221,14 +221,27 @@ TEST(JobRecords, ComeBackAsTheyWereWrittenAndCutOnesAreRefused) {
     record.ended = noon.plus_s(5);
     record.failure_reason = "because";
     record.counts = JobCounts{15, 1, 2, 3, 4, 5};
+    record.tally.emplace().add_failure(FailReason::timeout);
+    record.tally->add_answer(200);
     const auto bytes = encode_job_record(record);
     const auto back = decode_job_record(as_bytes(bytes));
     ASSERT_TRUE(back);
     EXPECT_EQ(encode_job_record(*back), bytes);
     EXPECT_EQ(back->counts, record.counts);
+    EXPECT_EQ(back->tally, record.tally);
     for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
         EXPECT_FALSE(decode_job_record(as_bytes(std::string_view(bytes).substr(0, cut))));
     }
+}
+
+TEST(JobRecords, OfTheTimeBeforeReasonsWereCountedAreRead) {
+    // Version 1, completed, with counters; started and ended at 0.
+    const std::string bytes =
+        std::string("\x01\x03\x02", 3) + std::string(16, '\0') + std::string("\0\0\0\x07\x02\0", 6);
+    const auto record = decode_job_record(as_bytes(bytes));
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->counts, (JobCounts{9, 0, 0, 7, 2, 0}));
+    EXPECT_FALSE(record->tally);
 }
 
 // --- the twin log --------------------------------------------------------------------------------

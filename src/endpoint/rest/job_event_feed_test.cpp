@@ -237,5 +237,14 @@ TEST_F(JobEventFeedTest, TheDocumentOfAJobThatWaitsHasNoNumbersYet) {
                     R"("otherAnswers":0})");
 }
 
+TEST_F(JobEventFeedTest, TheDocumentSaysNothingOfReasonsThatNobodyCounted) {
+    end();
+    progress.has_tally = false;
+    std::string text;
+    append_job_progress_json(text, progress);
+    EXPECT_EQ(text.find("failures"), text.npos) << text;
+    EXPECT_EQ(text.find("answers"), text.npos) << text;
+}
+
 }  // namespace
 }  // namespace carillon::rest
