@@ -114,7 +114,10 @@ void TwinLogFolder::fold() {
             if (*alive && !result) has_refusal_ = true;
         });
     }
-    after(slice_pause, &TwinLogFolder::fold);
+    if (++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
+    boost::asio::post(shard_.background(), [this, alive = alive_] {
+        if (*alive && !is_stopped_) fold();
+    });
 }
 
 void TwinLogFolder::erase() {

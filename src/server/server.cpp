@@ -19,6 +19,7 @@
 #include "server/storage_thread.hpp"
 #include "store/rocks_store.hpp"
 
+#include <sched.h>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -31,6 +32,16 @@
 
 namespace carillon {
 namespace {
+
+/// The cores this process may use, which may be fewer than the machine has.
+unsigned usable_cores() {
+    cpu_set_t usable;
+    CPU_ZERO(&usable);
+    if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        return std::max(1U, std::thread::hardware_concurrency());
+    }
+    return static_cast<unsigned>(std::max(1, CPU_COUNT(&usable)));
+}
 
 /// A page of a thousand whole twins is an answer, and a slow client may take its time over it.
 constexpr std::size_t rest_unsent_bytes_max = 64 * 1024 * 1024;
@@ -184,7 +195,7 @@ Result<> Server::Parts::open_store() {
     auto opened = RocksStore::open(data_dir->store());
     if (!opened) return fail(std::move(opened).error());
     store = *std::move(opened);
-    auto loaded = load_or_create_meta(*store, random, std::thread::hardware_concurrency());
+    auto loaded = load_or_create_meta(*store, random, usable_cores());
     if (!loaded) return fail(std::move(loaded).error());
     meta = *std::move(loaded);
     summary.is_new_hub = meta.is_new;
@@ -207,8 +218,7 @@ Result<> Server::Parts::load_tls() {
 Result<> Server::Parts::build_hub() {
     auto policies = Policies::load_or_create(*store, random);
     if (!policies) return fail(std::move(policies).error());
-    const std::size_t thread_count =
-        config.threads != 0 ? config.threads : std::max(1U, std::thread::hardware_concurrency());
+    const std::size_t thread_count = config.threads != 0 ? config.threads : usable_cores();
     threads = std::make_unique<IoThreads>(thread_count, clock);
     summary.threads = thread_count;
     std::vector<std::unique_ptr<Shard>> shards;

@@ -5,6 +5,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
@@ -170,6 +171,8 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
     for (std::size_t table = 0; table < table_count; ++table) {
         wanted.emplace_back(family_names[table], family_options(static_cast<Table>(table), options, cache));
     }
+    // Compactions can wait; flushes make room for commits, and have a pool of their own.
+    rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
     auto impl = std::make_unique<Impl>();
     impl->listener = std::make_shared<Listener>();
     rocksdb::Options all(db_options(options), {});
