@@ -29,7 +29,14 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& wanted) {  // Help or version.
         return app.exit(wanted);
     } catch (const CLI::ParseError& error) {
-        app.exit(error);
+        // The library says that a command is wanted; a person wants to know which word was none.
+        const auto unknown = app.remaining(true);
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty()) {
+            std::fprintf(stderr, "carillon: there is no command '%s'; --help lists those there are\n",
+                         unknown.front().c_str());
+        } else {
+            app.exit(error);
+        }
         return static_cast<int>(Exit::usage);
     }
     return exit_code;

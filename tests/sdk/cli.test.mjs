@@ -102,6 +102,11 @@ test('mistakes of use exit 2 before anything is sent', async () => {
     assert.notEqual(stderr, '');
   }
   assert.equal((await hub.run(['device', 'list'], { CARILLON_LOGIN: '' })).code, 2);
+  for (const args of [['frobnicate'], ['device', 'frobnicate', '-d', 'x']]) {
+    const { code, stderr } = await hub.cli(...args);
+    assert.equal(code, 2);
+    assert.match(stderr, /'frobnicate'/);
+  }
 });
 
 test('the rest of the exit codes', async () => {
