@@ -3,6 +3,8 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <optional>
 
 namespace carillon {
 namespace {
@@ -16,6 +18,7 @@ constexpr std::size_t look_interval = 8;
 /// What the callbacks of an import's commits leave for the coroutine that waits for the last of them.
 struct ImportProgress {
     std::vector<Result<>> outcomes;
+    std::optional<Error> refusal;  ///< Of the store.
 };
 
 /// An identity that was there already, and how it proved itself then.
@@ -51,6 +54,11 @@ Task<std::vector<Result<>>> Shard::apply_entries(std::vector<ImportEntry> entrie
     progress->outcomes.resize(entries.size());
     std::size_t next = 0;
     while (next < entries.size()) {
+        if (progress->refusal) {
+            // A mark beyond entries that were refused would say that they are done.
+            for (; next < entries.size(); ++next) progress->outcomes[next] = fail(*progress->refusal);
+            break;
+        }
         const std::size_t begin = next;
         const TimePoint until = context_.clock.now() + slice_max;
         std::vector<Replaced> replaced;
@@ -73,9 +81,9 @@ Task<std::vector<Result<>>> Shard::apply_entries(std::vector<ImportEntry> entrie
             committer_.on_durable(
                 [this, progress, begin, next, old = std::move(replaced)](const Result<>& result) {
                     if (!result) {
+                        progress->refusal = unavailable(result.error());
                         for (std::size_t i = begin; i < next; ++i) {
-                            if (progress->outcomes[i])
-                                progress->outcomes[i] = fail(unavailable(result.error()));
+                            if (progress->outcomes[i]) progress->outcomes[i] = fail(*progress->refusal);
                         }
                         return;
                     }

@@ -27,6 +27,7 @@ struct Transfers::Engine {
 
     // transfers.cpp: the table of jobs
     Result<> load();
+    Result<std::vector<std::uint64_t>> read_marks(std::uint64_t number) const;
     Task<Result<TransferJob>> create(TransferOrder order);
     Task<Result<TransferJob>> find(std::string id);
     Task<std::vector<TransferJob>> list();
@@ -45,8 +46,12 @@ struct Transfers::Engine {
     Task<std::optional<Result<>>> run_import(Entry* entry);
     Task<std::optional<Result<>>> run_export(Entry* entry);
     Task<Result<>> apply(Entry* entry, ImportChunk* chunk);
-    Task<Result<>> write_errors(Entry* entry);
+    Task<Result<>> record_chunk(Entry* entry, ImportChunk* chunk);
+    Task<Result<>> write_errors(TransferJob* job);
     Task<Result<>> conclude(Entry* entry, Result<> outcome);
+    Task<> rest();
+    Task<std::optional<Result<>>> attempt(Entry* entry);
+    Task<std::optional<Result<>>> attempt_again(Entry* entry);
 
     /// Runs `work` on the worker's thread and leaves its result here.
     template <class T>

@@ -17,7 +17,14 @@ namespace {
 
 constexpr std::size_t export_piece_bytes = 1024 * 1024;
 
+/// Until the store is asked again after it refused a write, as it does while the disk is full.
+constexpr std::chrono::seconds store_pause{1};
+
 using Applied = std::vector<Result<>>;
+
+bool is_refusal_of_store(const Result<>& outcome) {
+    return !outcome && outcome.error().code == Errc::service_unavailable;
+}
 
 /// Writes beside a slice of an import how far its shard is with it, and what was refused.
 struct Marker {
@@ -127,6 +134,23 @@ Task<Result<>> Transfers::Engine::apply(Entry* entry, ImportChunk* chunk) {
     co_return outcome;
 }
 
+/// Writes that a chunk is done with, and the lines in it that no shard was asked about.
+Task<Result<>> Transfers::Engine::record_chunk(Entry* entry, ImportChunk* chunk) {
+    TransferJob job = entry->job;
+    job.done = chunk->offset;
+    job.lines = chunk->lines;
+    if (chunk->skipped_heading) job.status_message = "The first line is no JSON object and was skipped. ";
+    Batch& batch = shard.committer().batch();
+    for (ImportChunk::BadLine& bad : chunk->bad) {
+        batch.put(Table::jobs, transfer_error_key(job.number, bad.line), std::move(bad.error));
+    }
+    batch.put(Table::jobs, transfer_key(job.number), encode_transfer(job));
+    const auto recorded = co_await shard.committer().durable();
+    if (!recorded) co_return fail(unavailable(recorded.error()));
+    entry->job = std::move(job);
+    co_return Result<>{};
+}
+
 Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
     TransferJob& job = entry->job;
     using Opened = Result<std::shared_ptr<ImportInput>>;
@@ -159,14 +183,8 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
         if (!chunk->is_last) coming = read();
         auto applied = co_await apply(entry, &*chunk);
         if (!applied) co_return applied;
-        job.done = chunk->offset;
-        job.lines = chunk->lines;
-        if (chunk->skipped_heading) job.status_message = "The first line is no JSON object and was skipped. ";
-        for (ImportChunk::BadLine& bad : chunk->bad) {
-            shard.committer().batch().put(Table::jobs, transfer_error_key(job.number, bad.line),
-                                          std::move(bad.error));
-        }
-        put(*entry);
+        auto recorded = co_await record_chunk(entry, &*chunk);
+        if (!recorded) co_return recorded;
         if (chunk->is_last) co_return Result<>{};
         if (is_stopping) co_return std::nullopt;
         if (entry->is_cancelling) co_return Result<>{};
@@ -174,23 +192,20 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
 }
 
 /// Writes the error log and counts the lines in it.
-Task<Result<>> Transfers::Engine::write_errors(Entry* entry) {
-    // Refused lines of the last chunk may still be on their way to the store.
-    const auto settled = co_await shard.committer().durable();
-    if (!settled) co_return fail(unavailable(settled.error()));
+Task<Result<>> Transfers::Engine::write_errors(TransferJob* job) {
     using Written = Result<std::uint64_t>;
-    UniqueFunction<Written()> work = [this, job = entry->job] {
-        return write_error_log(shard.store(), *blobs, job, limits.write_bytes_max);
+    UniqueFunction<Written()> work = [this, written_job = *job] {
+        return write_error_log(shard.store(), *blobs, written_job, limits.write_bytes_max);
     };
     auto written = co_await take(begin<Written>(std::move(work)));
     if (written) {
-        entry->job.errors = *written;
+        job->errors = *written;
         co_return Result<>{};
     }
-    UniqueFunction<std::uint64_t()> count = [this, number = entry->job.number] {
+    UniqueFunction<std::uint64_t()> count = [this, number = job->number] {
         return count_errors(shard.store(), number);
     };
-    entry->job.errors = co_await take(begin<std::uint64_t>(std::move(count)));
+    job->errors = co_await take(begin<std::uint64_t>(std::move(count)));
     co_return fail(std::move(written).error());
 }
 
@@ -233,13 +248,13 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
 
 // --- the course of a job -------------------------------------------------------------------------------
 
-/// Ends the job: its record, and nothing else of it, stays.
+/// Ends the job: its record, and nothing else of it, stays. If the store refuses, nothing has changed.
 Task<Result<>> Transfers::Engine::conclude(Entry* entry, Result<> outcome) {
-    TransferJob& job = entry->job;
+    TransferJob job = entry->job;
     const bool is_import = job.order.type == TransferType::import_devices;
     const bool began = job.started.ticks != 0;
     if (is_import && began && job.total > 0) {
-        auto logged = co_await write_errors(entry);
+        auto logged = co_await write_errors(&job);
         if (!logged && outcome) {
             outcome = fail(logged.error().code,
                            fmt::format("{} could not be written: {}", error_log, logged.error().detail));
@@ -270,9 +285,40 @@ Task<Result<>> Transfers::Engine::conclude(Entry* entry, Result<> outcome) {
     batch.erase(Table::jobs, transfer_cancel_key(job.number));
     batch.erase_range(Table::jobs, transfer_mark_key(job.number, 0), transfer_mark_key(job.number + 1, 0));
     batch.erase_range(Table::jobs, transfer_error_key(job.number, 0), transfer_error_key(job.number + 1, 0));
+    batch.put(Table::jobs, transfer_key(job.number), encode_transfer(job));
+    const auto saved = co_await shard.committer().durable();
+    if (!saved) co_return fail(unavailable(saved.error()));
     log.info("transfer job ended id={} type={} status={} lines={} errors={}", job.id,
              transfer_type_text(job.order.type), transfer_status_text(job.status), job.lines, job.errors);
-    co_return co_await save(*entry);
+    entry->job = std::move(job);
+    co_return Result<>{};
+}
+
+Task<> Transfers::Engine::rest() {
+    auto start = [this](UniqueFunction<void(bool)> done) {
+        shard.timers().at(shard.clock().now() + store_pause,
+                          [wake_up = std::move(done)]() mutable { wake_up(true); });
+    };
+    co_await from_callback<bool>(start);
+}
+
+/// Does what the job is about, once.
+Task<std::optional<Result<>>> Transfers::Engine::attempt(Entry* entry) {
+    if (entry->job.order.type == TransferType::export_devices) co_return co_await run_export(entry);
+    co_return co_await run_import(entry);
+}
+
+/// Goes on after the store refused a write: from what is on disk, when it takes writes again.
+Task<std::optional<Result<>>> Transfers::Engine::attempt_again(Entry* entry) {
+    log.warn("transfer job waits for the store id={} after_line={}", entry->job.id, entry->job.lines);
+    co_await rest();
+    if (is_stopping) co_return std::nullopt;
+    using Marks = Result<std::vector<std::uint64_t>>;
+    UniqueFunction<Marks()> look = [this, number = entry->job.number] { return read_marks(number); };
+    auto marks = co_await take(begin<Marks>(std::move(look)));
+    if (!marks) co_return Result<>(fail(unavailable(marks.error())));
+    entry->marks = *std::move(marks);
+    co_return co_await attempt(entry);
 }
 
 Task<> Transfers::Engine::work(std::uint64_t number) {
@@ -289,19 +335,21 @@ Task<> Transfers::Engine::work(std::uint64_t number) {
         }
         job.status = TransferStatus::running;
         auto saved = co_await save(*entry);
-        if (!saved) {
-            outcome = std::move(saved);
-        } else if (job.order.type == TransferType::import_devices) {
-            outcome = co_await run_import(entry);
+        if (saved) {
+            outcome = co_await attempt(entry);
         } else {
-            outcome = co_await run_export(entry);
+            outcome = std::move(saved);
+        }
+        while (outcome && is_refusal_of_store(*outcome) && !is_stopping && !entry->is_cancelling) {
+            outcome = co_await attempt_again(entry);
         }
     }
     // What fails while the hub stops may fail because it stops; the next start tries again.
     if (is_stopping && outcome && !*outcome) outcome.reset();
-    if (outcome) {
-        const auto saved = co_await conclude(entry, *std::move(outcome));
-        if (!saved) log.error("transfer job's end not stored id={} reason={}", job.id, saved.error().detail);
+    while (outcome) {
+        const auto saved = co_await conclude(entry, *outcome);
+        if (saved || is_stopping) break;
+        co_await rest();
     }
     at_work = 0;
     for (auto& waiter : std::exchange(at_rest, {})) waiter->leave(true);

@@ -34,17 +34,25 @@ Result<> Transfers::Engine::load() {
     if (!scanned || !outcome) return scanned ? outcome : scanned;
     for (auto& [number, entry] : entries) {
         if (entry.job.status != TransferStatus::running) continue;
-        for (std::size_t i = 0; i < hub.shard_count(); ++i) {
-            auto mark =
-                shard.store().get(Table::jobs, transfer_mark_key(number, static_cast<std::uint32_t>(i)));
-            if (!mark) return fail(std::move(mark).error());
-            entry.marks.push_back(*mark ? read_be<std::uint64_t>(**mark) : 0);
-        }
+        auto marks = read_marks(number);
+        if (!marks) return fail(std::move(marks).error());
+        entry.marks = *std::move(marks);
         auto cancelled = shard.store().get(Table::jobs, transfer_cancel_key(number));
         if (!cancelled) return fail(std::move(cancelled).error());
         entry.is_cancelling = cancelled->has_value();
     }
     return {};
+}
+
+/// How far each shard is with an import, by what is on disk. Blocking.
+Result<std::vector<std::uint64_t>> Transfers::Engine::read_marks(std::uint64_t number) const {
+    std::vector<std::uint64_t> marks;
+    for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+        auto mark = shard.store().get(Table::jobs, transfer_mark_key(number, static_cast<std::uint32_t>(i)));
+        if (!mark) return fail(std::move(mark).error());
+        marks.push_back(*mark ? read_be<std::uint64_t>(**mark) : 0);
+    }
+    return marks;
 }
 
 Transfers::Engine::Entry* Transfers::Engine::find_entry(const std::string& id) {

@@ -17,6 +17,34 @@ std::string device_line(const std::string& id, const std::string& rest = {}) {
     return "{\"id\":\"" + id + "\"" + rest + "}\n";
 }
 
+/// A store that refuses every so many writes, or all while it is full.
+class FullStore final : public Store {
+public:
+    int refuses_each = 0;  ///< 0: none.
+    bool is_full = false;
+    int refusals = 0;
+    int commits = 0;
+
+    Result<> commit(const Batch& batch) override {
+        ++commits;
+        if (is_full || (refuses_each > 0 && commits % refuses_each == 0)) {
+            ++refusals;
+            return fail(Errc::store_failed, "no space");
+        }
+        return store_.commit(batch);
+    }
+    Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
+        return store_.get(table, key);
+    }
+    Result<> scan(Table table, std::string_view from, std::string_view to,
+                  const Visit& visit) const override {
+        return store_.scan(table, from, to, visit);
+    }
+
+private:
+    MemoryStore store_;
+};
+
 class TransfersTest : public ::testing::Test {
 protected:
     TransfersTest() { boot(); }
@@ -91,7 +119,7 @@ protected:
         return count;
     }
 
-    std::optional<MemoryStore> store_{std::in_place};
+    std::optional<FullStore> store_{std::in_place};
     ManualClock clock_{WallTime::from_unix_s(1'795'514'400)};
     MemoryBlobs blobs_;
     TransferLimits limits_;
@@ -236,6 +264,86 @@ TEST_F(TransfersTest, ACrashAtAnyStepCountsEachLineOnce) {
     }
     EXPECT_GT(crashed_at, 20U);
     EXPECT_GT(resumed, 5U) << "went on from the middle";
+}
+
+TEST_F(TransfersTest, AStoreThatRefusesWritesIsAskedAgainAndEachLineCountsOnce) {
+    limits_.import.chunk_lines_max = 3;
+    for (const int each : {2, 3, 5}) {
+        begin_anew();
+        std::string text;
+        for (int i = 0; i < 20; ++i) {
+            text += device_line("d" + std::to_string(i), R"(,"importMode":"create","tags":{"a":1})");
+            if (i % 5 == 0) text += "nonsense\n";
+        }
+        blobs_.files["mem:c/devices.txt"] = text;
+        const auto created = hub_->begin((*hub_)->transfers().create(import_order()));
+        while (!created->has_value()) ASSERT_TRUE(step());
+        store_->refuses_each = each;
+        for (int i = 0; i < 200; ++i) {
+            hub_->advance(std::chrono::seconds(1));
+            settle();
+        }
+        store_->refuses_each = 0;
+        hub_->advance(std::chrono::seconds(1));
+        const TransferJob job = ended(**created);
+        EXPECT_GT(store_->refusals, 3) << each;
+        EXPECT_EQ(job.status, TransferStatus::completed) << each << job.failure_reason;
+        EXPECT_EQ(job.lines, 24U) << each;
+        EXPECT_EQ(job.errors, 4U) << each << errors();
+        for (int i = 0; i < 20; ++i) {
+            const Record* record = hub_->find("d" + std::to_string(i));
+            ASSERT_NE(record, nullptr) << each;
+            EXPECT_EQ(record->committed->twin.version, 3) << each;
+        }
+    }
+}
+
+/// A chunk goes to a shard in several commits: where one is refused, those behind it must not count.
+TEST_F(TransfersTest, ARefusalAmidAChunkLosesNoLine) {
+    constexpr int count = 2'000;
+    std::string text;
+    for (int i = 0; i < count; ++i) text += device_line("d" + std::to_string(i), R"(,"importMode":"create")");
+    for (int refused_after = 1; refused_after < 8; ++refused_after) {
+        begin_anew();
+        blobs_.files["mem:c/devices.txt"] = text;
+        const auto created = hub_->begin((*hub_)->transfers().create(import_order()));
+        while (!created->has_value()) ASSERT_TRUE(step());
+        // The disk is as quick as the shards: a commit for each step of the loop.
+        const int before = store_->commits;
+        for (int idle = 0; idle < 3; ++idle) {
+            store_->is_full = store_->commits - before == refused_after && store_->refusals == 0;
+            hub_->io().restart();
+            const bool moved =
+                hub_->io().poll_one() + (worker_->step() ? 1U : 0U) + (hub_->storage().step() ? 1U : 0U) > 0;
+            if (moved) idle = 0;
+        }
+        store_->is_full = false;
+        hub_->advance(std::chrono::seconds(1));
+        const TransferJob job = ended(**created);
+        EXPECT_EQ(job.status, TransferStatus::completed) << refused_after << job.failure_reason;
+        EXPECT_EQ(job.errors, 0U) << refused_after << errors().substr(0, 300);
+        EXPECT_EQ(store_->refusals, 1) << refused_after;
+        int found = 0;
+        for (int i = 0; i < count; ++i) found += hub_->find("d" + std::to_string(i)) != nullptr ? 1 : 0;
+        EXPECT_EQ(found, count) << refused_after;
+    }
+}
+
+TEST_F(TransfersTest, AFullStoreHoldsAJobUpAndDoesNotEndIt) {
+    blobs_.files["mem:c/devices.txt"] = device_line("a");
+    const auto created = hub_->begin((*hub_)->transfers().create(import_order()));
+    while (!created->has_value()) ASSERT_TRUE(step());
+    store_->is_full = true;
+    for (int i = 0; i < 5; ++i) {
+        hub_->advance(std::chrono::seconds(1));
+        settle();
+    }
+    EXPECT_EQ(run((*hub_)->transfers().list()).front().status, TransferStatus::running);
+    EXPECT_EQ(run((*hub_)->transfers().create(export_order())).error().code, Errc::service_unavailable);
+    store_->is_full = false;
+    hub_->advance(std::chrono::seconds(1));
+    settle();
+    EXPECT_EQ(run((*hub_)->transfers().list()).front().status, TransferStatus::completed);
 }
 
 TEST_F(TransfersTest, AnInputThatChangedIsNotContinued) {
