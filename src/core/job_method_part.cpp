@@ -173,6 +173,7 @@ void MethodPart::answered(std::uint32_t index, TimePoint sent, Result<MethodAnsw
                result.error().code == Errc::device_maximum_inflight_method_exceeded) {
         outcome.kind = OutcomeKind::not_sent;
     } else {
+        if (result.error().code == Errc::device_connection_closed_remotely) window_.lost();
         outcome.kind = OutcomeKind::failed;
         outcome.failure = failure_of(result.error());
         // A device that is being removed loses its connection first; the removal is the reason.

@@ -23,10 +23,18 @@ void MethodWindow::answered(Duration round_trip, std::size_t in_flight) {
     }
     quickest_ = Duration::max();
     answers_ = 0;
+    losses_ = 0;
     was_full_ = false;
 }
 
 void MethodWindow::congested() {
+    shrink();
+}
+
+void MethodWindow::lost() {
+    if (++losses_ <= std::max(losses_tolerated, answers_)) return;
+    losses_ = 0;
+    answers_ = 0;
     shrink();
 }
 

@@ -17,6 +17,8 @@ public:
     static constexpr std::chrono::milliseconds quick{20};
     /// Ours: and above, if it is this many times the quickest ever seen.
     static constexpr int slow_factor = 4;
+    /// Ours: losses in a round beyond which, if they outnumber its answers, the window shrinks.
+    static constexpr std::size_t losses_tolerated = 4;
 
     explicit MethodWindow(std::size_t most);
 
@@ -25,6 +27,9 @@ public:
     void answered(Duration round_trip, std::size_t in_flight);
     /// Of the devices just looked at, more were congested than could be sent to.
     void congested();
+    /// A device lost its connection while it was asked. One or two mean nothing; when many go at once the
+    /// network does, and whoever is asked in that moment fails although it did nothing wrong.
+    void lost();
 
 private:
     std::size_t round_size() const;
@@ -35,6 +40,7 @@ private:
     Duration quickest_ever_ = Duration::max();
     Duration quickest_ = Duration::max();  ///< Of this round.
     std::size_t answers_ = 0;              ///< In this round.
+    std::size_t losses_ = 0;               ///< In this round, since it last shrank.
     bool was_full_ = false;                ///< The window held us back in this round.
 };
 

@@ -50,5 +50,24 @@ TEST(MethodWindow, ShrinksWhenLinksCongestAndKeepsToASmallBound) {
     EXPECT_EQ(small.size(), 3U);
 }
 
+TEST(MethodWindow, ShrinksToItsLeastWhenTheNetworkGoesAndGrowsAgainAfterwards) {
+    MethodWindow window(4096);
+    rounds(window, 20, 1ms);
+    for (int i = 0; i < 200; ++i) window.lost();
+    EXPECT_EQ(window.size(), MethodWindow::least);
+    rounds(window, 20, 1ms);
+    EXPECT_EQ(window.size(), 4096U);
+}
+
+TEST(MethodWindow, DevicesThatGoNowAndThenDoNotShrinkIt) {
+    MethodWindow window(1024);
+    rounds(window, 20, 1ms);
+    for (int i = 0; i < 20'000; ++i) {
+        if (i % 5 == 0) window.lost();
+        window.answered(1ms, window.size());
+    }
+    EXPECT_EQ(window.size(), 1024U);
+}
+
 }  // namespace
 }  // namespace carillon
