@@ -13,8 +13,9 @@ class MethodWindow {
 public:
     static constexpr std::size_t start = 256;
     static constexpr std::size_t least = 16;
-    /// Ours: a round trip below this is never a sign of full links.
-    static constexpr std::chrono::milliseconds quick{20};
+    /// Ours: a round trip below this is never a sign of full links. Longer queues gain nothing, and
+    /// whoever calls a method meanwhile waits behind them.
+    static constexpr std::chrono::milliseconds quick{4};
     /// Ours: and above, if it is this many times the quickest ever seen.
     static constexpr int slow_factor = 4;
     /// Ours: losses in a round beyond which, if they outnumber its answers, the window shrinks.

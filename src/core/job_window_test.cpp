@@ -59,6 +59,18 @@ TEST(MethodWindow, ShrinksToItsLeastWhenTheNetworkGoesAndGrowsAgainAfterwards) {
     EXPECT_EQ(window.size(), 4096U);
 }
 
+TEST(MethodWindow, SettlesWhereQueuesAreShort) {
+    // A device answers after half a millisecond, and all of them together forty times in one.
+    MethodWindow window(4096);
+    window.answered(500us, 1);
+    for (int i = 0; i < 200'000; ++i) {
+        const std::chrono::microseconds queued(window.size() * 25);
+        window.answered(500us + queued, window.size());
+    }
+    EXPECT_LT(window.size(), 512U);
+    EXPECT_GT(window.size(), 64U);
+}
+
 TEST(MethodWindow, DevicesThatGoNowAndThenDoNotShrinkIt) {
     MethodWindow window(1024);
     rounds(window, 20, 1ms);
