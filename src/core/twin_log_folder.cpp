@@ -102,7 +102,8 @@ bool TwinLogFolder::gives_way() const {
 void TwinLogFolder::fold() {
     if (has_refusal_) return end(true);
     if (folded_ == pass_.ordinals.size()) return erase();
-    if (!shard_.committer().is_full() && !gives_way()) {
+    const bool has_room = !shard_.committer().is_full() && !gives_way();
+    if (has_room) {
         const auto to = std::min(folded_ + slice_devices, pass_.ordinals.size());
         for (; folded_ < to; ++folded_) {
             // A document that is going or gone needs no bytes any more.
@@ -114,7 +115,7 @@ void TwinLogFolder::fold() {
             if (*alive && !result) has_refusal_ = true;
         });
     }
-    if (++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
+    if (!has_room || ++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
     boost::asio::post(shard_.background(), [this, alive = alive_] {
         if (*alive && !is_stopped_) fold();
     });
