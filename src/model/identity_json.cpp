@@ -1,4 +1,4 @@
-#include "model/identity.hpp"
+#include "model/identity_members.hpp"
 
 #include "base/text.hpp"
 
@@ -42,6 +42,16 @@ void write_heading(JsonWriter& out, const Identity& identity, const LiveState& l
 
 }  // namespace
 
+void write_edge_members(JsonWriter& out, const Identity& identity) {
+    out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
+    if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
+    if (!identity.parent_scopes.empty()) {
+        out.key("parentScopes").begin_array();
+        for (const std::string& scope : identity.parent_scopes) out.value(scope);
+        out.end_array();
+    }
+}
+
 void append_identity_json(std::string& text, const Identity& identity, const LiveState& live) {
     JsonWriter out(text);
     out.begin_object();
@@ -62,15 +72,7 @@ void append_identity_json(std::string& text, const Identity& identity, const Liv
     out.member("lastActivityTime", to_iso8601(live.last_activity));
     out.member("cloudToDeviceMessageCount", live.c2d_count);
     write_authentication(out, identity.auth);
-    if (!identity.key.is_module()) {
-        out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
-        if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
-        if (!identity.parent_scopes.empty()) {
-            out.key("parentScopes").begin_array();
-            for (const std::string& scope : identity.parent_scopes) out.value(scope);
-            out.end_array();
-        }
-    }
+    if (!identity.key.is_module()) write_edge_members(out, identity);
     out.end_object();
 }
 

@@ -1,6 +1,7 @@
 #include "model/registry_line.hpp"
 
 #include "base/text.hpp"
+#include "model/identity_members.hpp"
 
 #include <array>
 
@@ -140,13 +141,7 @@ void append_export_line(std::string& text, const Document& document, ExportedKey
     if (identity.key.is_module()) {
         if (identity.managed_by) out.member("managedBy", *identity.managed_by);
     } else {
-        out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
-        if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
-        if (!identity.parent_scopes.empty()) {
-            out.key("parentScopes").begin_array();
-            for (const std::string& scope : identity.parent_scopes) out.value(scope);
-            out.end_array();
-        }
+        write_edge_members(out, identity);
     }
     out.end_object();
     text += '\n';
