@@ -52,6 +52,14 @@ if(MOLD AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
   target_link_options(carillon_options INTERFACE -fuse-ld=mold)
 endif()
 
+# carillon_uses_asio_loop(TARGET): it runs coroutines on Asio's own io_context or futures, which have
+# fences that the thread sanitizer does not see and gcc therefore warns of.
+function(carillon_uses_asio_loop target)
+  if(CARILLON_SANITIZED AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-tsan)
+  endif()
+endfunction()
+
 # carillon_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPS base …] [LIBS OpenSSL::Crypto …])
 #
 # Makes the library carillon_NAME from the folder this is called in and, from TESTS, the program
@@ -68,10 +76,7 @@ function(carillon_module name)
   if(ARG_TESTS)
     add_executable(carillon_${name}_test ${ARG_TESTS})
     target_link_libraries(carillon_${name}_test PRIVATE carillon_${name} GTest::gtest_main)
-    if(CARILLON_SANITIZED AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      # Tests run coroutines on Asio's io_context, which has fences that the thread sanitizer does not see.
-      target_compile_options(carillon_${name}_test PRIVATE -Wno-tsan)
-    endif()
+    carillon_uses_asio_loop(carillon_${name}_test)
     add_test(NAME unit.${name} COMMAND carillon_${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
   endif()
