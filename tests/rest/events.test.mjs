@@ -185,8 +185,10 @@ test('clients that do not read cost no memory', async () => {
   // Each of these is a change of which every stream hears.
   for (let i = 0; i < 5; i++) await hub.ok('device', 'delete', '-d', `e-${i}`);
   assert.equal((await hub.cli('job', 'watch', job)).code, 8, 'devices that were removed have failed');
-  assert.ok(rss() - before < 100 * 64, `100 clients cost ${rss() - before} kB more`);
+  const grown = rss() - before;
   for (const reader of readers) reader.leave();
+  // A sanitizer keeps shadows of all memory that was ever touched, beside it.
+  if (!process.env.HUB_SANITIZED) assert.ok(grown < 100 * 64, `100 clients cost ${grown} kB more`);
   await close(device);
   for (let i = 0; i < 5; i++) await hub.device(`e-${i}`);
 });
