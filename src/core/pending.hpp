@@ -21,14 +21,16 @@ struct Pending {
     }
 };
 
-/// Waits for the result; once.
+/// Waits for the result; once. Move the pointer in: while the coroutine waits, only whoever is to leave
+/// the result holds on to it, and if that is dropped, so is the coroutine.
 template <class T>
 Task<T> take(std::shared_ptr<Pending<T>> pending) {
-    auto start = [pending](UniqueFunction<void(T)> done) {
-        if (pending->value) return done(*std::move(pending->value));
-        pending->waiter = std::move(done);
+    auto start = [held = std::move(pending)](UniqueFunction<void(T)> done) mutable {
+        const auto taken = std::move(held);
+        if (taken->value) return done(*std::move(taken->value));
+        taken->waiter = std::move(done);
     };
-    co_return co_await from_callback<T>(start);
+    co_return co_await from_callback<T>(std::move(start));
 }
 
 }  // namespace carillon

@@ -177,7 +177,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
     };
     auto coming = read();
     for (;;) {
-        auto chunk = co_await take(coming);
+        auto chunk = co_await take(std::move(coming));
         if (!chunk) co_return Result<>(fail(std::move(chunk).error()));
         // The next chunk is read while this one is applied.
         if (!chunk->is_last) coming = read();

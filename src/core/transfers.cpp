@@ -174,7 +174,7 @@ Task<> Transfers::Engine::stop() {
     if (at_work == 0) co_return;
     auto rest = std::make_shared<Pending<bool>>();
     at_rest.push_back(rest);
-    co_await take(rest);
+    co_await take(std::move(rest));
 }
 
 // --- for every thread --------------------------------------------------------------------------------
