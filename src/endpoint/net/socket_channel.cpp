@@ -3,10 +3,12 @@
 #include "endpoint/net/peer_certificate.hpp"
 #include "endpoint/net/thread_buffers.hpp"
 
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <algorithm>
@@ -21,6 +23,12 @@ constexpr std::size_t encrypted_at_once_max = 64 * 1024;
 constexpr std::size_t record_bytes_max = 16 * 1024;
 /// Asked for once and for all: edges are reported, so nothing is re-armed.
 constexpr std::uint32_t watched_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+/// Bytes the kernel holds for the peer, who has not confirmed them.
+int in_kernel(int descriptor) {
+    int bytes = 0;
+    return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
 
 }  // namespace
 
@@ -325,7 +333,7 @@ bool SocketChannel::push(std::string_view bytes) {
         bytes.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
         if (bytes.empty()) return true;
         was_congested_ = true;
-        arm(stall_, limits_.stall_max);
+        watch_stall();
     }
     leftover_.append(bytes);
     if (leftover_.size() > limits_.unsent_bytes_max + encrypted_at_once_max) {
@@ -341,9 +349,9 @@ void SocketChannel::continue_writing() {
         if (errno != EAGAIN && errno != EINTR) die(Errc::connection_closed);
         return;
     }
-    thread_->timers().cancel(stall_);
     leftover_.erase(0, static_cast<std::size_t>(sent));
-    if (!leftover_.empty()) return arm(stall_, limits_.stall_max);
+    if (!leftover_.empty()) return watch_stall();
+    thread_->timers().cancel(stall_);
     leftover_ = std::string();
     if (state_ == State::open || state_ == State::closing) write_queued();
     if (state_ == State::open && unsent() == 0 && was_congested_) {
@@ -433,6 +441,17 @@ void SocketChannel::arm(Timers::Id& timer, std::chrono::seconds after) {
     });
 }
 
+/// Cuts the peer off unless it takes something within `stall_max`. That the kernel takes nothing says
+/// little: it asks for more only once a third of its buffer is free, for which a slow peer needs longer.
+void SocketChannel::watch_stall() {
+    thread_->timers().cancel(stall_);
+    stall_ = thread_->timers().at(thread_->clock().now() + limits_.stall_max,
+                                  [this, before = in_kernel(descriptor_)] {
+                                      if (in_kernel(descriptor_) < before) return watch_stall();
+                                      abort(Errc::connection_forcefully_closed);
+                                  });
+}
+
 // --- moving ----------------------------------------------------------------------------------
 
 void SocketChannel::move_to(IoThread& thread, UniqueFunction<void()> arrived) {
@@ -453,7 +472,7 @@ void SocketChannel::depart() {
     thread_->timers().cancel(deadline_);
     thread_ = &move.target;
     thread_->post([this, has_stall, arrived = std::move(move.arrived)]() mutable {
-        if (has_stall) arm(stall_, limits_.stall_max);
+        if (has_stall) watch_stall();
         arrive(std::move(arrived));
     });
 }

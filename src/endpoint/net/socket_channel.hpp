@@ -91,6 +91,7 @@ private:
     void say_goodbye();
     void die(Errc reason);
     void arm(Timers::Id& timer, std::chrono::seconds after);
+    void watch_stall();
     void depart();
     void arrive(UniqueFunction<void()> arrived);
 

@@ -118,6 +118,23 @@ TEST(SocketChannel, CutsOffAPeerThatStopsReading) {
     EXPECT_TRUE(server.journal.wait(cut_off));
 }
 
+TEST(SocketChannel, IsPatientWithAPeerThatReadsSlowly) {
+    constexpr std::size_t size = 8 * 1024 * 1024;
+    constexpr std::size_t piece = 256 * 1024;
+    TestServer server({.limits = {.unsent_bytes_max = size}});
+    server.on_received = [](Channel& channel, Bytes) { EXPECT_TRUE(channel.send(as_bytes(pattern(size)))); };
+    TestClient client(server.port(), {.receive_buffer = 128 * 1024});
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(client.write("?"));
+    ASSERT_TRUE(server.journal.wait("received"));
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_EQ(client.read_exactly(piece).size(), piece);
+        server.clock.skip(std::chrono::seconds(11));
+        server.turn();
+        EXPECT_EQ(server.journal.count(cut_off), 0);
+    }
+}
+
 TEST(SocketChannel, StillAnswersAPeerThatWillSendNoMore) {
     TestServer server;
     server.on_received = [](Channel&, Bytes) {};

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -118,7 +119,7 @@ inline TlsFiles make_server_files(const TempDir& dir) {
     return files;
 }
 
-/// A blocking client on 127.0.0.1, by TLS or plain. Waits give up after ten seconds, which fails a
+/// A blocking client on 127.0.0.1, by TLS or plain. Waits give up after a minute, which fails a
 /// test rather than hanging it.
 class TestClient {
 public:
@@ -176,7 +177,7 @@ public:
     std::string read_exactly(std::size_t size) {
         std::string all;
         while (all.size() < size) {
-            const std::string some = read(size - all.size());
+            const std::string some = read(std::min<std::size_t>(size - all.size(), 64 * 1024));
             if (some.empty()) break;
             all += some;
         }
