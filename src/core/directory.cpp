@@ -50,12 +50,14 @@ Record& Directory::add(IdentityKey key, Ordinal ordinal) {
     Record& added = *record;
     by_ordinal_[ordinal] = std::move(record);
     CARILLON_ASSERT(by_key_.insert(&added).second);
-    added.place = ordered_.insert(&added).first;
+    // What is loaded comes in order, and most fleets number their devices: try the end first.
+    added.place = ordered_.insert(ordered_.end(), &added);
     return added;
 }
 
 void Directory::skip_to(Ordinal ordinal) {
     if (by_ordinal_.size() < ordinal) by_ordinal_.resize(ordinal);
+    by_key_.reserve(ordinal);
 }
 
 void Directory::remove(Record& record) {

@@ -29,7 +29,7 @@ public:
     Record& add(IdentityKey key);
     /// The same for a record read from disk, which has its ordinal.
     Record& add(IdentityKey key, Ordinal ordinal);
-    /// Gives no ordinal below this one any more.
+    /// Gives no ordinal below this one any more, and makes room for as many records.
     void skip_to(Ordinal ordinal);
     /// Forgets the record and frees it.
     void remove(Record& record);
