@@ -13,7 +13,7 @@ REPEATS = 5
 
 def lanes(bench, folder):
     """p99 of direct methods, twin reads and looks at the job, while jobs run against quiet."""
-    shapes = {"twin": {"devices": DEVICES}, "method": {"devices": CONNECTED, "connected": CONNECTED}}
+    shapes = {"twin": {"devices": DEVICES}, "method": {"devices": CONNECTED, "connected": CONNECTED - PROBED}}
     rows, runs = [], {}
     for kind, shape in shapes.items():
         home = os.path.join(folder, kind)

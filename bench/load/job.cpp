@@ -1,4 +1,5 @@
 // Registering a fleet, and jobs over all of it with the job being watched meanwhile.
+#include "load/fleet.hpp"
 #include "load/measure.hpp"
 #include "load/modes.hpp"
 #include "load/probe.hpp"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::size_t register_connections = 16;
 constexpr std::chrono::milliseconds look_pause{1};
+constexpr std::chrono::milliseconds look_pause_beside_probe{20};
+constexpr std::chrono::seconds probe_quiet{2};
 constexpr std::uint64_t looks_per_memory_sample = 16;
 constexpr int execution_s = 600;
 
@@ -24,7 +27,7 @@ public:
         : loop_(loop), pool_(pool), id_(std::move(id)), pid_(server_pid) {}
 
     /// `count` GETs, or until the job ends if it is 0. Answers the last look.
-    JobLook watch(std::uint64_t count, Samples& samples) {
+    JobLook watch(std::uint64_t count, Samples& samples, std::chrono::milliseconds pause = look_pause) {
         JobLook last;
         for (std::uint64_t i = 0; count == 0 || i < count; ++i) {
             const auto began = Clock::now();
@@ -38,7 +41,7 @@ public:
             if (i % looks_per_memory_sample == 0) {
                 peak_bytes_ = std::max(peak_bytes_, read_process(pid_).resident_bytes);
             }
-            loop_.run_for(look_pause);
+            loop_.run_for(pause);
         }
         return last;
     }
@@ -60,11 +63,15 @@ double median_of(std::vector<double> values) {
     return values.empty() ? 0 : values[values.size() / 2];
 }
 
-void add_percentiles(JsonWriter& out, const std::string& name, Samples& quiet, Samples& busy) {
-    out.member(name + "_quiet_p50_us", quiet.percentile(50))
-        .member(name + "_quiet_p99_us", quiet.percentile(99));
-    out.member(name + "_busy_p50_us", busy.percentile(50)).member(name + "_busy_p99_us", busy.percentile(99));
-    out.member(name + "_busy_count", std::uint64_t{busy.count()});
+Percentiles percentiles_of(Samples& samples) {
+    return {samples.count(), samples.percentile(50), samples.percentile(99)};
+}
+
+void add_percentiles(JsonWriter& out, const std::string& name, const Percentiles& quiet,
+                     const Percentiles& busy) {
+    out.member(name + "_quiet_p50_us", quiet.p50_us).member(name + "_quiet_p99_us", quiet.p99_us);
+    out.member(name + "_busy_p50_us", busy.p50_us).member(name + "_busy_p99_us", busy.p99_us);
+    out.member(name + "_busy_count", busy.count);
 }
 
 /// Devices that are connected while the job runs, and count what they are told.
@@ -85,7 +92,7 @@ struct Series {
     double cpu_s = 0;
     std::uint64_t sums_wrong = 0;
     std::uint64_t grown_bytes = 0;  ///< Of the server's memory, at most, while a job ran.
-    Samples get_quiet, get_busy, method_quiet, method_busy, twin_quiet, twin_busy;
+    Samples get_quiet, get_busy;
 };
 
 }  // namespace
@@ -126,18 +133,25 @@ Result<> run_job(Options& options, JsonWriter& out) {
     if (kind != "twin" && kind != "method") return fail(Errc::config_invalid, "--kind is twin or method");
     const bool is_twin = kind == "twin";
 
+    if (connected + probed > devices)
+        return fail(Errc::config_invalid, "more are to connect than there are devices");
+    std::optional<Probe> probe;
+    if (probed > 0) {
+        auto started = Probe::start(*target, devices - probed, probed);
+        if (!started) return fail(std::move(started).error());
+        probe.emplace(*std::move(started));
+    }
+
     Loop loop;
     TlsContext tls;
     HttpPool pool(loop, tls, target->https, target->host_name, authorization(*target), 1);
     std::unique_ptr<Listeners> listeners;
-    if (const auto count = std::max(connected, probed); count > 0) {
-        listeners = std::make_unique<Listeners>(loop, tls, *target, count);
+    if (connected > 0) {
+        listeners = std::make_unique<Listeners>(loop, tls, *target, connected);
         if (!listeners->fleet.connect_and_wait()) {
             return fail(Errc::unreachable, "devices cannot connect: " + listeners->fleet.last_loss());
         }
     }
-    std::optional<Probe> probe;
-    if (probed > 0) probe.emplace(loop, tls, *target, probed);
 
     Series series;
     for (std::uint64_t repeat = 0; repeat < repeats; ++repeat) {
@@ -145,15 +159,16 @@ Result<> run_job(Options& options, JsonWriter& out) {
         const std::string desired = R"({"interval":)" + std::to_string(60 + repeat % 10) + R"(,"wave":"w)" +
                                     std::to_string(repeat % 10) + R"("})";
         if (listeners) listeners->told = 0;
-        if (probe) probe->measure(series.method_busy, series.twin_busy);
         const ProcessUse before = read_process(pid);
         const auto began = Clock::now();
         const std::string body =
             is_twin ? twin_job("*", desired) : method_job("*", "lockDoor", R"({"force":true})", execution_s);
         const HttpAnswer put = pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), body, ""});
         if (put.status != 200) return fail(Errc::io_failed, "PUT of the job: " + std::to_string(put.status));
+        if (probe) probe->measure(true, id);
         Watcher watcher(loop, pool, id, pid);
-        const JobLook last = watcher.watch(0, series.get_busy);
+        const JobLook last = watcher.watch(0, series.get_busy, probe ? look_pause_beside_probe : look_pause);
+        if (probe) probe->rest();
         const double seconds = seconds_between(began, Clock::now());
         if (last.status != "completed" || last.succeeded < static_cast<std::int64_t>(devices)) {
             return fail(Errc::io_failed, "the job ended as " + last.status + " with " +
@@ -167,21 +182,23 @@ Result<> run_job(Options& options, JsonWriter& out) {
             series.grown_bytes = std::max(series.grown_bytes, watcher.peak_bytes() - before.resident_bytes);
         }
         if (listeners && is_twin) {
-            const auto count = std::max(connected, probed);
-            while (listeners->told < count && seconds_between(began, Clock::now()) < seconds + 30) {
+            while (listeners->told < connected && seconds_between(began, Clock::now()) < seconds + 30) {
                 loop.run_for(look_pause);
             }
-            if (listeners->told != count) {
+            if (listeners->told != connected) {
                 return fail(Errc::io_failed, std::to_string(listeners->told) + " notifications of " +
-                                                 std::to_string(count) + " came");
+                                                 std::to_string(connected) + " came");
             }
             series.notice_seconds.push_back(seconds_between(began, Clock::now()));
         }
-        if (probe) probe->rest();
         loop.run_for(std::chrono::milliseconds(500));
-        if (probe) probe->measure(series.method_quiet, series.twin_quiet);
-        watcher.watch(quiet_gets / repeats, series.get_quiet);
-        if (probe) probe->rest();
+        if (probe) {
+            probe->measure(false, id);
+            loop.run_for(probe_quiet);
+            probe->rest();
+        } else {
+            watcher.watch(quiet_gets / repeats, series.get_quiet);
+        }
     }
     out.member("devices", devices).member("repeats", repeats).member("connected", connected);
     out.member("devices_per_second", median_of(series.rates));
@@ -192,11 +209,13 @@ Result<> run_job(Options& options, JsonWriter& out) {
     out.member("grown_bytes_per_device",
                static_cast<double>(series.grown_bytes) / static_cast<double>(devices));
     if (listeners && is_twin) out.member("all_told_after_s", median_of(series.notice_seconds));
-    add_percentiles(out, "get", series.get_quiet, series.get_busy);
     if (probe) {
-        if (probe->failures() > 0) return fail(Errc::io_failed, "the probe failed");
-        add_percentiles(out, "method", series.method_quiet, series.method_busy);
-        add_percentiles(out, "twin", series.twin_quiet, series.twin_busy);
+        const auto found = probe->finish();
+        if (!found) return fail(found.error());
+        for (std::size_t i = 0; i < asked_names.size(); ++i)
+            add_percentiles(out, asked_names[i], found->quiet[i], found->busy[i]);
+    } else {
+        add_percentiles(out, "get", percentiles_of(series.get_quiet), percentiles_of(series.get_busy));
     }
     out.member("sums_wrong", series.sums_wrong);
     return {};

@@ -18,8 +18,9 @@ modes
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
   job         --repeats jobs of --kind twin or method over all --devices, with GETs of it meanwhile;
-              --connected N of the devices are there to be told; --probe-devices N of them are asked by
-              direct methods and their twins read, one at a time, while a job runs and while none does
+              --connected N of the devices are there to be told or asked; the last --probe-devices N belong
+              to a process of its own that calls their methods, reads their twins and looks at the job, one
+              at a time, while a job runs and while none does
 
 server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID
 figures go to standard output as one JSON object
