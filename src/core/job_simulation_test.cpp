@@ -125,7 +125,7 @@ struct Simulation {
 
 TEST(JobSimulation, PromisesHoldWhateverHappens) {
     const auto first = from_environment("CARILLON_SIM_FIRST", 1);
-    const auto count = from_environment("CARILLON_SIM_SEEDS", 1000);
+    const auto count = from_environment("CARILLON_SIM_SEEDS", 10'000);
     for (auto seed = first; seed < first + count; ++seed) {
         SCOPED_TRACE(fmt::format("seed {}", seed));
         Simulation(seed).run();
