@@ -19,6 +19,7 @@ import tempfile
 
 from lanes import lanes
 from method_job import method_job
+from plain import plain
 from servers import Hub, Mosquitto, pinned
 from storm import storm
 from tables import median, ratio, row, say, table
@@ -45,8 +46,8 @@ class Bench:
                 return self.build / name
         raise RuntimeError(f"{self.build} holds no {names[-1]}; build it first")
 
-    def hub(self, folder, core=0):
-        return Hub(self.binary("carillon", "apps/carillon/carillon"), folder, core)
+    def hub(self, folder, **options):
+        return Hub(self.binary("carillon", "apps/carillon/carillon"), folder, **options)
 
     def load(self, mode, server, **options):
         tool = [str(self.binary("bench/carillon_load")), mode, *server.load_flags()]
@@ -118,8 +119,24 @@ def connect(bench, folder):
     return rows, runs
 
 
+def latency(bench, folder):
+    """One direct method at a time, nothing else going on: by REST against a controller on the broker."""
+    runs = {"rest": [], "relay": []}
+    options = {"devices": METHOD_DEVICES, "in_flight": 1, "seconds": SECONDS}
+    with bench.hub(folder) as hub:
+        bench.load("register", hub, devices=METHOD_DEVICES)
+    for _ in range(ROUNDS):
+        with bench.hub(folder) as hub:
+            runs["rest"].append(bench.load("roundtrip", hub, drive="rest", **options))
+        with Mosquitto(folder, hub.data) as broker:
+            runs["relay"].append(bench.load("roundtrip", broker, drive="relay", **options))
+    return [row(f"direct method, alone: {key.removesuffix('_us')}", "us", median(runs["rest"], key),
+                median(runs["relay"], key), ratio(runs["rest"], runs["relay"], key))
+            for key in ("p50_us", "p99_us")], runs
+
+
 FIGURES = {"methods": methods, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
-           "lanes": lanes, "wide-job": wide_job, "storm": storm, "restart": restart}
+           "lanes": lanes, "latency": latency, "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart}
 
 
 def main(arguments):

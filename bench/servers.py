@@ -9,14 +9,15 @@ import ssl
 import subprocess
 import time
 
-READY_S_MAX = 60
+READY_S_MAX = 300
 STOP_S_MAX = 60
 ADDRESS = "127.71.0.1"
+PLAIN_ADDRESS = "127.0.0.1"  # the only one on which a hub listens without TLS
 
 
-def free_port():
+def free_port(address=ADDRESS):
     with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
+        probe.bind((address, 0))
         return probe.getsockname()[1]
 
 
@@ -64,16 +65,20 @@ class Server:
 
 
 class Hub(Server):
-    """`carillon serve` on a data folder; a folder that is empty becomes a new hub."""
+    """`carillon serve` on a data folder; a folder that is empty becomes a new hub.
 
-    def __init__(self, binary, folder, core=0):
+    `plain` has devices connect without TLS; `under` is a command that runs the hub, such as valgrind.
+    """
+
+    def __init__(self, binary, folder, core=0, plain=False, under=()):
         self.binary = binary
         self.data = pathlib.Path(folder) / "data"
         ready = pathlib.Path(folder) / "ready"
         ready.unlink(missing_ok=True)
         self.mqtts_port, self.https_port, self.amqps_port = free_port(), free_port(), free_port()
-        command = [str(binary), "serve", "--data-dir", str(self.data), "--hostname", "hub.localhost", "--bind", ADDRESS,
-                   "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
+        self.plain_port = free_port(PLAIN_ADDRESS) if plain else 0
+        command = [*under, str(binary), "serve", "--data-dir", str(self.data), "--hostname", "hub.localhost",
+                   "--bind", ADDRESS, "--insecure-mqtt-port", str(self.plain_port), "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
                    "--amqps-port", str(self.amqps_port), "--ready-file", str(ready)]
         began = time.monotonic()
         super().__init__(pinned(command, core), pathlib.Path(folder) / "hub.log")
@@ -85,7 +90,11 @@ class Hub(Server):
 
     def load_flags(self):
         return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
-                "--connection-string", self.connection_string]
+                "--connection-string", self.connection_string, *plain_flags(self.plain_port)]
+
+
+def plain_flags(port):
+    return ["--plain-mqtt-port", str(port)] if port else []
 
 
 def server_certificate(data, folder):
@@ -112,25 +121,31 @@ def server_certificate(data, folder):
 
 
 class Mosquitto(Server):
-    """A broker that relays and keeps nothing: no persistence, no log, anonymous, over TLS."""
+    """A broker that relays and keeps nothing: no persistence, no log, anonymous, over TLS or plain."""
 
-    def __init__(self, folder, data=None, core=0):
+    def __init__(self, folder, data=None, core=0, plain=False, under=()):
         binary = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         if binary is None:
             raise RuntimeError("mosquitto is not installed: tools/setup.sh bench")
-        certificate, key = server_certificate(data, folder)
         self.mqtts_port = free_port()
+        self.plain_port = free_port(PLAIN_ADDRESS) if plain else 0
+        if plain:
+            listener = [f"listener {self.plain_port} {PLAIN_ADDRESS}"]
+        else:
+            certificate, key = server_certificate(data, folder)
+            listener = [f"listener {self.mqtts_port} {ADDRESS}", f"certfile {certificate}", f"keyfile {key}"]
         config = pathlib.Path(folder) / "mosquitto.conf"
         config.write_text("\n".join([
             *(["user root"] if os.geteuid() == 0 else []),
-            f"listener {self.mqtts_port} {ADDRESS}", f"certfile {certificate}", f"keyfile {key}",
+            *listener,
             "allow_anonymous true", "persistence false", "log_type none", "max_connections -1", ""]))
-        super().__init__(pinned([binary, "-c", str(config)], core), pathlib.Path(folder) / "mosquitto.log")
+        super().__init__(pinned([*under, binary, "-c", str(config)], core), pathlib.Path(folder) / "mosquitto.log")
         self.wait_until(self.accepts)
 
     def accepts(self):
         with socket.socket() as probe:
-            return probe.connect_ex((ADDRESS, self.mqtts_port)) == 0
+            port = (PLAIN_ADDRESS, self.plain_port) if self.plain_port else (ADDRESS, self.mqtts_port)
+            return probe.connect_ex(port) == 0
 
     def load_flags(self):
-        return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port)]
+        return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port), *plain_flags(self.plain_port)]

@@ -81,7 +81,7 @@ def restart(bench, folder):
         runs[devices] = []
         home = pathlib.Path(folder) / str(devices)
         home.mkdir()
-        with bench.hub(home) as hub:
+        with bench.hub(home, core=None) as hub:  # so that it has as many shards as there are cores
             bench.load("register", hub, devices=devices, twin_bytes=TWIN_BYTES)
         for _ in range(bench.rounds):
             with bench.hub(home) as hub:

@@ -14,7 +14,7 @@ packages=(
   # testing
   libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 openssl python3
 )
-[ "${1:-}" = bench ] && packages+=(mosquitto postgresql-15)
+[ "${1:-}" = bench ] && packages+=(mosquitto postgresql-15 linux-perf valgrind)
 
 # Any Node.js of version 18 or newer serves; Debian's is taken only where there is none.
 node_is_new() { command -v node >/dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ]; }

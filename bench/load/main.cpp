@@ -14,7 +14,7 @@ modes
   register    --devices N devices in bulk, with twins of --twin-bytes each; --shuffled 1: in any order
   roundtrip   direct-method round trips with --devices N devices, --in-flight W, for --seconds T;
               --drive relay (a broker relays both messages), rest (W keep-alive HTTPS connections)
-              or job (method jobs over all devices, --jobs at once)
+              or job (method jobs over all devices, --jobs at once, looked at every --look-ms)
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
   job         --repeats jobs of --kind twin or method over all --devices, with GETs of it meanwhile;
@@ -22,7 +22,8 @@ modes
               to a process of its own that calls their methods, reads their twins and looks at the job, one
               at a time, while a job runs and while none does
 
-server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID
+server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID;
+        --plain-mqtt-port P: devices connect to 127.0.0.1 without TLS
 figures go to standard output as one JSON object
 )";
 

@@ -35,6 +35,9 @@ Result<Target> Options::target() {
     Target target;
     const std::uint32_t address = parse_address(text("address", "127.0.0.1"));
     target.mqtts = {address, static_cast<std::uint16_t>(number("mqtts-port", 8883))};
+    if (const auto port = number("plain-mqtt-port", 0); port > 0) {
+        target.mqtts = {.port = static_cast<std::uint16_t>(port), .is_plain = true};
+    }
     target.https = {address, static_cast<std::uint16_t>(number("https-port", 443))};
     const std::string connection_string = text("connection-string");
     if (!connection_string.empty()) {

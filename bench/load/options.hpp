@@ -19,7 +19,8 @@ public:
     const std::string& mode() const { return mode_; }
     std::string text(const std::string& name, const std::string& otherwise = "");
     std::uint64_t number(const std::string& name, std::uint64_t otherwise);
-    /// The server: `--address`, `--mqtts-port`, `--https-port`, and for a hub `--connection-string`.
+    /// The server: `--address`, `--mqtts-port`, `--https-port`, and for a hub `--connection-string`;
+    /// by `--plain-mqtt-port` devices connect to 127.0.0.1 without TLS.
     Result<Target> target();
     /// Fails with `config_invalid` if an option was given that nobody asked for.
     Result<> check() const;

@@ -4,6 +4,7 @@
 #include "load/modes.hpp"
 
 #include <array>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,10 +72,12 @@ struct Run {
     std::uint64_t devices = 0;
     std::size_t in_flight = 0;
     std::size_t jobs = 0;
+    std::chrono::milliseconds look_pause{0};  ///< Between looks at a job.
     Meter meter{0};
 
     void measure(Duration warm_up, Duration window) {
         loop.run_for(warm_up);
+        std::fputs("measuring\n", stderr);  // For whoever counts something from outside meanwhile.
         meter.begin();
         loop.run_for(window);
         meter.end();
@@ -181,7 +184,7 @@ private:
                 if (job.failed > 0) run_.meter.failure();
                 start();
             } else {
-                run_.loop.after(std::chrono::milliseconds(2), [this, id] { look(id); });
+                run_.loop.after(run_.look_pause, [this, id] { look(id); });
             }
         });
     }
@@ -202,6 +205,7 @@ Result<> run_roundtrip(Options& options, JsonWriter& out) {
     run.devices = options.number("devices", 1000);
     run.in_flight = options.number("in-flight", 64);
     run.jobs = options.number("jobs", 2);
+    run.look_pause = std::chrono::milliseconds(options.number("look-ms", 2));
     const auto window = std::chrono::seconds(options.number("seconds", 10));
     const auto warm_up = std::chrono::seconds(options.number("warm-up", 2));
     run.meter = Meter(static_cast<int>(options.number("server-pid", 0)));

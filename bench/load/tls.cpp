@@ -51,6 +51,7 @@ TlsContext::~TlsContext() {
 void TlsConnection::open(Endpoint server, const std::string& host_name, std::uint32_t source) {
     close();
     host_name_ = host_name;
+    is_plain_ = server.is_plain;
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd_ < 0) return fail("no descriptor");
     const int on = 1;
@@ -94,6 +95,7 @@ void TlsConnection::ready(std::uint32_t events) {
             socklen_t size = sizeof error;
             ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
             if (error != 0) return fail("refused");
+            if (is_plain_) return begin();
             ssl_ = ::SSL_new(tls_.get());
             CARILLON_ASSERT(ssl_ != nullptr);
             ::SSL_set_fd(ssl_, fd_);
@@ -113,30 +115,25 @@ void TlsConnection::ready(std::uint32_t events) {
 void TlsConnection::shake_hands() {
     ::ERR_clear_error();
     const int done = ::SSL_connect(ssl_);
-    if (done == 1) {
-        state_ = State::open;
-        peer_.opened();
-        if (state_ == State::open) read();  // what came with the handshake's last flight
-        return;
-    }
+    if (done == 1) return begin();
     const int why = ::SSL_get_error(ssl_, done);
     if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) fail("handshake");
+}
+
+void TlsConnection::begin() {
+    state_ = State::open;
+    peer_.opened();
+    if (state_ == State::open) read();  // What came with the handshake's last flight.
 }
 
 void TlsConnection::flush() {
     is_flush_due_ = false;
     std::size_t sent = 0;
     while (state_ == State::open && sent < out_.size()) {
-        std::size_t written = 0;
-        ::ERR_clear_error();
-        const int done = ::SSL_write_ex(ssl_, out_.data() + sent, out_.size() - sent, &written);
-        if (done == 1) {
-            sent += written;
-            continue;
-        }
-        const int why = ::SSL_get_error(ssl_, done);
-        if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ) break;
-        return fail("write");
+        const auto count = write_some(std::string_view(out_).substr(sent));
+        if (!count) return;
+        if (*count == 0) break;
+        sent += *count;
     }
     out_.erase(0, sent);
 }
@@ -144,17 +141,49 @@ void TlsConnection::flush() {
 void TlsConnection::read() {
     static thread_local std::array<char, 16 * 1024> buffer;
     while (state_ == State::open) {
-        std::size_t got = 0;
-        ::ERR_clear_error();
-        const int done = ::SSL_read_ex(ssl_, buffer.data(), buffer.size(), &got);
-        if (done == 1) {
-            peer_.received({buffer.data(), got});
-            continue;
-        }
-        const int why = ::SSL_get_error(ssl_, done);
-        if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) return;
-        return fail(why == SSL_ERROR_ZERO_RETURN ? "closed by the server" : "read");
+        const auto count = read_some(buffer.data(), buffer.size());
+        if (!count || *count == 0) return;
+        peer_.received({buffer.data(), *count});
+        // A short read empties a socket; whatever comes later is a new edge.
+        if (is_plain_ && *count < buffer.size()) return;
     }
+}
+
+std::optional<std::size_t> TlsConnection::write_some(std::string_view bytes) {
+    if (is_plain_) {
+        const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (count >= 0) return static_cast<std::size_t>(count);
+        if (errno == EAGAIN) return 0;
+        fail("write");
+        return {};
+    }
+    std::size_t count = 0;
+    ::ERR_clear_error();
+    const int done = ::SSL_write_ex(ssl_, bytes.data(), bytes.size(), &count);
+    return moved(done, count, "write");
+}
+
+std::optional<std::size_t> TlsConnection::read_some(char* into, std::size_t size) {
+    if (is_plain_) {
+        const ssize_t count = ::recv(fd_, into, size, 0);
+        if (count > 0) return static_cast<std::size_t>(count);
+        if (count < 0 && errno == EAGAIN) return 0;
+        fail(count == 0 ? "closed by the server" : "read");
+        return {};
+    }
+    std::size_t count = 0;
+    ::ERR_clear_error();
+    const int done = ::SSL_read_ex(ssl_, into, size, &count);
+    return moved(done, count, "read");
+}
+
+/// What OpenSSL says of a read or write.
+std::optional<std::size_t> TlsConnection::moved(int done, std::size_t count, const char* what) {
+    if (done == 1) return count;
+    const int why = ::SSL_get_error(ssl_, done);
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) return 0;
+    fail(why == SSL_ERROR_ZERO_RETURN ? "closed by the server" : what);
+    return {};
 }
 
 void TlsConnection::fail(const char* reason) {

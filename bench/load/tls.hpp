@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,10 +13,11 @@ struct ssl_st;
 
 namespace carillon::load {
 
-/// An IPv4 address and port, host byte order.
+/// An IPv4 address and port, host byte order, and whether to speak TLS there.
 struct Endpoint {
     std::uint32_t address = 0x7F000001;
     std::uint16_t port = 0;
+    bool is_plain = false;
 };
 /// Reads `a.b.c.d`; 0 if it is none.
 std::uint32_t parse_address(const std::string& text);
@@ -44,7 +46,7 @@ public:
     virtual void closed(const char* reason) = 0;
 };
 
-/// One TLS connection as client, which can be opened again after its end.
+/// One connection as client, by TLS unless its server is plain; it can be opened again after its end.
 class TlsConnection final : private Loop::Handler {
 public:
     TlsConnection(Loop& loop, TlsContext& tls, TlsPeer& peer) : loop_(loop), tls_(tls), peer_(peer) {}
@@ -65,7 +67,12 @@ private:
     void ready(std::uint32_t events) override;
     void flush() override;
     void shake_hands();
+    void begin();
     void read();
+    /// Bytes moved; 0 if the socket has to be ready first, nothing once the connection is over.
+    std::optional<std::size_t> write_some(std::string_view bytes);
+    std::optional<std::size_t> read_some(char* into, std::size_t size);
+    std::optional<std::size_t> moved(int done, std::size_t count, const char* what);
     void fail(const char* reason);
 
     Loop& loop_;
@@ -75,6 +82,7 @@ private:
     int fd_ = -1;
     State state_ = State::idle;
     bool is_flush_due_ = false;
+    bool is_plain_ = false;
     std::string host_name_;
     std::string out_;
 };
