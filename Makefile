@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build demo test bench asan tsan clang fuzz format tidy setup clean
+.PHONY: build demo demo-cpp test bench asan tsan clang fuzz format tidy setup clean
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -16,6 +16,10 @@ build: setup  ## leaves build/release/carillon
 
 demo: build  ## a door, its lock and two jobs, on a hub of its own
 	@tests/demo/run.sh
+
+demo-cpp: setup  ## the same with our C++ clients as device and back end
+	@$(call build_preset,release) --target carillon example_sim_device example_schedule_job_service
+	@tests/demo/run.sh --door=cpp --office=cpp
 
 test: setup  ## everything that must pass
 	@$(call build_preset,dev)

@@ -1,6 +1,7 @@
 #include "https_connection.hpp"
 
 #include "base/text.hpp"
+#include "io/resolver.hpp"
 
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -32,16 +33,6 @@ bool is_address(const std::string& host) {
     error_code ec;
     asio::ip::make_address(host, ec);
     return !ec;
-}
-
-/// Names below `localhost` are this machine wherever they are asked for (RFC 6761 §6.3), which not
-/// every resolver knows: the default host name of a hub is `hub.localhost`.
-std::string looked_up(const std::string& name) {
-    const std::string lower = to_lower(name);
-    constexpr std::string_view loopback = ".localhost";
-    const bool is_below = lower.size() > loopback.size() &&
-                          std::string_view(lower).substr(lower.size() - loopback.size()) == loopback;
-    return is_below ? "localhost" : name;
 }
 
 /// Bytes, or the end of the stream, on a connection on which nothing is due: it is being closed.
@@ -103,7 +94,7 @@ Result<> HttpsConnection::Impl::connect() {
     const auto& where = settings.address;
     asio::ip::tcp::resolver resolver(io);
     error_code ec;
-    auto endpoints = resolver.resolve(looked_up(where), std::to_string(settings.port), ec);
+    auto endpoints = resolver.resolve(client::looked_up_name(where), std::to_string(settings.port), ec);
     if (ec) return fail(Errc::unreachable, "the name " + where + " does not resolve: " + ec.message());
 
     stream.emplace(io, tls);

@@ -2,13 +2,16 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
+#include "device/retry_schedule.hpp"
 #include "event_reader.hpp"
 #include "https_connection.hpp"
 #include "service_errors.hpp"
 #include "wire/sas/connection_string.hpp"
 #include "wire/sas/sas_token.hpp"
 
+#include <thread>
 #include <utility>
 
 namespace carillon {
@@ -20,6 +23,22 @@ constexpr std::chrono::seconds method_margin{10};
 
 std::string device_path(const DeviceId& device) {
     return "/devices/" + percent_encode(device.str());
+}
+
+std::string module_path(const IdentityKey& module) {
+    return device_path(module.device) + "/modules/" + percent_encode(module.module);
+}
+
+/// True if the request changes nothing, so that it may be repeated at will.
+bool is_read(const HttpRequest& request) {
+    return request.method == "GET" || request.target.starts_with("/devices/query");
+}
+
+/// True if a request that failed so may be made again. Of a change that is only so if nothing happened.
+bool may_retry(const HttpRequest& request, Errc code) {
+    if (code == Errc::unreachable || http_status(code) == 429) return true;
+    const int status = http_status(code);
+    return is_read(request) && code != Errc::tls_failed && code != Errc::malformed_packet && status >= 500;
 }
 
 std::string twin_path(const IdentityKey& target) {
@@ -59,13 +78,15 @@ struct ServiceClient::Impl {
     /// The token in use; made anew once half of its life is over.
     const std::string& token();
     void prepare(HttpRequest& request);
-    Result<HttpAnswer> call(HttpRequest request, std::chrono::milliseconds extra = {});
-    Result<std::string> document(HttpRequest request, std::chrono::milliseconds extra = {});
+    Result<HttpAnswer> attempt(HttpRequest request, std::chrono::milliseconds extra);
+    Result<HttpAnswer> call(const HttpRequest& request, std::chrono::milliseconds extra = {});
+    Result<std::string> document(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<ServicePage> page(HttpRequest request, std::size_t page_size, std::string_view continuation);
 
     ServiceOptions options;
     sas::ConnectionString parts;
     SystemClock clock;
+    SystemRandom random;
     std::unique_ptr<HttpsConnection> connection;
     std::string token_text;
     WallTime token_renewal;
@@ -88,15 +109,26 @@ void ServiceClient::Impl::prepare(HttpRequest& request) {
     request.headers.emplace_back("User-Agent", "carillon/" CARILLON_VERSION);
 }
 
-Result<HttpAnswer> ServiceClient::Impl::call(HttpRequest request, std::chrono::milliseconds extra) {
+Result<HttpAnswer> ServiceClient::Impl::attempt(HttpRequest request, std::chrono::milliseconds extra) {
     prepare(request);
     auto answer = connection->exchange(request, options.request_timeout + extra);
     if (!answer || answer->status < 300) return answer;
     return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
 }
 
-Result<std::string> ServiceClient::Impl::document(HttpRequest request, std::chrono::milliseconds extra) {
-    auto answer = call(std::move(request), extra);
+Result<HttpAnswer> ServiceClient::Impl::call(const HttpRequest& request, std::chrono::milliseconds extra) {
+    for (std::uint32_t failures = 1;; ++failures) {
+        auto answer = attempt(request, extra);
+        if (answer || !may_retry(request, answer.error().code)) return answer;
+        const auto delay = client::next_delay(options.retry, failures, random.u64());
+        if (!delay) return answer;
+        std::this_thread::sleep_for(*delay);
+    }
+}
+
+Result<std::string> ServiceClient::Impl::document(const HttpRequest& request,
+                                                  std::chrono::milliseconds extra) {
+    auto answer = call(request, extra);
     if (!answer) return fail(std::move(answer).error());
     return std::move(answer->body);
 }
@@ -105,7 +137,7 @@ Result<ServicePage> ServiceClient::Impl::page(HttpRequest request, std::size_t p
                                               std::string_view continuation) {
     if (page_size > 0) request.headers.emplace_back("x-ms-max-item-count", std::to_string(page_size));
     if (!continuation.empty()) request.headers.emplace_back("x-ms-continuation", std::string(continuation));
-    auto answer = call(std::move(request));
+    auto answer = call(request);
     if (!answer) return fail(std::move(answer).error());
     auto items = json_array_items(answer->body);
     if (!items) return fail(Errc::malformed_packet, "the hub's answer is no JSON array");
@@ -168,6 +200,24 @@ Result<> ServiceClient::delete_device(const DeviceId& device, std::string_view e
     return {};
 }
 
+Result<std::string> ServiceClient::create_module(const IdentityKey& module, std::string_view identity_json) {
+    return impl_->document({"PUT", module_path(module), {}, std::string(identity_json)});
+}
+
+Result<std::string> ServiceClient::find_module(const IdentityKey& module) {
+    return impl_->document({"GET", module_path(module), {}, {}});
+}
+
+Result<std::string> ServiceClient::list_modules(const DeviceId& device) {
+    return impl_->document({"GET", device_path(device) + "/modules", {}, {}});
+}
+
+Result<> ServiceClient::delete_module(const IdentityKey& module, std::string_view etag) {
+    auto answer = impl_->call({"DELETE", module_path(module), {if_match(etag)}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    return {};
+}
+
 Result<std::string> ServiceClient::update_registry(std::string_view entries_json) {
     return impl_->document({"POST", "/devices", {}, std::string(entries_json)});
 }
@@ -224,7 +274,7 @@ Result<std::string> ServiceClient::invoke_method(const IdentityKey& target, cons
     json.member("responseTimeoutInSeconds", call.response_timeout_s);
     json.member("connectTimeoutInSeconds", call.connect_timeout_s).end_object();
     const std::chrono::seconds device_time{call.response_timeout_s + call.connect_timeout_s};
-    return impl_->document(std::move(request), device_time + method_margin);
+    return impl_->document(request, device_time + method_margin);
 }
 
 Result<std::string> ServiceClient::create_job(std::string_view job, std::string_view request_json) {

@@ -11,6 +11,7 @@ constexpr const char* service_string =
 ServiceOptions options_for(std::string connection_string) {
     ServiceOptions options;
     options.connection_string = std::move(connection_string);
+    options.retry.attempts_max = 0;
     return options;
 }
 

@@ -56,6 +56,7 @@ Result<> ask_hub(sas::ConnectionString& login, const HubFile& hub, const DeviceI
     options.ca_file = hub.ca_file;
     options.address = hub.address;
     options.port = hub.https_port;
+    options.retry.attempts_max = 0;
     auto client = ServiceClient::open(options);
     if (!client) return fail(std::move(client).error());
     const auto identity = client->find_device(device);

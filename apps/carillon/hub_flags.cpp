@@ -65,6 +65,8 @@ Result<ServiceClient> open_hub(const HubFlags& flags) {
     options.ca_file = flags.ca_file;
     options.address = flags.address;
     options.port = flags.port;
+    // Who types a command wants to hear of trouble at once, and scripts have the exit code.
+    options.retry.attempts_max = 0;
     auto client = ServiceClient::open(std::move(options));
     if (!client && client.error().code == Errc::argument_invalid) {
         return fail_usage("the login is no service connection string: " + client.error().detail);

@@ -78,6 +78,7 @@ ServiceOptions service_options(const HubFlags& flags) {
     options.ca_file = flags.ca_file;
     options.address = flags.address;
     options.port = flags.port;
+    options.retry.attempts_max = 0;
     return options;
 }
 

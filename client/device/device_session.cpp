@@ -31,8 +31,9 @@ Errc reason_of(std::uint8_t code) {
 
 }  // namespace
 
-DeviceSession::DeviceSession(DeviceSessionHost& host, const IdentityKey& identity)
-    : host_(host), client_id_(identity.path()) {}
+DeviceSession::DeviceSession(DeviceSessionHost& host, const IdentityKey& identity,
+                             std::uint16_t last_packet_id)
+    : host_(host), client_id_(identity.path()), last_packet_id_(last_packet_id) {}
 
 void DeviceSession::connect(const DeviceIntroduction& introduction, TimePoint now) {
     CARILLON_ASSERT(stage_ == Stage::idle);
@@ -202,7 +203,8 @@ void DeviceSession::publish(std::string_view topic, std::string_view payload) {
     mqtt::append_publish(host_.output(), packet);
 }
 
-Result<std::uint16_t> DeviceSession::send_telemetry(std::string_view bag, std::string_view payload) {
+Result<std::uint16_t> DeviceSession::send_telemetry(std::string_view bag, std::string_view payload,
+                                                    std::uint16_t resent_id) {
     CARILLON_ASSERT(is_running());
     if (in_flight_.size() >= DeviceSessionLimits::telemetry_in_flight_max) {
         return fail(Errc::throttling_backlog_limit_exceeded, "telemetry waits for the hub");
@@ -210,8 +212,9 @@ Result<std::uint16_t> DeviceSession::send_telemetry(std::string_view bag, std::s
     const std::string topic = telemetry_topic(identity()) + std::string(bag);
     mqtt::Publish packet;
     packet.qos = 1;
+    packet.dup = resent_id != 0;
     packet.topic = topic;
-    packet.packet_id = next_packet_id();
+    packet.packet_id = packet.dup ? resent_id : next_packet_id();
     packet.payload = as_bytes(payload);
     in_flight_.push_back(packet.packet_id);
     mqtt::append_publish(host_.output(), packet);

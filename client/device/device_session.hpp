@@ -113,7 +113,8 @@ public:
 /// the MQTT protocol".
 class DeviceSession {
 public:
-    DeviceSession(DeviceSessionHost& host, const IdentityKey& identity);
+    /// `last_packet_id` is that of the session before, so that what it sent can be sent again under its id.
+    DeviceSession(DeviceSessionHost& host, const IdentityKey& identity, std::uint16_t last_packet_id = 0);
     DeviceSession(const DeviceSession&) = delete;
     DeviceSession& operator=(const DeviceSession&) = delete;
 
@@ -134,8 +135,11 @@ public:
     std::uint32_t get_twin();
     std::uint32_t patch_reported(std::string_view patch_json);
     /// Sends at QoS 1 and gives the packet id. `bag` is the encoded property bag, or empty.
+    /// `resent_id` is the packet id under which an earlier connection sent it and got no acknowledgement: it
+    /// is then marked as a duplicate (MQTT 3.1.1 §4.4). Such messages come first on a connection.
     /// Fails with `throttling_backlog_limit_exceeded` while `telemetry_in_flight_max` are not stored.
-    Result<std::uint16_t> send_telemetry(std::string_view bag, std::string_view payload);
+    Result<std::uint16_t> send_telemetry(std::string_view bag, std::string_view payload,
+                                         std::uint16_t resent_id = 0);
     /// Tells the hub that the message of this packet id is done with; it may be left undone, and then
     /// comes again on a later connection.
     void complete(std::uint16_t packet_id);
@@ -151,6 +155,7 @@ public:
     std::uint8_t refusal() const { return refusal_; }
     const std::string& client_id() const { return client_id_; }
     std::size_t telemetry_in_flight() const { return in_flight_.size(); }
+    std::uint16_t last_packet_id() const { return last_packet_id_; }
 
 private:
     enum class Stage : std::uint8_t { idle, connecting, running, closed };

@@ -99,7 +99,8 @@ std::string feature_filter(DeviceFeature feature, mqtt::ClientIdentity identity)
         case DeviceFeature::c2d:
             return own_prefix(identity) + "messages/devicebound/#";
         case DeviceFeature::inputs:
-            return own_prefix(identity) + "inputs/#";
+            // Its cloud-to-device messages besides. azure-iot-sdk-c: iothubtransport_mqtt_common.c
+            return own_prefix(identity) + "#";
     }
     return {};
 }

@@ -1,14 +1,27 @@
 #!/usr/bin/env bash
 # A door, its lock and two jobs: a hub on a loopback address of its own, a simulated device and a
-# back end on the 2016 packages of Azure IoT, unmodified. Shows what each of them says; exits 0 if all
-# came out right. `make demo` builds what it needs first.
+# back end, each either on the 2016 packages of Azure IoT, unmodified, or in C++ on our own clients
+# (examples/). Shows what each of them says; exits 0 if all came out right. `make demo` and
+# `make demo-cpp` build what they need first.
 #
-#   tests/demo/run.sh [ADDRESS]        ADDRESS: a loopback address to listen on [127.20.16.9]
+#   tests/demo/run.sh [--door=node|cpp] [--office=node|cpp] [ADDRESS]
+#       ADDRESS: a loopback address to listen on [127.20.16.9]
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 carillon=${HUB_BINARY:-$here/../../build/release/carillon}
-address=${1:-127.20.16.9}
+examples=$(dirname "$carillon")/examples
+door_kind=node
+office_kind=node
+address=127.20.16.9
+for argument in "$@"; do
+  case $argument in
+    --door=node | --door=cpp) door_kind=${argument#*=} ;;
+    --office=node | --office=cpp) office_kind=${argument#*=} ;;
+    -*) echo "usage: tests/demo/run.sh [--door=node|cpp] [--office=node|cpp] [ADDRESS]" >&2; exit 2 ;;
+    *) address=$argument ;;
+  esac
+done
 device=front-door
 lock_job=lock-the-door
 twin_job=where-it-is
@@ -21,6 +34,15 @@ step() { printf '\n%s\n' "$(paint 1 "$*")"; }
 fail() { printf '\n%s\n' "$(paint 31 "demo: $*")" >&2; exit 1; }
 # Each process's lines behind its name.
 named() { sed -u "s/^/$(paint "$1" "$(printf '%-7s' "$2")")│ /"; }
+
+case $door_kind in
+  node) door_text='door.js, azure-iot-device 1.1.0-dtpreview' door_command=(node --no-deprecation "$here/door.js") ;;
+  cpp) door_text='examples/sim_device.cpp, our C++ client' door_command=("$examples/sim_device") ;;
+esac
+case $office_kind in
+  node) office_text='office.js, azure-iothub 2.0.0-dtpreview' office_command=(node --no-deprecation "$here/office.js") ;;
+  cpp) office_text='examples/schedule_job_service.cpp, our C++ client' office_command=("$examples/schedule_job_service") ;;
+esac
 
 [ -x "$carillon" ] || fail "$carillon is not there: run \`make demo\`, which builds it."
 
@@ -74,18 +96,18 @@ DOOR_CONNECTION_STRING=$("$carillon" device create --device-id "$device" --conne
 export DOOR_CONNECTION_STRING
 echo "$device has a key of its own now"
 
-step "3  The door connects (door.js, azure-iot-device 1.1.0-dtpreview)"
+step "3  The door connects ($door_text)"
 touch "$directory/door.log"
-node --no-deprecation "$here/door.js" > >(tee "$directory/door.log" | named 33 door) 2>&1 &
+"${door_command[@]}" > >(tee "$directory/door.log" | named 33 door) 2>&1 &
 door=$!
 pids+=("$door")
 door_is_ready() { grep -q '^ready$' "$directory/door.log" || ! is_running "$door"; }
 wait_for "the door" door_is_ready
 is_running "$door" || fail "the door ended, see above"
 
-step "4  The back end orders two jobs (office.js, azure-iothub 2.0.0-dtpreview); carillon job watch follows them"
+step "4  The back end orders two jobs ($office_text); carillon job watch follows them"
 OFFICE_CONNECTION_STRING=$CARILLON_LOGIN \
-  node --no-deprecation "$here/office.js" "$device" "$lock_job" "$twin_job" > >(named 35 office) 2>&1 &
+  "${office_command[@]}" "$device" "$lock_job" "$twin_job" > >(named 35 office) 2>&1 &
 office=$!
 pids+=("$office")
 for job in "$lock_job" "$twin_job"; do

@@ -2,6 +2,8 @@
 
 #include "base/device_id.hpp"
 #include "base/result.hpp"
+#include "carillon/retry_policy.hpp"
+#include "carillon/service_job.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +29,9 @@ struct ServiceOptions {
     std::chrono::milliseconds connect_timeout{10'000};
     /// For one answer. A direct method is given its own timeouts on top.
     std::chrono::milliseconds request_timeout{60'000};
+    /// When a call that failed is made again by itself. Only where that is safe: after `unreachable` and
+    /// throttling, as nothing happened; reads besides after a lost connection and the hub's own failures.
+    RetryPolicy retry{.is_first_at_once = false, .attempts_max = 4};
 };
 
 /// One page of a listing.
@@ -40,14 +45,6 @@ struct ServiceEvent {
     std::string name;  ///< `message` where the stream names none.
     std::string id;    ///< The last id that the stream gave, perhaps with an earlier event.
     std::string data;
-};
-
-/// How a direct method is called. Source: IoT Hub docs, "Understand and invoke direct methods".
-struct MethodInvocation {
-    std::string name;
-    std::string payload_json = "null";
-    int response_timeout_s = 30;  ///< 5 to 300: for the device's answer.
-    int connect_timeout_s = 0;    ///< 0 to 300: for the device to come online.
 };
 
 /// The service side of a hub over HTTPS: identities, twins, direct methods, jobs and queries. Works
@@ -87,6 +84,13 @@ public:
                                       std::string_view etag = "*");
     Result<> delete_device(const DeviceId& device, std::string_view etag = "*");
 
+    /// The same for a module of a device, which `module` names. Fail with `module_not_found`,
+    /// `module_already_exists_on_device`.
+    Result<std::string> create_module(const IdentityKey& module, std::string_view identity_json);
+    Result<std::string> find_module(const IdentityKey& module);
+    Result<std::string> list_modules(const DeviceId& device);
+    Result<> delete_module(const IdentityKey& module, std::string_view etag = "*");
+
     /// Carries out up to 100 registry operations in one request: `entries_json` is an array of device
     /// identities, each with an `importMode` such as `createOrUpdate`; gives what the hub says of each.
     /// Fails with `bulk_registry_operation_failure` if one failed, though others may have succeeded.
@@ -119,7 +123,20 @@ public:
     /// `device_not_online`, `gateway_timeout`.
     Result<std::string> invoke_method(const IdentityKey& target, const MethodInvocation& call);
 
-    /// Fails with `job_already_exists`, `throttling_max_active_job_count_exceeded`.
+    /// Orders a job: the method is called on each device of the query. Fails with `job_already_exists`,
+    /// `throttling_max_active_job_count_exceeded`, `argument_invalid`.
+    Result<JobReport> schedule_method_job(std::string_view job, const JobPlan& plan,
+                                          const MethodInvocation& call);
+    /// The same for a change of tags and desired properties, `{"tags":…,"properties":{"desired":…}}`.
+    Result<JobReport> schedule_twin_job(std::string_view job, const JobPlan& plan,
+                                        std::string_view patch_json);
+    /// How the job is doing. Fails with `job_not_found`.
+    Result<JobReport> job_status(std::string_view job);
+    /// What became of each device: rows of `devices.jobs`, all or those of one status, such as `failed`.
+    Result<ServicePage> job_devices(std::string_view job, std::string_view status, std::size_t page_size,
+                                    std::string_view continuation = {});
+
+    /// The same as documents. Fails with `job_already_exists`, `throttling_max_active_job_count_exceeded`.
     Result<std::string> create_job(std::string_view job, std::string_view request_json);
     /// Fails with `job_not_found` where the hub says that the job is `unknown`.
     Result<std::string> find_job(std::string_view job);
@@ -141,6 +158,8 @@ public:
     /// One page of a query's rows. The same statement goes with the continuation.
     Result<ServicePage> query(std::string_view statement, std::size_t page_size,
                               std::string_view continuation = {});
+    /// Calls `take` with each row of a query, page by page, until it returns false or there are no more.
+    Result<> query_all(std::string_view statement, const std::function<bool(const std::string&)>& take);
 
 private:
     struct Impl;

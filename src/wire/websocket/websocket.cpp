@@ -26,25 +26,30 @@ constexpr std::uint8_t mask_bit = 0x80;
 /// The largest piece of payload unmasked at once; each is copied.
 constexpr std::size_t piece_bytes_max = 16 * 1024;
 
-void append_header(std::string& out, std::uint8_t opcode, std::uint64_t length) {
+void append_header(std::string& out, std::uint8_t opcode, std::uint64_t length, std::uint8_t mask = 0) {
     out.push_back(static_cast<char>(final_bit | opcode));
     int bytes = 0;
     if (length < 126) {
-        out.push_back(static_cast<char>(length));
+        out.push_back(static_cast<char>(mask | length));
     } else if (length <= 0xFFFF) {
-        out.push_back(126);
+        out.push_back(static_cast<char>(mask | 126));
         bytes = 2;
     } else {
-        out.push_back(127);
+        out.push_back(static_cast<char>(mask | 127));
         bytes = 8;
     }
     for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(length >> (8 * i) & 0xFF));
 }
 
-/// How long a header is that begins with these two bytes, mask included.
-std::size_t header_bytes(std::uint8_t second) {
-    const unsigned length = second & 0x7FU;
-    return 2 + (length == 126 ? 2U : length == 127 ? 8U : 0U) + 4;
+void append_masked(std::string& out, std::uint8_t opcode, Bytes payload,
+                   const std::array<std::uint8_t, 4>& mask) {
+    append_header(out, opcode, payload.size(), mask_bit);
+    out.append(as_text(mask));
+    std::size_t at = out.size();
+    out.append(as_text(payload));
+    for (std::size_t i = 0; i < payload.size(); ++i, ++at) {
+        out[at] = static_cast<char>(payload[i] ^ mask[i % mask.size()]);
+    }
 }
 
 }  // namespace
@@ -65,6 +70,14 @@ void append_binary_header(std::string& out, std::size_t payload_bytes) {
     append_header(out, op_binary, payload_bytes);
 }
 
+void append_masked_binary(std::string& out, Bytes payload, const std::array<std::uint8_t, 4>& mask) {
+    append_masked(out, op_binary, payload, mask);
+}
+
+void append_masked_pong(std::string& out, Bytes payload, const std::array<std::uint8_t, 4>& mask) {
+    append_masked(out, op_pong, payload, mask);
+}
+
 void append_pong(std::string& out, Bytes payload) {
     append_header(out, op_pong, payload.size());
     out.append(as_text(payload));
@@ -81,6 +94,12 @@ tl::unexpected<Error> Decoder::refuse(CloseCode code, const char* why) {
     return fail(code == CloseCode::too_big ? Errc::message_too_large : Errc::malformed_packet, why);
 }
 
+/// How long a header is whose second byte this is, mask included.
+std::size_t Decoder::header_bytes(std::uint8_t second) const {
+    const unsigned length = second & 0x7FU;
+    return 2 + (length == 126 ? 2U : length == 127 ? 8U : 0U) + mask_bytes();
+}
+
 /// True once the header is complete and legal.
 Result<bool> Decoder::read_header(Bytes& input) {
     std::size_t wanted = buffer_.size() < 2 ? 2 : header_bytes(static_cast<std::uint8_t>(buffer_[1]));
@@ -93,7 +112,9 @@ Result<bool> Decoder::read_header(Bytes& input) {
         const std::uint8_t opcode = start[0] & 0x0F;
         const bool is_final = (start[0] & final_bit) != 0;
         if ((start[0] & reserved_bits) != 0) return refuse(CloseCode::protocol_error, "reserved bits");
-        if ((start[1] & mask_bit) == 0) return refuse(CloseCode::protocol_error, "a frame without mask");
+        if (((start[1] & mask_bit) != 0) != (sender_ == Sender::client)) {
+            return refuse(CloseCode::protocol_error, "a mask where there must be none, or none");
+        }
         if (opcode >= first_control_op) {
             if (opcode > op_pong) return refuse(CloseCode::protocol_error, "unknown control frame");
             if (!is_final || (start[1] & 0x7F) > WebSocketLimits::control_bytes_max) {
@@ -111,7 +132,7 @@ Result<bool> Decoder::read_header(Bytes& input) {
         wanted = header_bytes(start[1]);
     }
     const Bytes header = as_bytes(buffer_);
-    const std::size_t length_bytes = wanted - 2 - 4;
+    const std::size_t length_bytes = wanted - 2 - mask_bytes();
     left_ = header[1] & 0x7F;
     if (length_bytes > 0) {
         left_ = 0;
@@ -121,7 +142,7 @@ Result<bool> Decoder::read_header(Bytes& input) {
         }
     }
     if (left_ > WebSocketLimits::frame_bytes_max) return refuse(CloseCode::too_big, "frame over the limit");
-    std::copy(header.end() - 4, header.end(), mask_);
+    std::copy(header.end() - static_cast<std::ptrdiff_t>(mask_bytes()), header.end(), mask_);
     mask_offset_ = 0;
     return true;
 }

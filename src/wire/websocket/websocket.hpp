@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,31 +35,41 @@ bool is_key(std::string_view key);
 
 /// Appends the header of an unmasked, final binary frame for `payload_bytes` of payload.
 void append_binary_header(std::string& out, std::size_t payload_bytes);
+/// Appends a final binary frame under `mask`, as a client sends it: four bytes that nobody can foresee.
+/// Source: RFC 6455 §5.3.
+void append_masked_binary(std::string& out, Bytes payload, const std::array<std::uint8_t, 4>& mask);
+void append_masked_pong(std::string& out, Bytes payload, const std::array<std::uint8_t, 4>& mask);
 void append_pong(std::string& out, Bytes payload);
 void append_close(std::string& out, CloseCode code);
 
-/// Something a client's bytes say. `data` views the decoder's memory until the next call.
+/// Whose frames are read. A client's are masked, a server's never. Source: RFC 6455 §5.1.
+enum class Sender : std::uint8_t { client, server };
+
+/// Something a peer's bytes say. `data` views the decoder's memory until the next call.
 struct Event {
     enum class Kind : std::uint8_t { data, ping, close };
     Kind kind = Kind::data;
     Bytes data;  ///< Payload, unmasked: of `data` a piece of it, of `ping` all.
 };
 
-/// Reads a client's frames and gives the payload of binary messages as a stream, whatever the frames:
+/// Reads a peer's frames and gives the payload of binary messages as a stream, whatever the frames:
 /// MQTT and AMQP pay no heed to their bounds. An idle decoder owns no memory.
 /// Source: RFC 6455 §5; MQTT 3.1.1 §6.
 class Decoder {
 public:
+    explicit Decoder(Sender sender = Sender::client) : sender_(sender) {}
+
     /// The next event in `input`, off whose front it is taken; nothing if more input is needed.
-    /// Fails with `malformed_packet` (a frame without mask, of text, reserved, in pieces that do not
-    /// belong, with a length spelled too long) or `message_too_large`; `close_code` then says what to
-    /// tell the peer.
+    /// Fails with `malformed_packet` (a frame without mask or with one that must not be, of text, reserved,
+    /// in pieces that do not belong, with a length spelled too long) or `message_too_large`; `close_code`
+    /// then says what to tell the peer.
     Result<std::optional<Event>> next(Bytes& input);
 
     CloseCode close_code() const { return close_code_; }
 
 private:
-    struct Header;
+    std::size_t mask_bytes() const { return sender_ == Sender::client ? 4 : 0; }
+    std::size_t header_bytes(std::uint8_t second) const;
     Result<bool> read_header(Bytes& input);
     tl::unexpected<Error> refuse(CloseCode code, const char* why);
     void unmask(Bytes masked);
@@ -69,6 +80,7 @@ private:
     std::uint32_t mask_offset_ = 0;
     std::uint8_t mask_[4] = {};
     std::uint8_t opcode_ = 0;
+    Sender sender_;
     bool in_frame_ = false;
     bool in_message_ = false;  ///< A binary message has begun and its final frame has not.
     bool is_given_ = false;    ///< `buffer_` holds what was returned last.
