@@ -9,11 +9,14 @@
 #include "base/shared_bytes.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace carillon {
+
+class ConfigurationStates;  // model/configuration_states.hpp
 
 enum class DeviceStatus : std::uint8_t { enabled, disabled };
 enum class AuthType : std::uint8_t { sas, self_signed, certificate_authority, none };
@@ -60,12 +63,14 @@ struct Identity {
     explicit Identity(IdentityKey k) : key(std::move(k)) {}
 };
 
-/// What the hub knows about an identity from its connections rather than from its registration.
+/// What the hub knows about an identity from elsewhere than its registration: from its connections, and
+/// from the configurations that select it.
 struct LiveState {
     bool connected = false;
     WallTime connection_updated;
     WallTime last_activity;
     std::uint32_t c2d_count = 0;
+    std::shared_ptr<const ConfigurationStates> configurations{};  ///< Null if there are none.
 };
 
 /// The identity's etag as printed: base64 of decimal, such as `MQ==`.

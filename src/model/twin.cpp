@@ -2,6 +2,7 @@
 
 #include "base/stored_bytes.hpp"
 #include "base/text.hpp"
+#include "model/configuration_states.hpp"
 
 namespace carillon {
 
@@ -71,6 +72,10 @@ void append_twin_json(std::string& text, const Document& document, const LiveSta
     out.end_object();
     out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
     write_scopes(out, identity);
+    if (live.configurations) {
+        out.key("configurations").raw({});
+        append_configuration_states_json(text, *live.configurations);
+    }
     out.end_object();
 }
 
