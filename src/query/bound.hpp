@@ -44,6 +44,8 @@ enum class Field : std::uint8_t {
     reported_version,
     desired_metadata,  ///< A node of `$metadata`; with `MetadataPart` one of its own members.
     reported_metadata,
+    configurations,        ///< All that concern the twin; with a key of `keys` one of them, by id.
+    configuration_status,  ///< Of the one that `keys` names.
     // devices.jobs
     job_id,
     job_type,

@@ -78,8 +78,8 @@ std::string answer(const Query& query, const std::vector<TestRow>& fleet) {
 
 /// The answer as the file writes it.
 std::string run_case(const Case& c, const std::vector<TestRow>& fleet) {
-    if (c.kind == "condition") {
-        auto condition = parse_job_condition(c.text);
+    if (c.kind == "condition" || c.kind == "target") {
+        auto condition = c.kind == "target" ? parse_target_condition(c.text) : parse_job_condition(c.text);
         if (!condition) return "error " + condition.error().detail;
         Query query;
         query.collection = condition->collection;

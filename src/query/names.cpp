@@ -34,6 +34,7 @@ constexpr NameRow twin_names[] = {
     {"capabilities", Field::capabilities},
     {"properties", Field::properties},
     {"tags", Field::tags},
+    {"configurations", Field::configurations},
 };
 
 constexpr NameRow job_names[] = {
@@ -96,6 +97,9 @@ public:
                 take(*row);
                 path_.field = Field::parent_scopes;
                 return tail();
+            case Field::configurations:
+                take(*row);
+                return configurations();
             default:
                 return scalar(row->field, row->name);
         }
@@ -154,6 +158,21 @@ private:
         } else if (is_name(rest_[0], "reported")) {
             take("reported");
             section(Field::reported, Field::reported_version, Field::reported_metadata);
+        }
+    }
+
+    /// `configurations.[[id]].status`. Source: IoT Hub docs, "Automatic device management", metrics.
+    void configurations() {
+        if (!rest_.empty()) {
+            if (rest_[0].index) return;
+            path_.label = rest_[0].name;
+            path_.names.push_back(std::move(rest_[0].name));
+            rest_ = rest_.subspan(1);
+        }
+        if (rest_.empty()) {
+            path_.field = Field::configurations;
+        } else if (is_name(rest_[0], "status")) {
+            scalar(Field::configuration_status, "status");
         }
     }
 

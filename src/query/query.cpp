@@ -25,7 +25,41 @@ std::string describe(std::string_view text, const Fault& fault, std::string_view
     return "Line " + std::to_string(line) + ":" + std::to_string(column) + " " + fault.reason;
 }
 
+/// The first name in `expr` that a target condition must not read, or nothing.
+const Path* foreign_path(const Expr& expr) {
+    if (expr.kind == Expr::Kind::path) {
+        switch (expr.path->field) {
+            case Field::device_id:
+            case Field::module_id:
+            case Field::tags:
+            case Field::reported:
+            case Field::reported_version:
+            case Field::reported_metadata:
+            case Field::unknown:
+                return nullptr;
+            default:
+                return expr.path.get();
+        }
+    }
+    for (const Expr& child : expr.children) {
+        if (const Path* found = foreign_path(child)) return found;
+    }
+    return nullptr;
+}
+
 }  // namespace
+
+Result<JobCondition> parse_target_condition(std::string_view text, const QueryOptions& options) {
+    constexpr auto refusal = Errc::invalid_configuration_target_condition;
+    auto condition = parse_job_condition(text, options);
+    if (!condition) return fail(refusal, std::move(condition).error().detail);
+    const Path* foreign =
+        condition->where.expression() ? foreign_path(*condition->where.expression()) : nullptr;
+    if (foreign == nullptr) return condition;
+    return fail(refusal,
+                "A target condition reads deviceId, moduleId, tags and properties.reported only, not '" +
+                    foreign->label + "'");
+}
 
 Result<Query> parse_query(std::string_view text, const QueryOptions& options) {
     if (text.size() > options.statement_bytes_max) {

@@ -67,6 +67,7 @@ public:
     explicit Condition(std::shared_ptr<const Expr> expr) : expr_(std::move(expr)) {}
 
     bool is_always() const { return expr_ == nullptr; }
+    const Expr* expression() const { return expr_.get(); }  ///< Null if it is always true.
     bool keeps(const Row& row) const;
     /// If the condition can only hold for a few ids, those, sorted and each once: from `deviceId = '…'`
     /// or `deviceId IN […]` among the conjuncts at the top, or an OR of such. Nothing if it may hold
@@ -93,6 +94,12 @@ struct JobCondition {
 /// counted after the prefix `SELECT * FROM devices WHERE ` as the service does.
 /// Source: azure-iot-sdk-csharp issue 40, which shows a failed job's reason.
 Result<JobCondition> parse_job_condition(std::string_view text, const QueryOptions& options = {});
+
+/// A configuration's `targetCondition`, which has the forms of a job's condition and reads `deviceId`,
+/// `moduleId`, tags and reported properties alone: were it to depend on what configurations write, applying
+/// one could never come to rest. Fails with `invalid_configuration_target_condition`.
+/// Source: IoT Hub docs, "Automatic device management", target devices.
+Result<JobCondition> parse_target_condition(std::string_view text, const QueryOptions& options = {});
 
 /// A whole statement for `POST /devices/query`.
 class Query {

@@ -1,3 +1,4 @@
+#include "model/configuration_states.hpp"
 #include "query/value.hpp"
 
 #include <cmath>
@@ -77,6 +78,15 @@ bool append_whole(std::string& out, const Path& path, const Row& row, Scratch& s
         case Field::capabilities:
             out += row.document()->identity.iot_edge() ? "{\"iotEdge\":true}" : "{\"iotEdge\":false}";
             return true;
+        case Field::configurations: {
+            const ConfigurationStates& states = *row.live()->configurations;
+            if (path.keys.empty()) {
+                append_configuration_states_json(out, states);
+            } else {
+                append_configuration_state_json(out, *states.find(path.keys[0]));
+            }
+            return true;
+        }
         case Field::x509_thumbprint: {
             const Authentication& auth = scratch.identity(row).auth;
             out += "{\"primaryThumbprint\":";
@@ -110,6 +120,7 @@ bool is_whole(const Path& path) {
         case Field::properties:
         case Field::capabilities:
         case Field::x509_thumbprint:
+        case Field::configurations:
             return true;
         default:
             return false;

@@ -1,6 +1,7 @@
 #include "query/value.hpp"
 
 #include "base/text.hpp"
+#include "model/configuration_states.hpp"
 
 #include <utility>
 
@@ -102,6 +103,16 @@ Value read_identity(const Path& path, const Row& row, Scratch& scratch) {
         default:
             return {};
     }
+}
+
+Value read_configurations(const Path& path, const Row& row) {
+    const auto& configurations = row.live()->configurations;
+    if (!configurations) return {};  // as the twin is printed without them
+    if (path.keys.empty()) return Value{.kind = Value::Kind::object};
+    const auto* state = configurations->find(path.keys[0]);
+    if (state == nullptr) return {};
+    if (path.field == Field::configurations) return Value{.kind = Value::Kind::object};
+    return Value::of(configuration_status_text(*state));
 }
 
 /// `outcome.…` and `error.…`: read back from the row as it is printed, since few queries ask.
@@ -248,6 +259,9 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch) {
             return Value::of(std::string_view());
         case Field::iot_edge:
             return Value::of(document.identity.iot_edge());
+        case Field::configurations:
+        case Field::configuration_status:
+            return read_configurations(path, row);
         case Field::x509_thumbprint:
         case Field::capabilities:
         case Field::properties:

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "model/configuration_states.hpp"
 
 #include <algorithm>
 #include <map>
@@ -80,6 +81,11 @@ TestRow make_row(std::string_view device, std::string_view module, std::string_v
     live.connected = spec.find("connected").boolean();
     if (auto at = parse_iso8601(spec.find("lastActivityTime").string())) live.last_activity = *at;
     live.c2d_count = static_cast<std::uint32_t>(spec.find("messages").integer().value_or(0));
+    std::vector<ConfigurationStates::State> states;
+    for (JsonValue v = spec.find("configurations").first(); v.exists(); v = v.next()) {
+        states.push_back({std::string(v.key()), v.string() == "Applied"});
+    }
+    if (!states.empty()) live.configurations = std::make_shared<ConfigurationStates>(std::move(states));
     return TestRow{key, Document{.identity = PackedIdentity(identity), .twin = twin}, live};
 }
 

@@ -21,7 +21,8 @@ struct TestRow {
 };
 
 /// Makes an identity from `{"identity":{…},"tags":{…},"desired":[patch,…],"reported":[patch,…],
-/// "connected":true,"lastActivityTime":"…","messages":3}`, every member optional. Patches are
+/// "connected":true,"lastActivityTime":"…","messages":3,"configurations":{"id":"Applied"}}`, every member
+/// optional. Patches are
 /// written one second apart, beginning at `created`.
 TestRow make_row(std::string_view device, std::string_view module, std::string_view json,
                  WallTime created = WallTime::from_unix_s(1'790'000'000));
