@@ -1,5 +1,6 @@
 #include "core/hub.hpp"
 
+#include "core/configurations.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
 #include "core/transfers.hpp"
@@ -15,6 +16,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
     jobs_ = std::make_unique<Jobs>(*this, jobs);
     queries_ = std::make_unique<Queries>(*this, std::move(token_key));
     transfers_ = std::make_unique<Transfers>(*this);
+    configurations_ = std::make_unique<Configurations>(*this);
 }
 
 Hub::~Hub() = default;

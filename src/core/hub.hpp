@@ -15,6 +15,7 @@
 
 namespace carillon {
 
+class Configurations;
 class Jobs;
 class Queries;
 class Transfers;
@@ -39,6 +40,7 @@ public:
     Jobs& jobs() { return *jobs_; }
     Queries& queries() { return *queries_; }
     Transfers& transfers() { return *transfers_; }
+    Configurations& configurations() { return *configurations_; }
 
     /// Runs `task` on the shard's thread and resumes here with its result.
     template <class T>
@@ -66,6 +68,7 @@ private:
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;
     std::unique_ptr<Transfers> transfers_;
+    std::unique_ptr<Configurations> configurations_;
 };
 
 }  // namespace carillon

@@ -77,6 +77,8 @@ struct Record {
     WallTime connection_updated;
     WallTime last_activity;
     std::uint32_t c2d_count = 0;
+    /// The configurations that select it, as on disk; null if none does. See configuration_shard.hpp.
+    std::shared_ptr<const ConfigurationStates> configurations;
     std::set<Record*, RecordKeyLess>::iterator place;  ///< In the directory's order.
 
     bool exists() const { return committed.has_value(); }
@@ -89,7 +91,8 @@ struct Record {
         return {.connected = link != nullptr,
                 .connection_updated = connection_updated,
                 .last_activity = last_activity,
-                .c2d_count = c2d_count};
+                .c2d_count = c2d_count,
+                .configurations = configurations};
     }
 };
 

@@ -61,7 +61,11 @@ void Shard::settle(std::uint64_t batch, bool is_durable) {
         if (is_durable) record->committed = std::move(document);
         if (--record->writes > 0) continue;
         record->latest.reset();
-        if (!record->committed) forget(*record);
+        if (!record->committed) {
+            forget(*record);
+        } else if (write_observer_ != nullptr) {
+            write_observer_->settled(*record);
+        }
     }
 }
 

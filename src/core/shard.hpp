@@ -36,6 +36,15 @@ public:
     virtual void removed(Record& record) = 0;
 };
 
+/// Told when an identity's documents have come to rest; configurations listen while there are any. On the
+/// shard's thread.
+class WriteObserver {
+public:
+    virtual ~WriteObserver() = default;
+    /// The last write of `record` under way has ended, be it durable or taken back.
+    virtual void settled(Record& record) = 0;
+};
+
 /// What a shard needs from its surroundings; all of it outlives the shard.
 struct ShardContext {
     boost::asio::any_io_executor executor;  ///< Of the one thread that runs this shard.
@@ -89,6 +98,10 @@ public:
     /// Source: azure-iot-sdk-csharp: RegistryManager.cs. `body` is JSON text, parsed here, since missing keys are
     /// minted and what is omitted is reset against what exists.
     Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
+    /// Makes a module with keys of the hub's making for a deployment, which may be one that no back end may
+    /// make, `$edgeAgent` or `$edgeHub`. Fails with `device_not_found`, `module_already_exists_on_device`,
+    /// `too_many_modules_on_device`. Source: IoT Hub docs, "Deploy modules to a single device".
+    Task<Result<>> make_module(IdentityKey key);
     /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`.
     Task<Result<>> remove_identity(IdentityKey key, EtagMatch match);
     /// Makes new keys for an identity that has keys. Fails with `device_not_found`, `module_not_found`,
@@ -131,6 +144,8 @@ public:
     void touch(Record& record) { record.last_activity = context_.clock.wall_now(); }
 
     void add_observer(ShardObserver& observer) { observers_.push_back(&observer); }
+    /// Null if nobody listens.
+    void set_write_observer(WriteObserver* observer) { write_observer_ = observer; }
 
     // --- for writers within core ---------------------------------------------------------------
     /// Makes `document` (nothing: a removal) the record's newest state, as part of the batch being
@@ -139,6 +154,9 @@ public:
     void write(Record& record, std::optional<Document> document);
     /// `write` of a whole document under the next sequence number, bytes included.
     void write_whole(Record& record, Document document);
+    /// `write_whole` of a changed twin; the device is told of `notification`, unless that is empty, once the
+    /// write is durable, and so in the order of the versions.
+    void write_twin_change(Record& record, Document document, std::string notification);
     /// The number that orders this shard's writes: a document holds every twin-log entry up to its own.
     std::uint64_t next_sequence() { return ++sequence_; }
     /// The key of a record's rows in `identities` and `sessions`: shard, device, NUL and module.
@@ -189,6 +207,7 @@ private:
     std::unique_ptr<Methods> methods_;
     std::unique_ptr<Telemetry> telemetry_;
     std::vector<ShardObserver*> observers_;
+    WriteObserver* write_observer_ = nullptr;
     std::uint64_t sequence_ = 0;
     Ordinal ordinals_reserved_ = 0;
 };

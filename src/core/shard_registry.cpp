@@ -137,6 +137,30 @@ Task<Result<Document>> Shard::put_identity(IdentityKey key, std::string body, Et
     co_return std::move(staged->document);
 }
 
+Task<Result<>> Shard::make_module(IdentityKey key) {
+    while (is_leaving(key)) {
+        const auto settled = co_await committer_.durable();
+        if (!settled) co_return fail(unavailable(settled.error()));
+    }
+    EtagMatch creates;
+    if (const auto found = find_for_put(key, creates); !found) co_return fail(found.error());
+    const auto now = context_.clock.wall_now();
+    Identity identity(key);
+    identity.generation_id = static_cast<std::uint64_t>(now.ticks);
+    identity.etag = context_.random.u64() >> 36;
+    identity.auth.primary_key = context_.random.base64_key();
+    identity.auth.secondary_key = context_.random.base64_key();
+    Document document;
+    document.identity = PackedIdentity(identity);
+    document.twin = Twin::fresh(now);
+    Record* record = directory_.find(key);
+    if (!record) record = &add_record(key);
+    write_whole(*record, std::move(document));
+    const auto written = co_await committer_.durable();
+    if (!written) co_return fail(unavailable(written.error()));
+    co_return Result<>{};
+}
+
 Task<Result<Document>> Shard::regenerate_keys(IdentityKey key, KeyChoice choice) {
     Record* record = directory_.find(key);
     const Document* existing = record != nullptr ? record->newest() : nullptr;

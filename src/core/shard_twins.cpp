@@ -4,6 +4,19 @@
 
 namespace carillon {
 
+void Shard::write_twin_change(Record& record, Document document, std::string notification) {
+    const auto version = document.twin.desired.version();
+    write_whole(record, std::move(document));
+    if (notification.empty()) return;
+    committer_.on_durable(
+        [this, ordinal = record.ordinal, version, body = std::move(notification)](const Result<>& result) {
+            const Record* told = directory_.find(ordinal);
+            if (result && told && told->link && told->link->takes_desired()) {
+                told->link->send_desired(version, body);
+            }
+        });
+}
+
 Result<Document> Shard::stage_twin(const IdentityKey& key, TwinWrite kind, const TwinPatch& patch,
                                    const EtagMatch& match) {
     Record* record = directory_.find(key);
@@ -21,17 +34,7 @@ Result<Document> Shard::stage_twin(const IdentityKey& key, TwinWrite kind, const
     Document document;
     document.identity = before->identity;
     document.twin = std::move(change->twin);
-    write_whole(*record, document);
-    if (!change->notification.empty()) {
-        // Registered with the write, so that a device is told in the order of the versions.
-        committer_.on_durable([this, ordinal = record->ordinal, version = document.twin.desired.version(),
-                               body = std::move(change->notification)](const Result<>& result) {
-            const Record* told = directory_.find(ordinal);
-            if (result && told && told->link && told->link->takes_desired()) {
-                told->link->send_desired(version, body);
-            }
-        });
-    }
+    write_twin_change(*record, document, std::move(change->notification));
     return document;
 }
 

@@ -2,6 +2,7 @@
 
 // A hub in one thread over memory, for tests of what is in core/ and above; no part of the product.
 
+#include "core/configurations.hpp"
 #include "core/hub.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
@@ -90,7 +91,9 @@ public:
                                      std::vector<std::string>{"hub.example.net"}, limits, "token key");
         for (std::size_t i = 0; i < shard_count; ++i) CARILLON_ASSERT(hub_->shard(i).load());
         CARILLON_ASSERT(hub_->jobs().load());
+        CARILLON_ASSERT(hub_->configurations().load());
         hub_->jobs().start();
+        hub_->configurations().start();
     }
 
     Hub& operator*() { return *hub_; }

@@ -267,7 +267,7 @@ Task<Result<>> Transfers::Engine::conclude(Entry* entry, Result<> outcome) {
         }
         if (job.order.include_configurations) job.status_message += " Configurations are not imported.";
     } else if (!is_import && job.order.include_configurations) {
-        job.status_message = "There are no configurations to export.";
+        job.status_message = "Configurations are not exported.";
     }
     if (entry->is_cancelling) {
         job.status = TransferStatus::cancelled;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "core/configurations.hpp"
 #include "core/jobs.hpp"
 #include "core/telemetry_limits.hpp"
 
@@ -38,6 +39,7 @@ struct ServerConfig {
     std::string storage_ca;  ///< PEM of authorities to trust for blob containers, besides the system's.
     TelemetryLimits telemetry;
     JobEngineLimits jobs;
+    ConfigurationPaces configurations;
 };
 
 /// Where settings come from besides the defaults, strongest last.

@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include "base/log.hpp"
+#include "core/configurations.hpp"
 #include "core/hub.hpp"
 #include "core/jobs.hpp"
 #include "core/telemetry.hpp"
@@ -122,6 +123,8 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("jobs.running_max", now.jobs.running_max == next.jobs.running_max);
     compare("jobs.twin_chunk_devices", now.jobs.twin_chunk_devices == next.jobs.twin_chunk_devices);
     compare("jobs.method_window_max", now.jobs.method_window_max == next.jobs.method_window_max);
+    compare("configurations.metrics_interval_s",
+            now.configurations.metrics_interval == next.configurations.metrics_interval);
     return names;
 }
 
@@ -271,6 +274,8 @@ Result<> Server::Parts::load_hub() {
     for (std::size_t i = 0; i < hub->shard_count(); ++i)
         summary.identities += hub->shard(i).directory().size();
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
+    hub->configurations().use(config.configurations);
+    if (auto loaded = hub->configurations().load(); !loaded) return loaded;
     return hub->transfers().load();
 }
 
@@ -321,6 +326,7 @@ void Server::Parts::run() {
     threads->start();
     hub->jobs().start();
     hub->transfers().start();
+    hub->configurations().start();
     for (std::size_t i = 0; i < hub->shard_count(); ++i) {
         Shard& shard = hub->shard(i);
         threads->of_shard(i).post([this, &shard] { trim_telemetry(shard); });
@@ -396,6 +402,9 @@ void Server::stop() {
     }
     for (auto& listener : parts.listeners) listener->stop();
     boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
+        .wait_for(drain_max);
+    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->configurations().stop(),
+                          boost::asio::use_future)
         .wait_for(drain_max);
     auto resting = boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->transfers().stop(),
                                          boost::asio::use_future);

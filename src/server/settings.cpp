@@ -102,6 +102,13 @@ std::string set_telemetry_age(ServerConfig& config, const Values& values) {
     return set_number(config.telemetry.age_max_s, values, 60, 365ULL * 24 * 3600);
 }
 
+std::string set_metrics_interval(ServerConfig& config, const Values& values) {
+    std::uint32_t seconds = 0;
+    std::string refused = set_number(seconds, values, 1, 24 * 3600);
+    if (refused.empty()) config.configurations.metrics_interval = std::chrono::seconds(seconds);
+    return refused;
+}
+
 using Kind = Setting::Kind;
 constexpr std::array settings{
     Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>},
@@ -128,6 +135,7 @@ constexpr std::array settings{
             set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>},
     Setting{"jobs.method_window_max", Kind::number,
             set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>},
+    Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
 };
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

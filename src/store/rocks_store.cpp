@@ -25,7 +25,7 @@ using Families = std::array<rocksdb::ColumnFamilyHandle*, table_count>;
 
 /// Names of the families on disk, by `Table`; they stay.
 constexpr std::array<const char*, table_count> family_names = {
-    "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events",
+    "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events", "configurations",
 };
 
 rocksdb::Slice slice(std::string_view text) {
@@ -87,7 +87,8 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
     blocks.cache_index_and_filter_blocks = true;  // so that the cache bounds them
     blocks.pin_l0_filter_and_index_blocks_in_cache = true;
     blocks.format_version = 5;
-    const bool is_small = table == Table::meta || table == Table::sessions || table == Table::jobs;
+    const bool is_small = table == Table::meta || table == Table::sessions || table == Table::jobs ||
+                          table == Table::configurations;
     family.write_buffer_size = is_small ? wanted.write_buffer_bytes / 8 : wanted.write_buffer_bytes;
     family.max_write_buffer_number = 3;
     family.compression = rocksdb::kLZ4Compression;
@@ -99,6 +100,7 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
         case Table::identities:
         case Table::sessions:
         case Table::jobs:
+        case Table::configurations:
             blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
             break;
         case Table::twin_log:

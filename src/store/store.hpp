@@ -14,15 +14,16 @@ namespace carillon {
 /// The kinds of stored record. Each is an ordered map of byte strings; docs/storage.md has the keys
 /// and values. The numbers are stored, so they stay.
 enum class Table : std::uint8_t {
-    meta = 0,        ///< The hub itself: format version, shards, policies, secrets.
-    identities = 1,  ///< Whole documents: identity and twin.
-    sessions = 2,    ///< MQTT subscriptions that outlive a connection.
-    twin_log = 3,    ///< What twin jobs wrote since the documents were.
-    jobs = 4,        ///< Job definitions and states.
-    job_events = 5,  ///< Each job's append-only log.
-    events = 6,      ///< Device-to-cloud messages, oldest removed.
+    meta = 0,            ///< The hub itself: format version, shards, policies, secrets.
+    identities = 1,      ///< Whole documents: identity and twin.
+    sessions = 2,        ///< MQTT subscriptions that outlive a connection.
+    twin_log = 3,        ///< What twin jobs wrote since the documents were.
+    jobs = 4,            ///< Job definitions and states.
+    job_events = 5,      ///< Each job's append-only log.
+    events = 6,          ///< Device-to-cloud messages, oldest removed.
+    configurations = 7,  ///< Configurations, and which of them select which twins.
 };
-inline constexpr std::size_t table_count = 7;
+inline constexpr std::size_t table_count = 8;
 
 /// Writes that become durable together or not at all, applied in the order they were added.
 class Batch {
