@@ -64,6 +64,14 @@ Task<Result<HttpResponse>> find_transfer_job(Request& request);
 Task<Result<HttpResponse>> cancel_transfer_job(Request& request);
 Task<Result<HttpResponse>> export_registry(Request& request);
 
+// configurations.cpp
+Task<Result<HttpResponse>> list_configurations(Request& request);
+Task<Result<HttpResponse>> get_configuration(Request& request);
+Task<Result<HttpResponse>> put_configuration(Request& request);
+Task<Result<HttpResponse>> delete_configuration(Request& request);
+Task<Result<HttpResponse>> test_configuration_queries(Request& request);
+Task<Result<HttpResponse>> apply_configuration_content(Request& request);
+
 // absent.cpp: what this hub does not do, said clearly
 Task<Result<HttpResponse>> not_offered(Request& request);
 

@@ -69,9 +69,7 @@ TEST_F(Requests, AreHeldToTheirRoutesLimit) {
 
 TEST_F(Requests, ForWhatIsNotOfferedAreToldSo) {
     for (const auto& [method, path] :
-         std::vector<std::pair<const char*, const char*>>{{"GET", "/configurations"},
-                                                          {"POST", "/configurations/testQueries"},
-                                                          {"GET", "/digitaltwins/d"},
+         std::vector<std::pair<const char*, const char*>>{{"GET", "/digitaltwins/d"},
                                                           {"POST", "/devices/d/messages/events"},
                                                           {"GET", "/devices/d/messages/deviceBound"},
                                                           {"POST", "/devices/d/files"},

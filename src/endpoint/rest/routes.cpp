@@ -61,12 +61,12 @@ constexpr Route table[] = {
     {"DELETE", "/jobs/{}", registry_write, small, cancel_transfer_job},
     {"GET", "/carillon/registry", registry_read, small, export_registry},
 
-    {"POST", "/configurations/testQueries", read_or_service, small, not_offered},
-    {"GET", "/configurations", read_or_service, small, not_offered},
-    {"GET", "/configurations/{}", read_or_service, small, not_offered},
-    {"PUT", "/configurations/{}", registry_write, small, not_offered},
-    {"DELETE", "/configurations/{}", registry_write, small, not_offered},
-    {"POST", "/devices/{}/applyConfigurationContent", registry_write, small, not_offered},
+    {"POST", "/configurations/testQueries", read_or_service, small, test_configuration_queries},
+    {"GET", "/configurations", read_or_service, small, list_configurations},
+    {"GET", "/configurations/{}", read_or_service, small, get_configuration},
+    {"PUT", "/configurations/{}", registry_write, small, put_configuration},
+    {"DELETE", "/configurations/{}", registry_write, small, delete_configuration},
+    {"POST", "/devices/{}/applyConfigurationContent", registry_write, small, apply_configuration_content},
 
     {"GET", "/digitaltwins/{}", service, small, not_offered},
     {"PATCH", "/digitaltwins/{}", service, small, not_offered},

@@ -1,0 +1,117 @@
+#include "core/configurations.hpp"
+
+#include "core/configuration_apply.hpp"
+#include "core/configuration_rules.hpp"
+#include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/request.hpp"
+#include "model/configuration.hpp"
+
+namespace carillon::rest {
+
+namespace {
+
+// Source: IoT Hub docs, "Automatic device management"; azure-iot-hub-python: service.json;
+// azure-iothub: registry.ts.
+
+std::string configuration_json(const ConfigurationView& view) {
+    std::string body;
+    append_configuration_json(body, view.configuration, view.counts);
+    return body;
+}
+
+HttpResponse show(const ConfigurationView& view) {
+    return ok(configuration_json(view), identity_etag_text(view.configuration.etag));
+}
+
+/// An etag without quotes counts as none. Source: as for twins, azure-iot-sdk-node#606.
+EtagMatch configuration_match(const Request& request) {
+    return EtagMatch::parse(request.header("if-match"), EtagMatch::Unquoted::ignore);
+}
+
+}  // namespace
+
+/// All of them, whatever `top` says, as on the service.
+Task<Result<HttpResponse>> list_configurations(Request& request) {
+    const auto views = co_await request.hub.configurations().list();
+    std::string body = "[";
+    for (const ConfigurationView& view : views) {
+        if (body.size() > 1) body += ',';
+        body += configuration_json(view);
+    }
+    body += ']';
+    co_return ok(std::move(body));
+}
+
+Task<Result<HttpResponse>> get_configuration(Request& request) {
+    std::string id(request.ids[0]);
+    const auto view = co_await request.hub.configurations().find(std::move(id));
+    if (!view) co_return fail(view.error());
+    co_return show(*view);
+}
+
+Task<Result<HttpResponse>> put_configuration(Request& request) {
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    auto configuration = Configuration::parse(request.ids[0], body->root());
+    if (!configuration) co_return fail(std::move(configuration).error());
+    auto putting = request.hub.configurations().put(*std::move(configuration), configuration_match(request));
+    const auto view = co_await std::move(putting);
+    if (!view) co_return fail(view.error());
+    co_return show(*view);
+}
+
+Task<Result<HttpResponse>> delete_configuration(Request& request) {
+    std::string id(request.ids[0]);
+    auto removing = request.hub.configurations().remove(std::move(id), configuration_match(request));
+    const auto removed = co_await std::move(removing);
+    if (!removed) co_return fail(removed.error());
+    co_return no_content();
+}
+
+/// Says of a condition and of queries whether a configuration could have them; what is wrong is data of
+/// the answer. Source: azure-iot-sdk-csharp: ConfigurationQueriesTestResponse.cs.
+Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    const JsonValue condition = body->root().find("targetCondition");
+    const JsonValue queries = body->root().find("customMetricQueries");
+    if (!body->root().is_object()) co_return fail(Errc::iot_hub_format_error, "The body must be an object.");
+    if (!(condition.is_null_or_absent() || condition.is_string()) ||
+        !(queries.is_null_or_absent() || queries.is_object())) {
+        co_return fail(Errc::argument_invalid, "targetCondition is a text, customMetricQueries an object.");
+    }
+    std::string answer;
+    JsonWriter json(answer);
+    json.begin_object().key("targetConditionError");
+    const auto parsed = query::parse_target_condition(condition.string());
+    if (parsed || condition.string().empty()) {
+        json.null();
+    } else {
+        json.value(parsed.error().detail);
+    }
+    json.key("customMetricQueryErrors").begin_object();
+    for (JsonValue v = queries.first(); v.exists(); v = v.next()) {
+        const auto metric = parse_metric_query(v.string());
+        if (!metric) json.member(v.key(), metric.error().detail);
+    }
+    json.end_object().end_object();
+    co_return ok(std::move(answer));
+}
+
+/// Gives one edge device a content, now and once. Source: IoT Hub docs, "Deploy modules to a single
+/// device"; azure-iot-cli-extension, `iot edge set-modules`.
+Task<Result<HttpResponse>> apply_configuration_content(Request& request) {
+    auto key = request.device_key();
+    if (!key) co_return fail(std::move(key).error());
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    auto orders = read_single_deployment(*key, body->root());
+    if (!orders) co_return fail(std::move(orders).error());
+    Shard& owner = request.hub.owner(key->device);
+    auto applying = apply_single_deployment(&owner, *key, *std::move(orders));
+    const auto applied = co_await on_owner(request.hub, owner, std::move(applying));
+    if (!applied) co_return fail(applied.error());
+    co_return no_content();
+}
+
+}  // namespace carillon::rest
