@@ -47,6 +47,10 @@ std::string twin_path(const IdentityKey& target) {
     return path;
 }
 
+std::string configuration_path(std::string_view configuration) {
+    return "/configurations/" + percent_encode(configuration);
+}
+
 std::string job_path(std::string_view job) {
     return "/jobs/v2/" + percent_encode(job);
 }
@@ -56,9 +60,9 @@ std::pair<std::string, std::string> if_match(std::string_view etag) {
     return {"If-Match", '"' + std::string(etag) + '"'};
 }
 
-Result<> checked_id(std::string_view job) {
-    // An empty id, or the reserved one, would be another route.
-    if (job.empty() || job == "query") return fail(Errc::argument_invalid, "the job id cannot be used");
+Result<> checked_id(std::string_view id) {
+    // An empty id, or the jobs' reserved one, would be another route.
+    if (id.empty() || id == "query") return fail(Errc::argument_invalid, "the id cannot be used");
     return {};
 }
 
@@ -249,6 +253,38 @@ Result<std::string> ServiceClient::find_transfer_job(std::string_view job) {
 
 Result<> ServiceClient::cancel_transfer_job(std::string_view job) {
     auto answer = impl_->call({"DELETE", "/jobs/" + percent_encode(job), {}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    return {};
+}
+
+Result<std::string> ServiceClient::put_configuration(std::string_view configuration,
+                                                     std::string_view configuration_json,
+                                                     std::string_view etag) {
+    if (auto checked = checked_id(configuration); !checked) return fail(std::move(checked).error());
+    HttpRequest request{"PUT", configuration_path(configuration), {}, std::string(configuration_json)};
+    if (!etag.empty()) request.headers.push_back(if_match(etag));
+    return impl_->document(std::move(request));
+}
+
+Result<std::string> ServiceClient::find_configuration(std::string_view configuration) {
+    if (auto checked = checked_id(configuration); !checked) return fail(std::move(checked).error());
+    return impl_->document({"GET", configuration_path(configuration), {}, {}});
+}
+
+Result<ServicePage> ServiceClient::list_configurations() {
+    return impl_->page({"GET", "/configurations", {}, {}}, 0, {});
+}
+
+Result<> ServiceClient::delete_configuration(std::string_view configuration, std::string_view etag) {
+    if (auto checked = checked_id(configuration); !checked) return fail(std::move(checked).error());
+    auto answer = impl_->call({"DELETE", configuration_path(configuration), {if_match(etag)}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    return {};
+}
+
+Result<> ServiceClient::apply_configuration_content(const DeviceId& device, std::string_view content_json) {
+    auto answer = impl_->call(
+        {"POST", device_path(device) + "/applyConfigurationContent", {}, std::string(content_json)});
     if (!answer) return fail(std::move(answer).error());
     return {};
 }

@@ -30,6 +30,7 @@ void add_device(CLI::App& app, int& exit_code);
 void add_twin(CLI::App& app, int& exit_code);
 void add_method(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
+void add_configuration(CLI::App& app, int& exit_code);
 void add_query(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 

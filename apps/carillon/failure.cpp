@@ -30,6 +30,10 @@ std::string_view next_step(Errc code) {
             return "`carillon job list` shows the jobs there are.";
         case Errc::job_already_exists:
             return "Job ids are used once; without --job-id a new one is made.";
+        case Errc::configuration_not_found:
+            return "`carillon configuration list` shows the configurations there are.";
+        case Errc::configuration_already_exists:
+            return "`carillon configuration show` prints it, `carillon configuration update` changes it.";
         case Errc::operation_not_allowed_in_current_state:
             return "Only a job that has not ended can be cancelled; `carillon job show` prints its state.";
         case Errc::precondition_failed:

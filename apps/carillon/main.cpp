@@ -14,7 +14,8 @@ namespace {
 
 /// Every group of subcommands, in the order in which help shows them.
 constexpr std::array groups{
-    add_serve, add_connection_string, add_device, add_twin, add_method, add_job, add_query, add_simulate,
+    add_serve, add_connection_string, add_device, add_twin,     add_method,
+    add_job,   add_configuration,     add_query,  add_simulate,
 };
 
 int run(int argc, char** argv) {

@@ -111,6 +111,19 @@ public:
     Result<std::string> find_transfer_job(std::string_view job);
     Result<> cancel_transfer_job(std::string_view job);
 
+    /// Configurations, automatic device management. `put` creates one, or with an `etag` replaces it. Fail
+    /// with `configuration_already_exists`, `configuration_not_found`, `precondition_failed`,
+    /// `invalid_configuration_content`, `invalid_configuration_target_condition`.
+    /// Source: azure-iot-hub-python: service.json.
+    Result<std::string> put_configuration(std::string_view configuration, std::string_view configuration_json,
+                                          std::string_view etag = {});
+    Result<std::string> find_configuration(std::string_view configuration);
+    /// All there are.
+    Result<ServicePage> list_configurations();
+    Result<> delete_configuration(std::string_view configuration, std::string_view etag = "*");
+    /// Gives one edge device a content, once. Fails with `device_not_found`, `argument_invalid`.
+    Result<> apply_configuration_content(const DeviceId& device, std::string_view content_json);
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,
