@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+from configurations import configurations
 from lanes import lanes
 from method_job import method_job
 from plain import plain
@@ -136,7 +137,8 @@ def latency(bench, folder):
 
 
 FIGURES = {"methods": methods, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
-           "lanes": lanes, "latency": latency, "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart}
+           "lanes": lanes, "latency": latency, "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart,
+           "configurations": configurations}
 
 
 def main(arguments):

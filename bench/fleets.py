@@ -108,9 +108,11 @@ class Jobs:
                       f"&skn={parts['SharedAccessKeyName']}")
         self.count = 0
 
-    def call(self, method, path, body=None):
-        self.connection.request(method, f"{path}?api-version=2021-04-12", body and json.dumps(body),
-                                {"Authorization": self.token, "Content-Type": "application/json"})
+    def call(self, method, path, body=None, if_match=None):
+        headers = {"Authorization": self.token, "Content-Type": "application/json"}
+        if if_match:
+            headers["If-Match"] = if_match
+        self.connection.request(method, f"{path}?api-version=2021-04-12", body and json.dumps(body), headers)
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
