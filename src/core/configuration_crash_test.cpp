@@ -159,22 +159,17 @@ TEST(ConfigurationSimulation, WritesThatCrossAreAllKept) {
         for (int i = 0; i < 60; ++i) {
             const auto number = dice.u64() % ids.size();
             const auto& id = ids[number];
-            auto any = EtagMatch::parse(dice.u64() % 2 ? std::optional<std::string_view>("*") : std::nullopt,
-                                        EtagMatch::Unquoted::ignore);
+            const auto match = dice.u64() % 2 ? std::optional<std::string_view>("*") : std::nullopt;
             auto& configurations = (*hub.hub)->configurations();
             switch (dice.u64() % 4) {
-                case 0: {
-                    const auto body = fmt::format(
-                        R"({{"content":{{"deviceContent":{}}},"targetCondition":"{}","priority":{}}})",
-                        settings(id), conditions[dice.u64() % 4], dice.u64() % 3 * 3 + number);
-                    const auto json = JsonDocument::parse(body);
-                    puts.push_back(hub.hub->begin(
-                        configurations.put(*Configuration::parse(id, json->root()), std::move(any))));
+                case 0:
+                    puts.push_back(hub.begin_put(id, settings(id), conditions[dice.u64() % 4],
+                                                 static_cast<int>(dice.u64() % 3 * 3 + number), match));
                     break;
-                }
                 case 1:
                     if (dice.u64() % 2)
-                        removals.push_back(hub.hub->begin(configurations.remove(id, std::move(any))));
+                        removals.push_back(hub.hub->begin(
+                            configurations.remove(id, EtagMatch::parse(match, EtagMatch::Unquoted::ignore))));
                     break;
                 default: {
                     const auto device_id = device(static_cast<int>(dice.u64() % device_count));

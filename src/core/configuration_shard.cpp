@@ -84,10 +84,15 @@ void ConfigurationShard::install(std::shared_ptr<const ConfigurationSet> set) {
         is_waiting_ = {};
         waiting_.clear();
         is_passing_ = false;
+        passes_again_ = false;
         return;
     }
     shard_.set_write_observer(this);
-    if (is_new) begin_pass();
+    if (!is_new) return;
+    is_passing_ = false;  // what was looked at under the old set is looked at again
+    passes_again_ = false;
+    has_passed_ = false;
+    begin_pass();
 }
 
 void ConfigurationShard::stop() {
@@ -96,13 +101,16 @@ void ConfigurationShard::stop() {
     turns_.stop();
 }
 
+/// Looks at all twins, once more if that is under way; so whatever waits is seen.
 void ConfigurationShard::begin_pass() {
-    // A pass sees whatever waits.
     waiting_.clear();
     is_waiting_.assign(is_waiting_.size(), false);
-    cursor_ = 0;
-    is_passing_ = true;
-    has_passed_ = false;
+    if (is_passing_) {
+        passes_again_ = true;
+    } else {
+        is_passing_ = true;
+        cursor_ = 0;
+    }
     turns_.wake(*this);
 }
 
@@ -129,24 +137,38 @@ void ConfigurationShard::removed(Record& record) {
         [self = shared_from_this()](const Result<>&) { static_cast<ConfigurationShard&>(*self).tell(); });
 }
 
-/// The next record to look at; null if there is none now.
-Record* ConfigurationShard::next() {
+Record* ConfigurationShard::next_waiting() {
     while (!waiting_.empty()) {
         const Ordinal ordinal = waiting_.front();
         waiting_.pop_front();
         is_waiting_[ordinal] = false;
         if (Record* record = shard_.directory().find(ordinal)) return record;
     }
-    const Ordinal end = shard_.directory().next_ordinal();
-    while (is_passing_ && cursor_ < end) {
-        if (Record* record = shard_.directory().find(cursor_++)) return record;
-    }
-    is_passing_ = false;
     return nullptr;
 }
 
+Record* ConfigurationShard::next_in_pass() {
+    while (is_passing_) {
+        for (const Ordinal end = shard_.directory().next_ordinal(); cursor_ < end;) {
+            if (Record* record = shard_.directory().find(cursor_++)) return record;
+        }
+        cursor_ = 0;
+        is_passing_ = std::exchange(passes_again_, false);
+    }
+    return nullptr;
+}
+
+/// The next record to look at, in turns of what waits and of the pass, so that neither keeps the other
+/// from coming to its end; null if there is none now.
+Record* ConfigurationShard::next() {
+    is_turn_of_pass_ = !is_turn_of_pass_;
+    Record* record = is_turn_of_pass_ ? next_in_pass() : next_waiting();
+    if (record != nullptr) return record;
+    return is_turn_of_pass_ ? next_waiting() : next_in_pass();
+}
+
 bool ConfigurationShard::may_write() {
-    if (writes_ >= writes_max) return false;  // their end wakes this
+    if (writes_ >= writes_max || told_ >= told_max) return false;  // their end wakes this
     if (!shard_.committer().is_full()) return true;
     shard_.committer().on_durable([self = shared_from_this()](const Result<>&) {
         auto& shard = static_cast<ConfigurationShard&>(*self);
@@ -159,7 +181,7 @@ bool ConfigurationShard::step() {
     if (is_paused_ || is_stopped_ || !may_write()) return false;
     const auto& clock = shard_.clock();
     const auto enough = clock.now() + slice_max;
-    for (std::size_t looked = 1; writes_ < writes_max; ++looked) {
+    for (std::size_t looked = 1; writes_ < writes_max && told_ < told_max; ++looked) {
         Record* record = next();
         if (record == nullptr) {
             tell();

@@ -35,8 +35,10 @@ struct ConfigurationNews {
 class ConfigurationShard final : public JobWork, public ShardObserver, public WriteObserver {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
-    /// Ours: twins on their way to disk, whose devices are told in one go when they are there.
+    /// Ours: twins on their way to disk.
     static constexpr std::size_t writes_max = 256;
+    /// Ours: of these, twins of connected devices, who are told in one go when they are there.
+    static constexpr std::size_t told_max = 64;
     /// Ours: written twins that wait to be looked at. Beyond, all twins are looked at instead.
     static constexpr std::size_t waiting_max = 65'536;
     /// Ours: after a refused commit, how long until work goes on.
@@ -68,6 +70,8 @@ private:
 
     Result<> load_row(Record& record, std::string_view value);
     Record* next();
+    Record* next_waiting();
+    Record* next_in_pass();
     bool may_write();
     void look_at(Record& record);
     Layers layers_of(const Record& record) const;
@@ -96,8 +100,11 @@ private:
     std::vector<bool> is_waiting_;  ///< By ordinal.
     Ordinal cursor_ = 0;            ///< Of the pass over all.
     bool is_passing_ = false;
+    bool passes_again_ = false;  ///< Begins anew when it is through.
+    bool is_turn_of_pass_ = false;
     bool has_passed_ = true;                    ///< `passed` was told for the set.
     std::size_t writes_ = 0;                    ///< On their way to disk.
+    std::size_t told_ = 0;                      ///< Of these, of connected devices.
     std::vector<ConfigurationNumber> removed_;  ///< Those of the set that are not told to be clean.
     bool is_begun_ = false;
     bool is_paused_ = false;

@@ -121,15 +121,18 @@ public:
                                   std::string_view condition = "*", int priority = 0,
                                   std::optional<std::string_view> match = {},
                                   std::string_view kind = "deviceContent", std::string_view queries = "{}") {
-        const auto body = fmt::format(
-            R"({{"content":{{"{}":{}}},"targetCondition":"{}","priority":{},"metrics":{{"queries":{}}}}})",
-            kind, settings, condition, priority, queries);
-        const auto json = JsonDocument::parse(body);
-        CARILLON_ASSERT(json);
-        auto configuration = Configuration::parse(id, json->root());
+        auto configuration = configuration_of(id, settings, condition, priority, kind, queries);
         if (!configuration) return fail(std::move(configuration).error());
         return run((*hub)->configurations().put(*std::move(configuration),
                                                 EtagMatch::parse(match, EtagMatch::Unquoted::ignore)));
+    }
+    /// The same without waiting for it.
+    auto begin_put(std::string_view id, std::string_view settings, std::string_view condition = "*",
+                   int priority = 0, std::optional<std::string_view> match = {}) {
+        auto configuration = configuration_of(id, settings, condition, priority, "deviceContent", "{}");
+        CARILLON_ASSERT(configuration);
+        return hub->begin((*hub)->configurations().put(*std::move(configuration),
+                                                       EtagMatch::parse(match, EtagMatch::Unquoted::ignore)));
     }
     Result<> remove(std::string_view id, std::optional<std::string_view> match = {}) {
         return run((*hub)->configurations().remove(std::string(id),
@@ -163,6 +166,16 @@ private:
         auto content = TwinPatch::parse(document->root(), key(path));
         CARILLON_ASSERT(content);
         return owner(path).write_twin(key(path), kind, *std::move(content), EtagMatch{});
+    }
+    static Result<Configuration> configuration_of(std::string_view id, std::string_view settings,
+                                                  std::string_view condition, int priority,
+                                                  std::string_view kind, std::string_view queries) {
+        const auto body = fmt::format(
+            R"({{"content":{{"{}":{}}},"targetCondition":"{}","priority":{},"metrics":{{"queries":{}}}}})",
+            kind, settings, condition, priority, queries);
+        const auto json = JsonDocument::parse(body);
+        CARILLON_ASSERT(json);
+        return Configuration::parse(id, json->root());
     }
     void write(std::string_view path, std::string_view json, Shard::TwinWrite kind) {
         ASSERT_TRUE(run(task_of(path, json, kind)));

@@ -1,3 +1,4 @@
+#include "core/configuration_shard.hpp"
 #include "core/configuration_testing.hpp"
 
 namespace carillon {
@@ -258,6 +259,26 @@ TEST_F(ConfigurationsTest, ManyWrittenTwinsAreAllLookedAt) {
     EXPECT_EQ(hub_.counts("c"), "2000/2000");
     ASSERT_TRUE(hub_.remove("c"));
     for (int i = 0; i < 2'000; ++i) ASSERT_EQ(hub_.desired(fmt::format("d{}", i)), "{}");
+}
+
+TEST_F(ConfigurationsTest, MoreWrittenTwinsThanMayWaitAreAllLookedAtAsWell) {
+    hub_.add("a");
+    ASSERT_TRUE(hub_.put("c", R"({"properties.desired.x":1})", "tags.g = 1"));
+    const Document plain = *hub_.find("a")->committed;
+    hub_.patch("a", R"({"tags":{"g":1}})");
+    const Document tagged = *hub_.find("a")->committed;
+    Shard& shard = hub_.owner("a");
+    std::vector<Record*> records;
+    for (std::size_t i = 0; records.size() <= ConfigurationShard::waiting_max; ++i) {
+        const auto key = *IdentityKey::parse(fmt::format("m{}", i));
+        if (&(*hub_.hub)->owner(key.device) != &shard) continue;
+        records.push_back(&shard.directory().add(key));
+        records.back()->committed = plain;
+    }
+    // All come to rest in one turn of the loop, before the first is looked at.
+    for (Record* record : records) shard.write_whole(*record, tagged);
+    hub_.settle();
+    EXPECT_EQ(hub_.counts("c"), fmt::format("{0}/{0}", records.size() + 1));
 }
 
 }  // namespace
