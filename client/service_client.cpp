@@ -212,6 +212,11 @@ Result<std::string> ServiceClient::find_module(const IdentityKey& module) {
     return impl_->document({"GET", module_path(module), {}, {}});
 }
 
+Result<std::string> ServiceClient::update_module(const IdentityKey& module, std::string_view identity_json,
+                                                 std::string_view etag) {
+    return impl_->document({"PUT", module_path(module), {if_match(etag)}, std::string(identity_json)});
+}
+
 Result<std::string> ServiceClient::list_modules(const DeviceId& device) {
     return impl_->document({"GET", device_path(device) + "/modules", {}, {}});
 }

@@ -26,12 +26,18 @@ enum class Exit : int {
 
 void add_serve(CLI::App& app, int& exit_code);
 void add_connection_string(CLI::App& app, int& exit_code);
+void add_trust(CLI::App& app, int& exit_code);
+void add_token(CLI::App& app, int& exit_code);
+void add_context(CLI::App& app, int& exit_code);
 void add_device(CLI::App& app, int& exit_code);
+void add_module(CLI::App& app, int& exit_code);
 void add_twin(CLI::App& app, int& exit_code);
 void add_method(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
 void add_query(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
+void add_completion(CLI::App& app, int& exit_code);
+void add_reference(CLI::App& app, int& exit_code);
 
 }  // namespace carillon

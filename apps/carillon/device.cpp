@@ -1,11 +1,12 @@
 // carillon device: device identities.
 
-#include "base/json.hpp"
 #include "device_request.hpp"
+#include "device_simulate.hpp"
 #include "device_transfer.hpp"
 #include "hub_flags.hpp"
+#include "identity_flags.hpp"
 
-#include <iostream>
+#include <CLI/Validators.hpp>
 
 namespace carillon {
 
@@ -20,14 +21,6 @@ struct DeviceArgs {
     bool prints_connection_string = false;
 };
 
-Result<Exit> show_identity(const DeviceArgs& args, const ServiceClient& client, const std::string& json) {
-    if (!args.prints_connection_string) return show_document(args.hub, json);
-    const auto text = device_connection_string(client.host_name(), json);
-    if (!text) return fail(text.error());
-    std::cout << *text << '\n';
-    return Exit::ok;
-}
-
 Result<Exit> create(const DeviceArgs& args) {
     const auto id = device_argument(args.order.id);
     if (!id) return fail(id.error());
@@ -37,7 +30,7 @@ Result<Exit> create(const DeviceArgs& args) {
     if (!client) return fail(std::move(client).error());
     const auto made = client->create_device(*id, *body);
     if (!made) return fail(made.error());
-    return show_identity(args, *client, *made);
+    return show_identity(args.hub, args.prints_connection_string, *client, *made);
 }
 
 Result<Exit> show(const DeviceArgs& args) {
@@ -47,7 +40,7 @@ Result<Exit> show(const DeviceArgs& args) {
     if (!client) return fail(std::move(client).error());
     const auto found = client->find_device(*id);
     if (!found) return fail(found.error());
-    return show_identity(args, *client, *found);
+    return show_identity(args.hub, args.prints_connection_string, *client, *found);
 }
 
 Result<Exit> list(const DeviceArgs& args) {
@@ -69,13 +62,7 @@ Result<Exit> update(const DeviceArgs& args) {
     if (!current) return fail(current.error());
     const auto body = changed_device_json(args.order, *current);
     if (!body) return fail(body.error());
-    // What was read is what is replaced: a change in between is a conflict, not lost.
-    std::string etag = args.etag;
-    if (etag.empty()) {
-        if (const auto document = JsonDocument::parse(*current))
-            etag = document->root().find("etag").string();
-    }
-    const auto made = client->update_device(*id, *body, etag);
+    const auto made = client->update_device(*id, *body, etag_to_replace(args.etag, *current));
     if (!made) return fail(made.error());
     return show_document(args.hub, *made);
 }
@@ -92,14 +79,7 @@ Result<Exit> remove(const DeviceArgs& args) {
     return Exit::ok;
 }
 
-void add_identity_flags(CLI::App& verb, DeviceOrder& order) {
-    verb.add_option("--auth-method,--am", order.auth_method,
-                    "shared_private_key, x509_thumbprint or x509_ca [shared_private_key]");
-    verb.add_option("--primary-key,--pk", order.primary_key, "Base64 of 16 to 64 bytes [the hub makes one]");
-    verb.add_option("--secondary-key,--sk", order.secondary_key, "Likewise; both or neither");
-    verb.add_option("--primary-thumbprint,--ptp", order.primary_thumbprint,
-                    "SHA-1 or SHA-256 of a certificate");
-    verb.add_option("--secondary-thumbprint,--stp", order.secondary_thumbprint, "Of the next certificate");
+void add_status_flags(CLI::App& verb, DeviceOrder& order) {
     verb.add_option("--status,--sta", order.status, "enabled or disabled")
         ->check(CLI::IsMember({"enabled", "disabled"}));
     verb.add_option("--status-reason,--star", order.status_reason, "Why it is disabled");
@@ -123,15 +103,14 @@ void add_device(CLI::App& app, int& exit_code) {
     auto args = std::make_shared<DeviceArgs>();
     auto& create_verb = add_verb(group, "create", "Create a device", args, create, exit_code);
     add_device_flag(create_verb, args->order.id);
-    add_identity_flags(create_verb, args->order);
-    create_verb.add_flag("--connection-string", args->prints_connection_string,
-                         "Print the device's connection string and nothing else");
+    add_credential_flags(create_verb, args->order);
+    add_status_flags(create_verb, args->order);
+    add_connection_string_flag(create_verb, args->prints_connection_string);
 
     args = std::make_shared<DeviceArgs>();
     auto& show_verb = add_verb(group, "show", "Print a device, with its keys", args, show, exit_code);
     add_device_flag(show_verb, args->order.id);
-    show_verb.add_flag("--connection-string", args->prints_connection_string,
-                       "Print the device's connection string and nothing else");
+    add_connection_string_flag(show_verb, args->prints_connection_string);
 
     args = std::make_shared<DeviceArgs>();
     auto& list_verb = add_verb(group, "list", "List the devices, as twins", args, list, exit_code);
@@ -142,7 +121,8 @@ void add_device(CLI::App& app, int& exit_code) {
     auto& update_verb =
         add_verb(group, "update", "Change a device; what is not named stays", args, update, exit_code);
     add_device_flag(update_verb, args->order.id);
-    add_identity_flags(update_verb, args->order);
+    add_credential_flags(update_verb, args->order);
+    add_status_flags(update_verb, args->order);
     update_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [the one just read]");
 
     args = std::make_shared<DeviceArgs>();
@@ -152,6 +132,7 @@ void add_device(CLI::App& app, int& exit_code) {
 
     add_device_import(group, exit_code);
     add_device_export(group, exit_code);
+    add_device_simulate(group, exit_code);
 }
 
 }  // namespace carillon

@@ -43,13 +43,19 @@ Result<> write_authentication(JsonWriter& json, const DeviceOrder& order) {
     return {};
 }
 
+void write_id(JsonWriter& json, const DeviceOrder& order) {
+    json.member("deviceId", order.id);
+    if (!order.module.empty()) json.member("moduleId", order.module);
+}
+
 }  // namespace
 
 Result<std::string> new_device_json(const DeviceOrder& order) {
     std::string body;
     JsonWriter json(body);
-    json.begin_object().member("deviceId", order.id);
-    json.member("status", order.status.empty() ? std::string("enabled") : order.status);
+    json.begin_object();
+    write_id(json, order);
+    if (order.module.empty()) json.member("status", order.status.empty() ? "enabled" : order.status);
     if (!order.status_reason.empty()) json.member("statusReason", order.status_reason);
     if (auto written = write_authentication(json, order); !written) return fail(std::move(written).error());
     json.end_object();
@@ -64,8 +70,11 @@ Result<std::string> changed_device_json(const DeviceOrder& order, std::string_vi
     const auto current = document->root();
     std::string body;
     JsonWriter json(body);
-    json.begin_object().member("deviceId", order.id);
-    json.member("status", order.status.empty() ? std::string(current.find("status").string()) : order.status);
+    json.begin_object();
+    write_id(json, order);
+    if (order.module.empty()) {
+        json.member("status", order.status.empty() ? current.find("status").string() : order.status);
+    }
     if (!order.status_reason.empty()) {
         json.member("statusReason", order.status_reason);
     } else if (order.status.empty() && current.find("statusReason").is_string()) {
@@ -79,7 +88,7 @@ Result<std::string> changed_device_json(const DeviceOrder& order, std::string_vi
     } else if (current.find("authentication").is_object()) {
         json.member_raw("authentication", current.find("authentication").raw());
     }
-    for (const char* kept : {"capabilities", "deviceScope", "parentScopes"}) {
+    for (const char* kept : {"capabilities", "deviceScope", "parentScopes", "managedBy"}) {
         if (!current.find(kept).is_null_or_absent()) json.member_raw(kept, current.find(kept).raw());
     }
     json.end_object();
@@ -90,11 +99,15 @@ Result<std::string> device_connection_string(std::string_view host_name, std::st
     const auto document = JsonDocument::parse(identity_json);
     if (!document) return fail(Errc::malformed_packet, "the hub's answer is no identity");
     const auto key = find_path(document->root(), "authentication.symmetricKey.primaryKey").string();
-    if (key.empty()) return fail_usage("the device has no shared access key: it uses certificates");
+    if (key.empty()) return fail_usage("it has no shared access key: it uses certificates");
     std::string text = "HostName=";
     text += host_name;
     text += ";DeviceId=";
     text += document->root().find("deviceId").string();
+    if (const auto module = document->root().find("moduleId").string(); !module.empty()) {
+        text += ";ModuleId=";
+        text += module;
+    }
     text += ";SharedAccessKey=";
     text += key;
     return text;

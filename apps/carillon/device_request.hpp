@@ -7,9 +7,11 @@
 
 namespace carillon {
 
-/// What the flags of `carillon device create` and `update` say; empty means not given.
+/// What the flags of `create` and `update`, of `carillon device` and `carillon module`, say; empty means
+/// not given.
 struct DeviceOrder {
     std::string id;
+    std::string module;       ///< Not empty: the identity is this module's. Modules have no status.
     std::string auth_method;  ///< shared_private_key, x509_thumbprint or x509_ca.
     std::string primary_key;
     std::string secondary_key;
@@ -26,8 +28,8 @@ Result<std::string> new_device_json(const DeviceOrder& order);
 /// what is not sent is lost. Fails with `config_invalid`, `malformed_packet`.
 Result<std::string> changed_device_json(const DeviceOrder& order, std::string_view current_json);
 
-/// The device's own connection string, from its identity. Fails with `config_invalid` if it has no
-/// key.
+/// The device's or module's own connection string, from its identity. Fails with `config_invalid` if it has
+/// no key.
 Result<std::string> device_connection_string(std::string_view host_name, std::string_view identity_json);
 
 }  // namespace carillon

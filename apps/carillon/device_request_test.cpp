@@ -34,6 +34,23 @@ constexpr const char* current =
     R"({"deviceId":"d1","etag":"MQ==","status":"disabled","statusReason":"lost","authentication":)"
     R"({"symmetricKey":{"primaryKey":"YQ==","secondaryKey":"Yg=="},"type":"sas"},"capabilities":{"iotEdge":true}})";
 
+TEST(NewModule, HasNoStatus) {
+    auto order = order_for("d1");
+    order.module = "m1";
+    EXPECT_EQ(new_device_json(order).value_or("?"),
+              R"({"deviceId":"d1","moduleId":"m1","authentication":{"type":"sas"}})");
+    EXPECT_EQ(changed_device_json(order, R"({"deviceId":"d1","moduleId":"m1","managedBy":"IoTEdge"})")
+                  .value_or("?"),
+              R"({"deviceId":"d1","moduleId":"m1","managedBy":"IoTEdge"})");
+}
+
+TEST(ConnectionStringOf, AModuleNamesItToo) {
+    const char* identity =
+        R"({"deviceId":"d","moduleId":"m","authentication":{"symmetricKey":{"primaryKey":"YQ=="}}})";
+    EXPECT_EQ(device_connection_string("h", identity).value_or("?"),
+              "HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=YQ==");
+}
+
 TEST(ChangedDevice, KeepsItsKeysAndCapabilities) {
     auto order = order_for("d1");
     order.status = "enabled";

@@ -24,6 +24,12 @@ std::string_view next_step(Errc code) {
             return "`carillon device list` shows the devices there are; ids are case-sensitive.";
         case Errc::device_already_exists:
             return "`carillon device show` prints it, `carillon device update` changes it.";
+        case Errc::module_not_found:
+            return "`carillon module list` shows the modules of a device; ids are case-sensitive.";
+        case Errc::module_already_exists_on_device:
+            return "`carillon module show` prints it, `carillon module update` changes it.";
+        case Errc::gateway_timeout:
+            return "The device may have done it all the same; --timeout gives it longer to answer.";
         case Errc::device_not_online:
             return "--timeout-connect waits for a device; a job (`carillon job create`) waits longer.";
         case Errc::job_not_found:
@@ -39,8 +45,10 @@ std::string_view next_step(Errc code) {
         case Errc::precondition_failed:
             return "Somebody changed it meanwhile: read it again and repeat, or leave --etag away.";
         case Errc::throttling_exception:
-        case Errc::throttling_max_active_job_count_exceeded:
             return "Wait a little and repeat.";
+        case Errc::throttling_max_active_job_count_exceeded:
+            return "`carillon job list` shows the jobs there are; one that has ended, or been cancelled by "
+                   "`carillon job cancel`, makes room.";
         case Errc::connection_closed:
             return "The request may or may not have taken effect: look before repeating it.";
         default:

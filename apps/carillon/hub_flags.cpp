@@ -5,24 +5,38 @@
 #include <CLI/Error.hpp>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 
 namespace carillon {
 
+namespace {
+
+std::string environment_variable(const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
+}  // namespace
+
 void add_hub_flags(CLI::App& command, HubFlags& flags) {
-    static const std::map<std::string, Format> formats{
-        {"table", Format::table}, {"json", Format::json}, {"ndjson", Format::ndjson}, {"csv", Format::csv}};
     const char* group = "Hub";
+    auto* login = command
+                      .add_option("-l,--login", flags.login,
+                                  "Connection string of a policy, HostName=…;SharedAccessKeyName=…;"
+                                  "SharedAccessKey=…; in CARILLON_LOGIN it stays out of the process list")
+                      ->type_name("TEXT")
+                      ->group(group);
     command
-        .add_option("-l,--login", flags.login,
-                    "Connection string of a policy, HostName=…;SharedAccessKeyName=…;SharedAccessKey=…; the "
-                    "environment keeps it out of the process list")
-        ->envname("CARILLON_LOGIN")
-        ->type_name("TEXT")
-        ->group(group);
-    command.add_option("--ca", flags.ca_file, "PEM file of the authority to trust [the system's]")
-        ->envname("CARILLON_CA")
+        .add_option("--context", flags.context,
+                    "The hub of this name, see `carillon context` [CARILLON_LOGIN, then the current one]")
+        ->type_name("CONTEXT")
+        ->group(group)
+        ->excludes(login);
+    command
+        .add_option("--ca", flags.ca_file,
+                    "PEM file of the authority to trust [CARILLON_CA, or the system's]")
         ->type_name("FILE")
         ->group(group);
     command.add_option("--address", flags.address, "Where to connect, if not to the host name of the login")
@@ -32,16 +46,21 @@ void add_hub_flags(CLI::App& command, HubFlags& flags) {
         ->check(CLI::Range(1, 65535).description(""))
         ->type_name("N")
         ->group(group);
-    const auto take_format = [&flags](const std::string& word) {
+    add_output_flag(command, flags.format,
+                    "table, json, ndjson or csv [a table for lists, json for the rest]");
+}
+
+void add_output_flag(CLI::App& command, Format& format, const std::string& help) {
+    static const std::map<std::string, Format> formats{
+        {"table", Format::table}, {"json", Format::json}, {"ndjson", Format::ndjson}, {"csv", Format::csv}};
+    const auto take_format = [&format](const std::string& word) {
         const auto found = formats.find(to_lower(word));
         if (found == formats.end()) {
             throw CLI::ValidationError("--output", "`" + word + "` is not table, json, ndjson or csv");
         }
-        flags.format = found->second;
+        format = found->second;
     };
-    command
-        .add_option_function<std::string>("-o,--output", take_format,
-                                          "table, json, ndjson or csv [a table for lists, json for the rest]")
+    command.add_option_function<std::string>("-o,--output", take_format, help)
         ->type_name("FORMAT")
         ->group("Output");
 }
@@ -50,24 +69,61 @@ void add_device_flag(CLI::App& command, std::string& device) {
     command.add_option("device,-d,--device-id", device, "Id of the device")->required()->type_name("ID");
 }
 
-void add_module_flag(CLI::App& command, std::string& module) {
-    command.add_option("-m,--module-id", module, "Id of a module of the device")->type_name("ID");
+void add_module_flag(CLI::App& command, std::string& module, Needed needed) {
+    command.add_option("-m,--module-id", module, "Id of a module of the device")
+        ->required(needed == Needed::yes)
+        ->type_name("ID");
+}
+
+Result<ServiceOptions> choose_hub(const HubFlags& flags, const HubEnvironment& environment,
+                                  const Contexts& contexts) {
+    ServiceOptions options;
+    // Who types a command wants to hear of trouble at once, and scripts have the exit code.
+    options.retry.attempts_max = 0;
+    options.connection_string = flags.login;
+    options.ca_file = environment.ca_file;
+    if (flags.login.empty() && flags.context.empty()) options.connection_string = environment.login;
+    if (options.connection_string.empty()) {
+        const std::string& name = flags.context.empty() ? contexts.current : flags.context;
+        const Context* const context = contexts.find(name);
+        if (context == nullptr && !name.empty()) {
+            return fail_usage("no context is called `" + name +
+                              "`; `carillon context list` shows those there are");
+        }
+        if (context == nullptr) {
+            return fail_usage(
+                "no hub is named: give -l/--login, set CARILLON_LOGIN, or name one by `carillon context "
+                "add`.\n  On the hub's own machine: export CARILLON_LOGIN=\"$(carillon "
+                "connection-string)\"");
+        }
+        options.connection_string = context->login;
+        options.ca_file = context->ca_file;
+        options.address = context->address;
+        options.port = context->port;
+    }
+    if (!flags.ca_file.empty()) options.ca_file = flags.ca_file;
+    if (!flags.address.empty()) options.address = flags.address;
+    if (flags.port != 0) options.port = flags.port;
+    return options;
+}
+
+Result<ServiceOptions> hub_options(const HubFlags& flags) {
+    const HubEnvironment environment{.login = environment_variable("CARILLON_LOGIN"),
+                                     .ca_file = environment_variable("CARILLON_CA")};
+    Contexts contexts;
+    // A damaged file is no matter to those who name their hub otherwise.
+    if (flags.login.empty() && (!flags.context.empty() || environment.login.empty())) {
+        auto read = read_contexts();
+        if (!read) return fail(std::move(read).error());
+        contexts = *std::move(read);
+    }
+    return choose_hub(flags, environment, contexts);
 }
 
 Result<ServiceClient> open_hub(const HubFlags& flags) {
-    if (flags.login.empty()) {
-        return fail_usage(
-            "no hub is named: give -l/--login or set CARILLON_LOGIN.\n  On the hub's own machine: "
-            "export CARILLON_LOGIN=\"$(carillon connection-string)\"");
-    }
-    ServiceOptions options;
-    options.connection_string = flags.login;
-    options.ca_file = flags.ca_file;
-    options.address = flags.address;
-    options.port = flags.port;
-    // Who types a command wants to hear of trouble at once, and scripts have the exit code.
-    options.retry.attempts_max = 0;
-    auto client = ServiceClient::open(std::move(options));
+    auto options = hub_options(flags);
+    if (!options) return fail(std::move(options).error());
+    auto client = ServiceClient::open(*std::move(options));
     if (!client && client.error().code == Errc::argument_invalid) {
         return fail_usage("the login is no service connection string: " + client.error().detail);
     }

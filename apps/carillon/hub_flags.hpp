@@ -2,6 +2,7 @@
 
 #include "carillon/service_client.hpp"
 #include "commands.hpp"
+#include "contexts.hpp"
 #include "failure.hpp"
 #include "row_printer.hpp"
 
@@ -13,22 +14,44 @@
 
 namespace carillon {
 
-/// The flags that every command to a hub takes.
+/// The flags that every command to a hub takes; empty or 0 means not given.
 struct HubFlags {
+    std::string context;
     std::string login;
     std::string ca_file;
     std::string address;
-    std::uint16_t port = 443;
+    std::uint16_t port = 0;
     Format format = Format::automatic;
 };
 
+/// What the environment says of a hub.
+struct HubEnvironment {
+    std::string login;    ///< `CARILLON_LOGIN`
+    std::string ca_file;  ///< `CARILLON_CA`
+};
+
 void add_hub_flags(CLI::App& command, HubFlags& flags);
+/// `-o/--output`; `help` says what it does when it is not given.
+void add_output_flag(CLI::App& command, Format& format, const std::string& help);
 /// `-d/--device-id`, or the command's first plain argument.
 void add_device_flag(CLI::App& command, std::string& device);
-void add_module_flag(CLI::App& command, std::string& module);
+enum class Needed { no, yes };
+void add_module_flag(CLI::App& command, std::string& module, Needed needed);
 
-/// A client for the hub that the flags name; connects to nothing yet. Fails with `config_invalid`
-/// where the login is missing or wrong.
+// `twin` and `method` with their verbs, for devices and, where it is needed, for modules only.
+void add_twin_group(CLI::App& app, const char* description, Needed module, int& exit_code);
+void add_method_group(CLI::App& app, const char* description, Needed module, int& exit_code);
+
+/// How to reach the hub that is meant: the one of `--login`, else of `--context`, else of the environment,
+/// else of the current context. The other flags go before what the context says. Fails with
+/// `config_invalid` where no hub is named, or a context that there is none of.
+Result<ServiceOptions> choose_hub(const HubFlags& flags, const HubEnvironment& environment,
+                                  const Contexts& contexts);
+/// The same, with the environment and the contexts of this process.
+Result<ServiceOptions> hub_options(const HubFlags& flags);
+
+/// A client for that hub; connects to nothing yet. Fails with `config_invalid` where the login is
+/// missing or wrong.
 Result<ServiceClient> open_hub(const HubFlags& flags);
 
 /// Fail with `config_invalid`.

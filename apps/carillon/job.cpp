@@ -88,7 +88,7 @@ Result<Exit> watch(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     JobWatch watch = watch_of(args);
-    watch.as_ndjson = args.hub.format == Format::ndjson || args.hub.format == Format::json;
+    watch.format = args.hub.format;
     return watch_job(*client, args.order.id, watch);
 }
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 namespace carillon {
@@ -31,30 +32,48 @@ public:
     explicit ProgressView(const JobWatch& watch)
         : out_(watch.out),
           interval_(watch.interval),
-          as_ndjson_(watch.as_ndjson),
+          format_(watch.format),
           is_terminal_(isatty(fileno(watch.out)) != 0) {}
 
     void show(const JobLook& look, const JobPace& pace, const std::string& json, TimePoint now) {
-        if (is_terminal_ && !as_ndjson_) return redraw(progress_block(look, pace, width()));
+        if (is_terminal_ && is_talk()) return redraw(progress_block(look, pace, width()));
         if (printed_ && look == last_) return;
         // Numbers may wait for the next line, a change of state may not.
         if (printed_ && look.status == last_.status && now - printed_at_ < interval_) return;
-        print(as_ndjson_ ? compact(json) : look.id + "  " + progress_line(look, pace));
+        print(is_talk() ? look.id + "  " + progress_line(look, pace) : as_row(json));
         printed_ = true;
         printed_at_ = now;
         last_ = look;
     }
 
     void say(const std::string& line) {
-        if (as_ndjson_) return;
+        if (!is_talk()) return;
         print(line);
         lines_drawn_ = 0;
     }
 
 private:
-    static std::string compact(const std::string& json) {
-        const auto document = JsonDocument::parse(json);
-        return document ? compact_json(document->root()) : json;
+    bool is_talk() const { return format_ == Format::automatic || format_ == Format::table; }
+
+    std::string as_row(const std::string& json) {
+        std::ostringstream row;
+        if (format_ != Format::csv) {
+            print_document(row, Format::ndjson, json, 0);
+        } else {
+            if (!printed_) row << "jobId,status,devices,succeeded,failed,running,pending\n";
+            const auto document = JsonDocument::parse(json);
+            const JsonValue root = document ? document->root() : JsonValue();
+            const JsonValue counts = root.find("deviceJobStatistics");
+            row << csv_field(root.find("jobId").string()) << ',' << csv_field(root.find("status").string());
+            for (const char* name :
+                 {"deviceCount", "succeededCount", "failedCount", "runningCount", "pendingCount"}) {
+                row << ',' << cell_text(counts.find(name));
+            }
+            row << '\n';
+        }
+        std::string text = row.str();
+        text.pop_back();  // `print` ends the line.
+        return text;
     }
 
     std::size_t width() const {
@@ -80,7 +99,7 @@ private:
 
     std::FILE* out_;
     std::chrono::milliseconds interval_;
-    bool as_ndjson_;
+    Format format_;
     bool is_terminal_;
     bool printed_ = false;
     TimePoint printed_at_;

@@ -2,6 +2,7 @@
 
 #include "carillon/service_client.hpp"
 #include "commands.hpp"
+#include "row_printer.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -14,7 +15,9 @@ struct JobWatch {
     std::chrono::milliseconds interval{500};
     std::chrono::seconds duration_max{0};  ///< 0: as long as the job takes.
     std::FILE* out = stdout;
-    bool as_ndjson = false;  ///< A line of JSON for each change instead of words.
+    /// `automatic` and `table` are words, or a bar on a terminal; `csv` is a row for each change, `json`
+    /// and `ndjson` a line.
+    Format format = Format::automatic;
 };
 
 /// Follows a job until it is over: a bar that is redrawn on a terminal, lines elsewhere. Follows its

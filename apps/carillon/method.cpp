@@ -33,15 +33,14 @@ Result<Exit> invoke(const MethodArgs& args) {
 
 }  // namespace
 
-void add_method(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("method", "Direct methods of devices and modules");
+void add_method_group(CLI::App& app, const char* description, Needed module, int& exit_code) {
+    auto& group = *app.add_subcommand("method", description);
     group.require_subcommand(1);
     auto args = std::make_shared<MethodArgs>();
     auto& verb = *group.add_subcommand(
-        "invoke",
-        "Call a method on one device and print its answer; the exit code is 0 whatever status it has");
+        "invoke", "Call a method and print the answer; the exit code is 0 whatever status it has");
     add_device_flag(verb, args->device);
-    add_module_flag(verb, args->module);
+    add_module_flag(verb, args->module, module);
     verb.add_option("--method-name,--mn", args->call.name, "Name of the method")->required();
     verb.add_option("--method-payload,--mp", args->payload, "JSON, @FILE or - for standard input [null]");
     verb.add_option("--timeout,--to,--method-response-timeout,--mrt", args->call.response_timeout_s,
@@ -50,6 +49,10 @@ void add_method(CLI::App& app, int& exit_code) {
                     "Seconds to wait for the device to connect, no more than the other [0]");
     add_hub_flags(verb, args->hub);
     on_chosen(verb, args, invoke, exit_code);
+}
+
+void add_method(CLI::App& app, int& exit_code) {
+    add_method_group(app, "Direct methods of devices and modules", Needed::no, exit_code);
 }
 
 }  // namespace carillon

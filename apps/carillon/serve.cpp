@@ -6,12 +6,14 @@
 #include "server/server.hpp"
 
 #include <fmt/core.h>
+#include <netdb.h>
 #include <sys/resource.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,7 +77,27 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
     if (!summary.ca_file.empty()) {
         text += fmt::format("and trust {}, for instance by\n", summary.ca_file);
         text += fmt::format("  export NODE_EXTRA_CA_CERTS={0}   CARILLON_CA={0}\n", summary.ca_file);
+        text += fmt::format("other languages by         carillon trust{}\n", data);
     }
+    std::fputs(text.c_str(), stderr);
+}
+
+/// Says which of the hub's names programs on this machine would not find. Asks as they do, through the
+/// system's resolver, which takes its time where there is no network.
+void say_unknown_names(const std::vector<std::string>& names, const std::string& address) {
+    std::string unknown;
+    for (const std::string& name : names) {
+        addrinfo* found = nullptr;
+        const bool is_known = ::getaddrinfo(name.c_str(), nullptr, nullptr, &found) == 0;
+        if (found != nullptr) ::freeaddrinfo(found);
+        if (!is_known) unknown += (unknown.empty() ? "" : " ") + name;
+    }
+    if (unknown.empty()) return;
+    const std::string text = fmt::format(
+        "This machine does not know the name {0}: Node.js and others will not find the hub by it.\n"
+        "Let it know, by a line in /etc/hosts:   {1} {0}\n"
+        "or serve under a name that it knows:    carillon serve --hostname localhost\n",
+        unknown, address);
     std::fputs(text.c_str(), stderr);
 }
 
@@ -116,6 +138,11 @@ Result<Exit> serve(const ServeArgs& args) {
     auto server = Server::start(*config);
     if (!server) return fail(for_terminal(std::move(server).error()));
     introduce(*config, (*server)->summary());
+    const bool is_anywhere =
+        config->bind.empty() || config->bind.front() == "0.0.0.0" || config->bind.front() == "::";
+    const std::string address = is_anywhere ? "127.0.0.1" : config->bind.front();
+    // Joined when this function ends; the resolver gives up by itself.
+    const auto names = std::async(std::launch::async, say_unknown_names, config->hostnames, address);
     for (;;) {
         int signal = 0;
         if (::sigwait(&signals, &signal) != 0) continue;

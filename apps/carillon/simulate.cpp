@@ -12,7 +12,6 @@
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <future>
 #include <memory>
@@ -28,9 +27,6 @@ using fleet::Distribution;
 
 /// What the process itself needs: standard streams, the loop, one spare for the resolver.
 constexpr std::uint64_t descriptors_own = 32;
-/// How long a device may take from its socket to CONNACK, as a hub in a storm takes its time.
-/// Source: azure-iot-sdk-node: common/transport/mqtt/src/mqtt_base.ts, the wait for CONNACK.
-constexpr std::chrono::seconds connect_max{60};
 
 struct SimulateArgs {
     HubFlags hub;
@@ -44,15 +40,6 @@ struct SimulateArgs {
     std::optional<std::uint32_t> source_addresses;
     SimulationRun run;
 };
-
-/// Signals that this thread waits for, blocked in all.
-sigset_t block_signals() {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&signals, signal);
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    return signals;
-}
 
 /// Every connection is a descriptor. Fails where even the hard limit is too low.
 Result<> raise_descriptor_limit(const SimulateArgs& args) {
@@ -72,16 +59,6 @@ Result<> raise_descriptor_limit(const SimulateArgs& args) {
                       std::to_string(args.fleet.first + each) + ", and so on.");
 }
 
-ServiceOptions service_options(const HubFlags& flags) {
-    ServiceOptions options;
-    options.connection_string = flags.login;
-    options.ca_file = flags.ca_file;
-    options.address = flags.address;
-    options.port = flags.port;
-    options.retry.attempts_max = 0;
-    return options;
-}
-
 Result<Credentials> make_credentials(const SimulateArgs& args, const sas::ConnectionString& policy) {
     if (args.auth == "group") return Credentials::of_group(policy, args.group_key, args.fleet.prefix);
     if (args.creates || args.only_creates)
@@ -90,8 +67,8 @@ Result<Credentials> make_credentials(const SimulateArgs& args, const sas::Connec
 }
 
 /// Registers the devices, saying on standard error how far it is. False if a signal ended it.
-Result<bool> create(const SimulateArgs& args, const Credentials& credentials, const sigset_t& signals) {
-    const ServiceOptions hub = service_options(args.hub);
+Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const Credentials& credentials,
+                    const sigset_t& signals) {
     const fleet::RegistrationOrder order{
         .prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
     std::atomic<std::uint64_t> done{0};
@@ -116,11 +93,9 @@ Result<bool> create(const SimulateArgs& args, const Credentials& credentials, co
 
 Result<Exit> simulate(const SimulateArgs& args) {
     const sigset_t signals = block_signals();
-    if (args.hub.format == Format::csv) return fail_usage("a fleet's statistics are table, json or ndjson");
-    if (args.hub.login.empty()) {
-        if (auto hub = open_hub(args.hub); !hub) return fail(std::move(hub).error());
-    }
-    const auto policy = sas::parse_connection_string(args.hub.login);
+    const auto hub = hub_options(args.hub);
+    if (!hub) return fail(hub.error());
+    const auto policy = sas::parse_connection_string(hub->connection_string);
     if (!policy || policy->key.empty() || policy->key_name.empty()) {
         return fail_usage("the login is no policy's connection string");
     }
@@ -130,26 +105,18 @@ Result<Exit> simulate(const SimulateArgs& args) {
     if (!credentials) return fail(credentials.error());
 
     if (args.creates || args.only_creates) {
-        const auto is_done = create(args, *credentials, signals);
+        const auto is_done = create(args, *hub, *credentials, signals);
         if (!is_done) return fail(is_done.error());
         if (!*is_done || args.only_creates) return Exit::ok;
     }
     if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
 
-    Connector::Settings settings;
-    settings.host_name = credentials->host_name();
-    const auto server =
-        resolve(args.hub.address.empty() ? settings.host_name : args.hub.address, args.mqtts_port);
-    if (!server) return fail(server.error());
-    const auto tls = TlsClientContext::load(args.hub.ca_file);
-    if (!tls) return fail(tls.error());
-    settings.server = *server;
-    settings.tls = *tls;
-    settings.limits.unauthenticated_time_max = connect_max;
-    const Connector connector(std::move(settings));
+    const auto settings = connector_settings(*hub, credentials->host_name(), args.mqtts_port);
+    if (!settings) return fail(settings.error());
+    const Connector connector(*settings);
 
     fleet::FleetOptions options = args.fleet;
-    if (server->is_ipv4_loopback()) {
+    if (settings->server.is_ipv4_loopback()) {
         const std::uint64_t last = options.first + options.devices;
         options.source_addresses = args.source_addresses.value_or(
             static_cast<std::uint32_t>((last + fleet::devices_per_source - 1) / fleet::devices_per_source));

@@ -1,14 +1,15 @@
 #include "simulate_run.hpp"
 
 #include "failure.hpp"
+#include "running_fleet.hpp"
 #include "simulate_report.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cstdio>
-#include <future>
-#include <memory>
+#include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,7 +17,6 @@ namespace carillon {
 
 using fleet::Behaviour;
 using fleet::Credentials;
-using fleet::Fleet;
 using fleet::Statistics;
 
 namespace {
@@ -33,16 +33,32 @@ public:
         if (is_live()) return redraw(look);
         if (as_text()) std::puts(fleet_line(look).c_str());
         if (format_ == Format::ndjson) std::puts(fleet_json(look, "statistics").c_str());
+        if (format_ == Format::csv) print_row(look, "statistics");
         std::fflush(stdout);
     }
     void conclude(const FleetLook& look) {
         if (is_live()) redraw(look);
+        if (format_ == Format::csv) return print_row(look, "summary");
         std::fputs(as_text() ? fleet_summary(look).c_str() : (fleet_json(look, "summary") + "\n").c_str(),
                    stdout);
         std::fflush(stdout);
     }
 
 private:
+    void print_row(const FleetLook& look, const char* kind) {
+        if (!rows_) {
+            std::vector<Column> columns;
+            for (const char* path :
+                 {"kind", "elapsedSeconds", "devices", "connected", "connecting", "waiting", "away",
+                  "connects", "reconnects", "lost", "refused", "failedAttempts", "methods.received",
+                  "methods.ok", "methods.failed", "methods.unanswered", "reported.stored", "telemetry.stored",
+                  "desired"}) {
+                columns.push_back({path, path});
+            }
+            rows_.emplace(std::cout, format_, std::move(columns), 0);
+        }
+        rows_->print({fleet_json(look, kind)});
+    }
     void redraw(const FleetLook& look) {
         winsize size{};
         constexpr std::size_t width_default = 80;
@@ -60,46 +76,7 @@ private:
     Format format_;
     bool is_terminal_;
     std::size_t drawn_ = 0;
-};
-
-/// A fleet on a thread of its own, asked from outside.
-class RunningFleet {
-public:
-    RunningFleet(const Connector& connector, const Credentials& credentials, const Behaviour& behaviour,
-                 const fleet::FleetOptions& options)
-        : thread_(0, clock_), fleet_(thread_, connector, credentials, behaviour, options) {}
-    ~RunningFleet() {
-        thread_.stop();
-        thread_.join();
-    }
-
-    Result<> start() {
-        if (auto made = fleet_.make_devices(); !made) return made;
-        thread_.start();
-        thread_.post([this] { fleet_.start(); });
-        return {};
-    }
-    void cut() {
-        thread_.post([this] { fleet_.cut(); });
-    }
-    /// What it knows at the end of a turn.
-    std::pair<Statistics, std::optional<Errc>> look() {
-        std::promise<std::pair<Statistics, std::optional<Errc>>> told;
-        thread_.post([&] { told.set_value({fleet_.statistics(), fleet_.last_failure()}); });
-        return told.get_future().get();
-    }
-    void leave() {
-        // Shared, as the answer may come when nobody waits any more.
-        auto left = std::make_shared<std::promise<void>>();
-        auto over = left->get_future();
-        thread_.post([this, left] { fleet_.leave([left] { left->set_value(); }); });
-        over.wait_for(leave_max);
-    }
-
-private:
-    SystemClock clock_;
-    IoThread thread_;
-    Fleet fleet_;
+    std::optional<RowPrinter> rows_;  ///< Once there are some.
 };
 
 tl::unexpected<Error> nobody_got_in(Errc reason) {
@@ -114,6 +91,28 @@ tl::unexpected<Error> nobody_got_in(Errc reason) {
 }
 
 }  // namespace
+
+Result<Connector::Settings> connector_settings(const ServiceOptions& hub, const std::string& host_name,
+                                               std::uint16_t mqtts_port) {
+    Connector::Settings settings;
+    settings.host_name = host_name;
+    const auto server = resolve(hub.address.empty() ? host_name : hub.address, mqtts_port);
+    if (!server) return fail(server.error());
+    const auto tls = TlsClientContext::load(hub.ca_file);
+    if (!tls) return fail(tls.error());
+    settings.server = *server;
+    settings.tls = *tls;
+    settings.limits.unauthenticated_time_max = connect_max;
+    return settings;
+}
+
+sigset_t block_signals() {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    return signals;
+}
 
 int wait_for_signal(const sigset_t& signals, TimePoint deadline) {
     const auto left = std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration::zero());

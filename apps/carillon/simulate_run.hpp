@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "carillon/service_client.hpp"
 #include "commands.hpp"
 #include "fleet/fleet.hpp"
 #include "row_printer.hpp"
@@ -28,9 +29,17 @@ Result<Exit> run_fleet(const SimulationRun& order, const Connector& connector,
 inline constexpr std::chrono::seconds first_connect_max{15};
 /// Statistics come no more often.
 inline constexpr std::chrono::milliseconds interval_min{50};
-/// How long all devices may take to say goodbye.
-inline constexpr std::chrono::seconds leave_max{10};
+/// How devices reach the MQTT endpoint of a hub whose name is `host_name`. Fails with `unreachable` where
+/// its address does not resolve, `tls_failed` or `not_found_locally` for the file of authorities.
+Result<Connector::Settings> connector_settings(const ServiceOptions& hub, const std::string& host_name,
+                                               std::uint16_t mqtts_port);
 
+/// How long a device may take from its socket to CONNACK, as a hub in a storm takes its time.
+/// Source: azure-iot-sdk-node: common/transport/mqtt/src/mqtt_base.ts, the wait for CONNACK.
+inline constexpr std::chrono::seconds connect_max{60};
+
+/// SIGINT, SIGTERM and SIGUSR1, blocked in this thread and those it starts, for `wait_for_signal`.
+sigset_t block_signals();
 /// Waits for one of the blocked `signals`; 0 if none came by `deadline`.
 int wait_for_signal(const sigset_t& signals, TimePoint deadline);
 

@@ -80,11 +80,12 @@ Result<Exit> replace(const TwinArgs& args) {
 }
 
 std::shared_ptr<TwinArgs> add_verb(CLI::App& group, const char* name, const char* description,
-                                   Result<Exit> (*run)(const TwinArgs&), int& exit_code, bool writes) {
+                                   Result<Exit> (*run)(const TwinArgs&), Needed module, bool writes,
+                                   int& exit_code) {
     auto args = std::make_shared<TwinArgs>();
     auto& verb = *group.add_subcommand(name, description);
     add_device_flag(verb, args->device);
-    add_module_flag(verb, args->module);
+    add_module_flag(verb, args->module, module);
     if (writes) {
         verb.add_option("--desired", args->desired,
                         "Desired properties as JSON, @FILE or - for standard input");
@@ -99,12 +100,16 @@ std::shared_ptr<TwinArgs> add_verb(CLI::App& group, const char* name, const char
 
 }  // namespace
 
-void add_twin(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("twin", "Twins: tags, desired and reported properties");
+void add_twin_group(CLI::App& app, const char* description, Needed module, int& exit_code) {
+    auto& group = *app.add_subcommand("twin", description);
     group.require_subcommand(1);
-    add_verb(group, "show", "Print a twin", show, exit_code, false);
-    add_verb(group, "update", "Merge into a twin; null removes", update, exit_code, true);
-    add_verb(group, "replace", "Replace tags and desired properties", replace, exit_code, true);
+    add_verb(group, "show", "Print a twin", show, module, false, exit_code);
+    add_verb(group, "update", "Merge into a twin; null removes", update, module, true, exit_code);
+    add_verb(group, "replace", "Replace tags and desired properties", replace, module, true, exit_code);
+}
+
+void add_twin(CLI::App& app, int& exit_code) {
+    add_twin_group(app, "Twins: tags, desired and reported properties", Needed::no, exit_code);
 }
 
 }  // namespace carillon

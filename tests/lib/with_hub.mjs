@@ -38,6 +38,7 @@ const child = spawn(process.execPath, ['--no-deprecation', file, ...rest], {
     HUB_TEST_DIRECTORY: directory,
     HUB_TEST_ADDRESS: address,
     NODE_EXTRA_CA_CERTS: hub.caFile,
+    XDG_CONFIG_HOME: join(directory, 'config'), // Not the contexts of whoever runs this.
   },
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));

@@ -139,7 +139,7 @@ test('a hub that knows none of them says so in the end', async () => {
 });
 
 test('mistakes on the command line are usage errors', async () => {
-  for (const flags of [['--devices', '0'], ['--devices', '2', '--offline', '5s'], ['--devices', '5', '-o', 'csv'],
+  for (const flags of [['--devices', '0'], ['--devices', '2', '--offline', '5s'], ['--devices', '5', '-o', 'xml'],
     ['--devices', '2', '--method-latency', 'soon'], []]) {
     const { code, stderr } = await hub.cli('simulate', ...flags);
     assert.equal(code, 2, `${flags}: ${stderr}`);

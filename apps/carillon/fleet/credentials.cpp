@@ -24,6 +24,11 @@ Credentials Credentials::of_policy(const sas::ConnectionString& policy) {
     return made;
 }
 
+Credentials Credentials::of_device(const sas::ConnectionString& device) {
+    // Signed without a policy's name, a token is the device's own.
+    return of_policy(device);
+}
+
 std::string Credentials::primary_key(std::string_view device) const {
     CARILLON_ASSERT(has_device_keys());
     return base64_encode(hmac_sha256(group_key_, device));

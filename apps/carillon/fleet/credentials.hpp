@@ -18,8 +18,8 @@ namespace carillon::fleet {
 /// attestation", group enrollments. Unless it is given, the group key in turn comes from the key of
 /// the policy in the login and the prefix: HMAC-SHA256(policy key, "carillon fleet " + prefix).
 ///
-/// Or by the policy, if it has the right DeviceConnect: its key signs for any device, however that
-/// device was made.
+/// Or, a single one, with the key that its connection string has. Or by the policy, if it has the right
+/// DeviceConnect: its key signs for any device, however that device was made.
 class Credentials {
 public:
     static constexpr std::int64_t token_life_s = 24L * 3600;
@@ -29,6 +29,8 @@ public:
     static Result<Credentials> of_group(const sas::ConnectionString& policy, std::string_view group_key,
                                         std::string_view prefix);
     static Credentials of_policy(const sas::ConnectionString& policy);
+    /// `device` has a key.
+    static Credentials of_device(const sas::ConnectionString& device);
 
     bool has_device_keys() const { return !group_key_.empty(); }
     /// Base64. Only with `has_device_keys`.
@@ -39,10 +41,10 @@ public:
     const std::string& host_name() const { return host_name_; }
 
 private:
-    std::string host_name_;  ///< Without a port.
-    std::string group_key_;  ///< Decoded; empty: the policy signs.
-    std::string policy_name_;
-    std::string policy_key_;  ///< Base64.
+    std::string host_name_;    ///< Without a port.
+    std::string group_key_;    ///< Decoded; empty: the policy signs.
+    std::string policy_name_;  ///< Empty: the key below is a device's.
+    std::string policy_key_;   ///< Base64.
 };
 
 /// The id of a fleet's device `number`: the prefix and at least six digits.

@@ -15,16 +15,24 @@ constexpr std::uint32_t first_source = 0x7F000101;  // 127.0.1.1
 }  // namespace
 
 Fleet::Fleet(IoThread& thread, const Connector& connector, const Credentials& credentials,
-             const Behaviour& behaviour, FleetOptions options)
+             const Behaviour& behaviour, FleetOptions options, Script* script)
     : thread_(thread),
       connector_(connector),
       credentials_(credentials),
       behaviour_(behaviour),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      script_(script) {}
 
 Fleet::~Fleet() = default;
 
 Result<> Fleet::make_devices() {
+    if (!options_.only.empty()) {
+        auto id = DeviceId::parse(options_.only);
+        if (!id) return fail(Errc::config_invalid, id.error().detail);
+        devices_.push_back(std::make_unique<SimulatedDevice>(*this, 0, IdentityKey(*std::move(id))));
+        statistics_.devices = 1;
+        return {};
+    }
     devices_.reserve(options_.devices);
     for (std::uint64_t i = 0; i < options_.devices; ++i) {
         const std::uint64_t number = options_.first + i;

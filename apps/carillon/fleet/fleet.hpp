@@ -16,12 +16,15 @@
 
 namespace carillon::fleet {
 
+class Script;
 class SimulatedDevice;
 
 struct FleetOptions {
     std::string prefix = "sim-";
     std::uint64_t first = 0;  ///< Number of the first device.
     std::uint64_t devices = 0;
+    /// Not empty: one device of just this id, in place of those above.
+    std::string only;
     std::size_t connecting_max = 64;  ///< Connections in the making at once.
     double connect_rate = 0;          ///< Attempts a second; 0: as many as there are places for.
     /// Addresses 127.0.1.1 and on to connect from, over which devices are spread; 0: the kernel's choice.
@@ -37,8 +40,9 @@ inline constexpr std::uint64_t devices_per_source = 10'000;
 /// Many devices on one thread. What is constructed with it outlives it; it outlives the thread's run.
 class Fleet {
 public:
+    /// With a `script`, that one goes before `behaviour` in what devices answer, report and send.
     Fleet(IoThread& thread, const Connector& connector, const Credentials& credentials,
-          const Behaviour& behaviour, FleetOptions options);
+          const Behaviour& behaviour, FleetOptions options, Script* script = nullptr);
     ~Fleet();
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
@@ -71,6 +75,7 @@ private:
     const Credentials& credentials_;
     const Behaviour& behaviour_;
     const FleetOptions options_;
+    Script* const script_;  ///< May be null.
     std::vector<std::unique_ptr<SimulatedDevice>> devices_;
     std::deque<SimulatedDevice*> queue_;  ///< Who waits for a place, at most all devices.
     std::size_t connecting_ = 0;

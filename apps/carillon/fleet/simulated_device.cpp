@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "fleet/fleet.hpp"
+#include "fleet/script.hpp"
 
 #include <array>
 #include <utility>
@@ -184,6 +185,7 @@ void SimulatedDevice::connection_over(Errc reason) {
     Statistics& statistics = fleet_.statistics_;
     if (state_ == State::connected) {
         ++statistics.lost;
+        if (fleet_.script_ != nullptr) fleet_.script_->lost(reason);
     } else if (session_ && session_->refusal() != 0) {
         ++statistics.refused;
         fleet_.last_failure_ = session_->close_reason();
@@ -224,6 +226,7 @@ void SimulatedDevice::subscribed(DeviceFeatures) {
               &SimulatedDevice::send_telemetry);
     }
     fleet_.place_is_free();
+    if (fleet_.script_ != nullptr) begin_script();
 }
 
 // --- methods -----------------------------------------------------------------------------------------
@@ -231,30 +234,39 @@ void SimulatedDevice::subscribed(DeviceFeatures) {
 void SimulatedDevice::method_called(const MethodCall& call) {
     Statistics& statistics = fleet_.statistics_;
     ++statistics.methods;
-    const MethodDecision decision = fleet_.behaviour_.on_method(number_, methods_++);
-    if (!decision.status) {
+    const std::uint64_t nth = methods_++;
+    ScriptedAnswer decided;
+    if (fleet_.script_ != nullptr) {
+        decided = fleet_.script_->method_called(call.name, call.payload);
+    } else {
+        const MethodDecision decision = fleet_.behaviour_.on_method(number_, nth);
+        decided.status = decision.status;
+        decided.latency = decision.latency;
+        decided.payload_json = "{\"call\":" + std::to_string(methods_) + "}";
+    }
+    if (!decided.status) {
         ++statistics.methods_silent;
         return;
     }
-    if (decision.latency == Duration::zero()) return answer(call.rid, *decision.status);
-    if (answers_pending_ >= answers_pending_max) return answer(call.rid, too_many_status);
+    if (decided.latency == Duration::zero()) return answer(call.rid, *decided.status, decided.payload_json);
+    if (answers_pending_ >= answers_pending_max) return answer(call.rid, too_many_status, "{}");
     ++answers_pending_;
     fleet_.thread_.timers().at(
-        fleet_.now() + decision.latency,
-        [this, connection = connection_, rid = std::string(call.rid), status = *decision.status] {
+        fleet_.now() + decided.latency,
+        [this, connection = connection_, rid = std::string(call.rid), answered = decided] {
             const bool is_there = connection == connection_ && session_ && session_->is_running();
             if (connection == connection_) --answers_pending_;
             if (!is_there) {
                 ++fleet_.statistics_.methods_cut_off;
                 return;
             }
-            answer(rid, status);
+            answer(rid, *answered.status, answered.payload_json);
             serve_session();
         });
 }
 
 /// The caller sends it, by `serve_session`.
-void SimulatedDevice::answer(std::string_view rid, int status) {
+void SimulatedDevice::answer(std::string_view rid, int status, std::string_view payload) {
     Statistics& statistics = fleet_.statistics_;
     switch (status) {
         case method_ok_status:
@@ -266,7 +278,7 @@ void SimulatedDevice::answer(std::string_view rid, int status) {
         default:
             ++statistics.methods_failed;
     }
-    session_->answer_method(rid, status, "{\"call\":" + std::to_string(methods_) + "}");
+    session_->answer_method(rid, status, payload);
 }
 
 // --- twin and telemetry ------------------------------------------------------------------------------
@@ -287,20 +299,52 @@ void SimulatedDevice::report() {
 
 void SimulatedDevice::twin_answered(const TwinAnswer& answer) {
     constexpr int stored = 204;
+    if (fleet_.script_ != nullptr) return report_to_script(answer);
     Statistics& statistics = fleet_.statistics_;
     ++(answer.status == stored ? statistics.reported_stored : statistics.reported_refused);
 }
 
-void SimulatedDevice::desired_changed(std::int64_t, std::string_view) {
+void SimulatedDevice::desired_changed(std::int64_t version, std::string_view patch_json) {
     ++fleet_.statistics_.desired;
+    if (fleet_.script_ != nullptr) {
+        report_scripted(fleet_.script_->desired_changed(version, patch_json, false));
+    }
+}
+
+/// Called within `receive`, whose caller sends what this says.
+void SimulatedDevice::begin_script() {
+    report_scripted(fleet_.script_->connected());
+    twin_request_ = session_->get_twin();
+}
+
+void SimulatedDevice::report_scripted(const std::string& patch_json) {
+    if (patch_json.empty()) return;
+    ++fleet_.statistics_.reported_sent;
+    session_->patch_reported(patch_json);
+}
+
+void SimulatedDevice::report_to_script(const TwinAnswer& answer) {
+    if (answer.request != twin_request_) return fleet_.script_->reported(answer.status, answer.body);
+    twin_request_ = 0;
+    const auto twin = JsonDocument::parse(answer.body);
+    const JsonValue desired = twin ? twin->root().find("desired") : JsonValue();
+    if (!desired.is_object()) return;
+    const std::int64_t version = desired.find("$version").integer().value_or(0);
+    report_scripted(fleet_.script_->desired_changed(version, desired.raw(), true));
 }
 
 void SimulatedDevice::send_telemetry() {
     if (!session_->is_running()) return;
     std::string body;
-    JsonWriter json(body);
-    json.begin_object().member("count", messages_ + 1);
-    json.member("temperature", fleet_.behaviour_.reading(number_, messages_)).end_object();
+    if (fleet_.script_ != nullptr) {
+        auto scripted = fleet_.script_->telemetry(messages_);
+        if (!scripted) return;
+        body = *std::move(scripted);
+    } else {
+        JsonWriter json(body);
+        json.begin_object().member("count", messages_ + 1);
+        json.member("temperature", fleet_.behaviour_.reading(number_, messages_)).end_object();
+    }
     ++messages_;
     // One that the hub is too slow for is not sent; the next comes in its time.
     if (session_->send_telemetry(json_bag, body)) ++fleet_.statistics_.telemetry_sent;

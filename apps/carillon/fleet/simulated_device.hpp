@@ -66,7 +66,10 @@ private:
     void say_goodbye();
     void serve_session();
     void settle_session();
-    void answer(std::string_view rid, int status);
+    void answer(std::string_view rid, int status, std::string_view payload);
+    void begin_script();
+    void report_to_script(const TwinAnswer& answer);
+    void report_scripted(const std::string& patch_json);
     void report();
     void send_telemetry();
     void connection_over(Errc reason);
@@ -88,7 +91,8 @@ private:
     std::uint64_t backoffs_ = 0;
     std::uint64_t reports_ = 0;
     std::uint64_t messages_ = 0;
-    std::uint32_t connection_ = 0;  ///< Counts connections, so that a late answer knows its own.
+    std::uint32_t twin_request_ = 0;  ///< The script's, for the whole twin; 0 once answered.
+    std::uint32_t connection_ = 0;    ///< Counts connections, so that a late answer knows its own.
     std::uint32_t answers_pending_ = 0;
     unsigned failures_ = 0;  ///< Attempts that failed one after another.
     State state_ = State::away;

@@ -85,9 +85,11 @@ public:
     Result<> delete_device(const DeviceId& device, std::string_view etag = "*");
 
     /// The same for a module of a device, which `module` names. Fail with `module_not_found`,
-    /// `module_already_exists_on_device`.
+    /// `module_already_exists_on_device`, `precondition_failed`.
     Result<std::string> create_module(const IdentityKey& module, std::string_view identity_json);
     Result<std::string> find_module(const IdentityKey& module);
+    Result<std::string> update_module(const IdentityKey& module, std::string_view identity_json,
+                                      std::string_view etag = "*");
     Result<std::string> list_modules(const DeviceId& device);
     Result<> delete_module(const IdentityKey& module, std::string_view etag = "*");
 
