@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build demo demo-cpp test bench asan tsan clang fuzz format tidy setup clean
+.PHONY: build demo demo-cpp test bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -38,6 +38,11 @@ bench:  ## the figures of bench/README.md, against their baselines
 	@tools/setup.sh bench
 	@$(call build_preset,release)
 	@bench/run.sh build/release
+
+api-docs:  ## the C++ clients' headers as pages, in build/api/html
+	@mkdir -p build
+	@tools/setup.sh docs
+	@doxygen client/Doxyfile
 
 format:
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i

@@ -2,6 +2,7 @@
 # Installs what Carillon needs from Debian 12's own packages, and only what is missing.
 #
 #   tools/setup.sh            what `make demo`, `make build` and `make test` need
+#   tools/setup.sh docs       also what `make api-docs` needs
 #   tools/setup.sh bench      also the baselines that `make bench` measures against
 set -euo pipefail
 
@@ -13,7 +14,9 @@ packages=(
   libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev
   # testing
   libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 openssl python3
+  python3-paho-mqtt curl iproute2 zsh fish groff-base
 )
+[ "${1:-}" = docs ] && packages+=(doxygen)
 [ "${1:-}" = bench ] && packages+=(mosquitto postgresql-15 linux-perf valgrind)
 
 # Any Node.js of version 18 or newer serves; Debian's is taken only where there is none.
