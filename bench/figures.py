@@ -21,6 +21,7 @@ from configurations import configurations
 from lanes import lanes
 from method_job import method_job
 from plain import plain
+from rest import rest
 from servers import Hub, Mosquitto, pinned
 from storm import storm
 from tables import median, ratio, row, say, table
@@ -136,7 +137,7 @@ def latency(bench, folder):
             for key in ("p50_us", "p99_us")], runs
 
 
-FIGURES = {"methods": methods, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
+FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
            "lanes": lanes, "latency": latency, "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart,
            "configurations": configurations}
 

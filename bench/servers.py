@@ -149,3 +149,37 @@ class Mosquitto(Server):
 
     def load_flags(self):
         return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port), *plain_flags(self.plain_port)]
+
+
+class Nginx(Server):
+    """A web server that answers every path with one file of so many bytes, over TLS; one process, no log."""
+
+    def __init__(self, folder, body_bytes, data=None, core=0):
+        binary = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+        if binary is None:
+            raise RuntimeError("nginx is not installed: tools/setup.sh bench")
+        certificate, key = server_certificate(data, folder)
+        self.https_port = free_port()
+        home = pathlib.Path(folder) / "nginx"
+        home.mkdir(exist_ok=True)
+        (home / "twin.json").write_text("{" + " " * (body_bytes - 2) + "}")
+        temporary = "".join(f"{kind}_temp_path {home}/{kind}; " for kind in
+                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config = home / "nginx.conf"
+        config.write_text("\n".join([
+            *(["user root;"] if os.geteuid() == 0 else []),
+            "daemon off; master_process off; worker_processes 1;", f"pid {home}/pid;", f"error_log {home}/error.log;",
+            "events { worker_connections 4096; }",
+            "http {", f"  access_log off; {temporary}", "  sendfile on; tcp_nodelay on; open_file_cache max=16;",
+            "  types { } default_type application/json;", "  keepalive_timeout 600s; keepalive_requests 1000000000;",
+            f"  server {{ listen {ADDRESS}:{self.https_port} ssl;", f"    ssl_certificate {certificate}; ssl_certificate_key {key};",
+            f"    root {home};", "    location / { try_files /twin.json =404; } } }", ""]))
+        super().__init__(pinned([binary, "-c", str(config)], core), pathlib.Path(folder) / "nginx.log")
+        self.wait_until(self.accepts)
+
+    def accepts(self):
+        with socket.socket() as probe:
+            return probe.connect_ex((ADDRESS, self.https_port)) == 0
+
+    def load_flags(self):
+        return ["--address", ADDRESS, "--https-port", str(self.https_port)]

@@ -17,7 +17,7 @@ packages=(
   python3-paho-mqtt curl iproute2 zsh fish groff-base
 )
 [ "${1:-}" = docs ] && packages+=(doxygen)
-[ "${1:-}" = bench ] && packages+=(mosquitto postgresql-15 linux-perf valgrind)
+[ "${1:-}" = bench ] && packages+=(mosquitto nginx postgresql-15 linux-perf valgrind)
 
 # Any Node.js of version 18 or newer serves; Debian's is taken only where there is none.
 node_is_new() { command -v node >/dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ]; }
@@ -43,7 +43,7 @@ echo "setup: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# These packages would start a broker on 1883 and a database on 5432; the benchmark starts its own.
+# These packages would start a broker on 1883, a web server on 80 and a database on 5432; the benchmark starts its own.
 policy=/usr/sbin/policy-rc.d
 if [ "${1:-}" = bench ] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null

@@ -15,6 +15,8 @@ modes
   roundtrip   direct-method round trips with --devices N devices, --in-flight W, for --seconds T;
               --drive relay (a broker relays both messages), rest (W keep-alive HTTPS connections)
               or job (method jobs over all devices, --jobs at once, looked at every --look-ms)
+  requests    REST requests about --devices N twins over --in-flight W kept connections, for --seconds T;
+              --kind get, or patch: of a desired property, durable
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
   job         --repeats jobs of --kind twin or method over all --devices, with GETs of it meanwhile;
@@ -45,6 +47,7 @@ int main(int argc, char** argv) {
     Result<> done = fail(Errc::config_invalid, "unknown mode " + mode);
     if (mode == "register") done = run_register(*options, out);
     if (mode == "roundtrip") done = run_roundtrip(*options, out);
+    if (mode == "requests") done = run_requests(*options, out);
     if (mode == "idle") done = run_idle(*options, out);
     if (mode == "connect") done = run_connect(*options, out);
     if (mode == "job") done = run_job(*options, out);

@@ -9,6 +9,7 @@ namespace carillon::load {
 /// The tool's modes. Each reads its options, runs, and adds its figures as members to the JSON
 /// object `out` is in the middle of. They fail with what kept them from measuring.
 Result<> run_register(Options& options, JsonWriter& out);
+Result<> run_requests(Options& options, JsonWriter& out);
 Result<> run_roundtrip(Options& options, JsonWriter& out);
 Result<> run_idle(Options& options, JsonWriter& out);
 Result<> run_connect(Options& options, JsonWriter& out);

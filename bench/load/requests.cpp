@@ -1,0 +1,87 @@
+// REST requests over kept connections: reads and durable patches of twins, or a file of a web server.
+#include "load/https.hpp"
+#include "load/hub.hpp"
+#include "load/meter.hpp"
+#include "load/modes.hpp"
+
+#include <string>
+
+namespace carillon::load {
+namespace {
+
+/// Asks for one device's twin after the other, each connection one request at a time.
+class Requests {
+public:
+    Requests(Loop& loop, TlsContext& tls, const Target& target, std::size_t connections, Meter& meter)
+        // A web server is sent as many bytes as a hub.
+        : meter_(meter),
+          pool_(loop, tls, target.https, target.host_name,
+                target.is_hub() ? authorization(target) : std::string(authorization_bytes, 'x'),
+                connections) {}
+
+    void begin(std::size_t in_flight, bool is_patch, std::uint64_t devices) {
+        is_patch_ = is_patch;
+        devices_ = devices;
+        for (std::size_t i = 0; i < in_flight; ++i) send();
+    }
+    std::size_t body_bytes() const { return body_bytes_; }
+
+private:
+    static constexpr std::size_t authorization_bytes = 150;
+
+    void send() {
+        const std::uint64_t number = next_++;
+        HttpRequest request{"GET", target_of("/twins/" + device_id(number % devices_)), "", ""};
+        if (is_patch_) {
+            request.method = "PATCH";
+            request.body = R"({"properties":{"desired":{"interval":)" + std::to_string(number % 1000) + "}}}";
+        }
+        pool_.call(std::move(request), [this, began = Clock::now()](const HttpAnswer& answer) {
+            if (answer.status == 200) {
+                meter_.trip(Clock::now() - began);
+                body_bytes_ = answer.body.size();
+            } else {
+                meter_.failure();
+            }
+            send();
+        });
+    }
+
+    Meter& meter_;
+    HttpPool pool_;
+    bool is_patch_ = false;
+    std::uint64_t devices_ = 1;
+    std::uint64_t next_ = 0;
+    std::size_t body_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<> run_requests(Options& options, JsonWriter& out) {
+    auto target = options.target();
+    if (!target) return fail(std::move(target).error());
+    const std::string kind = options.text("kind", "get");
+    const std::uint64_t devices = options.number("devices", 1000);
+    const std::uint64_t connections = options.number("in-flight", 64);
+    const auto window = std::chrono::seconds(options.number("seconds", 10));
+    const auto warm_up = std::chrono::seconds(options.number("warm-up", 2));
+    Meter meter(static_cast<int>(options.number("server-pid", 0)));
+    if (auto checked = options.check(); !checked) return checked;
+    if (kind != "get" && kind != "patch") return fail(Errc::config_invalid, "--kind is get or patch");
+
+    Loop loop;
+    TlsContext tls;
+    Requests requests(loop, tls, *target, connections, meter);
+    requests.begin(connections, kind == "patch", devices);
+    loop.run_for(warm_up);
+    meter.begin();
+    loop.run_for(window);
+    meter.end();
+    out.member("kind", kind).member("devices", devices).member("in_flight", connections);
+    out.member("body_bytes", std::uint64_t{requests.body_bytes()});
+    meter.report(out);
+    if (requests.body_bytes() == 0) return fail(Errc::unreachable, "no request succeeded");
+    return {};
+}
+
+}  // namespace carillon::load
