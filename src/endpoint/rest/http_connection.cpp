@@ -163,16 +163,18 @@ Task<> HttpConnection::hand_over(std::shared_ptr<HttpConnection> self, HttpRespo
     // A turn of its own, as the channel must not change hands within its callback.
     co_await boost::asio::post(self->context_.executor, boost::asio::use_awaitable);
     if (self->is_over_) co_return;
+    const BodyFraming framing =
+        self->parser_.request().is_http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
     std::string head;
-    append_stream_head(head, response, self->date());
+    append_stream_head(head, response, self->date(), framing);
+    if (self->is_ending_) head += end_of_body(framing);
     self->send(head);
-    if (self->is_ending_) self->send(last_chunk);
     if (self->is_over_) co_return;
     self->is_over_ = true;
     self->context_.timers.cancel(self->timer_);
     if (self->is_ending_) co_return self->channel_->close();
     self->channel_->resume_reading();
-    response.stream->begin(std::move(self->channel_), self->context_);
+    response.stream->begin(std::move(self->channel_), self->context_, framing);
     self->self_.reset();
 }
 

@@ -28,7 +28,7 @@ public:
     virtual ~ResponseStream() = default;
     /// Called once, on the channel's thread, outside its callbacks; sets the channel's handler. The
     /// stream keeps itself alive from here on until the channel has closed.
-    virtual void begin(std::unique_ptr<Channel> channel, const HttpContext& context) = 0;
+    virtual void begin(std::unique_ptr<Channel> channel, const HttpContext& context, BodyFraming framing) = 0;
 };
 
 /// What the requests of one connection mean; a connection has its own.

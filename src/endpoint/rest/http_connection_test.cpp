@@ -14,11 +14,11 @@ namespace {
 /// A body of one chunk, by whoever took the channel over.
 class OneChunk final : public ResponseStream, public ChannelHandler {
 public:
-    void begin(std::unique_ptr<Channel> channel, const HttpContext&) override {
+    void begin(std::unique_ptr<Channel> channel, const HttpContext&, BodyFraming framing) override {
         channel_ = std::move(channel);
         channel_->set_handler(*this);
         std::string chunk;
-        append_chunk(chunk, "a piece");
+        append_piece(chunk, "a piece", framing);
         EXPECT_TRUE(channel_->send(as_bytes(chunk)));
     }
     void received(Bytes) override {}
@@ -144,6 +144,12 @@ TEST_F(HttpConnectionTest, HandsTheConnectionToAStreamBehindTheHeader) {
     EXPECT_TRUE(timers.is_empty()) << "the connection's own timer is gone";
     advance(HttpLimits::idle_timeout_s + 1);
     EXPECT_FALSE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, SendsNoChunksToAClientOfHttp10) {
+    script.stream = std::make_shared<OneChunk>();
+    EXPECT_EQ(exchange("GET /1 HTTP/1.0\r\nHost: h\r\n\r\n"),
+              "HTTP/1.1 200 OK\r\nDate: Wed, 25 Nov 2026 09:46:40 GMT\r\nConnection: close\r\n\r\na piece");
 }
 
 TEST_F(HttpConnectionTest, BeginsNoStreamWhileTheServerGoesDown) {

@@ -103,17 +103,24 @@ void append_response(std::string& out, const HttpResponse& response, std::string
     if (!is_head && response.status != 204) out.append(response.body);
 }
 
-void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date) {
+void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date,
+                        BodyFraming framing) {
     out.append("HTTP/1.1 ");
     append_number(out, static_cast<std::size_t>(response.status));
     out.append(" ").append(reason_phrase(response.status));
-    out.append("\r\nTransfer-Encoding: chunked\r\n").append(response.fields);
+    out.append("\r\n");
+    if (framing == BodyFraming::chunked) out.append("Transfer-Encoding: chunked\r\n");
+    out.append(response.fields);
     out.append("Date: ").append(date).append("\r\nConnection: close\r\n\r\n");
 }
 
-void append_chunk(std::string& out, std::string_view body) {
-    fmt::format_to(std::back_inserter(out), "{:x}\r\n", body.size());
-    out.append(body).append("\r\n");
+void append_piece(std::string& out, std::string_view piece, BodyFraming framing) {
+    if (framing == BodyFraming::until_close) {
+        out.append(piece);
+        return;
+    }
+    fmt::format_to(std::back_inserter(out), "{:x}\r\n", piece.size());
+    out.append(piece).append("\r\n");
 }
 
 std::string http_date(std::int64_t unix_s) {

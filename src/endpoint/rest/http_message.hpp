@@ -39,6 +39,7 @@ struct HttpRequest {
     std::vector<HttpField> fields;
     std::string body;
     bool keeps_alive = true;
+    bool is_http_1_0 = false;  ///< The client knows no chunks.
     bool expects_continue = false;
     /// `Content-Length`, if there is one.
     std::optional<std::uint64_t> content_length;
@@ -51,13 +52,17 @@ struct HttpRequest {
 
 class ResponseStream;  // http_connection.hpp
 
+/// How the end of a body of unknown length is told: by an empty chunk, or by the end of the connection,
+/// which is what HTTP/1.0 knows. RFC 9112 §6.3 and §7.1.
+enum class BodyFraming : std::uint8_t { chunked, until_close };
+
 /// An answer before it becomes bytes.
 struct HttpResponse {
     int status = 200;
     std::string fields;   ///< Further header lines, each ended by CR LF.
     std::string body;     ///< JSON; an empty one is sent without a content type.
     bool closes = false;  ///< End the connection after this answer.
-    /// Sends the body, in chunks, for as long as it likes; then `body` is empty and the content type
+    /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type
     /// among the fields.
     std::shared_ptr<ResponseStream> stream;
 
@@ -71,11 +76,15 @@ std::string_view reason_phrase(int status);
 /// Appends the answer as bytes. `date` is the value of the Date header; `is_head` leaves out the body.
 void append_response(std::string& out, const HttpResponse& response, std::string_view date, bool is_head);
 
-/// Appends the header of an answer whose body follows in chunks and ends with the connection.
-void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date);
-/// Appends `body`, which is not empty, as one chunk, and the chunk that ends a body. RFC 9112 §7.1.
-void append_chunk(std::string& out, std::string_view body);
-inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+/// Appends the header of an answer whose body follows piece by piece and is the connection's last.
+void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date,
+                        BodyFraming framing);
+/// Appends a piece of such a body, which is not empty.
+void append_piece(std::string& out, std::string_view piece, BodyFraming framing);
+/// What is sent behind the last piece.
+constexpr std::string_view end_of_body(BodyFraming framing) {
+    return framing == BodyFraming::chunked ? "0\r\n\r\n" : "";
+}
 
 /// `Tue, 24 Nov 2026 10:00:00 GMT`, RFC 9110 §5.6.7.
 std::string http_date(std::int64_t unix_s);

@@ -37,6 +37,7 @@ struct HeadGrammar final : http::basic_parser<true> {
         request.method = {method.data(), method.size()};
         request.target = {target.data(), target.size()};
         request.keeps_alive = version >= 11;
+        request.is_http_1_0 = version < 11;
     }
     void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
     void on_field_impl(http::field, beast::string_view name, beast::string_view value,

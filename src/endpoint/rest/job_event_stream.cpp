@@ -5,10 +5,12 @@
 
 namespace carillon::rest {
 
-void JobEventStream::begin(std::unique_ptr<Channel> channel, const HttpContext& context) {
+void JobEventStream::begin(std::unique_ptr<Channel> channel, const HttpContext& context,
+                           BodyFraming framing) {
     self_ = shared_from_this();
     channel_ = std::move(channel);
     context_.emplace(context);
+    framing_ = framing;
     feed_.emplace(after_, context.clock.now());
     channel_->set_handler(*this);
     pump();
@@ -63,7 +65,8 @@ bool JobEventStream::sleep(TimePoint now) {
 
 void JobEventStream::finish() {
     if (is_over_) return;
-    if (!channel_->send(as_bytes(last_chunk))) return channel_->abort(Errc::connection_closed);
+    const std::string_view end = end_of_body(framing_);
+    if (!end.empty() && !channel_->send(as_bytes(end))) return channel_->abort(Errc::connection_closed);
     is_over_ = true;
     context_->timers.cancel(timer_);
     watcher_.reset();
@@ -71,9 +74,9 @@ void JobEventStream::finish() {
 }
 
 void JobEventStream::send(std::string_view body) {
-    std::string chunk;
-    append_chunk(chunk, body);
-    if (channel_->send(as_bytes(chunk))) return;
+    std::string piece;
+    append_piece(piece, body, framing_);
+    if (channel_->send(as_bytes(piece))) return;
     is_over_ = true;
     channel_->abort(Errc::connection_closed);
 }

@@ -23,7 +23,7 @@ public:
     JobEventStream(std::unique_ptr<JobWatcher> watcher, const std::optional<JobEventToken>& after)
         : watcher_(std::move(watcher)), after_(after) {}
 
-    void begin(std::unique_ptr<Channel> channel, const HttpContext& context) override;
+    void begin(std::unique_ptr<Channel> channel, const HttpContext& context, BodyFraming framing) override;
 
     void received(Bytes) override {}  // nothing is due from the client
     void drained() override { pump(); }
@@ -44,6 +44,7 @@ private:
     std::unique_ptr<Channel> channel_;
     std::shared_ptr<JobEventStream> self_;  ///< Until `closed`.
     Timers::Id timer_;
+    BodyFraming framing_ = BodyFraming::chunked;
     bool is_over_ = false;
 };
 

@@ -79,6 +79,22 @@ TEST_F(JobEvents, OfAJobThatIsOverAreItsStateAndTheEnd) {
     EXPECT_EQ(timers_.size(), 0U);
 }
 
+TEST_F(JobEvents, EndWithTheConnectionForAClientOfHttp10) {
+    create("d1");
+    order("j1", twin_job);
+    disconnect();
+    connect();
+    wire_.receive("GET /carillon/jobs/j1/events HTTP/1.0\r\nAuthorization: " + token() + "\r\n\r\n");
+    hub_.settle();
+    const auto head = take();
+    EXPECT_EQ(head.status, 200);
+    EXPECT_FALSE(head.has("transfer-encoding"));
+    EXPECT_EQ(head.header("connection"), "close");
+    EXPECT_EQ(wire_.sent.find("retry: "), 0U) << wire_.sent;
+    EXPECT_TRUE(wire_.sent.ends_with("}\n\n")) << wire_.sent;
+    EXPECT_TRUE(wire_.is_closed);
+}
+
 TEST_F(JobEvents, ComeAsTheJobGoesOn) {
     create("d1");
     order("j1", twin_job_later);
