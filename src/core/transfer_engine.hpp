@@ -28,6 +28,8 @@ struct Transfers::Engine {
     // transfers.cpp: the table of jobs
     Result<> load();
     Result<std::vector<std::uint64_t>> read_marks(std::uint64_t number) const;
+    Result<> check_quota() const;
+    Task<Result<>> look_at_input(std::string container, std::string name);
     Task<Result<TransferJob>> create(TransferOrder order);
     Task<Result<TransferJob>> find(std::string id);
     Task<std::vector<TransferJob>> list();
@@ -53,12 +55,12 @@ struct Transfers::Engine {
     Task<std::optional<Result<>>> attempt(Entry* entry);
     Task<std::optional<Result<>>> attempt_again(Entry* entry);
 
-    /// Runs `work` on the worker's thread and leaves its result here.
+    /// Runs `work` on a thread of `where` and leaves its result here.
     template <class T>
-    std::shared_ptr<Pending<T>> begin(UniqueFunction<T()> work) {
+    std::shared_ptr<Pending<T>> begin(StorageExecutor& where, UniqueFunction<T()> work) {
         auto pending = std::make_shared<Pending<T>>();
         auto job = std::make_shared<UniqueFunction<T()>>(std::move(work));
-        worker->run([pending, job, executor = shard.executor()] {
+        where.run([pending, job, executor = shard.executor()] {
             auto result = std::make_shared<T>((*job)());
             *job = {};  // What it holds is let go of on its own thread.
             boost::asio::post(executor, [pending, result] { pending->leave(std::move(*result)); });
@@ -70,10 +72,12 @@ struct Transfers::Engine {
     Shard& shard;
     Blobs* blobs = nullptr;
     StorageExecutor* worker = nullptr;
+    StorageExecutor* lookout = nullptr;
     TransferLimits limits;
     std::map<std::uint64_t, Entry> entries;  ///< By number; an entry stays where it is.
     std::uint64_t next_number = 1;
     std::uint64_t at_work = 0;  ///< The number of the job at work; 0 for none.
+    std::size_t looking = 0;    ///< Inputs being looked at.
     bool is_stopping = false;
     std::vector<std::shared_ptr<Pending<bool>>> at_rest;  ///< Who waits for the end of the work.
 };

@@ -161,7 +161,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
         return std::make_shared<ImportInput>(*std::move(blob), limits.import, hub.shard_count(), offset,
                                              lines);
     };
-    auto opened = co_await take(begin<Opened>(std::move(open)));
+    auto opened = co_await take(begin<Opened>(*worker, std::move(open)));
     if (!opened) co_return Result<>(fail(std::move(opened).error()));
     const auto input = *std::move(opened);
     if (job.total == 0) {
@@ -173,7 +173,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
 
     const auto read = [this, input] {
         UniqueFunction<Result<ImportChunk>()> next = [input] { return input->next(); };
-        return begin<Result<ImportChunk>>(std::move(next));
+        return begin<Result<ImportChunk>>(*worker, std::move(next));
     };
     auto coming = read();
     for (;;) {
@@ -197,7 +197,7 @@ Task<Result<>> Transfers::Engine::write_errors(TransferJob* job) {
     UniqueFunction<Written()> work = [this, written_job = *job] {
         return write_error_log(shard.store(), *blobs, written_job, limits.write_bytes_max);
     };
-    auto written = co_await take(begin<Written>(std::move(work)));
+    auto written = co_await take(begin<Written>(*worker, std::move(work)));
     if (written) {
         job->errors = *written;
         co_return Result<>{};
@@ -205,7 +205,7 @@ Task<Result<>> Transfers::Engine::write_errors(TransferJob* job) {
     UniqueFunction<std::uint64_t()> count = [this, number = job->number] {
         return count_errors(shard.store(), number);
     };
-    job->errors = co_await take(begin<std::uint64_t>(std::move(count)));
+    job->errors = co_await take(begin<std::uint64_t>(*worker, std::move(count)));
     co_return fail(std::move(written).error());
 }
 
@@ -226,7 +226,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
         if (!writer) return fail(std::move(writer).error());
         return std::shared_ptr<BlobWriter>(*std::move(writer));
     };
-    auto created = co_await take(begin<Created>(std::move(create_blob)));
+    auto created = co_await take(begin<Created>(*worker, std::move(create_blob)));
     if (!created) co_return Result<>(fail(std::move(created).error()));
     const auto writer = *std::move(created);
     RegistryExport walk(hub, job.order.exclude_keys ? ExportedKeys::excluded : ExportedKeys::included);
@@ -235,7 +235,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
         std::string piece;
         more = co_await walk.append(piece, export_piece_bytes);
         UniqueFunction<Result<>()> write = [writer, text = std::move(piece)] { return writer->write(text); };
-        auto written = co_await take(begin<Result<>>(std::move(write)));
+        auto written = co_await take(begin<Result<>>(*worker, std::move(write)));
         if (!written) co_return written;
         job.done = walk.lines();
         job.lines = walk.lines();
@@ -243,7 +243,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
         if (entry->is_cancelling) co_return Result<>{};
     }
     UniqueFunction<Result<>()> finish = [writer] { return writer->finish(); };
-    co_return co_await take(begin<Result<>>(std::move(finish)));
+    co_return co_await take(begin<Result<>>(*worker, std::move(finish)));
 }
 
 // --- the course of a job -------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ Task<std::optional<Result<>>> Transfers::Engine::attempt_again(Entry* entry) {
     if (is_stopping) co_return std::nullopt;
     using Marks = Result<std::vector<std::uint64_t>>;
     UniqueFunction<Marks()> look = [this, number = entry->job.number] { return read_marks(number); };
-    auto marks = co_await take(begin<Marks>(std::move(look)));
+    auto marks = co_await take(begin<Marks>(*worker, std::move(look)));
     if (!marks) co_return Result<>(fail(unavailable(marks.error())));
     entry->marks = *std::move(marks);
     co_return co_await attempt(entry);

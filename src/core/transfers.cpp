@@ -73,22 +73,41 @@ Task<Result<>> Transfers::Engine::save(const Entry& entry) {
     co_return Result<>{};
 }
 
-Task<Result<TransferJob>> Transfers::Engine::create(TransferOrder order) {
-    if (blobs == nullptr) co_return fail(Errc::feature_not_supported, "This hub has no blob containers.");
+Result<> Transfers::Engine::check_quota() const {
     std::size_t active = 0;
     for (const auto& [number, entry] : entries) active += entry.job.is_over() ? 0U : 1U;
-    if (active >= limits.active_max) co_return fail(Errc::job_quota_exceeded, "Job quota has been exceeded");
+    if (active < limits.active_max) return {};
+    return fail(Errc::job_quota_exceeded, "Job quota has been exceeded");
+}
+
+/// Opens the input of an import, to refuse at once what is not there.
+Task<Result<>> Transfers::Engine::look_at_input(std::string container, std::string name) {
+    if (looking >= limits.looks_max) {
+        co_return fail(Errc::server_busy, "Too many inputs are being looked at.");
+    }
+    UniqueFunction<Result<>()> look = [this, container = std::move(container),
+                                       name = std::move(name)]() -> Result<> {
+        auto opened = blobs->open(container, name, 0);
+        if (!opened) return fail(Errc::blob_container_validation_error, std::move(opened).error().detail);
+        return {};
+    };
+    ++looking;
+    auto found = co_await take(begin<Result<>>(*lookout, std::move(look)));
+    --looking;
+    co_return found;
+}
+
+Task<Result<TransferJob>> Transfers::Engine::create(TransferOrder order) {
+    if (blobs == nullptr) co_return fail(Errc::feature_not_supported, "This hub has no blob containers.");
+    if (auto quota = check_quota(); !quota) co_return fail(std::move(quota).error());
     if (auto checked = blobs->check(order.output_container); !checked) co_return fail(checked.error());
     if (order.type == TransferType::import_devices) {
         if (auto checked = blobs->check(order.input_container); !checked) co_return fail(checked.error());
-        UniqueFunction<Result<>()> look = [this, container = order.input_container,
-                                           name = order.input_blob]() -> Result<> {
-            auto opened = blobs->open(container, name, 0);
-            if (!opened) return fail(Errc::blob_container_validation_error, std::move(opened).error().detail);
-            return {};
-        };
-        const auto found = co_await take(begin<Result<>>(std::move(look)));
+        auto look = look_at_input(order.input_container, order.input_blob);
+        const auto found = co_await std::move(look);
         if (!found) co_return fail(found.error());
+        // Others may have been accepted meanwhile.
+        if (auto quota = check_quota(); !quota) co_return fail(std::move(quota).error());
     }
     const std::uint64_t number = next_number++;
     Entry& entry = entries[number];
@@ -182,9 +201,11 @@ Task<> Transfers::Engine::stop() {
 Transfers::Transfers(Hub& hub) : engine_(std::make_unique<Engine>(hub)) {}
 Transfers::~Transfers() = default;
 
-void Transfers::use(Blobs& blobs, StorageExecutor& worker, const TransferLimits& limits) {
+void Transfers::use(Blobs& blobs, StorageExecutor& worker, StorageExecutor& lookout,
+                    const TransferLimits& limits) {
     engine_->blobs = &blobs;
     engine_->worker = &worker;
+    engine_->lookout = &lookout;
     engine_->limits = limits;
 }
 

@@ -21,6 +21,8 @@ struct TransferLimits {
     /// Waiting and running together; then `job_quota_exceeded`. The service allows one, as a strict hub
     /// does; ours: one runs, others wait.
     std::size_t active_max = 100;
+    /// Inputs looked at at once, each for a request that waits; then `server_busy`.
+    std::size_t looks_max = 16;
     /// Ended jobs remembered, the newest, and for how long.
     std::size_t ended_max = 100;
     std::int64_t ended_age_max_s = 30 * 24 * 3600;
@@ -43,8 +45,9 @@ public:
     ~Transfers();
 
     /// Names the drivers, before anything else is called; without, every creation fails with
-    /// `feature_not_supported`. Both outlive this.
-    void use(Blobs& blobs, StorageExecutor& worker, const TransferLimits& limits);
+    /// `feature_not_supported`. The job at work uses `worker`; `lookout` looks at the inputs of new ones,
+    /// several at a time, as a server on the web may be slow. All outlive this.
+    void use(Blobs& blobs, StorageExecutor& worker, StorageExecutor& lookout, const TransferLimits& limits);
     /// Reads the jobs there are. Before the threads run.
     Result<> load();
     /// Goes on with what was unfinished; when the threads run.
@@ -54,7 +57,8 @@ public:
     Task<> stop();
 
     /// Accepts a job, durably. Fails with `blob_container_validation_error` if its container, or the
-    /// input of an import, cannot be used, and with `job_quota_exceeded`.
+    /// input of an import, cannot be used, with `job_quota_exceeded`, and with `server_busy` while
+    /// `TransferLimits::looks_max` inputs are being looked at.
     Task<Result<TransferJob>> create(TransferOrder order);
     /// Fails with `job_not_found`.
     Task<Result<TransferJob>> find(std::string id);

@@ -53,7 +53,8 @@ protected:
     void boot() {
         hub_ = std::make_unique<TestHub>(*store_, clock_);
         worker_ = std::make_unique<SteppedStorage>();
-        (*hub_)->transfers().use(blobs_, *worker_, limits_);
+        lookout_ = std::make_unique<SteppedStorage>();
+        (*hub_)->transfers().use(blobs_, *worker_, *lookout_, limits_);
         CARILLON_ASSERT((*hub_)->transfers().load());
         (*hub_)->transfers().start();
     }
@@ -68,7 +69,7 @@ protected:
     }
     bool step() {
         hub_->poll();
-        return worker_->step() || hub_->storage().step();
+        return lookout_->step() || worker_->step() || hub_->storage().step();
     }
     void settle() {
         while (step()) {
@@ -124,6 +125,7 @@ protected:
     MemoryBlobs blobs_;
     TransferLimits limits_;
     std::unique_ptr<SteppedStorage> worker_;
+    std::unique_ptr<SteppedStorage> lookout_;
     std::unique_ptr<TestHub> hub_;
 };
 
@@ -392,6 +394,54 @@ TEST_F(TransfersTest, JobsTakeTurnsAndMayBeCancelledAtAnyTime) {
     EXPECT_EQ(run(transfers.cancel((***second).id)).error().code,
               Errc::operation_not_allowed_in_current_state);
     EXPECT_EQ(run(transfers.cancel("nothing")).error().code, Errc::job_not_found);
+}
+
+TEST_F(TransfersTest, AnInputThatIsSlowToLookAtHoldsUpNobody) {
+    limits_.looks_max = 2;
+    limits_.active_max = 2;
+    boot();
+    blobs_.files["mem:c/devices.txt"] = device_line("a");
+    auto& transfers = (*hub_)->transfers();
+    const auto slow = hub_->begin(transfers.create(import_order()));
+    const auto slower = hub_->begin(transfers.create(import_order()));
+    const auto exporting = hub_->begin(transfers.create(export_order()));
+    const auto settle_others = [this] {
+        do {
+            hub_->poll();
+        } while (worker_->step() || hub_->storage().step());
+    };
+    settle_others();
+    EXPECT_EQ(lookout_->waiting(), 2U);
+    ASSERT_TRUE(exporting->has_value()) << "while the inputs are being looked at";
+    EXPECT_TRUE(blobs_.files.contains("mem:out/devices.txt"));
+    EXPECT_FALSE(slow->has_value());
+    const auto third = hub_->begin(transfers.create(import_order()));
+    settle_others();
+    ASSERT_TRUE(third->has_value());
+    EXPECT_EQ((**third).error().code, Errc::server_busy);
+    settle();
+    ASSERT_TRUE(slow->has_value() && slower->has_value());
+    EXPECT_TRUE(**slow);
+    EXPECT_TRUE(**slower);
+    EXPECT_NE(hub_->find("a"), nullptr);
+}
+
+TEST_F(TransfersTest, TheQuotaHoldsForWhoHadToWait) {
+    limits_.active_max = 1;
+    boot();
+    blobs_.files["mem:c/devices.txt"] = device_line("a");
+    auto& transfers = (*hub_)->transfers();
+    const auto first = hub_->begin(transfers.create(import_order()));
+    const auto second = hub_->begin(transfers.create(import_order()));
+    hub_->poll();
+    ASSERT_EQ(lookout_->waiting(), 2U);
+    lookout_->step();
+    lookout_->step();
+    hub_->poll();
+    settle();
+    EXPECT_TRUE(**first);
+    ASSERT_TRUE(second->has_value());
+    EXPECT_EQ((**second).error().code, Errc::job_quota_exceeded);
 }
 
 TEST_F(TransfersTest, ACancelThatWasAcceptedHoldsAfterACrash) {

@@ -144,6 +144,7 @@ struct Server::Parts {
     std::vector<std::unique_ptr<StorageThread>> storage;
     std::unique_ptr<BlobContainers> blobs;
     std::unique_ptr<StorageThread> transfer_thread;
+    std::unique_ptr<StorageThread> lookout;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttWebSockets> websockets;
@@ -174,9 +175,8 @@ struct Server::Parts {
 Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config) {
     auto parts = std::make_unique<Parts>();
     parts->config = config;
-    for (auto step :
-         {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_transfers, &Parts::load_hub,
-          &Parts::listen}) {
+    for (auto step : {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_transfers,
+                      &Parts::load_hub, &Parts::listen}) {
         auto done = (*parts.*step)();
         if (!done) return fail(std::move(done).error());
     }
@@ -244,18 +244,21 @@ Result<> Server::Parts::build_hub() {
     return {};
 }
 
-/// Import and export jobs have a thread of their own, as files and servers on the web are slow.
+/// Import and export jobs have a thread of their own, as files and servers on the web are slow, and
+/// others to look at the inputs of new jobs.
 Result<> Server::Parts::build_transfers() {
     auto trust = WebTrust::load(config.storage_ca);
     if (!trust) return fail(std::move(trust).error());
-    const std::filesystem::path root =
-        config.import_root.empty() ? data_dir->path() / "import-export" : std::filesystem::path(config.import_root);
+    const std::filesystem::path root = config.import_root.empty() ? data_dir->path() / "import-export"
+                                                                  : std::filesystem::path(config.import_root);
     blobs = std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(),
                                              *std::move(trust));
-    transfer_thread = std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size()));
     TransferLimits limits;
+    transfer_thread = std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size()));
+    lookout =
+        std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 1), limits.looks_max);
     if (config.compatibility == Compatibility::strict) limits.active_max = 1;
-    hub->transfers().use(*blobs, *transfer_thread, limits);
+    hub->transfers().use(*blobs, *transfer_thread, *lookout, limits);
     return {};
 }
 
@@ -423,6 +426,8 @@ void Server::stop() {
     parts.flush_commits();
     parts.threads->stop();
     parts.transfer_thread.reset();
+    parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
+    parts.lookout.reset();
     parts.storage.clear();  // Each finishes what it has.
     log.info("stopped");
 }

@@ -5,9 +5,12 @@
 
 namespace carillon {
 
-StorageThread::StorageThread(std::uint32_t number) : thread_([this] { loop(); }) {
+StorageThread::StorageThread(std::uint32_t number, std::size_t threads) {
     const std::string name = "carillon-st-" + std::to_string(number);
-    ::pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
+    for (std::size_t i = 0; i < threads; ++i) {
+        threads_.emplace_back([this] { loop(); });
+        ::pthread_setname_np(threads_.back().native_handle(), name.substr(0, 15).c_str());
+    }
 }
 
 StorageThread::~StorageThread() {
@@ -15,8 +18,8 @@ StorageThread::~StorageThread() {
         const std::lock_guard lock(mutex_);
         ends_ = true;
     }
-    changed_.notify_one();
-    thread_.join();
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
 }
 
 void StorageThread::run(UniqueFunction<void()> work) {

@@ -1,6 +1,7 @@
 #include "server/storage_thread.hpp"
 
 #include <gtest/gtest.h>
+#include <future>
 #include <vector>
 
 namespace carillon {
@@ -20,6 +21,18 @@ TEST(StorageThread, RunsInOrderAndEverythingBeforeItEnds) {
     }
     ASSERT_EQ(seen.size(), 1000U);
     for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
+}
+
+TEST(StorageThread, OfSeveralThreadsLetsNobodyWaitForTheSlow) {
+    std::promise<void> quick;
+    std::promise<void> slow;
+    StorageThread threads(0, 2);
+    threads.run([&] {
+        quick.get_future().wait();
+        slow.set_value();
+    });
+    threads.run([&] { quick.set_value(); });
+    slow.get_future().wait();  // With one thread this would never come.
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ using testing::member;
 
 class TransferRoutes : public testing::RestTest {
 protected:
-    TransferRoutes() { hub_->transfers().use(blobs_, hub_.storage(), {}); }
+    TransferRoutes() { hub_->transfers().use(blobs_, hub_.storage(), hub_.storage(), {}); }
 
     /// Creates a job, lets it end, and gives what is then said of it.
     Answer run(const std::string& body) {
