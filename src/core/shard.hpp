@@ -95,8 +95,8 @@ public:
     /// Creates or replaces the identity `body` describes. Without `match` only creates, with it only
     /// updates. Fails with `device_already_exists`, `device_not_found`, `module_…`,
     /// `precondition_failed`, `argument_invalid`, `too_many_modules_on_device`.
-    /// Source: azure-iot-sdk-csharp: RegistryManager.cs. `body` is JSON text, parsed here, since missing keys are
-    /// minted and what is omitted is reset against what exists.
+    /// Source: azure-iot-sdk-csharp: RegistryManager.cs. `body` is JSON text, parsed here, since missing keys
+    /// are minted and what is omitted is reset against what exists.
     Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
     /// Makes a module with keys of the hub's making for a deployment, which may be one that no back end may
     /// make, `$edgeAgent` or `$edgeHub`. Fails with `device_not_found`, `module_already_exists_on_device`,
@@ -138,6 +138,9 @@ public:
     /// optional forgets the session (clean session).
     void store_session(Record& record, std::optional<std::vector<Subscription>> subscriptions,
                        UniqueFunction<void(Result<>)> done);
+    /// Notes the model that the device says it implements; it shows once it is durable, and nobody waits
+    /// for that. An empty one says nothing. Source: IoT Hub docs, "IoT Plug and Play device developer guide".
+    void announce_model(Record& record, std::string_view model_id);
     /// The endpoint says that a link's method subscriptions changed.
     void method_subscriptions_changed(Record& record);
     /// The endpoint says that the device was heard from (a publish of any kind).

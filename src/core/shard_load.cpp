@@ -6,8 +6,8 @@
 #include "core/telemetry.hpp"
 #include "core/twin_log.hpp"
 
-#include <algorithm>
 #include <fmt/core.h>
+#include <algorithm>
 
 namespace carillon {
 namespace {
@@ -47,9 +47,11 @@ Result<> Shard::load_identities(std::vector<std::uint64_t>& document_sequences) 
     const auto visit = [&](std::string_view key, std::string_view value) {
         auto identity = parse_stored_key(key);
         auto stored = decode_document(as_bytes(value));
-        if (!identity || !stored || stored->ordinal >= ordinals_reserved_ || directory_.find(stored->ordinal)) {
-            outcome = fail(Errc::store_corrupt, fmt::format("a stored identity of shard {} does not decode: {}",
-                                                            number_, !stored ? stored.error().detail : "its key"));
+        if (!identity || !stored || stored->ordinal >= ordinals_reserved_ ||
+            directory_.find(stored->ordinal)) {
+            outcome =
+                fail(Errc::store_corrupt, fmt::format("a stored identity of shard {} does not decode: {}",
+                                                      number_, !stored ? stored.error().detail : "its key"));
             return false;
         }
         Record& record = directory_.add(*std::move(identity), stored->ordinal);
@@ -67,17 +69,21 @@ Result<> Shard::load_sessions() {
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         const auto identity = parse_stored_key(key);
-        auto subscriptions = decode_session(value);
+        auto session = decode_session(value);
         Record* record = identity ? directory_.find(*identity) : nullptr;
-        if (!subscriptions || !record) {
-            outcome = fail(Errc::store_corrupt, fmt::format("a stored session of shard {} does not decode", number_));
+        if (!session || !record) {
+            outcome = fail(Errc::store_corrupt,
+                           fmt::format("a stored session of shard {} does not decode", number_));
             return false;
         }
-        record->subscriptions = *std::move(subscriptions);
-        record->has_session = true;
+        record->connection_updated = session->connection_updated;
+        record->last_activity = session->last_activity;
+        record->has_session = session->subscriptions.has_value();
+        if (session->subscriptions) record->subscriptions = *std::move(session->subscriptions);
         return true;
     };
-    auto scanned = context_.store.scan(Table::sessions, shard_prefix(number_), shard_prefix(number_ + 1), visit);
+    auto scanned =
+        context_.store.scan(Table::sessions, shard_prefix(number_), shard_prefix(number_ + 1), visit);
     return scanned ? outcome : scanned;
 }
 
@@ -98,7 +104,8 @@ Result<> Shard::replay_twin_log(const std::vector<std::uint64_t>& document_seque
             if (!record || document_sequences[ordinal] >= sequence) continue;
             auto change = patch_twin(record->committed->twin, entry->patch, entry->time);
             if (!change) {
-                outcome = fail(Errc::store_corrupt, "a twin-log entry does not apply: " + change.error().detail);
+                outcome =
+                    fail(Errc::store_corrupt, "a twin-log entry does not apply: " + change.error().detail);
                 return false;
             }
             record->committed->twin = std::move(change->twin);
@@ -106,7 +113,8 @@ Result<> Shard::replay_twin_log(const std::vector<std::uint64_t>& document_seque
         }
         return true;
     };
-    auto scanned = context_.store.scan(Table::twin_log, shard_prefix(number_), shard_prefix(number_ + 1), visit);
+    auto scanned =
+        context_.store.scan(Table::twin_log, shard_prefix(number_), shard_prefix(number_ + 1), visit);
     if (replayed > 0) log.info("twin log replayed shard={} twins={}", number_, replayed);
     return scanned ? outcome : scanned;
 }

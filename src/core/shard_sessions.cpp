@@ -3,6 +3,17 @@
 #include "core/shard.hpp"
 
 namespace carillon {
+namespace {
+
+std::string stored_session(const Record& record) {
+    StoredSession session;
+    session.connection_updated = record.connection_updated;
+    session.last_activity = record.last_activity;
+    if (record.has_session) session.subscriptions = record.subscriptions;
+    return encode_session(session);
+}
+
+}  // namespace
 
 void Shard::attach(Record& record, DeviceLink& link) {
     if (record.link) {
@@ -21,19 +32,26 @@ void Shard::detach(Record& record, DeviceLink& link) {
     record.connection_updated = context_.clock.wall_now();
     methods_->link_lost(record, Errc::device_connection_closed_remotely);
     record.methods.reset();
+    // When it was last there is worth a write at the end of a connection, not at every word of it; nobody
+    // waits for that. A crash forgets what was said since the connection before.
+    if (!record.exists() || record.newest() == nullptr) return;
+    committer_.batch().put(Table::sessions, stored_key(record.key), stored_session(record));
+}
+
+void Shard::announce_model(Record& record, std::string_view model_id) {
+    const Document* before = record.newest();
+    if (model_id.empty() || before == nullptr || before->identity.unpack().model_id == model_id) return;
+    Document document = *before;
+    document.identity = before->identity.with_model(model_id);
+    write_whole(record, std::move(document));
 }
 
 void Shard::store_session(Record& record, std::optional<std::vector<Subscription>> subscriptions,
                           UniqueFunction<void(Result<>)> done) {
     const auto key = stored_key(record.key);
     record.has_session = subscriptions.has_value();
-    if (subscriptions) {
-        committer_.batch().put(Table::sessions, key, encode_session(*subscriptions));
-        record.subscriptions = std::move(*subscriptions);
-    } else {
-        committer_.batch().erase(Table::sessions, key);
-        record.subscriptions = {};
-    }
+    record.subscriptions = subscriptions ? std::move(*subscriptions) : std::vector<Subscription>();
+    committer_.batch().put(Table::sessions, key, stored_session(record));
     committer_.on_durable(std::move(done));
 }
 

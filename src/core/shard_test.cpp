@@ -20,7 +20,9 @@ TwinPatch patch(std::string_view body, const IdentityKey& of = key("d")) {
     return *TwinPatch::parse(json->root(), of);
 }
 
-EtagMatch any() { return EtagMatch::parse("*", EtagMatch::Unquoted::compare); }
+EtagMatch any() {
+    return EtagMatch::parse("*", EtagMatch::Unquoted::compare);
+}
 
 struct ShardTest : ::testing::Test {
     ManualClock clock{noon};
@@ -58,15 +60,15 @@ TEST_F(ShardTest, PutWithoutEtagOnlyCreatesAndWithEtagOnlyUpdates) {
     ASSERT_TRUE(updated);
     const auto stale = EtagMatch::parse("\"c3RhbGU=\"", EtagMatch::Unquoted::compare);
     EXPECT_EQ(put("d", stale).error().code, Errc::precondition_failed);
-    const auto current = EtagMatch::parse(identity_etag_text(updated->identity.etag()),
-                                          EtagMatch::Unquoted::compare);
+    const auto current =
+        EtagMatch::parse(identity_etag_text(updated->identity.etag()), EtagMatch::Unquoted::compare);
     EXPECT_TRUE(put("d", current));
 }
 
 TEST_F(ShardTest, ReadersSeeNothingBeforeItIsDurable) {
     hub->add_device("d");
-    auto writing = hub->begin(owner("d").write_twin(key("d"), Shard::TwinWrite::patch,
-                                                    patch(R"({"tags":{"a":1}})"), {}));
+    auto writing = hub->begin(
+        owner("d").write_twin(key("d"), Shard::TwinWrite::patch, patch(R"({"tags":{"a":1}})"), {}));
     hub->poll();
     EXPECT_EQ(hub->find("d")->committed->twin.version, 2);
     EXPECT_EQ(hub->find("d")->newest()->twin.version, 3);
@@ -79,11 +81,11 @@ TEST_F(ShardTest, ReadersSeeNothingBeforeItIsDurable) {
 TEST_F(ShardTest, AFailedCommitTakesBackWhatWasBuiltOnIt) {
     hub->add_device("d");
     store.fail_commits(1);
-    auto first = hub->begin(owner("d").write_twin(key("d"), Shard::TwinWrite::patch,
-                                                  patch(R"({"tags":{"a":1}})"), {}));
+    auto first = hub->begin(
+        owner("d").write_twin(key("d"), Shard::TwinWrite::patch, patch(R"({"tags":{"a":1}})"), {}));
     hub->poll();  // The first is on its way; the second gathers behind it and builds on it.
-    auto second = hub->begin(owner("d").write_twin(key("d"), Shard::TwinWrite::patch,
-                                                   patch(R"({"tags":{"b":1}})"), {}));
+    auto second = hub->begin(
+        owner("d").write_twin(key("d"), Shard::TwinWrite::patch, patch(R"({"tags":{"b":1}})"), {}));
     hub->poll();
     EXPECT_EQ(hub->find("d")->newest()->twin.version, 4);
     hub->settle();
@@ -131,10 +133,10 @@ TEST_F(ShardTest, AConnectedDeviceIsToldOfDesiredChangesOnceTheyAreDurableAndInO
     Record& record = hub->add_device("d");
     FakeLink link;
     owner("d").attach(record, link);
-    auto first = hub->begin(owner("d").write_twin(
-        key("d"), Shard::TwinWrite::patch, patch(R"({"properties":{"desired":{"a":1}}})"), {}));
-    auto second = hub->begin(owner("d").write_twin(
-        key("d"), Shard::TwinWrite::patch, patch(R"({"properties":{"desired":{"a":null}}})"), {}));
+    auto first = hub->begin(owner("d").write_twin(key("d"), Shard::TwinWrite::patch,
+                                                  patch(R"({"properties":{"desired":{"a":1}}})"), {}));
+    auto second = hub->begin(owner("d").write_twin(key("d"), Shard::TwinWrite::patch,
+                                                   patch(R"({"properties":{"desired":{"a":null}}})"), {}));
     hub->poll();
     EXPECT_TRUE(link.desired.empty());
     hub->settle();
@@ -178,7 +180,8 @@ TEST_F(ShardTest, ANewerConnectionClosesTheOlderAndItsRequestsFail) {
 TEST_F(ShardTest, AMethodIsAnsweredTimedOutOrRefusedOffline) {
     Record& record = hub->add_device("d");
     auto& methods = owner("d").methods();
-    EXPECT_EQ(hub->run(methods.invoke(key("x"), MethodCall{.name = "m"})).error().code, Errc::device_not_found);
+    EXPECT_EQ(hub->run(methods.invoke(key("x"), MethodCall{.name = "m"})).error().code,
+              Errc::device_not_found);
     EXPECT_EQ(hub->run(methods.invoke(key("d"), MethodCall{.name = "m"})).error().code,
               Errc::device_not_online);
     FakeLink link;
@@ -245,7 +248,8 @@ TEST_F(ShardTest, ChangingKeysOrDisablingEndsTheConnection) {
 
 TEST_F(ShardTest, SessionsOutliveARestart) {
     Record& record = hub->add_device("d");
-    owner("d").store_session(record, std::vector<Subscription>{{"$iothub/methods/POST/#", 0}}, [](Result<>) {});
+    owner("d").store_session(record, std::vector<Subscription>{{"$iothub/methods/POST/#", 0}},
+                             [](Result<>) {});
     hub->settle();
     restart();
     ASSERT_TRUE(hub->find("d")->has_session);
@@ -254,6 +258,52 @@ TEST_F(ShardTest, SessionsOutliveARestart) {
     hub->settle();
     restart();
     EXPECT_FALSE(hub->find("d")->has_session);
+}
+
+TEST_F(ShardTest, WhenADeviceWasLastThereOutlivesARestart) {
+    hub->add_device("never");
+    Record& record = hub->add_device("d");
+    FakeLink link;
+    owner("d").attach(record, link);
+    clock.advance(std::chrono::minutes(5));
+    owner("d").touch(record);
+    clock.advance(std::chrono::minutes(1));
+    owner("d").detach(record, link);
+    hub->settle();
+    const LiveState before = record.live();
+    EXPECT_EQ(before.connection_updated, before.last_activity.plus_s(60));
+    restart();
+    const LiveState after = hub->find("d")->live();
+    EXPECT_FALSE(after.connected);
+    EXPECT_EQ(after.last_activity, before.last_activity);
+    EXPECT_EQ(after.connection_updated, before.connection_updated);
+    EXPECT_FALSE(hub->find("d")->has_session);
+    EXPECT_EQ(hub->find("never")->live().last_activity, WallTime());
+}
+
+TEST_F(ShardTest, ADeviceThatIsRemovedWhileConnectedLeavesNothing) {
+    Record& record = hub->add_device("d");
+    FakeLink link;
+    owner("d").attach(record, link);
+    const auto removing = hub->begin(owner("d").remove_identity(*IdentityKey::parse("d"), any()));
+    hub->poll();
+    owner("d").detach(record, link);  // Its connection ends while the removal is on its way.
+    hub->settle();
+    EXPECT_TRUE(**removing);
+    restart();
+    EXPECT_EQ(hub->find("d"), nullptr);
+}
+
+TEST_F(ShardTest, SessionsOfTheFirstFormatAreRead) {
+    hub->add_device("d");
+    hub->settle();
+    Batch batch;
+    std::string stored("\x01\x01\0\x03", 4);
+    batch.put(Table::sessions, owner("d").stored_key(*IdentityKey::parse("d")), stored + "a/#");
+    ASSERT_TRUE(store.commit(batch));
+    restart();
+    ASSERT_TRUE(hub->find("d")->has_session);
+    EXPECT_EQ(hub->find("d")->subscriptions, (std::vector<Subscription>{{"a/#", 1}}));
 }
 
 TEST_F(ShardTest, TelemetryKeepsItsOrderAcrossARestartAndIsTrimmedByAge) {

@@ -214,6 +214,11 @@ std::string_view auth_type_text(AuthType type) {
     return "none";
 }
 
+bool is_model_id(std::string_view text) {
+    return text.size() <= IdentityLimits::model_id_bytes_max &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
 std::string identity_etag_text(std::uint64_t etag) {
     return base64_encode(std::to_string(etag));
 }
@@ -233,7 +238,10 @@ Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Id
     Identity identity(key);
     identity.generation_id =
         existing != nullptr ? existing->generation_id : static_cast<std::uint64_t>(now.ticks);
-    if (existing != nullptr) identity.etag = existing->etag;
+    if (existing != nullptr) {
+        identity.etag = existing->etag;
+        identity.model_id = existing->model_id;
+    }
     auto auth = read_authentication(body.find("authentication"), key.is_module(), random);
     if (!auth) return fail(std::move(auth).error());
     identity.auth = *std::move(auth);

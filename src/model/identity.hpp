@@ -22,7 +22,8 @@ enum class DeviceStatus : std::uint8_t { enabled, disabled };
 enum class AuthType : std::uint8_t { sas, self_signed, certificate_authority, none };
 
 /// Limits of identities. Source: IoT Hub docs, "Understand the identity registry", device identity
-/// properties. Ours: scopes and `managedBy`, which the service makes itself.
+/// properties. Ours: scopes and `managedBy`, which the service makes itself, and model ids, of which the
+/// DTDL specification allows an interface 128 characters.
 struct IdentityLimits {
     static constexpr std::size_t status_reason_chars_max = 128;
     static constexpr std::size_t key_bytes_min = 16;  ///< Of a symmetric key, decoded.
@@ -30,6 +31,7 @@ struct IdentityLimits {
     static constexpr std::size_t managed_by_chars_max = 128;
     static constexpr std::size_t scope_bytes_max = 256;
     static constexpr std::size_t parent_scopes_max = 10;
+    static constexpr std::size_t model_id_bytes_max = 256;
 };
 
 /// The words of the wire: `enabled`, `selfSigned`.
@@ -59,6 +61,9 @@ struct Identity {
     std::string device_scope;
     std::vector<std::string> parent_scopes;
     std::optional<std::string> managed_by;  ///< Modules only.
+    /// The DTMI that the device named when it connected; empty if it never did. No part of what a
+    /// service writes, so it does not move the etag.
+    std::string model_id;
 
     explicit Identity(IdentityKey k) : key(std::move(k)) {}
 };
@@ -72,6 +77,9 @@ struct LiveState {
     std::uint32_t c2d_count = 0;
     std::shared_ptr<const ConfigurationStates> configurations{};  ///< Null if there are none.
 };
+
+/// True for what may be stored as a model id: printable ASCII of at most `model_id_bytes_max` bytes.
+bool is_model_id(std::string_view text);
 
 /// The identity's etag as printed: base64 of decimal, such as `MQ==`.
 std::string identity_etag_text(std::uint64_t etag);
@@ -102,6 +110,8 @@ public:
     std::uint64_t generation_id() const;
     DeviceStatus status() const;
     AuthType auth_type() const;
+    /// The same identity with another model id; everything else stays as it is.
+    PackedIdentity with_model(std::string_view model_id) const;
     bool iot_edge() const;
     /// The block for the disk, and back. `decode` fails with `store_corrupt`. Format:
     /// docs/twin-encoding.md.

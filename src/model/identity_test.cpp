@@ -191,8 +191,23 @@ TEST(PackedIdentity, ReadsBackTheSameAndGivesFieldsInPlace) {
     EXPECT_FALSE(static_cast<bool>(PackedIdentity()));
 }
 
+TEST(PackedIdentity, KeepsAModelBesideAllElse) {
+    const PackedIdentity plain(*read(R"({"authentication":{"type":"selfSigned"}})"));
+    const PackedIdentity packed = plain.with_model("dtmi:example:Thermostat;1");
+    EXPECT_EQ(packed.unpack().model_id, "dtmi:example:Thermostat;1");
+    EXPECT_EQ(packed.auth_type(), AuthType::self_signed);
+    EXPECT_EQ(packed.etag(), plain.etag());
+    EXPECT_EQ(json_of(packed.unpack()), json_of(plain.unpack()));
+    EXPECT_EQ(packed.with_model("").encoded().size(), plain.encoded().size());
+    EXPECT_TRUE(is_model_id("dtmi:example:Thermostat;1"));
+    EXPECT_FALSE(is_model_id("dtmi:example:\xC3\x84;1"));
+    EXPECT_FALSE(is_model_id("dtmi:a b;1"));
+    EXPECT_TRUE(is_model_id(std::string(256, 'm')));
+    EXPECT_FALSE(is_model_id(std::string(257, 'm')));
+}
+
 TEST(PackedIdentity, BytesCutAnywhereAreCorrupt) {
-    const PackedIdentity packed(*read(R"({"statusReason":"x"})"));
+    const PackedIdentity packed = PackedIdentity(*read(R"({"statusReason":"x"})")).with_model("dtmi:m;1");
     for (std::size_t size = 0; size < packed.encoded().size(); ++size) {
         const auto decoded = PackedIdentity::decode(packed.encoded().first(size));
         ASSERT_FALSE(decoded.has_value()) << size;

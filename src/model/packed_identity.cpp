@@ -16,7 +16,9 @@ constexpr std::uint8_t edge_flag = 2;
 constexpr std::uint8_t reason_flag = 4;
 constexpr std::uint8_t managed_flag = 8;
 constexpr int auth_shift = 4;
-constexpr std::uint8_t flags_known = 0x3F;
+constexpr std::uint8_t auth_mask = 3;
+constexpr std::uint8_t model_flag = 64;
+constexpr std::uint8_t flags_known = 0x7F;
 
 std::uint8_t flags_of(const Identity& identity) {
     unsigned flags = static_cast<unsigned>(identity.auth.type) << auth_shift;
@@ -24,7 +26,12 @@ std::uint8_t flags_of(const Identity& identity) {
     if (identity.iot_edge) flags |= edge_flag;
     if (identity.status_reason) flags |= reason_flag;
     if (identity.managed_by) flags |= managed_flag;
+    if (!identity.model_id.empty()) flags |= model_flag;
     return static_cast<std::uint8_t>(flags);
+}
+
+AuthType auth_type_of(std::uint8_t flags) {
+    return static_cast<AuthType>(flags >> auth_shift & auth_mask);
 }
 
 /// Reads what `encode` wrote; nothing if the bytes are anything else.
@@ -47,7 +54,7 @@ std::optional<Identity> read(Bytes bytes) {
     identity.status = (flags & disabled_flag) != 0 ? DeviceStatus::disabled : DeviceStatus::enabled;
     identity.iot_edge = (flags & edge_flag) != 0;
     identity.status_updated.ticks = status_updated;
-    identity.auth.type = static_cast<AuthType>(flags >> auth_shift);
+    identity.auth.type = auth_type_of(flags);
     if ((flags & reason_flag) != 0) identity.status_reason = in.text();
     if ((flags & managed_flag) != 0) identity.managed_by = in.text();
     identity.auth.primary_key = in.text();
@@ -57,6 +64,7 @@ std::optional<Identity> read(Bytes bytes) {
     identity.device_scope = in.text();
     const std::size_t parents = in.count();
     for (std::size_t i = 0; i < parents && in.ok(); ++i) identity.parent_scopes.emplace_back(in.text());
+    if ((flags & model_flag) != 0) identity.model_id = in.text();
     if (!in.is_done()) return std::nullopt;
     return identity;
 }
@@ -87,6 +95,7 @@ PackedIdentity::PackedIdentity(const Identity& identity) {
     out.text(identity.device_scope);
     out.varint(identity.parent_scopes.size());
     for (const std::string& scope : identity.parent_scopes) out.text(scope);
+    if (!identity.model_id.empty()) out.text(identity.model_id);
     block_ = SharedBytes(as_bytes(bytes));
 }
 
@@ -108,10 +117,16 @@ DeviceStatus PackedIdentity::status() const {
     return (encoded()[flags_at] & disabled_flag) != 0 ? DeviceStatus::disabled : DeviceStatus::enabled;
 }
 AuthType PackedIdentity::auth_type() const {
-    return static_cast<AuthType>(encoded()[flags_at] >> auth_shift);
+    return auth_type_of(encoded()[flags_at]);
 }
 bool PackedIdentity::iot_edge() const {
     return (encoded()[flags_at] & edge_flag) != 0;
+}
+
+PackedIdentity PackedIdentity::with_model(std::string_view model_id) const {
+    Identity identity = unpack();
+    identity.model_id = model_id;
+    return PackedIdentity(identity);
 }
 
 Result<PackedIdentity> PackedIdentity::decode(Bytes bytes) {

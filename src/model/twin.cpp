@@ -58,7 +58,7 @@ void append_twin_json(std::string& text, const Document& document, const LiveSta
     text_or_null(out, "primaryThumbprint", identity.auth.primary_thumbprint);
     text_or_null(out, "secondaryThumbprint", identity.auth.secondary_thumbprint);
     out.end_object();
-    out.member("modelId", "");
+    out.member("modelId", identity.model_id);
     out.member("version", twin.version);
     if (!twin.tags.is_empty()) {
         out.key("tags").raw({});

@@ -256,7 +256,7 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch) {
         case Field::authentication_type:
             return Value::of(auth_type_text(document.identity.auth_type()));
         case Field::model_id:
-            return Value::of(std::string_view());
+            return Value::of(std::string_view(scratch.identity(row).model_id));
         case Field::iot_edge:
             return Value::of(document.identity.iot_edge());
         case Field::configurations:
