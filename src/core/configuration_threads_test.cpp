@@ -2,6 +2,7 @@
 // at once. What matters here is also what tsan says.
 
 #include "core/configurations.hpp"
+#include "core/hub_options.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
 #include "core/shard.hpp"
@@ -51,7 +52,8 @@ struct ConfigurationThreads : ::testing::Test {
             shards.push_back(std::make_unique<Shard>(static_cast<std::uint32_t>(i), context));
         }
         hub = std::make_unique<Hub>(std::move(shards), *Policies::load_or_create(store, random),
-                                    std::vector<std::string>{"hub.example.net"}, JobEngineLimits{}, "key");
+                                    std::vector<std::string>{"hub.example.net"}, JobEngineLimits{}, "key",
+                                    HubOptions());
         for (std::size_t i = 0; i < devices; ++i) {
             const auto key = *IdentityKey::parse("d" + std::to_string(i));
             Record& record = hub->owner(key.device).directory().add(key);

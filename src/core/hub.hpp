@@ -19,6 +19,8 @@ class Configurations;
 class Jobs;
 class Queries;
 class Transfers;
+class Throttles;
+struct HubOptions;       // core/hub_options.hpp
 struct JobEngineLimits;  // core/jobs.hpp
 
 /// The whole hub as endpoints see it: which shard owns a device, what the hub is called, its
@@ -27,7 +29,7 @@ class Hub {
 public:
     /// `token_key` is the hub's secret for continuation tokens; it survives restarts.
     Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vector<std::string> host_names,
-        const JobEngineLimits& jobs, std::string token_key);
+        const JobEngineLimits& jobs, std::string token_key, const HubOptions& options);
     ~Hub();
 
     std::size_t shard_count() const { return shards_.size(); }
@@ -41,6 +43,7 @@ public:
     Queries& queries() { return *queries_; }
     Transfers& transfers() { return *transfers_; }
     Configurations& configurations() { return *configurations_; }
+    Throttles& throttles() { return *throttles_; }
 
     /// Runs `task` on the shard's thread and resumes here with its result.
     template <class T>
@@ -65,6 +68,7 @@ private:
     std::vector<std::unique_ptr<Shard>> shards_;
     Policies policies_;
     std::vector<std::string> host_names_;
+    std::unique_ptr<Throttles> throttles_;
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;
     std::unique_ptr<Transfers> transfers_;

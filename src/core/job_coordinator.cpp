@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "core/await.hpp"
+#include "core/queries.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -157,7 +158,7 @@ void JobCoordinator::evaluate(Active& job) {
     const auto& definition = job.entry->definition();
     std::optional<query::JobCondition> condition;
     if (!definition.device_ids) {
-        auto parsed = query::parse_job_condition(definition.condition.value_or(""));
+        auto parsed = query::parse_job_condition(definition.condition.value_or(""), hub_.queries().options());
         if (!parsed) return end(job, JobStatus::failed, std::move(parsed).error().detail);
         condition = *std::move(parsed);
     }

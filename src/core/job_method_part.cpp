@@ -1,6 +1,7 @@
 #include "core/job_method_part.hpp"
 
 #include "core/methods.hpp"
+#include "core/throttles.hpp"
 
 #include <algorithm>
 
@@ -54,9 +55,12 @@ MethodPart::Look MethodPart::look(std::uint32_t index) const {
 bool MethodPart::fill() {
     const auto in_flight = hub_in_flight_->load(std::memory_order_relaxed);
     const auto hub_room = in_flight < hub_in_flight_max ? hub_in_flight_max - in_flight : 0;
-    const auto room = std::min({dispatch_batch_max, window_.size() - busy_, hub_room});
+    auto& throttles = site().throttles;
+    const auto room = throttles.take_some(ThrottleClass::job_devices,
+                                          std::min({dispatch_batch_max, window_.size() - busy_, hub_room}),
+                                          shard().clock().now());
     if (room == 0) {
-        hold();  // Other jobs use the hub up; nobody tells us when they end.
+        hold();  // Other jobs use the hub up, or its throttle; nobody tells us when there is room again.
         return false;
     }
     std::vector<std::uint32_t> picked;
@@ -73,6 +77,7 @@ bool MethodPart::fill() {
             break;
         }
     }
+    throttles.give_back(ThrottleClass::job_devices, room - picked.size());
     if (held_at_once_ > picked.size()) window_.congested();
     if (!outcomes_.empty() && outcomes_under_way_ == 0) put_outcomes();
     if (picked.empty()) return has_room();

@@ -14,6 +14,7 @@
 
 namespace carillon {
 
+class Throttles;
 class TwinLogFolder;
 
 /// Where the parts of one shard work; outlives them while they run.
@@ -22,6 +23,7 @@ struct JobSite {
     JobTurns& turns;
     TwinLogFolder& folder;
     const JobEngineLimits& limits;
+    Throttles& throttles;  ///< Of the hub: how many devices a second.
     /// Requests of all method jobs of the hub that are in flight.
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     /// Told once of each part whose devices have all ended, durably.

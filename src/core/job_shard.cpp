@@ -2,7 +2,7 @@
 
 namespace carillon {
 
-JobShard::JobShard(Shard& shard, const JobEngineLimits& limits,
+JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
                    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
                    std::function<void(std::uint64_t)> finished)
     : shard_(shard),
@@ -12,6 +12,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits,
             turns_,
             folder_,
             limits,
+            throttles,
             std::move(methods_in_flight),
             [this](std::uint64_t job) { part_finished(job); }},
       finished_(std::move(finished)) {

@@ -1,6 +1,7 @@
 // Jobs over shards on threads of their own, as in the server, read from all threads while they
 // run: every answer adds up. What matters here is also what tsan says.
 
+#include "core/hub_options.hpp"
 #include "core/job_testing.hpp"
 
 #include <atomic>
@@ -79,7 +80,7 @@ struct JobThreads : ::testing::Test {
         limits.twin_chunk_devices = 100;
         limits.twin_log_devices_max = 1000;
         hub = std::make_unique<Hub>(std::move(made), *Policies::load_or_create(store, random),
-                                    std::vector<std::string>{"hub.example.net"}, limits, "key");
+                                    std::vector<std::string>{"hub.example.net"}, limits, "key", HubOptions());
         for (int i = 0; i < devices; ++i) add_device(fmt::format("d{:04}", i));
         hub->jobs().start();
         for (auto& loop : loops) {

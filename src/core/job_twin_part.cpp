@@ -1,5 +1,6 @@
 #include "core/job_twin_part.hpp"
 
+#include "core/throttles.hpp"
 #include "core/twin_log.hpp"
 #include "core/twin_log_folder.hpp"
 
@@ -28,10 +29,16 @@ bool TwinPart::step() {
         return false;
     }
     const auto& clock = shard().clock();
-    const auto enough = clock.now() + slice_max;
-    const auto end =
-        cursor_ +
+    const auto now = clock.now();
+    const auto enough = now + slice_max;
+    const auto most =
         std::min<std::size_t>(size() - cursor_, std::max<std::size_t>(1, site().limits.twin_chunk_devices));
+    const auto granted = site().throttles.take_some(ThrottleClass::job_devices, most, now);
+    if (granted == 0) {
+        ask_again();
+        return false;
+    }
+    const auto end = cursor_ + granted;
     Chunk chunk;
     chunk.event.time = clock.wall_now();
     chunk.event.from = cursor_;
@@ -42,8 +49,18 @@ bool TwinPart::step() {
         if (cursor_ % 16 == 0 && clock.now() >= enough) break;
     }
     chunk.event.to = cursor_;
+    site().throttles.give_back(ThrottleClass::job_devices, end - cursor_);
     put(std::move(chunk));
     return cursor_ < size();
+}
+
+void TwinPart::ask_again() {
+    if (is_asking_) return;
+    is_asking_ = true;
+    after(pace_delay, [this] {
+        is_asking_ = false;
+        wake();
+    });
 }
 
 void TwinPart::patch(std::uint32_t index, Chunk& chunk) {

@@ -18,6 +18,8 @@ public:
     static constexpr std::size_t connected_under_way_max = 512;
     /// Ours: a chunk ends early after this long, as everything else on the shard waits for it.
     static constexpr std::chrono::microseconds slice_max{300};
+    /// Ours: when a strict hub is asked again for devices that may go on.
+    static constexpr std::chrono::milliseconds pace_delay{50};
 
     TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 
@@ -39,6 +41,7 @@ private:
     };
 
     bool has_room() const;
+    void ask_again();
     void patch(std::uint32_t index, Chunk& chunk);
     void put(Chunk chunk);
     void notify(const std::vector<Notice>& notices) const;
@@ -49,6 +52,7 @@ private:
     std::size_t chunks_under_way_ = 0;
     std::size_t notice_bytes_ = 0;
     std::size_t connected_ = 0;
+    bool is_asking_ = false;  ///< A timer will ask the throttle again.
 };
 
 }  // namespace carillon

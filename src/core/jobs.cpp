@@ -12,6 +12,7 @@ namespace carillon {
 /// The engine's members in the order in which they may be relied on.
 struct Jobs::Engine {
     Engine(Hub& h, JobEngineLimits l) : hub(h), limits(l) {
+        auto& throttles = hub.throttles();
         const auto in_flight = std::make_shared<std::atomic<std::size_t>>(0);
         for (std::size_t i = 0; i < hub.shard_count(); ++i) {
             auto finished = [this](std::uint64_t job) {
@@ -20,7 +21,7 @@ struct Jobs::Engine {
                 });
             };
             shards.push_back(
-                std::make_unique<JobShard>(hub.shard(i), limits, in_flight, std::move(finished)));
+                std::make_unique<JobShard>(hub.shard(i), limits, throttles, in_flight, std::move(finished)));
         }
         coordinator = std::make_unique<JobCoordinator>(hub, limits, board, shards);
         rows = std::make_unique<JobRows>(hub, board);

@@ -47,7 +47,10 @@ public:
     static constexpr int job_scans_max = 64;
 
     /// `token_key` signs continuation tokens; it is the hub's own and survives restarts.
-    Queries(Hub& hub, std::string token_key, query::QueryOptions options = {});
+    Queries(Hub& hub, std::string token_key, query::QueryOptions options);
+
+    /// What statements may hold; jobs' conditions keep to it as well.
+    const query::QueryOptions& options() const { return options_; }
 
     /// Fails with `argument_invalid` for statements and for tokens that are not ours or belong to
     /// another statement or flavour.

@@ -1,5 +1,6 @@
 // Shards on threads of their own, as in the server; what matters here is what tsan says.
 
+#include "core/hub_options.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
 #include "store/memory_store.hpp"
@@ -56,7 +57,8 @@ struct QueriesThreadsTest : ::testing::Test {
             shards.push_back(std::make_unique<Shard>(static_cast<std::uint32_t>(i), context));
         }
         hub = std::make_unique<Hub>(std::move(shards), *Policies::load_or_create(store, random),
-                                    std::vector<std::string>{"hub.example.net"}, JobEngineLimits{}, "key");
+                                    std::vector<std::string>{"hub.example.net"}, JobEngineLimits{}, "key",
+                                    HubOptions());
         for (int i = 0; i < devices; ++i) {
             const auto key = *IdentityKey::parse("d" + std::to_string(i));
             Record& record = hub->owner(key.device).directory().add(key);

@@ -4,6 +4,7 @@
 
 #include "core/configurations.hpp"
 #include "core/hub.hpp"
+#include "core/hub_options.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
 #include "core/telemetry.hpp"
@@ -71,7 +72,7 @@ public:
 class TestHub {
 public:
     TestHub(Store& store, ManualClock& clock, std::size_t shard_count = 2, JobEngineLimits limits = {},
-            std::uint64_t seed = 1)
+            std::uint64_t seed = 1, const HubOptions& options = {})
         : clock_(clock), random_(seed) {
         std::vector<std::unique_ptr<Shard>> shards;
         for (std::size_t i = 0; i < shard_count; ++i) {
@@ -87,8 +88,9 @@ public:
         }
         auto policies = Policies::load_or_create(store, random_);
         CARILLON_ASSERT(policies);
-        hub_ = std::make_unique<Hub>(std::move(shards), *std::move(policies),
-                                     std::vector<std::string>{"hub.example.net"}, limits, "token key");
+        hub_ =
+            std::make_unique<Hub>(std::move(shards), *std::move(policies),
+                                  std::vector<std::string>{"hub.example.net"}, limits, "token key", options);
         for (std::size_t i = 0; i < shard_count; ++i) CARILLON_ASSERT(hub_->shard(i).load());
         CARILLON_ASSERT(hub_->jobs().load());
         CARILLON_ASSERT(hub_->configurations().load());

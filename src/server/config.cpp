@@ -154,7 +154,25 @@ Result<> check_together(const ServerConfig& config) {
     if (config.tls_certificate.empty() != config.tls_key.empty()) {
         return fail(Errc::config_invalid, "tls.certificate and tls.key go together");
     }
+    const bool is_strict = config.compatibility == Compatibility::strict;
+    if (!is_strict && (config.strict_tier || config.strict_units)) {
+        return fail(Errc::config_invalid, "strict.tier and strict.units want compatibility = \"strict\"");
+    }
+    const Tier tier = config.strict_tier.value_or(Tier::s1);
+    if (config.strict_units.value_or(1) > units_max(tier)) {
+        return fail(Errc::config_invalid,
+                    "strict.units is at most " + std::to_string(units_max(tier)) + " in this tier");
+    }
     return {};
+}
+
+/// What strict mode changes of other settings, unless they were given themselves.
+void apply_strictness(ServerConfig& config) {
+    if (config.compatibility != Compatibility::strict) return;
+    config.jobs.strict_cancel = true;
+    if (config.jobs.active_max == JobEngineLimits().active_max) {
+        config.jobs.active_max = active_jobs_max(config.strict_tier.value_or(Tier::s1));
+    }
 }
 
 }  // namespace
@@ -184,7 +202,23 @@ Result<ServerConfig> load_config(const ConfigSources& sources) {
     }
     auto checked = check_together(config);
     if (!checked) return fail(std::move(checked).error());
+    apply_strictness(config);
     return config;
+}
+
+HubOptions hub_options(const ServerConfig& config) {
+    const bool is_strict = config.compatibility == Compatibility::strict;
+    HubOptions options;
+    if (is_strict) {
+        options.queries.functions = query::FunctionSet::strict;
+        options.queries.statement_bytes_max = query::QueryLimits::strict_statement_bytes_max;
+        options.tier = TierProfile{config.strict_tier.value_or(Tier::s1), config.strict_units.value_or(1)};
+    }
+    if (config.query_functions) options.queries.functions = *config.query_functions;
+    if (config.query_statement_bytes_max) {
+        options.queries.statement_bytes_max = *config.query_statement_bytes_max;
+    }
+    return options;
 }
 
 }  // namespace carillon

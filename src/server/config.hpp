@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "core/configurations.hpp"
+#include "core/hub_options.hpp"
 #include "core/jobs.hpp"
 #include "core/telemetry_limits.hpp"
 
@@ -15,7 +16,8 @@
 
 namespace carillon {
 
-/// Whether the hub helps where it can, or refuses where the real one does. See ARCHITECTURE.md, "Compatible first".
+/// Whether the hub helps where it can, or refuses where the real one does. See ARCHITECTURE.md, "Compatible
+/// first".
 enum class Compatibility { helpful, strict };
 
 /// Everything `carillon serve` can be told. docs/configuration.md explains each key to its user.
@@ -31,6 +33,10 @@ struct ServerConfig {
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     LogLevel log_level = LogLevel::info;
     Compatibility compatibility = Compatibility::helpful;
+    std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.
+    std::optional<unsigned> strict_units;               ///< Nothing for one.
+    std::optional<query::FunctionSet> query_functions;  ///< Nothing for what `compatibility` says.
+    std::optional<std::size_t> query_statement_bytes_max;
     std::string tls_certificate;  ///< PEM of the operator's own; empty for those the hub makes.
     std::string tls_key;
     std::string tls_client_ca;  ///< CAs that sign device certificates.
@@ -41,6 +47,9 @@ struct ServerConfig {
     JobEngineLimits jobs;
     ConfigurationPaces configurations;
 };
+
+/// How the hub is set up by this configuration: queries, and in strict mode the throttles of its tier.
+HubOptions hub_options(const ServerConfig& config);
 
 /// Where settings come from besides the defaults, strongest last.
 struct ConfigSources {
@@ -56,7 +65,8 @@ std::map<std::string, std::string> process_environment();
 /// Reads the configuration: flags win over the environment, that over the file, that over defaults.
 /// In the environment `CARILLON_JOBS__ACTIVE_MAX` is the key `jobs.active_max`, and lists are
 /// separated by commas. Fails with `config_invalid`, naming place, key and, for a key that is
-/// unknown, the nearest one that is not; with `not_found_locally` if the file cannot be read.
+/// unknown, the nearest one that is not, and keys of strict mode without it; with `not_found_locally` if the
+/// file cannot be read.
 Result<ServerConfig> load_config(const ConfigSources& sources);
 
 }  // namespace carillon

@@ -121,6 +121,48 @@ TEST_F(Config, SaysWhatIsWrongWithAValue) {
     EXPECT_TRUE(fault("a = [\n").starts_with("carillon.toml:"));
 }
 
+TEST_F(Config, KnowsHowTheHubIsSetUpForQueries) {
+    const HubOptions usual = hub_options(*load_config({}));
+    EXPECT_EQ(usual.queries.functions, query::FunctionSet::extended);
+    EXPECT_EQ(usual.queries.statement_bytes_max, 65'536U);
+    EXPECT_FALSE(usual.tier);
+    const auto chosen =
+        load_config(file("[query]\nfunctions = \"permissive\"\nstatement_bytes_max = 1000\n"));
+    ASSERT_TRUE(chosen) << chosen.error().detail;
+    EXPECT_EQ(hub_options(*chosen).queries.functions, query::FunctionSet::permissive);
+    EXPECT_EQ(hub_options(*chosen).queries.statement_bytes_max, 1000U);
+    EXPECT_EQ(fault("[query]\nfunctions = \"all\"\n"),
+              "carillon.toml:2: query.functions must be strict, extended or permissive");
+    EXPECT_EQ(fault("[query]\nstatement_bytes_max = 65537\n"),
+              "carillon.toml:2: query.statement_bytes_max must be a number from 256 to 65536");
+}
+
+TEST_F(Config, StrictModeTakesWhatItsTierHas) {
+    const auto config = load_config(file("compatibility = \"strict\"\n"));
+    ASSERT_TRUE(config) << config.error().detail;
+    EXPECT_EQ(config->jobs.active_max, 1U);
+    const HubOptions options = hub_options(*config);
+    EXPECT_EQ(options.queries.functions, query::FunctionSet::strict);
+    EXPECT_EQ(options.queries.statement_bytes_max, 8192U);
+    ASSERT_TRUE(options.tier);
+    EXPECT_EQ(options.tier->tier, Tier::s1);
+    EXPECT_EQ(options.tier->units, 1U);
+
+    const auto large =
+        load_config(file("compatibility = \"strict\"\n[strict]\ntier = \"S3\"\nunits = 4\n"
+                         "[query]\nfunctions = \"extended\"\n"));
+    ASSERT_TRUE(large) << large.error().detail;
+    EXPECT_EQ(large->jobs.active_max, 10U);
+    EXPECT_EQ(hub_options(*large).tier->units, 4U);
+    EXPECT_EQ(hub_options(*large).queries.functions, query::FunctionSet::extended);
+    const auto complaint = [this](const char* text) { return load_config(file(text)).error().detail; };
+    EXPECT_EQ(complaint("compatibility = \"strict\"\n[strict]\ntier = \"S3\"\nunits = 11\n"),
+              "strict.units is at most 10 in this tier");
+    EXPECT_EQ(complaint("[strict]\ntier = \"S2\"\n"),
+              "strict.tier and strict.units want compatibility = \"strict\"");
+    EXPECT_EQ(fault("[strict]\ntier = \"B1\"\n"), "carillon.toml:2: strict.tier must be S1, S2 or S3");
+}
+
 TEST_F(Config, WantsACertificateTogetherWithItsKey) {
     const auto config = load_config(file("[tls]\ncertificate = \"a.pem\"\n"));
     ASSERT_FALSE(config);

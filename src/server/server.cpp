@@ -115,6 +115,10 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
     compare("compatibility", now.compatibility == next.compatibility);
+    compare("strict.tier", now.strict_tier == next.strict_tier);
+    compare("strict.units", now.strict_units == next.strict_units);
+    compare("query.functions", now.query_functions == next.query_functions);
+    compare("query.statement_bytes_max", now.query_statement_bytes_max == next.query_statement_bytes_max);
     compare("storage.import_root", now.import_root == next.import_root);
     compare("storage.ca_file", now.storage_ca == next.storage_ca);
     compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
@@ -240,7 +244,7 @@ Result<> Server::Parts::build_hub() {
         threads->of_shard(i).drive(shards.back()->timers());
     }
     hub = std::make_unique<Hub>(std::move(shards), *std::move(policies), config.hostnames, config.jobs,
-                                meta.token_key);
+                                meta.token_key, hub_options(config));
     return {};
 }
 
@@ -284,9 +288,8 @@ Result<> Server::Parts::load_hub() {
 
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
-    const RestOptions options{.strict = config.compatibility == Compatibility::strict};
     websockets = std::make_unique<MqttWebSockets>(*mqtt);
-    rest = std::make_unique<RestEndpoint>(*hub, options, websockets.get());
+    rest = std::make_unique<RestEndpoint>(*hub, websockets.get());
     auto done =
         listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
     if (!done) return done;

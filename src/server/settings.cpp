@@ -58,8 +58,47 @@ std::string set_compatibility(ServerConfig& config, const Values& values) {
     if (values.front() != "default" && values.front() != "strict") return "must be default or strict";
     const bool strict = values.front() == "strict";
     config.compatibility = strict ? Compatibility::strict : Compatibility::helpful;
-    config.jobs.strict_cancel = strict;
     return {};
+}
+
+std::string set_tier(ServerConfig& config, const Values& values) {
+    constexpr std::array<std::pair<std::string_view, Tier>, 3> tiers{
+        {{"S1", Tier::s1}, {"S2", Tier::s2}, {"S3", Tier::s3}}};
+    for (const auto& [name, tier] : tiers) {
+        if (!equals_ignoring_case(name, values.front())) continue;
+        config.strict_tier = tier;
+        return {};
+    }
+    return "must be S1, S2 or S3";
+}
+
+std::string set_units(ServerConfig& config, const Values& values) {
+    unsigned units = 0;
+    const std::string fault = set_number(units, values, 1, units_max(Tier::s1));
+    if (fault.empty()) config.strict_units = units;
+    return fault;
+}
+
+std::string set_query_functions(ServerConfig& config, const Values& values) {
+    using query::FunctionSet;
+    constexpr std::array<std::pair<std::string_view, FunctionSet>, 3> sets{
+        {{"strict", FunctionSet::strict},
+         {"extended", FunctionSet::extended},
+         {"permissive", FunctionSet::permissive}}};
+    for (const auto& [name, set] : sets) {
+        if (name != values.front()) continue;
+        config.query_functions = set;
+        return {};
+    }
+    return "must be strict, extended or permissive";
+}
+
+std::string set_statement_bytes(ServerConfig& config, const Values& values) {
+    constexpr std::size_t least = 256;
+    std::size_t bytes = 0;
+    const std::string fault = set_number(bytes, values, least, query::QueryLimits::statement_bytes_max);
+    if (fault.empty()) config.query_statement_bytes_max = bytes;
+    return fault;
 }
 
 std::string set_bind(ServerConfig& config, const Values& values) {
@@ -122,6 +161,10 @@ constexpr std::array settings{
     Setting{"threads", Kind::number, set_threads},
     Setting{"log_level", Kind::text, set_log_level},
     Setting{"compatibility", Kind::text, set_compatibility},
+    Setting{"strict.tier", Kind::text, set_tier},
+    Setting{"strict.units", Kind::number, set_units},
+    Setting{"query.functions", Kind::text, set_query_functions},
+    Setting{"query.statement_bytes_max", Kind::number, set_statement_bytes},
     Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>},
     Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
     Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},

@@ -6,6 +6,7 @@
 #include "core/methods.hpp"
 #include "core/shard.hpp"
 #include "core/telemetry.hpp"
+#include "core/throttles.hpp"
 #include "endpoint/mqtt/telemetry_message.hpp"
 #include "endpoint/mqtt/twin_errors.hpp"
 #include "endpoint/net/io_thread.hpp"
@@ -249,6 +250,11 @@ void Connection::authenticate() {
                   code, why);
         return session_.refuse(verdict.code, verdict.reason);
     }
+    if (const auto passed = hub.throttles().take_now(ThrottleClass::connections, shard_->clock().now());
+        !passed) {
+        thread_state_->metrics.connects_refused.add();
+        return session_.refuse(ConnectCode::server_unavailable, passed.error().code);
+    }
     if (log.is_on(LogLevel::debug)) {
         const std::string path = connect->key.path();
         log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
@@ -261,6 +267,7 @@ void Connection::authenticate() {
     ordinal_ = record->ordinal;
     channel_->authenticated();
     shard_->attach(*record, *this);  // Ends an older connection.
+    if (model_id_ && is_model_id(*model_id_)) shard_->announce_model(*record, *model_id_);
     begin(connect->clean_session);
 }
 
@@ -349,6 +356,9 @@ Sender Connection::sender() const {
 void Connection::telemetry(const TelemetryPublish& publish) {
     shard_->touch(*record_);
     if (!record_->exists()) return session_.close(Errc::device_not_found, "identity is gone");
+    if (const auto passed = throttle(ThrottleClass::telemetry); !passed) {
+        return session_.close(passed.error().code, "messages come too fast");
+    }
     auto message = make_message(publish, sender());
     if (!message) return session_.close(message.error().code, "message refused");
     thread_state_->metrics.telemetry_received.add();
@@ -360,10 +370,19 @@ void Connection::telemetry(const TelemetryPublish& publish) {
     shard_->telemetry().append(*record_, *std::move(message), std::move(done));
 }
 
+/// A device is not made to wait: the service answers or closes. Source: IoT Hub docs, "Communicate with
+/// your IoT hub using the MQTT protocol"; azure-iot-sdk-c#1766.
+Result<> Connection::throttle(ThrottleClass what) {
+    return endpoint_->hub().throttles().take_now(what, shard_->clock().now());
+}
+
 void Connection::twin_get(std::string_view rid) {
     shard_->touch(*record_);
     thread_state_->metrics.twin_reads.add();
     if (!record_->exists()) return answer_failure(rid, Error{Errc::device_not_found, "identity is gone"});
+    if (const auto passed = throttle(ThrottleClass::twin_reads); !passed) {
+        return answer_failure(rid, passed.error());
+    }
     std::string body;
     append_device_twin_json(body, record_->committed->twin);
     session_.send_twin_response(200, rid, std::nullopt, body);
@@ -374,6 +393,9 @@ void Connection::twin_patch(const TwinPatchPublish& publish) {
     thread_state_->metrics.twin_writes.add();
     std::string rid(publish.rid);
     const Ticket ticket = publish.ticket;
+    if (auto passed = throttle(ThrottleClass::twin_updates); !passed) {
+        return answer_patch(rid, ticket, fail(std::move(passed).error()));
+    }
     if (publish.has_version && !publish.version) {
         return answer_patch(rid, ticket, fail(Errc::argument_invalid, "$version is no number"));
     }

@@ -15,6 +15,7 @@
 namespace carillon {
 
 class Shard;
+enum class ThrottleClass : std::uint8_t;
 
 namespace mqtt {
 
@@ -113,6 +114,7 @@ private:
     void timer_fired();
     void answer_patch(const std::string& rid, Ticket ticket, const Result<std::int64_t>& result);
     void answer_failure(std::string_view rid, const Error& error);
+    Result<> throttle(ThrottleClass what);
     void settle();
     void flush();
     void update_reading();

@@ -62,6 +62,34 @@ TEST(MqttConnection, ADeviceKeyConnects) {
     EXPECT_EQ(record.link, nullptr);
 }
 
+TEST(MqttConnection, TheModelItNamesIsInItsTwin) {
+    Site site;
+    site.hub.add_device("d1");
+    const auto twin_of = [&site] {
+        std::string text;
+        const Record& record = *site.hub.find("d1");
+        append_twin_json(text, *record.committed, record.live(), Flavour::ga);
+        return text;
+    };
+    Peer peer(site);
+    peer.parameters = "&DeviceClientType=x&model-id=dtmi%3Aexample%3AThermostat%3B1";
+    peer.open("d1");
+    EXPECT_NE(twin_of().find(R"("modelId":"dtmi:example:Thermostat;1")"), std::string::npos) << twin_of();
+    EXPECT_EQ(site.hub.find("d1")->committed->twin.version, 2);
+    // Who names none, or none that a model can be called, says nothing about it.
+    for (const char* parameters : {"", "&model-id=dtmi%3Aa%20b%3B1"}) {
+        Peer later(site);
+        later.parameters = parameters;
+        later.open("d1");
+        EXPECT_NE(twin_of().find(R"("modelId":"dtmi:example:Thermostat;1")"), std::string::npos)
+            << parameters;
+    }
+    Peer changed(site);
+    changed.parameters = "&model-id=dtmi:example:Thermostat;2";
+    changed.open("d1");
+    EXPECT_NE(twin_of().find(R"("modelId":"dtmi:example:Thermostat;2")"), std::string::npos) << twin_of();
+}
+
 TEST(MqttConnection, MovesToTheThreadOfItsDevice) {
     Site site(2);
     Record& record = site.hub.add_device("d1");

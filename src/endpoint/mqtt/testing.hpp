@@ -66,7 +66,8 @@ private:
 
 /// A hub, its endpoint, and threads that never run: the test is the loop.
 struct Site {
-    explicit Site(std::size_t thread_count = 1) : threads(thread_count, clock), hub(store, clock) {
+    explicit Site(std::size_t thread_count = 1, const HubOptions& options = {})
+        : threads(thread_count, clock), hub(store, clock, 2, {}, 1, options) {
         endpoint = std::make_unique<MqttEndpoint>(*hub, threads);
     }
 
@@ -97,7 +98,8 @@ struct Peer {
     void say(std::string_view bytes) { wire.handler->received(as_bytes(bytes)); }
     /// CONNECT with this token; the answer is in `wire.sent`.
     void connect(std::string_view id, std::string_view token, bool clean = false) {
-        const std::string user_name = "hub.example.net/" + std::string(id) + "/?api-version=2021-04-12";
+        const std::string user_name =
+            "hub.example.net/" + std::string(id) + "/?api-version=2021-04-12" + parameters;
         Connect connect = connect_of(id, user_name);
         connect.clean_session = clean;
         if (token.empty())
@@ -126,6 +128,7 @@ struct Peer {
 
     Site& site;
     Wire wire;
+    std::string parameters;  ///< More of the user name, from its `&` on.
 };
 
 }  // namespace carillon::mqtt::testing

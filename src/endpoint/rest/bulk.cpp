@@ -1,4 +1,5 @@
 #include "core/pending.hpp"
+#include "core/throttles.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"
@@ -111,6 +112,11 @@ Task<Result<HttpResponse>> bulk_devices(Request& request) {
     const std::size_t count = body->root().size();
     if (count == 0 || count > entries_max) {
         co_return fail(Errc::argument_invalid, "The array must hold 1 to 100 devices.");
+    }
+    if (count > 1) {  // Each entry counts, and the request has been counted for one.
+        auto passing = pass_throttle(request.hub, ThrottleClass::registry, static_cast<double>(count - 1));
+        const auto passed = co_await std::move(passing);
+        if (!passed) co_return fail(passed.error());
     }
     std::vector<Entry> entries;
     std::vector<Share> shares(request.hub.shard_count());

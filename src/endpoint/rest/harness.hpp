@@ -37,14 +37,17 @@ constexpr const char* preview = "api-version=2016-09-30-preview";
 /// A hub in memory behind the REST operations, and a connection to it.
 class RestTest : public ::testing::Test {
 protected:
-    explicit RestTest(bool strict = false) : options_{strict} { connect(); }
+    explicit RestTest(const HubOptions& options = {}, const JobEngineLimits& jobs = {})
+        : hub_{store_, clock_, 2, jobs, 1, options} {
+        connect();
+    }
     ~RestTest() override { disconnect(); }
 
     void connect() {
         wire_ = {};
         const HttpConnection::Context context{hub_.io().get_executor(), timers_, clock_};
         HttpConnection::serve(std::make_unique<FakeChannel>(wire_),
-                              std::make_unique<RestHandler>(*hub_, options_, nullptr, running_), context);
+                              std::make_unique<RestHandler>(*hub_, nullptr, running_), context);
     }
     void disconnect() {
         if (wire_.handler != nullptr) wire_.handler->closed(Errc::connection_closed);
@@ -110,8 +113,7 @@ protected:
     MemoryStore store_;
     ManualClock clock_{WallTime::from_unix_s(1'795'514'400)};
     Timers timers_;
-    mutable carillon::testing::TestHub hub_{store_, clock_};
-    RestOptions options_;
+    mutable carillon::testing::TestHub hub_;
     std::atomic<std::size_t> running_{0};
     Wire wire_;
 };

@@ -211,23 +211,5 @@ TEST_F(QueryRoute, TakesLongStatements) {
     EXPECT_EQ(query("SELECT * FROM devices WHERE deviceId = '" + std::string(70'000, 'x') + "'").status, 400);
 }
 
-class StrictMode : public RestTest {
-protected:
-    StrictMode() : RestTest(true) {}
-};
-
-TEST_F(StrictMode, RefusesStatementsAndConditionsAbove8192Characters) {
-    EXPECT_EQ(call("POST", at("/devices/query"),
-                   "{\"query\":\"SELECT * FROM devices WHERE " + long_condition() + "\"}")
-                  .error(),
-              "ArgumentInvalid");
-    EXPECT_EQ(
-        call("PUT", at("/jobs/v2/j"),
-             R"({"type":"scheduleUpdateTwin","updateTwin":{"etag":"*","tags":{"a":1}},"queryCondition":")" +
-                 long_condition() + "\"}")
-            .error(),
-        "ArgumentInvalid");
-}
-
 }  // namespace
 }  // namespace carillon::rest

@@ -7,9 +7,6 @@ namespace carillon::rest {
 
 namespace {
 
-/// Strict mode's limit; else the language's own holds. Source: IoT Hub docs, "Query language".
-constexpr std::size_t strict_statement_chars_max = 8192;
-
 ItemType item_type(ItemKind kind) {
     switch (kind) {
         case ItemKind::twin:
@@ -42,9 +39,6 @@ Task<Result<HttpResponse>> query_devices(Request& request) {
     if (!body) co_return fail(body.error());
     auto statement = read_statement(body->root());
     if (!statement) co_return fail(std::move(statement).error());
-    if (request.options.strict && statement->size() > strict_statement_chars_max) {
-        co_return fail(Errc::argument_invalid, "BadRequest: the query is too long.");
-    }
     PageRequest page = read_page_request(request, body->root());
     QueryRequest query;
     query.statement = *std::move(statement);

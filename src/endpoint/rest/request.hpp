@@ -7,7 +7,6 @@
 #include "core/hub.hpp"
 #include "core/shard.hpp"
 #include "endpoint/rest/http_message.hpp"
-#include "endpoint/rest/rest_endpoint.hpp"
 #include "model/etag_match.hpp"
 #include "model/twin.hpp"
 
@@ -23,7 +22,6 @@ namespace carillon::rest {
 /// the connection, unmoved, until its answer is given.
 struct Request {
     Hub& hub;
-    const RestOptions& options;
     const HttpRequest* http = nullptr;
     std::array<std::string_view, 2> ids{};  ///< What stands at the pattern's `{}`, decoded.
     std::string_view query;                 ///< Behind the `?`, still encoded.
@@ -31,7 +29,7 @@ struct Request {
     WallTime now;
     int connect_timeout_s = 0;  ///< Set by direct methods, told if the device stays away.
 
-    Request(Hub& h, const RestOptions& o) : hub(h), options(o) {}
+    explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 

@@ -26,19 +26,13 @@ public:
                          std::string surplus) = 0;
 };
 
-struct RestOptions {
-    /// `compatibility = "strict"`: the real hub's limit of 8,192 characters on queries and job
-    /// conditions. Source: IoT Hub docs, "Query language".
-    bool strict = false;
-};
-
 /// The REST endpoint: makes an HTTP/1.1 server of every connection it is given. Any thread; each
 /// connection stays on the thread that accepted it. `hub` and `websockets` outlive the endpoint, and
 /// the endpoint outlives its connections.
 class RestEndpoint final : public ConnectionFactory {
 public:
-    RestEndpoint(Hub& hub, const RestOptions& options, WebSocketFactory* websockets = nullptr)
-        : hub_(hub), options_(options), websockets_(websockets) {}
+    explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr)
+        : hub_(hub), websockets_(websockets) {}
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
@@ -47,7 +41,6 @@ public:
 
 private:
     Hub& hub_;
-    RestOptions options_;
     WebSocketFactory* websockets_;
     std::atomic<std::size_t> running_{0};
 };

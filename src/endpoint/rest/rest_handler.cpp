@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "core/hub.hpp"
+#include "core/throttles.hpp"
 #include "endpoint/rest/errors.hpp"
 
 namespace carillon::rest {
@@ -20,15 +21,14 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
     return *text == "2016-09-30-preview" ? Flavour::preview : Flavour::ga;
 }
 
-RestHandler::RestHandler(Hub& hub, const RestOptions& options, WebSocketFactory* websockets,
-                         std::atomic<std::size_t>& running)
+RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
       clock_(hub.shard(0).clock()),
       ids_(hub.shard(0).random().u64()),
       authorizer_(hub.policies(), hub.host_names()),
-      request_(hub, options) {}
+      request_(hub) {}
 
 Result<> RestHandler::understand(const HttpRequest& request, bool& is_authenticated) {
     // RFC 9110 §8.6; without it a lost body would look like an empty one. The service answers 411.
@@ -97,6 +97,12 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest&) {
         std::atomic<std::size_t>& count;
     };
     const Running running(running_);
+    const ThrottleClass throttle = match_.route->throttle;
+    if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
+        auto passing = pass_throttle(hub_, throttle, 1);
+        const auto passed = co_await std::move(passing);
+        if (!passed) co_return failed(passed.error());
+    }
     auto result = co_await match_.route->handler(request_);
     if (!result) co_return failed(result.error());
     stamp(*result);

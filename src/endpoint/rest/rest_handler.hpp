@@ -4,6 +4,7 @@
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/request.hpp"
+#include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/routes.hpp"
 
 #include <atomic>
@@ -18,8 +19,7 @@ namespace carillon::rest {
 class RestHandler final : public HttpHandler {
 public:
     /// `running` counts requests at work, for whoever waits for them. All outlive the handler.
-    RestHandler(Hub& hub, const RestOptions& options, WebSocketFactory* websockets,
-                std::atomic<std::size_t>& running);
+    RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running);
 
     Admission admit(const HttpRequest& request) override;
     Task<HttpResponse> answer(const HttpRequest& request) override;

@@ -4,6 +4,7 @@
 #include "base/task.hpp"
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/http_message.hpp"
+#include "model/tier.hpp"
 
 #include <array>
 #include <cstddef>
@@ -23,6 +24,7 @@ struct Route {
     std::string_view method;
     std::string_view pattern;  ///< Literal segments, in any case, and `{}` where an id stands.
     Need need;
+    ThrottleClass throttle;  ///< What a strict hub counts it as; once, and the handler what is more.
     std::size_t body_bytes_max;
     Handler handler;
 };
