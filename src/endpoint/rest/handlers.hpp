@@ -22,6 +22,9 @@ Task<Result<HttpResponse>> get_module(Request& request);
 Task<Result<HttpResponse>> put_module(Request& request);
 Task<Result<HttpResponse>> delete_module(Request& request);
 
+// commands.cpp
+Task<Result<HttpResponse>> purge_commands(Request& request);
+
 // bulk.cpp
 Task<Result<HttpResponse>> bulk_devices(Request& request);
 

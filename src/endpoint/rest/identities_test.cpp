@@ -143,6 +143,16 @@ TEST_F(Identities, AreCounted) {
     owner.detach(record, link);
 }
 
+TEST_F(Identities, HaveNoMessagesToPurge) {
+    create("a");
+    const Answer purged = call("DELETE", at("/devices/a/commands"));
+    EXPECT_EQ(purged.status, 200);
+    EXPECT_EQ(purged.body, R"({"totalMessagesPurged":0,"deviceId":"a","moduleId":null})");
+    const Answer unknown = call("DELETE", at("/devices/b/commands"));
+    EXPECT_EQ(unknown.status, 404);
+    EXPECT_EQ(unknown.error(), "DeviceNotFound");
+}
+
 TEST_F(Identities, AreWrittenInBulkEachByItself) {
     create("old");
     const Answer mixed = call("POST", at("/devices/"), R"([

@@ -72,8 +72,7 @@ TEST_F(Requests, ForWhatIsNotOfferedAreToldSo) {
          std::vector<std::pair<const char*, const char*>>{{"GET", "/digitaltwins/d"},
                                                           {"POST", "/devices/d/messages/events"},
                                                           {"GET", "/devices/d/messages/deviceBound"},
-                                                          {"POST", "/devices/d/files"},
-                                                          {"DELETE", "/devices/d/commands"}}) {
+                                                          {"POST", "/devices/d/files"}}) {
         const Answer answer = call(method, at(path));
         EXPECT_EQ(answer.status, 404) << path;
         EXPECT_EQ(answer.error(), "FeatureNotSupported") << path;

@@ -77,7 +77,7 @@ constexpr Route table[] = {
     {"POST", "/digitaltwins/{}/commands/{}", service, C::none, small, not_offered},
     {"POST", "/digitaltwins/{}/components/*/commands/{}", service, C::none, small, not_offered},
 
-    {"DELETE", "/devices/{}/commands", service, C::none, small, not_offered},
+    {"DELETE", "/devices/{}/commands", service, C::none, small, purge_commands},
     {"GET", "/messages/serviceBound/feedback", service, C::none, small, not_offered},
     {"DELETE", "/messages/serviceBound/feedback/{}", service, C::none, small, not_offered},
     {"POST", "/messages/serviceBound/feedback/{}/abandon", service, C::none, small, not_offered},
