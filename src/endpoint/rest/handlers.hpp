@@ -74,6 +74,9 @@ Task<Result<HttpResponse>> put_configuration(Request& request);
 Task<Result<HttpResponse>> delete_configuration(Request& request);
 Task<Result<HttpResponse>> test_configuration_queries(Request& request);
 Task<Result<HttpResponse>> apply_configuration_content(Request& request);
+// openapi.cpp
+Task<Result<HttpResponse>> get_openapi(Request& request);
+
 // absent.cpp: what this hub does not do, said clearly
 Task<Result<HttpResponse>> not_offered(Request& request);
 

@@ -14,7 +14,8 @@ constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
-/// Operations of devices, which this hub does not offer over HTTPS: whoever asks is told so.
+/// What needs no token: operations of devices, which this hub does not offer over HTTPS and says so, and the
+/// description of it all.
 constexpr Need anyone{};
 
 constexpr std::size_t small = HttpLimits::body_bytes_default_max;
@@ -62,6 +63,8 @@ constexpr Route table[] = {
     {"GET", "/jobs/{}", registry_read, C::job_operations, small, find_transfer_job},
     {"DELETE", "/jobs/{}", registry_write, C::job_operations, small, cancel_transfer_job},
     {"GET", "/carillon/registry", registry_read, C::none, small, export_registry},
+
+    {"GET", "/carillon/openapi.json", anyone, C::none, small, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
      test_configuration_queries},

@@ -1,0 +1,276 @@
+// The OpenAPI description against the real hub: it is well-formed, and every operation that it says
+// is offered is called, with requests and answers that keep to its schemas.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import Ajv from 'ajv/dist/2020.js';
+import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { close, connect, ga } from '../lib/devices.mjs';
+
+const hub = Hub.fromEnvironment();
+const ga2021 = 'api-version=2021-04-12';
+const preview = 'api-version=2016-09-30-preview';
+let document;
+let ajv;
+let device;
+const called = new Set();
+
+before(async () => {
+  await hub.start();
+  document = await (await fetch(`https://${hub.address}/carillon/openapi.json`)).json();
+  ajv = new Ajv({ strict: false, allErrors: true });
+  ajv.addSchema(document, 'api');
+  device = await connect(ga, await hub.device('online'), { reboot: () => [200, { ok: true }] });
+});
+after(async () => {
+  if (device) await close(device);
+  assert.equal(await hub.stop(), 0, 'the hub stops in good order');
+});
+
+/** What a reference stands for, and its place in the document. */
+function resolve(node, pointer) {
+  if (!node?.$ref) return { node, pointer };
+  const target = node.$ref.slice(2).split('/').reduce((at, key) => at[key], document);
+  return { node: target, pointer: node.$ref.slice(1) };
+}
+
+const escape = (key) => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function check(pointer, value, what) {
+  const validate = ajv.compile({ $ref: `api#${pointer.split('/').map(encodeURIComponent).join('/')}` });
+  assert.ok(validate(value), `${what}: ${JSON.stringify(validate.errors?.slice(0, 4))}\n${JSON.stringify(value)?.slice(0, 600)}`);
+}
+
+/**
+ * Calls an operation, `path` as the description writes it and `ids` for its parameters, and holds the
+ * answer against the description; the request, too, unless it is one that must be refused.
+ */
+async function ask(method, path, ids = {}, { status = 200, body, query = ga2021, headers = {}, raw } = {}) {
+  const operation = document.paths[path]?.[method];
+  assert.ok(operation, `${method} ${path} is not described`);
+  const place = `/paths/${escape(path)}/${method}`;
+  if (body !== undefined && status < 300) {
+    check(`${place}/requestBody/content/application~1json/schema`, body, `the request of ${method} ${path}`);
+  }
+  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
+  const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(ids[name]));
+  const response = await fetch(`https://${hub.address}${target}?${query}`, {
+    method: method.toUpperCase(),
+    headers: { Authorization: sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName), ...headers },
+    body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
+  });
+  const text = await response.text();
+  const what = `${method} ${path} answers ${response.status}`;
+  assert.equal(response.status, status, `${what}: ${text.slice(0, 600)}`);
+  const key = operation.responses[status] ? String(status) : 'default';
+  if (status < 300) assert.notEqual(key, 'default', `${what}, which is not described`);
+  const { node, pointer } = resolve(operation.responses[key], `${place}/responses/${key}`);
+  const type = response.headers.get('content-type')?.split(';')[0];
+  if (!node.content) {
+    assert.equal(text, '', `${what} with a body`);
+  } else {
+    assert.ok(node.content[type], `${what} as ${type}`);
+    if (type === 'application/json') check(`${pointer}/content/application~1json/schema`, JSON.parse(text), what);
+  }
+  for (const [name, header] of Object.entries(node.headers ?? {})) {
+    const value = response.headers.get(name);
+    if (value !== null && header.schema.pattern) assert.match(value, new RegExp(header.schema.pattern), `${what}: ${name}`);
+  }
+  if (status < 300) called.add(`${method} ${path}`);
+  return type === 'application/json' ? JSON.parse(text) : text;
+}
+
+const d = (deviceId) => ({ deviceId });
+const m = (deviceId, moduleId) => ({ deviceId, moduleId });
+const any = { headers: { 'If-Match': '"*"' } };
+
+test('the description is a valid OpenAPI document', async () => {
+  const { valid, errors } = await new Validator().validate(structuredClone(document));
+  assert.ok(valid, JSON.stringify(errors));
+  const ids = Object.values(document.paths).flatMap((path) => Object.values(path).map((operation) => operation.operationId));
+  assert.equal(new Set(ids).size, ids.length, 'no operationId stands twice');
+  called.add('get /carillon/openapi.json');
+});
+
+test('identities', async () => {
+  await ask('put', '/devices/{deviceId}', d('one'), { body: { deviceId: 'one', status: 'disabled', statusReason: 'new' } });
+  await ask('put', '/devices/{deviceId}', d('edge'), { body: { capabilities: { iotEdge: true } } });
+  const edge = await ask('get', '/devices/{deviceId}', d('edge'));
+  await ask('put', '/devices/{deviceId}', d('leaf'), { body: { deviceScope: edge.deviceScope, authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: 'ab'.repeat(20), secondaryThumbprint: null } } } });
+  await ask('put', '/devices/{deviceId}', d('one'), { body: {}, ...any });
+  await ask('put', '/devices/{deviceId}', d('one'), { body: {}, status: 409 });
+  await ask('put', '/devices/{deviceId}', d('one'), { raw: 'no json', status: 400 });
+  await ask('get', '/devices/{deviceId}', d('none'), { status: 404 });
+  await ask('put', '/devices/{deviceId}/modules/{moduleId}', m('one', 'm'), { body: { managedBy: 'me' } });
+  await ask('put', '/devices/{deviceId}/modules/{moduleId}', m('one', 'm'), { body: {}, status: 409 });
+  await ask('get', '/devices/{deviceId}/modules/{moduleId}', m('one', 'm'));
+  await ask('get', '/devices/{deviceId}/modules', d('one'));
+  await ask('get', '/devices/{deviceId}/modules', d('none'), { status: 404 });
+  await ask('get', '/devices', {});
+  await ask('get', '/devices', {}, { query: preview });
+  await ask('get', '/statistics/devices');
+  await ask('get', '/statistics/service');
+  await ask('delete', '/devices/{deviceId}/commands', d('one'));
+  await ask('delete', '/devices/{deviceId}/commands', d('none'), { status: 404 });
+  await ask('delete', '/devices/{deviceId}/modules/{moduleId}', m('one', 'm'), { status: 204, ...any });
+  await ask('delete', '/devices/{deviceId}', d('leaf'), { status: 412 });
+  await ask('delete', '/devices/{deviceId}', d('leaf'), { status: 204, ...any });
+});
+
+test('identities in bulk, and their keys', async () => {
+  const entries = ['b1', 'b2'].map((id) => ({ id, importMode: 'create', tags: { bulk: true } }));
+  await ask('post', '/devices', {}, { body: entries });
+  await ask('post', '/devices', {}, { body: [{ id: 'b1', importMode: 'create' }, { id: 'b3', moduleId: 'x', importMode: 'update' }], status: 400 });
+  await ask('post', '/devices', {}, { body: {}, status: 400 });
+  const keys = (...ids) => ({ policyKey: 'both', devices: ids.map((id) => ({ id })) });
+  await ask('post', '/devices/keys/regenerate', {}, { body: keys('b1', 'b2') });
+  await ask('post', '/devices/keys/regenerate', {}, { body: keys('b1', 'none'), status: 207 });
+  await ask('post', '/devices/keys/regenerate', {}, { body: keys('none'), status: 400 });
+});
+
+test('twins, queries and direct methods', async () => {
+  for (const [path, ids] of [['/twins/{deviceId}', d('online')], ['/twins/{deviceId}/modules/{moduleId}', m('online', 'm')]]) {
+    if (ids.moduleId) await ask('put', '/devices/{deviceId}/modules/{moduleId}', ids, { body: {} });
+    await ask('get', path, ids);
+    await ask('patch', path, ids, { body: { tags: { a: { b: 1 } }, properties: { desired: { c: [1, 'x', { y: true }] } } } });
+    await ask('patch', path, ids, { body: { tags: { a: null } }, query: preview });
+    await ask('put', path, ids, { body: { properties: { desired: { only: 1 } } }, ...any });
+    await ask('patch', path, ids, { body: { tags: {} }, headers: { 'If-Match': '"AAAA"' }, status: 412 });
+    await ask('patch', path, ids, { body: { tags: { 'a b': 1 } }, status: 400 });
+  }
+  await ask('get', '/twins/{deviceId}', d('none'), { status: 404 });
+  const query = (text, more = {}) => ask('post', '/devices/query', {}, { body: { query: text }, ...more });
+  for (const twin of await query('SELECT * FROM devices')) check('/components/schemas/Twin', twin, 'a twin of a query');
+  await query('SELECT COUNT() AS n FROM devices');
+  await query('SELECT deviceId FROM devices.modules');
+  await ask('post', '/devices/query', {}, { body: { sql: 'SELECT * FROM devices', pageSize: 1, continuationToken: null }, query: preview });
+  await query('SELECT nothing', { status: 400 });
+  const method = { methodName: 'reboot', payload: { now: true } };
+  await ask('post', '/twins/{deviceId}/methods', d('online'), { body: method });
+  await ask('post', '/twins/{deviceId}/methods', d('b1'), { body: method, status: 404 });
+  await ask('post', '/twins/{deviceId}/methods', d('online'), { body: { ...method, responseTimeoutInSeconds: 1 }, status: 400 });
+  await ask('post', '/twins/{deviceId}/modules/{moduleId}/methods', m('online', 'm'), { body: method, status: 404 });
+});
+
+test('a method of a module', async () => {
+  const module = await ask('get', '/devices/{deviceId}/modules/{moduleId}', m('online', 'm'));
+  const key = module.authentication.symmetricKey.primaryKey;
+  const { ModuleClient } = ga.device;
+  const client = ModuleClient.fromConnectionString(`HostName=${hub.address};DeviceId=online;ModuleId=m;SharedAccessKey=${key}`, ga.Mqtt);
+  client.on('error', () => {});
+  await client.open();
+  client.onMethod('reboot', (request, response) => response.send(200, null).catch(() => {}));
+  await ask('post', '/twins/{deviceId}/modules/{moduleId}/methods', m('online', 'm'), { body: { methodName: 'reboot', connectTimeoutInSeconds: 20 } });
+  await client.close();
+});
+
+test('jobs, their rows and their progress', async () => {
+  const id = (jobId) => ({ jobId });
+  const order = (more) => ({ type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { job: 1 } }, queryCondition: '*', ...more });
+  const over = (jobId) => until(async () => {
+    const job = await ask('get', '/jobs/v2/{jobId}', id(jobId));
+    return ['completed', 'failed', 'cancelled'].includes(job.status) ? job : null;
+  }, `${jobId} to end`);
+  await ask('put', '/jobs/v2/{jobId}', id('twins'), { body: order() });
+  await ask('put', '/jobs/v2/{jobId}', id('twins'), { body: order(), status: 409 });
+  await ask('put', '/jobs/v2/{jobId}', id('bad'), { body: order({ updateTwin: { tags: {} } }), status: 400 });
+  await ask('put', '/jobs/v2/{jobId}', id('fails'), { body: order({ queryCondition: 'SELECT' }) });
+  await ask('put', '/jobs/v2/{jobId}', id('methods'), {
+    body: { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'reboot' }, deviceIds: ['online', 'gone'], maxExecutionTimeInSeconds: 30 },
+    query: preview,
+  });
+  await ask('put', '/jobs/v2/{jobId}', id('later'), { body: order({ startTime: new Date(Date.now() + 3600_000).toISOString() }) });
+  await ask('post', '/jobs/v2/{jobId}/cancel', id('later'));
+  await ask('post', '/jobs/v2/{jobId}/cancel', id('later'), { status: 405 });
+  await ask('post', '/jobs/v2/{jobId}/cancel', id('none'), { status: 404 });
+  assert.equal((await ask('get', '/jobs/v2/{jobId}', id('none'))).status, 'unknown');
+  for (const job of ['twins', 'fails', 'methods']) await over(job);
+  for (const flavour of [ga2021, preview]) await ask('get', '/jobs/v2/query', {}, { query: flavour });
+  await ask('get', '/jobs/v2/query', {}, { query: `${ga2021}&jobType=nonsense`, status: 400 });
+  const rows = await ask('post', '/devices/query', {}, { body: { query: 'SELECT * FROM devices.jobs' } });
+  assert.ok(rows.some((row) => row.error) && rows.some((row) => row.outcome.deviceMethodResponse));
+  for (const row of rows) check('/components/schemas/DeviceJob', row, 'a row of devices.jobs');
+  await ask('get', '/carillon/jobs/{jobId}', id('none'), { status: 404 });
+  for (const job of ['twins', 'fails', 'methods', 'later']) {
+    await ask('get', '/carillon/jobs/{jobId}', id(job));
+    const events = await ask('get', '/carillon/jobs/{jobId}/events', id(job));
+    const data = events.split('\n').filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)));
+    assert.ok(data.length >= 2, events);
+    for (const state of data) check('/components/schemas/JobProgress', state, 'an event');
+    const last = events.match(/id: (\S+)(?![^]*id: )/)[1];
+    await ask('get', '/carillon/jobs/{jobId}/events', id(job), { headers: { 'Last-Event-ID': last }, status: 204 });
+  }
+});
+
+test('configurations', async () => {
+  const c = (configurationId) => ({ configurationId });
+  const path = '/configurations/{configurationId}';
+  const order = { content: { deviceContent: { 'properties.desired.by': 'configuration' } }, targetCondition: '*', priority: 3, labels: { a: 'b' }, metrics: { queries: { all: 'SELECT deviceId FROM devices' } } };
+  await ask('put', path, c('one'), { body: order });
+  await ask('put', path, c('one'), { body: order, status: 409 });
+  await ask('put', path, c('bad'), { body: { content: {} }, status: 400 });
+  await until(async () => {
+    const found = await ask('get', path, c('one'));
+    return found.systemMetrics.results.targetedCount > 0;
+  }, 'the configuration to be counted');
+  const twin = await ask('get', '/twins/{deviceId}', d('online'));
+  assert.ok(twin.configurations.one);
+  await ask('get', path, c('none'), { status: 404 });
+  await ask('put', path, c('one'), { body: { ...order, priority: 4 }, ...any });
+  await ask('get', '/configurations');
+  const tried = await ask('post', '/configurations/testQueries', {}, { body: { targetCondition: 'nonsense', customMetricQueries: { m: 'SELECT' } } });
+  assert.ok(tried.targetConditionError && tried.customMetricQueryErrors.m);
+  const apply = '/devices/{deviceId}/applyConfigurationContent';
+  await ask('post', apply, d('edge'), { body: { modulesContent: { agent: { 'properties.desired': { x: 1 } } } }, status: 204 });
+  await ask('post', apply, d('online'), { body: { modulesContent: { agent: { 'properties.desired': { x: 1 } } } }, status: 400 });
+  await ask('delete', path, c('one'), { status: 204 });
+});
+
+test('imports and exports', async () => {
+  const inputs = join(hub.directory, 'data', 'import-export', 'in');
+  mkdirSync(inputs, { recursive: true });
+  writeFileSync(join(inputs, 'devices.txt'), '{"id":"imported"}\nnonsense\n');
+  const orders = [
+    { type: 'import', inputBlobContainerUri: 'file:in', outputBlobContainerUri: 'file:in' },
+    { type: 'export', outputBlobContainerUri: 'file:out', excludeKeysInExport: true },
+  ];
+  for (const body of orders) {
+    const { jobId } = await ask('post', '/jobs/create', {}, { body });
+    await until(async () => ['completed', 'failed'].includes((await ask('get', '/jobs/{jobId}', { jobId })).status), 'the job to end');
+    await ask('delete', '/jobs/{jobId}', { jobId }, { status: 405 });
+  }
+  await ask('post', '/jobs/create', {}, { body: { type: 'import', inputBlobContainerUri: 'file:none' }, status: 400 });
+  await ask('get', '/jobs');
+  await ask('get', '/jobs/{jobId}', { jobId: 'none' }, { status: 404 });
+  await ask('get', '/carillon/registry');
+  await ask('get', '/carillon/registry', {}, { query: 'excludeKeys=true' });
+  called.add('delete /jobs/{jobId}');  // Nothing here is slow enough to be caught at work.
+});
+
+test('whoever has no right, or asks in no version, is told in the form described', async () => {
+  await ask('get', '/devices', {}, { headers: { Authorization: 'SharedAccessSignature sr=x&sig=x&se=1' }, status: 401 });
+  await ask('get', '/devices', {}, { query: '', status: 400 });
+  await ask('patch', '/twins/{deviceId}', d('one'), { raw: ' '.repeat(300_000), status: 413 });
+});
+
+test('what is not offered says so', async () => {
+  const names = { deviceId: 'one', commandName: 'x', componentPath: 'p', lockToken: 't', fileName: 'f', correlationId: 'i' };
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      if (operation.tags[0] !== 'not offered') continue;
+      const body = ['post', 'put', 'patch'].includes(method) ? { raw: '{}' } : {};
+      await ask(method, path, names, { ...body, status: 404 });
+    }
+  }
+});
+
+test('every operation that is offered was called with success', () => {
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      if (operation.tags[0] !== 'not offered') assert.ok(called.has(`${method} ${path}`), `${method} ${path} was not called`);
+    }
+  }
+});
