@@ -7,12 +7,12 @@ from tables import median, ratio, row
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 DEVICES = 1000
-TWIN_BYTES = 300  # with all else that a twin says of itself, 0.9 kB or a little more
+TWIN_BYTES = 180  # with all else that a twin says of itself, 1 kB
 IN_FLIGHT = 64
 
 
 def rest(bench, folder):
-    """REST reads and durable patches of a 0.9 kB twin, against nginx sending a file of that length."""
+    """REST reads and durable patches of a 1 kB twin, against nginx sending a file of that length."""
     runs = {"get": [], "patch": [], "static": []}
     with bench.hub(folder) as hub:
         bench.load("register", hub, devices=DEVICES, twin_bytes=TWIN_BYTES)
