@@ -32,6 +32,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 METHOD_DEVICES = 1000
 IDLE_DEVICES = int(os.environ.get("BENCH_IDLE_DEVICES", "10000"))
+CLIENT_DEVICES = int(os.environ.get("BENCH_CLIENTS", "10000"))
 IN_FLIGHT = 64
 
 
@@ -51,8 +52,8 @@ class Bench:
     def hub(self, folder, **options):
         return Hub(self.binary("carillon", "apps/carillon/carillon"), folder, **options)
 
-    def load(self, mode, server, **options):
-        tool = [str(self.binary("bench/carillon_load")), mode, *server.load_flags()]
+    def load(self, mode, server, tool="bench/carillon_load", **options):
+        tool = [str(self.binary(tool)), mode, *server.load_flags()]
         if mode != "register":
             tool += ["--server-pid", str(server.pid)]
         for name, value in options.items():
@@ -137,9 +138,29 @@ def latency(bench, folder):
             for key in ("p50_us", "p99_us")], runs
 
 
-FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "method-job": method_job, "twin-job": twin_job,
-           "lanes": lanes, "latency": latency, "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart,
-           "configurations": configurations}
+def clients(bench, folder):
+    """Device clients of ours in one process: memory of an idle one, and telemetry that all get stored."""
+    runs = {"client": [], "bare": []}
+    with bench.hub(folder) as hub:
+        bench.load("register", hub, devices=CLIENT_DEVICES)
+    for _ in range(max(1, ROUNDS - 1)):
+        for kind, options in (("client", {"seconds": SECONDS}), ("bare", {})):
+            with bench.hub(folder) as hub:
+                runs[kind].append(bench.load(kind, hub, tool="bench/carillon_clients", devices=CLIENT_DEVICES,
+                                             ca=hub.data / "ca.pem", **options))
+    rows = [row(f"device client, idle, one of {CLIENT_DEVICES} in a process: user memory", "B",
+                median(runs["client"], "user_bytes_per_device"), median(runs["bare"], "user_bytes_per_device"),
+                ratio(runs["client"], runs["bare"], "user_bytes_per_device"))]
+    rows += [row(f"telemetry of {CLIENT_DEVICES} device clients: {label}", unit, median(runs["client"], key), None, None)
+             for key, label, unit in (("messages_per_second", "stored", "1/s"),
+                                      ("client_cpu_us_per_message", "CPU of the clients each", "us"),
+                                      ("server_cpu_us_per_message", "CPU of the hub each", "us"))]
+    return rows, runs
+
+
+FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "clients": clients,
+           "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "plain": plain,
+           "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations}
 
 
 def main(arguments):

@@ -23,7 +23,7 @@ struct AgentSettings {
     std::string host_name;
     std::string model_id = {};
     std::uint16_t keep_alive_s = 240;
-    std::chrono::seconds token_lifetime{3600};
+    Duration token_lifetime = std::chrono::hours(1);
     bool renews_token = true;  ///< False: it has none, or one that was given.
     RetryPolicy retry = {};
     Duration operation_timeout = std::chrono::seconds(240);

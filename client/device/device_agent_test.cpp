@@ -242,6 +242,20 @@ TEST_F(DeviceAgentTest, ATokenIsRenewedBeforeItExpires) {
     EXPECT_EQ(take_lines(), (Lines{"connecting", "connected", "connecting", "connected"}));
 }
 
+TEST(DeviceAgent, ATokenOfASecondIsRenewedWithinIt) {
+    World world;
+    AgentSettings settings = settings_of_d1();
+    settings.token_lifetime = seconds(1);
+    DeviceAgent agent{world, settings};
+    const TimePoint now{seconds(1)};
+    agent.connect(now);
+    agent.link_opened(now);
+    std::string accepted;
+    mqtt::append_connack(accepted, mqtt::ConnectCode::accepted, false);
+    agent.link_received(as_bytes(accepted), now);
+    EXPECT_EQ(agent.deadline(), now + milliseconds(800));
+}
+
 TEST_F(DeviceAgentTest, ARenewalWaitsForWhatIsUnderWayAndHoldsTheRest) {
     connect();
     pass(seconds(700));

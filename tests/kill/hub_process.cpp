@@ -35,12 +35,12 @@ std::uint16_t free_port(std::uint32_t address) {
 
 }  // namespace
 
-HubProcess::HubProcess(std::string binary, std::filesystem::path folder)
-    : binary_(std::move(binary)), folder_(std::move(folder)), address_("127.73.0.1") {
-    const std::uint32_t address = load::parse_address(address_);
-    mqtts_port_ = free_port(address);
-    https_port_ = free_port(address);
-    amqps_port_ = free_port(address);
+HubProcess::HubProcess(std::string binary, std::filesystem::path folder, std::string address)
+    : binary_(std::move(binary)), folder_(std::move(folder)), address_(std::move(address)) {
+    const std::uint32_t parsed = load::parse_address(address_);
+    mqtts_port_ = free_port(parsed);
+    https_port_ = free_port(parsed);
+    amqps_port_ = free_port(parsed);
 }
 
 HubProcess::~HubProcess() {

@@ -14,7 +14,8 @@ namespace carillon::kill {
 /// ports stay the same. The child dies with us.
 class HubProcess {
 public:
-    HubProcess(std::string binary, std::filesystem::path folder);
+    /// Listens on `address`, an IPv4 address of the loopback net.
+    HubProcess(std::string binary, std::filesystem::path folder, std::string address = "127.73.0.1");
     ~HubProcess();
 
     /// Starts it and returns; ready once `is_ready`. Its output goes to `hub.log` in the folder.

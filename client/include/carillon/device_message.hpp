@@ -19,15 +19,15 @@ struct TelemetryMessage {
     /// Body and properties as sent, percent-encoded, take at most this.
     static constexpr std::size_t bytes_max = 256 * 1024;
 
-    std::string body;
-    std::string message_id;
-    std::string correlation_id;
-    std::string user_id;
-    std::string content_type;      ///< `application/json` lets routes look into the body,
-    std::string content_encoding;  ///< with `utf-8`.
-    std::string creation_time;     ///< ISO 8601, UTC.
-    std::string output;            ///< A module's: the output that routes name.
-    Properties properties;         ///< The application's own.
+    std::string body{};
+    std::string message_id{};
+    std::string correlation_id{};
+    std::string user_id{};
+    std::string content_type{};      ///< `application/json` lets routes look into the body,
+    std::string content_encoding{};  ///< with `utf-8`.
+    std::string creation_time{};     ///< ISO 8601, UTC.
+    std::string output{};            ///< A module's: the output that routes name.
+    Properties properties{};         ///< The application's own.
 };
 
 /// What became of a message.
@@ -41,19 +41,19 @@ enum class MessageFate : std::uint8_t {
 struct Delivery {
     MessageFate fate = MessageFate::stored;
     Errc reason = Errc::connection_closed;  ///< Unless it is stored.
-    std::string detail;                     ///< For people; may be empty.
+    std::string detail{};                   ///< For people; may be empty.
 
     bool is_stored() const { return fate == MessageFate::stored; }
 };
 
 /// A cloud-to-device message, or one that was routed to a module's input.
 struct HubToDeviceMessage {
-    std::string body;
-    std::string input;  ///< Empty for a cloud-to-device message.
+    std::string body{};
+    std::string input{};  ///< Empty for a cloud-to-device message.
     /// System properties by their full names, such as `message-id`, `correlation-id`, `to`,
     /// `absolute-expiry-time`, `content-type`.
-    Properties system;
-    Properties properties;  ///< The sender's own; one without a value has an empty one.
+    Properties system{};
+    Properties properties{};  ///< The sender's own; one without a value has an empty one.
 
     /// A system property's value; empty if absent.
     std::string_view find_system(std::string_view name) const;
@@ -67,8 +67,8 @@ enum class MessageAnswer : std::uint8_t {
 
 /// A direct method as the back end called it.
 struct MethodRequest {
-    std::string name;
-    std::string payload_json;  ///< `null` where there is none.
+    std::string name{};
+    std::string payload_json{};  ///< `null` where there is none.
 };
 
 /// What the device says to it.
@@ -81,7 +81,7 @@ struct MethodResponse {
 struct DesiredProperties {
     std::int64_t version = 0;
     /// JSON object with `$version`. Of a change: the members that changed, null where one was removed.
-    std::string json;
+    std::string json{};
     /// True: these are all there are. So it is at first, and after a connection in whose absence there were
     /// changes. Source: azure-iot-sdk-c: iothub_client_core_ll.h, DEVICE_TWIN_UPDATE_STATE.
     bool is_complete = false;

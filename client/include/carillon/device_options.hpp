@@ -22,15 +22,15 @@ enum class DeviceTransport : std::uint8_t {
 struct DeviceOptions {
     /// `HostName=…;DeviceId=…;SharedAccessKey=…`, with `ModuleId` for a module; instead of the key
     /// `SharedAccessSignature=…`, which cannot be renewed, or `x509=true` with the two files below.
-    std::string connection_string;
-    std::string certificate_file;  ///< PEM, with its chain.
-    std::string key_file;          ///< PEM.
-    std::string ca_file;           ///< PEM of the authorities to trust; empty: the system's.
+    std::string connection_string{};
+    std::string certificate_file{};  ///< PEM, with its chain.
+    std::string key_file{};          ///< PEM.
+    std::string ca_file{};           ///< PEM of the authorities to trust; empty: the system's.
     DeviceTransport transport = DeviceTransport::mqtt;
     /// Where to connect instead of the host name, which stays what the certificate and the token are for.
-    std::string address;
+    std::string address{};
     std::uint16_t port = 0;  ///< 0: the transport's.
-    std::string model_id;    ///< DTMI of a Plug and Play model.
+    std::string model_id{};  ///< DTMI of a Plug and Play model.
     /// Silence on the line after which the hub is asked whether it is there. At most 1177 s.
     std::chrono::seconds keep_alive{240};
     /// A token is made anew, and shown on a new connection, when four fifths of this are over.
@@ -64,7 +64,7 @@ struct ConnectionStatus {
     /// `service_unavailable` (the hub refuses for now, or the device is disabled), `malformed_packet`;
     /// `iot_hub_unauthorized`, `tls_failed` and `invalid_protocol_version` stop it.
     Errc reason = Errc::connection_closed;
-    std::string detail;
+    std::string detail{};
 };
 
 }  // namespace carillon

@@ -19,12 +19,12 @@ namespace carillon {
 /// How to reach a hub as a back end.
 struct ServiceOptions {
     /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`
-    std::string connection_string;
+    std::string connection_string{};
     /// PEM file of the authorities to trust; empty means the system's.
-    std::string ca_file;
+    std::string ca_file{};
     /// Where to connect instead of the connection string's host name, which stays the name that the
     /// server's certificate and the token are for.
-    std::string address;
+    std::string address{};
     std::uint16_t port = 443;
     std::chrono::milliseconds connect_timeout{10'000};
     /// For one answer. A direct method is given its own timeouts on top.
@@ -36,15 +36,15 @@ struct ServiceOptions {
 
 /// One page of a listing.
 struct ServicePage {
-    std::vector<std::string> items;  ///< JSON text, one value each.
-    std::string continuation;        ///< Give it back for the next page; empty on the last.
+    std::vector<std::string> items{};  ///< JSON text, one value each.
+    std::string continuation{};        ///< Give it back for the next page; empty on the last.
 };
 
 /// One server-sent event.
 struct ServiceEvent {
-    std::string name;  ///< `message` where the stream names none.
-    std::string id;    ///< The last id that the stream gave, perhaps with an earlier event.
-    std::string data;
+    std::string name{};  ///< `message` where the stream names none.
+    std::string id{};    ///< The last id that the stream gave, perhaps with an earlier event.
+    std::string data{};
 };
 
 /// The service side of a hub over HTTPS: identities, twins, direct methods, jobs and queries. Works

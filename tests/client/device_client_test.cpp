@@ -1,0 +1,181 @@
+// What a device does with its hub, by the public client against the real program.
+#include "base/json.hpp"
+#include "client/hub_fixture.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <future>
+#include <thread>
+
+namespace carillon::client_test {
+namespace {
+
+std::int64_t reported(ServiceClient& service, const IdentityKey& key, std::string_view name) {
+    const auto twin = service.find_twin(key);
+    const auto document = JsonDocument::parse(twin.value());
+    return document->root().find("properties").find("reported").find(name).integer().value_or(-1);
+}
+
+class DeviceClientTest : public HubTest {
+protected:
+    /// All that a device can do, over whatever `options` say.
+    void exercise(const DeviceOptions& options, const IdentityKey& key) {
+        auto client = DeviceClient::open(options);
+        ASSERT_TRUE(client) << client.error().detail;
+        client->on_method("add", [](const MethodRequest& request) {
+            const auto payload = JsonDocument::parse(request.payload_json);
+            const auto sum = payload->root().find("a").integer().value() + 1;
+            return MethodResponse{.status = 201, .payload_json = std::to_string(sum)};
+        });
+        std::promise<std::string> wished;
+        client->on_desired([&wished](const DesiredProperties& desired) {
+            if (desired.json.find("\"x\"") != std::string::npos) wished.set_value(desired.json);
+        });
+        const auto connected = client->connected().get();
+        ASSERT_TRUE(connected) << connected.error().detail;
+        EXPECT_EQ(client->report(R"({"n":5})").get().value(), 2);
+        EXPECT_EQ(reported(service(), key, "n"), 5);
+        const auto twin = client->get_twin().get();
+        ASSERT_TRUE(twin);
+        EXPECT_NE(twin->find(R"("n":5)"), std::string::npos);
+
+        MethodInvocation call{.name = "add", .payload_json = R"({"a":41})"};
+        EXPECT_EQ(service().invoke_method(key, call).value(), R"({"status":201,"payload":42})");
+        call.name = "unheard-of";
+        const auto unknown = service().invoke_method(key, call);
+        EXPECT_EQ(unknown.value_or("").substr(0, 13), R"({"status":501)");
+
+        ASSERT_TRUE(service().update_twin(key, R"({"properties":{"desired":{"x":1}}})"));
+        EXPECT_EQ(wished.get_future().get(), R"({"x":1,"$version":2})");
+
+        TelemetryMessage message;
+        message.body = Ledger::body(1);
+        message.content_type = "text/plain";
+        message.properties = {{"kind", "a b"}};
+        const auto delivery = client->send(message).get();
+        EXPECT_TRUE(delivery.is_stored()) << delivery.detail;
+        client->close().wait();
+        EXPECT_EQ(client->send(message).get().fate, MessageFate::not_sent) << "it is closed";
+        EXPECT_EQ(stored_bodies(), std::vector<std::string>{Ledger::body(1)});
+    }
+};
+
+TEST_F(DeviceClientTest, ADeviceDoesAllByMqtt) {
+    exercise(device("d1"), IdentityKey::parse("d1").value());
+}
+
+TEST_F(DeviceClientTest, ADeviceDoesAllWithinAWebSocket) {
+    DeviceOptions options = device("d1");
+    options.transport = DeviceTransport::mqtt_websocket;
+    options.port = target().https.port;
+    exercise(options, IdentityKey::parse("d1").value());
+}
+
+TEST_F(DeviceClientTest, AModuleDoesAll) {
+    device("d1");
+    exercise(device("d1", "m1"), IdentityKey::parse("d1", "m1").value());
+}
+
+TEST_F(DeviceClientTest, ACertificateProvesADevice) {
+    const std::string key = (folder() / "device-key.pem").string();
+    const std::string certificate = (folder() / "device.pem").string();
+    const std::string thumbprint = (folder() / "thumbprint").string();
+    const std::string make =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=d1"
+        " -keyout " +
+        key + " -out " + certificate + " 2>/dev/null && openssl x509 -in " + certificate +
+        " -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr -d '\\n' > " + thumbprint;
+    ASSERT_EQ(std::system(make.c_str()), 0);
+    std::string digits(64, '\0');
+    std::FILE* file = std::fopen(thumbprint.c_str(), "r");
+    ASSERT_EQ(std::fread(digits.data(), 1, digits.size(), file), digits.size());
+    std::fclose(file);
+    const std::string identity = R"({"deviceId":"d1","authentication":{"type":"selfSigned","x509Thumbprint":)"
+                                 R"({"primaryThumbprint":")" +
+                                 digits + R"("}}})";
+    ASSERT_TRUE(service().create_device(DeviceId::parse("d1").value(), identity));
+    DeviceOptions options;
+    options.connection_string = "HostName=" + target().host_name + ";DeviceId=d1;x509=true";
+    options.certificate_file = certificate;
+    options.key_file = key;
+    options.ca_file = ca_file();
+    options.address = address;
+    options.port = target().mqtts.port;
+    exercise(options, IdentityKey::parse("d1").value());
+}
+
+TEST_F(DeviceClientTest, AnAnswerMayComeLaterAndFromAnotherThread) {
+    auto client = DeviceClient::open(device("d1"));
+    ASSERT_TRUE(client);
+    std::promise<bool> sent;
+    std::thread worker;
+    client->on_method_later("work", [&](const MethodRequest&, const MethodReply& reply) {
+        worker = std::thread([reply, &sent] {
+            reply.answer({.status = 200, .payload_json = "\"done\""},
+                         [&sent](bool left) { sent.set_value(left); });
+            reply.answer({.status = 500});
+        });
+    });
+    ASSERT_TRUE(client->connected().get());
+    ASSERT_TRUE(client->get_twin().get()) << "what was subscribed to before is in force";
+    const MethodInvocation call{.name = "work"};
+    EXPECT_EQ(service().invoke_method(IdentityKey::parse("d1").value(), call).value(),
+              R"({"status":200,"payload":"done"})");
+    EXPECT_TRUE(sent.get_future().get());
+    worker.join();
+}
+
+TEST_F(DeviceClientTest, AnUnknownAuthorityAndAWrongKeyStopIt) {
+    DeviceOptions options = device("d1");
+    options.ca_file.clear();
+    auto distrustful = DeviceClient::open(options);
+    ASSERT_TRUE(distrustful);
+    EXPECT_EQ(distrustful->connected().get().error().code, Errc::tls_failed);
+
+    options = device("d2");
+    options.connection_string =
+        "HostName=" + target().host_name + ";DeviceId=d2;SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==";
+    auto impostor = DeviceClient::open(options);
+    ASSERT_TRUE(impostor);
+    EXPECT_EQ(impostor->connected().get().error().code, Errc::iot_hub_unauthorized);
+}
+
+TEST_F(DeviceClientTest, ManyClientsShareALoopThatTheProgramRuns) {
+    auto loop = EventLoop::open();
+    ASSERT_TRUE(loop);
+    std::thread runner([&loop] { loop->run(); });
+    {
+        std::vector<DeviceClient> clients;
+        std::vector<std::future<Result<>>> connected;
+        for (int i = 0; i < 20; ++i) {
+            DeviceOptions options = device("d" + std::to_string(i));
+            options.loop = &*loop;
+            clients.push_back(DeviceClient::open(options).value());
+            connected.push_back(clients.back().connected());
+        }
+        for (auto& each : connected) EXPECT_TRUE(each.get());
+        std::vector<std::future<Delivery>> deliveries;
+        for (auto& client : clients) deliveries.push_back(client.send({.body = "x"}));
+        for (auto& each : deliveries) EXPECT_TRUE(each.get().is_stored());
+    }
+    loop->stop();
+    runner.join();
+}
+
+TEST_F(DeviceClientTest, AFullQueueRefusesAtOnceAndSaysSo) {
+    DeviceOptions options = device("d1");
+    options.messages_max = 2;
+    options.message_bytes_max = 10;
+    auto client = DeviceClient::open(options);
+    ASSERT_TRUE(client);
+    const auto first = client->send({.body = "12345"});
+    const auto second = client->send({.body = "1234567890"}).get();
+    EXPECT_EQ(second.fate, MessageFate::not_sent);
+    EXPECT_EQ(second.reason, Errc::throttling_backlog_limit_exceeded);
+    const auto third = client->send({.body = "12345"});
+    EXPECT_EQ(client->send({.body = ""}).get().reason, Errc::throttling_backlog_limit_exceeded);
+    EXPECT_EQ(client->report("[]").get().error().code, Errc::argument_invalid);
+}
+
+}  // namespace
+}  // namespace carillon::client_test
