@@ -270,13 +270,17 @@ bool ConfigurationShard::write(Record& record, const Layers& before, const Layer
             batch.erase(Table::configurations, std::move(key));
         }
     }
+    const bool is_told = record.link != nullptr && !notification.empty();
     ++writes_;
+    if (is_told) ++told_;
     const auto version = document.twin.desired.version();
     shard_.write_twin_change(record, std::move(document), std::move(notification));
-    shard_.committer().on_durable(
-        [self = shared_from_this(), ordinal = record.ordinal, version, after](const Result<>& result) {
-            static_cast<ConfigurationShard&>(*self).written(ordinal, version, after, result.has_value());
-        });
+    shard_.committer().on_durable([self = shared_from_this(), ordinal = record.ordinal, version, after,
+                                   is_told](const Result<>& result) {
+        auto& shard = static_cast<ConfigurationShard&>(*self);
+        if (is_told) --shard.told_;
+        shard.written(ordinal, version, after, result.has_value());
+    });
     return true;
 }
 

@@ -36,7 +36,7 @@ class ConfigurationShard final : public JobWork, public ShardObserver, public Wr
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     /// Ours: twins on their way to disk.
-    static constexpr std::size_t writes_max = 256;
+    static constexpr std::size_t writes_max = 1024;
     /// Ours: of these, twins of connected devices, who are told in one go when they are there.
     static constexpr std::size_t told_max = 64;
     /// Ours: written twins that wait to be looked at. Beyond, all twins are looked at instead.

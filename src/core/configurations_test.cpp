@@ -261,6 +261,27 @@ TEST_F(ConfigurationsTest, ManyWrittenTwinsAreAllLookedAt) {
     for (int i = 0; i < 2'000; ++i) ASSERT_EQ(hub_.desired(fmt::format("d{}", i)), "{}");
 }
 
+TEST_F(ConfigurationsTest, FewConnectedDevicesAreToldInOneTurn) {
+    constexpr int count = 400;
+    for (int i = 0; i < count; ++i) {
+        hub_.add(fmt::format("d{}", i));
+        hub_.connect(fmt::format("d{}", i));
+    }
+    const auto told = [this] {
+        std::size_t sum = 0;
+        for (const auto& [id, link] : hub_.links) sum += link->desired.size();
+        return sum;
+    };
+    const auto put = hub_.begin_put("c", R"({"properties.desired.x":1})");
+    for (std::size_t before = 0; told() < count; before = told()) {
+        hub_.step();
+        ASSERT_LE(told() - before, 2 * ConfigurationShard::told_max) << "of two shards";
+    }
+    hub_.settle();
+    EXPECT_EQ(hub_.counts("c"), "400/400");
+    EXPECT_EQ(told(), static_cast<std::size_t>(count));
+}
+
 TEST_F(ConfigurationsTest, MoreWrittenTwinsThanMayWaitAreAllLookedAtAsWell) {
     hub_.add("a");
     ASSERT_TRUE(hub_.put("c", R"({"properties.desired.x":1})", "tags.g = 1"));
