@@ -4,6 +4,7 @@
 #include "wire/mqtt/client_decode.hpp"
 #include "wire/mqtt/decode.hpp"
 #include "wire/mqtt/encode.hpp"
+#include "wire/mqtt/topic_prefixes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -179,18 +180,18 @@ void DeviceSession::subscribe(DeviceFeatures features) {
 }
 
 void DeviceSession::answer_method(std::string_view rid, int status, std::string_view payload_json) {
-    std::string topic = "$iothub/methods/res/" + std::to_string(status) + "/?$rid=";
+    std::string topic = std::string(mqtt::method_res_topic_prefix) + std::to_string(status) + "/?$rid=";
     topic.append(rid);
     publish(topic, payload_json);
 }
 
 std::uint32_t DeviceSession::get_twin() {
-    publish("$iothub/twin/GET/?$rid=" + std::to_string(++last_request_), {});
+    publish(std::string(mqtt::twin_get_topic) + "/?$rid=" + std::to_string(++last_request_), {});
     return last_request_;
 }
 
 std::uint32_t DeviceSession::patch_reported(std::string_view patch_json) {
-    publish("$iothub/twin/PATCH/properties/reported/?$rid=" + std::to_string(++last_request_), patch_json);
+    publish(std::string(mqtt::twin_patch_topic) + "/?$rid=" + std::to_string(++last_request_), patch_json);
     return last_request_;
 }
 

@@ -1,6 +1,7 @@
 #include "device/device_topics.hpp"
 
 #include "base/text.hpp"
+#include "wire/mqtt/topic_prefixes.hpp"
 
 #include <charconv>
 
@@ -8,16 +9,9 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view methods_prefix = "$iothub/methods/POST/";
-constexpr std::string_view twin_response_prefix = "$iothub/twin/res/";
-constexpr std::string_view desired_prefix = "$iothub/twin/PATCH/properties/desired/";
-constexpr std::string_view device_api_version = "2021-04-12";
+using mqtt::consume;
 
-bool consume(std::string_view& text, std::string_view prefix) {
-    if (!text.starts_with(prefix)) return false;
-    text.remove_prefix(prefix.size());
-    return true;
-}
+constexpr std::string_view device_api_version = "2021-04-12";
 
 std::string own_prefix(mqtt::ClientIdentity identity) {
     std::string prefix = "devices/" + std::string(identity.device) + "/";
@@ -91,11 +85,11 @@ std::optional<HubTopic> parse_message(std::string_view text, mqtt::ClientIdentit
 std::string feature_filter(DeviceFeature feature, mqtt::ClientIdentity identity) {
     switch (feature) {
         case DeviceFeature::methods:
-            return std::string(methods_prefix) + "#";
+            return std::string(mqtt::methods_filter_prefix) + "#";
         case DeviceFeature::twin_responses:
-            return std::string(twin_response_prefix) + "#";
+            return std::string(mqtt::twin_res_filter_prefix) + "#";
         case DeviceFeature::desired:
-            return std::string(desired_prefix) + "#";
+            return std::string(mqtt::desired_filter_prefix) + "#";
         case DeviceFeature::c2d:
             return own_prefix(identity) + "messages/devicebound/#";
         case DeviceFeature::inputs:
@@ -106,9 +100,9 @@ std::string feature_filter(DeviceFeature feature, mqtt::ClientIdentity identity)
 }
 
 std::optional<HubTopic> parse_hub_topic(std::string_view topic, mqtt::ClientIdentity identity) {
-    if (consume(topic, methods_prefix)) return parse_method(topic);
-    if (consume(topic, twin_response_prefix)) return parse_twin_response(topic);
-    if (consume(topic, desired_prefix)) {
+    if (consume(topic, mqtt::methods_filter_prefix)) return parse_method(topic);
+    if (consume(topic, mqtt::twin_res_filter_prefix)) return parse_twin_response(topic);
+    if (consume(topic, mqtt::desired_filter_prefix)) {
         HubTopic found;
         found.kind = HubTopic::Kind::desired;
         if (!parse_query(topic, found) || !found.version) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "wire/mqtt/encode.hpp"
+#include "wire/mqtt/topic_prefixes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,20 +27,6 @@ namespace {
 // `$iothub` topics compare exactly, the words of `devices` topics without case
 // (iotedge: MessageAddressConverter.cs), ids always exactly.
 // ---------------------------------------------------------------------------------------------------
-
-constexpr std::string_view methods_filter_prefix = "$iothub/methods/POST/";
-constexpr std::string_view twin_res_filter_prefix = "$iothub/twin/res/";
-constexpr std::string_view desired_filter_prefix = "$iothub/twin/PATCH/properties/desired/";
-
-constexpr std::string_view method_res_topic_prefix = "$iothub/methods/res/";
-constexpr std::string_view twin_get_topic = "$iothub/twin/GET";
-constexpr std::string_view twin_patch_topic = "$iothub/twin/PATCH/properties/reported";
-
-bool consume(std::string_view& text, std::string_view prefix) {
-    if (!text.starts_with(prefix)) return false;
-    text.remove_prefix(prefix.size());
-    return true;
-}
 
 bool consume_ignoring_case(std::string_view& text, std::string_view prefix) {
     if (text.size() < prefix.size() || !equals_ignoring_case(text.substr(0, prefix.size()), prefix)) {
