@@ -23,20 +23,6 @@ WallTime token_end() {
                                  token_life_s);
 }
 
-/// Adds `tags` and `properties` of a twin to an entry of a bulk request: a few as fleets have them, and
-/// one long one, so that their JSON takes about `bytes` bytes.
-void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes) {
-    constexpr std::size_t other_bytes = 170;
-    json.key("tags").begin_object();
-    json.member("building", std::to_string(number % 100)).member("floor", static_cast<int>(number % 7));
-    json.key("location").begin_object().member("region", number % 2 == 0 ? "north" : "south");
-    json.member("plant", "plant-" + std::to_string(number % 13)).end_object().end_object();
-    json.key("properties").begin_object().key("desired").begin_object();
-    json.member("interval", 30).member("firmware", "1.4." + std::to_string(number % 9));
-    json.member("calibration", std::string(bytes > other_bytes ? bytes - other_bytes : 1, 'c'));
-    json.end_object().end_object();
-}
-
 void add_device(JsonWriter& json, std::uint64_t number, std::size_t twin_bytes) {
     const std::string id = device_id(number);
     const std::string key = device_key(id);
@@ -48,6 +34,18 @@ void add_device(JsonWriter& json, std::uint64_t number, std::size_t twin_bytes) 
 }
 
 }  // namespace
+
+void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes) {
+    constexpr std::size_t other_bytes = 170;
+    json.key("tags").begin_object();
+    json.member("building", std::to_string(number % 100)).member("floor", static_cast<int>(number % 7));
+    json.key("location").begin_object().member("region", number % 2 == 0 ? "north" : "south");
+    json.member("plant", "plant-" + std::to_string(number % 13)).end_object().end_object();
+    json.key("properties").begin_object().key("desired").begin_object();
+    json.member("interval", 30).member("firmware", "1.4." + std::to_string(number % 9));
+    json.member("calibration", std::string(bytes > other_bytes ? bytes - other_bytes : 1, 'c'));
+    json.end_object().end_object();
+}
 
 std::string device_id(std::uint64_t number) {
     const std::string digits = std::to_string(number);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/json.hpp"
 #include "load/https.hpp"
 #include "load/mqtt.hpp"
 #include "wire/sas/connection_string.hpp"
@@ -41,6 +42,9 @@ struct Registration {
     std::size_t twin_bytes = 0;  ///< About the size of each twin's JSON; 0 leaves it empty.
     bool is_shuffled = false;    ///< In an order that has nothing to do with that of the ids.
 };
+/// Adds `tags` and `properties` of device `number` to an object: a few as fleets have them, and one
+/// long one, so that their JSON takes about `bytes` bytes.
+void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes);
 /// Registers devices in bulk; those that exist already are fine. Answers how many failed.
 std::uint64_t register_devices(Loop& loop, HttpPool& pool, const Registration& wanted);
 

@@ -23,6 +23,8 @@ modes
               --connected N of the devices are there to be told or asked; the last --probe-devices N belong
               to a process of its own that calls their methods, reads their twins and looks at the job, one
               at a time, while a job runs and while none does
+  ask         one request after the other over one connection: --statement S by pages of --page-size, or
+              --read ID, a twin; --repeats of them, or for --seconds T; --pause-ms between two
 
 server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID;
         --plain-mqtt-port P: devices connect to 127.0.0.1 without TLS
@@ -51,6 +53,7 @@ int main(int argc, char** argv) {
     if (mode == "idle") done = run_idle(*options, out);
     if (mode == "connect") done = run_connect(*options, out);
     if (mode == "job") done = run_job(*options, out);
+    if (mode == "ask") done = run_ask(*options, out);
     if (!done) {
         std::fprintf(stderr, "carillon_load: %s\n", done.error().detail.c_str());
         return done.error().code == Errc::config_invalid ? 2 : 1;

@@ -13,7 +13,11 @@ JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
       done_(std::move(done)) {
     if (condition_) {
         hinted_ = condition_->where.device_ids();
-        if (hinted_) listed_ = &*hinted_;
+        if (hinted_) {
+            listed_ = &*hinted_;
+        } else {
+            columns_.emplace(condition_->where);
+        }
     } else {
         listed_ = &*entry_->definition().device_ids;
     }
@@ -37,8 +41,24 @@ bool JobTargetScan::step() {
                                       job_event_key(entry_->number(), number + 1));
     }
     const auto enough = site_.shard.clock().now() + slice_max;
-    if (!listed_) return step_all(enough);
+    if (!listed_) return knows_candidates_ ? step_all(enough) : step_candidates(enough);
     return collected_ < listed_->size() ? step_collecting(enough) : step_listed(enough);
+}
+
+bool JobTargetScan::step_candidates(TimePoint enough) {
+    if (!candidates_) {
+        site_.shard.index().want(columns_->paths());
+        candidates_.emplace(site_.shard, *columns_, condition_->collection);
+    }
+    if (!candidates_->is_useful()) {
+        candidates_.reset();
+        knows_candidates_ = true;
+        return true;
+    }
+    do {
+        knows_candidates_ = !candidates_->step();
+    } while (!knows_candidates_ && site_.shard.clock().now() < enough);
+    return true;
 }
 
 bool JobTargetScan::step_all(TimePoint enough) {
@@ -46,7 +66,7 @@ bool JobTargetScan::step_all(TimePoint enough) {
     std::size_t looked = 0;
     for (const Record* record = after_ ? directory.upper_bound(*after_) : directory.first(); record;
          record = directory.next(*record)) {
-        examine(*record);
+        if (!candidates_ || candidates_->has(record->ordinal)) examine(*record);
         ++looked;
         if (looked < slice_records_max && (looked % 64 != 0 || site_.shard.clock().now() < enough)) continue;
         after_ = record->key;

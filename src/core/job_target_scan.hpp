@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/candidate_scan.hpp"
 #include "core/job_keys.hpp"
 #include "core/job_part.hpp"
 #include "query/query.hpp"
@@ -35,6 +36,7 @@ public:
 
 private:
     bool step_all(TimePoint enough);
+    bool step_candidates(TimePoint enough);
     bool step_listed(TimePoint enough);
     bool step_collecting(TimePoint enough);
     void examine(const Record& record);
@@ -52,6 +54,9 @@ private:
     bool has_begun_ = false;
     std::optional<Error> refused_;
 
+    std::optional<query::ColumnPlan> columns_;          ///< The condition, for a scan of all.
+    std::optional<CandidateScan> candidates_;           ///< The rows a scan of all need look at.
+    bool knows_candidates_ = false;                     ///< All of them, or that columns are no help.
     std::optional<IdentityKey> after_;                  ///< Where a scan of all goes on.
     std::optional<std::vector<std::string>> hinted_;    ///< The only ids the condition can hold for.
     const std::vector<std::string>* listed_ = nullptr;  ///< Ids to look up instead of a scan of all.

@@ -3,6 +3,7 @@
 #include "core/hub_options.hpp"
 #include "core/jobs.hpp"
 #include "core/queries.hpp"
+#include "core/twin_index.hpp"
 #include "store/memory_store.hpp"
 
 #include <gtest/gtest.h>
@@ -53,7 +54,8 @@ struct QueriesThreadsTest : ::testing::Test {
                                  .store = store,
                                  .storage = storage,
                                  .shard_count = threads,
-                                 .telemetry = {}};
+                                 .telemetry = {},
+                                 .index = {.rows_min = 1, .probe_rows = 10}};
             shards.push_back(std::make_unique<Shard>(static_cast<std::uint32_t>(i), context));
         }
         hub = std::make_unique<Hub>(std::move(shards), *Policies::load_or_create(store, random),
@@ -82,29 +84,88 @@ struct QueriesThreadsTest : ::testing::Test {
         } while (!token.empty());
         co_return items;
     }
+
+    /// Runs all loops, a thread each, until every answer is there.
+    template <class T>
+    std::vector<T> gather(std::vector<std::future<T>> answers) {
+        std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards;
+        for (const auto& loop : loops) guards.emplace_back(loop->get_executor());
+        std::vector<std::thread> running;
+        for (const auto& loop : loops) running.emplace_back([&loop] { loop->run(); });
+        std::vector<T> results;
+        for (auto& answer : answers) results.push_back(answer.get());
+        guards.clear();
+        for (const auto& loop : loops) loop->stop();
+        for (std::thread& thread : running) thread.join();
+        return results;
+    }
+    template <class T>
+    std::future<T> start(std::size_t loop, Task<T> task) {
+        auto promise = std::make_shared<std::promise<T>>();
+        auto answer = promise->get_future();
+        auto ended = [promise](std::exception_ptr error, T result) {
+            promise->set_value(error ? T{} : result);
+        };
+        boost::asio::co_spawn(*loops[loop], std::move(task), ended);
+        return answer;
+    }
+
+    /// Tags devices with 0 to 9, again and again, from the thread of whoever runs this.
+    Task<std::size_t> tag_devices(int first, int step) {
+        std::size_t written = 0;
+        for (int i = first; i < devices; i += step) {
+            const auto key = *IdentityKey::parse("d" + std::to_string(i));
+            const std::string body = "{\"tags\":{\"n\":" + std::to_string(i % 10) + "}}";
+            const auto json = JsonDocument::parse(body);
+            auto patch = *TwinPatch::parse(json->root(), key);
+            Shard& shard = hub->owner(key.device);
+            auto task = shard.write_twin(key, Shard::TwinWrite::patch, std::move(patch), EtagMatch{});
+            auto result = co_await hub->on(shard, std::move(task));
+            if (result) ++written;
+        }
+        co_return written;
+    }
+    /// Asks until the answer is as expected, as each answer is on the way there.
+    Task<std::size_t> ask_until(std::string statement, std::string expected) {
+        std::string answer;
+        for (std::size_t asked = 1;; ++asked) {
+            QueryRequest request;
+            request.statement = statement;
+            auto page = co_await hub->queries().run(std::move(request));
+            if (!page) co_return 0;
+            if (!page->items.empty() && page->items.front() == expected) co_return asked;
+        }
+    }
 };
 
 TEST_F(QueriesThreadsTest, QueriesFromAllThreadsAtOnceSeeAllRows) {
     std::vector<std::future<std::size_t>> answers;
     for (std::size_t i = 0; i < threads; ++i) {
-        for (const char* statement :
-             {"SELECT * FROM devices", "SELECT deviceId, COUNT() FROM devices GROUP BY deviceId"}) {
-            auto promise = std::make_shared<std::promise<std::size_t>>();
-            answers.push_back(promise->get_future());
-            auto ended = [promise](std::exception_ptr error, std::size_t items) {
-                promise->set_value(error ? 0 : items);
-            };
-            boost::asio::co_spawn(*loops[i], count_items(statement), ended);
-        }
+        answers.push_back(start(i, count_items("SELECT * FROM devices")));
+        answers.push_back(start(i, count_items("SELECT deviceId, COUNT() FROM devices GROUP BY deviceId")));
     }
-    std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards;
-    for (const auto& loop : loops) guards.emplace_back(loop->get_executor());
-    std::vector<std::thread> running;
-    for (const auto& loop : loops) running.emplace_back([&loop] { loop->run(); });
-    for (auto& answer : answers) EXPECT_EQ(answer.get(), static_cast<std::size_t>(devices));
-    guards.clear();
-    for (const auto& loop : loops) loop->stop();
-    for (std::thread& thread : running) thread.join();
+    for (const std::size_t items : gather(std::move(answers))) {
+        EXPECT_EQ(items, static_cast<std::size_t>(devices));
+    }
+}
+
+TEST_F(QueriesThreadsTest, ColumnsAreMadeAndReadWhileOtherThreadsWriteAndAsk) {
+    std::vector<std::future<std::size_t>> answers;
+    for (int i = 0; i < static_cast<int>(threads); ++i) {
+        const auto loop = static_cast<std::size_t>(i);
+        answers.push_back(start(loop, tag_devices(i, threads)));
+        answers.push_back(
+            start(loop, ask_until("SELECT COUNT() AS n FROM devices WHERE tags.n = " + std::to_string(i),
+                                  R"({"n":200})")));
+        answers.push_back(
+            start(loop, ask_until("SELECT tags.n AS n, COUNT() AS c FROM devices WHERE tags.n > " +
+                                      std::to_string(i) + " GROUP BY tags.n",
+                                  "{\"n\":" + std::to_string(i + 1) + ",\"c\":200}")));
+    }
+    for (const std::size_t answer : gather(std::move(answers))) EXPECT_GT(answer, 0U);
+    std::size_t columns = 0;
+    for (std::size_t i = 0; i < threads; ++i) columns += hub->shard(i).index().columns();
+    EXPECT_GE(columns, 1U);
 }
 
 }  // namespace

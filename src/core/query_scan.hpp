@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "core/shard.hpp"
+#include "query/column_filter.hpp"
 #include "query/query.hpp"
 
 #include <memory>
@@ -17,9 +18,13 @@ struct ScanPlan {
     explicit ScanPlan(query::Query of);
 
     query::Query query;
+    query::RowParts parts;  ///< What `keeps` and aggregates read.
     /// The only device ids that can match, sorted; nothing if any may.
     std::optional<std::vector<std::string>> ids;
     std::string prefix;  ///< All matching device ids begin so.
+    query::ColumnPlan columns;
+    /// The paths grouped by and aggregated.
+    std::vector<std::shared_ptr<const query::Path>> group_paths;
 
     bool keeps(const Record& record) const;
 };

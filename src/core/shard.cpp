@@ -3,6 +3,7 @@
 #include "core/methods.hpp"
 #include "core/stored_number.hpp"
 #include "core/telemetry.hpp"
+#include "core/twin_index.hpp"
 
 namespace carillon {
 
@@ -14,7 +15,9 @@ Shard::Shard(std::uint32_t number, const ShardContext& context)
       context_(context),
       committer_(context.executor, context.store, context.storage),
       methods_(std::make_unique<Methods>(*this)),
-      telemetry_(std::make_unique<Telemetry>(*this, context.telemetry)) {
+      telemetry_(std::make_unique<Telemetry>(*this, context.telemetry)),
+      index_(std::make_unique<TwinIndex>(directory_, context.clock, timers_, context.background,
+                                         context.index)) {
     committer_.set_settler([this](std::uint64_t batch, bool is_durable) { settle(batch, is_durable); });
 }
 
@@ -58,7 +61,10 @@ void Shard::settle(std::uint64_t batch, bool is_durable) {
     WriteSet settled = std::move(write_sets_.front());
     write_sets_.pop_front();
     for (auto& [record, document] : settled.writes) {
-        if (is_durable) record->committed = std::move(document);
+        if (is_durable) {
+            record->committed = std::move(document);
+            index_->touch(record->ordinal);
+        }
         if (--record->writes > 0) continue;
         record->latest.reset();
         if (!record->committed) {

@@ -7,6 +7,7 @@
 #include "core/directory.hpp"
 #include "core/telemetry_limits.hpp"
 #include "core/timers.hpp"
+#include "core/twin_index_limits.hpp"
 #include "model/etag_match.hpp"
 #include "model/method.hpp"
 
@@ -25,6 +26,7 @@ class ImportEntry;  // model/registry_line.hpp
 class JsonValue;
 class Methods;
 class Telemetry;
+class TwinIndex;
 
 /// Told of what happens to identities; the job engine listens. On the shard's thread.
 class ShardObserver {
@@ -56,6 +58,7 @@ struct ShardContext {
     StorageExecutor& storage;
     std::size_t shard_count = 1;  ///< Of the hub; a power of two, fixed when its store was made.
     TelemetryLimits telemetry;
+    TwinIndexLimits index = {};
 };
 
 /// One share of the hub's identities, on one thread: everything about a device happens here, in
@@ -90,6 +93,7 @@ public:
     Timers& timers() { return timers_; }
     Methods& methods() { return *methods_; }
     Telemetry& telemetry() { return *telemetry_; }
+    TwinIndex& index() { return *index_; }
 
     // --- registry ------------------------------------------------------------------------------
     /// Creates or replaces the identity `body` describes. Without `match` only creates, with it only
@@ -209,6 +213,7 @@ private:
     std::deque<WriteSet> write_sets_;
     std::unique_ptr<Methods> methods_;
     std::unique_ptr<Telemetry> telemetry_;
+    std::unique_ptr<TwinIndex> index_;
     std::vector<ShardObserver*> observers_;
     WriteObserver* write_observer_ = nullptr;
     std::uint64_t sequence_ = 0;

@@ -1,6 +1,7 @@
 #include "core/methods.hpp"
 #include "core/session_format.hpp"
 #include "core/shard.hpp"
+#include "core/twin_index.hpp"
 
 namespace carillon {
 namespace {
@@ -24,12 +25,14 @@ void Shard::attach(Record& record, DeviceLink& link) {
     record.link = &link;
     record.methods = std::make_unique<PendingMethods>();
     record.connection_updated = record.last_activity = context_.clock.wall_now();
+    index_->touch(record.ordinal);
 }
 
 void Shard::detach(Record& record, DeviceLink& link) {
     if (record.link != &link) return;
     record.link = nullptr;
     record.connection_updated = context_.clock.wall_now();
+    index_->touch(record.ordinal);
     methods_->link_lost(record, Errc::device_connection_closed_remotely);
     record.methods.reset();
     // When it was last there is worth a write at the end of a connection, not at every word of it; nobody

@@ -72,7 +72,7 @@ public:
 class TestHub {
 public:
     TestHub(Store& store, ManualClock& clock, std::size_t shard_count = 2, JobEngineLimits limits = {},
-            std::uint64_t seed = 1, const HubOptions& options = {})
+            std::uint64_t seed = 1, const HubOptions& options = {}, const TwinIndexLimits& index = {})
         : clock_(clock), random_(seed) {
         std::vector<std::unique_ptr<Shard>> shards;
         for (std::size_t i = 0; i < shard_count; ++i) {
@@ -83,7 +83,8 @@ public:
                                  .store = store,
                                  .storage = storage_,
                                  .shard_count = shard_count,
-                                 .telemetry = {}};
+                                 .telemetry = {},
+                                 .index = index};
             shards.push_back(std::make_unique<Shard>(static_cast<std::uint32_t>(i), context));
         }
         auto policies = Policies::load_or_create(store, random_);

@@ -127,6 +127,8 @@ public:
 
     /// The block for the disk, and back. `decode` fails with `store_corrupt`.
     Bytes encoded() const;
+    /// Asks for the block's beginning to be in the caches soon; for who reads many sections in a row.
+    void prefetch() const;
     static Result<Section> decode(Bytes bytes);
 
 private:

@@ -72,11 +72,6 @@ struct Tally {
     }
 };
 
-struct Group {
-    std::vector<std::string> values;  ///< JSON of what it is grouped by; empty for undefined.
-    std::vector<Tally> tallies;       ///< One for each item of the SELECT list.
-};
-
 struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -87,6 +82,11 @@ struct Hash {
 constexpr std::size_t position_key_bytes_max = 256;
 
 }  // namespace
+
+struct Aggregation::Group {
+    std::vector<std::string> values;  ///< JSON of what it is grouped by; empty for undefined.
+    std::vector<Tally> tallies;       ///< One for each item of the SELECT list.
+};
 
 struct Aggregation::Impl {
     std::vector<std::shared_ptr<const Projection>> projections;
@@ -145,7 +145,7 @@ Result<> Aggregation::Impl::admit(std::string_view group_key, const Group& group
     return {};
 }
 
-Result<Group*> Aggregation::Impl::find_or_add(const Row& row, Scratch& scratch) {
+Result<Aggregation::Group*> Aggregation::Impl::find_or_add(const Row& row, Scratch& scratch) {
     key.clear();
     for (const auto& path : group_by) append_key(*path, row, scratch, nullptr);
     if (const auto found = groups.find(std::string_view(key)); found != groups.end()) return &found->second;
@@ -179,7 +179,7 @@ std::string Aggregation::Impl::row_json(const Group& group) const {
     return text;
 }
 
-std::vector<const std::pair<const std::string, Group>*> Aggregation::Impl::sorted() const {
+std::vector<const std::pair<const std::string, Aggregation::Group>*> Aggregation::Impl::sorted() const {
     std::vector<const std::pair<const std::string, Group>*> all;
     all.reserve(groups.size());
     for (const auto& entry : groups) all.push_back(&entry);
@@ -215,6 +215,29 @@ Result<> Aggregation::add(const Row& row) {
         }
     }
     return {};
+}
+
+Result<Aggregation::Group*> Aggregation::group_of(const Row& row) {
+    Scratch scratch;
+    return impl_->find_or_add(row, scratch);
+}
+
+void Aggregation::add_to(Group& group, std::span<const Value> values) {
+    for (std::size_t i = 0; i < impl_->projections.size(); ++i) {
+        const Projection& projection = *impl_->projections[i];
+        if (projection.aggregate == Aggregate::none) continue;
+        if (projection.path) {
+            group.tallies[i].add(values[i]);
+        } else {
+            ++group.tallies[i].count;
+        }
+    }
+}
+
+void Aggregation::count_to(Group& group, std::uint64_t rows) {
+    for (std::size_t i = 0; i < impl_->projections.size(); ++i) {
+        if (impl_->projections[i]->aggregate != Aggregate::none) group.tallies[i].count += rows;
+    }
 }
 
 Result<> Aggregation::merge(Aggregation&& other) {

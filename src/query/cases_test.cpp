@@ -1,7 +1,7 @@
 // Runs tests/query/cases.txt: fleets, statements, and what they must answer. The file's head says
 // how it is written.
 
-#include "query/test_fleet.hpp"
+#include "query/test_columns.hpp"
 
 #include "base/text.hpp"
 
@@ -70,21 +70,24 @@ std::string joined(const std::vector<std::string>& items) {
     return out;
 }
 
-std::string answer(const Query& query, const std::vector<TestRow>& fleet) {
-    auto items = run_query(query, fleet);
+/// Who answers: the evaluator row by row, or columns where they can.
+enum class By { rows, columns };
+
+std::string answer(const Query& query, const std::vector<TestRow>& fleet, By by) {
+    const auto items = by == By::rows ? run_query(query, fleet) : TestColumns(fleet).run(query);
     if (query.is_whole_rows()) return items.empty() ? "none" : joined(items);
     return canonical_json("[" + joined(items) + "]");
 }
 
 /// The answer as the file writes it.
-std::string run_case(const Case& c, const std::vector<TestRow>& fleet) {
+std::string run_case(const Case& c, const std::vector<TestRow>& fleet, By by) {
     if (c.kind == "condition" || c.kind == "target") {
         auto condition = c.kind == "target" ? parse_target_condition(c.text) : parse_job_condition(c.text);
         if (!condition) return "error " + condition.error().detail;
         Query query;
         query.collection = condition->collection;
         query.where = condition->where;
-        return answer(query, fleet);
+        return answer(query, fleet, by);
     }
     QueryOptions options;
     if (c.kind == "strict") options.functions = FunctionSet::strict;
@@ -92,7 +95,7 @@ std::string run_case(const Case& c, const std::vector<TestRow>& fleet) {
     const bool is_short = c.kind != "query";
     auto query = parse_query(is_short ? "SELECT * FROM devices WHERE " + c.text : c.text, options);
     if (!query) return "error " + query.error().detail;
-    return answer(*query, fleet);
+    return answer(*query, fleet, by);
 }
 
 std::string expected_answer(const Case& c) {
@@ -109,19 +112,27 @@ std::string on_one_line(std::string text) {
     return text;
 }
 
-TEST(QueryCases, AnswerAsTheTableSays) {
+void check_cases(By by) {
     const Cases all = read_cases();
     EXPECT_GE(all.cases.size(), 250U) << "the table has shrunk";
     for (const Case& c : all.cases) {
         const auto fleet = all.fleets.find(c.fleet);
         ASSERT_NE(fleet, all.fleets.end()) << "line " << c.line;
-        const std::string found = on_one_line(run_case(c, fleet->second));
+        const std::string found = on_one_line(run_case(c, fleet->second, by));
         const std::string expected = expected_answer(c);
         const bool is_any_error = expected == "error" && found.starts_with("error ");
         EXPECT_TRUE(is_any_error || found == expected)
             << "cases.txt:" << c.line << ": " << c.text << "\n  expected " << expected << "\n  answered "
             << found;
     }
+}
+
+TEST(QueryCases, AnswerAsTheTableSays) {
+    check_cases(By::rows);
+}
+
+TEST(QueryCases, AnswerTheSameFromColumns) {
+    check_cases(By::columns);
 }
 
 }  // namespace

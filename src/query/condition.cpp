@@ -80,7 +80,38 @@ std::string prefix_of(const Expr& expr) {
     return longest;
 }
 
+void add_parts(const Expr& expr, RowParts& parts) {
+    if (expr.kind == Expr::Kind::path) parts.add(*expr.path);
+    for (const Expr& child : expr.children) add_parts(child, parts);
+}
+
 }  // namespace
+
+void RowParts::add(const Path& path) {
+    switch (path.field) {
+        case Field::tags:
+            tags = true;
+            break;
+        case Field::desired:
+        case Field::desired_version:
+        case Field::desired_metadata:
+            desired = true;
+            break;
+        case Field::reported:
+        case Field::reported_version:
+        case Field::reported_metadata:
+            reported = true;
+            break;
+        default:
+            break;
+    }
+}
+
+RowParts Condition::parts() const {
+    RowParts parts;
+    if (expr_) add_parts(*expr_, parts);
+    return parts;
+}
 
 Condition::Condition() = default;
 

@@ -99,6 +99,16 @@ Result<JobCondition> parse_job_condition(std::string_view text, const QueryOptio
     return condition;
 }
 
+RowParts Query::parts() const {
+    RowParts parts = where.parts();
+    if (!is_aggregated()) return parts;
+    for (const auto& path : group_by) parts.add(*path);
+    for (const auto& projection : projections) {
+        if (projection->path) parts.add(*projection->path);
+    }
+    return parts;
+}
+
 void Query::append_projected(std::string& out, const Row& row) const {
     Scratch scratch;
     out += '{';

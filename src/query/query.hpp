@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,25 +38,37 @@ enum class Collection : std::uint8_t { devices, modules, jobs };
 struct Expr;        // query/bound.hpp
 struct Path;        // query/bound.hpp
 struct Projection;  // query/bound.hpp
+struct Value;       // query/value.hpp
 
-/// One row as an expression sees it: an identity's document with its live state, or a device job.
-/// Views what it is given; nothing is copied.
+/// One row as an expression sees it: an identity's document with its live state, or a device job, or
+/// one value that every path has which names anything. Views what it is given; nothing is copied.
 class Row {
 public:
     Row(const Document& document, const IdentityKey& key, const LiveState& live)
         : document_(&document), key_(&key), live_(&live) {}
     explicit Row(const DeviceJob& job) : job_(&job) {}
+    explicit Row(const Value& value) : value_(&value) {}
 
     const Document* document() const { return document_; }
     const IdentityKey* key() const { return key_; }
     const LiveState* live() const { return live_; }
     const DeviceJob* job() const { return job_; }
+    const Value* value() const { return value_; }
 
 private:
     const Document* document_ = nullptr;
     const IdentityKey* key_ = nullptr;
     const LiveState* live_ = nullptr;
     const DeviceJob* job_ = nullptr;
+    const Value* value_ = nullptr;
+};
+
+/// Sections of a twin that somebody reads.
+struct RowParts {
+    bool tags = false;
+    bool desired = false;
+    bool reported = false;
+    void add(const Path& path);
 };
 
 /// A condition, parsed and bound; immutable, so any number of threads evaluate one.
@@ -67,8 +80,10 @@ public:
     explicit Condition(std::shared_ptr<const Expr> expr) : expr_(std::move(expr)) {}
 
     bool is_always() const { return expr_ == nullptr; }
-    const Expr* expression() const { return expr_.get(); }  ///< Null if it is always true.
+    const std::shared_ptr<const Expr>& expression() const { return expr_; }  ///< Null if it is always true.
     bool keeps(const Row& row) const;
+    /// The sections it may read.
+    RowParts parts() const;
     /// If the condition can only hold for a few ids, those, sorted and each once: from `deviceId = '…'`
     /// or `deviceId IN […]` among the conjuncts at the top, or an OR of such. Nothing if it may hold
     /// for any. Takes time in proportion to the statement; the caller keeps the answer.
@@ -112,6 +127,8 @@ public:
     std::vector<std::shared_ptr<const Path>> group_by;
     bool has_aggregates = false;
 
+    /// The sections that the condition, groups and aggregates read.
+    RowParts parts() const;
     bool is_whole_rows() const { return projections.empty(); }
     /// Rows are gathered by an `Aggregation` instead of listed.
     bool is_aggregated() const { return has_aggregates || !group_by.empty(); }
@@ -137,6 +154,16 @@ public:
 
     Result<> add(const Row& row);
     Result<> merge(Aggregation&& other);
+
+    /// A group, for rows of which is known that they belong to it: `add` is then `group_of` and one
+    /// of the other two. It stays where it is until the aggregation is moved or merged.
+    struct Group;
+    Result<Group*> group_of(const Row& row);
+    /// Adds a row whose values under the projections' paths are `values`, one for each projection.
+    void add_to(Group& group, std::span<const Value> values);
+    /// Adds rows for queries whose aggregates are all COUNT().
+    void count_to(Group& group, std::uint64_t rows);
+
     /// One JSON object a group; without GROUP BY exactly one.
     std::vector<std::string> rows() const;
 

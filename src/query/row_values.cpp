@@ -217,6 +217,7 @@ Value from_json(JsonValue json) {
 
 Value read_path(const Path& path, const Row& row, Scratch& scratch) {
     if (row.job() != nullptr) return read_job(path, *row.job(), scratch);
+    if (row.value() != nullptr) return path.field == Field::unknown ? Value{} : *row.value();
     const Document& document = *row.document();
     const Twin& twin = document.twin;
     switch (path.field) {
