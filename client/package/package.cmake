@@ -11,6 +11,12 @@ set(objects
   "$<FILTER:$<TARGET_OBJECTS:carillon_base>,EXCLUDE,/log\\.cpp>"
   $<TARGET_OBJECTS:carillon_wire>
   $<TARGET_OBJECTS:carillon_client>)
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # The static library is for other compilers too, which cannot read what this one left for later.
+  foreach(module IN ITEMS base wire client)
+    target_compile_options(carillon_${module} PRIVATE -ffat-lto-objects)
+  endforeach()
+endif()
 add_library(carillon_client_shared SHARED ${objects})
 add_library(carillon_client_static STATIC ${objects})
 foreach(kind IN ITEMS shared static)
