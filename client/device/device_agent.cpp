@@ -122,7 +122,7 @@ void DeviceAgent::subscribed(DeviceFeatures features) {
     }
 }
 
-void DeviceAgent::method_called(const MethodCall& call) {
+void DeviceAgent::method_called(const IncomingMethod& call) {
     if (calls_.size() >= DeviceClient::methods_pending_max) {
         constexpr int too_many_requests = 429;
         return session_->answer_method(call.rid, too_many_requests, "null");

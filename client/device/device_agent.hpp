@@ -108,7 +108,7 @@ private:
     std::string& output() override { return output_; }
     void connected(bool session_present) override;
     void subscribed(DeviceFeatures features) override;
-    void method_called(const MethodCall& call) override;
+    void method_called(const IncomingMethod& call) override;
     void twin_answered(const TwinAnswer& answer) override;
     void desired_changed(std::int64_t version, std::string_view patch_json) override;
     void message_received(const HubMessage& message) override;

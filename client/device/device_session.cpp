@@ -110,7 +110,7 @@ void DeviceSession::handle_publish(const Packet& packet) {
     if (!topic) return complete(publish->packet_id);
     switch (topic->kind) {
         case HubTopic::Kind::method: {
-            const MethodCall call{.name = topic->name, .rid = topic->rid, .payload = payload};
+            const IncomingMethod call{.name = topic->name, .rid = topic->rid, .payload = payload};
             complete(publish->packet_id);
             return host_.method_called(call);
         }

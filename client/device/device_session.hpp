@@ -58,7 +58,7 @@ struct DeviceIntroduction {
 };
 
 /// A direct method to be carried out. Views end with the call.
-struct MethodCall {
+struct IncomingMethod {
     std::string_view name;
     std::string_view rid;  ///< For `DeviceSession::answer_method`.
     std::string_view payload;
@@ -91,7 +91,7 @@ public:
     /// connections; subscribing again is harmless.
     virtual void connected(bool session_present) = 0;
     virtual void subscribed(DeviceFeatures) {}
-    virtual void method_called(const MethodCall&) {}
+    virtual void method_called(const IncomingMethod&) {}
     virtual void twin_answered(const TwinAnswer&) {}
     virtual void desired_changed(std::int64_t /*version*/, std::string_view /*patch_json*/) {}
     virtual void message_received(const HubMessage&) {}

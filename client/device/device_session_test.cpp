@@ -23,7 +23,7 @@ public:
     void subscribed(DeviceFeatures features) override {
         lines.push_back(features.has(DeviceFeature::methods) ? "subscribed with methods" : "subscribed");
     }
-    void method_called(const MethodCall& call) override {
+    void method_called(const IncomingMethod& call) override {
         add({"method", call.name, call.rid, call.payload});
     }
     void twin_answered(const TwinAnswer& answer) override {

@@ -56,6 +56,16 @@ class Tidy(unittest.TestCase):
         self.assertEqual(found(tidy.check_comments, "a.hpp", "\nclass A {\n};\n"), [2])
         self.assertEqual(found(tidy.check_comments, "a.hpp", "/// Is one.\ntemplate <class T>\nclass A {\n};\nclass B;\n"), [])
 
+    def test_a_second_type_of_a_name_is_found(self):
+        seen = {}
+        def names(path, source):
+            return found(lambda *checked: tidy.check_names(*checked, seen), path, source)
+        self.assertEqual(names("src/a.hpp", "namespace carillon {\nstruct A {\n};\n}  // namespace carillon\n"), [])
+        self.assertEqual(names("client/a.hpp", "namespace carillon {\nclass A final : B {\n};\n"), [2])
+        self.assertEqual(names("client/b.hpp", "namespace carillon::client {\nstruct A {\n};\n"), [])
+        self.assertEqual(names("src/b.cpp", "namespace carillon {\nnamespace {\nstruct A {\n};\n}  // namespace\n}"), [])
+        self.assertEqual(names("src/a_test.cpp", "namespace carillon {\nstruct A {\n};\n"), [])
+
     def test_a_long_file_a_note_and_a_machines_path_are_found(self):
         self.assertEqual(found(tidy.check_text, "a.cpp", "x\n" * 701), [701])
         self.assertEqual(found(tidy.check_text, "a.md", "TO" + "DO: later\n/wo" + "rk/x\n"), [1, 2])

@@ -231,7 +231,7 @@ void SimulatedDevice::subscribed(DeviceFeatures) {
 
 // --- methods -----------------------------------------------------------------------------------------
 
-void SimulatedDevice::method_called(const MethodCall& call) {
+void SimulatedDevice::method_called(const IncomingMethod& call) {
     Statistics& statistics = fleet_.statistics_;
     ++statistics.methods;
     const std::uint64_t nth = methods_++;

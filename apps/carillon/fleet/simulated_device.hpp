@@ -47,7 +47,7 @@ public:
     std::string& output() override;
     void connected(bool session_present) override;
     void subscribed(DeviceFeatures features) override;
-    void method_called(const MethodCall& call) override;
+    void method_called(const IncomingMethod& call) override;
     void twin_answered(const TwinAnswer& answer) override;
     void desired_changed(std::int64_t version, std::string_view patch_json) override;
     void telemetry_stored(std::uint16_t packet_id) override;
