@@ -1,6 +1,8 @@
 // The one program: a hub, and what drives one.
 
+#include "command_tree.hpp"
 #include "commands.hpp"
+#include "usage_mistake.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -8,6 +10,8 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 namespace carillon {
 namespace {
@@ -36,14 +40,9 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& wanted) {  // Help or version.
         return app.exit(wanted);
     } catch (const CLI::ParseError& error) {
-        // The library says that a command is wanted; a person wants to know which word was none.
-        const auto unknown = app.remaining(true);
-        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !unknown.empty()) {
-            std::fprintf(stderr, "carillon: there is no command '%s'; --help lists those there are\n",
-                         unknown.front().c_str());
-        } else {
-            app.exit(error);
-        }
+        const std::vector<std::string> words(argv + 1, argv + argc);
+        const auto text = explain_mistake(read_command_tree(app), words, app.remaining(true), error.what());
+        std::fputs(text.c_str(), stderr);
         return static_cast<int>(Exit::usage);
     }
     return exit_code;

@@ -181,6 +181,18 @@ constexpr std::array settings{
     Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
 };
 
+}  // namespace
+
+std::span<const Setting> all_settings() {
+    return settings;
+}
+
+const Setting* find_setting(std::string_view key) {
+    const auto* found = std::find_if(settings.begin(), settings.end(),
+                                     [key](const Setting& setting) { return setting.key == key; });
+    return found == settings.end() ? nullptr : found;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -194,18 +206,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         }
     }
     return row[b.size()];
-}
-
-}  // namespace
-
-std::span<const Setting> all_settings() {
-    return settings;
-}
-
-const Setting* find_setting(std::string_view key) {
-    const auto* found = std::find_if(settings.begin(), settings.end(),
-                                     [key](const Setting& setting) { return setting.key == key; });
-    return found == settings.end() ? nullptr : found;
 }
 
 std::string_view nearest_setting(std::string_view key) {

@@ -1,0 +1,86 @@
+#include "usage_mistake.hpp"
+
+#include "server/settings.hpp"
+
+#include <algorithm>
+
+namespace carillon {
+
+namespace {
+
+/// The command that the words lead to, however far that is.
+const Command& innermost(const Command& program, const std::vector<std::string>& words) {
+    const Command* here = &program;
+    for (const std::string& word : words) {
+        for (const Command& below : here->commands) {
+            if (below.name != word) continue;
+            here = &below;
+            break;
+        }
+    }
+    return *here;
+}
+
+std::string full_name(const Command& command) {
+    return command.path.empty() ? "carillon" : "carillon " + command.path;
+}
+
+/// "; did you mean create?", if something is near enough.
+std::string suggestion(const std::string& word, const std::vector<std::string>& candidates) {
+    // A longer word is no word's misspelling, and comparing it costs its square.
+    constexpr std::size_t length_max = 64;
+    if (word.size() > length_max) return {};
+    std::string nearest;
+    std::size_t best = word.size() / 2 + 1;
+    for (const std::string& candidate : candidates) {
+        // The beginning of a word is as near as can be.
+        const std::size_t distance = candidate.starts_with(word) ? 0 : edit_distance(word, candidate);
+        if (distance >= best) continue;
+        best = distance;
+        nearest = candidate;
+    }
+    return nearest.empty() ? std::string() : "; did you mean " + nearest + "?";
+}
+
+std::vector<std::string> names_of(const std::vector<Command>& commands) {
+    std::vector<std::string> names;
+    for (const Command& command : commands) names.push_back(command.name);
+    return names;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+}  // namespace
+
+std::string explain_mistake(const Command& program, const std::vector<std::string>& words,
+                            const std::vector<std::string>& unknown, std::string_view said) {
+    const Command& command = innermost(program, words);
+    const std::string name = full_name(command);
+    // The first as typed: what stands behind it may be meant for the command that it should name.
+    const auto first = std::find_if(words.begin(), words.end(), [&](const std::string& word) {
+        const bool is_unknown = std::find(unknown.begin(), unknown.end(), word) != unknown.end();
+        return is_unknown && (word.starts_with('-') || !command.commands.empty());
+    });
+    std::string text = "carillon: ";
+    if (first != words.end() && !first->starts_with('-')) {
+        text += "there is no command '" + *first + "' of `" + name + '`' +
+                suggestion(*first, names_of(command.commands));
+    } else if (first != words.end()) {
+        std::vector<std::string> names;
+        for (const CommandOption& each : command.options) {
+            names.insert(names.end(), each.names.begin(), each.names.end());
+        }
+        text += '`' + name + "` has no option " + *first + suggestion(*first, names);
+    } else if (!command.commands.empty()) {
+        text += '`' + name + "` wants a command: " + joined(names_of(command.commands));
+    } else {
+        text += said;
+    }
+    return text + "\n  `" + name + " --help` says more.\n";
+}
+
+}  // namespace carillon
