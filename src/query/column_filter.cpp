@@ -40,22 +40,6 @@ bool is_literal(const Expr& expr) {
     return expr.kind == Expr::Kind::constant && !expr.is_array;
 }
 
-Value literal_value(const Constant& constant) {
-    switch (constant.kind) {
-        case Constant::Kind::undefined:
-            return {};
-        case Constant::Kind::null:
-            return Value{.kind = Value::Kind::null};
-        case Constant::Kind::boolean:
-            return Value::of(constant.boolean);
-        case Constant::Kind::number:
-            return Value::of(constant.number);
-        case Constant::Kind::string:
-            break;
-    }
-    return Value::of(std::string_view(constant.text));
-}
-
 /// A path whose strings are instants, which equal more than one text.
 bool has_instants(const Path& path) {
     return path.field == Field::status_update_time || path.metadata_part == MetadataPart::last_updated;
@@ -164,7 +148,7 @@ bool ColumnFilter::fill_by_look_up(Leaf& leaf) {
         if (literal.constant.kind == Constant::Kind::number) {
             mark_number(literal.constant.number);
         } else {
-            mark(literal_value(literal.constant));
+            mark(constant_value(literal));
         }
         return true;
     }

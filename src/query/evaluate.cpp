@@ -8,27 +8,6 @@
 namespace carillon::query {
 namespace {
 
-Value constant_value(const Expr& expr) {
-    const Constant& constant = expr.constant;
-    if (expr.is_array) return Value{.kind = Value::Kind::array, .text = constant.text};
-    switch (constant.kind) {
-        case Constant::Kind::undefined:
-            return {};
-        case Constant::Kind::null:
-            return Value{.kind = Value::Kind::null};
-        case Constant::Kind::boolean:
-            return Value::of(constant.boolean);
-        case Constant::Kind::number:
-            return Value::of(constant.number);
-        case Constant::Kind::string:
-            break;
-    }
-    Value value = Value::of(std::string_view(constant.text));
-    value.time = expr.instant ? Value::Time::literal : Value::Time::none;
-    if (expr.instant) value.instant = *expr.instant;
-    return value;
-}
-
 Truth to_truth(const Value& value) {
     if (!value.is(Value::Kind::boolean)) return Truth::undefined;
     return value.boolean ? Truth::yes : Truth::no;
@@ -213,6 +192,27 @@ Truth evaluate_truth(const Expr& expr, const Row& row, Scratch& scratch) {
         default:
             return to_truth(evaluate(expr, row, scratch));
     }
+}
+
+Value constant_value(const Expr& expr) {
+    const Constant& constant = expr.constant;
+    if (expr.is_array) return Value{.kind = Value::Kind::array, .text = constant.text};
+    switch (constant.kind) {
+        case Constant::Kind::undefined:
+            return {};
+        case Constant::Kind::null:
+            return Value{.kind = Value::Kind::null};
+        case Constant::Kind::boolean:
+            return Value::of(constant.boolean);
+        case Constant::Kind::number:
+            return Value::of(constant.number);
+        case Constant::Kind::string:
+            break;
+    }
+    Value value = Value::of(std::string_view(constant.text));
+    value.time = expr.instant ? Value::Time::literal : Value::Time::none;
+    if (expr.instant) value.instant = *expr.instant;
+    return value;
 }
 
 Value evaluate(const Expr& expr, const Row& row, Scratch& scratch) {

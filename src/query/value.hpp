@@ -65,6 +65,8 @@ inline Value to_value(Truth truth) {
 }
 
 Value evaluate(const Expr& expr, const Row& row, Scratch& scratch);
+/// What an expression of kind `constant` says in every row; views the expression.
+Value constant_value(const Expr& expr);
 Truth evaluate_truth(const Expr& expr, const Row& row, Scratch& scratch);
 /// True if `expr` is exactly true; stops at the first operand that settles it.
 bool holds(const Expr& expr, const Row& row, Scratch& scratch);
