@@ -1,10 +1,11 @@
 #include "io/tls_client.hpp"
 
+#include "base/openssl_reason.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -91,15 +92,6 @@ Result<> show(SSL_CTX* context, const std::string& certificate_file, const std::
 }
 
 }  // namespace
-
-std::string openssl_reason() {
-    const unsigned long code = ERR_peek_last_error();
-    ERR_clear_error();
-    if (code == 0) return "unknown reason";
-    std::array<char, 256> text{};
-    ERR_error_string_n(code, text.data(), text.size());
-    return text.data();
-}
 
 void SslFree::operator()(ssl_st* ssl) const {
     SSL_free(ssl);

@@ -39,7 +39,4 @@ private:
     std::unique_ptr<ssl_ctx_st, SslFree> context_;
 };
 
-/// OpenSSL's reason for the last failure, for people; empties its queue.
-std::string openssl_reason();
-
 }  // namespace carillon::client

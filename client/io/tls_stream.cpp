@@ -1,5 +1,7 @@
 #include "io/tls_stream.hpp"
 
+#include "base/openssl_reason.hpp"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>

@@ -1,5 +1,7 @@
 #include "endpoint/net/tls_context.hpp"
 
+#include "base/openssl_reason.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -17,16 +19,6 @@ constexpr const char* ciphers_tls12 =
 constexpr const char* ciphers_tls13 =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* groups = "X25519:P-256:P-384";
-
-/// OpenSSL's reason for the last failure; empties its queue.
-std::string openssl_reason() {
-    const unsigned long code = ERR_peek_last_error();
-    ERR_clear_error();
-    if (code == 0) return "unknown reason";
-    std::array<char, 256> text{};
-    ERR_error_string_n(code, text.data(), text.size());
-    return text.data();
-}
 
 /// Verifies, so that `SSL_get_verify_result` knows the outcome, and accepts in any case.
 int verify_and_accept(X509_STORE_CTX* chain, void*) {
