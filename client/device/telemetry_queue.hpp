@@ -31,7 +31,7 @@ public:
     /// When the first of them is due; `TimePoint::max()` if none is.
     TimePoint deadline() const;
 
-    /// Gives the next message to a running session. False if it takes no more for now.
+    /// Gives the next message to a running session. False while it takes no more.
     bool send_next(DeviceSession& session);
     /// The hub has this one.
     void stored(std::uint16_t packet_id);

@@ -61,7 +61,7 @@ enum class ConnectionState : std::uint8_t {
 struct ConnectionStatus {
     ConnectionState state = ConnectionState::idle;
     /// In `waiting` and `stopped`: `unreachable`, `connection_closed`, `gateway_timeout`,
-    /// `service_unavailable` (the hub refuses for now, or the device is disabled), `malformed_packet`;
+    /// `service_unavailable` (the hub asks to come later, or the device is disabled), `malformed_packet`;
     /// `iot_hub_unauthorized`, `tls_failed` and `invalid_protocol_version` stop it.
     Errc reason = Errc::connection_closed;
     std::string detail{};
