@@ -183,11 +183,19 @@ void DeviceClient::connect() {
     });
 }
 
+void DeviceClient::connected(std::function<void(const Result<>&)> done) {
+    connect();
+    impl_->runner().post([done = std::move(done)](DeviceRunner& self) { self.when_connected(done); });
+}
+
 std::future<Result<>> DeviceClient::connected() {
     auto [future, keep] = promised<Result<>>();
-    connect();
-    impl_->runner().post([keep = std::move(keep)](DeviceRunner& self) { self.when_connected(keep); });
+    connected(std::move(keep));
     return std::move(future);
+}
+
+Operation<Result<>> DeviceClient::connected(Awaiting) {
+    return Operation<Result<>>([this](Operation<Result<>>::Done done) { connected(std::move(done)); });
 }
 
 void DeviceClient::close(std::chrono::milliseconds patience, std::function<void()> done) {
@@ -201,6 +209,20 @@ std::future<void> DeviceClient::close(std::chrono::milliseconds patience) {
     auto promise = std::make_shared<std::promise<void>>();
     close(patience, [promise] { promise->set_value(); });
     return promise->get_future();
+}
+
+Operation<DeviceClient::Closed> DeviceClient::close(std::chrono::milliseconds patience, Awaiting) {
+    return Operation<Closed>([this, patience](const Operation<Closed>::Done& done) {
+        close(patience, [done] { done(Closed{}); });
+    });
+}
+
+void DeviceClient::after(std::chrono::milliseconds delay, std::function<void(bool)> done) {
+    impl_->runner().post([delay, done = std::move(done)](DeviceRunner& self) { self.after(delay, done); });
+}
+
+Operation<bool> DeviceClient::after(std::chrono::milliseconds delay, Awaiting) {
+    return Operation<bool>([this, delay](Operation<bool>::Done done) { after(delay, std::move(done)); });
 }
 
 void DeviceClient::send(TelemetryMessage message, std::function<void(const Delivery&)> done) {
@@ -232,6 +254,12 @@ std::future<Delivery> DeviceClient::send(TelemetryMessage message) {
     return std::move(future);
 }
 
+Operation<Delivery> DeviceClient::send(TelemetryMessage message, Awaiting) {
+    return Operation<Delivery>([this, message = std::move(message)](Operation<Delivery>::Done done) mutable {
+        send(std::move(message), std::move(done));
+    });
+}
+
 void DeviceClient::get_twin(std::function<void(const Result<std::string>&)> done) {
     const auto ask = [](DeviceAgent& agent, client::TwinRequests::Done answered, TimePoint now) {
         agent.get_twin(std::move(answered), now);
@@ -246,6 +274,11 @@ std::future<Result<std::string>> DeviceClient::get_twin() {
     auto [future, keep] = promised<Result<std::string>>();
     get_twin(std::move(keep));
     return std::move(future);
+}
+
+Operation<Result<std::string>> DeviceClient::get_twin(Awaiting) {
+    using Asked = Operation<Result<std::string>>;
+    return Asked([this](Asked::Done done) { get_twin(std::move(done)); });
 }
 
 void DeviceClient::report(std::string patch_json, std::function<void(const Result<std::int64_t>&)> done) {
@@ -267,6 +300,13 @@ std::future<Result<std::int64_t>> DeviceClient::report(std::string patch_json) {
     auto [future, keep] = promised<Result<std::int64_t>>();
     report(std::move(patch_json), std::move(keep));
     return std::move(future);
+}
+
+Operation<Result<std::int64_t>> DeviceClient::report(std::string patch_json, Awaiting) {
+    using Reported = Operation<Result<std::int64_t>>;
+    return Reported([this, patch = std::move(patch_json)](Reported::Done done) mutable {
+        report(std::move(patch), std::move(done));
+    });
 }
 
 }  // namespace carillon

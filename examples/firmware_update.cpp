@@ -27,25 +27,27 @@ std::string environment(const char* name) {
 // --- the device ------------------------------------------------------------------------------------
 
 // Each step is reported when the one before is stored, so that nobody sees them out of order.
-void go_on(DeviceClient& device, const std::string& version, int step) {
-    static const char* const steps[] = {"downloading", "verifying", "applying", "done"};
-    std::string patch;
-    JsonWriter json(patch);
-    json.begin_object().key("firmware").begin_object().member("status", steps[step]);
-    if (step == 3) json.member("version", version);
-    json.end_object().end_object();
-    std::cout << device.device_id() << ": " << steps[step] << std::endl;
-    device.report(patch, [&device, version, step](const Result<std::int64_t>& reported) {
-        if (reported && step < 3) return go_on(device, version, step + 1);
-        if (!reported) std::cerr << device.device_id() << ": " << reported.error().detail << std::endl;
-    });
+Coroutine go_through(DeviceClient& device, std::string version) {
+    for (const char* const step : {"downloading", "verifying", "applying", "done"}) {
+        std::string patch;
+        JsonWriter json(patch);
+        json.begin_object().key("firmware").begin_object().member("status", step);
+        if (step == std::string_view("done")) json.member("version", version);
+        json.end_object().end_object();
+        std::cout << device.device_id() << ": " << step << std::endl;
+        const auto reported = co_await device.report(patch, awaiting);
+        if (!reported) {
+            std::cerr << device.device_id() << ": " << reported.error().detail << std::endl;
+            co_return;
+        }
+    }
 }
 
 MethodResponse update(DeviceClient& device, const MethodRequest& request) {
     const auto payload = JsonDocument::parse(request.payload_json);
     const std::string version(payload->root().find("version").string());
     if (version.empty()) return {.status = 400, .payload_json = R"("which version?")"};
-    go_on(device, version, 0);
+    go_through(device, version);
     return {.status = 202, .payload_json = R"("begun")"};
 }
 

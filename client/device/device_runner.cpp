@@ -95,6 +95,16 @@ void DeviceRunner::when_closed(std::function<void()> done) {
     tell_waiting(agent_.status());
 }
 
+void DeviceRunner::after(Duration delay, std::function<void(bool)> done) {
+    if (agent_.status().state == ConnectionState::closed) return done(false);
+    const auto wait = waits_.insert(waits_.end(), Wait{std::move(done), {}});
+    wait->timer = io_.loop().at(io_.loop().now() + delay, [this, wait] {
+        const auto over = std::move(wait->done);
+        waits_.erase(wait);
+        over(true);
+    });
+}
+
 /// Tells those who wait for a state that this is it.
 void DeviceRunner::tell_waiting(const ConnectionStatus& status) {
     const bool is_closed = status.state == ConnectionState::closed;
@@ -104,6 +114,10 @@ void DeviceRunner::tell_waiting(const ConnectionStatus& status) {
         for (const auto& done : std::exchange(connect_waiters_, {})) done(outcome);
     }
     if (!is_closed) return;
+    for (const auto& wait : std::exchange(waits_, {})) {
+        io_.loop().cancel(wait.timer);
+        wait.done(false);
+    }
     for (const auto& done : std::exchange(close_waiters_, {})) done();
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -58,8 +59,15 @@ public:
     /// Calls `done` once the client is connected, has stopped or is closed.
     void when_connected(std::function<void(const Result<>&)> done);
     void when_closed(std::function<void()> done);
+    /// Calls `done` with true once `delay` is over, or with false once the client is closed.
+    void after(Duration delay, std::function<void(bool)> done);
 
 private:
+    struct Wait {
+        std::function<void(bool)> done;
+        Loop::Timer timer;
+    };
+
     // --- AgentHost ---------------------------------------------------------------------------------
     void open_link() override;
     void send(std::string_view bytes) override;
@@ -96,6 +104,7 @@ private:
     TimePoint timer_at_{};
     std::vector<std::function<void(const Result<>&)>> connect_waiters_;
     std::vector<std::function<void()>> close_waiters_;
+    std::list<Wait> waits_;
     bool is_silent_ = false;  ///< No handler is to be called any more.
 
     std::atomic<std::size_t> messages_{0};

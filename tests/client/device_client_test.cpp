@@ -104,6 +104,49 @@ TEST_F(DeviceClientTest, ACertificateProvesADevice) {
     exercise(options, IdentityKey::parse("d1").value());
 }
 
+/// All that a device says, one after the other.
+Coroutine say_all(DeviceClient& device, std::promise<std::string>& said) {
+    std::string heard;
+    const auto connected = co_await device.connected(awaiting);
+    heard += connected ? "connected " : connected.error().detail;
+    for (int n = 1; n <= 3; ++n) {
+        const std::string patch = R"({"n":)" + std::to_string(n) + "}";
+        const auto version = co_await device.report(patch, awaiting);
+        heard += version ? std::to_string(*version) + " " : version.error().detail;
+        if (co_await device.after(std::chrono::milliseconds(5), awaiting)) heard += "later ";
+    }
+    const auto refused = co_await device.report("[]", awaiting);
+    heard += refused ? "taken " : "refused ";
+    const auto twin = co_await device.get_twin(awaiting);
+    heard += twin && twin->find(R"("n":3)") != std::string::npos ? "three " : "lost ";
+    TelemetryMessage message;
+    message.body = Ledger::body(1);
+    const Delivery delivery = co_await device.send(message, awaiting);
+    heard += delivery.is_stored() ? "stored " : delivery.detail;
+    co_await device.close(std::chrono::seconds(10), awaiting);
+    if (!co_await device.after(std::chrono::hours(1), awaiting)) heard += "closed";
+    said.set_value(heard);
+}
+
+TEST_F(DeviceClientTest, ACoroutineSaysOneThingAfterTheOther) {
+    auto client = DeviceClient::open(device("d1"));
+    ASSERT_TRUE(client);
+    std::promise<std::string> said;
+    say_all(*client, said);
+    EXPECT_EQ(said.get_future().get(), "connected 2 later 3 later 4 later refused three stored closed");
+    EXPECT_EQ(stored_bodies(), std::vector<std::string>{Ledger::body(1)});
+}
+
+TEST_F(DeviceClientTest, AWaitEndsWithTheClient) {
+    std::promise<bool> waited;
+    {
+        auto client = DeviceClient::open(device("d1"));
+        ASSERT_TRUE(client);
+        client->after(std::chrono::hours(1), [&waited](bool is_over) { waited.set_value(is_over); });
+    }
+    EXPECT_FALSE(waited.get_future().get());
+}
+
 TEST_F(DeviceClientTest, AnAnswerMayComeLaterAndFromAnotherThread) {
     auto client = DeviceClient::open(device("d1"));
     ASSERT_TRUE(client);

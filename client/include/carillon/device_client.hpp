@@ -1,5 +1,6 @@
 #pragma once
 
+#include "carillon/coroutine.hpp"
 #include "carillon/device_message.hpp"
 #include "carillon/device_options.hpp"
 #include "carillon/event_loop.hpp"
@@ -34,7 +35,8 @@ private:
 /// After `connect` it stays connected: it comes back by its `RetryPolicy` when the connection is lost, and
 /// renews its token before that expires. Subscriptions follow from the handlers. Messages and twin requests
 /// may be given at any time, connected or not; each has its fate told exactly once, within
-/// `operation_timeout` or when the client closes or stops. A message that was not acknowledged when the
+/// `operation_timeout` or when the client closes or stops. Of each there are three forms: a callback, a
+/// future, and, with `awaiting`, what a coroutine awaits. A message that was not acknowledged when the
 /// connection broke is sent again, marked as such, so that the hub may have it twice but no message is lost
 /// that was reported as stored. Messages reach the hub in their order, reported patches one after the other.
 ///
@@ -77,25 +79,36 @@ public:
     /// Begins to connect; harmless while it does, nothing after `close`.
     void connect();
     /// Ready once connected, or with the reason why it stopped. Begins to connect as well.
+    void connected(std::function<void(const Result<>&)> done);
     std::future<Result<>> connected();
+    Operation<Result<>> connected(Awaiting);
     /// Waits until every message and request has its fate, at most `patience`, says goodbye and ends;
     /// `done` is called last. What has no fate by then gets one.
     void close(std::chrono::milliseconds patience, std::function<void()> done);
     std::future<void> close(std::chrono::milliseconds patience = std::chrono::milliseconds(10'000));
+    struct Closed {};
+    Operation<Closed> close(std::chrono::milliseconds patience, Awaiting);
+    /// Calls `done` on the loop's thread once `delay` is over, with true; or with false as soon as the client
+    /// is closed or destroyed.
+    void after(std::chrono::milliseconds delay, std::function<void(bool)> done);
+    Operation<bool> after(std::chrono::milliseconds delay, Awaiting);
 
     // --- what a device says ----------------------------------------------------------------------------
     /// Fails a message that is too large (`message_too_large`), or one too many
     /// (`throttling_backlog_limit_exceeded`), as not sent.
     void send(TelemetryMessage message, std::function<void(const Delivery&)> done);
     std::future<Delivery> send(TelemetryMessage message);
+    Operation<Delivery> send(TelemetryMessage message, Awaiting);
     /// The twin as a device sees it: `{"desired":{…},"reported":{…}}`, each with `$version`.
     void get_twin(std::function<void(const Result<std::string>&)> done);
     std::future<Result<std::string>> get_twin();
+    Operation<Result<std::string>> get_twin(Awaiting);
     /// Merges a JSON object into the reported properties, null deletes; gives their new version. Fails with
     /// `argument_invalid` for what is no JSON object, or with the error that the hub named; with
     /// `gateway_timeout` or `connection_closed` the hub may have done it.
     void report(std::string patch_json, std::function<void(const Result<std::int64_t>&)> done);
     std::future<Result<std::int64_t>> report(std::string patch_json);
+    Operation<Result<std::int64_t>> report(std::string patch_json, Awaiting);
 
 private:
     class Impl;
