@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/prefetch.hpp"
 #include "core/record.hpp"
 
 #include <functional>
@@ -19,11 +20,10 @@ public:
 
     Record* find(const IdentityKey& key) const;
     Record* find(Ordinal ordinal) const;
-    /// Asks for the record to be in the caches soon; harmless if there is none.
-    void prefetch(Ordinal ordinal) const {
+    /// Asks for the first `bytes` of the record to be in the caches soon; harmless if there is none.
+    void prefetch(Ordinal ordinal, std::size_t bytes) const {
         if (ordinal >= by_ordinal_.size()) return;
-        const auto* const at = reinterpret_cast<const std::uint8_t*>(by_ordinal_[ordinal].get());
-        for (std::size_t i = 0; i < sizeof(Record); i += 64) __builtin_prefetch(at + i);
+        carillon::prefetch(by_ordinal_[ordinal].get(), bytes);
     }
     /// The first record whose key is greater than `after`, or at least `from`; null at the end.
     Record* upper_bound(const IdentityKey& after) const;

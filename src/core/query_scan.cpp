@@ -132,7 +132,6 @@ public:
         // Values that many rows have fill a page here.
         co_await walk(nullptr, plan_.ids ? any_number : shard_.index().limits().probe_rows);
         if (is_over_ || rows_.size() == rows_max_) co_return std::move(rows_);
-        shard_.index().want(plan_.columns.paths());
         CandidateScan candidates(shard_, plan_.columns, plan_.query.collection);
         if (candidates.is_useful()) {
             while (candidates.step()) {
@@ -145,6 +144,8 @@ public:
             const std::size_t likely = looked_ == 0 ? all : rows_.size() * all / looked_;
             co_await find_rest(nullptr, likely);
         }
+        // Only now, as making columns takes from the time of a query under way.
+        shard_.index().want(plan_.columns.paths());
         co_return std::move(rows_);
     }
 
@@ -265,9 +266,18 @@ public:
 
     Task<Result<>> run() {
         if (plan_.ids || !plan_.prefix.empty()) co_return co_await by_key();
+        auto gathered = co_await by_whatever_helps();
+        // Only now, as making columns takes from the time of a query under way.
+        shard_.index().want(plan_.columns.paths());
+        shard_.index().want(plan_.group_paths);
+        co_return gathered;
+    }
+
+private:
+    using Pins = std::vector<std::optional<query::ColumnPin>>;
+
+    Task<Result<>> by_whatever_helps() {
         TwinIndex& index = shard_.index();
-        index.want(plan_.columns.paths());
-        index.want(plan_.group_paths);
         IndexedFilter filter(shard_, plan_.columns, plan_.query.collection);
         const auto pins = index.pin(plan_.group_paths);
         const bool has_groups =
@@ -278,19 +288,16 @@ public:
         co_return co_await by_ordinal();
     }
 
-private:
-    using Pins = std::vector<std::optional<query::ColumnPin>>;
-
     query::Row row_at(Ordinal ordinal) {
         const Record& record = *shard_.directory().find(ordinal);
-        live_ = record.live();
+        live_ = plan_.live(record);
         return query::Row(*record.committed, record.key, live_);
     }
 
     /// Adds a record if it is there and matches.
     Result<> examine(const Record* record) {
         if (record == nullptr || !plan_.keeps(*record)) return {};
-        live_ = record->live();
+        live_ = plan_.live(*record);
         return groups_.add(query::Row(*record->committed, record->key, live_));
     }
 
@@ -369,7 +376,7 @@ bool ScanPlan::keeps(const Record& record) const {
     if (!record.exists()) return false;
     if (record.key.is_module() != (query.collection == query::Collection::modules)) return false;
     if (query.where.is_always()) return true;
-    const LiveState live = record.live();
+    const LiveState live = this->live(record);
     return query.where.keeps(query::Row(*record.committed, record.key, live));
 }
 

@@ -27,6 +27,8 @@ struct ScanPlan {
     std::vector<std::shared_ptr<const query::Path>> group_paths;
 
     bool keeps(const Record& record) const;
+    /// What the statement can see of the record's connection: nothing where it does not ask.
+    LiveState live(const Record& record) const { return parts.other ? record.live() : LiveState{}; }
 };
 
 /// A row that was found: shares the record's immutable parts and outlives it.

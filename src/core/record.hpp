@@ -81,6 +81,10 @@ struct Record {
     std::shared_ptr<const ConfigurationStates> configurations;
     std::set<Record*, RecordKeyLess>::iterator place;  ///< In the directory's order.
 
+    /// Its key and its twin lie at its beginning, within so many bytes: most queries read no more.
+    static constexpr std::size_t twin_bytes =
+        sizeof(IdentityKey) + sizeof(Ordinal) + sizeof(std::optional<Document>);
+
     bool exists() const { return committed.has_value(); }
     /// The state the next write builds upon; null if there is none (or a removal is on its way).
     const Document* newest() const {

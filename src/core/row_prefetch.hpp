@@ -18,7 +18,9 @@ public:
 
     RowPrefetch(const Directory& directory, query::RowParts parts) : directory_(directory), parts_(parts) {}
 
-    void record(Ordinal ordinal) const { directory_.prefetch(ordinal); }
+    void record(Ordinal ordinal) const {
+        directory_.prefetch(ordinal, parts_.other ? sizeof(Record) : Record::twin_bytes);
+    }
     /// The record has to be there by now, or this waits for it.
     void document(Ordinal ordinal) const {
         const Record* record = directory_.find(ordinal);

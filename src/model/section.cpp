@@ -1,6 +1,7 @@
 #include "model/section.hpp"
 
 #include "base/json_number.hpp"
+#include "base/prefetch.hpp"
 #include "model/section_format.hpp"
 
 #include <array>
@@ -73,11 +74,9 @@ Bytes Section::encoded() const {
 }
 
 void Section::prefetch() const {
-    // A block's own size is not there yet, so that this reaches as far as most sections do.
-    constexpr std::size_t line = 64;
-    constexpr std::size_t lines = 5;
-    const std::uint8_t* const at = block_.bytes().data();
-    for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(at + i * line);
+    // A block's own size is not there yet. Further lines follow soon enough once these are read.
+    constexpr std::size_t lines = 3;
+    carillon::prefetch(block_.bytes().data(), lines * cache_line_bytes);
 }
 
 Result<Section> Section::decode(Bytes bytes) {

@@ -102,7 +102,11 @@ void RowParts::add(const Path& path) {
         case Field::reported_metadata:
             reported = true;
             break;
+        case Field::device_id:
+        case Field::module_id:
+            break;
         default:
+            other = true;
             break;
     }
 }

@@ -63,11 +63,12 @@ private:
     const Value* value_ = nullptr;
 };
 
-/// Sections of a twin that somebody reads.
+/// What of a twin somebody reads, beside its ids.
 struct RowParts {
     bool tags = false;
     bool desired = false;
     bool reported = false;
+    bool other = false;  ///< Identity, connection, configurations.
     void add(const Path& path);
 };
 
