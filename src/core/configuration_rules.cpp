@@ -20,9 +20,9 @@ bool is_weaker(const ConfigurationSet::Rule& a, const ConfigurationSet::Rule& b)
 
 }  // namespace
 
-Result<query::Query> parse_metric_query(std::string_view text) {
+Result<query::Query> parse_metric_query(std::string_view text, const query::QueryOptions& options) {
     constexpr auto refusal = Errc::invalid_configuration_custom_metrics_query;
-    auto query = query::parse_query(text);
+    auto query = query::parse_query(text, options);
     if (!query) return fail(refusal, std::move(query).error().detail);
     if (query->collection == query::Collection::jobs || query->is_aggregated() || query->top) {
         return fail(refusal,
@@ -32,10 +32,11 @@ Result<query::Query> parse_metric_query(std::string_view text) {
     return query;
 }
 
-Result<std::optional<query::Condition>> parse_target(std::string_view text, ConfigurationContent::Of of) {
+Result<std::optional<query::Condition>> parse_target(std::string_view text, ConfigurationContent::Of of,
+                                                     const query::QueryOptions& options) {
     std::optional<query::Condition> none;
     if (trimmed(text).empty()) return none;
-    auto condition = query::parse_target_condition(text);
+    auto condition = query::parse_target_condition(text, options);
     if (!condition) return fail(std::move(condition).error());
     // A bare condition is of whatever the content is for.
     const bool says_from = condition->collection != query::Collection::devices ||
@@ -48,16 +49,17 @@ Result<std::optional<query::Condition>> parse_target(std::string_view text, Conf
 }
 
 Result<std::shared_ptr<const ConfigurationRule>> ConfigurationRule::make(ConfigurationNumber number,
-                                                                         Configuration configuration) {
+                                                                         Configuration configuration,
+                                                                         const query::QueryOptions& options) {
     auto rule = std::make_shared<ConfigurationRule>();
     const auto json = JsonDocument::parse(configuration.content);
     if (!json) return fail(Errc::invalid_configuration_content, json.error().detail);
     auto content = ConfigurationContent::parse(json->root());
     if (!content) return fail(std::move(content).error());
-    auto condition = parse_target(configuration.target_condition, content->of);
+    auto condition = parse_target(configuration.target_condition, content->of, options);
     if (!condition) return fail(std::move(condition).error());
     for (const auto& [name, text] : configuration.metric_queries) {
-        if (auto query = parse_metric_query(text); !query) return fail(std::move(query).error());
+        if (auto query = parse_metric_query(text, options); !query) return fail(std::move(query).error());
     }
     rule->number = number;
     rule->content = *std::move(content);

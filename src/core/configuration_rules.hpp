@@ -30,8 +30,10 @@ struct ConfigurationRule {
 
     /// Fails with `invalid_configuration_content`, `invalid_configuration_target_condition`,
     /// `invalid_configuration_custom_metrics_query`.
+    /// `options` say what its condition and its metrics may hold; those read from disk were in force.
     static Result<std::shared_ptr<const ConfigurationRule>> make(ConfigurationNumber number,
-                                                                 Configuration configuration);
+                                                                 Configuration configuration,
+                                                                 const query::QueryOptions& options = {});
     /// True if the twin of `key` is one that this configuration is for.
     bool selects(const query::Row& row) const {
         return row.key()->is_module() == (content.of == ConfigurationContent::Of::modules) && condition &&
@@ -42,10 +44,11 @@ struct ConfigurationRule {
 /// Reads a metric's query, whose rows are counted: of devices or modules, without aggregates. Fails with
 /// `invalid_configuration_custom_metrics_query`.
 /// Source: IoT Hub docs, "Automatic device management", metrics.
-Result<query::Query> parse_metric_query(std::string_view text);
+Result<query::Query> parse_metric_query(std::string_view text, const query::QueryOptions& options = {});
 /// Reads a target condition; nothing if it is empty. Fails with `invalid_configuration_target_condition`,
 /// also if it is about modules where the content is about devices, or the reverse.
-Result<std::optional<query::Condition>> parse_target(std::string_view text, ConfigurationContent::Of of);
+Result<std::optional<query::Condition>> parse_target(std::string_view text, ConfigurationContent::Of of,
+                                                     const query::QueryOptions& options = {});
 
 /// All configurations of a hub at one time. Immutable, shared by its shards.
 struct ConfigurationSet {

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "core/configuration_engine.hpp"
+#include "core/queries.hpp"
 #include "model/identity.hpp"
 
 #include <fmt/core.h>
@@ -106,7 +107,7 @@ Result<Configurations::Engine::Rule> Configurations::Engine::staged(Configuratio
         wanted.content = before.content;
         wanted.created = before.created;
         wanted.etag = before.etag + 1;
-        return ConfigurationRule::make(existing->number, std::move(wanted));
+        return ConfigurationRule::make(existing->number, std::move(wanted), hub.queries().options());
     }
     const auto count = std::count_if(rules.begin(), rules.end(),
                                      [](const auto& entry) { return !entry.second->is_removed; });
@@ -116,7 +117,7 @@ Result<Configurations::Engine::Rule> Configurations::Engine::staged(Configuratio
             fmt::format("A hub has at most {} configurations.", ConfigurationLimits::configurations_max));
     }
     wanted.created = wanted.updated;
-    return ConfigurationRule::make(++last_number, std::move(wanted));
+    return ConfigurationRule::make(++last_number, std::move(wanted), hub.queries().options());
 }
 
 Task<Result<>> Configurations::Engine::save(Rule rule) {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Hub, call, until } from '../lib/hub.mjs';
 import { ga } from '../lib/devices.mjs';
 import { counts, end, newJob, value } from '../lib/jobs.mjs';
+import { rest } from '../transfer/jobs.mjs';
 import { RawClient, ownerField } from './client.mjs';
 
 const hub = Hub.fromEnvironment(['--config', join(process.env.HUB_TEST_DIRECTORY, 'strict.toml')]);
@@ -86,6 +87,19 @@ test('long conditions and functions of our own are refused', async () => {
   const job = await end(jobs, id);
   assert.equal(job.status, 'failed');
   assert.match(job.failureReason, /^SQL query parse failed due to following errors: /);
+});
+
+test('configurations are held to the same functions', async () => {
+  const configuration = (id, targetCondition, queries) => ({ id, content: { deviceContent: { 'properties.desired.a': 1 } }, targetCondition, priority: 1, metrics: { queries } });
+  const ofOurOwn = "ENDSWITH(deviceId, '1')";
+  await assert.rejects(call(registry, 'addConfiguration', configuration('condition', ofOurOwn, {})), { name: 'ArgumentError' });
+  const metric = `SELECT deviceId FROM devices WHERE ${ofOurOwn}`;
+  await assert.rejects(call(registry, 'addConfiguration', configuration('metric', "tags.x = '1'", { ends: metric })), { name: 'ArgumentError' });
+  const tried = await rest(hub, 'POST', '/configurations/testQueries', {
+    targetCondition: ofOurOwn, customMetricQueries: { ends: metric, fine: 'SELECT deviceId FROM devices' },
+  });
+  assert.ok(tried.body.targetConditionError);
+  assert.deepEqual(Object.keys(tried.body.customMetricQueryErrors), ['ends']);
 });
 
 test('a larger edition lets more through', async () => {

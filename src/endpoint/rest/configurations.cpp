@@ -2,6 +2,7 @@
 
 #include "core/configuration_apply.hpp"
 #include "core/configuration_rules.hpp"
+#include "core/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 #include "model/configuration.hpp"
@@ -80,10 +81,11 @@ Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
         !(queries.is_null_or_absent() || queries.is_object())) {
         co_return fail(Errc::argument_invalid, "targetCondition is a text, customMetricQueries an object.");
     }
+    const query::QueryOptions& options = request.hub.queries().options();
     std::string answer;
     JsonWriter json(answer);
     json.begin_object().key("targetConditionError");
-    const auto parsed = query::parse_target_condition(condition.string());
+    const auto parsed = query::parse_target_condition(condition.string(), options);
     if (parsed || condition.string().empty()) {
         json.null();
     } else {
@@ -91,7 +93,7 @@ Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
     }
     json.key("customMetricQueryErrors").begin_object();
     for (JsonValue v = queries.first(); v.exists(); v = v.next()) {
-        const auto metric = parse_metric_query(v.string());
+        const auto metric = parse_metric_query(v.string(), options);
         if (!metric) json.member(v.key(), metric.error().detail);
     }
     json.end_object().end_object();
