@@ -8,8 +8,18 @@
 
 namespace carillon {
 
+namespace {
+
+/// What a patch reads of a twin it is merged into.
+query::RowParts parts_of(const TwinPatch& patch) {
+    return {.tags = patch.tags.has_value(), .desired = patch.desired.has_value(), .other = true};
+}
+
+}  // namespace
+
 TwinPart::TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
-    : JobPart(site, std::move(entry), std::move(targets)) {
+    : JobPart(site, std::move(entry), std::move(targets)),
+      prefetch_(shard().directory(), parts_of(*definition().patch)) {
     // Chunks go in order, so what a restart finds done is the beginning.
     while (cursor_ < size() && is_terminal(state().at(cursor_))) ++cursor_;
 }
@@ -45,6 +55,7 @@ bool TwinPart::step() {
     chunk.patched.reserve(end - cursor_);
     chunk.notices.reserve(end - cursor_);
     while (cursor_ < end && chunk.connected < chunk_connected_max && chunk.notice_bytes < notice_bytes_max) {
+        fetch_ahead(cursor_);
         patch(cursor_++, chunk);
         if (cursor_ % 16 == 0 && clock.now() >= enough) break;
     }
@@ -61,6 +72,13 @@ void TwinPart::ask_again() {
         is_asking_ = false;
         wake();
     });
+}
+
+/// Devices that were not registered in the order of their ids lie anywhere in memory.
+void TwinPart::fetch_ahead(std::size_t index) const {
+    if (index + RowPrefetch::record_ahead >= size()) return;
+    prefetch_.record(ordinals()[index + RowPrefetch::record_ahead]);
+    prefetch_.document(ordinals()[index + RowPrefetch::document_ahead]);
 }
 
 void TwinPart::patch(std::uint32_t index, Chunk& chunk) {

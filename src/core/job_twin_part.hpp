@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/job_part.hpp"
+#include "core/row_prefetch.hpp"
 
 namespace carillon {
 
@@ -42,12 +43,14 @@ private:
 
     bool has_room() const;
     void ask_again();
+    void fetch_ahead(std::size_t index) const;
     void patch(std::uint32_t index, Chunk& chunk);
     void put(Chunk chunk);
     void notify(const std::vector<Notice>& notices) const;
     void applied(const JobEvent& event) override;
     void refused(JobEvent event) override;
 
+    RowPrefetch prefetch_;
     std::uint32_t cursor_ = 0;
     std::size_t chunks_under_way_ = 0;
     std::size_t notice_bytes_ = 0;
