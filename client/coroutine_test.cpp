@@ -39,7 +39,8 @@ TEST(Coroutine, GoesOnOnceThoughTheAnswerMayOvertakeTheWait) {
     std::atomic<int> sum{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < rounds; ++i) {
-        add_up([&](Asked::Done done) { threads.emplace_back([done = std::move(done)] { done(1); }); }, 1, sum);
+        add_up([&](Asked::Done done) { threads.emplace_back([done = std::move(done)] { done(1); }); }, 1,
+               sum);
         if (threads.size() < 8) continue;
         for (std::thread& thread : threads) thread.join();
         threads.clear();

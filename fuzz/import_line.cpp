@@ -2,8 +2,8 @@
 // it asks for holds together; and a chunk's reader never loses count of lines and bytes.
 
 #include "base/json.hpp"
-#include "core/blob_testing.hpp"
-#include "core/import_input.hpp"
+#include "core/testing/blob_testing.hpp"
+#include "core/transfers/import_input.hpp"
 #include "model/registry_line.hpp"
 
 #include <string>

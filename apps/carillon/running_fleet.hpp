@@ -1,7 +1,7 @@
 #pragma once
 
-#include "endpoint/net/io_thread.hpp"
 #include "fleet/fleet.hpp"
+#include "net/io_thread.hpp"
 
 #include <chrono>
 #include <optional>

@@ -89,7 +89,7 @@ void append_device_twin_json(std::string& out, const Twin& twin);
 std::string encode_document(const Document& document, std::uint64_t sequence, std::uint32_t ordinal);
 struct StoredDocument {
     Document document;
-    std::uint64_t sequence = 0;  ///< Of the shard's log when this was written, see core/shard.hpp.
+    std::uint64_t sequence = 0;  ///< Of the shard's log when this was written, see core/shard/shard.hpp.
     std::uint32_t ordinal = 0;
 };
 Result<StoredDocument> decode_document(Bytes bytes);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "endpoint/net/tls_context.hpp"
+#include "net/tls_context.hpp"
 
 #include <filesystem>
 #include <string>

@@ -1,6 +1,6 @@
 #include "server/certificates.hpp"
 
-#include "endpoint/net/testing.hpp"
+#include "net/testing.hpp"
 #include "server/private_file.hpp"
 
 #include <gtest/gtest.h>

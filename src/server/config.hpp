@@ -2,10 +2,10 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "core/configurations.hpp"
-#include "core/hub_options.hpp"
-#include "core/jobs.hpp"
-#include "core/telemetry_limits.hpp"
+#include "core/configurations/configurations.hpp"
+#include "core/hub/hub_options.hpp"
+#include "core/jobs/jobs.hpp"
+#include "core/shard/telemetry_limits.hpp"
 
 #include <cstdint>
 #include <map>

@@ -1,7 +1,7 @@
 #include "server/hub_meta.hpp"
 
 #include "base/text.hpp"
-#include "core/placement.hpp"
+#include "core/shard/placement.hpp"
 #include "model/twin.hpp"
 
 #include <algorithm>

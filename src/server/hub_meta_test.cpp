@@ -1,6 +1,6 @@
 #include "server/hub_meta.hpp"
 
-#include "endpoint/net/testing.hpp"
+#include "net/testing.hpp"
 #include "server/data_dir.hpp"
 #include "server/hub_file.hpp"
 #include "store/memory_store.hpp"

@@ -1,7 +1,7 @@
 #include "server/server.hpp"
 
 #include "base/text.hpp"
-#include "endpoint/net/testing.hpp"
+#include "net/testing.hpp"
 #include "server/hub_file.hpp"
 #include "wire/sas/sas_token.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/committer.hpp"
+#include "core/shard/committer.hpp"
 
 #include <condition_variable>
 #include <deque>

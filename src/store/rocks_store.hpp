@@ -11,9 +11,9 @@ namespace carillon {
 
 /// Bounds on what RocksDB takes for itself. The defaults suit a hub of a million devices.
 struct RocksOptions {
-    /// Of one family's write buffer; larger ones mean fewer, larger files, and more memory that a job fills: a
-    /// twin job over a million devices added 39 B each with 64 MiB and 15 B with this, medians of seven runs,
-    /// at 1.00 of the rate. Small families take less.
+    /// Of one family's write buffer; larger ones mean fewer, larger files, and more memory that a job fills:
+    /// a twin job over a million devices added 39 B each with 64 MiB and 15 B with this, medians of seven
+    /// runs, at 1.00 of the rate. Small families take less.
     std::size_t write_buffer_bytes = 24 * 1024 * 1024;
     /// Of all write buffers together; beyond it the fullest is written out.
     std::size_t write_buffers_bytes_max = 256 * 1024 * 1024;

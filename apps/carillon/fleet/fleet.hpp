@@ -1,11 +1,11 @@
 #pragma once
 
 #include "base/unique_function.hpp"
-#include "endpoint/net/connector.hpp"
-#include "endpoint/net/io_thread.hpp"
 #include "fleet/behaviour.hpp"
 #include "fleet/credentials.hpp"
 #include "fleet/statistics.hpp"
+#include "net/connector.hpp"
+#include "net/io_thread.hpp"
 
 #include <cstdint>
 #include <deque>

@@ -2,7 +2,7 @@
 
 #include "fleet/fleet.hpp"
 
-#include "endpoint/net/listener.hpp"
+#include "net/listener.hpp"
 #include "wire/mqtt/testing.hpp"
 
 #include <gtest/gtest.h>

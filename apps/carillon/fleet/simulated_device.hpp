@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/device_id.hpp"
-#include "core/timers.hpp"
+#include "base/timers.hpp"
 #include "device/device_session.hpp"
-#include "endpoint/net/channel.hpp"
+#include "net/channel.hpp"
 
 #include <cstdint>
 #include <memory>

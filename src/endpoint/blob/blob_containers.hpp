@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/blobs.hpp"
+#include "core/transfers/blobs.hpp"
 #include "endpoint/blob/directory_blobs.hpp"
 #include "endpoint/blob/web_client.hpp"
 

@@ -1,7 +1,7 @@
 #include "endpoint/blob/container_uri.hpp"
 
 #include "base/text.hpp"
-#include "core/blobs.hpp"
+#include "core/transfers/blobs.hpp"
 
 #include <arpa/inet.h>
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/blobs.hpp"
+#include "core/transfers/blobs.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,9 +1,9 @@
 #include "endpoint/mqtt/authentication.hpp"
 
 #include "base/text.hpp"
-#include "core/policies.hpp"
-#include "endpoint/net/channel.hpp"
+#include "core/hub/policies.hpp"
 #include "model/identity.hpp"
+#include "net/channel.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <gtest/gtest.h>

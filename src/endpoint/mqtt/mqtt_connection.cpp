@@ -2,14 +2,14 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "core/hub.hpp"
-#include "core/methods.hpp"
-#include "core/shard.hpp"
-#include "core/telemetry.hpp"
-#include "core/throttles.hpp"
+#include "core/hub/hub.hpp"
+#include "core/shard/methods.hpp"
+#include "core/shard/shard.hpp"
+#include "core/shard/telemetry.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/mqtt/telemetry_message.hpp"
 #include "endpoint/mqtt/twin_errors.hpp"
-#include "endpoint/net/io_thread.hpp"
+#include "net/io_thread.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "core/record.hpp"
-#include "core/timers.hpp"
+#include "base/timers.hpp"
+#include "core/shard/record.hpp"
 #include "endpoint/mqtt/authentication.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
-#include "endpoint/net/channel.hpp"
+#include "net/channel.hpp"
 #include "wire/mqtt/session.hpp"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "endpoint/mqtt/mqtt_connection.hpp"
 
-#include "core/methods.hpp"
+#include "core/shard/methods.hpp"
 #include "endpoint/mqtt/testing.hpp"
 #include "wire/mqtt/decode.hpp"
 

@@ -1,7 +1,7 @@
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 
 #include "endpoint/mqtt/mqtt_connection.hpp"
-#include "endpoint/net/io_thread.hpp"
+#include "net/io_thread.hpp"
 
 #include <utility>
 

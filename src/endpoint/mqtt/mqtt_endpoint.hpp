@@ -1,7 +1,7 @@
 #pragma once
 
 #include "endpoint/mqtt/metrics.hpp"
-#include "endpoint/net/channel.hpp"
+#include "net/channel.hpp"
 
 #include <cstddef>
 #include <memory>

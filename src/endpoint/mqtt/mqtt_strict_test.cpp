@@ -1,4 +1,4 @@
-#include "core/throttles.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/mqtt/testing.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "endpoint/mqtt/telemetry_message.hpp"
 
-#include "core/record.hpp"
+#include "core/shard/record.hpp"
 #include "wire/mqtt/property_bag.hpp"
 
 #include <algorithm>

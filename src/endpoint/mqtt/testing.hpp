@@ -3,10 +3,10 @@
 // Devices without sockets on a hub in one thread, for tests of what is in endpoint/mqtt; no part of
 // the product.
 
-#include "core/testing.hpp"
+#include "core/testing/test_hub.hpp"
 #include "endpoint/mqtt/mqtt_connection.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
-#include "endpoint/net/io_thread.hpp"
+#include "net/io_thread.hpp"
 #include "wire/mqtt/testing.hpp"
 #include "wire/sas/sas_token.hpp"
 

@@ -1,6 +1,6 @@
 #include "endpoint/mqtt/websocket_channel.hpp"
 
-#include "endpoint/net/io_thread.hpp"
+#include "net/io_thread.hpp"
 
 #include <utility>
 

@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "core/policies.hpp"
+#include "core/hub/policies.hpp"
 
 #include <cstddef>
 #include <memory>

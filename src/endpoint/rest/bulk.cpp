@@ -1,5 +1,5 @@
-#include "core/pending.hpp"
-#include "core/throttles.hpp"
+#include "base/pending.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"

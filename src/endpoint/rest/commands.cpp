@@ -1,4 +1,4 @@
-#include "core/directory.hpp"
+#include "core/shard/directory.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"

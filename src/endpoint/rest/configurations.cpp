@@ -1,8 +1,8 @@
-#include "core/configurations.hpp"
+#include "core/configurations/configurations.hpp"
 
-#include "core/configuration_apply.hpp"
-#include "core/configuration_rules.hpp"
-#include "core/queries.hpp"
+#include "core/configurations/configuration_apply.hpp"
+#include "core/configurations/configuration_rules.hpp"
+#include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 #include "model/configuration.hpp"

@@ -1,5 +1,5 @@
 #include "base/text.hpp"
-#include "core/directory.hpp"
+#include "core/shard/directory.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"

@@ -4,7 +4,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "core/testing.hpp"
+#include "core/testing/test_hub.hpp"
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
 #include "endpoint/rest/testing.hpp"

@@ -2,10 +2,10 @@
 
 #include "base/clock.hpp"
 #include "base/task.hpp"
-#include "core/timers.hpp"
-#include "endpoint/net/channel.hpp"
+#include "base/timers.hpp"
 #include "endpoint/rest/http_message.hpp"
 #include "endpoint/rest/http_parser.hpp"
+#include "net/channel.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>

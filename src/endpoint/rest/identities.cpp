@@ -1,6 +1,6 @@
 #include "endpoint/rest/identities.hpp"
 
-#include "core/directory.hpp"
+#include "core/shard/directory.hpp"
 #include "endpoint/rest/request.hpp"
 
 #include <fmt/format.h>

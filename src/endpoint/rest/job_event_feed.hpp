@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "core/job_progress.hpp"
+#include "core/jobs/job_progress.hpp"
 
 #include <optional>
 #include <string>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/job_watcher.hpp"
-#include "endpoint/net/channel.hpp"
+#include "core/jobs/job_watcher.hpp"
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/job_event_feed.hpp"
+#include "net/channel.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 // Live progress of jobs: of our own making, so under /carillon/. Page: docs/live-progress.md.
 
-#include "core/job_watcher.hpp"
-#include "core/jobs.hpp"
+#include "core/jobs/job_watcher.hpp"
+#include "core/jobs/jobs.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/job_event_feed.hpp"
 #include "endpoint/rest/job_event_stream.hpp"

@@ -1,6 +1,6 @@
 // Live progress over HTTP: what arrives at a client, and when the stream ends.
 
-#include "core/job_watcher.hpp"
+#include "core/jobs/job_watcher.hpp"
 #include "endpoint/rest/harness.hpp"
 #include "endpoint/rest/job_event_feed.hpp"
 

@@ -1,7 +1,7 @@
-#include "core/jobs.hpp"
+#include "core/jobs/jobs.hpp"
 
 #include "base/text.hpp"
-#include "core/queries.hpp"
+#include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/paging.hpp"
 #include "model/job.hpp"

@@ -1,7 +1,7 @@
-#include "core/methods.hpp"
+#include "core/shard/methods.hpp"
 
-#include "core/directory.hpp"
-#include "core/throttles.hpp"
+#include "core/shard/directory.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.hpp"
-#include "core/queries.hpp"
+#include "core/queries/queries.hpp"
 #include "endpoint/rest/request.hpp"
 
 #include <span>

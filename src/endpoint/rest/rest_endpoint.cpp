@@ -1,8 +1,8 @@
 #include "endpoint/rest/rest_endpoint.hpp"
 
-#include "endpoint/net/io_thread.hpp"
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
+#include "net/io_thread.hpp"
 
 namespace carillon {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "endpoint/net/channel.hpp"
+#include "net/channel.hpp"
 
 #include <atomic>
 #include <cstddef>

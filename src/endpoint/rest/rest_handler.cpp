@@ -1,8 +1,8 @@
 #include "endpoint/rest/rest_handler.hpp"
 
 #include "base/text.hpp"
-#include "core/hub.hpp"
-#include "core/throttles.hpp"
+#include "core/hub/hub.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/rest/errors.hpp"
 
 namespace carillon::rest {

@@ -3,7 +3,7 @@
 // A connection without sockets, for tests of what is in endpoint/rest; no part of the product.
 
 #include "base/result.hpp"
-#include "endpoint/net/channel.hpp"
+#include "net/channel.hpp"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 #include "base/text.hpp"
-#include "core/queries.hpp"
-#include "core/registry_export.hpp"
-#include "core/transfers.hpp"
+#include "core/queries/queries.hpp"
+#include "core/registry/registry_export.hpp"
+#include "core/transfers/transfers.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 

@@ -1,5 +1,5 @@
-#include "core/blob_testing.hpp"
-#include "core/transfers.hpp"
+#include "core/testing/blob_testing.hpp"
+#include "core/transfers/transfers.hpp"
 #include "endpoint/rest/harness.hpp"
 
 namespace carillon::rest {

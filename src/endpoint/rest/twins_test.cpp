@@ -1,4 +1,4 @@
-#include "core/methods.hpp"
+#include "core/shard/methods.hpp"
 #include "endpoint/rest/harness.hpp"
 
 namespace carillon::rest {

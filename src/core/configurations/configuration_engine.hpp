@@ -1,0 +1,70 @@
+#pragma once
+
+#include "base/pending.hpp"
+#include "core/configurations/configuration_shard.hpp"
+#include "core/configurations/configurations.hpp"
+#include "core/hub/hub.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace carillon {
+
+/// What is behind `Configurations`: decides what configurations there are, on shard 0; all members but
+/// `load` are for its thread.
+struct Configurations::Engine {
+    explicit Engine(Hub& h);
+    ~Engine() { *alive = false; }
+
+    Result<> load();
+    void start();
+    Task<> stop();
+    Task<Result<ConfigurationView>> put(Configuration wanted, EtagMatch match);
+    Task<Result<>> remove(std::string id, EtagMatch match);
+    Task<Result<ConfigurationView>> find(std::string id);
+    Task<std::vector<ConfigurationView>> list();
+
+    using Rule = ConfigurationSet::Rule;
+    using ShardCounts = std::map<ConfigurationNumber, ConfigurationShard::Counts>;
+
+    Rule find_rule(const std::string& id) const;
+    Task<Result<>> take_turn();
+    Result<Rule> staged(Configuration wanted, const EtagMatch& match);
+    Task<Result<>> save(Rule rule);
+    void publish(bool has_changed);
+    void clean(std::size_t part, ConfigurationNumber number);
+    void forget(ConfigurationNumber number);
+    void passed(std::size_t part, std::uint64_t passed_epoch);
+    Task<ShardCounts> gather();
+    ConfigurationView view(const Rule& rule, const ShardCounts& counts) const;
+    void count_metrics();
+    Task<> count_all();
+    Task<Result<std::int64_t>> count_rows(std::string text);
+    void after(Duration delay, UniqueFunction<void()> fire);
+    void on_own_thread(UniqueFunction<void()> work);
+
+    Hub& hub;
+    Shard& shard;
+    ConfigurationPaces paces;
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+    std::vector<std::shared_ptr<ConfigurationShard>> parts;
+    std::map<ConfigurationNumber, Rule> rules;  ///< Removed ones too, until every part is clean of them.
+    std::map<ConfigurationNumber, std::set<std::size_t>> cleaned;  ///< Parts that are clean of a removed one.
+    ConfigurationNumber last_number = 0;
+    std::uint64_t epoch = 1;
+    std::vector<std::uint64_t> passed_epochs;  ///< By part.
+    /// What own metrics counted last, by configuration.
+    std::map<ConfigurationNumber, std::vector<std::pair<std::string, std::int64_t>>> metrics;
+    std::shared_ptr<Pending<bool>> at_rest;  ///< Somebody waits for the counting to end.
+    Timers::Id metrics_timer;
+    bool is_changing = false;  ///< A change is on its way to disk; the next one waits.
+    bool is_counting = false;
+    bool is_stopping = false;
+};
+
+}  // namespace carillon

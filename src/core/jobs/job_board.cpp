@@ -1,0 +1,249 @@
+#include "core/jobs/job_board.hpp"
+
+#include "base/text.hpp"
+#include "core/jobs/job_state.hpp"
+
+#include <fmt/core.h>
+#include <algorithm>
+#include <utility>
+
+namespace carillon {
+
+JobEntry::JobEntry(std::uint64_t number, std::shared_ptr<const JobDefinition> definition, std::size_t parts)
+    : number_(number), definition_(std::move(definition)), part_count_(parts) {}
+
+JobSnapshot JobEntry::look() const {
+    JobSnapshot snapshot;
+    snapshot.definition = definition_;
+    snapshot.status = status_;
+    if (started_.ticks != 0) snapshot.counts = sum_counts();
+    snapshot.ended = ended_;
+    snapshot.failure_reason = failure_reason_;
+    return snapshot;
+}
+
+JobCounts JobEntry::sum_counts() const {
+    JobCounts counts;
+    for (const auto& part : parts_) counts += part.counts;
+    return counts;
+}
+
+JobTally JobEntry::sum_tally() const {
+    JobTally tally;
+    for (const auto& part : parts_) tally += part.tally;
+    tally.trim();
+    return tally;
+}
+
+JobRevision JobEntry::revision() const {
+    using Phase = JobRevision::Phase;
+    JobRevision revision;
+    if (is_terminal(status_)) {
+        revision.phase = Phase::ended;
+    } else if (status_ == JobStatus::running) {
+        revision.phase = Phase::running;
+        for (const auto& part : parts_) revision.position += part.position;
+    } else if (status_ == JobStatus::queued) {
+        revision.phase = Phase::queued;
+    }
+    return revision;
+}
+
+JobSnapshot JobEntry::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return look();
+}
+
+JobStatus JobEntry::status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+}
+
+WallTime JobEntry::started() const {
+    const std::lock_guard lock(mutex_);
+    return started_;
+}
+
+WallTime JobEntry::ended() const {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+}
+
+JobCounts JobEntry::counts() const {
+    const std::lock_guard lock(mutex_);
+    return sum_counts();
+}
+
+JobTally JobEntry::tally() const {
+    const std::lock_guard lock(mutex_);
+    return sum_tally();
+}
+
+JobProgress JobEntry::progress(TimePoint now, WallTime wall_now) const {
+    const auto seconds = [](WallTime from, WallTime to) {
+        return static_cast<double>(std::max<std::int64_t>(0, to.ticks - from.ticks)) /
+               static_cast<double>(WallTime::ticks_per_second);
+    };
+    JobProgress progress;
+    progress.number = number_;
+    const std::lock_guard lock(mutex_);
+    progress.snapshot = look();
+    progress.revision = revision();
+    if (started_.ticks == 0) return progress;
+    progress.tally = sum_tally();
+    progress.has_tally = has_tally_;
+    const auto& counts = *progress.snapshot.counts;
+    const auto done = counts.succeeded + counts.failed + counts.canceled;
+    if (is_terminal(status_)) {
+        progress.elapsed_s = seconds(started_, ended_);
+        if (*progress.elapsed_s > 0) progress.devices_per_s = static_cast<double>(done) / *progress.elapsed_s;
+    } else {
+        progress.elapsed_s = seconds(started_, wall_now);
+        progress.devices_per_s = meter_.rate(now, done);
+    }
+    return progress;
+}
+
+std::uint64_t JobEntry::wake_at_change(JobRevision seen, UniqueFunction<void()> wake) {
+    const std::lock_guard lock(mutex_);
+    if (revision() != seen) return 0;
+    waiters_.push_back({++last_waiter_, std::move(wake)});
+    return last_waiter_;
+}
+
+void JobEntry::forget(std::uint64_t waiter) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(waiters_, [&](const Waiter& held) { return held.number == waiter; });
+}
+
+void JobEntry::wake(std::unique_lock<std::mutex> lock) {
+    if (waiters_.empty()) return;
+    auto waiters = std::exchange(waiters_, {});
+    lock.unlock();
+    for (auto& waiter : waiters) waiter.wake();
+}
+
+void JobEntry::set_status(JobStatus status) {
+    std::unique_lock lock(mutex_);
+    if (status_ == status) return;
+    status_ = status;
+    wake(std::move(lock));
+}
+
+void JobEntry::set_running(WallTime started) {
+    std::unique_lock lock(mutex_);
+    status_ = JobStatus::running;
+    started_ = started;
+    wake(std::move(lock));
+}
+
+void JobEntry::set_terminal(const JobRecord& record) {
+    std::unique_lock lock(mutex_);
+    status_ = record.status;
+    started_ = record.started;
+    ended_ = record.ended;
+    failure_reason_ = record.failure_reason;
+    meter_.clear();
+    has_tally_ = record.tally.has_value();
+    if (record.counts) {
+        parts_ = std::vector<Part>(1);
+        parts_[0].counts = *record.counts;
+        if (record.tally) parts_[0].tally = *record.tally;
+    }
+    wake(std::move(lock));
+}
+
+void JobEntry::publish(std::size_t part, const PartState& state, std::uint64_t position, TimePoint now) {
+    std::unique_lock lock(mutex_);
+    if (is_terminal(status_)) return;
+    CARILLON_ASSERT(part < part_count_);
+    if (parts_.empty()) parts_.resize(part_count_);  // A job that waits, perhaps for days, has none.
+    parts_[part].counts = state.counts();
+    parts_[part].tally = state.tally();
+    parts_[part].position = position;
+    if (status_ != JobStatus::running) return;  // Nobody sees these counters yet.
+    const auto counts = sum_counts();
+    meter_.note(now, counts.succeeded + counts.failed + counts.canceled);
+    wake(std::move(lock));
+}
+
+bool JobBoard::add(const std::shared_ptr<JobEntry>& entry) {
+    const std::lock_guard lock(mutex_);
+    if (!by_id_.emplace(entry->definition().id, entry).second) return false;
+    by_number_.emplace(entry->number(), entry);
+    return true;
+}
+
+void JobBoard::remove(const JobEntry& entry) {
+    const Started started{entry.started().ticks, entry.number()};
+    const std::lock_guard lock(mutex_);
+    by_start_.erase(started);
+    by_number_.erase(entry.number());
+    by_id_.erase(entry.definition().id);
+}
+
+std::shared_ptr<JobEntry> JobBoard::find(std::string_view id) const {
+    const std::string key(id);
+    const std::lock_guard lock(mutex_);
+    const auto found = by_id_.find(key);
+    return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::size_t JobBoard::size() const {
+    const std::lock_guard lock(mutex_);
+    return by_id_.size();
+}
+
+void JobBoard::newest_first(std::uint64_t before,
+                            const std::function<bool(const std::shared_ptr<JobEntry>&)>& visit) const {
+    constexpr std::size_t stretch = 256;
+    std::vector<std::shared_ptr<JobEntry>> entries;
+    for (;;) {
+        entries.clear();
+        {
+            const std::lock_guard lock(mutex_);
+            auto at = by_number_.lower_bound(before);
+            while (at != by_number_.begin() && entries.size() < stretch) entries.push_back((--at)->second);
+        }
+        if (entries.empty()) return;
+        for (const auto& entry : entries) {
+            if (!visit(entry)) return;
+        }
+        before = entries.back()->number();
+    }
+}
+
+Jobs::ListPage JobBoard::list(const Jobs::Filter& filter, std::string_view position,
+                              std::size_t page_size) const {
+    Jobs::ListPage page;
+    if (filter.nothing) return page;
+    std::uint64_t last = 0;
+    const auto visit = [&](const std::shared_ptr<JobEntry>& entry) {
+        auto job = entry->snapshot();
+        if (filter.type && *filter.type != job.definition->type) return true;
+        if (filter.status && *filter.status != job.status) return true;
+        if (page.jobs.size() == page_size) {  // One more exists, so there is a next page.
+            page.position = fmt::format("{}", last);
+            return false;
+        }
+        last = entry->number();
+        page.jobs.push_back(std::move(job));
+        return true;
+    };
+    newest_first(parse_u64(position).value_or(UINT64_MAX), visit);
+    return page;
+}
+
+void JobBoard::add_started(const std::shared_ptr<JobEntry>& entry) {
+    const Started started{entry->started().ticks, entry->number()};
+    const std::lock_guard lock(mutex_);
+    by_start_.emplace(started, entry);
+}
+
+std::shared_ptr<JobEntry> JobBoard::next_started(const Started& from) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_start_.lower_bound(from);
+    return found == by_start_.end() ? nullptr : found->second;
+}
+
+}  // namespace carillon

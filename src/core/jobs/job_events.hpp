@@ -1,0 +1,94 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "core/shard/record.hpp"
+#include "model/method.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace carillon {
+
+/// In a target list: an id that is not registered, whose device fails at once.
+inline constexpr Ordinal no_ordinal = UINT32_MAX;
+
+/// Why a device of a job failed. All but `other` stand for a fixed code and text. The numbers are stored.
+enum class FailReason : std::uint8_t {
+    none = 0,
+    deadline = 1,
+    not_online = 2,
+    timeout = 3,
+    restart = 4,
+    device_not_found = 5,
+    other = 6,
+};
+struct Failure {
+    FailReason reason = FailReason::none;
+    Errc code = Errc::server_error;  ///< For `other`.
+    std::string text;                ///< For `other`.
+
+    /// What the device's error says: `code` as the service names it, and a description.
+    std::string_view code_name() const;
+    std::string_view description() const;
+};
+/// The shortest form of `error` as a device's failure.
+Failure failure_of(const Error& error);
+
+/// The numbers are stored.
+enum class OutcomeKind : std::uint8_t { answered = 1, failed = 2, not_sent = 3, canceled = 4 };
+struct Outcome {
+    std::uint32_t index = 0;
+    OutcomeKind kind = OutcomeKind::answered;
+    MethodAnswer answer;  ///< Answered only.
+    Failure failure;      ///< Failed only.
+};
+
+/// The numbers are stored.
+enum class EndKind : std::uint8_t { deadline = 1, cancel_pending = 2, cancel_rest = 3, restart = 4 };
+
+/// The events of a part's log; `index` counts the part's devices from 0. Formats: docs/jobs.md.
+struct TargetsEvent {
+    static constexpr std::size_t devices_max = 4096;
+    WallTime time;
+    std::vector<Ordinal> ordinals;
+    std::string keys;  ///< As `KeyList::bytes`.
+};
+struct TwinChunkEvent {
+    struct Failed {
+        std::uint32_t index = 0;
+        Failure failure;
+    };
+    WallTime time;
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;          ///< Exclusive.
+    std::vector<Failed> failures;  ///< Ascending.
+};
+struct DispatchedEvent {
+    WallTime time;
+    std::vector<std::uint32_t> indexes;  ///< Ascending.
+};
+struct OutcomesEvent {
+    WallTime time;
+    std::vector<Outcome> outcomes;
+};
+struct EndedEvent {
+    WallTime time;
+    EndKind end = EndKind::deadline;
+};
+using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent>;
+
+WallTime time_of(const JobEvent& event);
+std::string encode_job_event(const JobEvent& event);
+/// Fails with `store_corrupt`.
+Result<JobEvent> decode_job_event(Bytes bytes);
+
+/// Keys of `Table::job_events`. With `shard` and `sequence` 0 the first key of a job or a part.
+std::string job_event_key(std::uint64_t job, std::uint32_t shard = 0, std::uint64_t sequence = 0);
+std::uint64_t sequence_of_event_key(std::string_view key);
+
+}  // namespace carillon

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "core/jobs/job_board.hpp"
+#include "core/jobs/job_events.hpp"
+#include "core/jobs/job_state.hpp"
+#include "core/shard/background_turns.hpp"
+#include "core/shard/shard.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace carillon {
+
+class Throttles;
+class TwinLogFolder;
+
+/// Where the parts of one shard work; outlives them while they run.
+struct JobSite {
+    Shard& shard;
+    JobTurns& turns;
+    TwinLogFolder& folder;
+    const JobEngineLimits& limits;
+    Throttles& throttles;  ///< Of the hub: how many devices a second.
+    /// Requests of all method jobs of the hub that are in flight.
+    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
+    /// Told once of each part whose devices have all ended, durably.
+    std::function<void(std::uint64_t job)> finished;
+};
+
+/// The share of a running job that belongs to one shard: writes events, and takes the step an event
+/// describes when it is durable. What the kinds of job have in common: log, counters, deadline, cancel,
+/// and trying again when the store refused. The shard's thread only. See docs/jobs.md.
+class JobPart : public JobWork {
+public:
+    /// Ours: devices in flight may still answer for this long after a cancel.
+    static constexpr std::chrono::milliseconds cancel_grace{800};
+    /// Ours: after a commit failed, how long until its events are written again.
+    static constexpr std::chrono::milliseconds retry_delay{1000};
+    /// Wall clocks jump, so no timer trusts a longer distance.
+    static constexpr std::chrono::seconds timer_distance_max{60};
+
+    /// What a part works through, durable before it begins.
+    struct Targets {
+        std::vector<Ordinal> ordinals;
+        PartState state;
+        std::uint64_t next_sequence = 1;
+    };
+
+    JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
+    /// The kind of part that the job asks for.
+    static std::shared_ptr<JobPart> make(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
+
+    std::uint64_t job() const { return entry_->number(); }
+    const JobEntry& entry() const { return *entry_; }
+
+    /// The job runs. Devices found in flight were so before a restart, and end.
+    void begin();
+    /// Ends pending devices at once and those in flight within `cancel_grace`.
+    void cancel();
+    /// The hub goes down: writes what is known and does nothing more.
+    void stop();
+
+    /// The shard's news about `record`, which need not be a target.
+    virtual void device_ready(Record& record);
+    virtual void device_removed(Record& record);
+
+protected:
+    Shard& shard() const { return site_.shard; }
+    const JobDefinition& definition() const { return entry_->definition(); }
+    PartState& state() { return state_; }
+    const std::vector<Ordinal>& ordinals() const { return ordinals_; }
+    JobSite& site() { return site_; }
+    std::uint32_t size() const { return static_cast<std::uint32_t>(ordinals_.size()); }
+
+    /// Puts `event` into the batch. When that is durable the state moves, counters are published and
+    /// `applied` is called; if it is refused, `refused`.
+    void append(JobEvent event);
+    virtual void applied(const JobEvent& event) = 0;
+    /// The event is not durable: takes back what was done for it, or writes it again after `pause`.
+    virtual void refused(JobEvent event) = 0;
+    /// Writes what is known, before an `Ended` event.
+    virtual void flush() {}
+    /// No device may be begun any more.
+    virtual void closed() {}
+
+    void wake() { site_.turns.wake(*this); }
+    /// No steps for `retry_delay`.
+    void pause();
+    /// Calls `fire` after `delay` unless the part is gone.
+    void after(Duration delay, UniqueFunction<void()> fire);
+
+    bool may_begin() const { return !is_closed_ && !is_paused_ && !is_stopped_; }
+    bool is_paused() const { return is_paused_; }
+    bool is_cancelling() const { return is_cancelling_; }
+    bool is_stopped() const { return is_stopped_; }
+    /// How long until the deadline; not negative.
+    Duration time_left() const;
+
+private:
+    void arm_deadline();
+    void close();
+    void put_end(EndKind end);
+    void settled(Result<> result, JobEvent event, std::uint64_t sequence);
+    void publish(std::uint64_t position);
+    void finish_if_done();
+
+    JobSite& site_;
+    const std::shared_ptr<JobEntry> entry_;
+    const std::vector<Ordinal> ordinals_;
+    PartState state_;
+    std::uint64_t next_sequence_;
+    bool is_closed_ = false;
+    bool is_cancelling_ = false;
+    bool is_paused_ = false;
+    bool is_stopped_ = false;
+    bool is_finished_ = false;
+};
+
+}  // namespace carillon

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "core/jobs/job_tally.hpp"
+#include "model/job.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// How far a job has come, as a number that only rises and is made of what is on disk: a restart
+/// gives the same one, or a later one. Two looks with the same revision show the same counts.
+struct JobRevision {
+    enum class Phase : std::uint8_t { scheduled, queued, running, ended };
+    Phase phase = Phase::scheduled;
+    std::uint64_t position = 0;  ///< While running: of each part's log, added up.
+
+    auto operator<=>(const JobRevision&) const = default;
+};
+
+/// Everything about a job's progress at one moment; all of it of the same moment.
+struct JobProgress {
+    std::uint64_t number = 0;  ///< The hub's own number for the job; an id may come again after 30 days.
+    JobSnapshot snapshot;
+    JobRevision revision;
+    JobTally tally;
+    bool has_tally = true;            ///< False if it ended under a version that did not count reasons.
+    std::optional<double> elapsed_s;  ///< Since its targets were found, until now or its end.
+    /// Devices ended a second: over `RateMeter::window` while running, over all of its time at the end; 0
+    /// where that cannot be said.
+    double devices_per_s = 0;
+
+    /// Until the rest has ended at this rate, rounded up; nothing while that cannot be said.
+    std::optional<std::int64_t> seconds_left() const;
+};
+
+/// How fast a count rises, over a recent window. Keeps some 40 samples while there is something to
+/// measure.
+class RateMeter {
+public:
+    static constexpr std::chrono::seconds window{10};
+    static constexpr std::chrono::milliseconds spacing{250};
+    static constexpr std::chrono::milliseconds span_min{200};  ///< Shorter spans say nothing.
+
+    void note(TimePoint now, std::uint64_t count);
+    /// A second; 0 as long as it is not known.
+    double rate(TimePoint now, std::uint64_t count) const;
+    void clear();
+
+private:
+    struct Sample {
+        TimePoint at;
+        std::uint64_t count;
+    };
+    std::vector<Sample> samples_;
+};
+
+}  // namespace carillon

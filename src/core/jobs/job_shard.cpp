@@ -1,0 +1,98 @@
+#include "core/jobs/job_shard.hpp"
+
+namespace carillon {
+
+JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
+                   std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
+                   std::function<void(std::uint64_t)> finished)
+    : shard_(shard),
+      turns_(shard.background()),
+      folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
+      site_{shard,
+            turns_,
+            folder_,
+            limits,
+            throttles,
+            std::move(methods_in_flight),
+            [this](std::uint64_t job) { part_finished(job); }},
+      finished_(std::move(finished)) {
+    shard_.add_observer(*this);
+}
+
+JobShard::~JobShard() = default;
+
+void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling) {
+    parts_.emplace(entry->number(), JobPart::make(site_, entry, std::move(targets)));
+    if (is_cancelling) cancelling_.push_back(entry->number());
+}
+
+void JobShard::start() {
+    folder_.start();
+    const auto adopted = parts_;  // A part may end, and leave, as it begins.
+    for (const auto& [number, part] : adopted) part->begin();
+    for (const auto number : std::exchange(cancelling_, {})) cancel(number);
+}
+
+void JobShard::stop() {
+    folder_.stop();
+    turns_.stop();
+    for (const auto& [number, scan] : scans_) scan->abandon();
+    scans_.clear();
+    for (const auto& [number, part] : parts_) part->stop();
+}
+
+void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
+                       WallTime started, UniqueFunction<void(Result<std::uint64_t>)> done) {
+    auto found = [this, entry, held = std::move(done)](Result<JobPart::Targets> targets) mutable {
+        scans_.erase(entry->number());
+        if (!targets) return held(fail(std::move(targets).error()));
+        entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
+        const auto size = targets->state.counts().device;
+        parts_.insert_or_assign(entry->number(), JobPart::make(site_, entry, *std::move(targets)));
+        held(size);
+    };
+    auto scan =
+        std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started, std::move(found));
+    scans_.insert_or_assign(entry->number(), scan);
+    turns_.wake(*scan);
+}
+
+void JobShard::begin(std::uint64_t job) {
+    const auto found = parts_.find(job);
+    if (found == parts_.end()) return;
+    const auto part = found->second;
+    part->begin();
+}
+
+void JobShard::cancel(std::uint64_t job) {
+    const auto found = parts_.find(job);
+    if (found == parts_.end()) return;  // It has ended by itself, and said so.
+    const auto part = found->second;
+    part->cancel();
+}
+
+void JobShard::discard(std::uint64_t job) {
+    if (const auto scan = scans_.find(job); scan != scans_.end()) {
+        scan->second->abandon();
+        scans_.erase(scan);
+    }
+    parts_.erase(job);
+    // If this is refused, the next start erases them.
+    shard_.committer().batch().erase_range(Table::job_events, job_event_key(job, shard_.number()),
+                                           job_event_key(job, shard_.number() + 1));
+}
+
+void JobShard::method_ready(Record& record) {
+    for (const auto& [number, part] : parts_) part->device_ready(record);
+}
+
+void JobShard::removed(Record& record) {
+    for (const auto& [number, part] : parts_) part->device_removed(record);
+}
+
+void JobShard::part_finished(std::uint64_t job) {
+    parts_.erase(job);
+    finished_(job);
+}
+
+}  // namespace carillon

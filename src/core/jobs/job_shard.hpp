@@ -1,0 +1,59 @@
+#pragma once
+
+#include "core/jobs/job_part.hpp"
+#include "core/jobs/job_target_scan.hpp"
+#include "core/shard/background_turns.hpp"
+#include "core/shard/twin_log_folder.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+namespace carillon {
+
+/// The job engine on one shard: the parts of running jobs, their turns, and the shard's news for
+/// them. The coordinator's wishes arrive here on the shard's thread.
+class JobShard final : public ShardObserver {
+public:
+    /// `finished` is told, on this shard's thread, of each part whose devices have all ended.
+    JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
+             std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
+             std::function<void(std::uint64_t job)> finished);
+    ~JobShard() override;
+
+    TwinLogFolder& folder() { return folder_; }
+
+    /// A job that was running at the restart, with what its log says. Before the threads run.
+    void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling);
+    /// Begins what was adopted.
+    void start();
+    void stop();
+
+    /// Finds and stores the job's devices, publishes their number, and tells `done`; the part then
+    /// waits for `begin`.
+    void prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
+                 WallTime started, UniqueFunction<void(Result<std::uint64_t>)> done);
+    void begin(std::uint64_t job);
+    void cancel(std::uint64_t job);
+    /// Forgets a job that is being prepared or was, and its events.
+    void discard(std::uint64_t job);
+
+    void method_ready(Record& record) override;
+    void removed(Record& record) override;
+
+private:
+    void part_finished(std::uint64_t job);
+
+    Shard& shard_;
+    JobTurns turns_;
+    TwinLogFolder folder_;
+    JobSite site_;
+    std::function<void(std::uint64_t)> finished_;
+    std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;
+    std::map<std::uint64_t, std::shared_ptr<JobPart>> parts_;
+    std::vector<std::uint64_t> cancelling_;  ///< Adopted parts to cancel at the start.
+};
+
+}  // namespace carillon

@@ -1,0 +1,141 @@
+// Jobs, devices and a failing store under a seeded dice: which interleavings did nobody think of?
+//
+// CARILLON_SIM_SEEDS says how many seeds, CARILLON_SIM_FIRST where to begin; a failure names its seed.
+
+#include "base/text.hpp"
+#include "core/testing/job_world.hpp"
+
+#include <cstdlib>
+#include <random>
+
+namespace carillon {
+namespace {
+
+using testing::JobWorld;
+using namespace std::chrono_literals;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text ? parse_u64(text).value_or(otherwise) : otherwise;
+}
+
+class Dice {
+public:
+    explicit Dice(std::uint64_t seed) : random_(seed) {}
+    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+    bool chance(unsigned percent) { return below(100) < percent; }
+
+private:
+    std::mt19937_64 random_;
+};
+
+struct Simulation {
+    explicit Simulation(std::uint64_t seed) : dice(seed), world(limits(), dice.chance(25) ? 1 : 2) {
+        const auto fleet = 3 + dice.below(14);
+        for (std::uint64_t i = 0; i < fleet; ++i) world.add_device(fmt::format("d{:02}", i));
+    }
+
+    JobEngineLimits limits() {
+        JobEngineLimits l;
+        l.twin_chunk_devices = 1 + dice.below(5);
+        l.method_window_max = 1 + dice.below(20);
+        l.running_max = 1 + dice.below(4);
+        l.outcome_batch_bytes_max = 1 + dice.below(100);
+        if (dice.chance(60)) l.twin_log_devices_max = dice.below(20);
+        return l;
+    }
+    std::string device() { return fmt::format("d{:02}", dice.below(world.devices.size() + 1)); }
+    std::string choice() {
+        switch (dice.below(6)) {
+            case 0:
+                return fmt::format("deviceId IN ['{}','{}','{}']", device(), device(), device());
+            case 1:
+                return fmt::format(R"("{}","ghost","{}")", device(), device());
+            case 2:
+                return "tags.j0 = 1";
+            case 3:
+                return dice.chance(20) ? "not a condition (" : "*";
+            default:
+                return "*";
+        }
+    }
+    void create() {
+        if (world.jobs.size() >= 8) return;
+        const auto type = dice.chance(60) ? JobType::device_method : JobType::update_twin;
+        const auto start = dice.chance(70) ? 0 : static_cast<std::int64_t>(dice.below(40)) - 10;
+        world.create(fmt::format("j{}", world.jobs.size()), type, choice(), start,
+                     5 + static_cast<std::int64_t>(dice.below(60)), static_cast<int>(5 + dice.below(20)));
+    }
+    void connect() {
+        constexpr JobWorld::Manner manners[] = {
+            JobWorld::Manner::answers, JobWorld::Manner::answers, JobWorld::Manner::answers_later,
+            JobWorld::Manner::answers_later, JobWorld::Manner::keeps_silent};
+        world.connect(device(), manners[dice.below(5)], dice.chance(20) ? 500 : 200);
+    }
+
+    void step() {
+        const auto throw_of_dice = dice.below(100);
+        if (throw_of_dice < 3) {
+            world.write_tag(device());
+        } else if (throw_of_dice < 6) {
+            world.report(device());
+        } else if (throw_of_dice < 25) {
+            world.poll();
+        } else if (throw_of_dice < 45) {
+            static_cast<void>(world.step_storage());
+        } else if (throw_of_dice < 52) {
+            world.settle();
+        } else if (throw_of_dice < 62) {
+            world.advance(std::chrono::milliseconds(1 + dice.below(dice.chance(20) ? 10'000 : 200)));
+        } else if (throw_of_dice < 70) {
+            create();
+        } else if (throw_of_dice < 72) {
+            if (!world.jobs.empty()) world.cancel(world.jobs[dice.below(world.jobs.size())].id);
+        } else if (throw_of_dice < 82) {
+            connect();
+        } else if (throw_of_dice < 86) {
+            world.disconnect(device());
+        } else if (throw_of_dice < 94) {
+            world.answer_one();
+        } else if (throw_of_dice < 96) {
+            world.store.fail_commits(1 + dice.below(3), dice.chance(80) ? 1 : 3);
+        } else if (throw_of_dice < 97) {
+            world.remove_device(device());
+        } else if (throw_of_dice < 98) {
+            const auto id = device();
+            if (!world.exists(id) && world.devices.contains(id)) world.add_device(id);
+        } else {
+            world.crash();
+        }
+    }
+
+    void run() {
+        const auto steps = 50 + dice.below(400);
+        for (std::uint64_t i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
+            step();
+            world.check();
+        }
+        for (int i = 0; i < 5; ++i) connect();
+        world.finish();
+    }
+
+    Dice dice;
+    JobWorld world;
+};
+
+TEST(JobSimulation, PromisesHoldWhateverHappens) {
+    const auto first = from_environment("CARILLON_SIM_FIRST", 1);
+    const auto count = from_environment("CARILLON_SIM_SEEDS", 10'000);
+    for (auto seed = first; seed < first + count; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        Simulation(seed).run();
+        if (::testing::Test::HasFailure()) {
+            std::fprintf(stderr, "the simulation failed: CARILLON_SIM_FIRST=%llu CARILLON_SIM_SEEDS=1\n",
+                         static_cast<unsigned long long>(seed));
+            return;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace carillon

@@ -1,0 +1,116 @@
+#pragma once
+
+#include "core/jobs/job_events.hpp"
+#include "core/jobs/job_tally.hpp"
+#include "model/job.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace carillon {
+
+/// Where one device of a job stands; `attempted` is pending after a dispatch that found the link dead.
+enum class TargetState : std::uint8_t { pending, attempted, running, succeeded, failed, canceled };
+constexpr bool is_terminal(TargetState state) {
+    return state >= TargetState::succeeded;
+}
+
+/// The devices of one part of a job by state, a byte each: the fold of the part's events. The live
+/// part and a reader of the log apply the same events by the same rules, so they agree. An event
+/// about a device that has ended changes nothing. State machine: docs/jobs.md.
+class PartState {
+public:
+    std::size_t size() const { return states_.size(); }
+    const JobCounts& counts() const { return counts_; }
+    /// Why those failed that `counts` says failed, and what those answered that succeeded.
+    const JobTally& tally() const { return tally_; }
+    bool is_done() const { return counts_.pending + counts_.running == 0; }
+
+    TargetState at(std::uint32_t index) const { return static_cast<TargetState>(states_[index] & 0x07); }
+    FailReason reason(std::uint32_t index) const {
+        return static_cast<FailReason>((states_[index] >> 3) & 0x07);
+    }
+
+    /// A mark of the live part: this device is being worked on and an event about it is due. An
+    /// event that changes its state takes the mark away; it is not part of the fold.
+    bool is_claimed(std::uint32_t index) const { return (states_[index] & claimed_bit) != 0; }
+    void claim(std::uint32_t index) { states_[index] |= claimed_bit; }
+    void release(std::uint32_t index) { states_[index] &= static_cast<std::uint8_t>(~claimed_bit); }
+
+    /// Applies one event; `changed(index)` is told of each device whose state it changed. False if it
+    /// names a device the part does not have.
+    template <class Changed>
+    bool apply(const JobEvent& event, Changed&& changed) {
+        return std::visit([&](const auto& e) { return apply_event(e, changed); }, event);
+    }
+    bool apply(const JobEvent& event) {
+        return apply(event, [](std::uint32_t) {});
+    }
+
+private:
+    static constexpr std::uint8_t claimed_bit = 0x80;
+
+    std::uint64_t& count_of(TargetState state);
+    /// False if the device has ended.
+    bool move(std::uint32_t index, TargetState to, FailReason reason = FailReason::none);
+
+    template <class Changed>
+    bool apply_event(const TargetsEvent& event, Changed& changed) {
+        const auto first = static_cast<std::uint32_t>(states_.size());
+        states_.resize(states_.size() + event.ordinals.size(), 0);
+        counts_.device += event.ordinals.size();
+        counts_.pending += event.ordinals.size();
+        for (auto i = first; i < states_.size(); ++i) changed(i);
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const TwinChunkEvent& event, Changed& changed) {
+        if (event.from > event.to || event.to > states_.size()) return false;
+        auto failure = event.failures.begin();
+        for (auto i = event.from; i < event.to; ++i) {
+            bool has_moved = false;
+            if (failure != event.failures.end() && failure->index == i) {
+                has_moved = fail(i, failure->failure);
+                ++failure;
+            } else {
+                has_moved = move(i, TargetState::succeeded);
+            }
+            if (has_moved) changed(i);
+        }
+        return failure == event.failures.end();
+    }
+    template <class Changed>
+    bool apply_event(const DispatchedEvent& event, Changed& changed) {
+        for (const auto i : event.indexes) {
+            if (i >= states_.size()) return false;
+            if (move(i, TargetState::running)) changed(i);
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const OutcomesEvent& event, Changed& changed) {
+        for (const auto& outcome : event.outcomes) {
+            if (outcome.index >= states_.size()) return false;
+            if (take(outcome)) changed(outcome.index);
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const EndedEvent& event, Changed& changed) {
+        for (std::uint32_t i = 0; i < states_.size(); ++i) {
+            if (end(i, event.end)) changed(i);
+        }
+        return true;
+    }
+    static TargetState state_after(OutcomeKind kind);
+    bool fail(std::uint32_t index, const Failure& failure);
+    bool fail(std::uint32_t index, FailReason reason);
+    bool take(const Outcome& outcome);
+    bool end(std::uint32_t index, EndKind kind);
+
+    std::vector<std::uint8_t> states_;
+    JobCounts counts_;
+    JobTally tally_;
+};
+
+}  // namespace carillon

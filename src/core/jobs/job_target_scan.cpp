@@ -1,0 +1,168 @@
+#include "core/jobs/job_target_scan.hpp"
+
+#include "core/shard/placement.hpp"
+
+namespace carillon {
+
+JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
+                             std::optional<query::JobCondition> condition, WallTime started, Done done)
+    : site_(site),
+      entry_(std::move(entry)),
+      condition_(std::move(condition)),
+      started_(started),
+      done_(std::move(done)) {
+    if (condition_) {
+        hinted_ = condition_->where.device_ids();
+        if (hinted_) {
+            listed_ = &*hinted_;
+        } else {
+            columns_.emplace(condition_->where);
+        }
+    } else {
+        listed_ = &*entry_->definition().device_ids;
+    }
+}
+
+bool JobTargetScan::step() {
+    if (is_over_) return false;
+    auto& committer = site_.shard.committer();
+    if (committer.is_full()) {
+        const auto self = shared_from_this();
+        committer.on_durable([self](const Result<>&) {
+            auto& scan = static_cast<JobTargetScan&>(*self);
+            scan.site_.turns.wake(scan);
+        });
+        return false;
+    }
+    if (!has_begun_) {
+        has_begun_ = true;
+        const auto number = site_.shard.number();
+        committer.batch().erase_range(Table::job_events, job_event_key(entry_->number(), number),
+                                      job_event_key(entry_->number(), number + 1));
+    }
+    const auto enough = site_.shard.clock().now() + slice_max;
+    if (!listed_) return knows_candidates_ ? step_all(enough) : step_candidates(enough);
+    return collected_ < listed_->size() ? step_collecting(enough) : step_listed(enough);
+}
+
+bool JobTargetScan::step_candidates(TimePoint enough) {
+    if (!candidates_) {
+        site_.shard.index().want(columns_->paths());
+        candidates_.emplace(site_.shard, *columns_, condition_->collection);
+    }
+    if (!candidates_->is_useful()) {
+        candidates_.reset();
+        knows_candidates_ = true;
+        return true;
+    }
+    do {
+        knows_candidates_ = !candidates_->step();
+    } while (!knows_candidates_ && site_.shard.clock().now() < enough);
+    return true;
+}
+
+bool JobTargetScan::step_all(TimePoint enough) {
+    const auto& directory = site_.shard.directory();
+    std::size_t looked = 0;
+    for (const Record* record = after_ ? directory.upper_bound(*after_) : directory.first(); record;
+         record = directory.next(*record)) {
+        if (!candidates_ || candidates_->has(record->ordinal)) examine(*record);
+        ++looked;
+        if (looked < slice_records_max && (looked % 64 != 0 || site_.shard.clock().now() < enough)) continue;
+        after_ = record->key;
+        return true;
+    }
+    finish();
+    return false;
+}
+
+bool JobTargetScan::step_collecting(TimePoint enough) {
+    const auto shards = site_.shard.shard_count();
+    for (std::size_t looked = 1; collected_ < listed_->size(); ++looked) {
+        const std::string_view id = (*listed_)[collected_++];
+        if (shard_number(id, shards) == site_.shard.number()) own_.insert(id);
+        if (looked == slice_records_max || (looked % 64 == 0 && site_.shard.clock().now() >= enough)) break;
+    }
+    return true;
+}
+
+bool JobTargetScan::step_listed(TimePoint enough) {
+    std::size_t looked = 0;
+    for (auto id = at_.empty() ? own_.begin() : own_.upper_bound(at_); id != own_.end(); ++id) {
+        examine_listed(*id);
+        ++looked;
+        if (looked < slice_records_max && (looked % 64 != 0 || site_.shard.clock().now() < enough)) continue;
+        at_ = *id;
+        return true;
+    }
+    finish();
+    return false;
+}
+
+void JobTargetScan::examine_listed(std::string_view id) {
+    auto key = IdentityKey::parse(id);
+    if (!condition_) {
+        // Ids that are not registered are targets too, and fail; nobody's id goes unanswered.
+        const Record* record = key ? site_.shard.directory().find(*key) : nullptr;
+        return add(record && record->exists() ? record->ordinal : no_ordinal, id);
+    }
+    if (!key) return;
+    const auto& directory = site_.shard.directory();
+    if (condition_->collection == query::Collection::devices) {
+        if (const Record* record = directory.find(*key)) examine(*record);
+        return;
+    }
+    for (const Record* record = directory.upper_bound(*key); record && record->key.device == key->device;
+         record = directory.next(*record)) {
+        examine(*record);
+    }
+}
+
+void JobTargetScan::examine(const Record& record) {
+    const bool wants_modules = condition_->collection == query::Collection::modules;
+    if (record.key.is_module() != wants_modules || !record.exists()) return;
+    if (!condition_->where.is_always()) {
+        const auto live = record.live();
+        if (!condition_->where.keeps(query::Row(*record.committed, record.key, live))) return;
+    }
+    add(record.ordinal, KeyList::text_of(record.key));
+}
+
+void JobTargetScan::add(Ordinal ordinal, std::string_view key) {
+    chunk_.ordinals.push_back(ordinal);
+    keys_.append(key);
+    if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
+}
+
+void JobTargetScan::put_chunk() {
+    if (chunk_.ordinals.empty()) return;
+    chunk_.time = started_;
+    chunk_.keys = keys_.bytes();
+    targets_.ordinals.insert(targets_.ordinals.end(), chunk_.ordinals.begin(), chunk_.ordinals.end());
+    const JobEvent event(std::exchange(chunk_, {}));
+    keys_.clear();
+    CARILLON_ASSERT(targets_.state.apply(event));
+    auto& committer = site_.shard.committer();
+    committer.batch().put(Table::job_events,
+                          job_event_key(entry_->number(), site_.shard.number(), targets_.next_sequence++),
+                          encode_job_event(event));
+    const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
+    committer.on_durable([self](const Result<>& result) {
+        if (!result) self->refused_ = result.error();
+    });
+}
+
+void JobTargetScan::finish() {
+    put_chunk();
+    const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
+    site_.shard.committer().on_durable([self](const Result<>& result) {
+        if (self->is_over_) return;
+        self->is_over_ = true;
+        if (!result) return self->done_(fail(result.error()));
+        if (self->refused_) return self->done_(fail(*self->refused_));
+        self->targets_.ordinals.shrink_to_fit();
+        self->done_(std::move(self->targets_));
+    });
+}
+
+}  // namespace carillon

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "core/jobs/job_part.hpp"
+#include "core/shard/row_prefetch.hpp"
+
+namespace carillon {
+
+/// A twin job on one shard: a cursor over its devices, one atomic chunk at a time. The next chunk is
+/// computed while those before are on their way to disk. A device that is gone, or whose twin would
+/// grow over its size, fails alone.
+class TwinPart final : public JobPart {
+public:
+    /// Ours: chunks on their way to disk, and bytes of notifications that wait with them.
+    static constexpr std::size_t chunks_under_way_max = 48;
+    static constexpr std::size_t notice_bytes_max = 8 * 1024 * 1024;
+    /// Ours: connected devices in a chunk, and in the chunks under way. They are notified in one go
+    /// when their chunk is durable, which must not keep the loop for long.
+    static constexpr std::size_t chunk_connected_max = 64;
+    static constexpr std::size_t connected_under_way_max = 512;
+    /// Ours: a chunk ends early after this long, as everything else on the shard waits for it.
+    static constexpr std::chrono::microseconds slice_max{300};
+    /// Ours: when a strict hub is asked again for devices that may go on.
+    static constexpr std::chrono::milliseconds pace_delay{50};
+
+    TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
+
+    bool step() override;
+
+private:
+    /// What a device is told when the chunk is durable, if it is connected and subscribed then.
+    struct Notice {
+        Ordinal ordinal;
+        std::int64_t version;
+        std::string body;
+    };
+    struct Chunk {
+        TwinChunkEvent event;
+        std::vector<Ordinal> patched;
+        std::vector<Notice> notices;
+        std::size_t notice_bytes = 0;
+        std::size_t connected = 0;
+    };
+
+    bool has_room() const;
+    void ask_again();
+    void fetch_ahead(std::size_t index) const;
+    void patch(std::uint32_t index, Chunk& chunk);
+    void put(Chunk chunk);
+    void notify(const std::vector<Notice>& notices) const;
+    void applied(const JobEvent& event) override;
+    void refused(JobEvent event) override;
+
+    RowPrefetch prefetch_;
+    std::uint32_t cursor_ = 0;
+    std::size_t chunks_under_way_ = 0;
+    std::size_t notice_bytes_ = 0;
+    std::size_t connected_ = 0;
+    bool is_asking_ = false;  ///< A timer will ask the throttle again.
+};
+
+}  // namespace carillon

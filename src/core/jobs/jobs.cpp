@@ -1,0 +1,210 @@
+#include "core/jobs/jobs.hpp"
+
+#include "base/log.hpp"
+#include "core/jobs/job_coordinator.hpp"
+#include "core/jobs/job_rows.hpp"
+#include "core/jobs/job_watcher.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace carillon {
+
+/// The engine's members in the order in which they may be relied on.
+struct Jobs::Engine {
+    Engine(Hub& h, JobEngineLimits l) : hub(h), limits(l) {
+        auto& throttles = hub.throttles();
+        const auto in_flight = std::make_shared<std::atomic<std::size_t>>(0);
+        for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+            auto finished = [this](std::uint64_t job) {
+                boost::asio::post(hub.shard(0).executor(), [this, job, alive = alive] {
+                    if (*alive) coordinator->part_finished(job);
+                });
+            };
+            shards.push_back(
+                std::make_unique<JobShard>(hub.shard(i), limits, throttles, in_flight, std::move(finished)));
+        }
+        coordinator = std::make_unique<JobCoordinator>(hub, limits, board, shards);
+        rows = std::make_unique<JobRows>(hub, board);
+    }
+    ~Engine() { *alive = false; }
+
+    Result<> load();
+    Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
+    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard) const;
+
+    Hub& hub;
+    const JobEngineLimits limits;
+    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+    JobBoard board;
+    std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
+    std::vector<std::unique_ptr<JobShard>> shards;
+    std::unique_ptr<JobCoordinator> coordinator;
+    std::unique_ptr<JobRows> rows;
+};
+
+Result<> Jobs::Engine::load() {
+    for (auto& shard : shards) {
+        if (auto measured = shard->folder().load(); !measured) return measured;
+    }
+    auto& store = hub.shard(0).store();
+    std::vector<std::pair<std::uint64_t, std::string>> definitions;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+        definitions.emplace_back(job_of_key(key), value);
+        return true;
+    };
+    if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
+        return read;
+    Batch cleaning;
+    for (const auto& [number, definition] : definitions) {
+        if (auto loaded = load_job(number, as_bytes(definition), cleaning); !loaded) return loaded;
+    }
+    if (!definitions.empty()) coordinator->set_last_number(definitions.back().first);
+    return cleaning.is_empty() ? Result<>{} : store.commit(cleaning);
+}
+
+Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning) {
+    auto definition = decode_job_definition(stored_definition);
+    if (!definition) return fail(std::move(definition).error());
+    auto stored_record = hub.shard(0).store().get(Table::jobs, job_record_key(number));
+    if (!stored_record) return fail(std::move(stored_record).error());
+    if (!*stored_record)
+        return fail(Errc::store_corrupt, "job '" + definition->id + "' has no status record");
+    const auto record = decode_job_record(as_bytes(**stored_record));
+    if (!record) return fail(record.error());
+
+    const auto shared = std::make_shared<const JobDefinition>(*std::move(definition));
+    const auto entry = std::make_shared<JobEntry>(number, shared, shards.size());
+    const auto erase_events = [&] {
+        cleaning.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
+    };
+    if (is_terminal(record->status)) {
+        const auto now = hub.shard(0).clock().wall_now();
+        if (record->ended < now.plus_s(-JobLimits::history_kept_s)) {
+            cleaning.erase(Table::jobs, job_definition_key(number));
+            cleaning.erase(Table::jobs, job_record_key(number));
+            erase_events();
+            return {};
+        }
+        // Targets of a start that was cancelled while it was under way.
+        if (!record->counts) erase_events();
+        entry->set_terminal(*record);
+    } else if (record->status == JobStatus::running) {
+        entry->set_running(record->started);
+        for (std::uint32_t i = 0; i < shards.size(); ++i) {
+            auto targets = fold_part(number, i);
+            if (!targets) return fail(std::move(targets).error());
+            entry->publish(i, targets->state, targets->next_sequence, hub.shard(0).clock().now());
+            shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
+        }
+    } else {
+        erase_events();
+    }
+    if (!board.add(entry)) return fail(Errc::store_corrupt, "two jobs are called '" + shared->id + "'");
+    if (record->started.ticks != 0) board.add_started(entry);
+    if (!is_terminal(record->status)) coordinator->resume(entry, *record);
+    return {};
+}
+
+Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard) const {
+    JobPart::Targets targets;
+    Result<> outcome;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+        const auto event = decode_job_event(as_bytes(value));
+        if (!event || !targets.state.apply(*event)) {
+            outcome = fail(Errc::store_corrupt, "the log of a running job does not fold");
+            return false;
+        }
+        if (const auto* found = std::get_if<TargetsEvent>(&*event)) {
+            targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
+        }
+        targets.next_sequence = sequence_of_event_key(key) + 1;
+        return true;
+    };
+    auto read = hub.shard(0).store().scan(Table::job_events, job_event_key(number, shard),
+                                          job_event_key(number, shard + 1), visit);
+    if (!read) return fail(std::move(read).error());
+    if (!outcome) return fail(std::move(outcome).error());
+    return targets;
+}
+
+Jobs::Jobs(Hub& hub, JobEngineLimits limits) : engine_(std::make_unique<Engine>(hub, limits)) {}
+
+Jobs::~Jobs() = default;
+
+Result<> Jobs::load() {
+    return engine_->load();
+}
+
+void Jobs::start() {
+    for (std::size_t i = 0; i < engine_->shards.size(); ++i) {
+        boost::asio::post(engine_->hub.shard(i).executor(),
+                          [shard = engine_->shards[i].get()] { shard->start(); });
+    }
+    boost::asio::post(engine_->hub.shard(0).executor(),
+                      [coordinator = engine_->coordinator.get()] { coordinator->start(); });
+}
+
+Task<> Jobs::stop() {
+    auto& engine = *engine_;
+    auto stop_coordinator = [&engine](Shard&) {
+        engine.coordinator->stop();
+        return true;
+    };
+    co_await engine.hub.call(engine.hub.shard(0), stop_coordinator);
+    for (std::size_t i = 0; i < engine.shards.size(); ++i) {
+        auto stop_shard = [&engine, i](Shard&) {
+            engine.shards[i]->stop();
+            return true;
+        };
+        co_await engine.hub.call(engine.hub.shard(i), stop_shard);
+    }
+}
+
+Task<Result<JobSnapshot>> Jobs::create(JobDefinition definition) {
+    auto& hub = engine_->hub;
+    co_return co_await hub.on(hub.shard(0), engine_->coordinator->create(std::move(definition)));
+}
+
+std::optional<JobSnapshot> Jobs::snapshot(const std::string& id) const {
+    const auto entry = engine_->board.find(id);
+    return entry ? std::optional(entry->snapshot()) : std::nullopt;
+}
+
+Task<std::optional<JobSnapshot>> Jobs::find(std::string id) {
+    co_return snapshot(id);
+}
+
+std::optional<JobProgress> Jobs::progress(const std::string& id) const {
+    const auto entry = engine_->board.find(id);
+    if (!entry) return std::nullopt;
+    const auto& clock = engine_->hub.shard(0).clock();
+    return entry->progress(clock.now(), clock.wall_now());
+}
+
+Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
+    auto entry = engine_->board.find(id);
+    if (!entry) return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
+    return JobWatcher::open(std::move(entry), engine_->watchers);
+}
+
+Task<Result<JobSnapshot>> Jobs::cancel(std::string id) {
+    auto& hub = engine_->hub;
+    co_return co_await hub.on(hub.shard(0), engine_->coordinator->cancel(std::move(id)));
+}
+
+Task<Jobs::ListPage> Jobs::list(Filter filter, std::string position, std::size_t page_size) {
+    co_return engine_->board.list(filter, position, page_size);
+}
+
+Task<Result<Jobs::DeviceJobPage>> Jobs::device_jobs(std::optional<std::vector<std::string>> job_ids,
+                                                    std::optional<std::vector<std::string>> device_ids,
+                                                    std::function<bool(const DeviceJob&)> keep,
+                                                    std::string position, std::size_t page_size,
+                                                    std::optional<std::vector<DeviceJobStatus>> states) {
+    auto& hub = engine_->hub;
+    co_return co_await hub.on(hub.shard(0),
+                              engine_->rows->page(std::move(job_ids), std::move(device_ids), std::move(keep),
+                                                  std::move(position), page_size, std::move(states)));
+}
+
+}  // namespace carillon

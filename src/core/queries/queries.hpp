@@ -1,0 +1,78 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "core/hub/hub.hpp"
+#include "query/query.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// What to ask and how much of the answer.
+struct QueryRequest {
+    std::string statement;
+    std::size_t page_size = 0;  ///< 0 for the default; what is over the maximum is clamped.
+    std::string continuation;   ///< Empty for the first page.
+    Flavour flavour = Flavour::ga;
+};
+
+enum class ItemKind { twin, device_job, raw };
+
+struct QueryPage {
+    ItemKind kind = ItemKind::twin;
+    std::vector<std::string> items;  ///< JSON objects.
+    std::string continuation;        ///< Empty when nothing follows.
+};
+
+/// Runs statements over all shards, in key order, a page at a time. Any thread.
+///
+/// Shards look for rows at the same time, each on its own thread and in slices, so that a scan of
+/// everything delays no device by more than a slice. What is durable when the page is asked for is
+/// seen; a row added or removed between pages neither repeats nor hides another, as a token holds
+/// the last key given out.
+class Queries {
+public:
+    /// Evaluation gives way to other work of a shard after this long.
+    static constexpr std::chrono::microseconds slice_max{250};
+    /// Source: IoT Hub docs, "IoT Hub query language", 100 rows (1,000 in 2016).
+    static constexpr std::size_t page_size_default = 100;
+    static constexpr std::size_t page_size_max = 100;
+    static constexpr std::size_t preview_page_size_max = 1000;
+    static constexpr std::size_t token_bytes_max = 8 * 1024;
+    /// Calls of `Jobs::device_jobs` for one page, beyond which the page is short.
+    static constexpr int job_scans_max = 64;
+
+    /// `token_key` signs continuation tokens; it is the hub's own and survives restarts.
+    Queries(Hub& hub, std::string token_key, query::QueryOptions options);
+
+    /// What statements may hold; jobs' conditions keep to it as well.
+    const query::QueryOptions& options() const { return options_; }
+
+    /// Fails with `argument_invalid` for statements and for tokens that are not ours or belong to
+    /// another statement or flavour.
+    /// Source: IoT Hub docs, "IoT Hub query language"; azure-iothub: query.ts (tokens).
+    Task<Result<QueryPage>> run(QueryRequest request);
+
+    /// Seals `position` into an opaque, URL-safe token bound to `purpose` (statement and flavour),
+    /// and opens one again; `argument_invalid` if it was forged or bound to something else.
+    std::string seal(std::string_view purpose, std::string_view position) const;
+    Result<std::string> open(std::string_view purpose, std::string_view token) const;
+
+private:
+    struct Position;
+    struct Answer;
+    Task<Result<Answer>> list_rows(query::Query query, Position position, std::size_t page_size,
+                                   Flavour flavour);
+    Task<Result<Answer>> list_groups(query::Query query, Position position, std::size_t page_size);
+    Task<Result<Answer>> list_jobs(query::Query query, Position position, std::size_t page_size);
+
+    Hub& hub_;
+    std::string token_key_;
+    query::QueryOptions options_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "core/shard/shard.hpp"
+#include "core/shard/twin_index.hpp"
+#include "query/column_filter.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace carillon {
+
+/// A condition on the columns a shard has at the moment, which stay while this lives. The shard's
+/// thread only.
+class IndexedFilter {
+public:
+    /// `plan` outlives this.
+    IndexedFilter(Shard& shard, const query::ColumnPlan& plan, query::Collection collection);
+
+    /// Whether asking this is worth more than scanning.
+    bool is_useful() const { return index_.is_ready() && filter_.is_selective(); }
+    /// Whether the rows it gives are known to match, for every condition on rows.
+    bool is_exact() const { return index_.is_ready() && filter_.is_exact(); }
+    /// Does a bounded piece of preparation; true if none is left. Needed before `rows`, and again
+    /// after other work had the thread.
+    bool prepare() { return filter_.prepare(); }
+    std::size_t words() const { return index_.words(); }
+    /// The rows of a word that can match and are not stale.
+    std::uint64_t rows(std::size_t word) const;
+    /// The rows of a word that nothing is known of.
+    std::uint64_t stale(std::size_t word) const { return index_.stale(word); }
+
+private:
+    TwinIndex& index_;
+    query::Collection collection_;
+    std::vector<std::optional<query::ColumnPin>> pins_;
+    query::ColumnFilter filter_;
+};
+
+/// Finds all rows of a shard that can match a condition, a piece at a time. Rows that come to match
+/// later are not among them, nor need those among them match any more. The shard's thread only.
+class CandidateScan {
+public:
+    CandidateScan(Shard& shard, const query::ColumnPlan& plan, query::Collection collection)
+        : filter_(shard, plan, collection) {}
+
+    bool is_useful() const { return filter_.is_useful(); }
+    /// Does a piece of some microseconds; true if there is more to do.
+    bool step();
+    /// After the last step.
+    std::size_t count() const { return count_; }
+    bool has(Ordinal ordinal) const {
+        const std::size_t word = ordinal / query::Column::word_rows;
+        return word < rows_.size() && (rows_[word] >> (ordinal % query::Column::word_rows) & 1) != 0;
+    }
+    /// Words of 64 rows, by ordinal.
+    const std::vector<std::uint64_t>& rows() const { return rows_; }
+
+private:
+    static constexpr std::size_t words_a_step = 64;
+
+    IndexedFilter filter_;
+    std::vector<std::uint64_t> rows_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace carillon

@@ -1,0 +1,397 @@
+#include "core/scan/query_scan.hpp"
+
+#include "core/queries/queries.hpp"
+#include "core/scan/candidate_scan.hpp"
+#include "core/shard/row_prefetch.hpp"
+#include "query/column_groups.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace carillon {
+namespace {
+
+/// Measures how long a scan has held its shard's thread. A row costs some 100 ns as a rule, so the
+/// clock is read every few rows; but a long condition over large arrays may take milliseconds, and then
+/// it is read after each.
+class Slice {
+public:
+    explicit Slice(Shard& shard) : shard_(shard) { begin(); }
+
+    bool is_over() {
+        if (--rows_left_ > 0) return false;
+        const TimePoint now = shard_.clock().now();
+        interval_ = now - looked_ > quick ? 1 : std::min(interval_ * 2, interval_max);
+        rows_left_ = interval_;
+        looked_ = now;
+        return now >= until_;
+    }
+    Task<> give_way() {
+        co_await boost::asio::post(shard_.background(), boost::asio::use_awaitable);
+        begin();
+    }
+
+private:
+    static constexpr Duration quick = Queries::slice_max / 64;
+    static constexpr int interval_max = 32;
+
+    void begin() {
+        looked_ = shard_.clock().now();
+        until_ = looked_ + Queries::slice_max;
+    }
+
+    Shard& shard_;
+    TimePoint looked_;
+    TimePoint until_;
+    int interval_ = 1;
+    int rows_left_ = 1;
+};
+
+/// Walks the records a plan must look at, in key order. Between `next` and `next` the directory may
+/// change if `pause` was called.
+class Cursor {
+public:
+    Cursor(const Directory& directory, const ScanPlan& plan, std::optional<IdentityKey> after)
+        : directory_(directory), plan_(plan), after_(std::move(after)) {
+        if (!plan.ids || !after_) return;
+        const auto first = std::lower_bound(plan.ids->begin(), plan.ids->end(), after_->device.str());
+        id_ = static_cast<std::size_t>(first - plan.ids->begin());
+    }
+
+    const Record* next() {
+        record_ = plan_.ids ? next_by_id() : next_in_order();
+        return record_;
+    }
+    /// Keeps the place by key, since the record it points at may go.
+    void pause() {
+        if (record_ != nullptr) after_ = record_->key;
+        record_ = nullptr;
+    }
+    /// Once paused: the key behind which `next` goes on; none if it has not begun.
+    const std::optional<IdentityKey>& place_left() const { return after_; }
+
+private:
+    const Record* next_in_order() {
+        const Record* record = record_ != nullptr ? directory_.next(*record_) : place();
+        if (record == nullptr || plan_.prefix.empty()) return record;
+        return record->key.device.str().starts_with(plan_.prefix) ? record : nullptr;
+    }
+
+    /// Where to go on when there is no record to go on from.
+    const Record* place() const {
+        const Record* first = nullptr;
+        if (after_) first = directory_.upper_bound(*after_);
+        if (plan_.prefix.empty()) return after_ ? first : directory_.first();
+        if (after_ && after_->device.str() >= plan_.prefix) return first;
+        // A prefix that can name no device has no rows; what it could precede does not matter.
+        const auto from = IdentityKey::parse(plan_.prefix);
+        return from ? directory_.lower_bound(*from) : nullptr;
+    }
+
+    /// Each id in turn: the device, or all its modules one after the other.
+    const Record* next_by_id() {
+        for (; id_ < plan_.ids->size(); ++id_) {
+            const auto key = IdentityKey::parse((*plan_.ids)[id_]);
+            if (!key) continue;
+            const bool is_begun = after_ && after_->device == key->device;
+            const Record* record = nullptr;
+            if (record_ != nullptr && record_->key.device == key->device) {
+                record = directory_.next(*record_);
+            } else if (is_begun) {
+                record = directory_.upper_bound(*after_);
+            } else if (plan_.query.collection == query::Collection::devices) {
+                record = directory_.find(*key);
+            } else {
+                record = directory_.lower_bound(*key);
+            }
+            if (record != nullptr && record->key.device == key->device) return record;
+        }
+        return nullptr;
+    }
+
+    const Directory& directory_;
+    const ScanPlan& plan_;
+    std::optional<IdentityKey> after_;
+    const Record* record_ = nullptr;
+    std::size_t id_ = 0;
+};
+
+/// Gives the first rows of a shard in key order, by whatever way costs least.
+class RowScan {
+public:
+    RowScan(Shard& shard, const ScanPlan& plan, std::optional<IdentityKey> after, std::size_t rows_max)
+        : shard_(shard),
+          plan_(plan),
+          rows_max_(rows_max),
+          slice_(shard),
+          cursor_(shard.directory(), plan, std::move(after)) {}
+
+    Task<std::vector<FoundRow>> run() {
+        // Values that many rows have fill a page here.
+        co_await walk(nullptr, plan_.ids ? any_number : shard_.index().limits().probe_rows);
+        if (is_over_ || rows_.size() == rows_max_) co_return std::move(rows_);
+        CandidateScan candidates(shard_, plan_.columns, plan_.query.collection);
+        if (candidates.is_useful()) {
+            while (candidates.step()) {
+                if (slice_.is_over()) co_await give_way();
+            }
+            co_await find_rest(&candidates, candidates.count());
+        } else {
+            // What the first rows say of the others.
+            const std::size_t all = shard_.directory().size();
+            const std::size_t likely = looked_ == 0 ? all : rows_.size() * all / looked_;
+            co_await find_rest(nullptr, likely);
+        }
+        // Only now, as making columns takes from the time of a query under way.
+        shard_.index().want(plan_.columns.paths());
+        co_return std::move(rows_);
+    }
+
+private:
+    static constexpr std::size_t any_number = static_cast<std::size_t>(-1);
+
+    /// Among many rows that match, the next in key order are soon found by walking; few are found
+    /// sooner by looking at all that can match, as they lie in memory.
+    Task<> find_rest(const CandidateScan* candidates, std::size_t matches) {
+        const std::size_t all = shard_.directory().size();
+        const std::size_t to_choose = candidates != nullptr ? matches : all / 4;
+        const std::size_t to_walk = (rows_max_ - rows_.size()) * all / std::max<std::size_t>(matches, 1);
+        // A prefix of ids is a part of the directory, whose size is not known.
+        const bool is_whole = candidates != nullptr || plan_.prefix.empty();
+        if (is_whole && to_choose < to_walk) {
+            co_await choose(candidates);
+        } else {
+            co_await walk(candidates, any_number);
+        }
+    }
+
+    /// Looks at up to `looks` further records in key order, passing over what is no candidate.
+    Task<> walk(const CandidateScan* candidates, std::size_t looks) {
+        for (; looks > 0 && rows_.size() < rows_max_; --looks) {
+            const Record* record = cursor_.next();
+            if (record == nullptr) {
+                is_over_ = true;
+                co_return;
+            }
+            ++looked_;
+            if ((candidates == nullptr || candidates->has(record->ordinal)) && plan_.keeps(*record)) {
+                rows_.push_back(FoundRow{record->key, *record->committed, record->live()});
+            }
+            if (slice_.is_over()) co_await give_way();
+        }
+    }
+
+    /// Finds, among all candidates, those that come next in key order.
+    Task<> choose(const CandidateScan* candidates) {
+        cursor_.pause();
+        Choice choice{.after = cursor_.place_left(), .wanted = rows_max_ - rows_.size(), .first = {}};
+        const RowPrefetch prefetch(shard_.directory(), plan_.parts);
+        std::vector<Ordinal> batch;
+        for (std::size_t word = 0; fill(batch, word, candidates);) {
+            for (std::size_t i = 0; i < batch.size(); ++i) {
+                if (i + RowPrefetch::record_ahead < batch.size())
+                    prefetch.record(batch[i + RowPrefetch::record_ahead]);
+                if (i + RowPrefetch::document_ahead < batch.size())
+                    prefetch.document(batch[i + RowPrefetch::document_ahead]);
+                const Record* record = shard_.directory().find(batch[i]);
+                if (record != nullptr && choice.wants(record->key) && plan_.keeps(*record)) {
+                    choice.take(FoundRow{record->key, *record->committed, record->live()});
+                }
+                if (slice_.is_over()) co_await give_way();
+            }
+        }
+        std::sort_heap(choice.first.begin(), choice.first.end(), Choice::is_before);
+        std::move(choice.first.begin(), choice.first.end(), std::back_inserter(rows_));
+    }
+
+    /// The candidates of the words from `word` on, some hundreds; false if there are none.
+    bool fill(std::vector<Ordinal>& batch, std::size_t& word, const CandidateScan* candidates) const {
+        constexpr std::size_t enough = 256;
+        constexpr std::size_t word_rows = query::Column::word_rows;
+        batch.clear();
+        const std::size_t end = candidates != nullptr ? candidates->rows().size()
+                                                      : shard_.directory().next_ordinal() / word_rows + 1;
+        for (; word < end && batch.size() < enough; ++word) {
+            std::uint64_t bits = candidates != nullptr ? candidates->rows()[word] : ~std::uint64_t{0};
+            for (; bits != 0; bits &= bits - 1) {
+                batch.push_back(static_cast<Ordinal>(word * word_rows +
+                                                     static_cast<std::size_t>(std::countr_zero(bits))));
+            }
+        }
+        return !batch.empty();
+    }
+
+    /// The first rows in key order of those it was given.
+    struct Choice {
+        std::optional<IdentityKey> after;
+        std::size_t wanted;
+        std::vector<FoundRow> first;  ///< A heap, the last of them on top.
+
+        static bool is_before(const FoundRow& a, const FoundRow& b) { return a.key < b.key; }
+        bool wants(const IdentityKey& key) const {
+            return (!after || *after < key) && (first.size() < wanted || key < first.front().key);
+        }
+        void take(FoundRow row) {
+            if (first.size() == wanted) {
+                std::pop_heap(first.begin(), first.end(), is_before);
+                first.pop_back();
+            }
+            first.push_back(std::move(row));
+            std::push_heap(first.begin(), first.end(), is_before);
+        }
+    };
+
+    Task<> give_way() {
+        cursor_.pause();
+        co_await slice_.give_way();
+    }
+
+    Shard& shard_;
+    const ScanPlan& plan_;
+    const std::size_t rows_max_;
+    Slice slice_;
+    Cursor cursor_;
+    std::vector<FoundRow> rows_;
+    std::size_t looked_ = 0;
+    bool is_over_ = false;
+};
+
+/// Gathers the aggregates over a shard's rows.
+class GroupScan {
+public:
+    GroupScan(Shard& shard, const ScanPlan& plan, query::Aggregation& groups)
+        : shard_(shard), plan_(plan), groups_(groups), slice_(shard) {}
+
+    Task<Result<>> run() {
+        if (plan_.ids || !plan_.prefix.empty()) co_return co_await by_key();
+        auto gathered = co_await by_whatever_helps();
+        // Only now, as making columns takes from the time of a query under way.
+        shard_.index().want(plan_.columns.paths());
+        shard_.index().want(plan_.group_paths);
+        co_return gathered;
+    }
+
+private:
+    using Pins = std::vector<std::optional<query::ColumnPin>>;
+
+    Task<Result<>> by_whatever_helps() {
+        TwinIndex& index = shard_.index();
+        IndexedFilter filter(shard_, plan_.columns, plan_.query.collection);
+        const auto pins = index.pin(plan_.group_paths);
+        const bool has_groups =
+            std::all_of(pins.begin(), pins.end(), [](const auto& pin) { return pin.has_value(); });
+        if (filter.is_useful() || (filter.is_exact() && has_groups)) {
+            co_return co_await by_columns(filter, has_groups ? &pins : nullptr);
+        }
+        co_return co_await by_ordinal();
+    }
+
+    query::Row row_at(Ordinal ordinal) {
+        const Record& record = *shard_.directory().find(ordinal);
+        live_ = plan_.live(record);
+        return query::Row(*record.committed, record.key, live_);
+    }
+
+    /// Adds a record if it is there and matches.
+    Result<> examine(const Record* record) {
+        if (record == nullptr || !plan_.keeps(*record)) return {};
+        live_ = plan_.live(*record);
+        return groups_.add(query::Row(*record->committed, record->key, live_));
+    }
+
+    Task<Result<>> by_key() {
+        Cursor cursor(shard_.directory(), plan_, std::nullopt);
+        for (const Record* record = cursor.next(); record != nullptr; record = cursor.next()) {
+            if (auto added = examine(record); !added) co_return added;
+            if (!slice_.is_over()) continue;
+            cursor.pause();
+            co_await slice_.give_way();
+        }
+        co_return Result<>{};
+    }
+
+    /// Order does not matter here, and by ordinal records lie as they were made, which is faster.
+    Task<Result<>> by_ordinal() {
+        const RowPrefetch prefetch(shard_.directory(), plan_.parts);
+        for (Ordinal ordinal = 0; ordinal < shard_.directory().next_ordinal(); ++ordinal) {
+            prefetch.ahead_of(ordinal);
+            if (auto added = examine(shard_.directory().find(ordinal)); !added) co_return added;
+            if (slice_.is_over()) co_await slice_.give_way();
+        }
+        co_return Result<>{};
+    }
+
+    /// `pins` hold the columns of the groups, or are null if some are missing: then rows are read.
+    Task<Result<>> by_columns(IndexedFilter& filter, const Pins* pins) {
+        std::optional<query::ColumnGroups> grouping;
+        if (pins != nullptr) {
+            std::vector<const query::Column*> columns;
+            for (const auto& pin : *pins) columns.push_back(&**pin);
+            grouping.emplace(plan_.query, std::move(columns), groups_,
+                             [this](Ordinal ordinal) { return row_at(ordinal); });
+        }
+        for (std::size_t word = 0; word < filter.words(); ++word) {
+            while (!filter.prepare()) {
+                if (slice_.is_over()) co_await slice_.give_way();
+            }
+            std::uint64_t rows = filter.rows(word);
+            std::uint64_t to_read = filter.stale(word);
+            if (!grouping || !filter.is_exact()) to_read |= std::exchange(rows, 0);
+            if (rows != 0) {
+                if (auto added = grouping->add(word, rows); !added) co_return added;
+            }
+            const auto first = static_cast<Ordinal>(word * query::Column::word_rows);
+            for (; to_read != 0; to_read &= to_read - 1) {
+                const auto bit = static_cast<Ordinal>(std::countr_zero(to_read));
+                if (auto added = examine(shard_.directory().find(first + bit)); !added) co_return added;
+                if (slice_.is_over()) co_await slice_.give_way();
+            }
+            if (slice_.is_over()) co_await slice_.give_way();
+        }
+        if (grouping) grouping->finish();
+        co_return Result<>{};
+    }
+
+    Shard& shard_;
+    const ScanPlan& plan_;
+    query::Aggregation& groups_;
+    Slice slice_;
+    LiveState live_;  ///< Of the row last made.
+};
+
+}  // namespace
+
+ScanPlan::ScanPlan(query::Query of)
+    : query(std::move(of)),
+      parts(query.parts()),
+      ids(query.where.device_ids()),
+      prefix(query.where.device_id_prefix()),
+      columns(query.where) {
+    if (query.is_aggregated()) group_paths = query::ColumnGroups::paths_of(query);
+}
+
+bool ScanPlan::keeps(const Record& record) const {
+    if (!record.exists()) return false;
+    if (record.key.is_module() != (query.collection == query::Collection::modules)) return false;
+    if (query.where.is_always()) return true;
+    const LiveState live = this->live(record);
+    return query.where.keeps(query::Row(*record.committed, record.key, live));
+}
+
+Task<std::vector<FoundRow>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
+                                      std::optional<IdentityKey> after, std::size_t rows_max) {
+    RowScan scan(shard, *plan, std::move(after), rows_max);
+    co_return co_await scan.run();
+}
+
+Task<GatheredGroups> scan_groups(Shard& shard, std::shared_ptr<const ScanPlan> plan) {
+    auto groups = std::make_unique<query::Aggregation>(plan->query);
+    GroupScan scan(shard, *plan, *groups);
+    auto gathered = co_await scan.run();
+    if (!gathered) co_return fail(std::move(gathered).error());
+    co_return groups;
+}
+
+}  // namespace carillon

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "core/shard/shard.hpp"
+#include "query/column_filter.hpp"
+#include "query/query.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+/// A statement as the shards work on it, with the shortcuts its condition allows.
+struct ScanPlan {
+    explicit ScanPlan(query::Query of);
+
+    query::Query query;
+    query::RowParts parts;  ///< What `keeps` and aggregates read.
+    /// The only device ids that can match, sorted; nothing if any may.
+    std::optional<std::vector<std::string>> ids;
+    std::string prefix;  ///< All matching device ids begin so.
+    query::ColumnPlan columns;
+    /// The paths grouped by and aggregated.
+    std::vector<std::shared_ptr<const query::Path>> group_paths;
+
+    bool keeps(const Record& record) const;
+    /// What the statement can see of the record's connection: nothing where it does not ask.
+    LiveState live(const Record& record) const { return parts.other ? record.live() : LiveState{}; }
+};
+
+/// A row that was found: shares the record's immutable parts and outlives it.
+struct FoundRow {
+    IdentityKey key;
+    Document document;
+    LiveState live;
+};
+
+/// The first `rows_max` rows of a shard behind `after`, in key order. On the shard's thread.
+Task<std::vector<FoundRow>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
+                                      std::optional<IdentityKey> after, std::size_t rows_max);
+
+/// The aggregates over a shard's rows; `argument_invalid` if there are too many groups. On the
+/// shard's thread. A pointer, since what Asio carries between threads must have an empty state.
+using GatheredGroups = Result<std::unique_ptr<query::Aggregation>>;
+Task<GatheredGroups> scan_groups(Shard& shard, std::shared_ptr<const ScanPlan> plan);
+
+}  // namespace carillon

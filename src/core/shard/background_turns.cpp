@@ -1,0 +1,37 @@
+#include "core/shard/background_turns.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace carillon {
+
+void JobTurns::wake(JobWork& work) {
+    if (work.is_queued_ || is_stopped_) return;
+    work.is_queued_ = true;
+    waiting_.push_back(work.shared_from_this());
+    schedule();
+}
+
+void JobTurns::stop() {
+    is_stopped_ = true;
+    waiting_.clear();
+}
+
+void JobTurns::schedule() {
+    if (is_scheduled_ || waiting_.empty()) return;
+    is_scheduled_ = true;
+    boost::asio::post(executor_, [this, alive = alive_] {
+        if (*alive) turn();
+    });
+}
+
+void JobTurns::turn() {
+    is_scheduled_ = false;
+    if (waiting_.empty()) return;
+    const auto work = std::move(waiting_.front());
+    waiting_.pop_front();
+    work->is_queued_ = false;
+    if (work->step()) wake(*work);
+    schedule();
+}
+
+}  // namespace carillon

@@ -1,0 +1,164 @@
+#include "core/shard/methods.hpp"
+
+#include "base/await.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+
+namespace carillon {
+namespace {
+
+constexpr std::string_view not_online_text =
+    "The operation failed because the requested device isn't online or hasn't registered the direct method "
+    "callback.";
+
+/// What a caller gets of a device's answer: JSON in any case.
+std::string answer_json(std::string_view payload) {
+    if (payload.empty()) return "null";
+    if (payload == "null" || payload == "{}") return std::string(payload);
+    if (JsonDocument::parse(payload)) return std::string(payload);
+    std::string quoted;
+    if (is_utf8(payload)) {
+        append_json_string(quoted, payload);
+    } else {
+        append_json_string(quoted, base64_encode(payload));
+    }
+    return quoted;
+}
+
+}  // namespace
+
+bool Methods::is_online(const Record& record, std::string_view method) {
+    return record.link && record.link->takes_method(method);
+}
+
+Task<Result<MethodAnswer>> Methods::invoke(IdentityKey key, MethodCall call) {
+    Record* record = shard_.directory().find(key);
+    if (!record || !record->exists()) {
+        const Record* device = shard_.directory().find(IdentityKey(key.device));
+        const bool is_module_missing = key.is_module() && device && device->exists();
+        co_return fail(is_module_missing ? Errc::module_not_found : Errc::device_not_found, key.path());
+    }
+    if (!is_online(*record, call.name)) {
+        if (call.connect_timeout_s <= 0)
+            co_return fail(Errc::device_not_online, std::string(not_online_text));
+        const auto timeout = std::chrono::seconds(call.connect_timeout_s);
+        auto wait = [this, record, &call, timeout](UniqueFunction<void(Result<>)> done) {
+            wait_online(*record, call.name, timeout, std::move(done));
+        };
+        auto online = co_await from_callback<Result<>>(wait);
+        if (!online) co_return fail(std::move(online).error());
+        record = shard_.directory().find(key);
+        if (!record) co_return fail(Errc::device_not_found, key.path());
+    }
+    auto start = [this, record, &call](MethodDone done) {
+        send(*record, call.name, call.payload, std::chrono::seconds(call.response_timeout_s),
+             std::move(done));
+    };
+    co_return co_await from_callback<Result<MethodAnswer>>(start);
+}
+
+void Methods::wait_online(Record& record, const std::string& method, Duration timeout,
+                          UniqueFunction<void(Result<>)> done) {
+    const auto ordinal = record.ordinal;
+    const auto number = ++last_waiting_;
+    const auto deadline = shard_.timers().at(shard_.clock().now() + timeout,
+                                             [this, ordinal, number] { expire_waiting(ordinal, number); });
+    waiting_[ordinal].push_back({number, method, std::move(done), deadline});
+}
+
+void Methods::expire_waiting(Ordinal ordinal, std::uint64_t number) {
+    const auto found = waiting_.find(ordinal);
+    if (found == waiting_.end()) return;
+    auto& calls = found->second;
+    const auto call = std::find_if(calls.begin(), calls.end(),
+                                   [number](const Waiting& waiting) { return waiting.number == number; });
+    if (call == calls.end()) return;
+    auto wake = std::move(call->wake);
+    calls.erase(call);
+    if (calls.empty()) waiting_.erase(found);
+    wake(fail(Errc::device_not_online, "Timed out waiting for device to connect."));
+}
+
+void Methods::method_ready(Record& record) {
+    const auto found = waiting_.find(record.ordinal);
+    if (found == waiting_.end()) return;
+    std::vector<Waiting> ready;
+    auto& calls = found->second;
+    for (auto call = calls.begin(); call != calls.end();) {
+        if (is_online(record, call->method)) {
+            ready.push_back(std::move(*call));
+            call = calls.erase(call);
+        } else {
+            ++call;
+        }
+    }
+    if (calls.empty()) waiting_.erase(found);
+    for (auto& call : ready) {
+        shard_.timers().cancel(call.deadline);
+        call.wake({});
+    }
+}
+
+void Methods::removed(Record& record) {
+    auto node = waiting_.extract(record.ordinal);
+    if (node.empty()) return;
+    for (auto& call : node.mapped()) {
+        shard_.timers().cancel(call.deadline);
+        call.wake(fail(Errc::device_not_found, record.key.path()));
+    }
+}
+
+void Methods::send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
+                   MethodDone done) {
+    if (!is_online(record, name)) return done(fail(Errc::device_not_online, std::string(not_online_text)));
+    auto& pending = *record.methods;
+    if (pending.requests.size() >= PendingMethods::in_flight_max) {
+        return done(fail(Errc::device_maximum_inflight_method_exceeded,
+                         "The device has too many method calls in flight."));
+    }
+    do {
+        ++pending.last_id;
+    } while (pending.last_id == 0 || pending.requests.contains(pending.last_id));
+    const auto id = pending.last_id;
+    const auto deadline =
+        shard_.timers().at(shard_.clock().now() + response_timeout,
+                           [this, ordinal = record.ordinal, id] { expire_request(ordinal, id); });
+    pending.requests.emplace(id, PendingMethods::Request{std::move(done), deadline});
+    ++in_flight_;
+    record.link->send_method(id, name, payload);
+}
+
+void Methods::expire_request(Ordinal ordinal, std::uint16_t request_id) {
+    Record* record = shard_.directory().find(ordinal);
+    if (!record || !record->methods) return;
+    auto node = record->methods->requests.extract(request_id);
+    if (node.empty()) return;
+    --in_flight_;
+    node.mapped().done(fail(Errc::gateway_timeout, "Timed out waiting for the response from device."));
+}
+
+void Methods::answered(Record& record, std::uint16_t request_id, int status, std::string_view payload) {
+    if (!record.methods) return;
+    auto node = record.methods->requests.extract(request_id);
+    if (node.empty()) return;
+    --in_flight_;
+    shard_.timers().cancel(node.mapped().deadline);
+    MethodAnswer answer;
+    answer.status = status;
+    answer.payload = answer_json(payload);
+    node.mapped().done(std::move(answer));
+}
+
+void Methods::link_lost(Record& record, Errc reason) {
+    if (!record.methods) return;
+    auto lost = std::exchange(record.methods->requests, {});
+    in_flight_ -= lost.size();
+    for (auto& [id, request] : lost) {
+        shard_.timers().cancel(request.deadline);
+        request.done(fail(reason, "The connection to the device ended before it answered."));
+    }
+}
+
+}  // namespace carillon

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "base/timers.hpp"
+#include "core/shard/shard.hpp"
+#include "model/method.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace carillon {
+
+using MethodDone = UniqueFunction<void(Result<MethodAnswer>)>;
+
+/// Requests sent over one link and not yet answered, by request id. Ids are decimal on the wire,
+/// 1 to 65535, unique among those outstanding: some clients read them as a decimal uint16, others
+/// echo them. Source: azure-iot-sdk-c: iothubtransport_mqtt_common.c.
+class PendingMethods {
+public:
+    static constexpr std::size_t in_flight_max = 100;  ///< For one identity; then 403800.
+    struct Request {
+        MethodDone done;
+        Timers::Id deadline;
+    };
+    std::unordered_map<std::uint16_t, Request> requests;
+    std::uint16_t last_id = 0;
+};
+
+/// Direct methods of one shard. Its thread only.
+class Methods {
+public:
+    explicit Methods(Shard& shard) : shard_(shard) {}
+
+    /// Calls a method for an interactive caller: waits up to the connect timeout for the device to
+    /// come online, then up to the response timeout for its answer. Fails with `device_not_found`,
+    /// `module_not_found`, `device_not_online`, `gateway_timeout`, `device_connection_closed_remotely`,
+    /// `connection_forcefully_closed`, `device_maximum_inflight_method_exceeded`.
+    /// Source: IoT Hub docs, "Understand and invoke direct methods from IoT Hub".
+    Task<Result<MethodAnswer>> invoke(IdentityKey key, MethodCall call);
+
+    /// True if `record` is connected and subscribed to a method of this name.
+    static bool is_online(const Record& record, std::string_view method);
+    /// Sends one request at once; `done` is called exactly once, perhaps before this returns. Fails as
+    /// `invoke`, `device_not_online` included. An answer without a body is `null`, one that is no JSON
+    /// becomes a JSON string.
+    void send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
+              MethodDone done);
+
+    /// The endpoint's report of an answer; an unknown or expired id is ignored.
+    void answered(Record& record, std::uint16_t request_id, int status, std::string_view payload);
+    /// The link is gone: everything outstanding fails with `reason`.
+    void link_lost(Record& record, Errc reason);
+    /// Wakes calls that wait for `record` to come online.
+    void method_ready(Record& record);
+    /// Fails calls that wait for `record`, which is about to be forgotten.
+    void removed(Record& record);
+
+    std::size_t in_flight() const { return in_flight_; }
+
+private:
+    /// An interactive call whose device is not online yet.
+    struct Waiting {
+        std::uint64_t number;
+        std::string method;
+        UniqueFunction<void(Result<>)> wake;
+        Timers::Id deadline;
+    };
+    void wait_online(Record& record, const std::string& method, Duration timeout,
+                     UniqueFunction<void(Result<>)> done);
+    void expire_waiting(Ordinal ordinal, std::uint64_t number);
+    void expire_request(Ordinal ordinal, std::uint16_t request_id);
+
+    Shard& shard_;
+    std::unordered_map<Ordinal, std::vector<Waiting>> waiting_;
+    std::uint64_t last_waiting_ = 0;
+    std::size_t in_flight_ = 0;
+};
+
+}  // namespace carillon

@@ -1,0 +1,155 @@
+#include "core/shard/twin_log_folder.hpp"
+
+#include "base/log.hpp"
+#include "core/shard/stored_number.hpp"
+#include "core/shard/twin_log.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+namespace carillon {
+
+TwinLogFolder::TwinLogFolder(Shard& shard, std::size_t devices_max, std::size_t bytes_max)
+    : shard_(shard), devices_max_(devices_max), bytes_max_(bytes_max) {}
+
+Result<> TwinLogFolder::load() {
+    const auto visit = [this](std::string_view key, std::string_view value) {
+        devices_ += count_twin_log_entry(as_bytes(value));
+        bytes_ += key.size() + value.size();
+        return true;
+    };
+    return shard_.store().scan(Table::twin_log, twin_log_key(shard_.number(), 0),
+                               twin_log_key(shard_.number() + 1, 0), visit);
+}
+
+void TwinLogFolder::start() {
+    begin_if_due();
+}
+
+void TwinLogFolder::logged(std::size_t devices, std::size_t bytes) {
+    devices_ += devices;
+    bytes_ += bytes;
+    last_logged_ = shard_.clock().now();
+    begin_if_due();
+}
+
+void TwinLogFolder::after(Duration delay, void (TwinLogFolder::*next)()) {
+    shard_.timers().at(shard_.clock().now() + delay, [this, alive = alive_, next] {
+        if (*alive && !is_stopped_) (this->*next)();
+    });
+}
+
+void TwinLogFolder::begin_if_due() {
+    if (is_folding_ || is_stopped_) return;
+    if (devices_ > devices_max_ || bytes_ > bytes_max_) is_emptying_ = true;
+    if (devices_ <= devices_max_ / 2 && bytes_ <= bytes_max_ / 2) is_emptying_ = false;
+    if (!is_emptying_) return;
+    is_folding_ = true;
+    read();
+}
+
+Result<TwinLogFolder::Pass> TwinLogFolder::read_oldest(const Store& store, std::uint32_t shard) {
+    Pass pass;
+    Result<> outcome;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+        auto entry = decode_twin_log_entry(as_bytes(value));
+        if (!entry) {
+            outcome = fail(std::move(entry).error());
+            return false;
+        }
+        pass.last_sequence = read_be<std::uint64_t>(key.substr(4));
+        pass.devices += entry->ordinals.size();
+        pass.bytes += key.size() + value.size();
+        pass.ordinals.insert(pass.ordinals.end(), entry->ordinals.begin(), entry->ordinals.end());
+        return pass.devices < pass_devices_max;
+    };
+    auto scanned = store.scan(Table::twin_log, twin_log_key(shard, 0), twin_log_key(shard + 1, 0), visit);
+    if (!scanned) return fail(std::move(scanned).error());
+    if (!outcome) return fail(std::move(outcome).error());
+    std::sort(pass.ordinals.begin(), pass.ordinals.end());
+    pass.ordinals.erase(std::unique(pass.ordinals.begin(), pass.ordinals.end()), pass.ordinals.end());
+    return pass;
+}
+
+void TwinLogFolder::read() {
+    shard_.storage().run([this, alive = alive_, executor = shard_.executor(), &store = shard_.store(),
+                          number = shard_.number()]() mutable {
+        auto found = read_oldest(store, number);
+        boost::asio::post(executor, [this, alive = std::move(alive), held = std::move(found)]() mutable {
+            if (!*alive || is_stopped_) return;
+            if (!held) {
+                log.error("twin log could not be folded shard={} reason={}", shard_.number(),
+                          held.error().detail);
+                return end(true);
+            }
+            if (held->devices == 0) {  // Nothing is there, whatever we counted.
+                devices_ = bytes_ = 0;
+                return end(false);
+            }
+            pass_ = *std::move(held);
+            folded_ = 0;
+            has_refusal_ = false;
+            fold();
+        });
+    });
+}
+
+bool TwinLogFolder::gives_way() const {
+    return shard_.clock().now() - last_logged_ < quiet_after && devices_ <= devices_max_ * patience &&
+           bytes_ <= bytes_max_ * patience;
+}
+
+void TwinLogFolder::fold() {
+    if (has_refusal_) return end(true);
+    if (folded_ == pass_.ordinals.size()) return erase();
+    const bool has_room = !shard_.committer().is_full() && !gives_way();
+    if (has_room) {
+        const auto to = std::min(folded_ + slice_devices, pass_.ordinals.size());
+        for (; folded_ < to; ++folded_) {
+            // A document that is going or gone needs no bytes any more.
+            Record* record = shard_.directory().find(pass_.ordinals[folded_]);
+            if (const Document* newest = record ? record->newest() : nullptr)
+                shard_.write_whole(*record, *newest);
+        }
+        shard_.committer().on_durable([this, alive = alive_](const Result<>& result) {
+            if (*alive && !result) has_refusal_ = true;
+        });
+    }
+    if (!has_room || ++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
+    boost::asio::post(shard_.background(), [this, alive = alive_] {
+        if (*alive && !is_stopped_) fold();
+    });
+}
+
+void TwinLogFolder::erase() {
+    // Only when every document is known to be durable: a refused batch would take some with it.
+    shard_.committer().on_durable([this, alive = alive_](const Result<>& rewritten) {
+        if (!*alive) return;
+        if (!rewritten || has_refusal_) return end(true);
+        shard_.committer().batch().erase_range(Table::twin_log, twin_log_key(shard_.number(), 0),
+                                               twin_log_key(shard_.number(), pass_.last_sequence + 1));
+        shard_.committer().on_durable([this, held = alive_](const Result<>& erased) {
+            if (!*held) return;
+            if (erased) {
+                devices_ -= std::min(devices_, pass_.devices);
+                bytes_ -= std::min(bytes_, pass_.bytes);
+                log.debug("twin log folded shard={} documents={} left={}", shard_.number(),
+                          pass_.ordinals.size(), devices_);
+            }
+            end(!erased);
+        });
+    });
+}
+
+void TwinLogFolder::end(bool is_refused) {
+    pass_ = {};
+    if (is_refused) return after(retry_delay, &TwinLogFolder::go_on);
+    go_on();
+}
+
+void TwinLogFolder::go_on() {
+    is_folding_ = false;
+    begin_if_due();
+}
+
+}  // namespace carillon

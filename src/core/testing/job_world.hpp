@@ -1,0 +1,126 @@
+#pragma once
+
+// A hub with jobs, devices, a store that fails and a process that dies, in one thread, and the
+// promises that must hold throughout; for the tests of crashes and the simulation. No part of the
+// product.
+
+#include "core/jobs/job_progress.hpp"
+#include "core/testing/job_testing.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace carillon::testing {
+
+/// What the world remembers of a job, as a client that looks now and then.
+struct WatchedJob {
+    std::string id;
+    JobType type = JobType::update_twin;
+    bool is_acknowledged = false;
+    bool is_cancel_acknowledged = false;
+    int rank = 0;  ///< 0 waiting, 1 running, 2 over.
+    JobStatus last_status = JobStatus::queued;
+    JobCounts last_counts;
+    JobRevision last_revision;
+    std::shared_ptr<std::optional<Result<JobSnapshot>>> creating;
+    std::shared_ptr<std::optional<Result<JobSnapshot>>> cancelling;
+};
+
+/// A hub with its job engine, devices and a store that can crash, in one thread and by one seed.
+class JobWorld {
+public:
+    struct Crash {};  ///< Thrown when the commits are used up.
+
+    explicit JobWorld(JobEngineLimits limits, std::size_t shards = 2);
+
+    // --- the process -------------------------------------------------------------------------
+    /// Dies with all that is not on disk, and starts again on what is.
+    void crash();
+    /// After so many commits more the process dies: as the store has written and before anybody
+    /// hears of it, or when all that follows from it is done.
+    void die_after(std::size_t commits, bool is_heard);
+    void poll();
+    bool step_storage();
+    void settle();
+    void advance(std::chrono::milliseconds by);
+
+    // --- devices -----------------------------------------------------------------------------
+    enum class Manner { answers, answers_later, keeps_silent };
+    void add_device(const std::string& id);
+    void remove_device(const std::string& id);
+    void connect(const std::string& id, Manner manner, int status = 200);
+    void disconnect(const std::string& id);
+    bool is_connected(const std::string& id) const { return links_.contains(id); }
+    bool exists(const std::string& id) { return hub->find(id) != nullptr && hub->find(id)->exists(); }
+    /// Lets the device answer the oldest request it has put off.
+    bool answer_one();
+
+    /// Somebody else writes a tag, or the device a reported property; each of its own name.
+    void write_tag(const std::string& id);
+    void report(const std::string& id);
+
+    // --- jobs --------------------------------------------------------------------------------
+    /// A method whose payload names the job, or a patch of a property named by the job.
+    void create(const std::string& id, JobType type, const std::string& choice, std::int64_t start_in_s,
+                std::int64_t execution_s, int timeout_s = 10);
+    void cancel(const std::string& id);
+
+    /// What must hold at any moment.
+    void check();
+    /// Heals everything, waits until every job is over, and checks what must hold then.
+    void finish();
+
+    ManualClock clock{ten_o_clock};
+    MemoryStore store;
+    std::optional<TestHub> hub;
+    std::vector<WatchedJob> jobs;
+    std::set<std::string> devices;
+    std::set<std::string> recreated;  ///< Device ids that were removed at some time.
+
+private:
+    struct Request {
+        std::string device;
+        std::uint64_t connection;
+        std::uint16_t id;
+        int status;
+    };
+    /// A write that was not by a job.
+    struct OtherWrite {
+        std::string device;
+        std::string name;
+        bool is_reported = false;
+        std::shared_ptr<bool> is_acknowledged;
+    };
+    void start();
+    void asked(const std::string& device, std::uint64_t connection, Manner manner, int status,
+               const FakeLink::Call& call);
+    void reply(const std::string& device, std::uint16_t request, int status);
+    void note_answers();
+    void check_progress(WatchedJob& job, const JobCounts& counts);
+    std::vector<DeviceJob> rows(const std::string& job);
+    void check_method_row(const DeviceJob& row);
+    void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);
+    std::size_t count_other_writes(const std::string& id, bool is_reported);
+    std::map<std::string, std::string> twins();
+
+    const JobEngineLimits limits_;
+    const std::size_t shards_;
+    std::map<std::string, std::unique_ptr<FakeLink>> links_;
+    std::vector<std::unique_ptr<FakeLink>> dead_links_;  ///< A hub may still name them.
+    std::map<std::string, std::uint64_t> connections_;
+    std::uint64_t last_connection_ = 0;
+    std::deque<Request> put_off_;
+    std::map<std::pair<std::string, std::string>, int> sent_;     ///< Job and device: requests.
+    std::map<std::pair<std::string, std::string>, int> answers_;  ///< Job and device: status answered.
+    std::vector<OtherWrite> other_writes_;
+    std::size_t commits_left_ = SIZE_MAX;
+    bool is_heard_ = false;
+};
+
+}  // namespace carillon::testing

@@ -1,0 +1,234 @@
+#include "net/listener.hpp"
+
+#include "base/log.hpp"
+#include "net/thread_buffers.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <future>
+
+namespace carillon {
+namespace {
+
+/// An IPv4 or IPv6 socket address.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof(sockaddr_storage);
+
+    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+    sockaddr_in& v4() { return reinterpret_cast<sockaddr_in&>(storage); }
+    sockaddr_in6& v6() { return reinterpret_cast<sockaddr_in6&>(storage); }
+    bool is_v6() const { return storage.ss_family == AF_INET6; }
+    std::uint16_t port() { return ntohs(is_v6() ? v6().sin6_port : v4().sin_port); }
+
+    std::string text() {
+        char host[INET6_ADDRSTRLEN] = "?";
+        if (is_v6()) {
+            ::inet_ntop(AF_INET6, &v6().sin6_addr, host, sizeof host);
+            return "[" + std::string(host) + "]:" + std::to_string(port());
+        }
+        ::inet_ntop(AF_INET, &v4().sin_addr, host, sizeof host);
+        return std::string(host) + ":" + std::to_string(port());
+    }
+};
+
+bool parse_address(const std::string& text, std::uint16_t port, SocketAddress& address) {
+    if (::inet_pton(AF_INET, text.c_str(), &address.v4().sin_addr) == 1) {
+        address.v4().sin_family = AF_INET;
+        address.v4().sin_port = htons(port);
+        address.size = sizeof(sockaddr_in);
+        return true;
+    }
+    if (::inet_pton(AF_INET6, text.c_str(), &address.v6().sin6_addr) == 1) {
+        address.v6().sin6_family = AF_INET6;
+        address.v6().sin6_port = htons(port);
+        address.size = sizeof(sockaddr_in6);
+        return true;
+    }
+    return false;
+}
+
+tl::unexpected<Error> kernel_refused() {
+    return fail(Errc::io_failed, std::strerror(errno));
+}
+
+class Descriptor {
+public:
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    int get() const { return descriptor_; }
+    int release() { return std::exchange(descriptor_, -1); }
+
+private:
+    int descriptor_;
+};
+
+enum class Sharing { alone, shared };
+
+/// A bound socket. Accepted sockets inherit the options set here, which saves a call for each.
+Result<Descriptor> bind_socket(SocketAddress address, Sharing sharing) {
+    Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (socket.get() < 0) return kernel_refused();
+    auto set = [&socket](int level, int name, int value) {
+        return ::setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
+    };
+    constexpr auto timeout = std::chrono::milliseconds(Listener::user_timeout);
+    bool ok = set(SOL_SOCKET, SO_REUSEADDR, 1) && set(SOL_SOCKET, SO_KEEPALIVE, 1) &&
+              set(IPPROTO_TCP, TCP_NODELAY, 1) &&
+              set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+    if (address.is_v6()) ok = ok && set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (sharing == Sharing::shared) ok = ok && set(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!ok || ::bind(socket.get(), address.get(), address.size) != 0) return kernel_refused();
+    return socket;
+}
+
+Result<std::uint16_t> port_of(const Descriptor& socket) {
+    SocketAddress bound;
+    if (::getsockname(socket.get(), bound.get(), &bound.size) != 0) return kernel_refused();
+    return bound.port();
+}
+
+}  // namespace
+
+/// One thread's share of a listener.
+class Listener::Acceptor final : public Pollable {
+public:
+    Acceptor(Listener& listener, IoThread& thread, int descriptor)
+        : listener_(listener), thread_(thread), descriptor_(descriptor) {}
+    ~Acceptor() override { close(); }
+
+    bool listen() const { return ::listen(descriptor_, backlog) == 0; }
+
+    void begin() {
+        if (!thread_.watch(descriptor_, EPOLLIN, *this)) pause();
+    }
+
+    void close() {
+        if (descriptor_ < 0) return;
+        thread_.timers().cancel(resume_);
+        thread_.unwatch(descriptor_, *this);
+        ::close(descriptor_);
+        descriptor_ = -1;
+    }
+
+    void ready(std::uint32_t) override {
+        for (int i = 0; i < accepted_at_once_max; ++i) {
+            if (!thread_.buffers().handshakes.has_room(thread_.clock().now())) return wait(pause_when_busy);
+            SocketAddress peer;
+            const int accepted = ::accept4(descriptor_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (accepted >= 0) {
+                welcome(accepted, peer);
+                continue;
+            }
+            if (errno == ECONNABORTED || errno == EINTR) continue;
+            if (errno != EAGAIN) pause();
+            return;
+        }
+    }
+
+private:
+    void welcome(int descriptor, SocketAddress& peer) {
+        SslPtr ssl;
+        if (listener_.options_.tls != nullptr) {
+            ssl = listener_.options_.tls->current()->new_connection();
+            if (ssl == nullptr) {
+                ::close(descriptor);
+                return;
+            }
+        }
+        auto channel = std::make_unique<SocketChannel>(thread_, descriptor, std::move(ssl), peer.text(),
+                                                       listener_.options_.limits);
+        SocketChannel& started = *channel;
+        listener_.factory_.accepted(std::move(channel));
+        started.start();
+    }
+
+    /// Out of descriptors, most likely: those waiting stay in the backlog for a moment, rather than
+    /// being reported in every turn.
+    void pause() {
+        const TimePoint now = thread_.clock().now();
+        if (now >= next_warning_) {
+            constexpr std::chrono::seconds between_warnings{10};
+            next_warning_ = now + between_warnings;
+            log.warn("accepting paused port={} reason={}", listener_.port_, std::strerror(errno));
+        }
+        wait(pause_after_refusal);
+    }
+
+    /// Leaves those that come in the backlog for a while.
+    void wait(std::chrono::milliseconds pause) {
+        thread_.unwatch(descriptor_, *this);
+        resume_ = thread_.timers().at(thread_.clock().now() + pause, [this] { begin(); });
+    }
+
+    Listener& listener_;
+    IoThread& thread_;
+    int descriptor_;
+    Timers::Id resume_;
+    TimePoint next_warning_{};
+};
+
+Listener::Listener(IoThreads& threads, ConnectionFactory& factory, Options options)
+    : threads_(threads), factory_(factory), options_(std::move(options)) {}
+
+Listener::~Listener() = default;
+
+Result<std::unique_ptr<Listener>> Listener::open(IoThreads& threads, ConnectionFactory& factory,
+                                                 Options options) {
+    SocketAddress address;
+    if (!parse_address(options.address, options.port, address)) {
+        return fail(Errc::config_invalid, "not an IP address: " + options.address);
+    }
+    std::unique_ptr<Listener> listener(new Listener(threads, factory, std::move(options)));
+    // Shared ports of one user never conflict, so a second server would take half of the
+    // connections unnoticed. A socket that does not share finds out, and picks a port if asked to.
+    {
+        auto probe = bind_socket(address, Sharing::alone);
+        if (!probe) return fail(std::move(probe).error());
+        auto port = port_of(*probe);
+        if (!port) return fail(std::move(port).error());
+        listener->port_ = *port;
+    }
+    if (!parse_address(listener->options_.address, listener->port_, address)) {
+        return fail(Errc::config_invalid, "not an IP address");
+    }
+    for (std::size_t i = 0; i < threads.size(); ++i) {
+        auto socket = bind_socket(address, Sharing::shared);
+        if (!socket) return fail(std::move(socket).error());
+        listener->acceptors_.push_back(std::make_unique<Acceptor>(*listener, threads[i], socket->release()));
+    }
+    return listener;
+}
+
+Result<> Listener::start() {
+    for (auto& acceptor : acceptors_) {
+        if (!acceptor->listen()) return kernel_refused();
+    }
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
+        threads_[i].post([acceptor = acceptors_[i].get()] { acceptor->begin(); });
+    }
+    return {};
+}
+
+void Listener::stop() {
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
+        std::promise<void> closed;
+        threads_[i].post([acceptor = acceptors_[i].get(), &closed] {
+            acceptor->close();
+            closed.set_value();
+        });
+        closed.get_future().wait();
+    }
+}
+
+}  // namespace carillon

@@ -1,0 +1,97 @@
+#include "net/channel_fixture.hpp"
+
+#include <sys/resource.h>
+#include <vector>
+
+namespace carillon::testing {
+namespace {
+
+TEST(Listener, RefusesAPortThatIsTakenEvenByOneOfItsKind) {
+    TestServer server;
+    auto second =
+        Listener::open(server.threads, server, {.address = "127.0.0.1", .port = server.port(), .limits = {}});
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().code, Errc::io_failed);
+    EXPECT_EQ(second.error().detail, "Address already in use");
+}
+
+TEST(Listener, RefusesWhatIsNoAddress) {
+    TestServer server;
+    auto listener = Listener::open(server.threads, server, {.address = "localhost", .limits = {}});
+    ASSERT_FALSE(listener.has_value());
+    EXPECT_EQ(listener.error().code, Errc::config_invalid);
+}
+
+TEST(Listener, SpreadsConnectionsOverItsThreads) {
+    TestServer server({.threads = 2, .tls = false});
+    std::atomic<int> served[2] = {0, 0};
+    server.on_received = [&served](Channel& channel, Bytes bytes) {
+        ++served[channel.thread().number()];
+        EXPECT_TRUE(channel.send(bytes));
+    };
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (int i = 0; i < 64; ++i) {
+        clients.push_back(std::make_unique<TestClient>(server.port(), TestClient::Options{.tls = false}));
+        ASSERT_TRUE(clients.back()->write("x"));
+        ASSERT_EQ(clients.back()->read_exactly(1), "x");
+    }
+    EXPECT_GT(served[0].load(), 0);
+    EXPECT_GT(served[1].load(), 0);
+}
+
+TEST(Listener, AcceptsNoMoreOnceStoppedButKeepsWhatItHas) {
+    TestServer server({.threads = 2});
+    TestClient early(server.port());
+    ASSERT_TRUE(early.handshake());
+    server.listener->stop();
+    const TestClient late(server.port());
+    EXPECT_FALSE(late.connected());
+    ASSERT_TRUE(early.write("still here"));
+    EXPECT_EQ(early.read_exactly(10), "still here");
+}
+
+TEST(Listener, PausesWithoutDescriptorsAndGoesOnWhenThereAreSome) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer itself needs descriptors (a pipe, to look at an object's type)";
+#endif
+    TestServer server;
+    TestClient early(server.port());
+    ASSERT_TRUE(early.handshake());
+    // The client's socket takes the last descriptor, so that there is none to accept it with.
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const int next_free = ::dup(0);
+    ASSERT_GE(next_free, 0);
+    ::close(next_free);
+    const rlimit tight{.rlim_cur = static_cast<rlim_t>(next_free) + 1, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+    TestClient waiting(server.port());
+    EXPECT_TRUE(waiting.connected());
+    ASSERT_TRUE(early.write("unharmed"));
+    EXPECT_EQ(early.read_exactly(8), "unharmed");
+    EXPECT_EQ(server.threads.connections(), 1U);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    server.clock.skip(Listener::pause_after_refusal);
+    server.turn();
+    ASSERT_TRUE(waiting.handshake());
+    ASSERT_TRUE(waiting.write("at last"));
+    EXPECT_EQ(waiting.read_exactly(7), "at last");
+}
+
+TEST(Listener, GivesNewConnectionsTheCertificatesOfTheDay) {
+    TestServer server;
+    const TempDir dir;
+    TestClient before(server.port());
+    ASSERT_TRUE(before.handshake());
+    auto fresh = TlsContext::load(make_server_files(dir));
+    ASSERT_TRUE(fresh.has_value());
+    server.tls->replace(*fresh);
+    TestClient after(server.port());
+    ASSERT_TRUE(after.handshake());
+    EXPECT_NE(X509_cmp(SSL_get0_peer_certificate(before.ssl()), SSL_get0_peer_certificate(after.ssl())), 0);
+    ASSERT_TRUE(before.write("old"));
+    EXPECT_EQ(before.read_exactly(3), "old");
+}
+
+}  // namespace
+}  // namespace carillon::testing

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "net/channel.hpp"
+
+#include <memory>
+
+struct ssl_st;
+
+namespace carillon {
+
+/// What the peer's certificate of a finished handshake says; null if it showed none.
+std::unique_ptr<PeerCertificate> read_peer_certificate(const ssl_st* ssl);
+
+}  // namespace carillon

@@ -1,0 +1,498 @@
+#include "net/socket_channel.hpp"
+
+#include "net/peer_certificate.hpp"
+#include "net/thread_buffers.hpp"
+
+#include <linux/sockios.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+
+namespace carillon {
+namespace {
+
+/// Plain bytes turned into ciphertext at a time, so that what a slow peer leaves over stays small.
+constexpr std::size_t encrypted_at_once_max = 64 * 1024;
+/// The largest TLS record, which `plain` must have room for (RFC 8446 §5.1).
+constexpr std::size_t record_bytes_max = 16 * 1024;
+/// Asked for once and for all: edges are reported, so nothing is re-armed.
+constexpr std::uint32_t watched_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+/// Bytes the kernel holds for the peer, who has not confirmed them.
+int in_kernel(int descriptor) {
+    int bytes = 0;
+    return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+}  // namespace
+
+/// Where a channel goes, once nothing of it is in use here.
+struct SocketChannel::Move {
+    IoThread& target;
+    UniqueFunction<void()> arrived;
+};
+
+SocketChannel::SocketChannel(IoThread& thread, int descriptor, SslPtr ssl, std::string peer_address,
+                             const ChannelLimits& limits)
+    : thread_(&thread),
+      ssl_(std::move(ssl)),
+      descriptor_(descriptor),
+      state_(ssl_ ? State::handshaking : State::open),
+      limits_(limits),
+      peer_address_(std::move(peer_address)) {
+    borrow_buffers();
+}
+
+/// Has OpenSSL read and write by the buffers of the current thread.
+void SocketChannel::borrow_buffers() {
+    if (!ssl_) return;
+    BIO* bio = thread_->buffers().bio.get();
+    if (SSL_get_rbio(ssl_.get()) == bio) return;
+    BIO_up_ref(bio);  // One reference pays for both directions.
+    SSL_set_bio(ssl_.get(), bio, bio);
+}
+
+SocketChannel::~SocketChannel() {
+    CARILLON_ASSERT(!is_busy_);
+    if (state_ != State::finished && descriptor_ >= 0) {
+        thread_->unwatch(descriptor_, *this);
+        ::close(descriptor_);
+    }
+    if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
+    thread_->timers().cancel(deadline_);
+    thread_->timers().cancel(stall_);
+    thread_->forget(*this);
+    if (is_enrolled_) thread_->discharge(*this);
+}
+
+void SocketChannel::start() {
+    if (state_ == State::finished) return;  // The factory wanted none of it.
+    thread_->enrol(*this);
+    is_enrolled_ = true;
+    if (!is_authenticated_) arm(deadline_, limits_.unauthenticated_time_max);
+    if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);
+}
+
+void SocketChannel::start_connecting() {
+    state_ = State::connecting;
+    start();
+}
+
+void SocketChannel::connected() {
+    if (ssl_) {
+        state_ = State::handshaking;
+        return handshake();  // A client speaks first.
+    }
+    state_ = State::open;
+    handler_->handshaken();
+}
+
+// --- reading ---------------------------------------------------------------------------------
+
+void SocketChannel::ready(std::uint32_t events) {
+    if (state_ == State::finished) return;
+    if ((events & EPOLLERR) != 0) {
+        return die(state_ == State::connecting ? Errc::unreachable : Errc::connection_closed);
+    }
+    is_busy_ = true;
+    if (state_ == State::connecting && (events & EPOLLOUT) != 0) connected();
+    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) peer_hung_up_ = true;
+    if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) is_readable_ = true;
+    if ((events & EPOLLOUT) != 0 && !leftover_.empty()) continue_writing();
+    if (is_readable_) read();
+    settle();
+}
+
+void SocketChannel::serve_again() {
+    serve_asked_ = false;
+    is_busy_ = true;
+    if (!held_.empty() && !is_paused_ && state_ == State::open) {
+        std::string input;
+        input.swap(held_);
+        digest(as_bytes(input));
+        if (is_readable_ && held_.empty()) ask_to_serve();
+    } else if (is_readable_) {
+        read();
+    }
+    settle();
+}
+
+/// The end of whatever may have called the handler. Touches nothing of the channel after it left.
+void SocketChannel::settle() {
+    is_busy_ = false;
+    if (move_) depart();
+}
+
+/// One read a turn, so that a peer with much to say does not hold up the others.
+void SocketChannel::read() {
+    if (state_ == State::finished || move_) return;
+    const bool discards = state_ == State::closing || state_ == State::lingering;
+    if ((is_paused_ || !held_.empty()) && !discards) return;
+    auto& input = thread_->buffers().input;
+    std::size_t room = input.size();
+    // What is thrown away behind an answer is bounded by the time to linger: a reset at the byte limit
+    // would take the answer with it.
+    if (!is_authenticated_ && !discards) {
+        if (input_bytes_ >= limits_.unauthenticated_bytes_max) {
+            return abort(Errc::connection_forcefully_closed);
+        }
+        room = std::min(room, limits_.unauthenticated_bytes_max - input_bytes_);
+    }
+    const ssize_t got = ::recv(descriptor_, input.data(), room, 0);
+    if (got < 0) {
+        is_readable_ = errno == EINTR;
+        if (is_readable_) ask_to_serve();
+        if (errno != EINTR && errno != EAGAIN) die(Errc::connection_closed);
+        return;
+    }
+    if (got == 0) {
+        is_readable_ = false;
+        return end_of_input();
+    }
+    const auto count = static_cast<std::size_t>(got);
+    if (!is_authenticated_) input_bytes_ += static_cast<std::uint32_t>(count);
+    // A short read has emptied the socket, and an edge will tell of more. An end that was already
+    // reported will not be told again.
+    is_readable_ = count == room || peer_hung_up_;
+    if (!discards) digest({input.data(), count});
+    if (is_readable_ && state_ != State::finished && held_.empty()) ask_to_serve();
+}
+
+void SocketChannel::digest(Bytes input) {
+    if (!ssl_) {
+        deliver(input);
+    } else {
+        Bytes& unread = thread_->buffers().unread;
+        unread = input;
+        if (state_ == State::handshaking) handshake();
+        if (state_ == State::open) decrypt();
+        if (state_ == State::open && !unread.empty()) held_ = as_text(unread);
+        unread = {};
+    }
+}
+
+void SocketChannel::handshake() {
+    const bool is_server = SSL_is_server(ssl_.get()) != 0;
+    if (is_server) thread_->buffers().handshakes.heard(this, thread_->clock().now());
+    const int done = SSL_do_handshake(ssl_.get());
+    const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
+    push_output();  // Our flight, or the alert that says why not.
+    if (failed) {
+        ERR_clear_error();
+        die(Errc::tls_failed);
+        return;
+    }
+    if (done != 1 || state_ != State::handshaking) return;
+    state_ = State::open;
+    thread_->buffers().handshakes.ended(this);
+    // A server was verified by the handshake, and nobody asks for more.
+    if (is_server) certificate_ = read_peer_certificate(ssl_.get());
+    handler_->handshaken();
+}
+
+/// Decrypts what there is, and hands it over in pieces as large as the buffer allows.
+void SocketChannel::decrypt() {
+    ThreadBuffers& buffers = thread_->buffers();
+    while (state_ == State::open && !is_paused_ && !move_ && !buffers.unread.empty()) {
+        std::size_t filled = 0;
+        int error = SSL_ERROR_NONE;
+        while (!buffers.unread.empty() && buffers.plain.size() - filled >= record_bytes_max) {
+            std::size_t count = 0;
+            const int done =
+                SSL_read_ex(ssl_.get(), buffers.plain.data() + filled, buffers.plain.size() - filled, &count);
+            if (done != 1) {
+                error = SSL_get_error(ssl_.get(), done);
+                break;
+            }
+            filled += count;
+        }
+        push_output();  // Answers to key updates, alerts.
+        if (filled > 0) deliver({buffers.plain.data(), filled});
+        if (error == SSL_ERROR_ZERO_RETURN) {
+            buffers.unread = {};
+            if (state_ == State::open) end_of_input();
+            return;
+        }
+        if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ) {
+            ERR_clear_error();
+            buffers.unread = {};
+            return die(Errc::tls_failed);
+        }
+    }
+}
+
+void SocketChannel::deliver(Bytes plain) {
+    if (state_ == State::open) handler_->received(plain);
+}
+
+void SocketChannel::end_of_input() {
+    if (has_ended_ && state_ == State::open) return;
+    has_ended_ = true;
+    switch (state_) {
+        case State::connecting:
+        case State::handshaking:
+        case State::lingering:
+            return die(reason_);
+        case State::open:
+            return handler_->ended(*this);
+        case State::closing:
+        case State::finished:
+            return;
+    }
+}
+
+void SocketChannel::resume_reading() {
+    if (!is_paused_) return;
+    is_paused_ = false;
+    if (is_readable_ || !held_.empty()) ask_to_serve();
+}
+
+void SocketChannel::ask_to_serve() {
+    if (serve_asked_ || move_ || state_ == State::finished) return;
+    serve_asked_ = true;
+    thread_->serve_later(*this);
+}
+
+void SocketChannel::authenticated() {
+    is_authenticated_ = true;
+    if (state_ == State::open) thread_->timers().cancel(deadline_);
+}
+
+// --- writing ---------------------------------------------------------------------------------
+
+bool SocketChannel::send(Bytes bytes) {
+    if (state_ != State::open || unsent() + bytes.size() > limits_.unsent_bytes_max) return false;
+    if (queued_.empty() && queued_.capacity() < bytes.size()) queued_ = thread_->buffers().take_queue();
+    queued_.append(as_text(bytes));
+    if (!flush_asked_ && !move_) {
+        flush_asked_ = true;
+        thread_->flush_later(*this);
+    }
+    return true;
+}
+
+void SocketChannel::flush() {
+    flush_asked_ = false;
+    if (state_ == State::open || state_ == State::closing) write_queued();
+}
+
+/// Sends what is queued as far as the peer takes it.
+void SocketChannel::write_queued() {
+    while (leftover_.empty() && queued_sent_ < queued_.size()) {
+        const std::size_t size = std::min(queued_.size() - queued_sent_, encrypted_at_once_max);
+        const std::string_view piece(queued_.data() + queued_sent_, size);
+        queued_sent_ += size;
+        if (!ssl_) {
+            if (!push(piece)) return;
+            continue;
+        }
+        for (std::size_t at = 0; at < size;) {
+            std::size_t count = 0;
+            if (SSL_write_ex(ssl_.get(), piece.data() + at, size - at, &count) != 1) {
+                ERR_clear_error();
+                thread_->buffers().output.clear();
+                return die(Errc::tls_failed);
+            }
+            at += count;
+        }
+        push_output();
+        if (state_ == State::finished) return;
+    }
+    if (queued_sent_ == queued_.size()) {
+        if (queued_.capacity() > std::string().capacity()) {
+            thread_->buffers().give_queue(std::move(queued_));
+            queued_ = std::string();
+        }
+        queued_.clear();
+        queued_sent_ = 0;
+    }
+    if (state_ == State::closing && leftover_.empty()) say_goodbye();
+}
+
+void SocketChannel::push_output() {
+    std::string& output = thread_->buffers().output;
+    if (output.empty()) return;
+    push(output);
+    output.clear();
+}
+
+/// Hands bytes to the kernel; keeps what it does not take. False if the connection broke.
+bool SocketChannel::push(std::string_view bytes) {
+    if (leftover_.empty()) {
+        const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            die(Errc::connection_closed);
+            return false;
+        }
+        bytes.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
+        if (bytes.empty()) return true;
+        was_congested_ = true;
+        watch_stall();
+    }
+    leftover_.append(bytes);
+    if (leftover_.size() > limits_.unsent_bytes_max + encrypted_at_once_max) {
+        abort(Errc::connection_forcefully_closed);
+        return false;
+    }
+    return true;
+}
+
+void SocketChannel::continue_writing() {
+    const ssize_t sent = ::send(descriptor_, leftover_.data(), leftover_.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (errno != EAGAIN && errno != EINTR) die(Errc::connection_closed);
+        return;
+    }
+    leftover_.erase(0, static_cast<std::size_t>(sent));
+    if (!leftover_.empty()) return watch_stall();
+    thread_->timers().cancel(stall_);
+    leftover_ = std::string();
+    if (state_ == State::open || state_ == State::closing) write_queued();
+    if (state_ == State::open && unsent() == 0 && was_congested_) {
+        was_congested_ = false;
+        handler_->drained();
+    }
+}
+
+// --- ending ----------------------------------------------------------------------------------
+
+void SocketChannel::close(Errc reason) {
+    if (state_ == State::handshaking || state_ == State::connecting) return abort(reason);
+    if (state_ != State::open) return;
+    state_ = State::closing;
+    reason_ = reason;
+    held_ = std::string();
+    if (!flush_asked_ && !move_) {
+        flush_asked_ = true;
+        thread_->flush_later(*this);
+    }
+}
+
+/// Everything was sent: says so, and waits a little for the peer's own end, as closing with unread
+/// input would make the kernel send a reset and the peer lose what it was sent.
+void SocketChannel::say_goodbye() {
+    if (ssl_ && (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
+        SSL_shutdown(ssl_.get());
+        ERR_clear_error();
+        push_output();
+        if (state_ == State::finished || !leftover_.empty()) return;
+    }
+    if (has_ended_) return die(reason_);
+    ::shutdown(descriptor_, SHUT_WR);
+    state_ = State::lingering;
+    thread_->timers().cancel(deadline_);
+    arm(deadline_, limits_.linger_max);
+    if (is_readable_) ask_to_serve();
+}
+
+void SocketChannel::shut_down() {
+    if (state_ == State::handshaking || state_ == State::connecting) {
+        return abort(Errc::connection_closed);
+    }
+    if (state_ != State::open) return;
+    is_busy_ = true;
+    handler_->shutting_down(*this);
+    settle();
+}
+
+void SocketChannel::abort(Errc reason) {
+    if (state_ == State::finished) return;
+    // The kernel forgets what it still holds for this peer.
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    die(reason);
+}
+
+/// Lets go of the socket now; the handler is told at the end of the turn.
+void SocketChannel::die(Errc reason) {
+    if (state_ == State::finished) return;
+    if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
+    state_ = State::finished;
+    reason_ = reason;
+    thread_->unwatch(descriptor_, *this);
+    ::close(descriptor_);
+    descriptor_ = -1;
+    thread_->timers().cancel(deadline_);
+    thread_->timers().cancel(stall_);
+    queued_ = leftover_ = held_ = std::string();
+    queued_sent_ = 0;
+    move_.reset();
+    thread_->finish_later(*this);
+}
+
+void SocketChannel::finish() {
+    if (is_enrolled_) thread_->discharge(*this);
+    is_enrolled_ = false;
+    handler_->closed(reason_);  // The last thing: the owner may have destroyed the channel in it.
+}
+
+void SocketChannel::arm(Timers::Id& timer, std::chrono::seconds after) {
+    thread_->timers().cancel(timer);
+    const bool lingers = state_ == State::lingering;
+    timer = thread_->timers().at(thread_->clock().now() + after, [this, lingers] {
+        if (lingers) return die(reason_);
+        abort(Errc::connection_forcefully_closed);
+    });
+}
+
+/// Cuts the peer off unless it takes something within `stall_max`. That the kernel takes nothing says
+/// little: it asks for more only once a third of its buffer is free, for which a slow peer needs longer.
+void SocketChannel::watch_stall() {
+    thread_->timers().cancel(stall_);
+    stall_ = thread_->timers().at(thread_->clock().now() + limits_.stall_max,
+                                  [this, before = in_kernel(descriptor_)] {
+                                      if (in_kernel(descriptor_) < before) return watch_stall();
+                                      abort(Errc::connection_forcefully_closed);
+                                  });
+}
+
+// --- moving ----------------------------------------------------------------------------------
+
+void SocketChannel::move_to(IoThread& thread, UniqueFunction<void()> arrived) {
+    if (state_ != State::open && state_ != State::closing) return;
+    move_ = std::make_unique<Move>(Move{thread, std::move(arrived)});
+    if (!is_busy_) depart();
+}
+
+void SocketChannel::depart() {
+    Move move = std::move(*move_);
+    move_.reset();
+    thread_->unwatch(descriptor_, *this);
+    thread_->forget(*this);
+    thread_->discharge(*this);
+    is_enrolled_ = flush_asked_ = serve_asked_ = false;
+    const bool has_stall = static_cast<bool>(stall_);
+    thread_->timers().cancel(stall_);
+    thread_->timers().cancel(deadline_);
+    thread_ = &move.target;
+    thread_->post([this, has_stall, arrived = std::move(move.arrived)]() mutable {
+        if (has_stall) watch_stall();
+        arrive(std::move(arrived));
+    });
+}
+
+void SocketChannel::arrive(UniqueFunction<void()> arrived) {
+    borrow_buffers();
+    thread_->enrol(*this);
+    is_enrolled_ = true;
+    // A new registration reports at once whatever is the case.
+    if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);
+    if (state_ == State::finished) return;
+    if (!is_authenticated_) arm(deadline_, limits_.unauthenticated_time_max);
+    if (!queued_.empty() || state_ == State::closing) {
+        flush_asked_ = true;
+        thread_->flush_later(*this);
+    }
+    if (!held_.empty()) ask_to_serve();
+    is_busy_ = true;
+    arrived();
+    settle();
+}
+
+}  // namespace carillon

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "base/timers.hpp"
+#include "net/channel.hpp"
+#include "net/io_thread.hpp"
+#include "net/tls_context.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace carillon {
+
+/// What a peer may cost.
+struct ChannelLimits {
+    std::size_t unsent_bytes_max = 512 * 1024;
+    /// Until `authenticated`. Ours: what an unknown peer may cost.
+    std::size_t unauthenticated_bytes_max = 64 * 1024;
+    std::chrono::seconds unauthenticated_time_max{10};
+    /// How long a peer may take nothing of what waits for it.
+    std::chrono::seconds stall_max{10};
+    /// How long a closed connection waits for the peer's own end.
+    std::chrono::seconds linger_max{1};
+};
+
+/// A connection on a socket, by TLS or, for a listener that was configured so, without.
+///
+/// Each readiness costs one read; what is said within a turn leaves in one write. Ciphertext lies in
+/// the thread's buffers, except what the peer does not take (`leftover_`) and what arrived while
+/// reading was paused (`held_`).
+///
+///     handshaking --> open --close--> closing --all sent--> lingering --peer's end--> finished
+///          ^            |                |                       |                       ^
+///          |            +----------------+---- abort, error, limit ---------------------+
+///     connecting, where the connection is ours to make (connector.hpp)
+class SocketChannel final : public Channel, public Pollable {
+public:
+    /// Takes the connected, non-blocking `descriptor`. Without `ssl` bytes are sent as they are.
+    SocketChannel(IoThread& thread, int descriptor, SslPtr ssl, std::string peer_address,
+                  const ChannelLimits& limits);
+    ~SocketChannel() override;
+
+    /// Begins to listen to the socket; once the factory has set the handler.
+    void start();
+    /// Begins with a socket that is still connecting: the handshake follows by itself, and without
+    /// TLS `ChannelHandler::handshaken` says that the connection is there. A peer that cannot be
+    /// reached ends it with `unreachable`.
+    void start_connecting();
+
+    void set_handler(ChannelHandler& handler) override { handler_ = &handler; }
+    [[nodiscard]] bool send(Bytes bytes) override;
+    std::size_t unsent() const override { return queued_.size() - queued_sent_ + leftover_.size(); }
+    bool is_congested() const override { return !leftover_.empty(); }
+    void close(Errc reason) override;
+    void abort(Errc reason) override;
+    void pause_reading() override { is_paused_ = true; }
+    void resume_reading() override;
+    void authenticated() override;
+    void move_to(IoThread& thread, UniqueFunction<void()> arrived) override;
+    IoThread& thread() const override { return *thread_; }
+    const std::string& peer_address() const override { return peer_address_; }
+    const PeerCertificate* peer_certificate() const override { return certificate_.get(); }
+
+    // --- for the thread ------------------------------------------------------------------------
+    void ready(std::uint32_t events) override;
+    void serve_again();
+    void flush();
+    void finish();
+    void shut_down();
+
+private:
+    friend class IoThread;
+    enum class State : std::uint8_t { connecting, handshaking, open, closing, lingering, finished };
+    struct Move;
+
+    void connected();
+    void read();
+    void settle();
+    void borrow_buffers();
+    void digest(Bytes input);
+    void handshake();
+    void decrypt();
+    void deliver(Bytes plain);
+    void end_of_input();
+    void ask_to_serve();
+    void write_queued();
+    bool push(std::string_view bytes);
+    void push_output();
+    void continue_writing();
+    void say_goodbye();
+    void die(Errc reason);
+    void arm(Timers::Id& timer, std::chrono::seconds after);
+    void watch_stall();
+    void depart();
+    void arrive(UniqueFunction<void()> arrived);
+
+    IoThread* thread_;
+    ChannelHandler* handler_ = nullptr;
+    SslPtr ssl_;
+    int descriptor_;
+    State state_;
+    bool is_busy_ : 1 = false;  ///< In a function that may call the handler.
+    bool is_paused_ : 1 = false;
+    bool is_readable_ : 1 = false;   ///< The socket may hold input: no short read since.
+    bool peer_hung_up_ : 1 = false;  ///< Epoll said so; it will not say it again.
+    bool has_ended_ : 1 = false;     ///< The end of input was seen.
+    bool is_authenticated_ : 1 = false;
+    bool flush_asked_ : 1 = false;
+    bool serve_asked_ : 1 = false;
+    bool was_congested_ : 1 = false;
+    bool is_enrolled_ : 1 = false;
+    Errc reason_ = Errc::connection_closed;
+    std::uint32_t input_bytes_ = 0;  ///< Before authentication.
+    std::string queued_;             ///< Plain bytes to send, lent by the thread.
+    std::size_t queued_sent_ = 0;
+    std::string leftover_;  ///< Ciphertext the kernel did not take.
+    std::string held_;      ///< Ciphertext that arrived and was not decrypted.
+    Timers::Id deadline_;   ///< For authentication, later for lingering.
+    Timers::Id stall_;
+    std::unique_ptr<Move> move_;
+    std::unique_ptr<PeerCertificate> certificate_;
+    const ChannelLimits& limits_;
+    std::string peer_address_;
+    SocketChannel* next_ = nullptr;  ///< In the thread's list of live connections.
+    SocketChannel* previous_ = nullptr;
+};
+
+}  // namespace carillon
