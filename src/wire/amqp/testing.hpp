@@ -2,6 +2,8 @@
 
 // Bytes written short; no part of the product.
 
+#include "wire/amqp/performatives.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -32,6 +34,16 @@ inline std::string to_hex(std::string_view bytes) {
         text.push_back(digits[static_cast<unsigned char>(c) & 0xF]);
     }
     return text;
+}
+
+/// An attach of a link called `name` to `address`, as the side that is to be its sender or receiver says it.
+inline Attach attach_of(std::string_view name, LinkRole role, std::string_view address) {
+    Attach attach;
+    attach.name = name;
+    attach.role = role;
+    (role == LinkRole::sender ? attach.target : attach.source).is_present = true;
+    (role == LinkRole::sender ? attach.target : attach.source).address = address;
+    return attach;
 }
 
 }  // namespace carillon::amqp::testing

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Writes the seeds of fuzz/corpus/amqp_*: values and frames as clients send them, and each way to be wrong once."""
+
+import os
+import struct
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def write(target, seeds):
+    folder = os.path.join(ROOT, target)
+    os.makedirs(folder, exist_ok=True)
+    for name, data in seeds.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+
+
+NULL = b"\x40"
+TRUE = b"\x41"
+FALSE = b"\x42"
+
+
+def string(text):
+    data = text.encode()
+    return b"\xa1" + bytes([len(data)]) + data if len(data) < 256 else b"\xb1" + struct.pack(">I", len(data)) + data
+
+
+def symbol(text):
+    return b"\xa3" + bytes([len(text)]) + text.encode()
+
+
+def binary(data):
+    return b"\xa0" + bytes([len(data)]) + data if len(data) < 256 else b"\xb0" + struct.pack(">I", len(data)) + data
+
+
+def uint(number):
+    return b"\x70" + struct.pack(">I", number)
+
+
+def ubyte(number):
+    return b"\x50" + bytes([number])
+
+
+def array_of_symbols(*texts):
+    body = b"\xa3" + b"".join(bytes([len(t)]) + t.encode() for t in texts)
+    return b"\xf0" + struct.pack(">II", len(body) + 4, len(texts)) + body
+
+
+def list_of(*items):
+    body = b"".join(items)
+    return b"\xd0" + struct.pack(">II", len(body) + 4, len(items)) + body
+
+
+def map_of(*items):
+    body = b"".join(items)
+    return b"\xd1" + struct.pack(">II", len(body) + 4, len(items)) + body
+
+
+def described(code, value):
+    return b"\x00\x53" + bytes([code]) + value
+
+
+def frame(body, channel=0, kind=0):
+    return struct.pack(">IBBH", len(body) + 8, 2, kind, channel) + body
+
+
+VALUES = {
+    "null": NULL,
+    "booleans": TRUE + FALSE + b"\x56\x00\x56\x01",
+    "unsigned": b"\x50\xff\x60\xff\xff\x70\xff\xff\xff\xff\x52\x01\x43\x80" + b"\xff" * 8 + b"\x53\x01\x44",
+    "signed": b"\x51\xff\x61\x80\x00\x71\x80\0\0\0\x54\x80\x81" + b"\xff" * 8 + b"\x55\x01",
+    "floats": b"\x72\0\0\0\0\x82" + b"\0" * 8 + b"\x74\0\0\0\0\x84" + b"\0" * 8 + b"\x94" + b"\0" * 16,
+    "others": b"\x73\0\0\0a\x83" + b"\0" * 8 + b"\x98" + b"\1" * 16,
+    "texts": string("hi") + symbol("sym") + binary(b"\0\xff") + string("x" * 300),
+    "list": list_of(NULL, TRUE, list_of(string("a"))) + b"\x45" + b"\xc0\x03\x02\x40\x41",
+    "map": map_of(symbol("key"), string("value"), string("n"), b"\x54\x01"),
+    "arrays": array_of_symbols("PLAIN", "EXTERNAL") + b"\xe0\x04\x02\x50\x01\x02" + b"\xf0\0\0\0\5\0\0\0\3\x45",
+    "array-of-arrays": b"\xe0\x08\x01\xe0\x05\x03\x50\x01\x02\x03",
+    "array-of-maps": b"\xe0\x06\x01\xc1\x03\x02\x40\x40",
+    "array-described": b"\xe0\x06\x01\0\x53\1\x50\1",
+    "described": described(0x24, b"\x45") + b"\0" + symbol("amqp:accepted:list") + b"\x45",
+    "array-bomb": b"\xf0\0\0\0\5\xff\xff\xff\xff\x40",
+    "list-bomb": b"\xd0\0\0\0\5\xff\xff\xff\xff\x40",
+    "length-bomb": b"\xb1\x7f\xff\xff\xffab",
+    "deep": b"\0" * 64,
+    "deep-lists": b"\xc0\x20\x01" * 20 + b"\x40",
+    "not-utf8": b"\xa1\x01\xff",
+    "odd-map": b"\xc1\x02\x01\x40",
+    "unknown": b"\x3f",
+    "cut": string("abc")[:-1],
+}
+write("amqp_types", VALUES)
+
+
+def terminus(code, address):
+    return described(code, list_of(string(address)))
+
+
+def attach(name, handle, role, source=NULL, target=NULL, *rest):
+    return described(0x12, list_of(string(name), uint(handle), role, NULL, NULL, source, target, *rest))
+
+
+SASL = b"AMQP\x03\x01\x00\x00"
+AMQP = b"AMQP\x00\x01\x00\x00"
+OPEN = frame(described(0x10, list_of(string("device"), string("hub.example.net"), uint(65536), b"\x60\x1f\xff", uint(60000))))
+BEGIN = frame(described(0x11, list_of(NULL, uint(1), uint(2048), uint(2048))))
+ATTACH_SENDER = frame(attach("t", 0, FALSE, terminus(0x28, "x"), terminus(0x29, "/devices/d1/messages/events"), NULL, NULL, uint(0)))
+ATTACH_RECEIVER = frame(attach("r", 1, TRUE, terminus(0x28, "/devices/d1/messages/devicebound"), NULL))
+FLOW = frame(described(0x13, list_of(uint(1), uint(2048), uint(1), uint(2048), uint(1), uint(0), uint(100), NULL, FALSE, FALSE)))
+DRAIN = frame(described(0x13, list_of(uint(1), uint(2048), uint(1), uint(2048), uint(1), uint(0), uint(100), NULL, TRUE, TRUE)))
+TRANSFER = frame(described(0x14, list_of(uint(0), uint(0), binary(b"t"), uint(0), FALSE)) + described(0x75, binary(b"hello")))
+TRANSFER_MORE = frame(described(0x14, list_of(uint(0), uint(0), binary(b"t"), uint(0), FALSE, TRUE)) + described(0x75, binary(b"hello"))[:4])
+TRANSFER_LAST = frame(described(0x14, list_of(uint(0), uint(0))) + described(0x75, binary(b"hello"))[4:])
+TRANSFER_ABORTED = frame(described(0x14, list_of(uint(0), uint(0), NULL, NULL, NULL, NULL, NULL, NULL, NULL, TRUE)))
+DISPOSITION = frame(described(0x15, list_of(TRUE, uint(0), uint(9), TRUE, described(0x24, b"\x45"))))
+RELEASED = frame(described(0x15, list_of(TRUE, uint(0), NULL, FALSE, described(0x26, b"\x45"))))
+REJECTED_ODD = frame(described(0x15, list_of(TRUE, uint(0), NULL, TRUE, described(0x25, list_of(string("odd"))))))
+DETACH = frame(described(0x16, list_of(uint(0), TRUE)))
+END = frame(described(0x17, list_of()))
+CLOSE = frame(described(0x18, list_of(described(0x1D, list_of(symbol("amqp:connection:forced"), string("bye"))))))
+HEARTBEAT = frame(b"")
+INIT_PLAIN = frame(described(0x41, list_of(symbol("PLAIN"), binary(b"\0user\0password"), string("hub"))), 0, 1)
+INIT_ANONYMOUS = frame(described(0x41, list_of(symbol("ANONYMOUS"))), 0, 1)
+MECHANISMS = frame(described(0x40, list_of(array_of_symbols("EXTERNAL", "MSSBCBS", "ANONYMOUS", "PLAIN"))), 0, 1)
+OUTCOME = frame(described(0x44, list_of(ubyte(0))), 0, 1)
+
+FRAMES = {
+    "open": OPEN,
+    "begin": BEGIN,
+    "attach-sender": ATTACH_SENDER,
+    "attach-receiver": ATTACH_RECEIVER,
+    "flow": FLOW,
+    "drain": DRAIN,
+    "transfer": TRANSFER,
+    "transfer-more": TRANSFER_MORE + TRANSFER_LAST,
+    "transfer-aborted": TRANSFER_MORE + TRANSFER_ABORTED,
+    "disposition": DISPOSITION + RELEASED + REJECTED_ODD,
+    "detach": DETACH,
+    "end": END,
+    "close": CLOSE,
+    "heartbeat": HEARTBEAT,
+    "sasl": INIT_PLAIN + INIT_ANONYMOUS + MECHANISMS + OUTCOME,
+    "stream": OPEN + BEGIN + ATTACH_SENDER + FLOW + TRANSFER + DISPOSITION + DETACH + END + CLOSE,
+    "size-7": b"\0\0\0\7\2\0\0\0",
+    "offset-1": b"\0\0\0\x10\1\0\0\0",
+    "offset-behind": b"\0\0\0\x10\5\0\0\0",
+    "over-limit": b"\0\1\0\1\2\0\0\0",
+    "extended-header": b"\0\0\0\x0d\3\0\0\0\xff\xff\xff\xff\x40",
+    "http": b"GET / HTTP/1.1\r\n\r\n",
+}
+# The first byte says where to cut the stream.
+write("amqp_frames", {name: bytes([len(name) * 13 % 256]) + data for name, data in FRAMES.items()})
