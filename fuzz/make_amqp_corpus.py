@@ -150,3 +150,27 @@ FRAMES = {
 }
 # The first byte says where to cut the stream.
 write("amqp_frames", {name: bytes([len(name) * 13 % 256]) + data for name, data in FRAMES.items()})
+
+UUID = b"\x98" + b"\1" * 16
+DATA = described(0x75, binary(b'{"t":21}'))
+PROPERTIES = described(0x73, list_of(string("m1"), binary(b"u"), string("/devices/d1/messages/events"), NULL, NULL, UUID, symbol("application/json"), symbol("utf-8"), b"\x83" + b"\0" * 8))
+APPLICATION = described(0x74, map_of(string("room"), string("attic"), string("n"), b"\x54\x01"))
+ANNOTATIONS = described(0x72, map_of(symbol("operation"), string("PATCH"), symbol("resource"), string("/properties/reported")))
+
+MESSAGES = {
+    "telemetry": described(0x70, list_of(TRUE)) + ANNOTATIONS + PROPERTIES + APPLICATION + DATA,
+    "put-token": described(0x73, list_of(UUID, NULL, string("$cbs"))) + described(0x74, map_of(string("operation"), string("put-token"), string("type"), string("servicebus.windows.net:sastoken"), string("name"), string("hub/devices/d1"))) + described(0x77, string("SharedAccessSignature sr=a&sig=b&se=1")),
+    "method-response": described(0x73, list_of(NULL, NULL, NULL, NULL, NULL, UUID)) + described(0x74, map_of(string("IoThub-status"), b"\x54\x01")) + DATA,
+    "batch": described(0x75, binary(PROPERTIES + DATA)) + described(0x75, binary(DATA)),
+    "batch-bad": described(0x75, binary(DATA)) + described(0x75, binary(b"\xff")),
+    "sequence": described(0x76, list_of(TRUE)) + described(0x76, b"\x45"),
+    "value-map": described(0x77, map_of(string("a"), b"\x54\1")),
+    "footer": DATA + described(0x78, map_of()),
+    "empty": b"",
+    "order": DATA + PROPERTIES,
+    "twice": PROPERTIES + PROPERTIES,
+    "id-list": described(0x73, list_of(b"\x45")),
+    "unknown": described(0x79, b"\x45"),
+    "cut": (PROPERTIES + DATA)[:-3],
+}
+write("amqp_message", MESSAGES)
