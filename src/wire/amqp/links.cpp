@@ -1,0 +1,426 @@
+#include "wire/amqp/connection.hpp"
+#include "wire/amqp/connection_state.hpp"
+
+#include <algorithm>
+
+namespace carillon::amqp {
+
+// --- attach ----------------------------------------------------------------------------------------
+
+Connection::Link& Connection::add_link(Session& session, std::uint32_t handle, LinkRole role) {
+    const LinkId id = ++last_link_;
+    Link& link = links_.insert(id, std::make_unique<Link>());
+    link.session = &session;
+    link.id = id;
+    link.handle = handle;
+    link.role = role;
+    return link;
+}
+
+void Connection::handle_attach(Session& session, const Attach& attach, Bytes body) {
+    if (side_ == Side::client) return handle_attached(session, attach);
+    if (attach.handle > ConnectionLimits::handle_max) {
+        return breach(condition::not_allowed, "handle over handle-max");
+    }
+    if (session.find(attach.handle) != nullptr) {
+        return breach_session(session, condition::handle_in_use, "handle is in use");
+    }
+    const std::size_t limit =
+        is_authenticated_ ? ConnectionLimits::links_max : ConnectionLimits::unauthenticated_links_max;
+    if (links_.size() >= limit) return breach(condition::resource_limit_exceeded, "too many links");
+    const LinkRole role = attach.role == LinkRole::sender ? LinkRole::receiver : LinkRole::sender;
+    Link& link = add_link(session, attach.handle, role);
+    link.remote_handle = attach.handle;
+    link.confirms = attach.receiver_mode == ReceiverSettleMode::second;
+    if (role == LinkRole::receiver) link.delivery_count = attach.initial_delivery_count.value_or(0);
+    if (role == LinkRole::sender) link.peer_message_bytes_max = attach.max_message_size.value_or(0);
+    session.insert(link);
+    undecided_ = link.id;
+    requested_ = &attach;
+    host_.link_requested(undecided_, attach);
+    requested_ = nullptr;
+    // Kept for the answer, of which there is at most one to come.
+    if (undecided_ != 0) asked_ = std::make_unique<std::string>(as_text(body));
+}
+
+void Connection::accept_link(LinkId id, const LinkTerms& terms) {
+    Link* link = links_.find(id);
+    if (id != undecided_ || link == nullptr) return;
+    const std::unique_ptr<std::string> frame = std::move(asked_);
+    undecided_ = 0;
+    if (requested_ != nullptr) {
+        answer_attach(*link, *requested_, true);
+    } else {
+        answer_attach(*link, std::get<Attach>(*decode_performative(as_bytes(*frame))), true);
+    }
+    if (is_closed()) return;
+    link->stage = Link::Stage::attached;
+    if (link->role == LinkRole::receiver) {
+        link->window = terms.credit;
+        replenish(*link->session, *link);
+    }
+    resume();
+}
+
+void Connection::refuse_link(LinkId id, const Condition& error) {
+    Link* link = links_.find(id);
+    if (id != undecided_ || link == nullptr) return;
+    const std::unique_ptr<std::string> frame = std::move(asked_);
+    undecided_ = 0;
+    if (requested_ != nullptr) {
+        answer_attach(*link, *requested_, false);
+    } else {
+        answer_attach(*link, std::get<Attach>(*decode_performative(as_bytes(*frame))), false);
+    }
+    if (is_closed()) return;
+    start_detach(*link, error);
+    resume();
+}
+
+void Connection::answer_attach(Link& link, const Attach& asked, bool is_accepted) {
+    Attach answer;
+    answer.name = asked.name;
+    answer.handle = link.handle;
+    answer.role = link.role;
+    answer.sender_mode = asked.sender_mode;
+    answer.receiver_mode = asked.receiver_mode;
+    if (is_accepted) {
+        answer.source = asked.source;
+        answer.target = asked.target;
+    }
+    if (link.role == LinkRole::sender) answer.initial_delivery_count = 0;
+    if (link.role == LinkRole::receiver) answer.max_message_size = ConnectionLimits::message_bytes_max;
+    answer.properties = asked.properties;
+    std::string& output = out();
+    const std::size_t begin = output.size();
+    append_attach(output, link.session->channel, answer);
+    if (output.size() - begin <= peer_frame_bytes_max_) return;
+    // What it said in one frame of ours does not fit into one of its own.
+    output.resize(begin);
+    breach(condition::frame_size_too_small, "the answer to an attach is over max-frame-size");
+}
+
+std::optional<LinkId> Connection::attach(SessionId session_id, const Attach& attach, const LinkTerms& terms) {
+    Session* session = sessions_.find(session_id);
+    if (!is_open() || session == nullptr || session->is_ending) return std::nullopt;
+    if (links_.size() >= ConnectionLimits::links_max) return std::nullopt;
+    const std::uint32_t handle =
+        session->free_handles.empty() ? session->next_handle++ : session->free_handles.back();
+    if (!session->free_handles.empty()) session->free_handles.pop_back();
+    Link& link = add_link(*session, handle, attach.role);
+    link.window = terms.credit;
+    link.confirms = attach.receiver_mode == ReceiverSettleMode::second;
+    link.name = std::make_unique<std::string>(attach.name);
+    Attach asked = attach;
+    asked.handle = handle;
+    if (link.role == LinkRole::sender) asked.initial_delivery_count = 0;
+    append_attach(out(), session->channel, asked);
+    return link.id;
+}
+
+void Connection::handle_attached(Session& session, const Attach& attach) {
+    Link* found = nullptr;
+    for (const auto& entry : links_) {
+        Link& link = *entry.second;
+        if (link.session == &session && link.name != nullptr && *link.name == attach.name &&
+            link.role != attach.role) {
+            found = &link;
+            break;
+        }
+    }
+    if (found == nullptr) return breach_session(session, condition::not_allowed, "the answer to no attach");
+    if (session.find(attach.handle) != nullptr) {
+        return breach_session(session, condition::handle_in_use, "handle is in use");
+    }
+    Link& link = *found;
+    link.name.reset();
+    link.remote_handle = attach.handle;
+    session.insert(link);
+    if (link.stage == Link::Stage::detaching) return;
+    link.stage = Link::Stage::attached;
+    const bool is_refused =
+        link.role == LinkRole::sender ? !attach.target.is_present : !attach.source.is_present;
+    if (link.role == LinkRole::sender) {
+        link.peer_message_bytes_max = attach.max_message_size.value_or(0);
+    } else {
+        link.delivery_count = attach.initial_delivery_count.value_or(0);
+        if (!is_refused) replenish(session, link);
+    }
+    host_.attached(link.id, attach);
+}
+
+// --- detach ----------------------------------------------------------------------------------------
+
+void Connection::handle_detach(Session& session, const Detach& detach) {
+    Link* link = session.find(detach.handle);
+    if (link == nullptr)
+        return breach_session(session, condition::unattached_handle, "detach of a link that is not there");
+    const LinkId id = link->id;
+    const bool was_ours = link->stage != Link::Stage::detaching;
+    if (was_ours) {
+        Detach answer;
+        answer.handle = link->handle;
+        answer.closed = detach.closed;
+        append_detach(out(), session.channel, answer);
+    }
+    drop(*link);
+    if (was_ours) host_.detached(id, detach.error);
+}
+
+void Connection::detach(LinkId id, const Condition& error) {
+    Link* link = links_.find(id);
+    if (link == nullptr || is_closed() || link->stage == Link::Stage::detaching) return;
+    if (id == undecided_) return refuse_link(id, error);
+    start_detach(*link, error);
+    resume();
+}
+
+/// Says detach; the link stays known until the peer says the same, and what comes for it meanwhile is
+/// discarded.
+void Connection::start_detach(Link& link, const Condition& error) {
+    link.stage = Link::Stage::detaching;
+    forget_contents(link);
+    Detach detach;
+    detach.handle = link.handle;
+    detach.closed = true;
+    detach.error = error;
+    append_detach(out(), link.session->channel, detach);
+}
+
+void Connection::breach_link(Link& link, const char* condition, const char* detail) {
+    const Condition error{.name = condition, .description = detail, .info = {}};
+    const LinkId id = link.id;
+    start_detach(link, error);
+    host_.detached(id, error);
+}
+
+/// Gives back what a link held of the connection's limits.
+void Connection::forget_contents(Link& link) {
+    if (link.partial) partial_bytes_ -= link.partial->message.size();
+    link.partial.reset();
+    if (link.queue) {
+        for (const Queued& queued : *link.queue) queued_bytes_ -= queued.message.size();
+        std::erase(link.session->waiting, &link);
+    }
+    link.queue.reset();
+    in_hand_ -= link.in_hand;
+    in_hand_bytes_ -= link.in_hand_bytes;
+    link.in_hand = 0;
+    link.in_hand_bytes = 0;
+    link.credit = 0;
+    const auto settle_all = [&link](const std::unique_ptr<std::deque<Unsettled>>& deliveries) {
+        if (deliveries == nullptr) return;
+        std::erase_if(*deliveries, [&link](const Unsettled& delivery) { return delivery.link == link.id; });
+    };
+    settle_all(link.session->sent);
+    settle_all(link.session->unconfirmed);
+}
+
+void Connection::drop(Link& link) {
+    forget_contents(link);
+    link.session->erase(link);
+    if (side_ == Side::client) link.session->free_handles.push_back(link.handle);
+    if (undecided_ == link.id) {
+        undecided_ = 0;
+        asked_.reset();
+    }
+    links_.erase(link.id);
+}
+
+// --- messages from the peer ------------------------------------------------------------------------
+
+void Connection::handle_transfer(Session& session, const Transfer& transfer) {
+    if (session.incoming_window == 0) {
+        return breach_session(session, condition::window_violation, "more transfers than the window allows");
+    }
+    --session.incoming_window;
+    ++session.next_incoming_id;
+    Link* link = session.find(transfer.handle);
+    if (link == nullptr) {
+        return breach_session(session, condition::unattached_handle, "transfer to a link that is not there");
+    }
+    if (link->role == LinkRole::sender) return breach(condition::not_allowed, "transfer to a sender");
+    if (link->stage != Link::Stage::attached) return replenish(session, *link);
+
+    const bool is_first = link->partial == nullptr;
+    if (is_first) {
+        if (!transfer.delivery_id) return breach(condition::not_allowed, "transfer without delivery-id");
+        if (link->credit == 0) {
+            return breach_link(*link, condition::transfer_limit_exceeded,
+                               "more deliveries than the credit allows");
+        }
+        --link->credit;
+        ++link->delivery_count;
+    } else if (transfer.delivery_id && *transfer.delivery_id != link->partial->id) {
+        return breach(condition::not_allowed, "a delivery within another");
+    }
+    if (transfer.aborted) {
+        if (link->partial) partial_bytes_ -= link->partial->message.size();
+        link->partial.reset();
+        return replenish(session, *link);
+    }
+    if (is_first && !transfer.more) return deliver(session, *link, transfer, transfer.payload);
+    take_partial(session, *link, transfer, is_first);
+}
+
+void Connection::take_partial(Session& session, Link& link, const Transfer& transfer, bool is_first) {
+    if (is_first) {
+        link.partial = std::make_unique<Partial>();
+        link.partial->id = *transfer.delivery_id;
+        link.partial->format = transfer.message_format.value_or(0);
+        link.partial->tag = as_text(transfer.delivery_tag.value_or(Bytes()));
+    }
+    Partial& partial = *link.partial;
+    partial.settled = partial.settled || transfer.settled.value_or(false);
+    if (partial.message.size() + transfer.payload.size() > ConnectionLimits::message_bytes_max) {
+        return breach_link(link, condition::message_size_exceeded, "message over max-message-size");
+    }
+    if (partial_bytes_ + transfer.payload.size() > ConnectionLimits::partial_bytes_max) {
+        return breach(condition::resource_limit_exceeded, "too many bytes of messages that are not complete");
+    }
+    partial.message.append(as_text(transfer.payload));
+    partial_bytes_ += transfer.payload.size();
+    if (transfer.more) return replenish(session, link);
+
+    const std::unique_ptr<Partial> whole = std::move(link.partial);
+    partial_bytes_ -= whole->message.size();
+    Transfer last = transfer;
+    last.delivery_id = whole->id;
+    last.delivery_tag = as_bytes(whole->tag);
+    last.message_format = whole->format;
+    last.settled = whole->settled;
+    deliver(session, link, last, as_bytes(whole->message));
+}
+
+void Connection::deliver(Session& session, Link& link, const Transfer& last, Bytes message) {
+    Delivery delivery;
+    delivery.receipt = {.link = link.id,
+                        .id = *last.delivery_id,
+                        .bytes = static_cast<std::uint32_t>(message.size()),
+                        .settled = last.settled.value_or(false)};
+    delivery.format = last.message_format.value_or(0);
+    delivery.tag = last.delivery_tag.value_or(Bytes());
+    delivery.message = message;
+    ++link.in_hand;
+    link.in_hand_bytes += delivery.receipt.bytes;
+    ++in_hand_;
+    in_hand_bytes_ += delivery.receipt.bytes;
+    replenish(session, link);
+    host_.delivered(delivery);
+}
+
+/// Keeps the peer supplied with window and credit: tells it when half is used.
+/// Source: azure-iot-sdk-node#1089, where a client stalls although it has credit.
+void Connection::replenish(Session& session, Link& link) {
+    const bool window_is_low = session.incoming_window <= ConnectionLimits::incoming_window / 2;
+    const bool supplies = link.stage == Link::Stage::attached && link.role == LinkRole::receiver;
+    if (supplies && link.window > 0 && link.credit <= link.window / 2) {
+        link.credit = link.window;
+        return send_flow(session, &link, false);
+    }
+    if (window_is_low) send_flow(session, nullptr, false);
+}
+
+void Connection::grant(LinkId id, std::uint32_t credit, bool drain) {
+    Link* link = links_.find(id);
+    if (link == nullptr || is_closed() || link->role != LinkRole::receiver ||
+        link->stage != Link::Stage::attached)
+        return;
+    link->credit = credit;
+    send_flow(*link->session, link, drain);
+}
+
+// --- messages to the peer --------------------------------------------------------------------------
+
+bool Connection::send(LinkId id, const Outgoing& outgoing, Bytes message) {
+    Link* link = links_.find(id);
+    if (is_closed() || link == nullptr || link->stage != Link::Stage::attached ||
+        link->role != LinkRole::sender)
+        return false;
+    if (link->peer_message_bytes_max != 0 && message.size() > link->peer_message_bytes_max) return false;
+    if (queued_bytes_ + message.size() > ConnectionLimits::queued_bytes_max) return false;
+    if (link->queue && link->queue->size() >= ConnectionLimits::queued_max) return false;
+    CARILLON_ASSERT(!outgoing.tag.empty() && outgoing.tag.size() <= Transfer::tag_bytes_max);
+    if (!link->queue) {
+        link->queue = std::make_unique<std::deque<Queued>>();
+        link->session->waiting.push_back(link);
+    }
+    link->queue->push_back({.tag = std::string(as_text(outgoing.tag)),
+                            .message = std::string(as_text(message)),
+                            .cookie = outgoing.cookie,
+                            .format = outgoing.format,
+                            .settled = outgoing.settled});
+    queued_bytes_ += message.size();
+    pump(*link);
+    return true;
+}
+
+void Connection::pump(Session& session) {
+    const std::vector<Link*> waiting = session.waiting;
+    for (Link* link : waiting) {
+        if (session.outgoing_window == 0) return;
+        pump(*link);
+    }
+}
+
+/// Sends what credit and window allow.
+void Connection::pump(Link& link) {
+    if (link.queue == nullptr || link.stage != Link::Stage::attached) return;
+    while (!link.queue->empty() && send_part(link, link.queue->front())) {
+        queued_bytes_ -= link.queue->front().message.size();
+        link.queue->pop_front();
+    }
+    if (!link.queue->empty()) return;
+    link.queue.reset();
+    std::erase(link.session->waiting, &link);
+    if (link.drains) finish_drain(link);
+}
+
+/// Gives up the credit that a draining peer's messages did not use. AMQP 1.0 §2.6.7
+void Connection::finish_drain(Link& link) {
+    if (link.queue != nullptr) return;
+    link.drains = false;
+    link.delivery_count += link.credit;
+    link.credit = 0;
+    send_flow(*link.session, &link, true);
+}
+
+/// True if all of the message has been sent.
+bool Connection::send_part(Link& link, Queued& queued) {
+    Session& session = *link.session;
+    if (!queued.has_begun) {
+        if (link.credit == 0 || session.outgoing_window == 0) return false;
+        if (!queued.settled) {
+            if (session.sent == nullptr) session.sent = std::make_unique<std::deque<Unsettled>>();
+            if (session.sent->size() >= ConnectionLimits::unsettled_max) return false;
+            session.sent->push_back(
+                {.id = session.next_delivery_id, .link = link.id, .cookie = queued.cookie});
+        }
+        queued.has_begun = true;
+        queued.id = session.next_delivery_id++;
+        --link.credit;
+        ++link.delivery_count;
+    }
+    const Bytes message = as_bytes(queued.message);
+    bool is_first = queued.sent == 0;
+    while (session.outgoing_window > 0) {
+        Transfer transfer;
+        transfer.handle = link.handle;
+        transfer.delivery_id = queued.id;
+        if (is_first) {
+            transfer.delivery_tag = as_bytes(queued.tag);
+            transfer.message_format = queued.format;
+        }
+        transfer.settled = queued.settled;
+        Bytes rest = message.subspan(queued.sent);
+        append_transfer(out(), session.channel, transfer, rest, peer_frame_bytes_max_);
+        queued.sent = message.size() - rest.size();
+        is_first = false;
+        --session.outgoing_window;
+        ++session.next_outgoing_id;
+        if (rest.empty()) return true;
+    }
+    return false;
+}
+
+}  // namespace carillon::amqp
