@@ -60,13 +60,14 @@ function(carillon_uses_asio_loop target)
   endif()
 endfunction()
 
-# carillon_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPS base …] [LIBS OpenSSL::Crypto …])
+# carillon_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPS base …] [TEST_DEPS core_testing …]
+#                 [LIBS OpenSSL::Crypto …])
 #
 # Makes the library carillon_NAME from the folder this is called in and, from TESTS, the program
-# carillon_NAME_test. DEPS are modules of ours; that they point down the layout table is checked by
+# carillon_NAME_test, which may use TEST_DEPS too. DEPS are modules of ours; that they point down the layout table is checked by
 # tools/tidy, includes and DEPS alike.
 function(carillon_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS;TEST_DEPS;LIBS" ${ARGN})
   add_library(carillon_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(carillon_${name} PUBLIC carillon_options Threads::Threads)
   foreach(dep IN LISTS ARG_DEPS)
@@ -76,6 +77,9 @@ function(carillon_module name)
   if(ARG_TESTS)
     add_executable(carillon_${name}_test ${ARG_TESTS})
     target_link_libraries(carillon_${name}_test PRIVATE carillon_${name} GTest::gtest_main)
+    foreach(dep IN LISTS ARG_TEST_DEPS)
+      target_link_libraries(carillon_${name}_test PRIVATE carillon_${dep})
+    endforeach()
     carillon_uses_asio_loop(carillon_${name}_test)
     add_test(NAME unit.${name} COMMAND carillon_${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)

@@ -269,8 +269,8 @@ Result<> Server::Parts::build_transfers() {
 /// Shards read their identities side by side: that is most of a large hub's start.
 Result<> Server::Parts::load_hub() {
     std::vector<std::future<Result<>>> loading;
-    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
-        loading.push_back(std::async(std::launch::async, [this, i] { return hub->shard(i).load(); }));
+    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
+        loading.push_back(std::async(std::launch::async, [this, i] { return hub->shards()[i].load(); }));
     }
     Result<> outcome;
     for (auto& shard : loading) {
@@ -278,8 +278,8 @@ Result<> Server::Parts::load_hub() {
         if (!loaded && outcome) outcome = fail(std::move(loaded).error());
     }
     if (!outcome) return outcome;
-    for (std::size_t i = 0; i < hub->shard_count(); ++i)
-        summary.identities += hub->shard(i).directory().size();
+    for (std::size_t i = 0; i < hub->shards().count(); ++i)
+        summary.identities += hub->shards()[i].directory().size();
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;
@@ -333,8 +333,8 @@ void Server::Parts::run() {
     hub->jobs().start();
     hub->transfers().start();
     hub->configurations().start();
-    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
-        Shard& shard = hub->shard(i);
+    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
+        Shard& shard = hub->shards()[i];
         threads->of_shard(i).post([this, &shard] { trim_telemetry(shard); });
     }
 }
@@ -454,9 +454,9 @@ void Server::Parts::on_each_thread(void (IoThread::*what)()) {
 /// What was written before this call is on disk when it returns, or refused.
 void Server::Parts::flush_commits() {
     std::vector<std::shared_ptr<std::promise<void>>> flushed;
-    for (std::size_t i = 0; i < hub->shard_count(); ++i) {
+    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
         flushed.push_back(std::make_shared<std::promise<void>>());
-        threads->of_shard(i).post([&shard = hub->shard(i), done = flushed.back()] {
+        threads->of_shard(i).post([&shard = hub->shards()[i], done = flushed.back()] {
             shard.committer().on_durable([done](const Result<>& result) {
                 if (!result) log.error("last commit failed reason={}", result.error().detail);
                 done->set_value();

@@ -3,7 +3,7 @@
 #include "base/pending.hpp"
 #include "core/configurations/configuration_shard.hpp"
 #include "core/configurations/configurations.hpp"
-#include "core/hub/hub.hpp"
+#include "core/shard/shards.hpp"
 
 #include <cstdint>
 #include <map>
@@ -18,7 +18,7 @@ namespace carillon {
 /// What is behind `Configurations`: decides what configurations there are, on shard 0; all members but
 /// `load` are for its thread.
 struct Configurations::Engine {
-    explicit Engine(Hub& h);
+    Engine(Shards& s, const query::QueryOptions& o);
     ~Engine() { *alive = false; }
 
     Result<> load();
@@ -48,8 +48,9 @@ struct Configurations::Engine {
     void after(Duration delay, UniqueFunction<void()> fire);
     void on_own_thread(UniqueFunction<void()> work);
 
-    Hub& hub;
+    Shards& shards;
     Shard& shard;
+    const query::QueryOptions options;  ///< What conditions and metrics may hold.
     ConfigurationPaces paces;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     std::vector<std::shared_ptr<ConfigurationShard>> parts;

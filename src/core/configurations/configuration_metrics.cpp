@@ -70,9 +70,9 @@ Task<Result<std::int64_t>> Configurations::Engine::count_rows(std::string text) 
     counting->where = metric->where;
     const auto plan = std::make_shared<const ScanPlan>(*std::move(counting));
     query::Aggregation all(plan->query);
-    for (std::size_t i = 0; i < hub.shard_count(); ++i) {
-        auto scan = scan_groups(hub.shard(i), plan);
-        auto groups = co_await hub.on(hub.shard(i), std::move(scan));
+    for (std::size_t i = 0; i < shards.count(); ++i) {
+        auto scan = scan_groups(shards[i], plan);
+        auto groups = co_await shards.on(shards[i], std::move(scan));
         if (!groups) co_return fail(std::move(groups).error());
         auto merged = all.merge(std::move(**groups));
         if (!merged) co_return fail(std::move(merged).error());
@@ -90,7 +90,7 @@ Task<> Configurations::Engine::stop() {
             part->stop();
             return true;
         };
-        co_await hub.call(hub.shard(i), stop_part);
+        co_await shards.call(shards[i], stop_part);
     }
     if (!is_counting) co_return;
     at_rest = std::make_shared<Pending<bool>>();

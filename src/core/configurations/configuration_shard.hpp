@@ -32,7 +32,7 @@ struct ConfigurationNews {
 /// again is harmless, and no change can come back to itself. Which configurations select a twin
 /// is stored in the batch that gives it their settings; from that a later look, or a restart, knows
 /// what to take back. See docs/configurations.md.
-class ConfigurationShard final : public JobWork, public ShardObserver, public WriteObserver {
+class ConfigurationShard final : public BackgroundWork, public ShardObserver, public WriteObserver {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     /// Ours: twins on their way to disk.
@@ -86,7 +86,7 @@ private:
 
     Shard& shard_;
     ConfigurationNews news_;
-    JobTurns turns_;
+    BackgroundTurns turns_;
     std::shared_ptr<const ConfigurationSet> set_;
     std::map<ConfigurationNumber, Counts> counts_;
     /// What twins of this shard share, while any of them does.

@@ -2,6 +2,7 @@
 // at once. What matters here is also what tsan says.
 
 #include "core/configurations/configurations.hpp"
+#include "core/hub/hub.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/queries/queries.hpp"
@@ -56,7 +57,7 @@ struct ConfigurationThreads : ::testing::Test {
                                     HubOptions());
         for (std::size_t i = 0; i < devices; ++i) {
             const auto key = *IdentityKey::parse("d" + std::to_string(i));
-            Record& record = hub->owner(key.device).directory().add(key);
+            Record& record = hub->shards().owner(key.device).directory().add(key);
             record.committed.emplace();
             record.committed->identity = PackedIdentity(Identity(key));
             record.committed->twin = Twin::fresh(clock.wall_now());
@@ -110,7 +111,7 @@ TEST_F(ConfigurationThreads, AreInForceEverywhereWhoeverChangesThemMeanwhile) {
     for (std::size_t i = 0; i < devices; i += 3) {
         const auto json = JsonDocument::parse(R"({"tags":{"n":1},"properties":{"desired":{"x":"other"}}})");
         const auto key = *IdentityKey::parse("d" + std::to_string(i));
-        Shard& owner = hub->owner(key.device);
+        Shard& owner = hub->shards().owner(key.device);
         auto task = owner.write_twin(key, Shard::TwinWrite::patch, *TwinPatch::parse(json->root(), key), {});
         writes.push_back(begin(owner.number(), std::move(task)));
     }

@@ -11,8 +11,9 @@
 
 namespace carillon {
 
-Configurations::Engine::Engine(Hub& h) : hub(h), shard(h.shard(0)), passed_epochs(h.shard_count()) {
-    for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+Configurations::Engine::Engine(Shards& s, const query::QueryOptions& o)
+    : shards(s), shard(s.first()), options(o), passed_epochs(s.count()) {
+    for (std::size_t i = 0; i < shards.count(); ++i) {
         ConfigurationNews news;
         news.passed = [this, i](std::uint64_t passed_epoch) {
             on_own_thread([this, i, passed_epoch] { passed(i, passed_epoch); });
@@ -20,7 +21,7 @@ Configurations::Engine::Engine(Hub& h) : hub(h), shard(h.shard(0)), passed_epoch
         news.clean = [this, i](ConfigurationNumber number) {
             on_own_thread([this, i, number] { clean(i, number); });
         };
-        parts.push_back(std::make_shared<ConfigurationShard>(hub.shard(i), std::move(news)));
+        parts.push_back(std::make_shared<ConfigurationShard>(shards[i], std::move(news)));
     }
 }
 
@@ -67,7 +68,7 @@ void Configurations::Engine::publish(bool has_changed) {
     if (has_changed) ++epoch;
     const auto set = std::make_shared<const ConfigurationSet>(rules, epoch);
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        boost::asio::post(hub.shard(i).executor(), [part = parts[i], set] { part->install(set); });
+        Shards::post(shards[i], [part = parts[i], set] { part->install(set); });
     }
 }
 
@@ -107,7 +108,7 @@ Result<Configurations::Engine::Rule> Configurations::Engine::staged(Configuratio
         wanted.content = before.content;
         wanted.created = before.created;
         wanted.etag = before.etag + 1;
-        return ConfigurationRule::make(existing->number, std::move(wanted), hub.queries().options());
+        return ConfigurationRule::make(existing->number, std::move(wanted), options);
     }
     const auto count = std::count_if(rules.begin(), rules.end(),
                                      [](const auto& entry) { return !entry.second->is_removed; });
@@ -117,7 +118,7 @@ Result<Configurations::Engine::Rule> Configurations::Engine::staged(Configuratio
             fmt::format("A hub has at most {} configurations.", ConfigurationLimits::configurations_max));
     }
     wanted.created = wanted.updated;
-    return ConfigurationRule::make(++last_number, std::move(wanted), hub.queries().options());
+    return ConfigurationRule::make(++last_number, std::move(wanted), options);
 }
 
 Task<Result<>> Configurations::Engine::save(Rule rule) {
@@ -169,7 +170,7 @@ Task<Configurations::Engine::ShardCounts> Configurations::Engine::gather() {
     ShardCounts all;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         auto read = [part = parts[i]](Shard&) { return part->counts(); };
-        const ShardCounts there = co_await hub.call(hub.shard(i), read);
+        const ShardCounts there = co_await shards.call(shards[i], read);
         for (const auto& [number, counts] : there) {
             all[number].targeted += counts.targeted;
             all[number].applied += counts.applied;
@@ -241,7 +242,8 @@ void Configurations::Engine::passed(std::size_t part, std::uint64_t passed_epoch
 
 // --- for every thread --------------------------------------------------------------------------------
 
-Configurations::Configurations(Hub& hub) : engine_(std::make_unique<Engine>(hub)) {}
+Configurations::Configurations(Shards& shards, const query::QueryOptions& options)
+    : engine_(std::make_unique<Engine>(shards, options)) {}
 Configurations::~Configurations() = default;
 
 void Configurations::use(const ConfigurationPaces& paces) {
@@ -258,27 +260,27 @@ void Configurations::start() {
 
 Task<> Configurations::stop() {
     auto stopping = engine_->stop();
-    co_await engine_->hub.on(engine_->shard, std::move(stopping));
+    co_await engine_->shards.on(engine_->shard, std::move(stopping));
 }
 
 Task<Result<ConfigurationView>> Configurations::put(Configuration wanted, EtagMatch match) {
     auto putting = engine_->put(std::move(wanted), std::move(match));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(putting));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(putting));
 }
 
 Task<Result<>> Configurations::remove(std::string id, EtagMatch match) {
     auto removing = engine_->remove(std::move(id), std::move(match));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(removing));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(removing));
 }
 
 Task<Result<ConfigurationView>> Configurations::find(std::string id) {
     auto search = engine_->find(std::move(id));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(search));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(search));
 }
 
 Task<std::vector<ConfigurationView>> Configurations::list() {
     auto listing = engine_->list();
-    co_return co_await engine_->hub.on(engine_->shard, std::move(listing));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(listing));
 }
 
 }  // namespace carillon

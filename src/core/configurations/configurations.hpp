@@ -13,7 +13,10 @@
 
 namespace carillon {
 
-class Hub;
+class Shards;
+namespace query {
+struct QueryOptions;
+}
 
 /// Paces of configurations, from the hub's configuration.
 struct ConfigurationPaces {
@@ -38,7 +41,8 @@ public:
     /// Ours: after a refused commit, how long until it is tried again.
     static constexpr std::chrono::seconds retry_delay{1};
 
-    explicit Configurations(Hub& hub);
+    /// `options` say what target conditions and metric queries may hold.
+    Configurations(Shards& shards, const query::QueryOptions& options);
     ~Configurations();
 
     /// Before `start`.

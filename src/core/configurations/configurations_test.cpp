@@ -292,7 +292,7 @@ TEST_F(ConfigurationsTest, MoreWrittenTwinsThanMayWaitAreAllLookedAtAsWell) {
     std::vector<Record*> records;
     for (std::size_t i = 0; records.size() <= ConfigurationShard::waiting_max; ++i) {
         const auto key = *IdentityKey::parse(fmt::format("m{}", i));
-        if (&(*hub_.hub)->owner(key.device) != &shard) continue;
+        if (&(*hub_.hub)->shards().owner(key.device) != &shard) continue;
         records.push_back(&shard.directory().add(key));
         records.back()->committed = plain;
     }

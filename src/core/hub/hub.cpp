@@ -4,23 +4,26 @@
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/queries/queries.hpp"
+#include "core/registry/registry.hpp"
+#include "core/scan/page_tokens.hpp"
 #include "core/shard/throttles.hpp"
 #include "core/transfers/transfers.hpp"
-
-#include <bit>
 
 namespace carillon {
 
 Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vector<std::string> host_names,
          const JobEngineLimits& jobs, std::string token_key, const HubOptions& options)
-    : shards_(std::move(shards)), policies_(std::move(policies)), host_names_(std::move(host_names)) {
-    CARILLON_ASSERT(std::has_single_bit(shards_.size()) && shards_.size() <= shards_max);
-    throttles_ = std::make_unique<Throttles>(options.tier);
-    jobs_ = std::make_unique<Jobs>(*this, jobs);
-    queries_ = std::make_unique<Queries>(*this, std::move(token_key), options.queries);
-    transfers_ = std::make_unique<Transfers>(*this);
-    configurations_ = std::make_unique<Configurations>(*this);
-}
+    : shards_(std::move(shards)),
+      policies_(std::move(policies)),
+      host_names_(std::move(host_names)),
+      query_options_(options.queries),
+      page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
+      throttles_(std::make_unique<Throttles>(options.tier)),
+      registry_(std::make_unique<Registry>(shards_)),
+      jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
+      queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),
+      transfers_(std::make_unique<Transfers>(shards_)),
+      configurations_(std::make_unique<Configurations>(shards_, query_options_)) {}
 
 Hub::~Hub() = default;
 

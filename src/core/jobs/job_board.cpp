@@ -213,9 +213,8 @@ void JobBoard::newest_first(std::uint64_t before,
     }
 }
 
-Jobs::ListPage JobBoard::list(const Jobs::Filter& filter, std::string_view position,
-                              std::size_t page_size) const {
-    Jobs::ListPage page;
+JobListPage JobBoard::list(const JobFilter& filter, std::string_view position, std::size_t page_size) const {
+    JobListPage page;
     if (filter.nothing) return page;
     std::uint64_t last = 0;
     const auto visit = [&](const std::shared_ptr<JobEntry>& entry) {

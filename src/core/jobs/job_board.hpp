@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/unique_function.hpp"
+#include "core/jobs/job_pages.hpp"
 #include "core/jobs/job_progress.hpp"
 #include "core/jobs/job_record.hpp"
-#include "core/jobs/jobs.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
@@ -99,7 +99,7 @@ public:
     void newest_first(std::uint64_t before,
                       const std::function<bool(const std::shared_ptr<JobEntry>&)>& visit) const;
     /// A page of `newest_first` for a list of jobs.
-    Jobs::ListPage list(const Jobs::Filter& filter, std::string_view position, std::size_t page_size) const;
+    JobListPage list(const JobFilter& filter, std::string_view position, std::size_t page_size) const;
 
     /// Jobs that ran come in the order in which their targets were found.
     using Started = std::pair<std::int64_t, std::uint64_t>;  ///< Ticks, job number.

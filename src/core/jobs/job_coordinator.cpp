@@ -2,7 +2,6 @@
 
 #include "base/await.hpp"
 #include "base/log.hpp"
-#include "core/queries/queries.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -21,9 +20,15 @@ Error not_in_this_state(JobStatus status) {
 
 }  // namespace
 
-JobCoordinator::JobCoordinator(Hub& hub, const JobEngineLimits& limits, JobBoard& board,
-                               std::vector<std::unique_ptr<JobShard>>& shards)
-    : hub_(hub), shard_(hub.shard(0)), limits_(limits), board_(board), shards_(shards) {}
+JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
+                               const query::QueryOptions& options, JobBoard& board,
+                               std::vector<std::unique_ptr<JobShard>>& job_shards)
+    : shards_(shards),
+      shard_(shards.first()),
+      limits_(limits),
+      options_(options),
+      board_(board),
+      job_shards_(job_shards) {}
 
 JobCoordinator::~JobCoordinator() {
     *alive_ = false;
@@ -50,8 +55,8 @@ void JobCoordinator::put_record(const Active& job, const JobRecord& record) {
 
 template <class F>
 void JobCoordinator::on_shards(F function) {
-    for (std::size_t i = 0; i < shards_.size(); ++i) {
-        boost::asio::post(hub_.shard(i).executor(), [part = shards_[i].get(), function] { function(*part); });
+    for (std::size_t i = 0; i < job_shards_.size(); ++i) {
+        Shards::post(shards_[i], [part = job_shards_[i].get(), function] { function(*part); });
     }
 }
 
@@ -88,7 +93,7 @@ Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
     accepting_.erase(shared->id);
     if (!written) co_return fail(unavailable(written.error()));
 
-    const auto entry = std::make_shared<JobEntry>(number, shared, shards_.size());
+    const auto entry = std::make_shared<JobEntry>(number, shared, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
     log.info("job accepted job={} type={}", shared->id, job_type_text(shared->type));
     auto answer = entry->snapshot();
@@ -158,14 +163,14 @@ void JobCoordinator::evaluate(Active& job) {
     const auto& definition = job.entry->definition();
     std::optional<query::JobCondition> condition;
     if (!definition.device_ids) {
-        auto parsed = query::parse_job_condition(definition.condition.value_or(""), hub_.queries().options());
+        auto parsed = query::parse_job_condition(definition.condition.value_or(""), options_);
         if (!parsed) return end(job, JobStatus::failed, std::move(parsed).error().detail);
         condition = *std::move(parsed);
     }
     ++at_work_;
     job.is_at_work = true;
     job.attempt = ++last_attempt_;
-    job.parts_left = shards_.size();
+    job.parts_left = job_shards_.size();
     job.targets = 0;
     job.has_refusal = false;
     job.started = now();
@@ -226,7 +231,7 @@ void JobCoordinator::run(Active& job) {
         auto* started = *alive ? find(number) : nullptr;
         if (!started) return;
         if (!result) return give_back(*started);
-        started->parts_left = shards_.size();
+        started->parts_left = job_shards_.size();
         started->entry->set_running(started->started);
         board_.add_started(started->entry);
         log.info("job started job={} devices={}", started->entry->definition().id, started->targets);
@@ -390,7 +395,7 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
     job.started = record.started;
     job.is_at_work = true;
     ++at_work_;
-    job.parts_left = shards_.size();
+    job.parts_left = job_shards_.size();
     job.phase = record.is_cancelling ? Phase::cancelling : Phase::running;
 }
 

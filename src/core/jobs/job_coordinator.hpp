@@ -1,8 +1,9 @@
 #pragma once
 
-#include "core/hub/hub.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_shard.hpp"
+#include "core/shard/shards.hpp"
+#include "query/query.hpp"
 
 #include <cstdint>
 #include <map>
@@ -27,8 +28,8 @@ public:
     static constexpr std::chrono::seconds timer_distance_max{60};
     static constexpr std::chrono::hours purge_interval{1};
 
-    JobCoordinator(Hub& hub, const JobEngineLimits& limits, JobBoard& board,
-                   std::vector<std::unique_ptr<JobShard>>& shards);
+    JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
+                   JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards);
     ~JobCoordinator();
     JobCoordinator(const JobCoordinator&) = delete;
     JobCoordinator& operator=(const JobCoordinator&) = delete;
@@ -85,11 +86,12 @@ private:
     Task<> changed(std::uint64_t job);
     void purge();
 
-    Hub& hub_;
+    Shards& shards_;
     Shard& shard_;
     const JobEngineLimits& limits_;
+    const query::QueryOptions options_;  ///< What conditions may hold.
     JobBoard& board_;
-    std::vector<std::unique_ptr<JobShard>>& shards_;
+    std::vector<std::unique_ptr<JobShard>>& job_shards_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.

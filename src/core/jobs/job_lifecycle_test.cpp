@@ -25,7 +25,7 @@ struct JobLifecycle : ::testing::Test, JobBench {
     }
     std::size_t count_timers() {
         std::size_t timers = 0;
-        for (std::size_t i = 0; i < shards; ++i) timers += (*hub)->shard(i).timers().size();
+        for (std::size_t i = 0; i < shards; ++i) timers += (*hub)->shards()[i].timers().size();
         return timers;
     }
     void write_tags(const std::string& id, std::string_view tags) {
@@ -435,7 +435,7 @@ TEST_F(JobLifecycle, TheListIsNewestFirstFiltersAndHasNoTokenWhenNothingFollows)
     devices({"a"});
     for (const auto* id : {"j1", "j2", "j3"}) ASSERT_TRUE(create(id, twin_body("*")));
     ASSERT_TRUE(create("m", method_body("*")));
-    auto list = [&](Jobs::Filter filter, std::string position, std::size_t size) {
+    auto list = [&](JobFilter filter, std::string position, std::size_t size) {
         return hub->run((*hub)->jobs().list(filter, std::move(position), size));
     };
     auto first = list({}, "", 2);
@@ -446,13 +446,13 @@ TEST_F(JobLifecycle, TheListIsNewestFirstFiltersAndHasNoTokenWhenNothingFollows)
     ASSERT_EQ(second.jobs.size(), 2U);
     EXPECT_EQ(second.jobs[1].definition->id, "j1");
     EXPECT_EQ(second.position, "");
-    Jobs::Filter twins;
+    JobFilter twins;
     twins.type = JobType::update_twin;
     EXPECT_EQ(list(twins, "", 10).jobs.size(), 3U);
-    Jobs::Filter running;
+    JobFilter running;
     running.status = JobStatus::running;
     EXPECT_EQ(list(running, "", 10).jobs.size(), 1U);
-    Jobs::Filter nothing;
+    JobFilter nothing;
     nothing.nothing = true;
     EXPECT_TRUE(list(nothing, "", 10).jobs.empty());
 }

@@ -57,7 +57,7 @@ TEST_F(JobPace, AMethodJobCallsTenDevicesASecond) {
     for (int i = 0; i < device_count; ++i) {
         auto& link = links.emplace_back(std::make_unique<FakeLink>());
         Record& record = *hub_->find(id(i));
-        Shard& shard = (*hub_)->owner(record.key.device);
+        Shard& shard = (*hub_)->shards().owner(record.key.device);
         link->on_method = [&calls, &shard, &record](const FakeLink::Call& call) {
             ++calls;
             boost::asio::post(shard.executor(), [&shard, &record, number = call.id] {

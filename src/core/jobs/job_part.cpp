@@ -1,8 +1,6 @@
 #include "core/jobs/job_part.hpp"
 
 #include "base/log.hpp"
-#include "core/jobs/job_method_part.hpp"
-#include "core/jobs/job_twin_part.hpp"
 
 #include <algorithm>
 
@@ -15,13 +13,6 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       state_(std::move(targets.state)),
       next_sequence_(targets.next_sequence) {
     CARILLON_ASSERT(ordinals_.size() == state_.size());
-}
-
-std::shared_ptr<JobPart> JobPart::make(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets) {
-    if (entry->definition().type == JobType::device_method) {
-        return std::make_shared<MethodPart>(site, std::move(entry), std::move(targets));
-    }
-    return std::make_shared<TwinPart>(site, std::move(entry), std::move(targets));
 }
 
 void JobPart::begin() {

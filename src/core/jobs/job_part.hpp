@@ -2,6 +2,7 @@
 
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
+#include "core/jobs/job_limits.hpp"
 #include "core/jobs/job_state.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
@@ -20,7 +21,7 @@ class TwinLogFolder;
 /// Where the parts of one shard work; outlives them while they run.
 struct JobSite {
     Shard& shard;
-    JobTurns& turns;
+    BackgroundTurns& turns;
     TwinLogFolder& folder;
     const JobEngineLimits& limits;
     Throttles& throttles;  ///< Of the hub: how many devices a second.
@@ -33,7 +34,7 @@ struct JobSite {
 /// The share of a running job that belongs to one shard: writes events, and takes the step an event
 /// describes when it is durable. What the kinds of job have in common: log, counters, deadline, cancel,
 /// and trying again when the store refused. The shard's thread only. See docs/jobs.md.
-class JobPart : public JobWork {
+class JobPart : public BackgroundWork {
 public:
     /// Ours: devices in flight may still answer for this long after a cancel.
     static constexpr std::chrono::milliseconds cancel_grace{800};
@@ -50,8 +51,6 @@ public:
     };
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
-    /// The kind of part that the job asks for.
-    static std::shared_ptr<JobPart> make(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 
     std::uint64_t job() const { return entry_->number(); }
     const JobEntry& entry() const { return *entry_; }

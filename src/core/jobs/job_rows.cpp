@@ -139,11 +139,11 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
 
 }  // namespace
 
-Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>> job_ids,
-                                                std::optional<std::vector<std::string>> device_ids,
-                                                std::function<bool(const DeviceJob&)> keep,
-                                                std::string position, std::size_t page_size,
-                                                std::optional<std::vector<DeviceJobStatus>> states) {
+Task<Result<DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>> job_ids,
+                                          std::optional<std::vector<std::string>> device_ids,
+                                          std::function<bool(const DeviceJob&)> keep, std::string position,
+                                          std::size_t page_size,
+                                          std::optional<std::vector<DeviceJobStatus>> states) {
     auto from = Position::parse(position);
     if (!from) co_return fail(Errc::argument_invalid, "The continuation token is not valid.");
     Making making;
@@ -176,7 +176,7 @@ Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::s
         if (here == from->job) after = from->key;
         making.last.job = here;
         making.last.key = after;
-        if (making.looked + making.cost >= Jobs::scan_max) {
+        if (making.looked + making.cost >= device_job_scan_max) {
             making.is_over = true;
             break;
         }
@@ -189,7 +189,7 @@ Task<Result<Jobs::DeviceJobPage>> JobRows::page(std::optional<std::vector<std::s
     }
     auto filled = co_await fill_details(making);
     if (!filled) co_return fail(std::move(filled).error());
-    Jobs::DeviceJobPage page;
+    DeviceJobPage page;
     page.rows = std::move(making.rows);
     if (making.is_over) page.position = making.last.text();
     co_return page;
@@ -339,14 +339,14 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
         // Beyond a full page the position stays at its last row.
         making.last.key = key;
     }
-    if (making.looked >= Jobs::scan_max) making.is_over = true;
+    if (making.looked >= device_job_scan_max) making.is_over = true;
     return !making.is_over;
 }
 
 Task<Result<>> JobRows::scan_job(Making& making, std::shared_ptr<JobEntry> entry, std::string after) {
     if (making.device_ids) co_return co_await scan_devices(making, entry, after);
     std::vector<std::shared_ptr<Part>> parts;
-    for (std::uint32_t shard = 0; shard < hub_.shard_count(); ++shard) {
+    for (std::uint32_t shard = 0; shard < shards_.count(); ++shard) {
         auto part = co_await load(entry, shard, making.cost);
         if (!part) co_return fail(std::move(part).error());
         parts.push_back(*std::move(part));
@@ -383,7 +383,7 @@ Task<Result<>> JobRows::scan_devices(Making& making, const std::shared_ptr<JobEn
         if (making.is_over) break;
         // A device whose last module lies before the position needs no look.
         if (id < after.substr(0, after.find('\0'))) continue;
-        const auto shard = static_cast<std::uint32_t>(shard_number(id, hub_.shard_count()));
+        const auto shard = static_cast<std::uint32_t>(shard_number(id, shards_.count()));
         auto part = co_await load(entry, shard, making.cost);
         if (!part) co_return fail(std::move(part).error());
         const auto& keys = (*part)->fold.keys();

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "core/hub/hub.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_fold.hpp"
-#include "core/jobs/jobs.hpp"
+#include "core/jobs/job_pages.hpp"
+#include "core/shard/shards.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -28,18 +28,18 @@ public:
     static constexpr std::size_t read_bytes_max = 256 * 1024;
     static constexpr std::size_t slice_rows = 512;
     static constexpr std::size_t details_at_once = 32;  ///< Events read for payloads in one go.
-    /// Ours: a fold that had to be read counts against `Jobs::scan_max` as one row for so many devices.
+    /// Ours: a fold that had to be read counts against `device_job_scan_max` as one row for so many devices.
     static constexpr std::size_t folded_devices_a_row = 64;
 
-    JobRows(Hub& hub, const JobBoard& board) : hub_(hub), shard_(hub.shard(0)), board_(board) {}
+    JobRows(Shards& shards, const JobBoard& board) : shards_(shards), shard_(shards.first()), board_(board) {}
 
     /// As `Jobs::device_jobs`. Fails with `argument_invalid` for a position that is none, and with
     /// `service_unavailable` if the store cannot be read.
-    Task<Result<Jobs::DeviceJobPage>> page(std::optional<std::vector<std::string>> job_ids,
-                                           std::optional<std::vector<std::string>> device_ids,
-                                           std::function<bool(const DeviceJob&)> keep, std::string position,
-                                           std::size_t page_size,
-                                           std::optional<std::vector<DeviceJobStatus>> states);
+    Task<Result<DeviceJobPage>> page(std::optional<std::vector<std::string>> job_ids,
+                                     std::optional<std::vector<std::string>> device_ids,
+                                     std::function<bool(const DeviceJob&)> keep, std::string position,
+                                     std::size_t page_size,
+                                     std::optional<std::vector<DeviceJobStatus>> states);
 
 private:
     struct Position;
@@ -69,7 +69,7 @@ private:
                      std::uint32_t index);
     Task<Result<>> fill_details(Making& making);
 
-    Hub& hub_;
+    Shards& shards_;
     Shard& shard_;
     const JobBoard& board_;
     std::list<std::shared_ptr<Part>> cache_;  ///< The last used first.

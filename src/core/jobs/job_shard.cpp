@@ -1,6 +1,20 @@
 #include "core/jobs/job_shard.hpp"
 
+#include "core/jobs/job_method_part.hpp"
+#include "core/jobs/job_twin_part.hpp"
+
 namespace carillon {
+namespace {
+
+/// The kind of part that the job asks for.
+std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entry, JobPart::Targets targets) {
+    if (entry->definition().type == JobType::device_method) {
+        return std::make_shared<MethodPart>(site, std::move(entry), std::move(targets));
+    }
+    return std::make_shared<TwinPart>(site, std::move(entry), std::move(targets));
+}
+
+}  // namespace
 
 JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
                    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
@@ -22,7 +36,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throt
 JobShard::~JobShard() = default;
 
 void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling) {
-    parts_.emplace(entry->number(), JobPart::make(site_, entry, std::move(targets)));
+    parts_.emplace(entry->number(), make_part(site_, entry, std::move(targets)));
     if (is_cancelling) cancelling_.push_back(entry->number());
 }
 
@@ -48,7 +62,7 @@ void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<que
         if (!targets) return held(fail(std::move(targets).error()));
         entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
         const auto size = targets->state.counts().device;
-        parts_.insert_or_assign(entry->number(), JobPart::make(site_, entry, *std::move(targets)));
+        parts_.insert_or_assign(entry->number(), make_part(site_, entry, *std::move(targets)));
         held(size);
     };
     auto scan =

@@ -47,7 +47,7 @@ private:
     void part_finished(std::uint64_t job);
 
     Shard& shard_;
-    JobTurns turns_;
+    BackgroundTurns turns_;
     TwinLogFolder folder_;
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;

@@ -18,7 +18,7 @@ namespace carillon {
 /// Finds a job's devices on one shard, in key order, a slice at a time, and stores them. It reads
 /// committed documents, so every write that was acknowledged counts. What an interrupted start left
 /// in the log goes first. The shard's thread only.
-class JobTargetScan final : public JobWork {
+class JobTargetScan final : public BackgroundWork {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     static constexpr std::size_t slice_records_max = 4096;

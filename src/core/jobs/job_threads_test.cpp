@@ -98,7 +98,7 @@ struct JobThreads : ::testing::Test {
     /// Every device is connected and answers at once.
     void add_device(const std::string& id) {
         const auto key = *IdentityKey::parse(id);
-        auto& shard = hub->owner(key.device);
+        auto& shard = hub->shards().owner(key.device);
         Record& record = shard.directory().add(key);
         record.committed.emplace();
         record.committed->identity = PackedIdentity(Identity(key));

@@ -11,20 +11,20 @@ namespace carillon {
 
 /// The engine's members in the order in which they may be relied on.
 struct Jobs::Engine {
-    Engine(Hub& h, JobEngineLimits l) : hub(h), limits(l) {
-        auto& throttles = hub.throttles();
+    Engine(Shards& s, Throttles& throttles, JobEngineLimits l, const query::QueryOptions& options)
+        : shards(s), limits(l) {
         const auto in_flight = std::make_shared<std::atomic<std::size_t>>(0);
-        for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+        for (std::size_t i = 0; i < shards.count(); ++i) {
             auto finished = [this](std::uint64_t job) {
-                boost::asio::post(hub.shard(0).executor(), [this, job, alive = alive] {
+                Shards::post(shards.first(), [this, job, alive = alive] {
                     if (*alive) coordinator->part_finished(job);
                 });
             };
-            shards.push_back(
-                std::make_unique<JobShard>(hub.shard(i), limits, throttles, in_flight, std::move(finished)));
+            job_shards.push_back(
+                std::make_unique<JobShard>(shards[i], limits, throttles, in_flight, std::move(finished)));
         }
-        coordinator = std::make_unique<JobCoordinator>(hub, limits, board, shards);
-        rows = std::make_unique<JobRows>(hub, board);
+        coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards);
+        rows = std::make_unique<JobRows>(shards, board);
     }
     ~Engine() { *alive = false; }
 
@@ -32,21 +32,21 @@ struct Jobs::Engine {
     Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
     Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard) const;
 
-    Hub& hub;
+    Shards& shards;
     const JobEngineLimits limits;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     JobBoard board;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
-    std::vector<std::unique_ptr<JobShard>> shards;
+    std::vector<std::unique_ptr<JobShard>> job_shards;
     std::unique_ptr<JobCoordinator> coordinator;
     std::unique_ptr<JobRows> rows;
 };
 
 Result<> Jobs::Engine::load() {
-    for (auto& shard : shards) {
+    for (auto& shard : job_shards) {
         if (auto measured = shard->folder().load(); !measured) return measured;
     }
-    auto& store = hub.shard(0).store();
+    auto& store = shards.first().store();
     std::vector<std::pair<std::uint64_t, std::string>> definitions;
     const auto visit = [&](std::string_view key, std::string_view value) {
         definitions.emplace_back(job_of_key(key), value);
@@ -65,7 +65,7 @@ Result<> Jobs::Engine::load() {
 Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning) {
     auto definition = decode_job_definition(stored_definition);
     if (!definition) return fail(std::move(definition).error());
-    auto stored_record = hub.shard(0).store().get(Table::jobs, job_record_key(number));
+    auto stored_record = shards.first().store().get(Table::jobs, job_record_key(number));
     if (!stored_record) return fail(std::move(stored_record).error());
     if (!*stored_record)
         return fail(Errc::store_corrupt, "job '" + definition->id + "' has no status record");
@@ -73,12 +73,12 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     if (!record) return fail(record.error());
 
     const auto shared = std::make_shared<const JobDefinition>(*std::move(definition));
-    const auto entry = std::make_shared<JobEntry>(number, shared, shards.size());
+    const auto entry = std::make_shared<JobEntry>(number, shared, job_shards.size());
     const auto erase_events = [&] {
         cleaning.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
     };
     if (is_terminal(record->status)) {
-        const auto now = hub.shard(0).clock().wall_now();
+        const auto now = shards.first().clock().wall_now();
         if (record->ended < now.plus_s(-JobLimits::history_kept_s)) {
             cleaning.erase(Table::jobs, job_definition_key(number));
             cleaning.erase(Table::jobs, job_record_key(number));
@@ -90,11 +90,11 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
         entry->set_terminal(*record);
     } else if (record->status == JobStatus::running) {
         entry->set_running(record->started);
-        for (std::uint32_t i = 0; i < shards.size(); ++i) {
+        for (std::uint32_t i = 0; i < job_shards.size(); ++i) {
             auto targets = fold_part(number, i);
             if (!targets) return fail(std::move(targets).error());
-            entry->publish(i, targets->state, targets->next_sequence, hub.shard(0).clock().now());
-            shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
+            entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
+            job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
         }
     } else {
         erase_events();
@@ -120,14 +120,15 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         targets.next_sequence = sequence_of_event_key(key) + 1;
         return true;
     };
-    auto read = hub.shard(0).store().scan(Table::job_events, job_event_key(number, shard),
-                                          job_event_key(number, shard + 1), visit);
+    auto read = shards.first().store().scan(Table::job_events, job_event_key(number, shard),
+                                            job_event_key(number, shard + 1), visit);
     if (!read) return fail(std::move(read).error());
     if (!outcome) return fail(std::move(outcome).error());
     return targets;
 }
 
-Jobs::Jobs(Hub& hub, JobEngineLimits limits) : engine_(std::make_unique<Engine>(hub, limits)) {}
+Jobs::Jobs(Shards& shards, Throttles& throttles, JobEngineLimits limits, const query::QueryOptions& options)
+    : engine_(std::make_unique<Engine>(shards, throttles, limits, options)) {}
 
 Jobs::~Jobs() = default;
 
@@ -136,12 +137,11 @@ Result<> Jobs::load() {
 }
 
 void Jobs::start() {
-    for (std::size_t i = 0; i < engine_->shards.size(); ++i) {
-        boost::asio::post(engine_->hub.shard(i).executor(),
-                          [shard = engine_->shards[i].get()] { shard->start(); });
+    for (std::size_t i = 0; i < engine_->job_shards.size(); ++i) {
+        Shards::post(engine_->shards[i], [shard = engine_->job_shards[i].get()] { shard->start(); });
     }
-    boost::asio::post(engine_->hub.shard(0).executor(),
-                      [coordinator = engine_->coordinator.get()] { coordinator->start(); });
+    Shards::post(engine_->shards.first(),
+                 [coordinator = engine_->coordinator.get()] { coordinator->start(); });
 }
 
 Task<> Jobs::stop() {
@@ -150,19 +150,19 @@ Task<> Jobs::stop() {
         engine.coordinator->stop();
         return true;
     };
-    co_await engine.hub.call(engine.hub.shard(0), stop_coordinator);
-    for (std::size_t i = 0; i < engine.shards.size(); ++i) {
+    co_await engine.shards.call(engine.shards.first(), stop_coordinator);
+    for (std::size_t i = 0; i < engine.job_shards.size(); ++i) {
         auto stop_shard = [&engine, i](Shard&) {
-            engine.shards[i]->stop();
+            engine.job_shards[i]->stop();
             return true;
         };
-        co_await engine.hub.call(engine.hub.shard(i), stop_shard);
+        co_await engine.shards.call(engine.shards[i], stop_shard);
     }
 }
 
 Task<Result<JobSnapshot>> Jobs::create(JobDefinition definition) {
-    auto& hub = engine_->hub;
-    co_return co_await hub.on(hub.shard(0), engine_->coordinator->create(std::move(definition)));
+    auto& shards = engine_->shards;
+    co_return co_await shards.on(shards.first(), engine_->coordinator->create(std::move(definition)));
 }
 
 std::optional<JobSnapshot> Jobs::snapshot(const std::string& id) const {
@@ -177,7 +177,7 @@ Task<std::optional<JobSnapshot>> Jobs::find(std::string id) {
 std::optional<JobProgress> Jobs::progress(const std::string& id) const {
     const auto entry = engine_->board.find(id);
     if (!entry) return std::nullopt;
-    const auto& clock = engine_->hub.shard(0).clock();
+    const auto& clock = engine_->shards.first().clock();
     return entry->progress(clock.now(), clock.wall_now());
 }
 
@@ -188,23 +188,23 @@ Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
 }
 
 Task<Result<JobSnapshot>> Jobs::cancel(std::string id) {
-    auto& hub = engine_->hub;
-    co_return co_await hub.on(hub.shard(0), engine_->coordinator->cancel(std::move(id)));
+    auto& shards = engine_->shards;
+    co_return co_await shards.on(shards.first(), engine_->coordinator->cancel(std::move(id)));
 }
 
-Task<Jobs::ListPage> Jobs::list(Filter filter, std::string position, std::size_t page_size) {
+Task<JobListPage> Jobs::list(JobFilter filter, std::string position, std::size_t page_size) {
     co_return engine_->board.list(filter, position, page_size);
 }
 
-Task<Result<Jobs::DeviceJobPage>> Jobs::device_jobs(std::optional<std::vector<std::string>> job_ids,
-                                                    std::optional<std::vector<std::string>> device_ids,
-                                                    std::function<bool(const DeviceJob&)> keep,
-                                                    std::string position, std::size_t page_size,
-                                                    std::optional<std::vector<DeviceJobStatus>> states) {
-    auto& hub = engine_->hub;
-    co_return co_await hub.on(hub.shard(0),
-                              engine_->rows->page(std::move(job_ids), std::move(device_ids), std::move(keep),
-                                                  std::move(position), page_size, std::move(states)));
+Task<Result<DeviceJobPage>> Jobs::device_jobs(std::optional<std::vector<std::string>> job_ids,
+                                              std::optional<std::vector<std::string>> device_ids,
+                                              std::function<bool(const DeviceJob&)> keep,
+                                              std::string position, std::size_t page_size,
+                                              std::optional<std::vector<DeviceJobStatus>> states) {
+    auto& shards = engine_->shards;
+    co_return co_await shards.on(
+        shards.first(), engine_->rows->page(std::move(job_ids), std::move(device_ids), std::move(keep),
+                                            std::move(position), page_size, std::move(states)));
 }
 
 }  // namespace carillon

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "base/task.hpp"
-#include "core/hub/hub.hpp"
+#include "core/jobs/job_limits.hpp"
+#include "core/jobs/job_pages.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
@@ -16,20 +17,11 @@ namespace carillon {
 
 struct JobProgress;
 class JobWatcher;
-
-/// Bounds and paces of the job engine, from the configuration.
-struct JobEngineLimits {
-    std::size_t active_max = 100'000;      ///< Queued, scheduled and running together; then 429004.
-    std::size_t running_max = 64;          ///< At work at once; others wait their turn as `queued`.
-    std::size_t twin_chunk_devices = 128;  ///< Devices patched in one atomic batch, per shard.
-    std::size_t method_window_max = 4096;  ///< Devices in flight of one job, per shard.
-    std::size_t outcome_batch_bytes_max = 256 * 1024;
-    /// What a restart may have to replay of a shard's twin log before its oldest entries are folded,
-    /// about half a second of work: documents the entries stand for, and bytes.
-    std::size_t twin_log_devices_max = 500'000;
-    std::size_t twin_log_bytes_max = 64 * 1024 * 1024;
-    bool strict_cancel = false;  ///< D10: 405 on cancelling a running job.
-};
+class Shards;
+class Throttles;
+namespace query {
+struct QueryOptions;
+}
 
 /// Fleet jobs over all shards: accepts, schedules, runs, cancels, answers. Any thread may call;
 /// the engine itself works on the shards' threads. A job accepted reaches an end whatever happens to
@@ -37,7 +29,8 @@ struct JobEngineLimits {
 /// and the stored events).
 class Jobs {
 public:
-    Jobs(Hub& hub, JobEngineLimits limits);
+    /// `options` say what conditions may hold.
+    Jobs(Shards& shards, Throttles& throttles, JobEngineLimits limits, const query::QueryOptions& options);
     ~Jobs();
 
     /// Reads jobs and their logs and resumes what was unfinished. Before the threads run.
@@ -64,28 +57,14 @@ public:
     /// `operation_not_allowed_in_current_state`. Ours: see docs/jobs.md.
     Task<Result<JobSnapshot>> cancel(std::string id);
 
-    struct Filter {
-        std::optional<JobType> type;
-        std::optional<JobStatus> status;
-        bool nothing = false;  ///< The filter names a type or status no job here can have.
-    };
-    struct ListPage {
-        std::vector<JobSnapshot> jobs;
-        std::string position;  ///< Where the next page begins; empty when nothing follows.
-    };
     /// Newest first. `position` is that of the page before, or empty.
-    Task<ListPage> list(Filter filter, std::string position, std::size_t page_size);
+    Task<JobListPage> list(JobFilter filter, std::string position, std::size_t page_size);
 
-    struct DeviceJobPage {
-        std::vector<DeviceJob> rows;
-        std::string position;
-    };
     /// Rows of `devices.jobs` that `keep` accepts, by creation of the job, then device id. `job_ids`,
     /// `device_ids` and `states` narrow the search where the caller knows; jobs whose counters say that
     /// no device is in one of the states are passed over unread, but `keep` still decides. Rows are read from
-    /// the log, so finished jobs cost no memory. Looks at no more than `scan_max` rows a call, so a page may
-    /// be short or empty with a position.
-    static constexpr std::size_t scan_max = 20'000;
+    /// the log, so finished jobs cost no memory. Looks at no more than `device_job_scan_max` rows a call, so
+    /// a page may be short or empty with a position.
     Task<Result<DeviceJobPage>> device_jobs(std::optional<std::vector<std::string>> job_ids,
                                             std::optional<std::vector<std::string>> device_ids,
                                             std::function<bool(const DeviceJob&)> keep, std::string position,

@@ -1,16 +1,18 @@
 #pragma once
 
 #include "base/task.hpp"
-#include "core/hub/hub.hpp"
+#include "core/scan/page_tokens.hpp"
+#include "core/shard/shards.hpp"
 #include "query/query.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace carillon {
+
+class Jobs;
 
 /// What to ask and how much of the answer.
 struct QueryRequest {
@@ -36,31 +38,20 @@ struct QueryPage {
 /// the last key given out.
 class Queries {
 public:
-    /// Evaluation gives way to other work of a shard after this long.
-    static constexpr std::chrono::microseconds slice_max{250};
     /// Source: IoT Hub docs, "IoT Hub query language", 100 rows (1,000 in 2016).
     static constexpr std::size_t page_size_default = 100;
     static constexpr std::size_t page_size_max = 100;
     static constexpr std::size_t preview_page_size_max = 1000;
-    static constexpr std::size_t token_bytes_max = 8 * 1024;
     /// Calls of `Jobs::device_jobs` for one page, beyond which the page is short.
     static constexpr int job_scans_max = 64;
 
-    /// `token_key` signs continuation tokens; it is the hub's own and survives restarts.
-    Queries(Hub& hub, std::string token_key, query::QueryOptions options);
-
-    /// What statements may hold; jobs' conditions keep to it as well.
-    const query::QueryOptions& options() const { return options_; }
+    /// `options` say what statements may hold.
+    Queries(Shards& shards, Jobs& jobs, const PageTokens& tokens, query::QueryOptions options);
 
     /// Fails with `argument_invalid` for statements and for tokens that are not ours or belong to
     /// another statement or flavour.
     /// Source: IoT Hub docs, "IoT Hub query language"; azure-iothub: query.ts (tokens).
     Task<Result<QueryPage>> run(QueryRequest request);
-
-    /// Seals `position` into an opaque, URL-safe token bound to `purpose` (statement and flavour),
-    /// and opens one again; `argument_invalid` if it was forged or bound to something else.
-    std::string seal(std::string_view purpose, std::string_view position) const;
-    Result<std::string> open(std::string_view purpose, std::string_view token) const;
 
 private:
     struct Position;
@@ -70,8 +61,9 @@ private:
     Task<Result<Answer>> list_groups(query::Query query, Position position, std::size_t page_size);
     Task<Result<Answer>> list_jobs(query::Query query, Position position, std::size_t page_size);
 
-    Hub& hub_;
-    std::string token_key_;
+    Shards& shards_;
+    Jobs& jobs_;
+    const PageTokens& tokens_;
     query::QueryOptions options_;
 };
 

@@ -51,18 +51,19 @@ struct QueriesTest : ::testing::Test {
         const std::string body = "{\"tags\":" + tags + "}";
         const auto json = JsonDocument::parse(body);
         auto patch = *TwinPatch::parse(json->root(), key);
-        auto written = hub.run(
-            hub->owner(key.device).write_twin(key, Shard::TwinWrite::patch, std::move(patch), EtagMatch{}));
+        auto written = hub.run(hub->shards()
+                                   .owner(key.device)
+                                   .write_twin(key, Shard::TwinWrite::patch, std::move(patch), EtagMatch{}));
         ASSERT_TRUE(written);
     }
     void add_module(const std::string& id, const std::string& module) {
         const auto key = *IdentityKey::parse(id, module);
-        ASSERT_TRUE(hub.run(hub->owner(key.device).put_identity(key, "{}", EtagMatch{})));
+        ASSERT_TRUE(hub.run(hub->shards().owner(key.device).put_identity(key, "{}", EtagMatch{})));
     }
     void remove(const std::string& id) {
         const auto key = *IdentityKey::parse(id);
         const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
-        ASSERT_TRUE(hub.run(hub->owner(key.device).remove_identity(key, any)));
+        ASSERT_TRUE(hub.run(hub->shards().owner(key.device).remove_identity(key, any)));
     }
 };
 
@@ -142,10 +143,10 @@ TEST_F(QueriesTest, TokensOfOthersAreRefused) {
 TEST_F(QueriesTest, TokensAreUrlSafe) {
     for (int i = 0; i < 64; ++i) {
         const std::string position(static_cast<std::size_t>(i), static_cast<char>(0xFF - i));
-        const std::string token = hub->queries().seal("purpose", position);
+        const std::string token = hub->page_tokens().seal("purpose", position);
         EXPECT_EQ(token.find_first_of("+/= \n"), std::string::npos);
-        EXPECT_EQ(*hub->queries().open("purpose", token), position);
-        EXPECT_FALSE(hub->queries().open("other purpose", token));
+        EXPECT_EQ(*hub->page_tokens().open("purpose", token), position);
+        EXPECT_FALSE(hub->page_tokens().open("other purpose", token));
     }
 }
 

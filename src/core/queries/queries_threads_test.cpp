@@ -1,8 +1,10 @@
 // Shards on threads of their own, as in the server; what matters here is what tsan says.
 
+#include "core/hub/hub.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/queries/queries.hpp"
+#include "core/scan/query_scan.hpp"
 #include "core/shard/twin_index.hpp"
 #include "store/memory_store.hpp"
 
@@ -25,7 +27,7 @@ public:
 /// Time that passes whenever somebody looks, so that every scan gives way often.
 class HastyClock final : public Clock {
 public:
-    TimePoint now() const override { return TimePoint(Queries::slice_max * ++looks_); }
+    TimePoint now() const override { return TimePoint(scan_slice_max * ++looks_); }
     WallTime wall_now() const override { return WallTime::from_unix_s(1'790'000'000); }
 
 private:
@@ -63,7 +65,7 @@ struct QueriesThreadsTest : ::testing::Test {
                                     HubOptions());
         for (int i = 0; i < devices; ++i) {
             const auto key = *IdentityKey::parse("d" + std::to_string(i));
-            Record& record = hub->owner(key.device).directory().add(key);
+            Record& record = hub->shards().owner(key.device).directory().add(key);
             record.committed.emplace();
             record.committed->identity = PackedIdentity(Identity(key));
         }
@@ -118,9 +120,9 @@ struct QueriesThreadsTest : ::testing::Test {
             const std::string body = "{\"tags\":{\"n\":" + std::to_string(i % 10) + "}}";
             const auto json = JsonDocument::parse(body);
             auto patch = *TwinPatch::parse(json->root(), key);
-            Shard& shard = hub->owner(key.device);
+            Shard& shard = hub->shards().owner(key.device);
             auto task = shard.write_twin(key, Shard::TwinWrite::patch, std::move(patch), EtagMatch{});
-            auto result = co_await hub->on(shard, std::move(task));
+            auto result = co_await hub->shards().on(shard, std::move(task));
             if (result) ++written;
         }
         co_return written;
@@ -164,7 +166,7 @@ TEST_F(QueriesThreadsTest, ColumnsAreMadeAndReadWhileOtherThreadsWriteAndAsk) {
     }
     for (const std::size_t answer : gather(std::move(answers))) EXPECT_GT(answer, 0U);
     std::size_t columns = 0;
-    for (std::size_t i = 0; i < threads; ++i) columns += hub->shard(i).index().columns();
+    for (std::size_t i = 0; i < threads; ++i) columns += hub->shards()[i].index().columns();
     EXPECT_GE(columns, 1U);
 }
 

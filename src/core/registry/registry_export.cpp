@@ -17,8 +17,8 @@ std::optional<IdentityKey> key_of(std::string_view text) {
 
 }  // namespace
 
-RegistryExport::RegistryExport(Hub& hub, ExportedKeys keys, std::string after)
-    : hub_(hub), keys_(keys), sources_(hub.shard_count()), position_(std::move(after)) {}
+RegistryExport::RegistryExport(Shards& shards, ExportedKeys keys, std::string after)
+    : shards_(shards), keys_(keys), sources_(shards.count()), position_(std::move(after)) {}
 
 /// A page takes about a millisecond, so it is read in one turn.
 Task<RegistryExport::Page> RegistryExport::read_page(Shard* shard, std::string after, ExportedKeys keys) {
@@ -44,8 +44,8 @@ Task<> RegistryExport::fill(std::size_t shard) {
     Source& source = sources_[shard];
     // Beyond what this shard gave last, or, of a shard not looked at yet, what was written last.
     std::string after = source.lines.empty() ? position_ : source.lines.back().key;
-    auto reading = read_page(&hub_.shard(shard), std::move(after), keys_);
-    Page page = co_await hub_.on(hub_.shard(shard), std::move(reading));
+    auto reading = read_page(&shards_[shard], std::move(after), keys_);
+    Page page = co_await shards_.on(shards_[shard], std::move(reading));
     source.next = 0;
     source.is_at_end = page.is_last;
     source.lines = std::move(page.lines);

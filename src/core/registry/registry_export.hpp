@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/task.hpp"
-#include "core/hub/hub.hpp"
+#include "core/shard/shards.hpp"
 #include "model/registry_line.hpp"
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace carillon {
 /// Walks all identities of the hub in the order of their keys, whatever shard they live on, and writes
 /// each as a line of `devices.txt`. Each line is one committed state of identity and twin; lines of
 /// different devices are of different moments. Holds at most one page of each shard. One coroutine uses
-/// it; the hub outlives it.
+/// it; the shards outlive it.
 class RegistryExport {
 public:
     /// Lines and bytes of one look at a shard; the bytes may be passed by one line.
@@ -23,7 +23,7 @@ public:
     static constexpr std::size_t page_bytes_max = 256 * 1024;
 
     /// Begins after `after`, the `position()` of an earlier walk, or at the front if that is empty.
-    RegistryExport(Hub& hub, ExportedKeys keys, std::string after = {});
+    RegistryExport(Shards& shards, ExportedKeys keys, std::string after = {});
 
     /// Appends lines to `out` until it holds `bytes_max` or there are no more. False at the end.
     Task<bool> append(std::string& out, std::size_t bytes_max);
@@ -50,7 +50,7 @@ private:
     Task<> fill(std::size_t shard);
     Source* least();
 
-    Hub& hub_;
+    Shards& shards_;
     ExportedKeys keys_;
     std::vector<Source> sources_;  ///< One for each shard.
     std::string position_;

@@ -1,6 +1,5 @@
 #include "core/scan/query_scan.hpp"
 
-#include "core/queries/queries.hpp"
 #include "core/scan/candidate_scan.hpp"
 #include "core/shard/row_prefetch.hpp"
 #include "query/column_groups.hpp"
@@ -34,12 +33,12 @@ public:
     }
 
 private:
-    static constexpr Duration quick = Queries::slice_max / 64;
+    static constexpr Duration quick = scan_slice_max / 64;
     static constexpr int interval_max = 32;
 
     void begin() {
         looked_ = shard_.clock().now();
-        until_ = looked_ + Queries::slice_max;
+        until_ = looked_ + scan_slice_max;
     }
 
     Shard& shard_;

@@ -2,16 +2,21 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "core/shard/found_row.hpp"
 #include "core/shard/shard.hpp"
 #include "query/column_filter.hpp"
 #include "query/query.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace carillon {
+
+/// Evaluation gives way to other work of a shard after this long.
+inline constexpr std::chrono::microseconds scan_slice_max{250};
 
 /// A statement as the shards work on it, with the shortcuts its condition allows.
 struct ScanPlan {
@@ -29,13 +34,6 @@ struct ScanPlan {
     bool keeps(const Record& record) const;
     /// What the statement can see of the record's connection: nothing where it does not ask.
     LiveState live(const Record& record) const { return parts.other ? record.live() : LiveState{}; }
-};
-
-/// A row that was found: shares the record's immutable parts and outlives it.
-struct FoundRow {
-    IdentityKey key;
-    Document document;
-    LiveState live;
 };
 
 /// The first `rows_max` rows of a shard behind `after`, in key order. On the shard's thread.

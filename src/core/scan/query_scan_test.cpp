@@ -14,7 +14,7 @@ namespace {
 /// Time that passes whenever somebody looks: every second look ends a slice.
 class HastyClock final : public Clock {
 public:
-    TimePoint now() const override { return TimePoint(Queries::slice_max * ++looks_); }
+    TimePoint now() const override { return TimePoint(scan_slice_max * ++looks_); }
     WallTime wall_now() const override { return WallTime::from_unix_s(1'790'000'000); }
 
 private:

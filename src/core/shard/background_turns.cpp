@@ -4,19 +4,19 @@
 
 namespace carillon {
 
-void JobTurns::wake(JobWork& work) {
+void BackgroundTurns::wake(BackgroundWork& work) {
     if (work.is_queued_ || is_stopped_) return;
     work.is_queued_ = true;
     waiting_.push_back(work.shared_from_this());
     schedule();
 }
 
-void JobTurns::stop() {
+void BackgroundTurns::stop() {
     is_stopped_ = true;
     waiting_.clear();
 }
 
-void JobTurns::schedule() {
+void BackgroundTurns::schedule() {
     if (is_scheduled_ || waiting_.empty()) return;
     is_scheduled_ = true;
     boost::asio::post(executor_, [this, alive = alive_] {
@@ -24,7 +24,7 @@ void JobTurns::schedule() {
     });
 }
 
-void JobTurns::turn() {
+void BackgroundTurns::turn() {
     is_scheduled_ = false;
     if (waiting_.empty()) return;
     const auto work = std::move(waiting_.front());

@@ -36,9 +36,7 @@ bool Methods::is_online(const Record& record, std::string_view method) {
 Task<Result<MethodAnswer>> Methods::invoke(IdentityKey key, MethodCall call) {
     Record* record = shard_.directory().find(key);
     if (!record || !record->exists()) {
-        const Record* device = shard_.directory().find(IdentityKey(key.device));
-        const bool is_module_missing = key.is_module() && device && device->exists();
-        co_return fail(is_module_missing ? Errc::module_not_found : Errc::device_not_found, key.path());
+        co_return fail(shard_.missing(key), key.path());
     }
     if (!is_online(*record, call.name)) {
         if (call.connect_timeout_s <= 0)
@@ -50,7 +48,7 @@ Task<Result<MethodAnswer>> Methods::invoke(IdentityKey key, MethodCall call) {
         auto online = co_await from_callback<Result<>>(wait);
         if (!online) co_return fail(std::move(online).error());
         record = shard_.directory().find(key);
-        if (!record) co_return fail(Errc::device_not_found, key.path());
+        if (!record) co_return fail(shard_.missing(key), key.path());
     }
     auto start = [this, record, &call](MethodDone done) {
         send(*record, call.name, call.payload, std::chrono::seconds(call.response_timeout_s),

@@ -68,7 +68,7 @@ struct ShardContext {
 /// answer when it is durable; readers see `Record::committed` and never wait. A commit that fails
 /// takes back every write that was built on it.
 ///
-/// All members are for the shard's own thread; others reach it through `Hub::on`.
+/// All members are for the shard's own thread; others reach it through `Shards::on`.
 class Shard {
 public:
     Shard(std::uint32_t number, const ShardContext& context);
@@ -166,6 +166,8 @@ public:
     void write_twin_change(Record& record, Document document, std::string notification);
     /// The number that orders this shard's writes: a document holds every twin-log entry up to its own.
     std::uint64_t next_sequence() { return ++sequence_; }
+    /// Why there is no identity `key`: `module_not_found` if its device is there, else `device_not_found`.
+    Errc missing(const IdentityKey& key) const;
     /// The key of a record's rows in `identities` and `sessions`: shard, device, NUL and module.
     std::string stored_key(const IdentityKey& key) const;
 
@@ -203,7 +205,6 @@ private:
     Result<std::optional<Authentication>> stage_entry(const ImportEntry& entry);
     void enforce_registration(const IdentityKey& key, const std::optional<Authentication>& before);
     const Document* newest(const IdentityKey& key) const;
-    Errc missing(const IdentityKey& key) const;
 
     std::uint32_t number_;
     ShardContext context_;

@@ -1,3 +1,4 @@
+#include "core/shard/methods.hpp"
 #include "core/testing/test_hub.hpp"
 
 #include <gtest/gtest.h>
@@ -29,7 +30,7 @@ struct ShardTest : ::testing::Test {
     MemoryStore store;
     std::optional<TestHub> hub{std::in_place, store, clock};
 
-    Shard& owner(std::string_view device) { return (*hub)->owner(key(device).device); }
+    Shard& owner(std::string_view device) { return (*hub)->shards().owner(key(device).device); }
     void restart() {
         hub.reset();
         hub.emplace(store, clock);

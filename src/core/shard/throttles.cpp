@@ -1,7 +1,7 @@
 #include "core/shard/throttles.hpp"
 
 #include "base/await.hpp"
-#include "core/hub/hub.hpp"
+#include "core/shard/shards.hpp"
 
 #include <fmt/format.h>
 
@@ -57,13 +57,13 @@ void Throttles::give_back(ThrottleClass what, std::size_t count) {
     bucket(what).give_back(count);
 }
 
-Task<Result<>> pass_throttle(Hub& hub, ThrottleClass what, double cost) {
-    Shard& shard = hub.shard(0);
-    const auto wait = hub.throttles().take(what, cost, shard.clock().now());
+Task<Result<>> pass_throttle(Shards& shards, Throttles& throttles, ThrottleClass what, double cost) {
+    Shard& shard = shards.first();
+    const auto wait = throttles.take(what, cost, shard.clock().now());
     if (!wait) co_return fail(wait.error());
     if (*wait > Duration::zero()) {
         auto sleeping = sleep_there(&shard, *wait);
-        co_await hub.on(shard, std::move(sleeping));
+        co_await shards.on(shard, std::move(sleeping));
     }
     co_return Result<>{};
 }

@@ -10,7 +10,7 @@
 
 namespace carillon {
 
-class Hub;
+class Shards;
 
 /// What a strict hub lets through, as the service would: what comes too fast is made to wait a little,
 /// and refused if it would have to wait long. Without a profile nothing is throttled. Any thread.
@@ -42,6 +42,6 @@ private:
 };
 
 /// Takes an operation from the hub's throttles and waits as long as they say. Fails likewise.
-Task<Result<>> pass_throttle(Hub& hub, ThrottleClass what, double cost);
+Task<Result<>> pass_throttle(Shards& shards, Throttles& throttles, ThrottleClass what, double cost);
 
 }  // namespace carillon

@@ -29,23 +29,24 @@ public:
     void add(const std::string& id) { hub_.add_device(id); }
     void remove(const std::string& id) {
         const auto key = *IdentityKey::parse(id);
-        EXPECT_TRUE(hub_.run(hub_->owner(key.device)
+        EXPECT_TRUE(hub_.run(hub_->shards()
+                                 .owner(key.device)
                                  .remove_identity(key, EtagMatch::parse("*", EtagMatch::Unquoted::compare))));
     }
     void write(const std::string& id, const std::string& body) {
         const auto key = *IdentityKey::parse(id);
         const auto json = JsonDocument::parse(body);
         auto patch = *TwinPatch::parse(json->root(), key);
-        auto& shard = hub_->owner(key.device);
+        auto& shard = hub_->shards().owner(key.device);
         EXPECT_TRUE(hub_.run(shard.write_twin(key, Shard::TwinWrite::patch, std::move(patch), EtagMatch{})));
     }
     void connect(const std::string& id, DeviceLink& link) {
         Record& record = *hub_.find(id);
-        hub_->owner(record.key.device).attach(record, link);
+        hub_->shards().owner(record.key.device).attach(record, link);
     }
     void disconnect(const std::string& id, DeviceLink& link) {
         Record& record = *hub_.find(id);
-        hub_->owner(record.key.device).detach(record, link);
+        hub_->shards().owner(record.key.device).detach(record, link);
     }
     /// All pages, an item a line.
     std::string ask(const std::string& statement, std::size_t page_size = 3) {
@@ -68,7 +69,7 @@ public:
     template <class F>
     std::size_t sum(F of) {
         std::size_t all = 0;
-        for (std::size_t i = 0; i < hub_->shard_count(); ++i) all += of(hub_->shard(i).index());
+        for (std::size_t i = 0; i < hub_->shards().count(); ++i) all += of(hub_->shards()[i].index());
         return all;
     }
     std::size_t columns() {
@@ -150,7 +151,7 @@ TEST(TwinIndex, TheColumnNotUsedForLongestGoes) {
     ask("tags.a");
     ask("tags.c");
     EXPECT_EQ(fleet.columns(), 2U);
-    TwinIndex& index = fleet.hub()->shard(0).index();
+    TwinIndex& index = fleet.hub()->shards()[0].index();
     auto has = [&](const std::string& path) {
         auto query = query::parse_query("SELECT * FROM devices WHERE " + path + " = 1");
         return index.pin(query::ColumnPlan(query->where).paths())[0].has_value();

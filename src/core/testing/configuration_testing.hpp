@@ -46,7 +46,7 @@ public:
     }
     void advance(std::chrono::milliseconds by) {
         clock.advance(by);
-        for (std::size_t i = 0; i < 2; ++i) (*hub)->shard(i).timers().run_due(clock.now());
+        for (std::size_t i = 0; i < 2; ++i) (*hub)->shards()[i].timers().run_due(clock.now());
         settle();
     }
     /// Lets the loop run, and then one piece of storage work, if there is any.
@@ -68,7 +68,7 @@ public:
         if (slash == std::string_view::npos) return *IdentityKey::parse(path);
         return *IdentityKey::parse(path.substr(0, slash), path.substr(slash + 1));
     }
-    Shard& owner(std::string_view path) { return (*hub)->owner(key(path).device); }
+    Shard& owner(std::string_view path) { return (*hub)->shards().owner(key(path).device); }
     Record* find(std::string_view path) { return owner(path).directory().find(key(path)); }
     void add(std::string_view path) {
         ASSERT_TRUE(run(owner(path).put_identity(key(path), "{}", EtagMatch{})));

@@ -2,6 +2,7 @@
 
 // Jobs on a hub in one thread, for tests; no part of the product.
 
+#include "core/shard/methods.hpp"
 #include "core/testing/test_hub.hpp"
 
 #include <fmt/core.h>
@@ -112,7 +113,7 @@ struct JobBench {
         owner(id).methods().answered(*hub->find(id), links[id]->methods.back().id, status, payload);
         hub->settle();
     }
-    Shard& owner(const std::string& id) { return (*hub)->owner(IdentityKey::parse(id)->device); }
+    Shard& owner(const std::string& id) { return (*hub)->shards().owner(IdentityKey::parse(id)->device); }
     const Twin& twin(const std::string& id) { return hub->find(id)->committed->twin; }
 
     ManualClock clock{ten_o_clock};

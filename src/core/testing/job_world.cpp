@@ -58,7 +58,7 @@ void JobWorld::settle() {
 
 void JobWorld::advance(std::chrono::milliseconds by) {
     clock.advance(by);
-    for (std::size_t i = 0; i < shards_; ++i) (*hub)->shard(i).timers().run_due(clock.now());
+    for (std::size_t i = 0; i < shards_; ++i) (*hub)->shards()[i].timers().run_due(clock.now());
     poll();
 }
 
@@ -66,7 +66,7 @@ void JobWorld::advance(std::chrono::milliseconds by) {
 
 void JobWorld::add_device(const std::string& id) {
     const auto key = *IdentityKey::parse(id);
-    auto added = hub->begin((*hub)->owner(key.device).put_identity(key, "{}", EtagMatch{}));
+    auto added = hub->begin((*hub)->shards().owner(key.device).put_identity(key, "{}", EtagMatch{}));
     settle();
     devices.insert(id);
 }
@@ -76,7 +76,7 @@ void JobWorld::remove_device(const std::string& id) {
     recreated.insert(id);
     const auto key = *IdentityKey::parse(id);
     const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
-    auto removed = hub->begin((*hub)->owner(key.device).remove_identity(key, any));
+    auto removed = hub->begin((*hub)->shards().owner(key.device).remove_identity(key, any));
     settle();
     if (!hub->find(id)) {
         if (auto link = links_.extract(id)) dead_links_.push_back(std::move(link.mapped()));
@@ -92,7 +92,7 @@ void JobWorld::connect(const std::string& id, Manner manner, int status) {
         asked(id, number, manner, status, call);
     };
     Record& record = *hub->find(id);
-    auto& shard = (*hub)->owner(record.key.device);
+    auto& shard = (*hub)->shards().owner(record.key.device);
     connections_[id] = number;
     shard.attach(record, *link);
     links_[id] = std::move(link);
@@ -103,7 +103,8 @@ void JobWorld::disconnect(const std::string& id) {
     auto link = links_.extract(id);
     if (!link) return;
     connections_.erase(id);
-    if (Record* record = hub->find(id)) (*hub)->owner(record->key.device).detach(*record, *link.mapped());
+    if (Record* record = hub->find(id))
+        (*hub)->shards().owner(record->key.device).detach(*record, *link.mapped());
     dead_links_.push_back(std::move(link.mapped()));
 }
 
@@ -122,7 +123,11 @@ void JobWorld::asked(const std::string& device, std::uint64_t connection, Manner
 void JobWorld::reply(const std::string& device, std::uint16_t request, int status) {
     Record* record = hub->find(device);
     if (record)
-        (*hub)->owner(record->key.device).methods().answered(*record, request, status, R"({"ok":true})");
+        (*hub)
+            ->shards()
+            .owner(record->key.device)
+            .methods()
+            .answered(*record, request, status, R"({"ok":true})");
 }
 
 bool JobWorld::answer_one() {
@@ -150,7 +155,7 @@ void JobWorld::write_tag(const std::string& id) {
         *is_acknowledged = written.has_value();
         co_return true;
     };
-    auto& shard = (*hub)->owner(key.device);
+    auto& shard = (*hub)->shards().owner(key.device);
     auto writing = shard.write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
     hub->begin(note(std::move(writing), write.is_acknowledged));
     other_writes_.push_back(std::move(write));
@@ -165,7 +170,8 @@ void JobWorld::report(const std::string& id) {
     ASSERT_TRUE(patch);
     Record& record = *hub->find(id);
     (*hub)
-        ->owner(record.key.device)
+        ->shards()
+        .owner(record.key.device)
         .write_reported(record, *patch, std::nullopt,
                         [is_acknowledged = write.is_acknowledged](const Result<std::int64_t>& result) {
                             *is_acknowledged = result.has_value();

@@ -92,7 +92,7 @@ public:
         hub_ =
             std::make_unique<Hub>(std::move(shards), *std::move(policies),
                                   std::vector<std::string>{"hub.example.net"}, limits, "token key", options);
-        for (std::size_t i = 0; i < shard_count; ++i) CARILLON_ASSERT(hub_->shard(i).load());
+        for (std::size_t i = 0; i < shard_count; ++i) CARILLON_ASSERT(hub_->shards()[i].load());
         CARILLON_ASSERT(hub_->jobs().load());
         CARILLON_ASSERT(hub_->configurations().load());
         hub_->jobs().start();
@@ -118,7 +118,8 @@ public:
     /// Lets `by` pass in one step, firing what falls due, and settles.
     void advance(std::chrono::milliseconds by) {
         clock_.advance(by);
-        for (std::size_t i = 0; i < hub_->shard_count(); ++i) hub_->shard(i).timers().run_due(clock_.now());
+        for (std::size_t i = 0; i < hub_->shards().count(); ++i)
+            hub_->shards()[i].timers().run_due(clock_.now());
         settle();
     }
     /// Runs a task to its end, settling as it goes. Time stands still, so it must not wait for any.
@@ -144,14 +145,14 @@ public:
     Record& add_device(std::string_view id) {
         const auto key = IdentityKey::parse(id);
         CARILLON_ASSERT(key);
-        auto& shard = hub_->owner(key->device);
+        auto& shard = hub_->shards().owner(key->device);
         auto added = run(shard.put_identity(*key, "{}", EtagMatch{}));
         CARILLON_ASSERT(added);
         return *shard.directory().find(*key);
     }
     Record* find(std::string_view id) {
         const auto key = IdentityKey::parse(id);
-        return key ? hub_->owner(key->device).directory().find(*key) : nullptr;
+        return key ? hub_->shards().owner(key->device).directory().find(*key) : nullptr;
     }
 
 private:

@@ -3,7 +3,7 @@
 // The inside of `Transfers`: what runs on the thread of shard 0. Not for others.
 
 #include "base/pending.hpp"
-#include "core/hub/hub.hpp"
+#include "core/shard/shards.hpp"
 #include "core/transfers/transfers.hpp"
 
 #include <map>
@@ -16,7 +16,7 @@
 namespace carillon {
 
 struct Transfers::Engine {
-    explicit Engine(Hub& h) : hub(h), shard(h.shard(0)) {}
+    explicit Engine(Shards& s) : shards(s), shard(s.first()) {}
 
     /// A job, and what is known of it beside its record.
     struct Entry {
@@ -68,7 +68,7 @@ struct Transfers::Engine {
         return pending;
     }
 
-    Hub& hub;
+    Shards& shards;
     Shard& shard;
     Blobs* blobs = nullptr;
     StorageExecutor* worker = nullptr;

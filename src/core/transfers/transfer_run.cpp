@@ -46,10 +46,10 @@ struct Marker {
     }
 };
 
-Task<> apply_share(Hub* hub, Shard* shard, std::vector<ImportEntry> entries, Marker marker,
+Task<> apply_share(Shards* shards, Shard* shard, std::vector<ImportEntry> entries, Marker marker,
                    std::shared_ptr<Pending<Applied>> pending) {
     auto applying = shard->apply_entries(std::move(entries), std::move(marker));
-    auto applied = co_await hub->on(*shard, std::move(applying));
+    auto applied = co_await shards->on(*shard, std::move(applying));
     pending->leave(std::move(applied));
 }
 
@@ -120,7 +120,7 @@ Task<Result<>> Transfers::Engine::apply(Entry* entry, ImportChunk* chunk) {
             pending->leave(std::move(none));
         };
         auto applying =
-            apply_share(&hub, &hub.shard(i), std::move(share.entries), std::move(marker), pending);
+            apply_share(&shards, &shards[i], std::move(share.entries), std::move(marker), pending);
         boost::asio::co_spawn(executor, std::move(applying), std::move(ended));
     }
     Result<> outcome;
@@ -158,8 +158,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_import(Entry* entry) {
                                      offset = job.done, lines = job.lines]() -> Opened {
         auto blob = blobs->open(container, name, offset);
         if (!blob) return fail(std::move(blob).error());
-        return std::make_shared<ImportInput>(*std::move(blob), limits.import, hub.shard_count(), offset,
-                                             lines);
+        return std::make_shared<ImportInput>(*std::move(blob), limits.import, shards.count(), offset, lines);
     };
     auto opened = co_await take(begin<Opened>(*worker, std::move(open)));
     if (!opened) co_return Result<>(fail(std::move(opened).error()));
@@ -215,9 +214,9 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
     TransferJob& job = entry->job;
     job.done = 0;
     job.total = 0;
-    for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+    for (std::size_t i = 0; i < shards.count(); ++i) {
         const auto size = [](Shard& there) { return there.directory().size(); };
-        job.total += co_await hub.call(hub.shard(i), size);
+        job.total += co_await shards.call(shards[i], size);
     }
     using Created = Result<std::shared_ptr<BlobWriter>>;
     UniqueFunction<Created()> create_blob = [this, container = job.order.output_container,
@@ -229,7 +228,7 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
     auto created = co_await take(begin<Created>(*worker, std::move(create_blob)));
     if (!created) co_return Result<>(fail(std::move(created).error()));
     const auto writer = *std::move(created);
-    RegistryExport walk(hub, job.order.exclude_keys ? ExportedKeys::excluded : ExportedKeys::included);
+    RegistryExport walk(shards, job.order.exclude_keys ? ExportedKeys::excluded : ExportedKeys::included);
     bool more = true;
     while (more) {
         std::string piece;

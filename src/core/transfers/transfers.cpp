@@ -47,7 +47,7 @@ Result<> Transfers::Engine::load() {
 /// How far each shard is with an import, by what is on disk. Blocking.
 Result<std::vector<std::uint64_t>> Transfers::Engine::read_marks(std::uint64_t number) const {
     std::vector<std::uint64_t> marks;
-    for (std::size_t i = 0; i < hub.shard_count(); ++i) {
+    for (std::size_t i = 0; i < shards.count(); ++i) {
         auto mark = shard.store().get(Table::jobs, transfer_mark_key(number, static_cast<std::uint32_t>(i)));
         if (!mark) return fail(std::move(mark).error());
         marks.push_back(*mark ? read_be<std::uint64_t>(**mark) : 0);
@@ -198,7 +198,7 @@ Task<> Transfers::Engine::stop() {
 
 // --- for every thread --------------------------------------------------------------------------------
 
-Transfers::Transfers(Hub& hub) : engine_(std::make_unique<Engine>(hub)) {}
+Transfers::Transfers(Shards& shards) : engine_(std::make_unique<Engine>(shards)) {}
 Transfers::~Transfers() = default;
 
 void Transfers::use(Blobs& blobs, StorageExecutor& worker, StorageExecutor& lookout,
@@ -222,27 +222,27 @@ void Transfers::start() {
 
 Task<> Transfers::stop() {
     auto stopping = engine_->stop();
-    co_await engine_->hub.on(engine_->shard, std::move(stopping));
+    co_await engine_->shards.on(engine_->shard, std::move(stopping));
 }
 
 Task<Result<TransferJob>> Transfers::create(TransferOrder order) {
     auto creation = engine_->create(std::move(order));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(creation));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(creation));
 }
 
 Task<Result<TransferJob>> Transfers::find(std::string id) {
     auto search = engine_->find(std::move(id));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(search));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(search));
 }
 
 Task<std::vector<TransferJob>> Transfers::list() {
     auto listing = engine_->list();
-    co_return co_await engine_->hub.on(engine_->shard, std::move(listing));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(listing));
 }
 
 Task<Result<>> Transfers::cancel(std::string id) {
     auto cancelling = engine_->cancel(std::move(id));
-    co_return co_await engine_->hub.on(engine_->shard, std::move(cancelling));
+    co_return co_await engine_->shards.on(engine_->shard, std::move(cancelling));
 }
 
 }  // namespace carillon

@@ -13,7 +13,7 @@
 
 namespace carillon {
 
-class Hub;
+class Shards;
 class StorageExecutor;
 
 /// Bounds of import and export jobs.
@@ -41,7 +41,7 @@ class Transfers {
 public:
     static constexpr std::string_view error_log = "importErrors.log";
 
-    explicit Transfers(Hub& hub);
+    explicit Transfers(Shards& shards);
     ~Transfers();
 
     /// Names the drivers, before anything else is called; without, every creation fails with

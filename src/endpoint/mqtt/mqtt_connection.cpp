@@ -202,7 +202,7 @@ void Connection::connect_requested(const ConnectRequest& request) {
         thread_state_->metrics.connects_refused.add();
         return session_.refuse(ConnectCode::not_authorized, Errc::argument_invalid);
     }
-    Shard& shard = endpoint_->hub().owner(key->device);
+    Shard& shard = endpoint_->hub().shards().owner(key->device);
     std::optional<std::string> token;
     if (request.password) token = as_text(*request.password);
     pending_ = std::make_unique<PendingConnect>(PendingConnect{.key = *std::move(key),

@@ -93,7 +93,7 @@ TEST(MqttConnection, TheModelItNamesIsInItsTwin) {
 TEST(MqttConnection, MovesToTheThreadOfItsDevice) {
     Site site(2);
     Record& record = site.hub.add_device("d1");
-    const std::size_t home = site.hub->owner(record.key.device).number() % 2;
+    const std::size_t home = site.hub->shards().owner(record.key.device).number() % 2;
     Peer peer(site, 1 - home);
     const std::string user_name = "hub.example.net/d1/?api-version=2021-04-12";
     const std::string token = site.token_of("d1");
@@ -380,7 +380,7 @@ TEST(MqttConnection, DesiredChangesReachASubscriberOnly) {
         auto document = JsonDocument::parse(body);
         auto parsed = TwinPatch::parse(document->root(), record.key);
         ASSERT_TRUE(parsed);
-        Shard& shard = site.hub->owner(record.key.device);
+        Shard& shard = site.hub->shards().owner(record.key.device);
         auto written = site.hub.run(
             shard.write_twin(record.key, Shard::TwinWrite::patch, *std::move(parsed), EtagMatch{}));
         ASSERT_TRUE(written);
@@ -400,7 +400,7 @@ TEST(MqttConnection, DesiredChangesReachASubscriberOnly) {
 TEST(MqttConnection, AMethodGoesOutAndItsAnswerComesBack) {
     Site site;
     Record& record = site.hub.add_device("d1");
-    Shard& shard = site.hub->owner(record.key.device);
+    Shard& shard = site.hub->shards().owner(record.key.device);
     MethodCall call;
     call.name = "reboot";
     call.payload = R"({"delay":5})";
@@ -433,7 +433,7 @@ TEST(MqttConnection, AMethodGoesOutAndItsAnswerComesBack) {
 TEST(MqttConnection, AMethodFailsWhenItsConnectionEnds) {
     Site site;
     Record& record = site.hub.add_device("d1");
-    Shard& shard = site.hub->owner(record.key.device);
+    Shard& shard = site.hub->shards().owner(record.key.device);
     MethodCall call;
     call.name = "reboot";
     {
@@ -461,7 +461,7 @@ TEST(MqttConnection, AMethodFailsWhenItsConnectionEnds) {
 TEST(MqttConnection, AMethodWaitingForTheDeviceFollowsTheSuback) {
     Site site;
     Record& record = site.hub.add_device("d1");
-    Shard& shard = site.hub->owner(record.key.device);
+    Shard& shard = site.hub->shards().owner(record.key.device);
     MethodCall call;
     call.name = "reboot";
     call.connect_timeout_s = 10;
@@ -511,7 +511,7 @@ TEST(MqttConnection, ASilentDeviceIsCutAfterItsKeepAlive) {
 TEST(MqttConnection, RegistryChangesEndTheConnection) {
     Site site;
     Record& record = site.hub.add_device("d1");
-    Shard& shard = site.hub->owner(record.key.device);
+    Shard& shard = site.hub->shards().owner(record.key.device);
     {
         Peer peer(site);
         peer.open("d1");

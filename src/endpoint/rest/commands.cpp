@@ -1,4 +1,4 @@
-#include "core/shard/directory.hpp"
+#include "core/registry/registry.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"
@@ -11,13 +11,8 @@ namespace carillon::rest {
 Task<Result<HttpResponse>> purge_commands(Request& request) {
     const auto key = request.device_key();
     if (!key) co_return fail(key.error());
-    auto look = [id = *key](Shard& shard) {
-        const Record* record = shard.directory().find(id);
-        return record != nullptr && record->exists();
-    };
-    auto looking = request.hub.call(request.hub.owner(key->device), std::move(look));
-    const bool exists = co_await std::move(looking);
-    if (!exists) co_return fail(identity_error(Error{Errc::device_not_found, {}}, *key));
+    const auto found = co_await request.hub.registry().find(*key);
+    if (!found) co_return fail(identity_error(found.error(), *key));
     std::string body;
     JsonWriter(body)
         .begin_object()

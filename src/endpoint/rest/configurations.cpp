@@ -81,7 +81,7 @@ Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
         !(queries.is_null_or_absent() || queries.is_object())) {
         co_return fail(Errc::argument_invalid, "targetCondition is a text, customMetricQueries an object.");
     }
-    const query::QueryOptions& options = request.hub.queries().options();
+    const query::QueryOptions& options = request.hub.query_options();
     std::string answer;
     JsonWriter json(answer);
     json.begin_object().key("targetConditionError");
@@ -109,9 +109,9 @@ Task<Result<HttpResponse>> apply_configuration_content(Request& request) {
     if (!body) co_return fail(body.error());
     auto orders = read_single_deployment(*key, body->root());
     if (!orders) co_return fail(std::move(orders).error());
-    Shard& owner = request.hub.owner(key->device);
+    Shard& owner = request.hub.shards().owner(key->device);
     auto applying = apply_single_deployment(&owner, *key, *std::move(orders));
-    const auto applied = co_await on_owner(request.hub, owner, std::move(applying));
+    const auto applied = co_await request.hub.shards().on(owner, std::move(applying));
     if (!applied) co_return fail(applied.error());
     co_return no_content();
 }

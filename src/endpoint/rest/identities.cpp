@@ -1,6 +1,6 @@
 #include "endpoint/rest/identities.hpp"
 
-#include "core/shard/directory.hpp"
+#include "core/registry/registry.hpp"
 #include "endpoint/rest/request.hpp"
 
 #include <fmt/format.h>
@@ -29,58 +29,43 @@ Error identity_error(Error error, const IdentityKey& key) {
 
 namespace {
 
-/// An identity as it is sent.
-struct ShownIdentity {
+HttpResponse show(const FoundRow& row) {
     std::string json;
-    std::string etag;
-};
-
-ShownIdentity show(const PackedIdentity& packed, const LiveState& live) {
-    ShownIdentity shown;
-    append_identity_json(shown.json, packed.unpack(), live);
-    shown.etag = identity_etag_text(packed.etag());
-    return shown;
-}
-
-Task<Result<ShownIdentity>> get_there(Shard* shard, IdentityKey key) {
-    const Record* record = shard->directory().find(key);
-    if (record != nullptr && record->exists()) {
-        co_return show(record->committed->identity, record->live());
-    }
-    if (!key.is_module()) co_return fail(Errc::device_not_found);
-    const Record* device = shard->directory().find(IdentityKey(key.device));
-    co_return fail(device != nullptr && device->exists() ? Errc::module_not_found : Errc::device_not_found);
-}
-
-Task<Result<ShownIdentity>> put_there(Shard* shard, IdentityKey key, std::string body, EtagMatch match) {
-    auto document = co_await shard->put_identity(key, std::move(body), std::move(match));
-    if (!document) co_return fail(std::move(document).error());
-    const Record* record = shard->directory().find(key);
-    co_return show(document->identity, record == nullptr ? LiveState{} : record->live());
+    append_identity_json(json, row.document.identity.unpack(), row.live);
+    return ok(std::move(json), identity_etag_text(row.document.identity.etag()));
 }
 
 }  // namespace
 
+std::string identity_list(const std::vector<FoundRow>& rows) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_array();
+    for (const FoundRow& row : rows) {
+        std::string one;
+        append_identity_json(one, row.document.identity.unpack(), row.live);
+        json.raw(one);
+    }
+    json.end_array();
+    return body;
+}
+
 Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key) {
-    Shard& owner = request.hub.owner(key.device);
-    auto shown = co_await on_owner(request.hub, owner, get_there(&owner, key));
-    if (!shown) co_return fail(identity_error(std::move(shown).error(), key));
-    co_return ok(std::move(shown->json), shown->etag);
+    const auto found = co_await request.hub.registry().find(key);
+    if (!found) co_return fail(identity_error(found.error(), key));
+    co_return show(*found);
 }
 
 Task<Result<HttpResponse>> put_identity(Request& request, IdentityKey key) {
-    Shard& owner = request.hub.owner(key.device);
-    auto shown = co_await on_owner(request.hub, owner,
-                                   put_there(&owner, key, request.http->body, request.identity_match()));
-    if (!shown) co_return fail(identity_error(std::move(shown).error(), key));
-    co_return ok(std::move(shown->json), shown->etag);
+    auto putting = request.hub.registry().put(key, request.http->body, request.identity_match());
+    const auto put = co_await std::move(putting);
+    if (!put) co_return fail(identity_error(put.error(), key));
+    co_return show(*put);
 }
 
 Task<Result<HttpResponse>> delete_identity(Request& request, IdentityKey key) {
-    Shard& owner = request.hub.owner(key.device);
-    auto removed =
-        co_await on_owner(request.hub, owner, owner.remove_identity(key, request.identity_match()));
-    if (!removed) co_return fail(identity_error(std::move(removed).error(), key));
+    const auto removed = co_await request.hub.registry().remove(key, request.identity_match());
+    if (!removed) co_return fail(identity_error(removed.error(), key));
     co_return no_content();
 }
 

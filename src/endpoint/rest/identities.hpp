@@ -5,6 +5,13 @@
 #include "base/task.hpp"
 #include "endpoint/rest/http_message.hpp"
 
+#include <string>
+#include <vector>
+
+namespace carillon {
+struct FoundRow;
+}
+
 namespace carillon::rest {
 
 struct Request;
@@ -15,6 +22,9 @@ struct Request;
 Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key);
 Task<Result<HttpResponse>> put_identity(Request& request, IdentityKey key);
 Task<Result<HttpResponse>> delete_identity(Request& request, IdentityKey key);
+
+/// An array of identities as they are listed.
+std::string identity_list(const std::vector<FoundRow>& rows);
 
 /// The error in the words clients know: an unknown device is named by its id, an identity that is
 /// there already in a sentence.

@@ -136,7 +136,7 @@ TEST_F(Identities, AreCounted) {
     EXPECT_EQ(call("GET", at("/statistics/service")).body, R"({"connectedDeviceCount":0})");
     carillon::testing::FakeLink link;
     Record& record = *hub_.find("a");
-    Shard& owner = hub_->owner(record.key.device);
+    Shard& owner = hub_->shards().owner(record.key.device);
     owner.attach(record, link);
     EXPECT_EQ(call("GET", at("/statistics/service")).body, R"({"connectedDeviceCount":1})");
     EXPECT_EQ(member(call("GET", at("/devices/a")).body, "connectionState"), "\"Connected\"");

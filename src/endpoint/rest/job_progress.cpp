@@ -30,7 +30,7 @@ Task<Result<HttpResponse>> follow_job(Request& request) {
     }
     auto watcher = request.hub.jobs().watch(id);
     if (!watcher) co_return fail(std::move(watcher).error());
-    const auto& clock = request.hub.shard(0).clock();
+    const auto& clock = request.hub.shards()[0].clock();
     if (after && after->is_end && after->number == (*watcher)->look(clock.now(), clock.wall_now()).number) {
         // All has been said. An EventSource connects again for ever unless it is told this way.
         co_return no_content();

@@ -29,7 +29,7 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     auto definition = JobDefinition::parse(request.ids[0], body->root(), request.flavour, request.now);
     if (!definition) co_return fail(std::move(definition).error());
     // Too long is refused here, and every other fault when the job starts. Source: azure-iot-sdk-csharp#1680.
-    const std::size_t condition_max = request.hub.queries().options().statement_bytes_max;
+    const std::size_t condition_max = request.hub.query_options().statement_bytes_max;
     if (definition->condition && definition->condition->size() > condition_max) {
         co_return fail(Errc::argument_invalid, "queryCondition too long");
     }
@@ -122,7 +122,7 @@ Result<> read_filter(const std::optional<std::string>& text, const std::array<Fi
 }  // namespace
 
 Task<Result<HttpResponse>> list_jobs(Request& request) {
-    Jobs::Filter filter;
+    JobFilter filter;
     auto read = read_filter(request.parameter("jobType"), type_words, filter.type, filter.nothing);
     if (read) read = read_filter(request.parameter("jobStatus"), status_words, filter.status, filter.nothing);
     if (!read) co_return fail(std::move(read).error());
@@ -135,16 +135,16 @@ Task<Result<HttpResponse>> list_jobs(Request& request) {
                     filter.status ? static_cast<int>(*filter.status) : -1, filter.nothing);
     std::string position;
     if (!page.continuation.empty()) {
-        auto opened = request.hub.queries().open(purpose, page.continuation);
+        auto opened = request.hub.page_tokens().open(purpose, page.continuation);
         if (!opened) co_return fail(std::move(opened).error());
         position = *std::move(opened);
     }
-    const Jobs::ListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
+    const JobListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
     std::vector<std::string> items;
     items.reserve(found.jobs.size());
     for (const JobSnapshot& job : found.jobs) items.push_back(job_json(job));
     std::string continuation;
-    if (!found.position.empty()) continuation = request.hub.queries().seal(purpose, found.position);
+    if (!found.position.empty()) continuation = request.hub.page_tokens().seal(purpose, found.position);
     co_return page_response(request, job_response, items, continuation);
 }
 

@@ -1,4 +1,5 @@
 #include "base/text.hpp"
+#include "core/registry/registry.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"
@@ -22,13 +23,12 @@ std::optional<Shard::KeyChoice> read_choice(std::string_view word) {
     return std::nullopt;
 }
 
-Task<Result<Document>> regenerate(Hub& hub, ImportName name, Shard::KeyChoice choice) {
+Task<Result<FoundRow>> regenerate(Hub& hub, ImportName name, Shard::KeyChoice choice) {
     const auto key = IdentityKey::parse(name.device, name.module);
     if (!key) co_return fail(key.error());
-    Shard& owner = hub.owner(key->device);
-    auto document = co_await on_owner(hub, owner, owner.regenerate_keys(*key, choice));
-    if (!document) co_return fail(identity_error(std::move(document).error(), *key));
-    co_return document;
+    auto row = co_await hub.registry().regenerate_keys(*key, choice);
+    if (!row) co_return fail(identity_error(std::move(row).error(), *key));
+    co_return row;
 }
 
 void write_name(JsonWriter& out, const ImportName& name) {
@@ -61,16 +61,16 @@ Task<Result<HttpResponse>> regenerate_keys(Request& request) {
     for (JsonValue device = devices.first(); device.exists(); device = device.next()) {
         const ImportName name{std::string(device.find("id").string()),
                               std::string(device.find("moduleId").string())};
-        const auto document = co_await regenerate(request.hub, name, *choice);
-        if (!document) {
+        const auto row = co_await regenerate(request.hub, name, *choice);
+        if (!row) {
             ++failures;
             write_name(error_list, name);
-            error_list.member("errorCode", errc_name(document.error().code))
-                .member("errorStatus", document.error().detail)
+            error_list.member("errorCode", errc_name(row.error().code))
+                .member("errorStatus", row.error().detail)
                 .end_object();
             continue;
         }
-        const Authentication auth = document->identity.unpack().auth;
+        const Authentication auth = row->document.identity.unpack().auth;
         write_name(key_list, name);
         key_list.member("primaryKey", auth.primary_key)
             .member("secondaryKey", auth.secondary_key)

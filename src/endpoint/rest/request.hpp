@@ -11,7 +11,6 @@
 #include "model/twin.hpp"
 
 #include <array>
-#include <boost/asio/this_coro.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,14 +46,6 @@ struct Request {
 
 /// The decoded value of `name` in a query string; names in any case, the first one counts.
 std::optional<std::string> find_parameter(std::string_view query, std::string_view name);
-
-/// Runs `task` on the shard's thread; without a hop where that is this one.
-template <class T>
-Task<T> on_owner(Hub& hub, Shard& shard, Task<T> task) {
-    const boost::asio::any_io_executor here = co_await boost::asio::this_coro::executor;
-    if (here == shard.executor()) co_return co_await std::move(task);
-    co_return co_await hub.on(shard, std::move(task));
-}
 
 /// An answer of 200 with a JSON body, and with a quoted `ETag` if `etag` is given.
 HttpResponse ok(std::string body, std::string_view etag = {});

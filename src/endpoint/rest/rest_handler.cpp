@@ -25,8 +25,8 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
     : hub_(hub),
       websockets_(websockets),
       running_(running),
-      clock_(hub.shard(0).clock()),
-      ids_(hub.shard(0).random().u64()),
+      clock_(hub.shards()[0].clock()),
+      ids_(hub.shards()[0].random().u64()),
       authorizer_(hub.policies(), hub.host_names()),
       request_(hub) {}
 
@@ -99,7 +99,7 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest&) {
     const Running running(running_);
     const ThrottleClass throttle = match_.route->throttle;
     if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
-        auto passing = pass_throttle(hub_, throttle, 1);
+        auto passing = pass_throttle(hub_.shards(), hub_.throttles(), throttle, 1);
         const auto passed = co_await std::move(passing);
         if (!passed) co_return failed(passed.error());
     }

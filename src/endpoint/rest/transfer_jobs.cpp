@@ -69,11 +69,11 @@ Task<Result<HttpResponse>> export_registry(Request& request) {
     const std::string purpose = std::string(continuation_purpose) + (excludes ? " without keys" : "");
     std::string after;
     if (const auto token = request.header("x-ms-continuation"); token && !token->empty()) {
-        auto opened = request.hub.queries().open(purpose, *token);
+        auto opened = request.hub.page_tokens().open(purpose, *token);
         if (!opened) co_return fail(std::move(opened).error());
         after = *std::move(opened);
     }
-    RegistryExport walk(request.hub, excludes ? ExportedKeys::excluded : ExportedKeys::included,
+    RegistryExport walk(request.hub.shards(), excludes ? ExportedKeys::excluded : ExportedKeys::included,
                         std::move(after));
     std::string lines;
     const bool more = co_await walk.append(lines, page_bytes);
@@ -82,7 +82,7 @@ Task<Result<HttpResponse>> export_registry(Request& request) {
         if (c == '\n') c = ',';  // within the lines there are only escaped ones
     }
     HttpResponse response = ok("[" + lines + "]");
-    if (more) response.add("x-ms-continuation", request.hub.queries().seal(purpose, walk.position()));
+    if (more) response.add("x-ms-continuation", request.hub.page_tokens().seal(purpose, walk.position()));
     co_return response;
 }
 

@@ -1,4 +1,4 @@
-#include "core/shard/directory.hpp"
+#include "core/registry/registry.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 
@@ -6,31 +6,10 @@ namespace carillon::rest {
 
 namespace {
 
-/// A twin as it is sent.
-struct ShownTwin {
+HttpResponse show(const FoundRow& row, Flavour flavour) {
     std::string json;
-    std::string etag;
-};
-
-ShownTwin show(const Document& document, const LiveState& live, Flavour flavour) {
-    ShownTwin shown;
-    append_twin_json(shown.json, document, live, flavour);
-    shown.etag = twin_etag_text(document.twin.etag);
-    return shown;
-}
-
-Task<Result<ShownTwin>> get_there(Shard* shard, IdentityKey key, Flavour flavour) {
-    const Record* record = shard->directory().find(key);
-    if (record == nullptr || !record->exists()) co_return fail(Errc::device_not_found);
-    co_return show(*record->committed, record->live(), flavour);
-}
-
-Task<Result<ShownTwin>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
-                                    EtagMatch match, Flavour flavour) {
-    auto document = co_await shard->write_twin(key, kind, std::move(patch), std::move(match));
-    if (!document) co_return fail(std::move(document).error());
-    const Record* record = shard->directory().find(key);
-    co_return show(*document, record == nullptr ? LiveState{} : record->live(), flavour);
+    append_twin_json(json, row.document, row.live, flavour);
+    return ok(std::move(json), twin_etag_text(row.document.twin.etag));
 }
 
 /// The service says `DeviceNotFound` of a missing module's twin too, and names the device; Node
@@ -43,10 +22,9 @@ Error twin_error(Error error, const IdentityKey& key) {
 
 Task<Result<HttpResponse>> get_twin(Request& request, Result<IdentityKey> key) {
     if (!key) co_return fail(std::move(key).error());
-    Shard& owner = request.hub.owner(key->device);
-    auto shown = co_await on_owner(request.hub, owner, get_there(&owner, *key, request.flavour));
-    if (!shown) co_return fail(twin_error(std::move(shown).error(), *key));
-    co_return ok(std::move(shown->json), shown->etag);
+    const auto found = co_await request.hub.registry().find(*key);
+    if (!found) co_return fail(twin_error(found.error(), *key));
+    co_return show(*found, request.flavour);
 }
 
 Task<Result<HttpResponse>> write_twin(Request& request, Result<IdentityKey> key, Shard::TwinWrite kind) {
@@ -55,11 +33,10 @@ Task<Result<HttpResponse>> write_twin(Request& request, Result<IdentityKey> key,
     if (!body) co_return fail(body.error());
     auto patch = TwinPatch::parse(body->root(), *key);
     if (!patch) co_return fail(std::move(patch).error());
-    Shard& owner = request.hub.owner(key->device);
-    auto write = write_there(&owner, *key, kind, *std::move(patch), request.twin_match(), request.flavour);
-    auto shown = co_await on_owner(request.hub, owner, std::move(write));
-    if (!shown) co_return fail(twin_error(std::move(shown).error(), *key));
-    co_return ok(std::move(shown->json), shown->etag);
+    auto writing = request.hub.registry().write_twin(*key, kind, *std::move(patch), request.twin_match());
+    const auto written = co_await std::move(writing);
+    if (!written) co_return fail(twin_error(written.error(), *key));
+    co_return show(*written, request.flavour);
 }
 
 }  // namespace

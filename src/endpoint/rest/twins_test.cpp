@@ -98,7 +98,7 @@ protected:
         record_ = hub_.find("d1");
     }
     void attach() { owner().attach(*record_, link_); }
-    Shard& owner() { return hub_->owner(record_->key.device); }
+    Shard& owner() { return hub_->shards().owner(record_->key.device); }
     void answer_with(int status, std::string payload) {
         link_.on_method = [this, status, payload](const carillon::testing::FakeLink::Call& call) {
             owner().methods().answered(*record_, call.id, status, payload);

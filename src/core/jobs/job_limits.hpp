@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+
+namespace carillon {
+
+/// Bounds and paces of the job engine, from the configuration.
+struct JobEngineLimits {
+    std::size_t active_max = 100'000;      ///< Queued, scheduled and running together; then 429004.
+    std::size_t running_max = 64;          ///< At work at once; others wait their turn as `queued`.
+    std::size_t twin_chunk_devices = 128;  ///< Devices patched in one atomic batch, per shard.
+    std::size_t method_window_max = 4096;  ///< Devices in flight of one job, per shard.
+    std::size_t outcome_batch_bytes_max = 256 * 1024;
+    /// What a restart may have to replay of a shard's twin log before its oldest entries are folded,
+    /// about half a second of work: documents the entries stand for, and bytes.
+    std::size_t twin_log_devices_max = 500'000;
+    std::size_t twin_log_bytes_max = 64 * 1024 * 1024;
+    bool strict_cancel = false;  ///< D10: 405 on cancelling a running job.
+};
+
+}  // namespace carillon

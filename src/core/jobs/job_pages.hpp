@@ -1,0 +1,32 @@
+#pragma once
+
+#include "model/job.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+/// Which jobs a list shows.
+struct JobFilter {
+    std::optional<JobType> type;
+    std::optional<JobStatus> status;
+    bool nothing = false;  ///< The filter names a type or status no job here can have.
+};
+
+struct JobListPage {
+    std::vector<JobSnapshot> jobs;
+    std::string position;  ///< Where the next page begins; empty when nothing follows.
+};
+
+/// A page of rows of `devices.jobs`.
+struct DeviceJobPage {
+    std::vector<DeviceJob> rows;
+    std::string position;  ///< As of `JobListPage`.
+};
+
+/// Ours: rows that one call for such a page looks at.
+inline constexpr std::size_t device_job_scan_max = 20'000;
+
+}  // namespace carillon

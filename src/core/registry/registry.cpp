@@ -1,0 +1,178 @@
+#include "core/registry/registry.hpp"
+
+#include "core/scan/merge_by_key.hpp"
+#include "core/scan/query_scan.hpp"
+#include "core/shard/directory.hpp"
+#include "core/shard/methods.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+
+namespace carillon {
+namespace {
+
+/// Records counted before the shard's other work gets a turn.
+constexpr std::size_t slice_records_max = 4096;
+
+FoundRow row_of(const Record& record) {
+    return {.key = record.key, .document = *record.committed, .live = record.live()};
+}
+
+/// A document that was just written, which the record may show already or not.
+FoundRow row_of(Shard& shard, const IdentityKey& key, Document document) {
+    const Record* record = shard.directory().find(key);
+    return {.key = key, .document = std::move(document), .live = record ? record->live() : LiveState{}};
+}
+
+Task<Result<FoundRow>> find_there(Shard* shard, IdentityKey key) {
+    const Record* record = shard->directory().find(key);
+    if (record == nullptr || !record->exists()) co_return fail(shard->missing(key));
+    co_return row_of(*record);
+}
+
+Task<Result<std::vector<FoundRow>>> modules_there(Shard* shard, IdentityKey device) {
+    const Directory& directory = shard->directory();
+    const Record* parent = directory.find(device);
+    if (parent == nullptr || !parent->exists()) co_return fail(Errc::device_not_found);
+    std::vector<FoundRow> rows;  // A device has few modules: `IdentityLimits`.
+    for (const Record* record = directory.upper_bound(device);
+         record != nullptr && record->key.device == device.device; record = directory.next(*record)) {
+        if (record->exists()) rows.push_back(row_of(*record));
+    }
+    co_return rows;
+}
+
+Task<DeviceCounts> count_there(Shard* shard) {
+    DeviceCounts counts;
+    const Directory& directory = shard->directory();
+    const Record* record = directory.first();
+    std::size_t slice = 0;
+    while (record != nullptr) {
+        if (!record->key.is_module() && record->exists()) {
+            const bool is_enabled = record->committed->identity.status() == DeviceStatus::enabled;
+            ++(is_enabled ? counts.enabled : counts.disabled);
+            if (record->link != nullptr) ++counts.connected;
+        }
+        if (++slice == slice_records_max) {
+            slice = 0;
+            const IdentityKey reached = record->key;  // The record may be gone when we come back.
+            co_await boost::asio::post(shard->background(), boost::asio::use_awaitable);
+            record = directory.upper_bound(reached);
+        } else {
+            record = directory.next(*record);
+        }
+    }
+    co_return counts;
+}
+
+Task<Result<FoundRow>> put_there(Shard* shard, IdentityKey key, std::string body, EtagMatch match) {
+    auto document = co_await shard->put_identity(key, std::move(body), std::move(match));
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(*shard, key, *std::move(document));
+}
+
+Task<Result<FoundRow>> regenerate_there(Shard* shard, IdentityKey key, Shard::KeyChoice choice) {
+    auto document = co_await shard->regenerate_keys(key, choice);
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(*shard, key, *std::move(document));
+}
+
+Task<Result<FoundRow>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
+                                   EtagMatch match) {
+    auto document = co_await shard->write_twin(key, kind, std::move(patch), std::move(match));
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(*shard, key, *std::move(document));
+}
+
+/// A statement that all devices match.
+std::shared_ptr<const ScanPlan> all_devices() {
+    auto query = query::parse_query("SELECT * FROM devices", query::QueryOptions{});
+    CARILLON_ASSERT(query);
+    return std::make_shared<const ScanPlan>(*std::move(query));
+}
+
+}  // namespace
+
+Task<Result<FoundRow>> Registry::find(IdentityKey key) {
+    Shard& owner = shards_.owner(key.device);
+    auto finding = find_there(&owner, std::move(key));
+    co_return co_await shards_.on(owner, std::move(finding));
+}
+
+Task<std::vector<FoundRow>> Registry::list_devices(std::size_t count) {
+    auto scan = [plan = all_devices(), count](Shard& shard) {
+        return scan_rows(shard, plan, std::nullopt, count);
+    };
+    auto found = co_await shards_.on_all(scan);
+    co_return merge_by_key(std::move(found), count);
+}
+
+Task<Result<std::vector<FoundRow>>> Registry::list_modules(IdentityKey device) {
+    Shard& owner = shards_.owner(device.device);
+    auto listing = modules_there(&owner, std::move(device));
+    co_return co_await shards_.on(owner, std::move(listing));
+}
+
+Task<DeviceCounts> Registry::count_devices() {
+    auto count = [](Shard& shard) { return count_there(&shard); };
+    const auto counted = co_await shards_.on_all(count);
+    DeviceCounts sum;
+    for (const DeviceCounts& counts : counted) {
+        sum.enabled += counts.enabled;
+        sum.disabled += counts.disabled;
+        sum.connected += counts.connected;
+    }
+    co_return sum;
+}
+
+Task<Result<FoundRow>> Registry::put(IdentityKey key, std::string body, EtagMatch match) {
+    Shard& owner = shards_.owner(key.device);
+    auto putting = put_there(&owner, std::move(key), std::move(body), std::move(match));
+    co_return co_await shards_.on(owner, std::move(putting));
+}
+
+Task<Result<>> Registry::remove(IdentityKey key, EtagMatch match) {
+    Shard& owner = shards_.owner(key.device);
+    auto removing = owner.remove_identity(std::move(key), std::move(match));
+    co_return co_await shards_.on(owner, std::move(removing));
+}
+
+Task<Result<FoundRow>> Registry::regenerate_keys(IdentityKey key, Shard::KeyChoice choice) {
+    Shard& owner = shards_.owner(key.device);
+    auto regenerating = regenerate_there(&owner, std::move(key), choice);
+    co_return co_await shards_.on(owner, std::move(regenerating));
+}
+
+Task<Result<FoundRow>> Registry::write_twin(IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
+                                            EtagMatch match) {
+    Shard& owner = shards_.owner(key.device);
+    auto writing = write_there(&owner, std::move(key), kind, std::move(patch), std::move(match));
+    co_return co_await shards_.on(owner, std::move(writing));
+}
+
+Task<std::vector<Result<>>> Registry::apply(std::vector<ImportEntry> entries) {
+    std::vector<std::vector<ImportEntry>> shares(shards_.count());
+    std::vector<std::pair<std::size_t, std::size_t>>
+        places;  ///< Of each entry: shard, and number in its share.
+    for (ImportEntry& entry : entries) {
+        auto& share = shares[shards_.number_of(entry.key().device)];
+        places.emplace_back(shards_.number_of(entry.key().device), share.size());
+        share.push_back(std::move(entry));
+    }
+    auto apply_share = [&shares](Shard& shard) {
+        return shard.apply_entries(std::move(shares[shard.number()]), {});
+    };
+    auto applied = co_await shards_.on_all(apply_share);
+    std::vector<Result<>> outcomes;
+    for (const auto& [shard, number] : places) outcomes.push_back(std::move(applied[shard][number]));
+    co_return outcomes;
+}
+
+Task<Result<MethodAnswer>> Registry::invoke_method(IdentityKey key, MethodCall call) {
+    Shard& owner = shards_.owner(key.device);
+    auto invoking = owner.methods().invoke(std::move(key), std::move(call));
+    co_return co_await shards_.on(owner, std::move(invoking));
+}
+
+}  // namespace carillon

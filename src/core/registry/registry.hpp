@@ -1,0 +1,58 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "core/shard/found_row.hpp"
+#include "core/shard/shards.hpp"
+#include "model/etag_match.hpp"
+#include "model/method.hpp"
+#include "model/registry_line.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace carillon {
+
+/// The registered devices by state.
+struct DeviceCounts {
+    std::int64_t enabled = 0;
+    std::int64_t disabled = 0;
+    std::int64_t connected = 0;
+};
+
+/// Device and module identities with their twins, as back ends see them, whichever shard they live on. Any
+/// thread. Errors name no identity: `device_not_found` or `module_not_found`, whichever is missing.
+class Registry {
+public:
+    explicit Registry(Shards& shards) : shards_(shards) {}
+
+    /// Fails with `device_not_found`, `module_not_found`.
+    Task<Result<FoundRow>> find(IdentityKey key);
+    /// The first `count` devices, no modules, by id; shards look at the same time and in slices.
+    Task<std::vector<FoundRow>> list_devices(std::size_t count);
+    /// The modules of a device by id. Fails with `device_not_found`.
+    Task<Result<std::vector<FoundRow>>> list_modules(IdentityKey device);
+    /// Counts all devices; shards look at the same time and in slices.
+    Task<DeviceCounts> count_devices();
+
+    /// As `Shard::put_identity`, with what is known of the identity's connection.
+    Task<Result<FoundRow>> put(IdentityKey key, std::string body, EtagMatch match);
+    /// As `Shard::remove_identity`.
+    Task<Result<>> remove(IdentityKey key, EtagMatch match);
+    /// As `Shard::regenerate_keys`.
+    Task<Result<FoundRow>> regenerate_keys(IdentityKey key, Shard::KeyChoice choice);
+    /// As `Shard::write_twin`.
+    Task<Result<FoundRow>> write_twin(IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
+                                      EtagMatch match);
+    /// Carries entries out, on all shards at once and on each in their order; what became of each. Entries of
+    /// one shard share a commit. Errors as of `Shard::apply_entries`.
+    Task<std::vector<Result<>>> apply(std::vector<ImportEntry> entries);
+    /// Calls a direct method; as `Methods::invoke`.
+    Task<Result<MethodAnswer>> invoke_method(IdentityKey key, MethodCall call);
+
+private:
+    Shards& shards_;
+};
+
+}  // namespace carillon
