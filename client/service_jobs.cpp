@@ -19,27 +19,9 @@ void append_plan(JsonWriter& json, std::string_view job, const JobPlan& plan) {
     json.member("maxExecutionTimeInSeconds", static_cast<std::int64_t>(plan.time_max.count()));
 }
 
-Result<JobReport> read_status(const Result<std::string>& answer) {
+Result<JobReport> read_answer(const Result<std::string>& answer) {
     if (!answer) return fail(answer.error());
-    const auto document = JsonDocument::parse(*answer);
-    if (!document || !document->root().is_object()) {
-        return fail(Errc::malformed_packet, "the hub's answer is no job");
-    }
-    const JsonValue root = document->root();
-    const JsonValue counts = root.find("deviceJobStatistics");
-    const auto count = [counts](std::string_view name) { return counts.find(name).integer().value_or(0); };
-    JobReport status;
-    status.id = root.find("jobId").string();
-    status.type = root.find("type").string();
-    status.status = root.find("status").string();
-    status.failure_reason = root.find("failureReason").string();
-    status.devices = count("deviceCount");
-    status.pending = count("pendingCount");
-    status.running = count("runningCount");
-    status.succeeded = count("succeededCount");
-    status.failed = count("failedCount");
-    status.json = *answer;
-    return status;
+    return read_job_report(*answer);
 }
 
 /// A text as a literal of the query language, where a quote is doubled.
@@ -60,7 +42,7 @@ Result<JobReport> ServiceClient::schedule_method_job(std::string_view job, const
     json.key("cloudToDeviceMethod").begin_object().member("methodName", call.name);
     json.member_raw("payload", call.payload_json).member("responseTimeoutInSeconds", call.response_timeout_s);
     json.member("connectTimeoutInSeconds", call.connect_timeout_s).end_object().end_object();
-    return read_status(create_job(job, body));
+    return read_answer(create_job(job, body));
 }
 
 Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const JobPlan& plan,
@@ -78,11 +60,11 @@ Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const J
         if (member.key() != "etag") json.member_raw(member.key(), member.raw());
     }
     json.end_object().end_object();
-    return read_status(create_job(job, body));
+    return read_answer(create_job(job, body));
 }
 
 Result<JobReport> ServiceClient::job_status(std::string_view job) {
-    return read_status(find_job(job));
+    return read_answer(find_job(job));
 }
 
 Result<ServicePage> ServiceClient::job_devices(std::string_view job, std::string_view status,

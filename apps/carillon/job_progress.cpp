@@ -1,18 +1,11 @@
 #include "job_progress.hpp"
 
-#include "base/json.hpp"
-
 #include <fmt/format.h>
 #include <algorithm>
 
 namespace carillon {
 
 namespace {
-
-std::uint64_t count(JsonValue statistics, std::string_view name) {
-    const auto number = statistics.find(name).integer();
-    return number && *number > 0 ? static_cast<std::uint64_t>(*number) : 0;
-}
 
 /// A bar of eighth blocks: done in full, the rest shaded.
 std::string bar(double fraction, std::size_t width) {
@@ -31,11 +24,11 @@ std::string bar(double fraction, std::size_t width) {
 }
 
 std::string rate_text(double rate) {
-    if (rate >= 10) return with_thousands(static_cast<std::uint64_t>(rate)) + "/s";
+    if (rate >= 10) return with_thousands(static_cast<std::int64_t>(rate)) + "/s";
     return fmt::format("{:.1f}/s", rate);
 }
 
-std::string counts_text(const JobLook& look, std::string_view separator) {
+std::string counts_text(const JobReport& look, std::string_view separator) {
     std::string text = with_thousands(look.succeeded) + " done";
     text += separator;
     text += with_thousands(look.failed) + " failed";
@@ -50,12 +43,12 @@ std::string counts_text(const JobLook& look, std::string_view separator) {
     return text;
 }
 
-std::string pace_text(const JobLook& look, const JobPace& pace, std::string_view separator) {
-    const double rate = look.rate.value_or(pace.rate());
-    if (look.is_over() || rate <= 0) return {};
+std::string pace_text(const JobReport& look, const JobPace& pace, std::string_view separator) {
+    const double rate = look.devices_per_second.value_or(pace.rate());
+    if (look.has_ended() || rate <= 0) return {};
     std::string text(separator);
     text += rate_text(rate);
-    if (const auto left = look.rate ? look.left : pace.time_left()) {
+    if (const auto left = look.devices_per_second ? look.left : pace.time_left()) {
         text += separator == "; " ? ", " : separator;
         text += duration_text(*left) + " left";
     }
@@ -74,52 +67,13 @@ std::string cut(const std::string& text, std::size_t width) {
     return text;
 }
 
-std::string reason_text(const JobReason& reason) {
-    return "  " + with_thousands(reason.count) + " × " + reason.code + ": " + reason.description;
-}
-
-void read_reasons(JsonValue job, JobLook& look) {
-    const auto failures = job.find("failures");
-    if (!failures.is_array()) return;
-    auto& reasons = look.reasons.emplace();
-    for (auto group = failures.first(); group.exists(); group = group.next()) {
-        reasons.push_back({std::string(group.find("code").string()),
-                           std::string(group.find("description").string()), count(group, "count")});
-    }
-    look.other_failures = count(job, "otherFailures");
-    for (auto group = job.find("answers").first(); group.exists(); group = group.next()) {
-        const auto status = group.find("status").integer();
-        if (status) look.answers.emplace_back(static_cast<int>(*status), count(group, "count"));
-    }
+std::string reason_text(const JobFailure& reason) {
+    return "  " + with_thousands(reason.devices) + " × " + reason.code + ": " + reason.description;
 }
 
 }  // namespace
 
-Result<JobLook> read_job_look(std::string_view job_json) {
-    const auto document = JsonDocument::parse(job_json);
-    if (!document || !document->root().find("status").is_string()) {
-        return fail(Errc::malformed_packet, "the hub's answer is no job");
-    }
-    const auto job = document->root();
-    JobLook look;
-    look.id = job.find("jobId").string();
-    look.type = job.find("type").string();
-    look.status = job.find("status").string();
-    look.failure_reason = job.find("failureReason").string();
-    const auto statistics = job.find("deviceJobStatistics");
-    look.devices = count(statistics, "deviceCount");
-    look.pending = count(statistics, "pendingCount");
-    look.running = count(statistics, "runningCount");
-    look.succeeded = count(statistics, "succeededCount");
-    look.failed = count(statistics, "failedCount");
-    look.canceled = count(statistics, "canceledCount");
-    if (const auto rate = job.find("devicesPerSecond"); rate.is_number()) look.rate = rate.number();
-    if (const auto left = job.find("secondsLeft").integer()) look.left = std::chrono::seconds(*left);
-    read_reasons(job, look);
-    return look;
-}
-
-void JobPace::observe(const JobLook& look, TimePoint now) {
+void JobPace::observe(const JobReport& look, TimePoint now) {
     last_ = look;
     if (look.status != "running") samples_.clear();
     // The oldest sample is the first one that is no younger than the window.
@@ -144,7 +98,7 @@ std::optional<std::chrono::seconds> JobPace::time_left() const {
     return std::chrono::seconds(static_cast<std::int64_t>(left_s + 0.999));
 }
 
-std::string progress_line(const JobLook& look, const JobPace& pace) {
+std::string progress_line(const JobReport& look, const JobPace& pace) {
     std::string line = look.status;
     if (look.devices > 0) {
         line += ": " + counts_text(look, ", ") + " of " + with_thousands(look.devices);
@@ -154,7 +108,7 @@ std::string progress_line(const JobLook& look, const JobPace& pace) {
     return line;
 }
 
-std::vector<std::string> progress_block(const JobLook& look, const JobPace& pace, std::size_t width) {
+std::vector<std::string> progress_block(const JobReport& look, const JobPace& pace, std::size_t width) {
     constexpr std::size_t bar_width_max = 60;
     constexpr std::size_t beside_bar = 20;
     const std::size_t bar_width = std::clamp(width, beside_bar + 10, bar_width_max + beside_bar) - beside_bar;
@@ -167,18 +121,18 @@ std::vector<std::string> progress_block(const JobLook& look, const JobPace& pace
     block.push_back(fmt::format("{} {:3} %  of {}", bar(fraction, bar_width),
                                 static_cast<int>(fraction * 100), with_thousands(look.devices)));
     block.push_back(counts_text(look, "   ") + pace_text(look, pace, "   "));
-    if (look.reasons && !look.is_over()) {
-        const auto shown = std::min(look.reasons->size(), reasons_drawn_max);
+    if (look.failures && !look.has_ended()) {
+        const auto shown = std::min(look.failures->size(), reasons_drawn_max);
         for (std::size_t i = 0; i < shown; ++i) {
-            block.push_back(cut(reason_text((*look.reasons)[i]), width));
+            block.push_back(cut(reason_text((*look.failures)[i]), width));
         }
     }
     return block;
 }
 
-std::vector<std::string> reason_lines(const JobLook& look) {
+std::vector<std::string> reason_lines(const JobReport& look) {
     std::vector<std::string> lines;
-    for (const auto& reason : look.reasons.value_or(std::vector<JobReason>())) {
+    for (const auto& reason : look.failures.value_or(std::vector<JobFailure>())) {
         lines.push_back(reason_text(reason));
     }
     if (look.other_failures > 0) {
@@ -192,8 +146,7 @@ std::vector<std::string> reason_lines(const JobLook& look) {
     return lines;
 }
 
-std::string with_thousands(std::uint64_t number) {
-    std::string text = std::to_string(number);
+std::string grouped_by_three(std::string text) {
     for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3) {
         text.insert(static_cast<std::size_t>(i), ",");
     }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 namespace carillon {
 
@@ -35,15 +36,17 @@ public:
           format_(watch.format),
           is_terminal_(isatty(fileno(watch.out)) != 0) {}
 
-    void show(const JobLook& look, const JobPace& pace, const std::string& json, TimePoint now) {
+    void show(const JobReport& look, const JobPace& pace, const std::string& json, TimePoint now) {
         if (is_terminal_ && is_talk()) return redraw(progress_block(look, pace, width()));
-        if (printed_ && look == last_) return;
+        JobReport without_text = look;
+        without_text.json.clear();
+        if (printed_ && without_text == last_) return;
         // Numbers may wait for the next line, a change of state may not.
         if (printed_ && look.status == last_.status && now - printed_at_ < interval_) return;
         print(is_talk() ? look.id + "  " + progress_line(look, pace) : as_row(json));
         printed_ = true;
         printed_at_ = now;
-        last_ = look;
+        last_ = std::move(without_text);
     }
 
     void say(const std::string& line) {
@@ -103,7 +106,7 @@ private:
     bool is_terminal_;
     bool printed_ = false;
     TimePoint printed_at_;
-    JobLook last_;  ///< Printed.
+    JobReport last_;  ///< Printed.
     std::size_t lines_drawn_ = 0;
 };
 
@@ -113,7 +116,7 @@ bool is_passing(Errc code) {
 }
 
 /// Why devices failed, most frequent first; from the first rows, if there are very many.
-Result<> say_reasons(ServiceClient& client, const JobLook& look, ProgressView& view) {
+Result<> say_reasons(ServiceClient& client, const JobReport& look, ProgressView& view) {
     const std::string statement =
         "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = " + query_literal(look.id) +
         " AND devices.jobs.status = 'failed'";
@@ -139,16 +142,16 @@ Result<> say_reasons(ServiceClient& client, const JobLook& look, ProgressView& v
                      [](const auto& a, const auto& b) { return a.second > b.second; });
     if (ranked.size() > reasons_shown_max) ranked.resize(reasons_shown_max);
     for (const auto& [reason, count] : ranked) view.say("  " + with_thousands(count) + " × " + reason);
-    if (read < look.failed) view.say("  (of the first " + with_thousands(read) + " failures)");
+    if (std::cmp_less(read, look.failed)) view.say("  (of the first " + with_thousands(read) + " failures)");
     return {};
 }
 
-Result<Exit> outcome(ServiceClient& client, const JobLook& look, ProgressView& view) {
+Result<Exit> outcome(ServiceClient& client, const JobReport& look, ProgressView& view) {
     if (look.status == "failed") {
         view.say("job " + look.id + " failed: " + look.failure_reason);
         return Exit::failed;
     }
-    if (look.reasons) {
+    if (look.failures) {
         for (const auto& line : reason_lines(look)) view.say(line);
     } else if (look.failed > 0) {
         // The reasons are a courtesy; the outcome stands without them.
@@ -186,14 +189,14 @@ private:
     }
 
     Result<> take(const std::string& json) {
-        auto look = read_job_look(json);
+        auto look = read_job_report(json);
         if (!look) return fail(std::move(look).error());
         heard_ = clock_.now();
         has_heard_ = true;
         backoff_ = backoff_min;
         pace_.observe(*look, heard_);
         view_.show(*look, pace_, json, heard_);
-        if (look->is_over()) end_ = *std::move(look);
+        if (look->has_ended()) end_ = *std::move(look);
         return {};
     }
 
@@ -255,7 +258,7 @@ private:
     bool has_events_ = true;
     std::string after_;
     std::chrono::milliseconds backoff_ = backoff_min;
-    std::optional<JobLook> end_;
+    std::optional<JobReport> end_;
 };
 
 }  // namespace

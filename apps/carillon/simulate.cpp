@@ -77,7 +77,7 @@ Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const C
     auto outcome = std::async(std::launch::async, work);
     const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
     const auto say = [&](const char* end) {
-        std::fprintf(stderr, "registered %s of %s devices%s", with_thousands(done).c_str(),
+        std::fprintf(stderr, "registered %s of %s devices%s", with_thousands(done.load()).c_str(),
                      with_thousands(order.devices).c_str(), end);
     };
     constexpr std::chrono::milliseconds look{200};

@@ -1,9 +1,13 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace carillon {
 
@@ -25,21 +29,58 @@ struct JobPlan {
     std::chrono::seconds time_max{3600};
 };
 
-/// How a job is doing. Counts are 0 until it runs.
+/// Why some devices of a job failed.
+struct JobFailure {
+    std::string code{};
+    std::string description{};
+    std::int64_t devices = 0;
+
+    bool operator==(const JobFailure&) const = default;
+};
+
+/// How many devices of a method job answered with a status of their own, whatever it was.
+struct JobAnswer {
+    int status = 0;
+    std::int64_t devices = 0;
+
+    bool operator==(const JobAnswer&) const = default;
+};
+
+/// How a job is doing. Counts are 0 until it runs; `devices` is the sum of the others.
 struct JobReport {
     std::string id{};
     std::string type{};    ///< `scheduleDeviceMethod` or `scheduleUpdateTwin`.
     std::string status{};  ///< `queued`, `scheduled`, `running`, `completed`, `failed`, `cancelled`.
+    std::string condition{};
     std::string failure_reason{};
     std::int64_t devices = 0;
     std::int64_t pending = 0;
     std::int64_t running = 0;
     std::int64_t succeeded = 0;
     std::int64_t failed = 0;
+    std::int64_t canceled = 0;
+    /// When it begins, and when devices that have not answered count as failed. Not known where
+    /// only the progress is told.
+    std::optional<std::chrono::system_clock::time_point> start{};
+    std::optional<std::chrono::system_clock::time_point> deadline{};
+
+    // What only Carillon tells, in the events of `ServiceClient::follow_job` (docs/live-progress.md).
+    std::optional<double> devices_per_second{};  ///< Devices that ended a second, in the last seconds.
+    std::optional<std::chrono::seconds> left{};
+    std::optional<std::vector<JobFailure>> failures{};  ///< The most frequent first.
+    std::int64_t other_failures = 0;                    ///< For reasons that are not among these.
+    std::vector<JobAnswer> answers{};                   ///< The most frequent first.
+
     std::string json{};  ///< All that the hub said.
 
+    std::int64_t ended() const { return succeeded + failed + canceled; }
     /// It will not change any more.
     bool has_ended() const { return status == "completed" || status == "failed" || status == "cancelled"; }
+    bool operator==(const JobReport&) const = default;
 };
+
+/// Reads a job as the hub tells it: the answer of `ServiceClient::find_job`, an item of `list_jobs`, or the
+/// data of an event of `follow_job`. Fails with `malformed_packet`.
+Result<JobReport> read_job_report(std::string_view job_json);
 
 }  // namespace carillon
