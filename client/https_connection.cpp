@@ -72,6 +72,17 @@ struct HttpsConnection::Impl {
         return outcome;
     }
 
+    /// The same, with ticks meanwhile.
+    template <class Start>
+    error_code wait(Start start, const StreamTimes& times) {
+        if (!times.tick) return wait(start);
+        error_code outcome;
+        start([&outcome](error_code ec, auto&&...) { outcome = ec; });
+        io.restart();
+        for (io.run_for(times.tick_interval); !io.stopped(); io.run_for(times.tick_interval)) times.tick();
+        return outcome;
+    }
+
     void expires_after(std::chrono::milliseconds timeout) {
         beast::get_lowest_layer(*stream).expires_after(timeout);
     }
@@ -204,8 +215,7 @@ Result<HttpAnswer> HttpsConnection::exchange(const HttpRequest& request, std::ch
     return impl.attempt(request, timeout);
 }
 
-Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, std::chrono::milliseconds quiet_max,
-                                           std::chrono::steady_clock::time_point until,
+Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, const StreamTimes& times,
                                            const std::function<bool(std::string_view)>& take) {
     auto& impl = *impl_;
     // On a connection of its own, so that no other request's fate hangs on it.
@@ -213,11 +223,11 @@ Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, std::chro
     const auto out = impl.composed(request);
     const auto limit = [&] {
         const auto now = std::chrono::steady_clock::now();
-        const auto left = until > now ? until - now : std::chrono::steady_clock::duration::zero();
+        const auto left = times.until > now ? times.until - now : std::chrono::steady_clock::duration::zero();
         beast::get_lowest_layer(*impl.stream)
-            .expires_after(std::min<std::chrono::steady_clock::duration>(quiet_max, left));
+            .expires_after(std::min<std::chrono::steady_clock::duration>(times.quiet_max, left));
     };
-    const std::string quiet = "nothing came for " + std::to_string(quiet_max.count() / 1000) + " s";
+    const std::string quiet = "nothing came for " + std::to_string(times.quiet_max.count() / 1000) + " s";
     http::response_parser<http::string_body> parser;
     parser.header_limit(header_bytes_max);
     parser.body_limit(boost::none);
@@ -236,7 +246,8 @@ Result<HttpAnswer> HttpsConnection::stream(const HttpRequest& request, std::chro
     while (!parser.is_done()) {
         limit();
         ec = impl.wait(
-            [&](auto done) { http::async_read_some(*impl.stream, impl.buffer, parser, std::move(done)); });
+            [&](auto done) { http::async_read_some(*impl.stream, impl.buffer, parser, std::move(done)); },
+            times);
         if (ec) return impl.failed(ec, quiet);
         auto& body = parser.get().body();
         if (is_whole || body.empty()) continue;

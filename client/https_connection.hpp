@@ -40,6 +40,14 @@ struct HttpsSettings {
     std::size_t answer_bytes_max = 64 * 1024 * 1024;
 };
 
+/// How long a body may take that comes over time.
+struct StreamTimes {
+    std::chrono::milliseconds quiet_max;  ///< Between two pieces.
+    std::chrono::steady_clock::time_point until;
+    std::chrono::milliseconds tick_interval;
+    const std::function<void()>& tick;  ///< Called every `tick_interval` while nothing comes, unless empty.
+};
+
 /// A keep-alive HTTPS connection, opened when it is first needed and again whenever it is gone.
 /// Blocking; one thread at a time.
 ///
@@ -59,10 +67,9 @@ public:
     /// Asks for a body that comes over time, and gives `take` each piece of it as it comes, until `take`
     /// returns false or the body is over; the answer is then without a body. An answer of another
     /// status than 200 is read whole instead. The connection serves nothing else afterwards.
-    /// Fails as `exchange` does: with `gateway_timeout` if nothing comes for `quiet_max`, and also
-    /// when it is `until`; with `connection_closed` if the body is cut off.
-    Result<HttpAnswer> stream(const HttpRequest& request, std::chrono::milliseconds quiet_max,
-                              std::chrono::steady_clock::time_point until,
+    /// Fails as `exchange` does: with `gateway_timeout` if nothing comes for `times.quiet_max`, and
+    /// also when it is `times.until`; with `connection_closed` if the body is cut off.
+    Result<HttpAnswer> stream(const HttpRequest& request, const StreamTimes& times,
                               const std::function<bool(std::string_view)>& take);
 
 private:

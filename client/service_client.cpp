@@ -343,7 +343,8 @@ Result<std::string> ServiceClient::cancel_job(std::string_view job) {
 
 Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
                                    std::chrono::steady_clock::time_point until,
-                                   const std::function<bool(const ServiceEvent&)>& take) {
+                                   const std::function<bool(const ServiceEvent&)>& take,
+                                   const std::function<void()>& tick) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
     HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
     request.headers.emplace_back("Accept", "text/event-stream");
@@ -356,7 +357,7 @@ Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
         if (!goes_on) outcome = fail(std::move(goes_on).error());
         return goes_on && *goes_on;
     };
-    auto answer = impl_->connection->stream(request, quiet_max, until, read);
+    auto answer = impl_->connection->stream(request, {quiet_max, until, tick_interval, tick}, read);
     if (!answer) return fail(std::move(answer).error());
     if (answer->status >= 300) {
         return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));

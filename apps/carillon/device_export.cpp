@@ -5,6 +5,7 @@
 #include "device_transfer_job.hpp"
 #include "entry_lines.hpp"
 #include "hub_flags.hpp"
+#include "terminal.hpp"
 
 #include <sys/stat.h>
 #include <cerrno>

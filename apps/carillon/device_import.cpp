@@ -6,6 +6,7 @@
 #include "device_transfer_job.hpp"
 #include "entry_lines.hpp"
 #include "hub_flags.hpp"
+#include "terminal.hpp"
 
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>

@@ -52,7 +52,7 @@ struct SimulateDeviceArgs {
 class EventLog {
 public:
     explicit EventLog(Format format)
-        : is_talk_(format == Format::automatic), printer_(std::cout, format, columns(), 0) {}
+        : is_talk_(format == Format::automatic), printer_(std::cout, format, columns(), TableWidth()) {}
 
     void say(const char* event, const std::string& name, std::optional<std::int64_t> number,
              std::string_view json, std::string_view answer = {}) {

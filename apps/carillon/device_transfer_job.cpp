@@ -2,8 +2,8 @@
 
 #include "base/json.hpp"
 #include "hub_flags.hpp"
+#include "terminal.hpp"
 
-#include <unistd.h>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -42,24 +42,6 @@ Result<Look> read_look(std::string_view json) {
 }
 
 }  // namespace
-
-StatusLine::StatusLine() : is_terminal_(::isatty(STDERR_FILENO) == 1) {}
-StatusLine::~StatusLine() {
-    clear();
-}
-
-void StatusLine::show(const std::string& text) {
-    if (!is_terminal_) return;
-    const std::size_t blanks = width_ > text.size() ? width_ - text.size() : 0;
-    std::cerr << '\r' << text << std::string(blanks, ' ') << std::flush;
-    width_ = text.size();
-}
-
-void StatusLine::clear() {
-    if (!is_terminal_ || width_ == 0) return;
-    std::cerr << '\r' << std::string(width_, ' ') << '\r' << std::flush;
-    width_ = 0;
-}
 
 Result<Exit> run_transfer_job(const HubFlags& flags, ServiceClient& client, std::string_view request_json,
                               bool waits) {

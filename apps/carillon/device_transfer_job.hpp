@@ -16,17 +16,4 @@ struct HubFlags;
 Result<Exit> run_transfer_job(const HubFlags& flags, ServiceClient& client, std::string_view request_json,
                               bool waits);
 
-/// A line on standard error that is written over, where that is a terminal; nothing elsewhere.
-class StatusLine {
-public:
-    StatusLine();
-    ~StatusLine();
-    void show(const std::string& text);
-    void clear();
-
-private:
-    bool is_terminal_;
-    std::size_t width_ = 0;
-};
-
 }  // namespace carillon

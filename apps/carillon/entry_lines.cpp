@@ -1,7 +1,7 @@
 #include "entry_lines.hpp"
 
 #include "base/text.hpp"
-#include "job_progress.hpp"
+#include "terminal_text.hpp"
 
 #include <algorithm>
 #include <array>

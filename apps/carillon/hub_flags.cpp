@@ -143,12 +143,19 @@ Result<IdentityKey> target_argument(const std::string& device, const std::string
 }
 
 Exit show_document(const HubFlags& flags, const std::string& json) {
-    print_document(std::cout, flags.format, json, standard_cell_chars_max());
+    print_document(std::cout, flags.format, json, standard_table_width());
     return Exit::ok;
 }
 
 RowsOut::RowsOut(const HubFlags& flags, std::vector<Column> columns)
-    : printer_(std::cout, flags.format, std::move(columns), standard_cell_chars_max()) {}
+    : printer_(std::cout, flags.format, std::move(columns), standard_table_width()) {}
+
+void RowsOut::finish() {
+    printer_.finish();
+    if (const std::string titles = printer_.left_out(); !titles.empty()) {
+        std::cerr << "(no room for " << titles << "; -o json shows all)\n";
+    }
+}
 
 void RowsOut::print(std::vector<std::string> items, std::size_t top) {
     if (top > 0 && printer_.count() + items.size() > top) items.resize(top - printer_.count());

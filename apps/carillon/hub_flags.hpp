@@ -79,7 +79,8 @@ public:
     /// How many rows of a page still fit under `top`.
     void print(std::vector<std::string> items, std::size_t top);
     bool is_full(std::size_t top) const { return top > 0 && printer_.count() >= top; }
-    void finish() { printer_.finish(); }
+    /// Says on standard error which columns had no room.
+    void finish();
 
 private:
     RowPrinter printer_;

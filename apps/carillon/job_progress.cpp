@@ -1,11 +1,15 @@
 #include "job_progress.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <algorithm>
+#include <ctime>
 
 namespace carillon {
 
 namespace {
+
+constexpr int client_error = 400;
 
 /// A bar of eighth blocks: done in full, the rest shaded.
 std::string bar(double fraction, std::size_t width) {
@@ -28,47 +32,53 @@ std::string rate_text(double rate) {
     return fmt::format("{:.1f}/s", rate);
 }
 
-std::string counts_text(const JobReport& look, std::string_view separator) {
-    std::string text = with_thousands(look.succeeded) + " done";
-    text += separator;
-    text += with_thousands(look.failed) + " failed";
-    if (look.canceled > 0) {
-        text += separator;
-        text += with_thousands(look.canceled) + " canceled";
-    }
-    text += separator;
-    text += with_thousands(look.running) + " in flight";
-    text += separator;
-    text += with_thousands(look.pending) + " pending";
-    return text;
+/// The numbers of a job, one part each.
+std::vector<std::string> counts_of(const JobReport& report, const JobSurroundings& around) {
+    std::vector<std::string> parts{with_thousands(report.succeeded) + " done",
+                                   with_thousands(report.failed) + " failed"};
+    if (report.canceled > 0) parts.push_back(with_thousands(report.canceled) + " canceled");
+    parts.push_back(with_thousands(report.running) + " in flight");
+    std::string pending = with_thousands(report.pending);
+    const bool is_waiting = report.status == "running" && report.pending > 0;
+    pending += is_waiting && around.waits_for_devices ? " offline" : " pending";
+    if (is_waiting && around.deadline) pending += ", until " + clock_text(*around.deadline, around.now);
+    parts.push_back(std::move(pending));
+    return parts;
 }
 
-std::string pace_text(const JobReport& look, const JobPace& pace, std::string_view separator) {
-    const double rate = look.devices_per_second.value_or(pace.rate());
-    if (look.has_ended() || rate <= 0) return {};
-    std::string text(separator);
-    text += rate_text(rate);
-    if (const auto left = look.devices_per_second ? look.left : pace.time_left()) {
-        text += separator == "; " ? ", " : separator;
-        text += duration_text(*left) + " left";
+std::vector<std::string> pace_of(const JobReport& report, const JobPace& pace) {
+    const double rate = report.devices_per_second.value_or(pace.rate());
+    if (report.has_ended() || rate <= 0) return {};
+    std::vector<std::string> parts{rate_text(rate)};
+    if (const auto left = report.devices_per_second ? report.left : pace.time_left()) {
+        parts.push_back(duration_text(*left) + " left");
     }
-    return text;
+    return parts;
 }
 
-/// Cut to `width` characters of a terminal; an `…` says so.
-std::string cut(const std::string& text, std::size_t width) {
-    std::size_t characters = 0;
-    std::size_t end = 0;  // of the last character that leaves room for the sign
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
-        if (++characters == width) end = i;
-        if (characters > width) return text.substr(0, end) + "…";
-    }
+std::string joined(const std::vector<std::string>& parts, std::string_view separator) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : std::string(separator)) + part;
     return text;
 }
 
 std::string reason_text(const JobFailure& reason) {
     return "  " + with_thousands(reason.devices) + " × " + reason.code + ": " + reason.description;
+}
+
+std::vector<std::string> failing_answers(const JobReport& report) {
+    std::vector<std::string> lines;
+    for (const auto& [status, devices] : report.answers) {
+        if (status < client_error) continue;
+        lines.push_back(fmt::format("  {} × done, but answered status {}", with_thousands(devices), status));
+    }
+    return lines;
+}
+
+/// `scheduled` with the time, where that is known.
+std::string status_text(const JobReport& report, const JobSurroundings& around) {
+    const bool is_to_come = report.status == "scheduled" && around.start;
+    return is_to_come ? report.status + " for " + clock_text(*around.start, around.now) : report.status;
 }
 
 }  // namespace
@@ -98,59 +108,66 @@ std::optional<std::chrono::seconds> JobPace::time_left() const {
     return std::chrono::seconds(static_cast<std::int64_t>(left_s + 0.999));
 }
 
-std::string progress_line(const JobReport& look, const JobPace& pace) {
-    std::string line = look.status;
-    if (look.devices > 0) {
-        line += ": " + counts_text(look, ", ") + " of " + with_thousands(look.devices);
+std::string progress_line(const JobReport& report, const JobPace& pace, const JobSurroundings& around) {
+    std::string line = status_text(report, around);
+    if (report.devices > 0) {
+        line += ": " + joined(counts_of(report, around), ", ") + " of " + with_thousands(report.devices);
     }
-    line += pace_text(look, pace, "; ");
-    if (!look.failure_reason.empty()) line += ": " + look.failure_reason;
+    if (const auto parts = pace_of(report, pace); !parts.empty()) line += "; " + joined(parts, ", ");
+    if (!report.failure_reason.empty()) line += ": " + on_one_line(report.failure_reason);
     return line;
 }
 
-std::vector<std::string> progress_block(const JobReport& look, const JobPace& pace, std::size_t width) {
-    constexpr std::size_t bar_width_max = 60;
-    constexpr std::size_t beside_bar = 20;
-    const std::size_t bar_width = std::clamp(width, beside_bar + 10, bar_width_max + beside_bar) - beside_bar;
-    const double fraction = look.devices == 0
-                                ? (look.status == "completed" ? 1.0 : 0.0)
-                                : static_cast<double>(look.ended()) / static_cast<double>(look.devices);
-    std::vector<std::string> block;
-    block.push_back(fmt::format("{}  {}  {}", look.id, look.type, look.status));
-    // Rounded down: 100 % is said when all have ended, not before.
-    block.push_back(fmt::format("{} {:3} %  of {}", bar(fraction, bar_width),
-                                static_cast<int>(fraction * 100), with_thousands(look.devices)));
-    block.push_back(counts_text(look, "   ") + pace_text(look, pace, "   "));
-    if (look.failures && !look.has_ended()) {
-        const auto shown = std::min(look.failures->size(), reasons_drawn_max);
-        for (std::size_t i = 0; i < shown; ++i) {
-            block.push_back(cut(reason_text((*look.failures)[i]), width));
+std::vector<std::string> progress_block(const JobReport& report, const JobPace& pace,
+                                        const JobSurroundings& around, std::size_t width) {
+    constexpr std::string_view gap = "   ";
+    std::vector<std::string> block =
+        packed({report.id, report.type, status_text(report, around)}, "  ", width);
+    if (report.status != "failed") {
+        constexpr std::size_t bar_width_max = 60;
+        constexpr std::size_t bar_width_min = 10;
+        const double fraction =
+            report.devices == 0 ? (report.status == "completed" ? 1.0 : 0.0)
+                                : static_cast<double>(report.ended()) / static_cast<double>(report.devices);
+        // Rounded down: 100 % is said when all have ended, not before.
+        const std::string beside =
+            fmt::format(" {:3} %  of {}", static_cast<int>(fraction * 100), with_thousands(report.devices));
+        const std::size_t room = width - std::min(width, cells_of(beside));
+        block.push_back(
+            cut_to_cells(bar(fraction, std::clamp(room, bar_width_min, bar_width_max)) + beside, width));
+        std::vector<std::string> parts = counts_of(report, around);
+        for (std::string& part : pace_of(report, pace)) parts.push_back(std::move(part));
+        for (std::string& line : packed(parts, gap, width)) block.push_back(std::move(line));
+    }
+    if (!report.has_ended()) {
+        const std::vector<JobFailure> none;
+        const auto& reasons = report.failures ? *report.failures : none;
+        for (std::size_t i = 0; i < std::min(reasons.size(), reasons_drawn_max); ++i) {
+            block.push_back(cut_to_cells(on_one_line(reason_text(reasons[i])), width));
+        }
+        auto answers = failing_answers(report);
+        answers.resize(std::min(answers.size(), reasons_drawn_max));
+        for (const std::string& line : answers) block.push_back(cut_to_cells(line, width));
+    }
+    for (const std::string& text : {report.failure_reason, around.note}) {
+        if (text.empty()) continue;
+        for (const std::string& line : wrapped(on_one_line(text), width)) {
+            block.push_back(cut_to_cells(line, width));
         }
     }
     return block;
 }
 
-std::vector<std::string> reason_lines(const JobReport& look) {
+std::vector<std::string> reason_lines(const JobReport& report) {
     std::vector<std::string> lines;
-    for (const auto& reason : look.failures.value_or(std::vector<JobFailure>())) {
-        lines.push_back(reason_text(reason));
+    for (const auto& reason : report.failures.value_or(std::vector<JobFailure>())) {
+        lines.push_back(on_one_line(reason_text(reason)));
     }
-    if (look.other_failures > 0) {
-        lines.push_back("  " + with_thousands(look.other_failures) + " × for other reasons");
+    if (report.other_failures > 0) {
+        lines.push_back("  " + with_thousands(report.other_failures) + " × for other reasons");
     }
-    constexpr int client_error = 400;
-    for (const auto& [status, devices] : look.answers) {
-        if (status < client_error) continue;
-        lines.push_back(fmt::format("  {} × done, but answered status {}", with_thousands(devices), status));
-    }
+    for (std::string& line : failing_answers(report)) lines.push_back(std::move(line));
     return lines;
-}
-
-std::string grouped_by_three(std::string text) {
-    for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3) {
-        text.insert(static_cast<std::size_t>(i), ",");
-    }
-    return text;
 }
 
 std::string duration_text(std::chrono::seconds duration) {
@@ -158,6 +175,13 @@ std::string duration_text(std::chrono::seconds duration) {
     if (s < 60) return fmt::format("{} s", s);
     if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
     return fmt::format("{} h {:02} min", s / 3600, s % 3600 / 60);
+}
+
+std::string clock_text(std::chrono::system_clock::time_point at, std::chrono::system_clock::time_point now) {
+    const std::tm then = fmt::localtime(std::chrono::system_clock::to_time_t(at));
+    const std::tm today = fmt::localtime(std::chrono::system_clock::to_time_t(now));
+    const bool is_today = then.tm_year == today.tm_year && then.tm_yday == today.tm_yday;
+    return is_today ? fmt::format("{:%H:%M}", then) : fmt::format("{:%Y-%m-%d %H:%M}", then);
 }
 
 }  // namespace carillon

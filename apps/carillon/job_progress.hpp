@@ -2,9 +2,9 @@
 
 #include "base/clock.hpp"
 #include "carillon/service_job.hpp"
+#include "terminal_text.hpp"
 
 #include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -33,24 +33,31 @@ private:
     JobReport last_;
 };
 
+/// What is known of a job beside its report.
+struct JobSurroundings {
+    /// Nothing is under way in a method job that runs: the devices that are pending have yet to connect.
+    bool waits_for_devices = false;
+    std::optional<std::chrono::system_clock::time_point> start{};
+    std::optional<std::chrono::system_clock::time_point> deadline{};
+    std::chrono::system_clock::time_point now{};
+    std::string note{};  ///< Such as that the hub is away; a line of its own.
+};
+
 /// One line for a pipe: `running: 510 done, 10 failed, 200 in flight, 280 pending of 1,000; 143/s, 3 s left`.
-std::string progress_line(const JobReport& look, const JobPace& pace);
-/// The lines for a terminal `width` characters wide: a headline, a bar, the numbers; while it runs also
-/// the first `reasons_drawn_max` reasons of failures.
+std::string progress_line(const JobReport& report, const JobPace& pace, const JobSurroundings& around);
+/// The lines for a terminal, none wider than `width` cells: a headline, a bar, the numbers; while it runs
+/// also the first `reasons_drawn_max` reasons of failures, and failing answers; when it failed, why.
 inline constexpr std::size_t reasons_drawn_max = 3;
-std::vector<std::string> progress_block(const JobReport& look, const JobPace& pace, std::size_t width);
+std::vector<std::string> progress_block(const JobReport& report, const JobPace& pace,
+                                        const JobSurroundings& around, std::size_t width);
 
 /// What is to be said of a job that is over: why devices failed, and which of those that are done
-/// answered with an error of their own; the service counts these as succeeded.
-std::vector<std::string> reason_lines(const JobReport& look);
+/// answered with an error of their own, which the service counts as succeeded.
+std::vector<std::string> reason_lines(const JobReport& report);
 
-/// `12345678` as `12,345,678`.
-std::string grouped_by_three(std::string digits);
-template <std::integral Number>
-std::string with_thousands(Number number) {
-    return grouped_by_three(std::to_string(number));
-}
 /// `45 s`, `2 min 05 s`, `3 h 12 min`.
 std::string duration_text(std::chrono::seconds duration);
+/// `01:03` in local time; with the date where that is not the day of `now`.
+std::string clock_text(std::chrono::system_clock::time_point at, std::chrono::system_clock::time_point now);
 
 }  // namespace carillon

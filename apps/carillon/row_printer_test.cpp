@@ -6,10 +6,10 @@
 namespace carillon {
 namespace {
 
-std::string printed(Format format, const std::vector<std::vector<std::string>>& pages,
-                    std::size_t cell_chars_max = 0, std::vector<Column> columns = {}) {
+std::string printed(Format format, const std::vector<std::vector<std::string>>& pages, std::size_t width = 0,
+                    std::vector<Column> columns = {}) {
     std::ostringstream out;
-    RowPrinter printer(out, format, std::move(columns), cell_chars_max);
+    RowPrinter printer(out, format, std::move(columns), [width] { return width; });
     for (const auto& page : pages) printer.print(page);
     printer.finish();
     return out.str();
@@ -29,9 +29,42 @@ TEST(RowPrinter, ATableCountsCharactersNotBytes) {
               "ee  2\n");
 }
 
-TEST(RowPrinter, LongCellsAreCutWhereAskedFor) {
-    EXPECT_EQ(printed(Format::table, {{R"({"a":"123456"})"}}, 4), "a\n123…\n");
-    EXPECT_EQ(printed(Format::table, {{R"({"a":"1234"})"}}, 4), "a\n1234\n");
+TEST(RowPrinter, ATableFitsTheTerminal) {
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"a long text","b":12345678})"}}, 20),
+              "a\n"
+              "a long text\n");
+    EXPECT_EQ(printed(Format::table, {{R"({"a":"a very long text","b":12345678})"}}, 22),
+              "a             b\n"
+              "a very long…  12345678\n")
+        << "text gives way, numbers do not";
+}
+
+TEST(RowPrinter, ATableIsLaidOutAgainForAnotherWidth) {
+    std::size_t width = 40;
+    std::ostringstream out;
+    RowPrinter printer(out, Format::table, {}, [&] { return width; });
+    const std::string row = R"({"deviceId":"d1","what":"a text of thirty characters here"})";
+    printer.print({row});
+    width = 20;
+    printer.print({row});
+    printer.finish();
+    EXPECT_EQ(out.str(),
+              "deviceId  what\n"
+              "d1        a text of thirty characters h…\n"
+              "d1  a text of thirt…\n");
+}
+
+TEST(RowPrinter, ATableOnATerminalTellsTimesToTheSecond) {
+    const std::string row = R"({"at":"2026-01-02T03:04:05.1234567Z"})";
+    EXPECT_EQ(printed(Format::table, {{row}}, 40), "at\n2026-01-02T03:04:05Z\n");
+    EXPECT_EQ(printed(Format::table, {{row}}), "at\n2026-01-02T03:04:05.1234567Z\n");
+}
+
+TEST(RowPrinter, NamesTheColumnsThatItLeavesOut) {
+    std::ostringstream out;
+    RowPrinter printer(out, Format::table, {}, [] { return std::size_t{12}; });
+    printer.print({R"({"deviceId":"d1234567","version":12,"tags":{"a":1}})"});
+    EXPECT_EQ(printer.left_out(), "version, tags");
 }
 
 TEST(RowPrinter, ATableKeepsControlCharactersFromTheTerminal) {
@@ -67,8 +100,8 @@ TEST(ColumnsFor, ATwinsAreTheOnesPeopleLookFor) {
 
 TEST(PrintDocument, IsIndentedByDefaultAndOneLineAsNdjson) {
     std::ostringstream out;
-    print_document(out, Format::automatic, R"({"a":1})", 0);
-    print_document(out, Format::ndjson, R"({"a":1})", 0);
+    print_document(out, Format::automatic, R"({"a":1})", TableWidth());
+    print_document(out, Format::ndjson, R"({"a":1})", TableWidth());
     EXPECT_EQ(out.str(), "{\n  \"a\": 1\n}\n{\"a\":1}\n");
 }
 

@@ -3,12 +3,12 @@
 #include "base/text.hpp"
 #include "fleet/registration.hpp"
 #include "hub_flags.hpp"
-#include "job_progress.hpp"
 #include "simulate_run.hpp"
+#include "terminal.hpp"
+#include "terminal_text.hpp"
 #include "wire/sas/connection_string.hpp"
 
 #include <sys/resource.h>
-#include <unistd.h>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <atomic>
@@ -75,19 +75,20 @@ Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const C
     std::atomic<bool> is_stopped{false};
     auto work = [&] { return fleet::register_devices(hub, credentials, order, done, is_stopped); };
     auto outcome = std::async(std::launch::async, work);
-    const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
-    const auto say = [&](const char* end) {
-        std::fprintf(stderr, "registered %s of %s devices%s", with_thousands(done.load()).c_str(),
-                     with_thousands(order.devices).c_str(), end);
+    StatusLine status;
+    const auto text = [&] {
+        return "registered " + with_thousands(done.load()) + " of " + with_thousands(order.devices) +
+               " devices";
     };
     constexpr std::chrono::milliseconds look{200};
     while (outcome.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
         if (wait_for_signal(signals, std::chrono::steady_clock::now() + look) != 0) is_stopped = true;
-        if (is_terminal) say("\r");
+        status.show(text());
     }
     const auto registered = outcome.get();
     if (!registered) return fail(registered.error());
-    say("\n");
+    status.clear();
+    std::fprintf(stderr, "%s\n", text().c_str());
     return !is_stopped.load();
 }
 

@@ -1,7 +1,7 @@
 #include "simulate_report.hpp"
 
 #include "base/json.hpp"
-#include "job_progress.hpp"
+#include "terminal_text.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -107,10 +107,13 @@ std::vector<std::string> fleet_block(const FleetLook& look, std::size_t width) {
     if (const std::string said = messages(now); !said.empty()) lines.push_back("messages    " + said);
     lines.push_back("handshakes  " + percentiles(now.handshakes) + "; until subscribed " +
                     percentiles(now.readiness));
-    for (std::string& line : lines) {
-        if (line.size() > width) line.resize(width);
+    std::vector<std::string> fitting;
+    for (const std::string& line : lines) {
+        for (const std::string& each : cells_of(line) > width ? wrapped(line, width) : std::vector{line}) {
+            fitting.push_back(cut_to_cells(each, width));
+        }
     }
-    return lines;
+    return fitting;
 }
 
 std::string fleet_summary(const FleetLook& look) {

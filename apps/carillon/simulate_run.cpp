@@ -3,8 +3,8 @@
 #include "failure.hpp"
 #include "running_fleet.hpp"
 #include "simulate_report.hpp"
+#include "terminal.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cstdio>
@@ -55,27 +55,15 @@ private:
                   "desired"}) {
                 columns.push_back({path, path});
             }
-            rows_.emplace(std::cout, format_, std::move(columns), 0);
+            rows_.emplace(std::cout, format_, std::move(columns), TableWidth());
         }
         rows_->print({fleet_json(look, kind)});
     }
-    void redraw(const FleetLook& look) {
-        winsize size{};
-        constexpr std::size_t width_default = 80;
-        const bool is_known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-        std::string text;
-        if (drawn_ > 0) text += "\x1b[" + std::to_string(drawn_) + "A";  // up to where it began
-        const auto block = fleet_block(look, is_known ? size.ws_col : width_default);
-        for (const std::string& line : block) text += line + "\x1b[K\n";  // clear what is left of it
-        text += "\x1b[J";
-        drawn_ = block.size();
-        std::fputs(text.c_str(), stdout);
-        std::fflush(stdout);
-    }
+    void redraw(const FleetLook& look) { block_.draw(fleet_block(look, block_.width())); }
 
     Format format_;
     bool is_terminal_;
-    std::size_t drawn_ = 0;
+    LiveBlock block_{stdout};
     std::optional<RowPrinter> rows_;  ///< Once there are some.
 };
 

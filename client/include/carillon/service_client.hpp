@@ -161,11 +161,13 @@ public:
     /// until it returns false, or the stream is over; that is after the event `end`, or when the hub
     /// stops. `after` is the id of the last event seen before, or empty. Fails with `job_not_found`;
     /// with `gateway_timeout` if nothing comes for `quiet_max`, or when it is `until`; with whatever a
-    /// hub answers that has no such route.
+    /// hub answers that has no such route. `tick` is called about every `tick_interval` while nothing comes.
     static constexpr std::chrono::seconds quiet_max{40};
+    static constexpr std::chrono::milliseconds tick_interval{200};
     Result<> follow_job(std::string_view job, std::string_view after,
                         std::chrono::steady_clock::time_point until,
-                        const std::function<bool(const ServiceEvent&)>& take);
+                        const std::function<bool(const ServiceEvent&)>& take,
+                        const std::function<void()>& tick = {});
     /// Newest first. Empty filters mean any; `page_size` 0 leaves it to the hub.
     Result<ServicePage> list_jobs(std::string_view type, std::string_view status, std::size_t page_size,
                                   std::string_view continuation = {});
