@@ -1,6 +1,7 @@
 // carillon configuration: automatic device management.
 
 #include "configuration_request.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "json_text.hpp"
 
@@ -197,7 +198,7 @@ void add_configuration(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<ConfigurationArgs>();
     auto& list_verb = add_verb(group, "list", "List the configurations", args, list, exit_code);
-    list_verb.add_option("--top", args->top, "At most so many [all]");
+    list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<ConfigurationArgs>();
     auto& metric_verb = add_verb(group, "show-metric", "List the devices or modules that a metric counts",
@@ -207,7 +208,7 @@ void add_configuration(CLI::App& app, int& exit_code) {
         ->required();
     metric_verb.add_option("--metric-type,--mt", args->metric_type, "user or system [user]")
         ->check(CLI::IsMember({"user", "system"}));
-    metric_verb.add_option("--top", args->top, "At most so many [all]");
+    metric_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 }
 
 }  // namespace carillon

@@ -3,6 +3,7 @@
 #include "device_request.hpp"
 #include "device_simulate.hpp"
 #include "device_transfer.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
 
@@ -115,7 +116,7 @@ void add_device(CLI::App& app, int& exit_code) {
     args = std::make_shared<DeviceArgs>();
     auto& list_verb = add_verb(group, "list", "List the devices, as twins", args, list, exit_code);
     list_verb.add_option("-q,--query-condition", args->condition, "Only those, such as tags.building = '43'");
-    list_verb.add_option("--top", args->top, "At most so many [all]");
+    list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<DeviceArgs>();
     auto& update_verb =

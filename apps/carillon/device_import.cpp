@@ -7,6 +7,7 @@
 #include "entry_lines.hpp"
 #include "hub_flags.hpp"
 #include "terminal.hpp"
+#include "text_input.hpp"
 
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
@@ -48,6 +49,7 @@ class Source {
 public:
     /// Fails with `not_found_locally`.
     Result<> open(const std::string& name) {
+        name_ = name == "-" ? "standard input" : name;
         if (name == "-") {
             in_ = &std::cin;
             return {};
@@ -63,12 +65,17 @@ public:
         in_ = &file_;
         return {};
     }
-    bool next(std::string& line) {
+    /// False at the end. Fails with `config_invalid` for text that is not UTF-8.
+    Result<bool> next(std::string& line) {
         if (!std::getline(*in_, line)) return false;
         bytes_ += line.size() + 1;
         ++line_;
         if (line.ends_with('\r')) line.pop_back();
-        if (line_ == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+        if (line_ == 1) {
+            const auto text = without_byte_order_mark(line);
+            if (!text) return fail_usage(name_ + ": " + text.error().detail);
+            line = std::string(*text);
+        }
         return true;
     }
     std::uint64_t line() const { return line_; }
@@ -78,6 +85,7 @@ public:
     }
 
 private:
+    std::string name_;
     std::ifstream file_;
     std::istream* in_ = nullptr;
     std::uint64_t size_ = 0;
@@ -140,7 +148,10 @@ public:
         if (!client) return fail(std::move(client).error());
         client_ = &*client;
         std::string line;
-        while (source_.next(line)) {
+        for (;;) {
+            const auto is_there = source_.next(line);
+            if (!is_there) return fail(is_there.error());
+            if (!*is_there) break;
             if (source_.line() < args_.start_line) continue;
             if (auto taken = take(line); !taken) return fail(std::move(taken).error());
         }

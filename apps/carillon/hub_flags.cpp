@@ -1,6 +1,7 @@
 #include "hub_flags.hpp"
 
 #include "base/text.hpp"
+#include "flag_checks.hpp"
 
 #include <CLI/Error.hpp>
 #include <CLI/Option.hpp>
@@ -43,7 +44,7 @@ void add_hub_flags(CLI::App& command, HubFlags& flags) {
         ->type_name("HOST")
         ->group(group);
     command.add_option("--port", flags.port, "Port of the hub's HTTPS endpoint [443]")
-        ->check(CLI::Range(1, 65535).description(""))
+        ->check(whole_number(1, 65535))
         ->type_name("N")
         ->group(group);
     add_output_flag(command, flags.format,

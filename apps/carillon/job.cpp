@@ -1,12 +1,16 @@
 // carillon job: orders for many devices.
 
+#include "model/job.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "job_request.hpp"
+#include "job_targets.hpp"
 #include "job_watch.hpp"
 #include "json_text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <iostream>
 
@@ -32,6 +36,28 @@ JobWatch watch_of(const JobArgs& args) {
     return watch;
 }
 
+/// Says how many devices the job is for. Fails with `config_invalid` for a condition that does not parse, and
+/// with `device_not_found` for ids that no device has, unless there is time to make them.
+Result<> check_targets(ServiceClient& client, const JobOrder& order) {
+    const auto targets = find_job_targets(client, order);
+    if (!targets) return fail(targets.error());
+    const bool is_later = !order.start.empty();
+    if (!targets->missing.empty()) {
+        constexpr std::size_t named_max = 10;
+        std::string names;
+        for (std::size_t i = 0; i < std::min(targets->missing.size(), named_max); ++i) {
+            names += (i == 0 ? "" : ", ") + targets->missing[i];
+        }
+        if (targets->missing.size() > named_max) {
+            names += " and " + std::to_string(targets->missing.size() - named_max) + " more";
+        }
+        if (!is_later) return fail(Errc::device_not_found, "--device-ids: " + names + "; no job was created");
+        std::cerr << "not there yet: " << names << '\n';
+    }
+    if (targets->count) std::cerr << targets_text(*targets->count, is_later) << '\n';
+    return {};
+}
+
 Result<Exit> create(const JobArgs& args) {
     JobOrder order = args.order;
     for (auto [flag, text] :
@@ -46,6 +72,7 @@ Result<Exit> create(const JobArgs& args) {
     if (!body) return fail(body.error());
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
+    if (auto checked = check_targets(*client, order); !checked) return fail(std::move(checked).error());
     const auto accepted = client->create_job(order.id, *body);
     if (!accepted) return fail(accepted.error());
     if (!args.waits) return show_document(args.hub, *accepted);
@@ -113,17 +140,20 @@ CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
 }
 
 void add_job_id_flag(CLI::App& verb, JobArgs& args) {
-    verb.add_option("job,--job-id,--jid", args.order.id, "Id of the job")->required()->type_name("ID");
+    verb.add_option("job,--job-id,--jid", args.order.id, "Id of the job")
+        ->required()
+        ->check(job_id())
+        ->type_name("ID");
 }
 
 void add_watch_flags(CLI::App& verb, JobArgs& args) {
     verb.add_option("--interval", args.interval_s,
                     "Seconds between two lines on a pipe, or two looks at a hub without events [0.5]")
-        ->check(CLI::Range(0.05, 3600.0).description(""))
+        ->check(number_between(0.05, 3600, "seconds"))
         ->type_name("SECONDS");
     verb.add_option("--duration,--dur", args.duration_s,
                     "Seconds to watch at most; then exit code 7 [no limit]")
-        ->check(CLI::Range(0, 30 * 24 * 3600).description(""))
+        ->check(whole_number(1, 30 * 24 * 3600, "seconds"))
         ->type_name("SECONDS");
 }
 
@@ -132,9 +162,12 @@ void add_create(CLI::App& group, int& exit_code) {
     auto& verb = add_verb(group, "create", "Schedule a direct method or a twin update over many devices",
                           args, create, exit_code);
     auto& order = args->order;
-    verb.add_option("--job-id,--jid", order.id, "Id of the job, used once [a new UUID]");
+    verb.add_option("--job-id,--jid", order.id,
+                    "Id of the job, used once: letters, digits and dashes, up to 64 [a new UUID]")
+        ->check(job_id());
     verb.add_option("--job-type,--jt", order.type,
-                    "scheduleDeviceMethod or scheduleUpdateTwin [what the other flags imply]");
+                    "scheduleDeviceMethod or scheduleUpdateTwin [what the other flags imply]")
+        ->check(one_of({"scheduleDeviceMethod", "scheduleUpdateTwin"}));
     verb.add_option("-q,--query-condition", order.condition,
                     "Which devices, such as tags.building = '43'; \"*\" is all of them");
     verb.add_option("-d,--device-ids", order.devices, "Which devices, by id")->delimiter(',');
@@ -142,14 +175,17 @@ void add_create(CLI::App& group, int& exit_code) {
     verb.add_option("--method-payload,--mp", order.method_payload,
                     "JSON, @FILE or - for standard input [null]");
     verb.add_option("--method-response-timeout,--mrt", order.response_timeout_s,
-                    "Seconds a device has for its answer, 5 to 300 [30]");
+                    "Seconds a device has for its answer, 5 to 300 [30]")
+        ->check(whole_number(5, 300, "seconds"));
     verb.add_option("--method-connect-timeout,--mct", order.connect_timeout_s,
-                    "Seconds to wait for a device to connect [0]");
+                    "Seconds to wait for a device to connect, 0 to 300 [0]")
+        ->check(whole_number(0, 300, "seconds"));
     verb.add_option("--twin-patch,--patch", order.twin_patch,
                     "{\"tags\":{…},\"properties\":{\"desired\":{…}}} as JSON, @FILE or -");
     verb.add_option("--start-time,--start", order.start, "ISO 8601 time, or +90s, +15m, +2h, +1d [now]");
     verb.add_option("--ttl", order.execution_time_max_s,
-                    "Seconds from its start until devices that did not answer count as failed [3600]");
+                    "Seconds from its start until devices that did not answer count as failed [3600]")
+        ->check(whole_number(1, JobLimits::execution_time_max_s, "seconds"));
     verb.add_flag("--wait", args->waits,
                   "Watch the job to its end, then print it; exit code 8 if devices failed");
     add_watch_flags(verb, *args);
@@ -167,9 +203,13 @@ void add_job(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     auto& list_verb = add_verb(group, "list", "List the jobs, newest first", args, list, exit_code);
-    list_verb.add_option("--job-type,--jt", args->type, "Only scheduleDeviceMethod or scheduleUpdateTwin");
-    list_verb.add_option("--job-status,--js", args->status, "Only queued, scheduled, running, completed …");
-    list_verb.add_option("--top", args->top, "At most so many [all]");
+    list_verb.add_option("--job-type,--jt", args->type, "Only scheduleDeviceMethod or scheduleUpdateTwin")
+        ->check(one_of({"scheduleDeviceMethod", "scheduleUpdateTwin"}));
+    list_verb
+        .add_option("--job-status,--js", args->status,
+                    "Only queued, scheduled, running, completed, failed or cancelled")
+        ->check(one_of({"queued", "scheduled", "running", "completed", "failed", "cancelled"}));
+    list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<JobArgs>();
     add_job_id_flag(add_verb(group, "cancel", "Cancel a job that has not ended", args, cancel, exit_code),
@@ -185,8 +225,9 @@ void add_job(CLI::App& app, int& exit_code) {
     auto& devices_verb =
         add_verb(group, "devices", "List what became of each device", args, devices, exit_code);
     add_job_id_flag(devices_verb, *args);
-    devices_verb.add_option("--status", args->status, "Only pending, running, completed, failed or canceled");
-    devices_verb.add_option("--top", args->top, "At most so many [all]");
+    devices_verb.add_option("--status", args->status, "Only pending, running, completed, failed or canceled")
+        ->check(one_of({"pending", "running", "completed", "failed", "canceled"}));
+    devices_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 }
 
 }  // namespace carillon

@@ -44,13 +44,21 @@ Result<std::string> condition_of(const JobOrder& order) {
     return fail_usage("which devices? Give --query-condition (\"*\" for all of them) or --device-ids");
 }
 
-void write_method(JsonWriter& json, const JobOrder& order) {
+Result<> write_method(JsonWriter& json, const JobOrder& order) {
+    constexpr int response_timeout_default_s = 30;
+    const int response_s = order.response_timeout_s.value_or(response_timeout_default_s);
+    if (order.connect_timeout_s.value_or(0) > response_s) {
+        return fail_usage("--method-connect-timeout, " + std::to_string(*order.connect_timeout_s) +
+                          " s, cannot be longer than --method-response-timeout, " +
+                          std::to_string(response_s) + " s");
+    }
     json.key("cloudToDeviceMethod").begin_object().member("methodName", order.method_name);
     json.member_raw("payload",
                     order.method_payload.empty() ? "null" : std::string_view(order.method_payload));
     if (order.response_timeout_s) json.member("responseTimeoutInSeconds", *order.response_timeout_s);
     if (order.connect_timeout_s) json.member("connectTimeoutInSeconds", *order.connect_timeout_s);
     json.end_object();
+    return {};
 }
 
 /// A job's twin update is unconditional, and the hub wants that said.
@@ -114,11 +122,8 @@ Result<std::string> job_request_json(const JobOrder& order, WallTime now) {
     std::string body;
     JsonWriter json(body);
     json.begin_object().member("jobId", order.id).member("type", *type);
-    if (*type == method_type) {
-        write_method(json, order);
-    } else if (auto written = write_patch(json, order); !written) {
-        return fail(std::move(written).error());
-    }
+    auto written = *type == method_type ? write_method(json, order) : write_patch(json, order);
+    if (!written) return fail(std::move(written).error());
     json.member("queryCondition", *condition);
     if (!order.start.empty()) {
         const auto start = start_time_text(order.start, now);

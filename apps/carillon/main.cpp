@@ -2,6 +2,7 @@
 
 #include "command_tree.hpp"
 #include "commands.hpp"
+#include "flag_checks.hpp"
 #include "usage_mistake.hpp"
 
 #include <CLI/App.hpp>
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
     app.get_formatter()->column_width(34);
     int exit_code = static_cast<int>(Exit::ok);
     for (const auto add : groups) add(app, exit_code);
+    refuse_empty_values(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& wanted) {  // Help or version.

@@ -1,5 +1,6 @@
 // carillon method: direct methods.
 
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "json_text.hpp"
 
@@ -19,6 +20,11 @@ Result<Exit> invoke(const MethodArgs& args) {
     const auto target = target_argument(args.device, args.module);
     if (!target) return fail(target.error());
     MethodInvocation call = args.call;
+    if (call.connect_timeout_s > call.response_timeout_s) {
+        return fail_usage("--timeout-connect, " + std::to_string(call.connect_timeout_s) +
+                          " s, cannot be longer than --timeout, " + std::to_string(call.response_timeout_s) +
+                          " s");
+    }
     if (!args.payload.empty()) {
         auto payload = read_json_argument("--method-payload", args.payload);
         if (!payload) return fail(std::move(payload).error());
@@ -44,9 +50,11 @@ void add_method_group(CLI::App& app, const char* description, Needed module, int
     verb.add_option("--method-name,--mn", args->call.name, "Name of the method")->required();
     verb.add_option("--method-payload,--mp", args->payload, "JSON, @FILE or - for standard input [null]");
     verb.add_option("--timeout,--to,--method-response-timeout,--mrt", args->call.response_timeout_s,
-                    "Seconds to wait for the answer, 5 to 300 [30]");
+                    "Seconds to wait for the answer, 5 to 300 [30]")
+        ->check(whole_number(5, 300, "seconds"));
     verb.add_option("--timeout-connect,--method-connect-timeout,--mct", args->call.connect_timeout_s,
-                    "Seconds to wait for the device to connect, no more than the other [0]");
+                    "Seconds to wait for the device to connect, no more than the other [0]")
+        ->check(whole_number(0, 300, "seconds"));
     add_hub_flags(verb, args->hub);
     on_chosen(verb, args, invoke, exit_code);
 }

@@ -1,6 +1,7 @@
 // carillon module: module identities, their twins and methods.
 
 #include "device_request.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
 
@@ -122,7 +123,7 @@ void add_module(CLI::App& app, int& exit_code) {
     args = std::make_shared<ModuleArgs>();
     auto& list_verb =
         add_verb(group, "list", "List the modules of a device", Names::device, args, list, exit_code);
-    list_verb.add_option("--top", args->top, "At most so many [all]");
+    list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<ModuleArgs>();
     auto& update_verb =

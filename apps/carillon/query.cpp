@@ -1,5 +1,6 @@
 // carillon query: the query language over twins and device jobs.
 
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 
 namespace carillon {
@@ -30,8 +31,9 @@ void add_query(CLI::App& app, int& exit_code) {
     verb.add_option("statement,-q,--query-command", args->statement, "The statement")
         ->required()
         ->type_name("SQL");
-    verb.add_option("--top", args->top, "At most so many rows [all]");
-    verb.add_option("--page-size", args->page_size, "Rows a request, as the hub allows");
+    verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
+    verb.add_option("--page-size", args->page_size, "Rows per request, as many as the hub allows")
+        ->check(at_least_one());
     add_hub_flags(verb, args->hub);
     on_chosen(verb, args, run_query, exit_code);
 }

@@ -27,7 +27,7 @@ const cases = [
   ['3: no such job', ['job', 'show', 'e-none'], 3, /carillon job list/],
   ['5: it is there already', ['device', 'create', '-d', 'e-one'], 5, /carillon device update/],
   ['5: changed meanwhile', ['twin', 'update', '-d', 'e-one', '--tags', '{}', '-e', 'AAAAAAAAAGM='], 5, /read it again/],
-  ['0: a job is accepted', [...later, '--job-id', 'e-first'], 0, /^$/],
+  ['0: a job is accepted', [...later, '--job-id', 'e-first'], 0, /^1 device matches now; the job looks again when it starts\n$/],
   ['6: one too many', [...later, '--job-id', 'e-second'], 6, /carillon job cancel|Wait a little/],
   ['7: it takes longer than it may', ['job', 'watch', 'e-first', '--duration', '1', '--interval', '0.1'], 7, /^$/],
   ['0: it makes room', ['job', 'cancel', 'e-first'], 0, /^$/],
@@ -41,6 +41,41 @@ for (const [claim, args, code, says] of cases) {
     assert.match(outcome.stderr, says);
   });
 }
+
+// A value is checked where it is given, before there is a job.
+const job = ['job', 'create', '--patch', '{"tags":{"a":1}}'];
+const mistakes = [
+  ['zero is not the absence of a value', [...job, '-q', '*', '--ttl', '0'], 2, /--ttl: 0 is out of range; it takes 1 to 604,800 seconds/],
+  ['nor is an empty value', [...job, '-q', '', '--start', '+2h'], 2, /--query-condition: the value is empty/],
+  ['an empty etag', ['twin', 'update', '-d', 'e-one', '--tags', '{}', '-e', ''], 2, /--etag: the value is empty/],
+  ['no rows', ['device', 'list', '--top', '0'], 2, /--top: 0 is out of range; it takes 1 or more/],
+  ['a word for a number', [...job, '-q', '*', '--ttl', 'soon'], 2, /--ttl: `soon` is not a whole number/],
+  ['a response timeout that no hub takes', ['method', 'invoke', '-d', 'e-one', '--mn', 'x', '--timeout', '4'], 2, /4 is out of range; it takes 5 to 300 seconds/],
+  ['a longer wait than the call', ['method', 'invoke', '-d', 'e-one', '--mn', 'x', '--timeout', '10', '--timeout-connect', '20'], 2, /--timeout-connect, 20 s, cannot be longer than --timeout, 10 s/],
+  ['the same in a job', ['job', 'create', '-q', '*', '--mn', 'x', '--mct', '60'], 2, /--method-connect-timeout, 60 s, .*--method-response-timeout, 30 s/],
+  ['a job id with a space', ['job', 'show', 'a b'], 2, /`a b` cannot be the id of a job/],
+  ['a status that no job has', ['job', 'list', '--js', 'done'], 2, /--job-status: `done` is not queued, /],
+  ['a condition that does not parse', [...job, '-q', 'tags.b ='], 2, /--query-condition `tags\.b =`: /],
+  ['a whole statement', [...job, '-q', 'SELECT * FROM devices'], 2, /stands behind WHERE, not a whole SELECT/],
+  ['ids that do not exist', [...job, '-d', 'e-one,e-nobody,e-none'], 3, /--device-ids: e-nobody, e-none; no job was created/],
+  ['a file that is not there', ['twin', 'update', '-d', 'e-one', '--tags', '@no-such.json'], 2, /--tags: no-such\.json: No such file/],
+];
+for (const [claim, args, code, says] of mistakes) {
+  test(`${code}: ${claim}`, async () => {
+    const outcome = await hub.cli(...args);
+    assert.equal(outcome.code, code, outcome.stderr);
+    assert.match(outcome.stderr, says);
+  });
+}
+
+test('a job says how many devices it is for, and that there are none', async () => {
+  const one = await hub.cli(...job, '-q', "deviceId = 'e-one'", '--wait');
+  assert.match(one.stderr, /^1 device matches\n/);
+  const none = await hub.cli(...job, '-q', "tags.no = 'thing'", '--wait');
+  assert.equal(none.code, 0, none.stderr);
+  assert.match(none.stderr, /no device matches: the job will end without doing anything/);
+  assert.match(none.stderr, /no device matched the condition of job/);
+});
 
 test('4: not authorised', async () => {
   const wrong = hub.connectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${wrongKey}`);
