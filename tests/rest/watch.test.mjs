@@ -68,7 +68,8 @@ test('a job is watched over one stream, without a question in between', async ()
   assert.match(stdout, /running: 0 done, 0 failed, 0 in flight, 3 pending(, until [0-9:]+)? of 3/);
   assert.match(stdout, /completed: 0 done, 3 failed, 0 in flight, 0 pending of 3/);
   assert.match(stdout, /^ {2}3 × JobRunPreconditionFailed: /m);
-  assert.deepEqual(gateway.seen.map(({ path }) => path), [`/carillon/jobs/${job}/events`]);
+  // What kind of job it is, once; then everything by the stream.
+  assert.deepEqual(gateway.seen.map(({ path }) => path), [`/jobs/v2/${job}`, `/carillon/jobs/${job}/events`]);
 });
 
 test('a cut stream is resumed with the token of its last event', async () => {
