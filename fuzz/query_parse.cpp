@@ -55,14 +55,15 @@ void run(std::string_view text, const Fixed& fixed) {
     if (const auto query = query::parse_query(text, options)) {
         evaluate(query->where, query->collection, fixed);
         const query::Row row(fixed.document, fixed.key, fixed.live);
+        query::Meter meter;
         std::string out;
         if (query->is_aggregated()) {
             query::Aggregation groups(*query);
-            CARILLON_ASSERT(groups.add(row).has_value());
+            CARILLON_ASSERT(groups.add(row, meter).has_value());
             CARILLON_ASSERT(groups.rows().size() == 1);
             out = groups.rows().front();
         } else if (!query->is_whole_rows()) {
-            query->append_projected(out, row);
+            CARILLON_ASSERT(query->append_projected(out, row, meter).has_value());
         }
         if (!out.empty()) CARILLON_ASSERT(JsonDocument::parse(out).has_value());
     }

@@ -2,6 +2,7 @@
 
 #include "base/json_number.hpp"
 #include "base/prefetch.hpp"
+#include "model/section_find.hpp"
 #include "model/section_format.hpp"
 
 #include <array>
@@ -105,7 +106,13 @@ std::size_t Section::counted_bytes() const {
 }
 
 SectionValue Section::find(std::span<const std::string_view> path) const {
-    const Bytes bytes = encoded();
+    std::size_t passed = 0;
+    return find_counting(*this, path, passed);
+}
+
+SectionValue find_counting(const Section& section, std::span<const std::string_view> path,
+                           std::size_t& passed) {
+    const Bytes bytes = section.encoded();
     const std::uint8_t* at = format::members_begin(bytes.data());
     const std::uint8_t* end = bytes.data() + bytes.size();
     if (path.empty()) {
@@ -122,6 +129,7 @@ SectionValue Section::find(std::span<const std::string_view> path) const {
         const std::uint8_t* const begin = at;
         const format::Step step = format::read_step(at);
         at = step.end;
+        ++passed;
         if (step.key != path[level]) continue;
         const format::Member member = format::read_member(begin);
         if (++level == path.size())

@@ -116,9 +116,11 @@ void Aggregation::Impl::append_key(const Path& path, const Row& row, Scratch& sc
         case Value::Kind::number:
             append_sortable(key, value.number);
             break;
-        case Value::Kind::string:
-            append_sortable(key, text_of(value, scratch));
+        case Value::Kind::string: {
+            const std::string_view text = text_of(value, scratch);
+            if (scratch.spend_bytes(text.size())) append_sortable(key, text);
             break;
+        }
         case Value::Kind::array:
         case Value::Kind::object: {
             std::string text;
@@ -148,6 +150,7 @@ Result<> Aggregation::Impl::admit(std::string_view group_key, const Group& group
 Result<Aggregation::Group*> Aggregation::Impl::find_or_add(const Row& row, Scratch& scratch) {
     key.clear();
     for (const auto& path : group_by) append_key(*path, row, scratch, nullptr);
+    if (scratch.is_overdrawn()) return fail(row_overdrawn(scratch.limits(), row));
     if (const auto found = groups.find(std::string_view(key)); found != groups.end()) return &found->second;
     Group group;
     group.values.resize(group_by.size());
@@ -155,6 +158,7 @@ Result<Aggregation::Group*> Aggregation::Impl::find_or_add(const Row& row, Scrat
     key.clear();
     for (std::size_t i = 0; i < group_by.size(); ++i)
         append_key(*group_by[i], row, scratch, &group.values[i]);
+    if (scratch.is_overdrawn()) return fail(row_overdrawn(scratch.limits(), row));
     if (auto admitted = admit(key, group); !admitted) return fail(std::move(admitted).error());
     return &groups.emplace(key, std::move(group)).first->second;
 }
@@ -200,8 +204,8 @@ Aggregation::~Aggregation() = default;
 Aggregation::Aggregation(Aggregation&&) noexcept = default;
 Aggregation& Aggregation::operator=(Aggregation&&) noexcept = default;
 
-Result<> Aggregation::add(const Row& row) {
-    Scratch scratch;
+Result<> Aggregation::add(const Row& row, Meter& meter) {
+    Scratch scratch(meter.limits);
     auto group = impl_->find_or_add(row, scratch);
     if (!group) return fail(std::move(group).error());
     for (std::size_t i = 0; i < impl_->projections.size(); ++i) {
@@ -214,12 +218,15 @@ Result<> Aggregation::add(const Row& row) {
             ++tally.count;
         }
     }
+    if (!scratch.settle(meter)) return fail(row_overdrawn(meter.limits, row));
     return {};
 }
 
-Result<Aggregation::Group*> Aggregation::group_of(const Row& row) {
-    Scratch scratch;
-    return impl_->find_or_add(row, scratch);
+Result<Aggregation::Group*> Aggregation::group_of(const Row& row, Meter& meter) {
+    Scratch scratch(meter.limits);
+    auto group = impl_->find_or_add(row, scratch);
+    if (!scratch.settle(meter)) return fail(row_overdrawn(meter.limits, row));
+    return group;
 }
 
 void Aggregation::add_to(Group& group, std::span<const Value> values) {

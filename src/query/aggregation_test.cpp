@@ -5,6 +5,8 @@
 namespace carillon::query {
 namespace {
 
+Meter meter;  // nothing here is near its limits
+
 TestRow tagged(int i, const std::string& value) {
     return make_row("d" + std::to_string(i), "", "{\"tags\":{\"v\":" + value + "}}");
 }
@@ -25,8 +27,8 @@ TEST(Aggregation, MergingPartsEqualsGatheringAtOnce) {
     const char* values[] = {"1", "2", "\"a\"", "true", "1.0", "[1]", "{\"k\":1}"};
     for (int i = 0; i < 70; ++i) {
         const TestRow row = tagged(i, values[i % 7]);
-        ASSERT_TRUE(whole.add(row.row()));
-        ASSERT_TRUE(parts[static_cast<std::size_t>(i % 3)].add(row.row()));
+        ASSERT_TRUE(whole.add(row.row(), meter));
+        ASSERT_TRUE(parts[static_cast<std::size_t>(i % 3)].add(row.row(), meter));
     }
     ASSERT_TRUE(parts[0].merge(std::move(parts[1])));
     ASSERT_TRUE(parts[0].merge(std::move(parts[2])));
@@ -40,7 +42,7 @@ TEST(Aggregation, MergingIntoAnEmptyOneOfNoGroupsAddsUp) {
     Aggregation some(*query);
     Aggregation none(*query);
     const TestRow row = tagged(1, "5");
-    ASSERT_TRUE(some.add(row.row()));
+    ASSERT_TRUE(some.add(row.row(), meter));
     ASSERT_TRUE(all.merge(std::move(none)));
     ASSERT_TRUE(all.merge(std::move(some)));
     EXPECT_EQ(all.rows(), Rows{R"({"n":1,"lo":5})"});
@@ -54,9 +56,9 @@ TEST(Aggregation, OneValueThatIsNoNumberSpoilsAllButTheCount) {
     const TestRow one = tagged(1, "1");
     const TestRow text = tagged(2, "\"x\"");
     const TestRow three = tagged(3, "3");
-    ASSERT_TRUE(all.add(one.row()));
-    ASSERT_TRUE(other.add(text.row()));
-    ASSERT_TRUE(other.add(three.row()));
+    ASSERT_TRUE(all.add(one.row(), meter));
+    ASSERT_TRUE(other.add(text.row(), meter));
+    ASSERT_TRUE(other.add(three.row(), meter));
     ASSERT_TRUE(all.merge(std::move(other)));
     EXPECT_EQ(all.rows(), Rows{R"({"n":3})"});
 }
@@ -66,9 +68,9 @@ TEST(Aggregation, LargeCountsAndSumsAreWrittenAsIntegers) {
     Aggregation all(*query);
     const TestRow row = tagged(1, "4000000000000");
     const TestRow half = tagged(2, "1");
-    ASSERT_TRUE(all.add(row.row()));
+    ASSERT_TRUE(all.add(row.row(), meter));
     EXPECT_EQ(all.rows(), Rows{R"({"s":4000000000000,"a":4000000000000})"});
-    ASSERT_TRUE(all.add(half.row()));
+    ASSERT_TRUE(all.add(half.row(), meter));
     EXPECT_EQ(all.rows(), Rows{R"({"s":4000000000001,"a":2000000000000.5})"});
 }
 
@@ -79,7 +81,7 @@ TEST(Aggregation, GroupsSortByTypeAndValue) {
     int i = 0;
     for (const char* value : values) {
         const TestRow row = tagged(++i, value);
-        ASSERT_TRUE(all.add(row.row()));
+        ASSERT_TRUE(all.add(row.row(), meter));
     }
     const Rows sorted{R"({"v":false,"n":1})", R"({"v":true,"n":1})", R"({"v":-1,"n":1})",
                       R"({"v":0.5,"n":1})",   R"({"v":9,"n":1})",    R"({"v":10,"n":1})",
@@ -93,13 +95,13 @@ TEST(Aggregation, APageGoesOnBehindTheLastGroupEvenIfThatIsGone) {
     Aggregation second(*query);
     for (int i = 0; i < 9; i += 2) {
         const TestRow row = tagged(i, std::to_string(i));
-        ASSERT_TRUE(first.add(row.row()));
+        ASSERT_TRUE(first.add(row.row(), meter));
     }
     const auto page = first.page("", 2);
     EXPECT_EQ(page.rows, (Rows{R"({"v":0,"n":1})", R"({"v":2,"n":1})"}));
     for (const int i : {0, 1, 3, 4}) {  // 2 went, 1 and 3 came
         const TestRow row = tagged(i, std::to_string(i));
-        ASSERT_TRUE(second.add(row.row()));
+        ASSERT_TRUE(second.add(row.row(), meter));
     }
     const auto rest = second.page(page.position, 10);
     EXPECT_EQ(rest.rows, (Rows{R"({"v":3,"n":1})", R"({"v":4,"n":1})"}));
@@ -112,12 +114,12 @@ TEST(Aggregation, TooManyGroupsAreRefused) {
     const TestRow row = tagged(1, "1");
     for (std::size_t i = 0; i < Aggregation::groups_max; ++i) {
         const IdentityKey key = *IdentityKey::parse("d" + std::to_string(i));
-        ASSERT_TRUE(all.add(Row(row.document, key, row.live)));
+        ASSERT_TRUE(all.add(Row(row.document, key, row.live), meter));
     }
     const IdentityKey one_more = *IdentityKey::parse("more");
-    EXPECT_EQ(all.add(Row(row.document, one_more, row.live)).error().code, Errc::argument_invalid);
+    EXPECT_EQ(all.add(Row(row.document, one_more, row.live), meter).error().code, Errc::argument_invalid);
     const IdentityKey known = *IdentityKey::parse("d7");
-    EXPECT_TRUE(all.add(Row(row.document, known, row.live)));
+    EXPECT_TRUE(all.add(Row(row.document, known, row.live), meter));
 }
 
 }  // namespace

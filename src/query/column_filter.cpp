@@ -27,9 +27,12 @@ private:
     bool is_open_ = false;
 };
 
-bool holds_for(const Expr& expr, bool is_negated, const Value& value) {
-    Scratch scratch;
-    return evaluate_truth(expr, Row(value), scratch) == (is_negated ? Truth::no : Truth::yes);
+/// Nothing if finding out takes more than a row may.
+std::optional<bool> holds_for(const Expr& expr, bool is_negated, const Value& value, Meter& meter) {
+    Scratch scratch(meter.limits);
+    const Truth truth = evaluate_truth(expr, Row(value), scratch);
+    if (!scratch.settle(meter)) return std::nullopt;
+    return truth == (is_negated ? Truth::no : Truth::yes);
 }
 
 bool is_path(const Expr& expr) {
@@ -69,7 +72,10 @@ ColumnPlan::Node ColumnPlan::compile_leaf(const Expr& expr, bool is_negated) {
     if (finder.is_open()) return Node();
     if (!finder.path()) {
         // The same for every row: all, or an OR of nothing.
-        return Node(holds_for(expr, is_negated, Value{}) ? Node::Kind::and_ : Node::Kind::or_);
+        Meter meter;
+        const auto holds = holds_for(expr, is_negated, Value{}, meter);
+        if (!holds) return Node();
+        return Node(*holds ? Node::Kind::and_ : Node::Kind::or_);
     }
     auto same = [&](const auto& path) { return path->same_as(*finder.path()); };
     const auto known = std::find_if(paths_.begin(), paths_.end(), same);
@@ -93,9 +99,11 @@ ColumnFilter::ColumnFilter(const ColumnPlan& plan, std::vector<const Column*> co
 ColumnFilter::Step ColumnFilter::bind(const Node& node, const std::vector<const Column*>& columns) {
     Step step(node.kind);
     if (node.kind == Node::Kind::leaf) {
-        if (columns[node.path] != nullptr) {
+        const Column* const column = columns[node.path];
+        if (column != nullptr && column->ids_end() <= table_bytes_max - table_bytes_) {
+            table_bytes_ += column->ids_end();
             step.leaf = leaves_.size();
-            leaves_.push_back(Leaf{&node, columns[node.path], {}});
+            leaves_.push_back(Leaf{&node, column, {}});
         } else {
             step.kind = Node::Kind::open;
         }
@@ -114,15 +122,16 @@ ColumnFilter::Step ColumnFilter::bind(const Node& node, const std::vector<const 
     return step;
 }
 
-bool ColumnFilter::prepare() {
+bool ColumnFilter::prepare(Meter& meter) {
     std::size_t left = values_a_step;
+    const std::uint64_t enough = meter.steps + steps_a_step;
     for (Leaf& leaf : leaves_) {
         const std::size_t end = leaf.column->ids_end();
         if (leaf.table.size() == end || fill_by_look_up(leaf)) continue;
         const std::size_t to = std::min(end, leaf.table.size() + left);
         left -= to - leaf.table.size();
-        extend(leaf, to);
-        if (to < end) return false;
+        while (leaf.table.size() < to && meter.steps < enough) extend(leaf, meter);
+        if (leaf.table.size() < end) return false;
     }
     return true;
 }
@@ -165,12 +174,12 @@ bool ColumnFilter::fill_by_look_up(Leaf& leaf) {
     return true;
 }
 
-void ColumnFilter::extend(Leaf& leaf, std::size_t to) {
-    const Expr& expr = *leaf.node->expr;
-    for (std::size_t id = leaf.table.size(); id < to; ++id) {
-        const Value value = leaf.column->value(static_cast<ValueId>(id));
-        leaf.table.push_back(holds_for(expr, leaf.node->is_negated, value) ? 1 : 0);
-    }
+/// Asks about the next value. One that is too much for the limits may hold: its rows are evaluated.
+void ColumnFilter::extend(Leaf& leaf, Meter& meter) {
+    const Value value = leaf.column->value(static_cast<ValueId>(leaf.table.size()));
+    const auto holds = holds_for(*leaf.node->expr, leaf.node->is_negated, value, meter);
+    if (!holds) is_exact_ = false;
+    leaf.table.push_back(holds.value_or(true) ? 1 : 0);
 }
 
 std::uint64_t ColumnFilter::word(std::size_t index) const {

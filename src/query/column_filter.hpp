@@ -45,19 +45,24 @@ private:
 /// the columns' thread.
 class ColumnFilter {
 public:
-    /// Values that one call of `prepare` looks at, at most: some tens of microseconds.
+    /// What one call of `prepare` looks at, at most: some tens of microseconds, or one value.
     static constexpr std::size_t values_a_step = 1024;
+    static constexpr std::uint64_t steps_a_step = 4096;
+    /// Memory of what is known of each leaf's values; leaves beyond hold for all rows.
+    static constexpr std::size_t table_bytes_max = 16 * 1024 * 1024;
 
     /// `columns` are those of `plan.paths()`, null where there is none; both outlive this.
     ColumnFilter(const ColumnPlan& plan, std::vector<const Column*> columns);
 
-    /// Whether the condition holds exactly where `word` says.
+    /// Whether the condition holds exactly where `word` says; may become false while preparing.
     bool is_exact() const { return is_exact_; }
     /// Whether `word` can say of any row that the condition does not hold.
     bool is_selective() const { return is_selective_; }
     /// Asks the evaluator about some of the values not yet asked about; true if none is left. Needed
     /// before `word`, and again when the columns may have changed.
-    bool prepare();
+    bool prepare(Meter& meter);
+    /// Leaves that `word` looks 64 values up for.
+    std::size_t leaves() const { return leaves_.size(); }
     std::uint64_t word(std::size_t index) const;
 
 private:
@@ -77,11 +82,12 @@ private:
     };
 
     Step bind(const Node& node, const std::vector<const Column*>& columns);
-    void extend(Leaf& leaf, std::size_t to);
+    void extend(Leaf& leaf, Meter& meter);
     bool fill_by_look_up(Leaf& leaf);
     std::uint64_t word(const Step& step, std::size_t index) const;
 
     std::vector<Leaf> leaves_;
+    std::size_t table_bytes_ = 0;
     bool is_exact_ = true;
     bool is_selective_ = false;
     Step root_;

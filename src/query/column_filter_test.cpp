@@ -36,7 +36,8 @@ struct ColumnFilterTest : ::testing::Test {
             given.push_back(columns.back().get());
         }
         ColumnFilter filter(plan, given);
-        EXPECT_TRUE(filter.prepare());
+        Meter meter;
+        EXPECT_TRUE(filter.prepare(meter));
         if (is_exact != nullptr) *is_exact = filter.is_exact();
         std::string ids;
         for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -110,17 +111,64 @@ TEST_F(ColumnFilterTest, WhatColumnsCannotTellIsOpen) {
     EXPECT_FALSE(ColumnFilter(plan, std::vector<const Column*>(plan.paths().size())).is_selective());
 }
 
+TEST_F(ColumnFilterTest, AValueThatIsTooMuchForTheLimitsMayHoldAndItsRowsAreEvaluated) {
+    const ColumnPlan plan(where("NOT LENGTH(tags.text) > 3000"));
+    Column column(plan.paths()[0]);
+    const std::string large(4000, 'x');
+    const std::string small(16, 'x');
+    column.set(0, Value::of(std::string_view(large)));
+    column.set(1, Value::of(std::string_view(small)));
+    ColumnFilter filter(plan, {&column});
+    EXPECT_TRUE(filter.is_exact());
+    Meter meter{.limits = {.row_steps_max = 100}};
+    while (!filter.prepare(meter)) {
+    }
+    EXPECT_FALSE(filter.is_exact());
+    EXPECT_EQ(filter.word(0) & 7, 3U) << "the large one may hold, the small one does, none has no length";
+    EXPECT_EQ(meter.overdrawn, 1U);
+}
+
+TEST_F(ColumnFilterTest, PreparingGivesWayAfterSomeStepsHoweverFewTheValues) {
+    const ColumnPlan plan(where("LENGTH(tags.text) > 3000"));
+    Column column(plan.paths()[0]);
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        const std::string text = std::to_string(i) + std::string(4000, 'x');
+        column.set(i, Value::of(std::string_view(text)));
+    }
+    ColumnFilter filter(plan, {&column});
+    Meter meter;
+    int calls = 1;
+    for (std::uint64_t before = 0; !filter.prepare(meter); before = meter.steps, ++calls) {
+        EXPECT_LT(meter.steps - before, 2 * ColumnFilter::steps_a_step);
+    }
+    EXPECT_GE(calls, 5);
+}
+
+TEST_F(ColumnFilterTest, LeavesAreBoundedInMemoryAndTheRestIsOpen) {
+    std::string text = "tags.serial = 1";
+    for (int i = 0; i < 40; ++i) text += " OR tags.serial > " + std::to_string(i);
+    const ColumnPlan plan(where(text));
+    Column column(plan.paths()[0]);
+    constexpr std::size_t values = 500'000;
+    for (std::uint32_t i = 0; i < values; ++i) column.set(i, Value::of(static_cast<double>(i)));
+    const ColumnFilter filter(plan, {&column});
+    EXPECT_LE(filter.leaves() * values, ColumnFilter::table_bytes_max);
+    EXPECT_FALSE(filter.is_exact());
+    EXPECT_FALSE(filter.is_selective()) << "an OR of which one part is not known may hold for all";
+}
+
 TEST_F(ColumnFilterTest, ValuesThatComeLaterAreAskedAbout) {
     const ColumnPlan plan(where("tags.floor > 10"));
     auto column = std::make_shared<Column>(plan.paths()[0]);
     column->set(0, Value::of(1.0));
     const ColumnPin pin(column);
     ColumnFilter filter(plan, {column.get()});
-    ASSERT_TRUE(filter.prepare());
+    Meter meter;
+    ASSERT_TRUE(filter.prepare(meter));
     EXPECT_EQ(filter.word(0), 0U);
     for (std::uint32_t i = 0; i < 3 * ColumnFilter::values_a_step; ++i) column->set(i, Value::of(20.0 + i));
     int steps = 0;
-    while (!filter.prepare()) ++steps;
+    while (!filter.prepare(meter)) ++steps;
     EXPECT_GE(steps, 2);
     EXPECT_EQ(filter.word(0), ~std::uint64_t{0});
 }

@@ -7,6 +7,9 @@
 namespace carillon::query {
 namespace {
 
+/// Values that are looked up and added in the time of a step.
+constexpr std::size_t aggregates_a_step = 4;
+
 using Paths = std::vector<std::shared_ptr<const Path>>;
 
 std::size_t place_of(const Paths& paths, const Path& path) {
@@ -33,8 +36,8 @@ Paths ColumnGroups::paths_of(const Query& query) {
 }
 
 ColumnGroups::ColumnGroups(const Query& query, std::vector<const Column*> columns, Aggregation& into,
-                           RowAt row_at)
-    : into_(into), row_at_(std::move(row_at)), values_(query.projections.size()) {
+                           Meter& meter, RowAt row_at)
+    : into_(into), meter_(meter), row_at_(std::move(row_at)), values_(query.projections.size()) {
     const Paths paths = paths_of(query);
     for (const auto& path : query.group_by) grouped_.push_back(columns[place_of(paths, *path)]);
     for (const auto& projection : query.projections) {
@@ -45,29 +48,32 @@ ColumnGroups::ColumnGroups(const Query& query, std::vector<const Column*> column
     if (grouped_.size() > 1) by_pair_.resize(grouped_.size() - 1);
 }
 
-Result<> ColumnGroups::add(std::size_t index, std::uint64_t rows) {
+Result<std::uint64_t> ColumnGroups::add(std::size_t index, std::uint64_t rows) {
     const auto first = static_cast<std::uint32_t>(index * Column::word_rows);
     if (grouped_.empty() && only_counts_ && rows != 0) {
         auto slot = slot_of(first + static_cast<std::uint32_t>(std::countr_zero(rows)));
         if (!slot) return fail(std::move(slot).error());
         slots_[*slot].rows += static_cast<std::uint64_t>(std::popcount(rows));
-        return {};
+        return 0;
     }
-    for (; rows != 0; rows &= rows - 1) {
+    const std::uint64_t enough = meter_.steps + steps_a_call;
+    while (rows != 0 && meter_.steps < enough) {
         auto added = add_row(first + static_cast<std::uint32_t>(std::countr_zero(rows)));
-        if (!added) return added;
+        if (!added) return fail(std::move(added).error());
+        rows &= rows - 1;
     }
-    return {};
+    return rows;
 }
 
 Result<> ColumnGroups::add_row(std::uint32_t row) {
     auto slot = slot_of(row);
     if (!slot) return fail(std::move(slot).error());
-    if (*slot == unread) return into_.add(row_at_(row));
+    if (*slot == unread) return into_.add(row_at_(row), meter_);
     if (only_counts_) {
         ++slots_[*slot].rows;
         return {};
     }
+    meter_.steps += aggregated_.size() / aggregates_a_step;
     for (std::size_t i = 0; i < aggregated_.size(); ++i) {
         if (aggregated_[i] != nullptr) values_[i] = aggregated_[i]->value(aggregated_[i]->at(row));
     }
@@ -106,7 +112,7 @@ Result<std::uint32_t> ColumnGroups::slot_of(std::uint32_t row) {
         *place = unread;
         return unread;
     }
-    auto group = into_.group_of(row_at_(row));
+    auto group = into_.group_of(row_at_(row), meter_);
     if (!group) return fail(std::move(group).error());
     *place = static_cast<std::uint32_t>(slots_.size());
     slots_.push_back(Slot{*group, 0});

@@ -22,10 +22,12 @@ public:
     static std::vector<std::shared_ptr<const Path>> paths_of(const Query& query);
 
     /// `columns` are those of `paths_of(query)`; all of it outlives this.
-    ColumnGroups(const Query& query, std::vector<const Column*> columns, Aggregation& into, RowAt row_at);
+    ColumnGroups(const Query& query, std::vector<const Column*> columns, Aggregation& into, Meter& meter,
+                 RowAt row_at);
 
-    /// Adds the rows of word `index` whose bits are set in `rows`. Fails as `Aggregation::add`.
-    Result<> add(std::size_t index, std::uint64_t rows);
+    /// Adds the rows of word `index` whose bits are set in `rows`, until that has taken some tens of
+    /// microseconds; answers with those left. Fails as `Aggregation::add`.
+    Result<std::uint64_t> add(std::size_t index, std::uint64_t rows);
     /// Hands over what was only counted so far. Once, at the end.
     void finish();
 
@@ -44,7 +46,10 @@ private:
     std::uint32_t* find_place(std::uint32_t row);
     bool is_opaque(std::uint32_t row) const;
 
+    static constexpr std::uint64_t steps_a_call = 4096;
+
     Aggregation& into_;
+    Meter& meter_;
     RowAt row_at_;
     std::vector<const Column*> grouped_;
     std::vector<const Column*> aggregated_;  ///< One for each projection, null where it needs none.

@@ -119,10 +119,16 @@ RowParts Condition::parts() const {
 
 Condition::Condition() = default;
 
-bool Condition::keeps(const Row& row) const {
+bool Condition::keeps(const Row& row, Meter& meter) const {
     if (!expr_) return true;
-    Scratch scratch;
-    return holds(*expr_, row, scratch);
+    Scratch scratch(meter.limits);
+    const bool keeps = holds(*expr_, row, scratch);
+    return scratch.settle(meter) && keeps;
+}
+
+bool Condition::keeps(const Row& row) const {
+    Meter meter;
+    return keeps(row, meter);
 }
 
 std::optional<std::vector<std::string>> Condition::device_ids() const {

@@ -65,7 +65,10 @@ Truth compare_strings(Compare compare, const Value& a, const Value& b, Scratch& 
         const auto right = instant_of(b);
         if (left && right) return ordered(compare, *left, *right);
     }
-    return ordered(compare, text_of(a, scratch), text_of(b, scratch));
+    const std::string_view left = text_of(a, scratch);
+    const std::string_view right = text_of(b, scratch);
+    if (!scratch.spend(steps_to_copy(std::min(left.size(), right.size())))) return Truth::undefined;
+    return ordered(compare, left, right);
 }
 
 Truth evaluate_and(const Expr& expr, const Row& row, Scratch& scratch) {
@@ -110,12 +113,19 @@ bool contains(const ConstantSet& set, const Value& value) {
 Truth evaluate_in(const Expr& expr, const Row& row, Scratch& scratch) {
     const Value value = evaluate(expr.children[0], row, scratch);
     if (!value.is_defined()) return Truth::undefined;
+    if (!scratch.spend(1 + steps_to_copy(value.text.size()))) return Truth::undefined;
     bool found = contains(*expr.set, value);
     for (std::size_t i = 1; i < expr.children.size() && !found; ++i) {
         const Value element = evaluate(expr.children[i], row, scratch);
         found = compare_values(Compare::equal, value, element, scratch) == Truth::yes;
     }
     return found != expr.is_negated ? Truth::yes : Truth::no;
+}
+
+/// `fmod` takes a bit of the quotient at a time.
+std::uint64_t steps_of_remainder(double a, double b) {
+    if (a == 0 || b == 0) return 1;
+    return 1 + static_cast<std::uint64_t>(std::max(0, std::ilogb(a) - std::ilogb(b))) / 8;
 }
 
 /// Arithmetic on anything but numbers is undefined, as is a result that is no finite number.
@@ -140,6 +150,7 @@ Value evaluate_chain(const Expr& expr, const Row& row, Scratch& scratch) {
                 result /= next.number;
                 break;
             default:
+                if (!scratch.spend(steps_of_remainder(result, next.number))) return {};
                 result = std::fmod(result, next.number);
                 break;
         }
@@ -174,6 +185,7 @@ Truth compare_values(Compare compare, const Value& a, const Value& b, Scratch& s
 }
 
 Truth evaluate_truth(const Expr& expr, const Row& row, Scratch& scratch) {
+    if (!scratch.spend(1)) return Truth::undefined;
     switch (expr.kind) {
         case Expr::Kind::and_:
             return evaluate_and(expr, row, scratch);
@@ -216,6 +228,7 @@ Value constant_value(const Expr& expr) {
 }
 
 Value evaluate(const Expr& expr, const Row& row, Scratch& scratch) {
+    if (!scratch.spend(1)) return {};
     switch (expr.kind) {
         case Expr::Kind::constant:
             return constant_value(expr);

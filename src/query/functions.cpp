@@ -3,8 +3,9 @@
 #include "base/text.hpp"
 #include "query/value.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 namespace carillon::query {
@@ -98,6 +99,23 @@ std::string upper_ascii(std::string_view text) {
     return out;
 }
 
+/// Looks for `part` from byte `from` on; `npos` if it is not there. In linear time, for what repeats
+/// itself as well, which `std::string_view::find` does not promise.
+std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
+    if (from > text.size()) return std::string_view::npos;
+    const void* const found = ::memmem(text.data() + from, text.size() - from, part.data(), part.size());
+    if (found == nullptr) return std::string_view::npos;
+    return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+/// `memmem` compares parts of up to 256 bytes by trial, at most 32 bytes in the time of one; longer ones
+/// it finds in a pass or two.
+std::uint64_t steps_to_find(std::string_view text, std::string_view part) {
+    constexpr std::size_t tried_bytes_max = 256;
+    const std::size_t passes = 2 + (part.size() <= tried_bytes_max ? part.size() / 32 : 0);
+    return steps_to_read(text.size() + part.size()) * passes;
+}
+
 Value substring(std::string_view text, std::span<const Value> rest) {
     for (const Value& value : rest) {
         if (!value.is(Kind::number)) return {};
@@ -115,7 +133,9 @@ Value index_of(std::string_view text, std::span<const Value> rest, Scratch& scra
         if (!rest[1].is(Kind::number)) return {};
         from = offset_of(text, std::trunc(rest[1].number));
     }
-    const std::size_t at = text.find(text_of(rest[0], scratch), from);
+    const std::string_view part = text_of(rest[0], scratch);
+    if (!scratch.spend(steps_to_find(text, part))) return {};
+    const std::size_t at = find_text(text, part, from);
     if (at == std::string_view::npos) return Value::of(-1.0);
     return Value::of(static_cast<double>(code_points(text.substr(0, at))));
 }
@@ -123,7 +143,9 @@ Value index_of(std::string_view text, std::span<const Value> rest, Scratch& scra
 Value as_number(const Value& value, Scratch& scratch) {
     if (value.is(Kind::number)) return Value::of(value.number);
     if (!value.is(Kind::string)) return {};
-    const JsonValue json = scratch.parse(text_of(value, scratch));
+    const std::string_view text = text_of(value, scratch);
+    if (!scratch.spend(steps_to_read(text.size()))) return {};
+    const JsonValue json = scratch.parse(text);
     if (!json.is_number() || !std::isfinite(json.number())) return {};
     return Value::of(json.number());
 }
@@ -132,6 +154,8 @@ Value as_number(const Value& value, Scratch& scratch) {
 Value call_on_text(Function function, std::span<const Value> values, Scratch& scratch) {
     if (!values[0].is(Kind::string)) return {};
     const std::string_view text = text_of(values[0], scratch);
+    const bool is_prefix = function == Function::starts_with || function == Function::ends_with;
+    if (!is_prefix && !scratch.spend(steps_to_read(text.size()))) return {};
     switch (function) {
         case Function::length:
             return Value::of(static_cast<double>(code_points(text)));
@@ -148,13 +172,14 @@ Value call_on_text(Function function, std::span<const Value> values, Scratch& sc
     }
     if (!values[1].is(Kind::string)) return {};
     const std::string_view part = text_of(values[1], scratch);
+    if (!scratch.spend(is_prefix ? steps_to_copy(part.size()) : steps_to_find(text, part))) return {};
     switch (function) {
         case Function::starts_with:
             return Value::of(text.starts_with(part));
         case Function::ends_with:
             return Value::of(text.ends_with(part));
         default:
-            return Value::of(text.find(part) != std::string_view::npos);
+            return Value::of(find_text(text, part, 0) != std::string_view::npos);
     }
 }
 
@@ -163,7 +188,9 @@ Value concat(std::span<const Expr> arguments, const Row& row, Scratch& scratch) 
     for (const Expr& argument : arguments) {
         const Value value = evaluate(argument, row, scratch);
         if (!value.is(Kind::string)) return {};
-        all += text_of(value, scratch);
+        const std::string_view text = text_of(value, scratch);
+        if (!scratch.spend_bytes(text.size())) return {};
+        all += text;
     }
     return Value::of(scratch.keep(std::move(all)));
 }
@@ -171,6 +198,8 @@ Value concat(std::span<const Expr> arguments, const Row& row, Scratch& scratch) 
 Value array_contains(const Value& array, const Value& wanted, Scratch& scratch) {
     if (!array.is(Kind::array) || !wanted.is_defined()) return {};
     for (JsonValue json = scratch.parse(array.text).first(); json.exists(); json = json.next()) {
+        // A number is read from its text.
+        if (!scratch.spend(steps_to_read(json.is_number() ? json.raw().size() : 0))) return {};
         if (compare_values(Compare::equal, from_json(json), wanted, scratch) == Truth::yes) {
             return Value::of(true);
         }

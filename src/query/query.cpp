@@ -109,8 +109,25 @@ RowParts Query::parts() const {
     return parts;
 }
 
-void Query::append_projected(std::string& out, const Row& row) const {
-    Scratch scratch;
+Error row_overdrawn(const EvaluationLimits& limits, const Row& row) {
+    std::string name;
+    if (row.key() != nullptr) name = row.key()->path();
+    if (row.job() != nullptr) name = row.job()->job_id + "' of '" + row.job()->device_id;
+    return Error{Errc::argument_invalid,
+                 "Evaluating the statement takes more than " + std::to_string(limits.row_steps_max) +
+                     " steps or " + std::to_string(limits.row_bytes_max) + " bytes for the row of '" + name +
+                     "'; it needs fewer or shorter operations"};
+}
+
+Error statement_overdrawn() {
+    return Error{Errc::argument_invalid,
+                 "Evaluating the statement takes more than " +
+                     std::to_string(EvaluationLimits::statement_steps_max) +
+                     " steps in all; it needs fewer operations, or a condition that names fewer rows"};
+}
+
+Result<> Query::append_projected(std::string& out, const Row& row, Meter& meter) const {
+    Scratch scratch(meter.limits);
     out += '{';
     const std::size_t begin = out.size();
     for (const auto& projection : projections) {
@@ -119,8 +136,11 @@ void Query::append_projected(std::string& out, const Row& row) const {
         append_json_string(out, projection->key);
         out += ':';
         if (!append_path_json(out, *projection->path, row, scratch)) out.resize(before);
+        if (scratch.is_overdrawn()) break;
     }
     out += '}';
+    if (!scratch.settle(meter)) return fail(row_overdrawn(meter.limits, row));
+    return {};
 }
 
 }  // namespace carillon::query

@@ -40,6 +40,26 @@ struct Path;        // query/bound.hpp
 struct Projection;  // query/bound.hpp
 struct Value;       // query/value.hpp
 
+/// What one row may cost a statement or condition, so that no row holds a thread for much longer than a
+/// millisecond, nor much memory, whatever the condition and the twin. A step is an operator, or what
+/// takes as long: some 64 bytes of text copied or compared, 16 searched, 8 of JSON parsed. Ours.
+struct EvaluationLimits {
+    /// Of all rows that one page of an answer looks at on a shard: some ten seconds of its thread.
+    static constexpr std::uint64_t statement_steps_max = 1024 * 1024 * 1024;
+    /// After so many, who evaluates looks at the clock, whether others are to have the thread.
+    static constexpr std::uint64_t steps_a_look = 4096;
+
+    std::uint64_t row_steps_max = 64 * 1024;
+    std::size_t row_bytes_max = 4 * 1024 * 1024;  ///< Of texts and values made on the way.
+};
+
+/// Adds up what evaluations cost, for who must give way to others. One thread.
+struct Meter {
+    EvaluationLimits limits{};
+    std::uint64_t steps = 0;      ///< Of all rows so far.
+    std::uint64_t overdrawn = 0;  ///< Rows that broke a limit: undefined, and so not kept.
+};
+
 /// One row as an expression sees it: an identity's document with its live state, or a device job, or
 /// one value that every path has which names anything. Views what it is given; nothing is copied.
 class Row {
@@ -63,6 +83,11 @@ private:
     const Value* value_ = nullptr;
 };
 
+/// What a statement is refused with whose evaluation broke the limits of a row, or of all rows:
+/// `argument_invalid`.
+Error row_overdrawn(const EvaluationLimits& limits, const Row& row);
+Error statement_overdrawn();
+
 /// What of a twin somebody reads, beside its ids.
 struct RowParts {
     bool tags = false;
@@ -83,6 +108,8 @@ public:
     bool is_always() const { return expr_ == nullptr; }
     const std::shared_ptr<const Expr>& expression() const { return expr_; }  ///< Null if it is always true.
     bool keeps(const Row& row) const;
+    /// The same, counted; a row that is over the meter's limits is not kept, but `overdrawn`.
+    bool keeps(const Row& row, Meter& meter) const;
     /// The sections it may read.
     RowParts parts() const;
     /// If the condition can only hold for a few ids, those, sorted and each once: from `deviceId = '…'`
@@ -133,8 +160,9 @@ public:
     bool is_whole_rows() const { return projections.empty(); }
     /// Rows are gathered by an `Aggregation` instead of listed.
     bool is_aggregated() const { return has_aggregates || !group_by.empty(); }
-    /// `SELECT` list without aggregates: appends the object for one row.
-    void append_projected(std::string& out, const Row& row) const;
+    /// `SELECT` list without aggregates: appends the object for one row. Fails with `argument_invalid`
+    /// if the row is over the meter's limits; its text counts as well.
+    Result<> append_projected(std::string& out, const Row& row, Meter& meter) const;
 };
 /// Fails with `argument_invalid`, the detail being `Line 1:8 <reason>`: columns count characters from 1.
 Result<Query> parse_query(std::string_view text, const QueryOptions& options = {});
@@ -142,7 +170,7 @@ Result<Query> parse_query(std::string_view text, const QueryOptions& options = {
 /// Gathers COUNT, SUM, AVG, MIN, MAX over rows, by group; then yields one object a group, in the
 /// order of the group keys. Mergeable, so that each shard gathers its own; keeps nothing of the
 /// query it was made from alive but what is shared. Beyond `groups_max` groups or `bytes_max` bytes
-/// of group keys, `add` and `merge` fail with `argument_invalid`.
+/// of group keys, `add` and `merge` fail with `argument_invalid`; `add` also over the meter's limits.
 class Aggregation {
 public:
     static constexpr std::size_t groups_max = 100'000;
@@ -153,13 +181,13 @@ public:
     Aggregation(Aggregation&&) noexcept;
     Aggregation& operator=(Aggregation&&) noexcept;
 
-    Result<> add(const Row& row);
+    Result<> add(const Row& row, Meter& meter);
     Result<> merge(Aggregation&& other);
 
     /// A group, for rows of which is known that they belong to it: `add` is then `group_of` and one
     /// of the other two. It stays where it is until the aggregation is moved or merged.
     struct Group;
-    Result<Group*> group_of(const Row& row);
+    Result<Group*> group_of(const Row& row, Meter& meter);
     /// Adds a row whose values under the projections' paths are `values`, one for each projection.
     void add_to(Group& group, std::span<const Value> values);
     /// Adds rows for queries whose aggregates are all COUNT().

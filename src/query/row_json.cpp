@@ -43,9 +43,7 @@ bool append_value(std::string& out, const Value& value, Scratch& scratch) {
 
 /// A node of `$metadata`, cut out of the section as it is printed.
 bool append_metadata(std::string& out, const Section& section, const Path& path, Scratch& scratch) {
-    std::string text;
-    section.append_json(text, SectionForm::full);
-    JsonValue node = scratch.parse(scratch.keep(std::move(text))).find("$metadata");
+    JsonValue node = scratch.printed(section).find("$metadata");
     for (const std::string_view key : path.keys) node = node.find(key);
     out += node.raw();
     return node.exists();
@@ -141,8 +139,10 @@ void append_number_json(std::string& out, double number) {
 bool append_path_json(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
     const Value value = read_path(path, row, scratch);
     if (!value.is_defined()) return false;
-    if (row.job() == nullptr && is_whole(path)) return append_whole(out, path, row, scratch);
-    return append_value(out, value, scratch);
+    const std::size_t before = out.size();
+    const bool is_there = row.job() == nullptr && is_whole(path) ? append_whole(out, path, row, scratch)
+                                                                 : append_value(out, value, scratch);
+    return scratch.spend_bytes(out.size() - before) && is_there;
 }
 
 }  // namespace carillon::query

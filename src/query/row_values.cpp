@@ -2,11 +2,25 @@
 
 #include "base/text.hpp"
 #include "model/configuration_states.hpp"
+#include "model/section_find.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace carillon::query {
 namespace {
+
+/// Steps of what takes a fixed time that is worth counting: unpacking an identity, writing a date.
+constexpr std::uint64_t identity_steps = 32;
+constexpr std::uint64_t date_steps = 8;
+/// Members of a section, or elements of an array, that one step passes over.
+constexpr std::size_t members_a_step = 4;
+/// What a kept text costs beside its bytes, and the nodes of a parsed text for each of its bytes.
+constexpr std::size_t text_overhead = 64;
+constexpr std::size_t node_bytes_a_byte = 4;
+constexpr std::size_t parsed_bytes_a_step = 8;
+/// Parsed texts that are looked through before one is parsed again.
+constexpr std::size_t parsed_again_max = 8;
 
 Value text_or_null(std::string_view text) {
     return text.empty() ? Value{.kind = Value::Kind::null} : Value::of(text);
@@ -40,24 +54,36 @@ Value walk(const Value& from, const std::vector<Segment>& tail, Scratch& scratch
     JsonValue json = scratch.parse(from.text);
     for (const Segment& step : tail) {
         if (!step.index) {
+            if (!scratch.spend(1 + json.size() / members_a_step)) return {};
             json = json.find(step.name);  // absent, too, in what is no object
             continue;
         }
         if (!json.is_array() || *step.index >= json.size()) return {};
+        if (!scratch.spend(1 + *step.index / members_a_step)) return {};
         json = json.first();
         for (std::uint32_t i = 0; i < *step.index; ++i) json = json.next();
     }
+    if (json.is_number() && !scratch.spend(steps_to_read(json.raw().size()))) return {};
     return from_json(json);
+}
+
+SectionValue find(const Section& section, const Path& path, Scratch& scratch) {
+    std::size_t passed = 0;
+    SectionValue found = find_counting(section, path.keys, passed);
+    std::uint64_t steps = 1 + passed / members_a_step;
+    if (found.kind == SectionValue::Kind::number) steps += found.text.size() / 16;  // it was read
+    if (!scratch.spend(steps)) return {};
+    return found;
 }
 
 Value read_section(const Section& section, const Path& path, Scratch& scratch) {
     if (path.keys.empty()) return path.tail.empty() ? Value{.kind = Value::Kind::object} : Value{};
-    const Value value = from_section(section.find(path.keys));
+    const Value value = from_section(find(section, path, scratch));
     return path.tail.empty() ? value : walk(value, path.tail, scratch);
 }
 
-Value read_metadata(const Section& section, const Path& path) {
-    const SectionValue node = section.find(path.keys);
+Value read_metadata(const Section& section, const Path& path, Scratch& scratch) {
+    const SectionValue node = find(section, path, scratch);
     if (node.kind == SectionValue::Kind::absent && !path.keys.empty()) return {};
     switch (path.metadata_part) {
         case MetadataPart::node:
@@ -117,9 +143,7 @@ Value read_configurations(const Path& path, const Row& row) {
 
 /// `outcome.…` and `error.…`: read back from the row as it is printed, since few queries ask.
 Value read_job_object(const Path& path, const DeviceJob& job, Scratch& scratch) {
-    std::string text;
-    append_device_job_json(text, job);
-    JsonValue json = scratch.parse(scratch.keep(std::move(text)));
+    JsonValue json = scratch.printed(job);
     json = json.find(path.field == Field::job_outcome ? "outcome" : "error");
     for (const std::string_view key : path.keys) json = json.find(key);
     const Value value = from_json(json);
@@ -159,8 +183,17 @@ Value read_job(const Path& path, const DeviceJob& job, Scratch& scratch) {
 // --- scratch -----------------------------------------------------------------------------------
 
 struct Scratch::Kept {
+    struct Parsed {
+        std::string_view text;
+        JsonDocument document;
+    };
+    struct Printed {
+        const void* what;
+        std::string_view text;
+    };
     std::deque<std::string> texts;
-    std::deque<JsonDocument> documents;
+    std::deque<Parsed> documents;
+    std::vector<Printed> printed;
     std::optional<Identity> identity;
 };
 
@@ -173,26 +206,81 @@ Scratch::Kept& Scratch::kept() {
     return *kept_;
 }
 
+bool Scratch::spend_bytes(std::size_t bytes) {
+    if (bytes > limits_.row_bytes_max - bytes_) {
+        overdraw();
+        return false;
+    }
+    bytes_ += bytes;
+    return spend(steps_to_copy(bytes));
+}
+
+bool Scratch::settle(Meter& meter) const {
+    meter.steps += limits_.row_steps_max - steps_left_;
+    if (is_overdrawn_) ++meter.overdrawn;
+    return !is_overdrawn_;
+}
+
 std::string_view Scratch::keep(std::string text) {
+    if (!spend_bytes(text.size() + text_overhead)) return {};
     return kept().texts.emplace_back(std::move(text));
 }
 
 const Identity& Scratch::identity(const Row& row) {
     auto& identity = kept().identity;
-    if (!identity) identity = row.document()->identity.unpack();
+    if (!identity) {
+        spend(identity_steps);
+        identity = row.document()->identity.unpack();
+    }
     return *identity;
 }
 
 JsonValue Scratch::parse(std::string_view json) {
+    auto& documents = kept().documents;
+    const std::size_t looks = std::min(documents.size(), parsed_again_max);
+    for (auto parsed = documents.rbegin(); parsed != documents.rbegin() + static_cast<std::ptrdiff_t>(looks);
+         ++parsed) {
+        if (parsed->text.data() != json.data() || parsed->text.size() != json.size()) continue;
+        return spend(1) ? parsed->document.root() : JsonValue();
+    }
+    if (!spend(1 + json.size() / parsed_bytes_a_step) ||
+        !spend_bytes(text_overhead + json.size() * node_bytes_a_byte)) {
+        return {};
+    }
     auto document = JsonDocument::parse(json);
     if (!document) return {};
-    return kept().documents.emplace_back(*std::move(document)).root();
+    documents.push_back(Kept::Parsed{json, *std::move(document)});
+    return documents.back().document.root();
+}
+
+template <class Print>
+JsonValue Scratch::printed(const void* what, const Print& print) {
+    auto& printed = kept().printed;
+    auto is_same = [&](const Kept::Printed& known) { return known.what == what; };
+    auto known = std::find_if(printed.begin(), printed.end(), is_same);
+    if (known == printed.end()) {
+        std::string text;
+        print(text);
+        const std::string_view kept_text = keep(std::move(text));
+        if (is_overdrawn()) return {};
+        known = printed.insert(known, Kept::Printed{what, kept_text});
+    }
+    return parse(known->text);
+}
+
+JsonValue Scratch::printed(const Section& section) {
+    return printed(&section, [&](std::string& text) { section.append_json(text, SectionForm::full); });
+}
+
+JsonValue Scratch::printed(const DeviceJob& job) {
+    return printed(&job, [&](std::string& text) { append_device_job_json(text, job); });
 }
 
 // --- values ------------------------------------------------------------------------------------
 
 std::string_view text_of(const Value& value, Scratch& scratch) {
-    return value.time == Value::Time::system ? scratch.keep(to_iso8601(value.instant)) : value.text;
+    if (value.time != Value::Time::system) return value.text;
+    return scratch.spend(date_steps) ? scratch.keep(to_iso8601(value.instant)) : std::string_view();
 }
 
 Value from_json(JsonValue json) {
@@ -216,6 +304,7 @@ Value from_json(JsonValue json) {
 }
 
 Value read_path(const Path& path, const Row& row, Scratch& scratch) {
+    if (!scratch.spend(1)) return {};
     if (row.job() != nullptr) return read_job(path, *row.job(), scratch);
     if (row.value() != nullptr) return path.field == Field::unknown ? Value{} : *row.value();
     const Document& document = *row.document();
@@ -233,9 +322,9 @@ Value read_path(const Path& path, const Row& row, Scratch& scratch) {
         case Field::reported_version:
             return Value::of(static_cast<double>(twin.reported.version()));
         case Field::desired_metadata:
-            return read_metadata(twin.desired, path);
+            return read_metadata(twin.desired, path, scratch);
         case Field::reported_metadata:
-            return read_metadata(twin.reported, path);
+            return read_metadata(twin.reported, path, scratch);
         case Field::device_id:
             return Value::of(std::string_view(row.key()->device.str()));
         case Field::module_id:

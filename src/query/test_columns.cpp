@@ -42,7 +42,8 @@ std::vector<std::size_t> TestColumns::kept(const Condition& where, Collection co
     std::vector<const Column*> columns;
     for (const auto& path : plan.paths()) columns.push_back(column_of(path));
     ColumnFilter filter(plan, std::move(columns));
-    while (!filter.prepare()) {
+    Meter meter;
+    while (!filter.prepare(meter)) {
     }
     ++queries_;
     exact_queries_ += filter.is_exact() ? 1 : 0;
@@ -59,6 +60,7 @@ std::vector<std::size_t> TestColumns::kept(const Condition& where, Collection co
 std::vector<std::string> TestColumns::run(const Query& query) {
     const auto numbers = kept(query.where, query.collection);
     std::vector<std::string> items;
+    Meter meter;
     if (query.is_aggregated()) {
         Aggregation aggregation(query);
         std::vector<const Column*> columns;
@@ -72,7 +74,7 @@ std::vector<std::string> TestColumns::run(const Query& query) {
             for (const auto& row : rows_) rows.push_back(*row);
             return run_query(query, rows);
         }
-        ColumnGroups groups(query, columns, aggregation,
+        ColumnGroups groups(query, columns, aggregation, meter,
                             [this](std::uint32_t row) { return rows_[row]->row(); });
         for (const std::size_t number : numbers) {
             const auto bit = std::uint64_t{1} << (number % Column::word_rows);
@@ -86,7 +88,9 @@ std::vector<std::string> TestColumns::run(const Query& query) {
             if (query.is_whole_rows()) {
                 items.push_back(rows_[number]->path());
             } else {
-                query.append_projected(items.emplace_back(), rows_[number]->row());
+                if (auto added = query.append_projected(items.emplace_back(), rows_[number]->row(), meter);
+                    !added)
+                    throw std::runtime_error(added.error().detail);
             }
         }
     }

@@ -92,16 +92,18 @@ TestRow make_row(std::string_view device, std::string_view module, std::string_v
 std::vector<std::string> run_query(const Query& query, const std::vector<TestRow>& rows) {
     std::vector<std::string> items;
     Aggregation aggregation(query);
+    Meter meter;
     for (const TestRow& row : rows) {
         if (row.key.is_module() != (query.collection == Collection::modules)) continue;
         if (!query.where.keeps(row.row())) continue;
         if (query.is_aggregated()) {
-            if (auto added = aggregation.add(row.row()); !added)
+            if (auto added = aggregation.add(row.row(), meter); !added)
                 throw std::runtime_error(added.error().detail);
         } else if (query.is_whole_rows()) {
             items.push_back(row.path());
         } else {
-            query.append_projected(items.emplace_back(), row.row());
+            if (auto added = query.append_projected(items.emplace_back(), row.row(), meter); !added)
+                throw std::runtime_error(added.error().detail);
         }
     }
     if (query.is_aggregated()) items = aggregation.rows();

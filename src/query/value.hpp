@@ -39,23 +39,68 @@ struct Value {
     bool is_defined() const { return kind != Kind::undefined; }
 };
 
-/// What an evaluation had to make: texts, parsed arrays, the identity unpacked. Costs nothing until
-/// something is put into it.
+/// What an evaluation had to make: texts, parsed arrays, the identity unpacked; and what it may still
+/// spend. Costs nothing until something is put into it. Once it is overdrawn, what is asked of it is
+/// empty and every expression undefined, so that an evaluation comes to its end at once; what it
+/// yields then means nothing.
 class Scratch {
 public:
+    explicit Scratch(const EvaluationLimits& limits = {})
+        : limits_(limits), steps_left_(limits.row_steps_max) {}
+
+    /// Takes `steps`; false if they are not there.
+    bool spend(std::uint64_t steps) {
+        if (steps > steps_left_) {
+            overdraw();
+            return false;
+        }
+        steps_left_ -= steps;
+        return true;
+    }
+    /// Takes memory, and the time to fill it; false if it is not there.
+    bool spend_bytes(std::size_t bytes);
+    bool is_overdrawn() const { return is_overdrawn_; }
+    const EvaluationLimits& limits() const { return limits_; }
+    /// Adds what was spent to `meter`; true if it was not too much.
+    bool settle(Meter& meter) const;
+
     std::string_view keep(std::string text);
     const Identity& identity(const Row& row);
-    /// The root of `json` parsed; absent if it does not parse (stored arrays always do).
+    /// The root of `json` parsed; absent if it does not parse (stored arrays always do). `json` stays as
+    /// long as this; parsed again soon, it costs nothing.
     JsonValue parse(std::string_view json);
+    /// The root of a section as it is printed with its `$metadata`, and of a device job. Each is printed
+    /// once.
+    JsonValue printed(const Section& section);
+    JsonValue printed(const DeviceJob& job);
 
 private:
     struct Kept;
     Kept& kept();
+    template <class Print>
+    JsonValue printed(const void* what, const Print& print);
     struct Drop {
         void operator()(Kept* kept) const;
     };
+    void overdraw() {
+        steps_left_ = 0;
+        is_overdrawn_ = true;
+    }
+
+    EvaluationLimits limits_;
+    std::uint64_t steps_left_;
+    std::size_t bytes_ = 0;
+    bool is_overdrawn_ = false;
     std::unique_ptr<Kept, Drop> kept_;
 };
+
+/// Steps that pass over `bytes` of text at memory's speed, or a byte at a time.
+constexpr std::uint64_t steps_to_copy(std::size_t bytes) {
+    return 1 + bytes / 64;
+}
+constexpr std::uint64_t steps_to_read(std::size_t bytes) {
+    return 1 + bytes / 16;
+}
 
 /// true, false or undefined: what AND, OR, NOT and comparisons yield.
 enum class Truth : std::uint8_t { no, yes, undefined };

@@ -39,7 +39,12 @@ Task<> Configurations::Engine::count_all() {
         for (const auto& [name, text] : rule->configuration.metric_queries) {
             if (is_stopping) break;
             const auto rows = co_await count_rows(text);
-            if (rows) counted.emplace_back(name, *rows);
+            if (rows) {
+                counted.emplace_back(name, *rows);
+            } else {
+                log.warn("metric not counted configuration={} metric={} reason={}", rule->configuration.id,
+                         name, rows.error().detail);
+            }
         }
         // It may have been changed or removed meanwhile.
         const auto now = rules.find(rule->number);
@@ -62,7 +67,7 @@ Task<> Configurations::Engine::count_all() {
 
 /// One shard after the other, as nobody waits for it.
 Task<Result<std::int64_t>> Configurations::Engine::count_rows(std::string text) {
-    const auto metric = parse_metric_query(text);
+    const auto metric = parse_metric_query(text, stored_query_options);
     if (!metric) co_return fail(metric.error());
     auto counting = query::parse_query("SELECT COUNT() AS n FROM devices");
     CARILLON_ASSERT(counting);

@@ -131,7 +131,7 @@ Result<std::shared_ptr<const ConfigurationRule>> decode_configuration(std::strin
     }
     auto configuration = Configuration::decode(stored.substr(1));
     if (!configuration) return fail(std::move(configuration).error());
-    auto rule = ConfigurationRule::make(number, *std::move(configuration));
+    auto rule = ConfigurationRule::make(number, *std::move(configuration), stored_query_options);
     if (!rule) return fail(Errc::store_corrupt, "a stored configuration is refused: " + rule.error().detail);
     if (!is_removed) return rule;
     auto removed = std::make_shared<ConfigurationRule>(**rule);

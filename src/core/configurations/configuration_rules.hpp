@@ -18,6 +18,10 @@ namespace carillon {
 /// it, so that one made anew under an old id is another.
 using ConfigurationNumber = std::uint32_t;
 
+/// What conditions and metrics that are on disk may hold: they were accepted once, perhaps under wider
+/// settings than today's, and a hub that refused them could not start.
+inline constexpr query::QueryOptions stored_query_options{.functions = query::FunctionSet::permissive};
+
 /// A configuration as shards work with it. Immutable.
 struct ConfigurationRule {
     ConfigurationNumber number = 0;
@@ -30,14 +34,15 @@ struct ConfigurationRule {
 
     /// Fails with `invalid_configuration_content`, `invalid_configuration_target_condition`,
     /// `invalid_configuration_custom_metrics_query`.
-    /// `options` say what its condition and its metrics may hold; those read from disk were in force.
+    /// `options` say what its condition and its metrics may hold.
     static Result<std::shared_ptr<const ConfigurationRule>> make(ConfigurationNumber number,
                                                                  Configuration configuration,
                                                                  const query::QueryOptions& options = {});
-    /// True if the twin of `key` is one that this configuration is for.
-    bool selects(const query::Row& row) const {
+    /// True if the twin is one that this configuration is for; false where that takes more than `meter`
+    /// allows.
+    bool selects(const query::Row& row, query::Meter& meter) const {
         return row.key()->is_module() == (content.of == ConfigurationContent::Of::modules) && condition &&
-               condition->keeps(row);
+               condition->keeps(row, meter);
     }
 };
 

@@ -74,6 +74,7 @@ void ConfigurationShard::install(std::shared_ptr<const ConfigurationSet> set) {
     const bool is_new = !set_ || set_->epoch != set->epoch || !is_begun_;
     set_ = std::move(set);
     is_begun_ = true;
+    looking_at_.reset();
     removed_.clear();
     for (const auto& [number, rule] : set_->known) {
         if (rule->is_removed) removed_.push_back(number);
@@ -117,6 +118,7 @@ void ConfigurationShard::begin_pass() {
 // --- what is to be looked at -------------------------------------------------------------------------
 
 void ConfigurationShard::settled(Record& record) {
+    if (looking_at_ == record.ordinal) looking_at_.reset();
     enqueue(record.ordinal);
 }
 
@@ -130,6 +132,7 @@ void ConfigurationShard::enqueue(Ordinal ordinal) {
 }
 
 void ConfigurationShard::removed(Record& record) {
+    if (looking_at_ == record.ordinal) looking_at_.reset();
     if (!record.configurations) return;
     count(*layers_of(record), -1);
     shard_.committer().batch().erase(Table::configurations, row_key(shard_.number(), record.ordinal));
@@ -182,27 +185,54 @@ bool ConfigurationShard::step() {
     const auto& clock = shard_.clock();
     const auto enough = clock.now() + slice_max;
     for (std::size_t looked = 1; writes_ < writes_max && told_ < told_max; ++looked) {
-        Record* record = next();
+        Record* record = begun();
+        if (record == nullptr) record = next();
         if (record == nullptr) {
             tell();
             return false;
         }
-        look_at(*record);
-        if (looked % 16 == 0 && clock.now() >= enough) return true;
+        look_at(*record, enough);
+        if (looking_at_ || (looked % 16 == 0 && clock.now() >= enough)) return true;
     }
     return false;
 }
 
 // --- one twin ----------------------------------------------------------------------------------------
 
-void ConfigurationShard::look_at(Record& record) {
+/// The twin that a turn ended in the middle of, if that still matters.
+Record* ConfigurationShard::begun() {
+    Record* record = looking_at_ ? shard_.directory().find(*looking_at_) : nullptr;
+    if (record == nullptr) looking_at_.reset();
+    return record;
+}
+
+/// Asks the rules which of them select the twin. False if the turn ended before all were asked.
+bool ConfigurationShard::ask_all(const query::Row& row, TimePoint enough) {
+    while (asked_ < set_->rules.size()) {
+        const auto& rule = *set_->rules[asked_++];
+        const auto overdrawn = meter_.overdrawn;
+        if (rule.selects(row, meter_)) selected_.push_back(rule.number);
+        if (meter_.overdrawn != overdrawn) ++overdrawn_[rule.number];
+        if (meter_.steps < next_clock_look_) continue;
+        next_clock_look_ = meter_.steps + query::EvaluationLimits::steps_a_look;
+        if (asked_ < set_->rules.size() && shard_.clock().now() >= enough) return false;
+    }
+    return true;
+}
+
+void ConfigurationShard::look_at(Record& record, TimePoint enough) {
+    const bool is_new = looking_at_ != record.ordinal;
+    looking_at_.reset();
     // A twin with a write under way is looked at when that has ended.
     if (record.writes > 0 || !record.committed) return;
-    selected_.clear();
+    if (is_new) {
+        asked_ = 0;
+        selected_.clear();
+    }
     const LiveState live;  // no target condition reads it
-    const query::Row row(*record.committed, record.key, live);
-    for (const auto& rule : set_->rules) {
-        if (rule->selects(row)) selected_.push_back(rule->number);
+    if (!ask_all(query::Row(*record.committed, record.key, live), enough)) {
+        looking_at_ = record.ordinal;
+        return;
     }
     const Layers before = layers_of(record);
     const bool is_same = before ? before->numbers == selected_ : selected_.empty();
@@ -321,9 +351,24 @@ void ConfigurationShard::count(const ConfigurationLayers& layers, int sign) {
     }
 }
 
+/// Says in the log, now and then, which conditions took too much. Such a twin counts as not selected.
+void ConfigurationShard::tell_overdrawn() {
+    if (overdrawn_.empty() || shard_.clock().now() < next_overdrawn_line_) return;
+    next_overdrawn_line_ = shard_.clock().now() + overdrawn_interval;
+    for (const auto& [number, looks] : std::exchange(overdrawn_, {})) {
+        const auto known = set_->known.find(number);
+        if (known == set_->known.end()) continue;
+        log.warn(
+            "target condition takes too much for some twins, which it does not select "
+            "configuration={} looks={}",
+            known->second->configuration.id, looks);
+    }
+}
+
 /// Passes on the news there is.
 void ConfigurationShard::tell() {
     if (writes_ > 0 || is_stopped_) return;
+    tell_overdrawn();
     if (!has_passed_ && !is_passing_) {
         has_passed_ = true;
         news_.passed(set_->epoch);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,8 @@ public:
     /// Ours: after a refused commit, how long until work goes on.
     static constexpr std::chrono::seconds retry_delay{1};
     static constexpr std::size_t layers_kept_min = 1024;
+    /// Ours: between two lines of the log that say for how many twins conditions took too much.
+    static constexpr std::chrono::seconds overdrawn_interval{60};
 
     ConfigurationShard(Shard& shard, ConfigurationNews news);
 
@@ -73,7 +76,10 @@ private:
     Record* next_waiting();
     Record* next_in_pass();
     bool may_write();
-    void look_at(Record& record);
+    Record* begun();
+    void look_at(Record& record, TimePoint enough);
+    bool ask_all(const query::Row& row, TimePoint enough);
+    void tell_overdrawn();
     Layers layers_of(const Record& record) const;
     Layers find_layers(const std::vector<ConfigurationNumber>& numbers, bool is_refused);
     bool write(Record& record, const Layers& before, const Layers& after);
@@ -93,7 +99,15 @@ private:
     std::map<std::pair<std::vector<ConfigurationNumber>, bool>, std::weak_ptr<const ConfigurationLayers>>
         layers_;
     std::size_t layers_kept_ = layers_kept_min;  ///< At so many, those that nothing shares are forgotten.
-    std::vector<ConfigurationNumber> selected_;  ///< Scratch of `look_at`.
+    /// The twin that is looked at, by ordinal; how many rules were asked about it, and which select it.
+    std::optional<Ordinal> looking_at_;
+    std::size_t asked_ = 0;
+    std::vector<ConfigurationNumber> selected_;
+    query::Meter meter_;                 ///< Of the conditions.
+    std::uint64_t next_clock_look_ = 0;  ///< In steps of it.
+    /// Looks at twins for which a condition took too much, since the log last said so.
+    std::map<ConfigurationNumber, std::uint64_t> overdrawn_;
+    TimePoint next_overdrawn_line_{};
     /// By ordinal: the `$version` of the desired properties that were found as they should be.
     std::vector<std::int64_t> checked_versions_;
     std::deque<Ordinal> waiting_;   ///< Written since they were looked at.

@@ -27,6 +27,19 @@ TEST_F(ConfigurationsTest, GiveTheirSettingsToTheTwinsTheySelect) {
     EXPECT_EQ(hub_.counts("fw"), "1/1");
 }
 
+TEST_F(ConfigurationsTest, AreReadFromDiskWhateverFunctionsStatementsMayHoldToday) {
+    Configuration configuration;
+    configuration.id = "c";
+    configuration.content = R"({"deviceContent":{"properties.desired.x":1}})";
+    configuration.target_condition = "CONTAINS(tags.site, 'x')";
+    configuration.metric_queries = {{"m", "SELECT deviceId FROM devices WHERE CONTAINS(deviceId, 'x')"}};
+    EXPECT_FALSE(ConfigurationRule::make(1, configuration)) << "it is for permissive hubs only";
+    const query::QueryOptions permissive{.functions = query::FunctionSet::permissive};
+    const auto rule = ConfigurationRule::make(1, configuration, permissive);
+    ASSERT_TRUE(rule) << rule.error().detail;
+    EXPECT_TRUE(decode_configuration(configuration_key(1), encode_configuration(**rule)));
+}
+
 TEST_F(ConfigurationsTest, ReachTwinsThatComeToMatchLater) {
     ASSERT_TRUE(hub_.put("site", R"({"properties.desired.s":1})", "tags.site = 'x'"));
     ASSERT_TRUE(hub_.put("old", R"({"properties.desired.update":true})", "properties.reported.fw < 3"));

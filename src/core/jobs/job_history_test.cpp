@@ -78,7 +78,7 @@ TEST_F(JobHistory, RowsOfAStateAreLookedForOnlyInJobsThatHaveSome) {
     ASSERT_EQ(counts("late").failed, 2U);
     const auto asked = [this](std::vector<DeviceJobStatus> states) {
         std::vector<std::string> jobs;  // of the rows looked at, one by one
-        const auto keep = [&jobs](const DeviceJob& row) {
+        const auto keep = [&jobs](const DeviceJob& row, query::Meter&) {
             jobs.push_back(row.job_id);
             return true;
         };

@@ -494,7 +494,7 @@ TEST_F(JobLifecycle, RowsComeInOrderOfStartThenDeviceInPagesOfAnySize) {
 TEST_F(JobLifecycle, APageThatHoldsTheLastRowHasNoPosition) {
     devices({"a", "b"});
     ASSERT_TRUE(create("j", twin_body("*")));
-    const auto always = [](const DeviceJob&) { return true; };
+    const auto always = [](const DeviceJob&, query::Meter&) { return true; };
     const auto page = hub->run((*hub)->jobs().device_jobs({{"j"}}, {}, always, "", 2));
     EXPECT_EQ(page->rows.size(), 2U);
     EXPECT_EQ(page->position, "");
@@ -508,12 +508,12 @@ TEST_F(JobLifecycle, RowsAreFoundByDeviceAcrossJobsAndFilteredBeforePayloadsAreR
     ASSERT_TRUE(create("j1", twin_body("*")));
     ASSERT_TRUE(create("j2", method_body("*")));
     answer("a", 200, R"({"long":"answer"})");
-    const auto always = [](const DeviceJob&) { return true; };
+    const auto always = [](const DeviceJob&, query::Meter&) { return true; };
     const auto of_a = rows({}, 1, always, {{"a"}});
     ASSERT_EQ(of_a.size(), 2U);
     EXPECT_EQ(of_a[1].answer->payload, R"({"long":"answer"})");
     const auto pending =
-        rows({}, 10, [](const DeviceJob& r) { return r.status == DeviceJobStatus::pending; });
+        rows({}, 10, [](const DeviceJob& r, query::Meter&) { return r.status == DeviceJobStatus::pending; });
     ASSERT_EQ(pending.size(), 2U);
     EXPECT_EQ(pending[0].device_id, "ab");
     EXPECT_EQ(pending[1].device_id, "b");

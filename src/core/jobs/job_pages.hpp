@@ -1,7 +1,10 @@
 #pragma once
 
 #include "model/job.hpp"
+#include "query/query.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,5 +31,9 @@ struct DeviceJobPage {
 
 /// Ours: rows that one call for such a page looks at.
 inline constexpr std::size_t device_job_scan_max = 20'000;
+/// Ours: steps of the evaluator that one such call takes.
+inline constexpr std::uint64_t device_job_scan_steps_max = 16 * 1024 * 1024;
+/// Decides about a row of `devices.jobs`; its work is counted.
+using DeviceJobKeep = std::function<bool(const DeviceJob&, query::Meter&)>;
 
 }  // namespace carillon

@@ -36,7 +36,9 @@ struct JobRows::Position {
 /// A page in the making.
 struct JobRows::Making {
     std::optional<std::vector<std::string>> device_ids;
-    std::function<bool(const DeviceJob&)> keep;
+    DeviceJobKeep keep;
+    query::Meter meter{};            ///< Of `keep`.
+    std::uint64_t steps_before = 0;  ///< This turn.
     std::size_t page_size = 0;
 
     std::vector<DeviceJob> rows;
@@ -53,6 +55,9 @@ struct JobRows::Making {
     std::size_t cost = 0;  ///< Of folds that had to be read, in rows.
     Position last;         ///< The last row looked at and not left for the next page.
     bool is_over = false;  ///< The page ends at `last`.
+    std::optional<Error> refused{};
+
+    bool is_turn_over() const { return meter.steps - steps_before >= query::EvaluationLimits::steps_a_look; }
 };
 
 namespace {
@@ -141,8 +146,7 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
 
 Task<Result<DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>> job_ids,
                                           std::optional<std::vector<std::string>> device_ids,
-                                          std::function<bool(const DeviceJob&)> keep, std::string position,
-                                          std::size_t page_size,
+                                          DeviceJobKeep keep, std::string position, std::size_t page_size,
                                           std::optional<std::vector<DeviceJobStatus>> states) {
     auto from = Position::parse(position);
     if (!from) co_return fail(Errc::argument_invalid, "The continuation token is not valid.");
@@ -187,6 +191,7 @@ Task<Result<DeviceJobPage>> JobRows::page(std::optional<std::vector<std::string>
         ++making.looked;
         next = {here.first, here.second + 1};
     }
+    if (making.refused) co_return fail(*std::move(making.refused));
     auto filled = co_await fill_details(making);
     if (!filled) co_return fail(std::move(filled).error());
     DeviceJobPage page;
@@ -324,7 +329,13 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
         needs_detail = true;
     }
     ++making.looked;
-    if (making.keep(row)) {
+    const bool is_kept = making.keep(row, making.meter);
+    if (making.meter.overdrawn > 0) {
+        making.refused = query::row_overdrawn(making.meter.limits, query::Row(row));
+        making.is_over = true;
+        return false;
+    }
+    if (is_kept) {
         if (making.rows.size() == making.page_size) {
             making.is_over = true;
             return false;
@@ -339,7 +350,8 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
         // Beyond a full page the position stays at its last row.
         making.last.key = key;
     }
-    if (making.looked >= device_job_scan_max) making.is_over = true;
+    if (making.looked >= device_job_scan_max || making.meter.steps >= device_job_scan_steps_max)
+        making.is_over = true;
     return !making.is_over;
 }
 
@@ -371,7 +383,9 @@ Task<Result<>> JobRows::scan_all(Making& making, const JobEntry& entry,
         if (!take(making, entry, parts[i], static_cast<std::uint32_t>(index))) break;
         const auto& keys = parts[i]->fold.keys();
         if (index + 1 < keys.size()) heads.emplace(keys.get(index + 1), std::pair(i, index + 1));
-        if (++in_a_row % slice_rows == 0) co_await yield(shard_);
+        if (++in_a_row % slice_rows != 0 && !making.is_turn_over()) continue;
+        co_await yield(shard_);
+        making.steps_before = making.meter.steps;
     }
     co_return Result<>{};
 }
@@ -393,6 +407,9 @@ Task<Result<>> JobRows::scan_devices(Making& making, const std::shared_ptr<JobEn
             if (key != id && key.compare(0, modules.size(), modules) != 0) break;
             if (!after.empty() && key <= after) continue;
             if (!take(making, *entry, *part, static_cast<std::uint32_t>(index))) break;
+            if (!making.is_turn_over()) continue;
+            co_await yield(shard_);
+            making.steps_before = making.meter.steps;
         }
     }
     co_return Result<>{};

@@ -36,9 +36,8 @@ public:
     /// As `Jobs::device_jobs`. Fails with `argument_invalid` for a position that is none, and with
     /// `service_unavailable` if the store cannot be read.
     Task<Result<DeviceJobPage>> page(std::optional<std::vector<std::string>> job_ids,
-                                     std::optional<std::vector<std::string>> device_ids,
-                                     std::function<bool(const DeviceJob&)> keep, std::string position,
-                                     std::size_t page_size,
+                                     std::optional<std::vector<std::string>> device_ids, DeviceJobKeep keep,
+                                     std::string position, std::size_t page_size,
                                      std::optional<std::vector<DeviceJobStatus>> states);
 
 private:

@@ -1,5 +1,6 @@
 #include "core/jobs/job_target_scan.hpp"
 
+#include "base/log.hpp"
 #include "core/shard/placement.hpp"
 
 namespace carillon {
@@ -45,6 +46,15 @@ bool JobTargetScan::step() {
     return collected_ < listed_->size() ? step_collecting(enough) : step_listed(enough);
 }
 
+/// Whether a slice that looked at `looked` records is to end: by its time, which is looked at after some
+/// records, or after some steps of the condition, of which one record may take many.
+bool JobTargetScan::is_slice_over(std::size_t looked, TimePoint enough) {
+    if (looked >= slice_records_max) return true;
+    if (looked % 64 != 0 && meter_.steps < enough_) return false;
+    enough_ = meter_.steps + query::EvaluationLimits::steps_a_look;
+    return site_.shard.clock().now() >= enough;
+}
+
 bool JobTargetScan::step_candidates(TimePoint enough) {
     if (!candidates_) {
         site_.shard.index().want(columns_->paths());
@@ -56,7 +66,7 @@ bool JobTargetScan::step_candidates(TimePoint enough) {
         return true;
     }
     do {
-        knows_candidates_ = !candidates_->step();
+        knows_candidates_ = !candidates_->step(meter_);
     } while (!knows_candidates_ && site_.shard.clock().now() < enough);
     return true;
 }
@@ -67,8 +77,7 @@ bool JobTargetScan::step_all(TimePoint enough) {
     for (const Record* record = after_ ? directory.upper_bound(*after_) : directory.first(); record;
          record = directory.next(*record)) {
         if (!candidates_ || candidates_->has(record->ordinal)) examine(*record);
-        ++looked;
-        if (looked < slice_records_max && (looked % 64 != 0 || site_.shard.clock().now() < enough)) continue;
+        if (!is_slice_over(++looked, enough)) continue;
         after_ = record->key;
         return true;
     }
@@ -90,8 +99,7 @@ bool JobTargetScan::step_listed(TimePoint enough) {
     std::size_t looked = 0;
     for (auto id = at_.empty() ? own_.begin() : own_.upper_bound(at_); id != own_.end(); ++id) {
         examine_listed(*id);
-        ++looked;
-        if (looked < slice_records_max && (looked % 64 != 0 || site_.shard.clock().now() < enough)) continue;
+        if (!is_slice_over(++looked, enough)) continue;
         at_ = *id;
         return true;
     }
@@ -123,7 +131,7 @@ void JobTargetScan::examine(const Record& record) {
     if (record.key.is_module() != wants_modules || !record.exists()) return;
     if (!condition_->where.is_always()) {
         const auto live = record.live();
-        if (!condition_->where.keeps(query::Row(*record.committed, record.key, live))) return;
+        if (!condition_->where.keeps(query::Row(*record.committed, record.key, live), meter_)) return;
     }
     add(record.ordinal, KeyList::text_of(record.key));
 }
@@ -160,6 +168,10 @@ void JobTargetScan::finish() {
         self->is_over_ = true;
         if (!result) return self->done_(fail(result.error()));
         if (self->refused_) return self->done_(fail(*self->refused_));
+        if (const auto overdrawn = self->meter_.overdrawn; overdrawn > 0) {
+            log.warn("condition takes too much for some twins, which it does not select job={} twins={}",
+                     self->entry_->definition().id, overdrawn);
+        }
         self->targets_.ordinals.shrink_to_fit();
         self->done_(std::move(self->targets_));
     });

@@ -44,6 +44,7 @@ private:
     void add(Ordinal ordinal, std::string_view key);
     void put_chunk();
     void finish();
+    bool is_slice_over(std::size_t looked, TimePoint enough);
 
     JobSite& site_;
     const std::shared_ptr<JobEntry> entry_;
@@ -63,6 +64,9 @@ private:
     std::size_t collected_ = 0;                         ///< Of `listed_`.
     std::set<std::string_view> own_;                    ///< Those of `listed_` that this shard owns.
     std::string_view at_;                               ///< Where a walk of `own_` goes on.
+
+    query::Meter meter_;        ///< Of the condition.
+    std::uint64_t enough_ = 0;  ///< Steps of it at which the clock is looked at.
 
     JobPart::Targets targets_;
     TargetsEvent chunk_;

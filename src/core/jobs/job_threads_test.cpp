@@ -149,7 +149,7 @@ struct JobThreads : ::testing::Test {
         do {
             std::optional<std::vector<std::string>> ids;
             ids.emplace({id});
-            const auto always = [](const DeviceJob&) { return true; };
+            const auto always = [](const DeviceJob&, query::Meter&) { return true; };
             auto page = run(2, hub->jobs().device_jobs(ids, std::nullopt, always, position, 500));
             if (!page) return 0;
             rows += page->rows.size();

@@ -198,8 +198,7 @@ Task<JobListPage> Jobs::list(JobFilter filter, std::string position, std::size_t
 
 Task<Result<DeviceJobPage>> Jobs::device_jobs(std::optional<std::vector<std::string>> job_ids,
                                               std::optional<std::vector<std::string>> device_ids,
-                                              std::function<bool(const DeviceJob&)> keep,
-                                              std::string position, std::size_t page_size,
+                                              DeviceJobKeep keep, std::string position, std::size_t page_size,
                                               std::optional<std::vector<DeviceJobStatus>> states) {
     auto& shards = engine_->shards;
     co_return co_await shards.on(

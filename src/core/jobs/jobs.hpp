@@ -63,12 +63,12 @@ public:
     /// Rows of `devices.jobs` that `keep` accepts, by creation of the job, then device id. `job_ids`,
     /// `device_ids` and `states` narrow the search where the caller knows; jobs whose counters say that
     /// no device is in one of the states are passed over unread, but `keep` still decides. Rows are read from
-    /// the log, so finished jobs cost no memory. Looks at no more than `device_job_scan_max` rows a call, so
-    /// a page may be short or empty with a position.
+    /// the log, so finished jobs cost no memory. Looks at no more than `device_job_scan_max` rows a call, and
+    /// stops when `keep` took `device_job_scan_steps_max`, so a page may be short or empty with a position.
+    /// Fails with `argument_invalid` where `keep` is over its meter's limits.
     Task<Result<DeviceJobPage>> device_jobs(std::optional<std::vector<std::string>> job_ids,
                                             std::optional<std::vector<std::string>> device_ids,
-                                            std::function<bool(const DeviceJob&)> keep, std::string position,
-                                            std::size_t page_size,
+                                            DeviceJobKeep keep, std::string position, std::size_t page_size,
                                             std::optional<std::vector<DeviceJobStatus>> states = {});
 
 private:

@@ -6,6 +6,8 @@
 #include "core/scan/query_scan.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 namespace carillon {
@@ -95,22 +97,33 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
     auto plan = std::make_shared<const ScanPlan>(std::move(query));
     const auto after = key_at(position.place);
     auto scan = [&](Shard& shard) { return scan_rows(shard, plan, after, page_size + 1); };
-    auto found = co_await shards_.on_all(scan);
-    std::vector<FoundRow> rows = merge_by_key(std::move(found), page_size + 1);
-    const bool has_more = rows.size() > page_size;
-    if (has_more) rows.pop_back();
+    auto rows = merge_by_key(co_await shards_.on_all(scan), page_size + 1);
+    if (!rows) co_return fail(std::move(rows).error());
     Answer answer;
     const bool is_whole = plan->query.is_whole_rows();
     answer.page.kind = is_whole ? ItemKind::twin : ItemKind::raw;
-    for (const FoundRow& row : rows) {
+    query::Meter meter;
+    std::uint64_t give_way_at = slice_steps_max;
+    std::size_t bytes = 0;
+    for (const FoundRow& row : *rows) {
+        if (answer.page.items.size() == page_size || bytes >= page_bytes_max) {
+            answer.place = place_of((*rows)[answer.page.items.size() - 1].key);
+            break;
+        }
         std::string& item = answer.page.items.emplace_back();
         if (is_whole) {
             append_twin_json(item, row.document, row.live, flavour);
+            meter.steps += item.size() / 16;
         } else {
-            plan->query.append_projected(item, query::Row(row.document, row.key, row.live));
+            auto added =
+                plan->query.append_projected(item, query::Row(row.document, row.key, row.live), meter);
+            if (!added) co_return fail(std::move(added).error());
         }
+        bytes += item.size();
+        if (meter.steps < give_way_at) continue;
+        co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
+        give_way_at = meter.steps + slice_steps_max;
     }
-    if (has_more) answer.place = place_of(rows.back().key);
     co_return answer;
 }
 
@@ -159,8 +172,8 @@ Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position po
     const auto device_ids = query.where.device_ids();
     const auto states = states_of(query.where);
     const query::Condition where = query.where;
-    const std::function<bool(const DeviceJob&)> keep = [where](const DeviceJob& job) {
-        return where.keeps(query::Row(job));
+    const DeviceJobKeep keep = [where](const DeviceJob& job, query::Meter& meter) {
+        return where.keeps(query::Row(job), meter);
     };
     Answer answer;
     answer.page.kind = ItemKind::device_job;

@@ -104,8 +104,9 @@ Task<std::vector<FoundRow>> Registry::list_devices(std::size_t count) {
     auto scan = [plan = all_devices(), count](Shard& shard) {
         return scan_rows(shard, plan, std::nullopt, count);
     };
-    auto found = co_await shards_.on_all(scan);
-    co_return merge_by_key(std::move(found), count);
+    auto rows = merge_by_key(co_await shards_.on_all(scan), count);
+    CARILLON_ASSERT(rows);  // A statement without a condition is over no limit.
+    co_return *std::move(rows);
 }
 
 Task<Result<std::vector<FoundRow>>> Registry::list_modules(IdentityKey device) {

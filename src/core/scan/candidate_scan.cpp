@@ -25,8 +25,9 @@ std::uint64_t IndexedFilter::rows(std::size_t word) const {
     return there == 0 ? 0 : there & filter_.word(word);
 }
 
-bool CandidateScan::step() {
-    if (!filter_.prepare()) return true;
+bool CandidateScan::step(query::Meter& meter) {
+    if (!filter_.prepare(meter)) return true;
+    const std::size_t words_a_step = 1 + looks_a_step / (1 + filter_.looks());
     const std::size_t end = std::min(rows_.size() + words_a_step, filter_.words());
     for (std::size_t word = rows_.size(); word < end; ++word) {
         rows_.push_back(filter_.rows(word) | filter_.stale(word));

@@ -23,8 +23,10 @@ public:
     bool is_exact() const { return index_.is_ready() && filter_.is_exact(); }
     /// Does a bounded piece of preparation; true if none is left. Needed before `rows`, and again
     /// after other work had the thread.
-    bool prepare() { return filter_.prepare(); }
+    bool prepare(query::Meter& meter) { return filter_.prepare(meter); }
     std::size_t words() const { return index_.words(); }
+    /// Looks into columns that `rows` takes.
+    std::size_t looks() const { return filter_.leaves(); }
     /// The rows of a word that can match and are not stale.
     std::uint64_t rows(std::size_t word) const;
     /// The rows of a word that nothing is known of.
@@ -46,7 +48,7 @@ public:
 
     bool is_useful() const { return filter_.is_useful(); }
     /// Does a piece of some microseconds; true if there is more to do.
-    bool step();
+    bool step(query::Meter& meter);
     /// After the last step.
     std::size_t count() const { return count_; }
     bool has(Ordinal ordinal) const {
@@ -57,7 +59,7 @@ public:
     const std::vector<std::uint64_t>& rows() const { return rows_; }
 
 private:
-    static constexpr std::size_t words_a_step = 64;
+    static constexpr std::size_t looks_a_step = 256;  ///< Each for 64 rows.
 
     IndexedFilter filter_;
     std::vector<std::uint64_t> rows_;

@@ -13,14 +13,16 @@ namespace carillon {
 namespace {
 
 /// Measures how long a scan has held its shard's thread. A row costs some 100 ns as a rule, so the
-/// clock is read every few rows; but a long condition over large arrays may take milliseconds, and then
-/// it is read after each.
+/// clock is read every few rows; but one may take as long as thousands, so it is read after so many
+/// steps of the evaluator as well.
 class Slice {
 public:
-    explicit Slice(Shard& shard) : shard_(shard) { begin(); }
+    /// `meter` counts what the scan evaluates, and outlives this.
+    Slice(Shard& shard, const query::Meter& meter) : shard_(shard), meter_(meter) { begin(); }
 
     bool is_over() {
-        if (--rows_left_ > 0) return false;
+        if (--rows_left_ > 0 && meter_.steps < look_at_) return false;
+        look_at_ = meter_.steps + query::EvaluationLimits::steps_a_look;
         const TimePoint now = shard_.clock().now();
         interval_ = now - looked_ > quick ? 1 : std::min(interval_ * 2, interval_max);
         rows_left_ = interval_;
@@ -42,6 +44,8 @@ private:
     }
 
     Shard& shard_;
+    const query::Meter& meter_;
+    std::uint64_t look_at_ = query::EvaluationLimits::steps_a_look;
     TimePoint looked_;
     TimePoint until_;
     int interval_ = 1;
@@ -124,16 +128,16 @@ public:
         : shard_(shard),
           plan_(plan),
           rows_max_(rows_max),
-          slice_(shard),
+          slice_(shard, meter_),
           cursor_(shard.directory(), plan, std::move(after)) {}
 
-    Task<std::vector<FoundRow>> run() {
+    Task<Result<std::vector<FoundRow>>> run() {
         // Values that many rows have fill a page here.
         co_await walk(nullptr, plan_.ids ? any_number : shard_.index().limits().probe_rows);
-        if (is_over_ || rows_.size() == rows_max_) co_return std::move(rows_);
+        if (is_over_ || rows_.size() == rows_max_) co_return answer();
         CandidateScan candidates(shard_, plan_.columns, plan_.query.collection);
         if (candidates.is_useful()) {
-            while (candidates.step()) {
+            while (candidates.step(meter_)) {
                 if (slice_.is_over()) co_await give_way();
             }
             co_await find_rest(&candidates, candidates.count());
@@ -145,11 +149,25 @@ public:
         }
         // Only now, as making columns takes from the time of a query under way.
         shard_.index().want(plan_.columns.paths());
-        co_return std::move(rows_);
+        co_return answer();
     }
 
 private:
     static constexpr std::size_t any_number = static_cast<std::size_t>(-1);
+
+    Result<std::vector<FoundRow>> answer() {
+        if (refused_) return fail(*std::move(refused_));
+        return std::move(rows_);
+    }
+
+    /// Whether the plan keeps a record; what breaks a limit ends the scan.
+    bool keeps(const Record& record) {
+        auto kept = plan_.keeps(record, meter_);
+        if (kept) return *kept;
+        refused_ = std::move(kept).error();
+        is_over_ = true;
+        return false;
+    }
 
     /// Among many rows that match, the next in key order are soon found by walking; few are found
     /// sooner by looking at all that can match, as they lie in memory.
@@ -168,14 +186,14 @@ private:
 
     /// Looks at up to `looks` further records in key order, passing over what is no candidate.
     Task<> walk(const CandidateScan* candidates, std::size_t looks) {
-        for (; looks > 0 && rows_.size() < rows_max_; --looks) {
+        for (; looks > 0 && rows_.size() < rows_max_ && !is_over_; --looks) {
             const Record* record = cursor_.next();
             if (record == nullptr) {
                 is_over_ = true;
                 co_return;
             }
             ++looked_;
-            if ((candidates == nullptr || candidates->has(record->ordinal)) && plan_.keeps(*record)) {
+            if ((candidates == nullptr || candidates->has(record->ordinal)) && keeps(*record)) {
                 rows_.push_back(FoundRow{record->key, *record->committed, record->live()});
             }
             if (slice_.is_over()) co_await give_way();
@@ -188,14 +206,14 @@ private:
         Choice choice{.after = cursor_.place_left(), .wanted = rows_max_ - rows_.size(), .first = {}};
         const RowPrefetch prefetch(shard_.directory(), plan_.parts);
         std::vector<Ordinal> batch;
-        for (std::size_t word = 0; fill(batch, word, candidates);) {
-            for (std::size_t i = 0; i < batch.size(); ++i) {
+        for (std::size_t word = 0; !is_over_ && fill(batch, word, candidates);) {
+            for (std::size_t i = 0; i < batch.size() && !is_over_; ++i) {
                 if (i + RowPrefetch::record_ahead < batch.size())
                     prefetch.record(batch[i + RowPrefetch::record_ahead]);
                 if (i + RowPrefetch::document_ahead < batch.size())
                     prefetch.document(batch[i + RowPrefetch::document_ahead]);
                 const Record* record = shard_.directory().find(batch[i]);
-                if (record != nullptr && choice.wants(record->key) && plan_.keeps(*record)) {
+                if (record != nullptr && choice.wants(record->key) && keeps(*record)) {
                     choice.take(FoundRow{record->key, *record->committed, record->live()});
                 }
                 if (slice_.is_over()) co_await give_way();
@@ -250,18 +268,20 @@ private:
     Shard& shard_;
     const ScanPlan& plan_;
     const std::size_t rows_max_;
+    query::Meter meter_;
     Slice slice_;
     Cursor cursor_;
     std::vector<FoundRow> rows_;
     std::size_t looked_ = 0;
     bool is_over_ = false;
+    std::optional<Error> refused_;
 };
 
 /// Gathers the aggregates over a shard's rows.
 class GroupScan {
 public:
     GroupScan(Shard& shard, const ScanPlan& plan, query::Aggregation& groups)
-        : shard_(shard), plan_(plan), groups_(groups), slice_(shard) {}
+        : shard_(shard), plan_(plan), groups_(groups), slice_(shard, meter_) {}
 
     Task<Result<>> run() {
         if (plan_.ids || !plan_.prefix.empty()) co_return co_await by_key();
@@ -295,9 +315,12 @@ private:
 
     /// Adds a record if it is there and matches.
     Result<> examine(const Record* record) {
-        if (record == nullptr || !plan_.keeps(*record)) return {};
+        if (record == nullptr) return {};
+        const auto kept = plan_.keeps(*record, meter_);
+        if (!kept) return fail(kept.error());
+        if (!*kept) return {};
         live_ = plan_.live(*record);
-        return groups_.add(query::Row(*record->committed, record->key, live_));
+        return groups_.add(query::Row(*record->committed, record->key, live_), meter_);
     }
 
     Task<Result<>> by_key() {
@@ -328,18 +351,24 @@ private:
         if (pins != nullptr) {
             std::vector<const query::Column*> columns;
             for (const auto& pin : *pins) columns.push_back(&**pin);
-            grouping.emplace(plan_.query, std::move(columns), groups_,
+            grouping.emplace(plan_.query, std::move(columns), groups_, meter_,
                              [this](Ordinal ordinal) { return row_at(ordinal); });
         }
         for (std::size_t word = 0; word < filter.words(); ++word) {
-            while (!filter.prepare()) {
+            while (!filter.prepare(meter_)) {
                 if (slice_.is_over()) co_await slice_.give_way();
             }
             std::uint64_t rows = filter.rows(word);
             std::uint64_t to_read = filter.stale(word);
             if (!grouping || !filter.is_exact()) to_read |= std::exchange(rows, 0);
-            if (rows != 0) {
-                if (auto added = grouping->add(word, rows); !added) co_return added;
+            while (rows != 0) {
+                const auto left = grouping->add(word, rows);
+                if (!left) co_return fail(left.error());
+                rows = *left;
+                // What gave way knows nothing of later changes: the rows left are looked at again.
+                if (rows == 0 || !slice_.is_over()) continue;
+                co_await slice_.give_way();
+                to_read |= std::exchange(rows, 0);
             }
             const auto first = static_cast<Ordinal>(word * query::Column::word_rows);
             for (; to_read != 0; to_read &= to_read - 1) {
@@ -356,6 +385,7 @@ private:
     Shard& shard_;
     const ScanPlan& plan_;
     query::Aggregation& groups_;
+    query::Meter meter_;
     Slice slice_;
     LiveState live_;  ///< Of the row last made.
 };
@@ -371,16 +401,20 @@ ScanPlan::ScanPlan(query::Query of)
     if (query.is_aggregated()) group_paths = query::ColumnGroups::paths_of(query);
 }
 
-bool ScanPlan::keeps(const Record& record) const {
+Result<bool> ScanPlan::keeps(const Record& record, query::Meter& meter) const {
     if (!record.exists()) return false;
     if (record.key.is_module() != (query.collection == query::Collection::modules)) return false;
     if (query.where.is_always()) return true;
     const LiveState live = this->live(record);
-    return query.where.keeps(query::Row(*record.committed, record.key, live));
+    const query::Row row(*record.committed, record.key, live);
+    const bool is_kept = query.where.keeps(row, meter);
+    if (meter.overdrawn > 0) return fail(query::row_overdrawn(meter.limits, row));
+    if (meter.steps > query::EvaluationLimits::statement_steps_max) return fail(query::statement_overdrawn());
+    return is_kept;
 }
 
-Task<std::vector<FoundRow>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
-                                      std::optional<IdentityKey> after, std::size_t rows_max) {
+Task<Result<std::vector<FoundRow>>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
+                                              std::optional<IdentityKey> after, std::size_t rows_max) {
     RowScan scan(shard, *plan, std::move(after), rows_max);
     co_return co_await scan.run();
 }

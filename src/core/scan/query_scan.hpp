@@ -31,14 +31,16 @@ struct ScanPlan {
     /// The paths grouped by and aggregated.
     std::vector<std::shared_ptr<const query::Path>> group_paths;
 
-    bool keeps(const Record& record) const;
+    /// Fails with `argument_invalid` if the record is over the meter's limits, or all records so far are.
+    Result<bool> keeps(const Record& record, query::Meter& meter) const;
     /// What the statement can see of the record's connection: nothing where it does not ask.
     LiveState live(const Record& record) const { return parts.other ? record.live() : LiveState{}; }
 };
 
 /// The first `rows_max` rows of a shard behind `after`, in key order. On the shard's thread.
-Task<std::vector<FoundRow>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
-                                      std::optional<IdentityKey> after, std::size_t rows_max);
+/// Fails as `ScanPlan::keeps`.
+Task<Result<std::vector<FoundRow>>> scan_rows(Shard& shard, std::shared_ptr<const ScanPlan> plan,
+                                              std::optional<IdentityKey> after, std::size_t rows_max);
 
 /// The aggregates over a shard's rows; `argument_invalid` if there are too many groups. On the
 /// shard's thread. A pointer, since what Asio carries between threads must have an empty state.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <utility>
 
 namespace carillon {
 namespace {
@@ -57,8 +58,8 @@ TEST_F(QueryScanTest, GivesWayBetweenSlicesAndGoesOnWhenItsPlaceIsGone) {
     for (int i = 0; i < 500; ++i) add(i);
     std::vector<FoundRow> rows;
     bool is_done = false;
-    auto ended = [&](std::exception_ptr, std::vector<FoundRow> found) {
-        rows = std::move(found);
+    auto ended = [&](std::exception_ptr, Result<std::vector<FoundRow>> found) {
+        rows = *std::move(found);
         is_done = true;
     };
     boost::asio::co_spawn(io, scan_rows(shard, plan("SELECT * FROM devices"), std::nullopt, 1000), ended);
@@ -98,8 +99,8 @@ TEST_F(QueryScanTest, NamedDevicesAreLookedUpWithoutAScan) {
     for (int i = 0; i < 500; ++i) add(i);
     std::vector<FoundRow> rows;
     bool is_done = false;
-    auto ended = [&](std::exception_ptr, std::vector<FoundRow> found) {
-        rows = std::move(found);
+    auto ended = [&](std::exception_ptr, Result<std::vector<FoundRow>> found) {
+        rows = *std::move(found);
         is_done = true;
     };
     auto named = plan("SELECT * FROM devices WHERE deviceId IN ['d10003', 'd10499', 'd9']");
@@ -110,6 +111,38 @@ TEST_F(QueryScanTest, NamedDevicesAreLookedUpWithoutAScan) {
     ASSERT_EQ(rows.size(), 2U);
     EXPECT_EQ(rows[0].key, key(3));
     EXPECT_EQ(rows[1].key, key(499));
+}
+
+TEST_F(QueryScanTest, AStatementThatIsOverTheLimitsOfARowIsRefusedAndNamesTheRow) {
+    for (int i = 0; i < 50; ++i) add(i);
+    // Each level copies and reads all that is inside it: a megabyte in all.
+    std::string text = "deviceId";
+    for (int i = 0; i < 30; ++i) text = "CONCAT(LOWER(" + text + "),'" + std::string(1800, 'x') + "')";
+    const std::string where = " WHERE deviceId > 'd10030' AND LENGTH(" + text + ") > 0";
+    ASSERT_TRUE(query::parse_query("SELECT * FROM devices" + where));
+    Result<std::vector<FoundRow>> rows;
+    GatheredGroups groups;
+    bool is_done = false;
+    auto rows_ended = [&](std::exception_ptr, Result<std::vector<FoundRow>> found) {
+        rows = std::move(found);
+        is_done = true;
+    };
+    auto groups_ended = [&](std::exception_ptr, GatheredGroups found) {
+        groups = std::move(found);
+        is_done = true;
+    };
+    auto all = plan("SELECT * FROM devices" + where);
+    boost::asio::co_spawn(io, scan_rows(shard, all, std::nullopt, 1000), rows_ended);
+    while (!std::exchange(is_done, false)) ASSERT_GT(io.poll_one(), 0U);
+    io.restart();
+    auto counted = plan("SELECT COUNT() AS n FROM devices" + where);
+    boost::asio::co_spawn(io, scan_groups(shard, counted), groups_ended);
+    while (!is_done) ASSERT_GT(io.poll_one(), 0U);
+    ASSERT_FALSE(rows);
+    EXPECT_EQ(rows.error().code, Errc::argument_invalid);
+    EXPECT_NE(rows.error().detail.find("'d10031'"), std::string::npos) << rows.error().detail;
+    ASSERT_FALSE(groups);
+    EXPECT_EQ(groups.error().code, Errc::argument_invalid);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ struct JobBench {
     /// All rows of a job, or of all jobs, read by pages of `page_size`.
     std::vector<DeviceJob> rows(
         std::optional<std::string> job = {}, std::size_t page_size = 2,
-        std::function<bool(const DeviceJob&)> keep = [](const DeviceJob&) { return true; },
+        DeviceJobKeep keep = [](const DeviceJob&, query::Meter&) { return true; },
         std::optional<std::vector<std::string>> devices = {}) {
         std::vector<DeviceJob> all;
         std::string position;

@@ -293,7 +293,7 @@ std::vector<DeviceJob> JobWorld::rows(const std::string& job) {
     do {
         std::optional<std::vector<std::string>> ids;
         ids.emplace({job});
-        const auto always = [](const DeviceJob&) { return true; };
+        const auto always = [](const DeviceJob&, query::Meter&) { return true; };
         auto page = hub->run((*hub)->jobs().device_jobs(ids, std::nullopt, always, position, 3));
         EXPECT_TRUE(page);
         if (!page) break;
