@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "wire/amqp/descriptors.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace carillon::amqp {
@@ -149,6 +150,11 @@ bool read_body(Bytes& in, std::uint8_t code, Value& value) {
     return !value.body.empty() || value.count == 0;
 }
 
+/// Symbols are ASCII. Some are sent back as strings, which would otherwise not be UTF-8.
+bool is_ascii(Bytes bytes) {
+    return std::none_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte > 0x7F; });
+}
+
 bool skip_value(Bytes& in, unsigned depth);
 
 bool check_array(const Value& array, unsigned depth) {
@@ -184,6 +190,7 @@ bool check_array(const Value& array, unsigned depth) {
                 break;
             default:
                 if (element.type == Type::string && !is_utf8(as_text(element.body))) return false;
+                if (element.type == Type::symbol && !is_ascii(element.body)) return false;
                 if (element.type == Type::boolean && element.body[0] > 1) return false;
         }
     }
@@ -201,6 +208,8 @@ bool skip_value(Bytes& in, unsigned depth) {
     switch (value.type) {
         case Type::string:
             return is_utf8(as_text(value.body));
+        case Type::symbol:
+            return is_ascii(value.body);
         case Type::boolean:
             return value.body.empty() || value.body[0] <= 1;
         case Type::array:

@@ -98,9 +98,9 @@ private:
 };
 
 /// True if `bytes` are whole values one after another, all the way down: sizes and counts agree with what is
-/// there, nesting ends at `nesting_max`, maps have a value for each key, strings are UTF-8, booleans are 0
-/// or 1. Takes time in proportion to the bytes and no memory. A count is never believed before its bytes.
-/// Source: AMQP 1.0 §1.2, §1.6.
+/// there, nesting ends at `nesting_max`, maps have a value for each key, strings are UTF-8, symbols ASCII,
+/// booleans are 0 or 1. Takes time in proportion to the bytes and no memory. A count is never believed before
+/// its bytes. Source: AMQP 1.0 §1.2, §1.6.
 bool is_well_formed(Bytes bytes);
 
 /// A described value taken apart. A descriptor may also be a symbol, such as `amqp:open:list`.

@@ -103,6 +103,8 @@ TEST(AmqpTypes, WhatIsNotWellFormedIsRefused) {
         {"reserved constructor ff", "ff"},
         {"boolean 2", "56 02"},
         {"string that is not UTF-8", "a1 01 ff"},
+        {"symbol that is not ASCII", "a3 02 c3a9"},
+        {"symbol in an array that is not ASCII", "e0 05 01 a3 02 c3a9"},
         {"string in a list that is not UTF-8", "c0 04 01 a1 01 ff"},
         {"list of fewer items than its count", "c0 02 02 40"},
         {"list of more items than its count", "c0 03 01 40 40"},
