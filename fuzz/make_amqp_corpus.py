@@ -174,3 +174,39 @@ MESSAGES = {
     "cut": (PROPERTIES + DATA)[:-3],
 }
 write("amqp_message", MESSAGES)
+
+# Actions of amqp_connection.cpp: 0 open, 1 begin, 2 attach, 3 flow, 4 transfer, 5 disposition, 6 detach, 7 end, 8 close, 9
+# heartbeat, 10 SASL init, 11 and 12 headers, 13 raw; 16 prompt or late, 17 decide, 18 SASL, 19 dispose, 20 send, 21 detach,
+# 22 time, 23 room, 24 authenticated, 25 grant; 0x80 in two pieces.
+GREET = bytes([12, 0, 0, 0, 0, 1, 0, 0, 7])
+SENDER = bytes([2, 0, 0, 0])
+RECEIVER = bytes([2, 0, 1, 1])
+CREDIT = bytes([3, 0, 1, 7, 7, 1, 0, 5])
+HELLO = bytes([4, 0, 0, 0, 0, 5]) + b"hello"
+CONNECTIONS = {
+    "greet": GREET,
+    "sasl": bytes([11, 10, 0, 12, 0, 0, 0, 0]),
+    "sasl-late": bytes([16, 11, 10, 0, 18]),
+    "sasl-refused": bytes([16, 11, 10, 0, 0x92]),
+    "telemetry": GREET + SENDER + HELLO,
+    "telemetry-late": GREET + SENDER + bytes([16]) + HELLO + bytes([19, 1]),
+    "attach-late": GREET + bytes([16]) + SENDER + HELLO + bytes([17]),
+    "attach-refused": GREET + bytes([16]) + SENDER + HELLO + bytes([0x91]),
+    "to-the-device": GREET + RECEIVER + CREDIT + bytes([20, 9, 1, 5, 0, 1, 0, 0, 1, 2]),
+    "no-window": GREET + RECEIVER + bytes([3, 0, 1, 0, 7, 1, 0, 5]) + bytes([20, 255, 1]) + CREDIT,
+    "second": GREET + bytes([2, 0, 1, 3]) + CREDIT + bytes([20, 9, 1, 5, 0, 1, 0, 0, 0, 4]),
+    "drain": GREET + RECEIVER + bytes([3, 0, 1, 7, 15, 1, 0, 5]),
+    "more": GREET + SENDER + bytes([4, 0, 0, 16, 0, 0, 4, 0, 0, 1, 0, 0]),
+    "detach": GREET + SENDER + bytes([6, 0, 0]) + SENDER + bytes([21, 2]) + bytes([6, 0, 0]),
+    "end": GREET + SENDER + RECEIVER + bytes([7, 0]),
+    "close": GREET + bytes([8, 0, 9, 0]),
+    "time": bytes([12, 0, 0, 0, 20, 24, 22, 3, 22, 3, 22, 3, 22, 255, 22, 255]),
+    "no-time": bytes([22, 11]),
+    "no-room": GREET + bytes([23, 9, 0, 9, 0, 23]),
+    "two-pieces": bytes([0x8C, 0, 0x80, 0, 0, 0, 0x81, 0, 0, 7]),
+    "bad-handle": GREET + HELLO,
+    "raw": bytes([13, 8]) + b"GET / HT",
+    "raw-frames": GREET + bytes([13, 0, min(255, len(ATTACH_SENDER))]) + ATTACH_SENDER,
+    "grant": GREET + bytes([24]) + SENDER + bytes([25, 1, 5, 0x99, 1, 5]),
+}
+write("amqp_connection", CONNECTIONS)
