@@ -125,6 +125,7 @@ void Methods::send(Record& record, std::string_view name, std::string_view paylo
                            [this, ordinal = record.ordinal, id] { expire_request(ordinal, id); });
     pending.requests.emplace(id, PendingMethods::Request{std::move(done), deadline});
     ++in_flight_;
+    ++shard_.traffic().methods;
     record.link->send_method(id, name, payload);
 }
 

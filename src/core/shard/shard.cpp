@@ -62,6 +62,10 @@ void Shard::settle(std::uint64_t batch, bool is_durable) {
     write_sets_.pop_front();
     for (auto& [record, document] : settled.writes) {
         if (is_durable) {
+            if (!record->key.is_module()) {
+                traffic_.devices += (document ? 1 : 0) - (record->committed ? 1 : 0);
+            }
+            if (document) ++traffic_.writes;
             record->committed = std::move(document);
             index_->touch(record->ordinal);
         }

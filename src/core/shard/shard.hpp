@@ -6,6 +6,7 @@
 #include "base/timers.hpp"
 #include "core/shard/committer.hpp"
 #include "core/shard/directory.hpp"
+#include "core/shard/shard_traffic.hpp"
 #include "core/shard/telemetry_limits.hpp"
 #include "core/shard/twin_index_limits.hpp"
 #include "model/etag_match.hpp"
@@ -94,6 +95,8 @@ public:
     Methods& methods() { return *methods_; }
     Telemetry& telemetry() { return *telemetry_; }
     TwinIndex& index() { return *index_; }
+    /// For whoever counts: the parts of the shard add to it.
+    ShardTraffic& traffic() { return traffic_; }
 
     // --- registry ------------------------------------------------------------------------------
     /// Creates or replaces the identity `body` describes. Without `match` only creates, with it only
@@ -217,6 +220,7 @@ private:
     std::unique_ptr<TwinIndex> index_;
     std::vector<ShardObserver*> observers_;
     WriteObserver* write_observer_ = nullptr;
+    ShardTraffic traffic_;
     std::uint64_t sequence_ = 0;
     Ordinal ordinals_reserved_ = 0;
 };

@@ -56,6 +56,7 @@ Result<> Shard::load_identities(std::vector<std::uint64_t>& document_sequences) 
         }
         Record& record = directory_.add(*std::move(identity), stored->ordinal);
         record.committed = std::move(stored->document);
+        if (!record.key.is_module()) ++traffic_.devices;
         document_sequences[stored->ordinal] = stored->sequence;
         sequence_ = std::max(sequence_, stored->sequence);
         return true;

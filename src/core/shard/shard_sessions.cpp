@@ -21,7 +21,11 @@ void Shard::attach(Record& record, DeviceLink& link) {
         DeviceLink& older = *record.link;
         methods_->link_lost(record, Errc::connection_forcefully_closed);
         older.close(Errc::connection_forcefully_closed);
+        --traffic_.connected;
+        ++traffic_.disconnects;
     }
+    ++traffic_.connected;
+    ++traffic_.connects;
     record.link = &link;
     record.methods = std::make_unique<PendingMethods>();
     record.connection_updated = record.last_activity = context_.clock.wall_now();
@@ -31,6 +35,8 @@ void Shard::attach(Record& record, DeviceLink& link) {
 void Shard::detach(Record& record, DeviceLink& link) {
     if (record.link != &link) return;
     record.link = nullptr;
+    --traffic_.connected;
+    ++traffic_.disconnects;
     record.connection_updated = context_.clock.wall_now();
     index_->touch(record.ordinal);
     methods_->link_lost(record, Errc::device_connection_closed_remotely);

@@ -178,6 +178,35 @@ TEST_F(ShardTest, ANewerConnectionClosesTheOlderAndItsRequestsFail) {
     EXPECT_EQ(record.link, &newer);
 }
 
+TEST_F(ShardTest, CountsDevicesConnectionsAndWhatIsDone) {
+    ShardTraffic& traffic = owner("d").traffic();
+    Record& record = hub->add_device("d");
+    ASSERT_TRUE(hub->run(owner("d").put_identity(key("d", "module"), "{}", {})));
+    EXPECT_EQ(traffic.devices, 1);
+    EXPECT_EQ(traffic.writes, 2U);
+    ASSERT_TRUE(write("d", R"({"tags":{"a":1}})"));
+    EXPECT_EQ(traffic.devices, 1);
+    EXPECT_EQ(traffic.writes, 3U);
+    FakeLink older;
+    FakeLink newer;
+    owner("d").attach(record, older);
+    owner("d").attach(record, newer);
+    owner("d").detach(record, older);
+    EXPECT_EQ(traffic.connected, 1);
+    EXPECT_EQ(traffic.connects, 2U);
+    EXPECT_EQ(traffic.disconnects, 1U);
+    auto call = hub->begin(owner("d").methods().invoke(key("d"), MethodCall{.name = "m"}));
+    hub->settle();
+    EXPECT_EQ(traffic.methods, 1U);
+    ASSERT_TRUE(hub->run(owner("d").remove_identity(key("d"), any())));
+    hub->settle();
+    EXPECT_EQ(traffic.devices, 0);
+    EXPECT_EQ(traffic.connected, 0);
+    hub->add_device("d");
+    restart();
+    EXPECT_EQ(owner("d").traffic().devices, 1);
+}
+
 TEST_F(ShardTest, AMethodIsAnsweredTimedOutOrRefusedOffline) {
     Record& record = hub->add_device("d");
     auto& methods = owner("d").methods();

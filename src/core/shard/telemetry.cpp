@@ -97,6 +97,7 @@ void Telemetry::append(Record& record, Message message, UniqueFunction<void(Resu
     const auto number = event_partition(record.key.device.str(), shard_.shard_count());
     auto& partition = partitions_[number / shard_.shard_count()];
     message.enqueued = shard_.clock().wall_now();
+    ++shard_.traffic().messages;
     auto key = event_key(partition.number, partition.next);
     auto value = encode_message(message);
     note(partition, message.enqueued, key.size() + value.size());
