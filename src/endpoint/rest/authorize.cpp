@@ -41,6 +41,10 @@ Result<> Authorizer::verify(std::string_view text) {
     return {};
 }
 
+Authorizer::Caller Authorizer::caller() const {
+    return {verified_->policy->name, verified_->token.expires, verified_->covers_hub};
+}
+
 Result<> Authorizer::check(std::optional<std::string_view> header, Need need,
                            std::span<const std::string_view> path, std::span<const std::size_t> id_positions,
                            WallTime now) {

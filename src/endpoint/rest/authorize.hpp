@@ -34,6 +34,14 @@ public:
     Authorizer(const Policies& policies, const std::vector<std::string>& host_names);
     ~Authorizer();
 
+    /// Whose token was believed last.
+    struct Caller {
+        std::string policy;
+        WallTime expires;
+        bool covers_hub = false;  ///< The token names the whole hub, not a part.
+    };
+    Caller caller() const;
+
     /// `header` is the Authorization field, `path` the decoded segments asked for, `id_positions`
     /// those that are ids. Fails with `iot_hub_unauthorized_access`; the text says why, without secrets.
     Result<> check(std::optional<std::string_view> header, Need need, std::span<const std::string_view> path,

@@ -107,6 +107,9 @@ const std::vector<Row> rows{
     {"POST", "/digitaltwins/d/components/p/commands/c", services},
     {"DELETE", "/devices/d/commands", services},
     {"GET", "/messages/serviceBound/feedback", services},
+    {"POST", "/carillon/session/links", read_or_service},
+    {"GET", "/carillon/overview", read_or_service},
+    {"GET", "/carillon/overview/events", read_or_service},
     {"DELETE", "/messages/serviceBound/feedback/l", services},
     {"POST", "/messages/serviceBound/feedback/l/abandon", services},
 };

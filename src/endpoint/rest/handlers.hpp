@@ -74,6 +74,17 @@ Task<Result<HttpResponse>> put_configuration(Request& request);
 Task<Result<HttpResponse>> delete_configuration(Request& request);
 Task<Result<HttpResponse>> test_configuration_queries(Request& request);
 Task<Result<HttpResponse>> apply_configuration_content(Request& request);
+
+// session.cpp: of our own making, the dashboard's door
+Task<Result<HttpResponse>> sign_in(Request& request);
+Task<Result<HttpResponse>> get_session(Request& request);
+Task<Result<HttpResponse>> sign_out(Request& request);
+Task<Result<HttpResponse>> make_sign_in_link(Request& request);
+
+// overview.cpp: of our own making
+Task<Result<HttpResponse>> get_overview(Request& request);
+Task<Result<HttpResponse>> follow_overview(Request& request);
+
 // openapi.cpp
 Task<Result<HttpResponse>> get_openapi(Request& request);
 

@@ -8,9 +8,11 @@
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
 #include "endpoint/rest/testing.hpp"
+#include "endpoint/rest/web_dashboard.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <gtest/gtest.h>
+#include <array>
 #include <map>
 #include <string>
 
@@ -34,6 +36,12 @@ struct Answer {
 constexpr const char* ga = "api-version=2021-04-12";
 constexpr const char* preview = "api-version=2016-09-30-preview";
 
+/// A page and a script, in place of the dashboard.
+inline constexpr std::array web_files{
+    WebFile{"/ui/index.html", "text/html; charset=utf-8", "\"page-1\"", "<p>page</p>", "gzip of the page"},
+    WebFile{"/ui/assets/a-1.js", "text/javascript; charset=utf-8", "\"script-1\"", "let a", ""},
+};
+
 /// A hub in memory behind the REST operations, and a connection to it.
 class RestTest : public ::testing::Test {
 protected:
@@ -46,8 +54,9 @@ protected:
     void connect() {
         wire_ = {};
         const HttpConnection::Context context{hub_.io().get_executor(), timers_, clock_};
-        HttpConnection::serve(std::make_unique<FakeChannel>(wire_),
-                              std::make_unique<RestHandler>(*hub_, nullptr, running_), context);
+        HttpConnection::serve(
+            std::make_unique<FakeChannel>(wire_),
+            std::make_unique<RestHandler>(*hub_, nullptr, running_, &web_, "192.0.2.1:50000"), context);
     }
     void disconnect() {
         if (wire_.handler != nullptr) wire_.handler->closed(Errc::connection_closed);
@@ -115,6 +124,8 @@ protected:
     Timers timers_;
     mutable carillon::testing::TestHub hub_;
     std::atomic<std::size_t> running_{0};
+    SeededRandom random_{7};
+    WebDashboard web_{*hub_, "token key", random_, web_files};
     Wire wire_;
 };
 

@@ -29,6 +29,8 @@ std::string_view reason_phrase(int status) {
             return "No Content";
         case 207:
             return "Multi-Status";
+        case 304:
+            return "Not Modified";
         case 400:
             return "Bad Request";
         case 401:
@@ -89,18 +91,19 @@ void append_response(std::string& out, const HttpResponse& response, std::string
     out.append("HTTP/1.1 ");
     append_number(out, static_cast<std::size_t>(response.status));
     out.append(" ").append(reason_phrase(response.status)).append("\r\n");
-    // RFC 9110 §8.6: a 204 has no Content-Length.
-    if (response.status != 204) {
+    // RFC 9110 §8.6 and §15.4.5: neither has a body, nor a length of one.
+    const bool may_have_body = response.status != 204 && response.status != 304;
+    if (may_have_body) {
         out.append("Content-Length: ");
         append_number(out, response.body.size());
         out.append("\r\n");
-        if (!response.body.empty()) out.append("Content-Type: application/json; charset=utf-8\r\n");
+        if (!response.body.empty()) out.append("Content-Type: ").append(response.content_type).append("\r\n");
     }
     out.append(response.fields);
     out.append("Date: ").append(date).append("\r\n");
     if (response.closes) out.append("Connection: close\r\n");
     out.append("\r\n");
-    if (!is_head && response.status != 204) out.append(response.body);
+    if (!is_head && may_have_body) out.append(response.body);
 }
 
 void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date,

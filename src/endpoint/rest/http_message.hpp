@@ -59,8 +59,9 @@ enum class BodyFraming : std::uint8_t { chunked, until_close };
 /// An answer before it becomes bytes.
 struct HttpResponse {
     int status = 200;
-    std::string fields;   ///< Further header lines, each ended by CR LF.
-    std::string body;     ///< JSON; an empty one is sent without a content type.
+    std::string fields;  ///< Further header lines, each ended by CR LF.
+    std::string body;    ///< An empty one is sent without a content type.
+    std::string_view content_type = "application/json; charset=utf-8";  ///< Of a body; a literal.
     bool closes = false;  ///< End the connection after this answer.
     /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type
     /// among the fields.

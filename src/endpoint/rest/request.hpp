@@ -6,7 +6,9 @@
 #include "base/task.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
+#include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/web_sessions.hpp"
 #include "model/etag_match.hpp"
 #include "model/twin.hpp"
 
@@ -17,6 +19,11 @@
 
 namespace carillon::rest {
 
+struct WebDashboard;
+
+/// The cookie of a dashboard's session.
+inline constexpr std::string_view web_cookie = "__Host-carillon";
+
 /// A request as handlers see it: routed, authorised, its path and api-version understood. Lives in
 /// the connection, unmoved, until its answer is given.
 struct Request {
@@ -26,7 +33,11 @@ struct Request {
     std::string_view query;                 ///< Behind the `?`, still encoded.
     Flavour flavour = Flavour::ga;
     WallTime now;
-    int connect_timeout_s = 0;  ///< Set by direct methods, told if the device stays away.
+    int connect_timeout_s = 0;                 ///< Set by direct methods, told if the device stays away.
+    std::optional<Authorizer::Caller> caller;  ///< Who showed a token.
+    WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
+    std::optional<WebSession> session;         ///< Who is signed in, and showed no token.
+    std::string peer;                          ///< `address:port`
 
     explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;

@@ -13,7 +13,8 @@ class Hub;
 
 namespace rest {
 struct HttpRequest;
-}
+struct WebDashboard;
+}  // namespace rest
 
 /// Takes over connections of the HTTPS port that ask for a WebSocket.
 class WebSocketFactory {
@@ -27,12 +28,12 @@ public:
 };
 
 /// The REST endpoint: makes an HTTP/1.1 server of every connection it is given. Any thread; each
-/// connection stays on the thread that accepted it. `hub` and `websockets` outlive the endpoint, and
-/// the endpoint outlives its connections.
+/// connection stays on the thread that accepted it. What it is given outlives the endpoint, and the
+/// endpoint outlives its connections. Without `web` there is no dashboard.
 class RestEndpoint final : public ConnectionFactory {
 public:
-    explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr)
-        : hub_(hub), websockets_(websockets) {}
+    explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr, rest::WebDashboard* web = nullptr)
+        : hub_(hub), websockets_(websockets), web_(web) {}
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
@@ -42,6 +43,7 @@ public:
 private:
     Hub& hub_;
     WebSocketFactory* websockets_;
+    rest::WebDashboard* web_;
     std::atomic<std::size_t> running_{0};
 };
 

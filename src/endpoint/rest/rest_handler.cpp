@@ -1,9 +1,12 @@
 #include "endpoint/rest/rest_handler.hpp"
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/rest/errors.hpp"
+#include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/web_dashboard.hpp"
 
 namespace carillon::rest {
 
@@ -21,14 +24,54 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
     return *text == "2016-09-30-preview" ? Flavour::preview : Flavour::ga;
 }
 
-RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running)
+RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
+                         WebDashboard* web, std::string peer)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
+      web_(web),
       clock_(hub.shards()[0].clock()),
       ids_(hub.shards()[0].random().u64()),
       authorizer_(hub.policies(), hub.host_names()),
-      request_(hub) {}
+      request_(hub) {
+    request_.web = web;
+    request_.peer = std::move(peer);
+}
+
+std::optional<WebSession> RestHandler::find_session(const HttpRequest& request) const {
+    if (web_ == nullptr || request.find("authorization")) return std::nullopt;
+    const auto field = request.find("cookie");
+    if (!field) return std::nullopt;
+    for (std::string_view cookie : split(*field, ';')) {
+        cookie = trimmed(cookie);
+        const std::size_t equals = cookie.find('=');
+        if (equals == std::string_view::npos || cookie.substr(0, equals) != web_cookie) continue;
+        return web_->sessions.find(cookie.substr(equals + 1), request_.now);
+    }
+    return std::nullopt;
+}
+
+Result<> RestHandler::check_session(const HttpRequest& request) const {
+    const WebSession& session = *request_.session;
+    const Route& route = *match_.route;
+    // A browser sends the cookie by itself; the page alone knows the token. SameSite is the other lock.
+    if (route.method != "GET") {
+        const auto token = request.find("x-carillon-csrf").value_or("");
+        if (!equals_in_constant_time(token, web_->sessions.csrf_token(session))) {
+            return fail(Errc::iot_hub_unauthorized, "The session's token for writing requests is missing.");
+        }
+    }
+    if (route.need.is_open()) return {};
+    if (!route.need.is_met_by(session.rights)) {
+        return fail(Errc::iot_hub_unauthorized_access,
+                    "The shared access policy " + session.policy + " does not allow this operation.");
+    }
+    if (changes_something(route) && session.access == WebAccess::read) {
+        return fail(Errc::iot_hub_unauthorized_access,
+                    "This session is for reading only. Sign in again, with changes allowed.");
+    }
+    return {};
+}
 
 Result<> RestHandler::understand(const HttpRequest& request, bool& is_authenticated) {
     // RFC 9110 §8.6; without it a lost body would look like an empty one. The service answers 411.
@@ -50,11 +93,23 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     if (!match) return fail(std::move(match).error());
     match_ = *match;
 
-    if (!match_.route->need.is_open()) {
+    request_.caller.reset();
+    request_.session = find_session(request);
+    if (request_.session && match_.route->handler != sign_in) {
+        if (auto allowed = check_session(request); !allowed) return allowed;
+        is_authenticated = true;
+    } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
                                          match_.ids(), request_.now);
         if (!allowed) return allowed;
         is_authenticated = true;
+        request_.caller = authorizer_.caller();
+    }
+    const std::string_view pattern = match_.route->pattern;
+    const bool needs_web =
+        pattern.starts_with("/carillon/session") || pattern.starts_with("/carillon/overview");
+    if (web_ == nullptr && needs_web) {
+        return fail(Errc::feature_not_supported, "This hub has no dashboard.");
     }
     request_.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
     const auto version = request_.parameter("api-version");
@@ -76,6 +131,8 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
 HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     Admission admission;
     if (is_upgrade(request)) return admission;
+    is_file_ = web_ != nullptr && !web_->files.empty() && is_web_path(request.target);
+    if (is_file_) return admission;
     request_.now = clock_.wall_now();
     request_.connect_timeout_s = 0;
     auto understood = understand(request, admission.is_authenticated);
@@ -87,7 +144,8 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     return admission;
 }
 
-Task<HttpResponse> RestHandler::answer(const HttpRequest&) {
+Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
+    if (is_file_) co_return answer_with_file(web_->files, request);
     /// Counts one request while it runs, however it ends.
     struct Running {
         explicit Running(std::atomic<std::size_t>& c) : count(c) { ++count; }
@@ -105,8 +163,24 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest&) {
     }
     auto result = co_await match_.route->handler(request_);
     if (!result) co_return failed(result.error());
+    if (request_.session) note_for_session(request, *result);
     stamp(*result);
     co_return *std::move(result);
+}
+
+void RestHandler::note_for_session(const HttpRequest& request, HttpResponse& response) const {
+    const Route& route = *match_.route;
+    const std::string_view path = request.target.substr(0, request.target.find('?'));
+    if (changes_something(route)) {
+        log.info("changed in the dashboard policy={} session={} method={} path={}", request_.session->policy,
+                 request_.session->id, route.method, path);
+    } else if (tells_keys(route)) {
+        log.info("keys shown in the dashboard policy={} session={} path={}", request_.session->policy,
+                 request_.session->id, path);
+    }
+    // What a browser is given stays out of its cache, and is never taken for markup.
+    response.add("X-Content-Type-Options", "nosniff");
+    if (!response.stream) response.add("Cache-Control", "no-store");
 }
 
 HttpResponse RestHandler::failed(const Error& error) {

@@ -18,8 +18,10 @@ namespace carillon::rest {
 /// `x-ms-request-id`.
 class RestHandler final : public HttpHandler {
 public:
-    /// `running` counts requests at work, for whoever waits for them. All outlive the handler.
-    RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running);
+    /// `running` counts requests at work, for whoever waits for them; `peer` is the `address:port` at the
+    /// other end. All but that outlive the handler.
+    RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
+                WebDashboard* web = nullptr, std::string peer = {});
 
     Admission admit(const HttpRequest& request) override;
     Task<HttpResponse> answer(const HttpRequest& request) override;
@@ -30,18 +32,26 @@ public:
 private:
     /// Everything the header tells; fails with what to answer.
     Result<> understand(const HttpRequest& request, bool& is_authenticated);
+    /// Who is signed in by the request's cookie; nothing where it shows a token.
+    std::optional<WebSession> find_session(const HttpRequest& request) const;
+    /// Whether the session may do what the route does, and meant to.
+    Result<> check_session(const HttpRequest& request) const;
     HttpResponse failed(const Error& error);
     void stamp(HttpResponse& response);
+    /// Records what a session did; adds what a browser is to be told.
+    void note_for_session(const HttpRequest& request, HttpResponse& response) const;
 
     Hub& hub_;
     WebSocketFactory* websockets_;
     std::atomic<std::size_t>& running_;
+    WebDashboard* web_;
     Clock& clock_;
     SeededRandom ids_;  ///< Request and tracking ids: unlikely to repeat, no secrets.
     Authorizer authorizer_;
     Path path_;
     RouteMatch match_;
     Request request_;
+    bool is_file_ = false;  ///< The request is for a file of the dashboard.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

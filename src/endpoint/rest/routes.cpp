@@ -62,7 +62,14 @@ constexpr Route table[] = {
     {"GET", "/jobs", registry_read, C::job_operations, small, list_transfer_jobs},
     {"GET", "/jobs/{}", registry_read, C::job_operations, small, find_transfer_job},
     {"DELETE", "/jobs/{}", registry_write, C::job_operations, small, cancel_transfer_job},
+    {"GET", "/carillon/overview", read_or_service, C::none, small, get_overview},
+    {"GET", "/carillon/overview/events", read_or_service, C::none, small, follow_overview},
     {"GET", "/carillon/registry", registry_read, C::none, small, export_registry},
+
+    {"POST", "/carillon/session", anyone, C::none, small, sign_in},
+    {"GET", "/carillon/session", anyone, C::none, small, get_session},
+    {"DELETE", "/carillon/session", anyone, C::none, small, sign_out},
+    {"POST", "/carillon/session/links", read_or_service, C::none, small, make_sign_in_link},
 
     {"GET", "/carillon/openapi.json", anyone, C::none, small, get_openapi},
 
@@ -118,6 +125,16 @@ bool fits(std::string_view pattern, std::span<const std::string_view> segments, 
 
 std::span<const Route> routes() {
     return table;
+}
+
+bool changes_something(const Route& route) {
+    return route.method != "GET" && route.handler != query_devices &&
+           route.handler != test_configuration_queries;
+}
+
+bool tells_keys(const Route& route) {
+    return route.handler == list_devices || route.handler == get_device || route.handler == list_modules ||
+           route.handler == get_module || route.handler == export_registry;
 }
 
 namespace {

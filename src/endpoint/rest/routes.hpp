@@ -29,6 +29,11 @@ struct Route {
     Handler handler;
 };
 
+/// True for a call by which something may change; false for what only asks.
+bool changes_something(const Route& route);
+/// True for a call whose answer may hold keys of identities.
+bool tells_keys(const Route& route);
+
 /// True for an operation that the service does not have.
 constexpr bool is_ours(const Route& route) {
     return route.pattern.starts_with("/carillon/");

@@ -1,0 +1,193 @@
+// Signing in to the dashboard: of our own making, so under /carillon/. Page: docs/dashboard.md.
+
+#include "base/text.hpp"
+#include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/request.hpp"
+#include "endpoint/rest/web_dashboard.hpp"
+#include "wire/sas/connection_string.hpp"
+
+#include <fmt/format.h>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace carillon::rest {
+
+namespace {
+
+auto refused(std::string why) {
+    return fail(Errc::iot_hub_unauthorized_access, std::move(why));
+}
+
+constexpr std::array<std::pair<AccessRights, std::string_view>, 4> right_names{{
+    {AccessRights::registry_read, "RegistryRead"},
+    {AccessRights::registry_write, "RegistryWrite"},
+    {AccessRights::service_connect, "ServiceConnect"},
+    {AccessRights::device_connect, "DeviceConnect"},
+}};
+
+std::string session_json(const Request& request, const WebSession& session) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object().member("policy", session.policy).key("rights").begin_array();
+    for (const auto& [right, name] : right_names) {
+        if (includes(session.rights, right)) json.value(name);
+    }
+    json.end_array()
+        .member("access", session.access == WebAccess::change ? "change" : "read")
+        .member("expiresTime", to_iso8601(WallTime::from_unix_s(session.expires_s)))
+        .member("csrfToken", request.web->sessions.csrf_token(session))
+        .member("hostName", request.hub.host_names().front())
+        .member("version", CARILLON_VERSION)
+        .end_object();
+    return body;
+}
+
+/// `__Host-` binds the cookie to this host, whole, and to HTTPS: RFC 6265bis §4.1.3.2.
+std::string cookie_field(std::string_view value, std::int64_t lifetime_s) {
+    return fmt::format("{}={}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Strict", web_cookie, value,
+                       lifetime_s);
+}
+
+Result<WebAccess> read_access(JsonValue body) {
+    const JsonValue access = body.find("access");
+    if (access.is_null_or_absent() || access.string() == "read") return WebAccess::read;
+    if (access.string() == "change") return WebAccess::change;
+    return fail(Errc::argument_invalid, "access is read or change.");
+}
+
+/// Who the body says it is: a connection string, or a policy's name and a key.
+struct Login {
+    std::string policy;
+    std::string key;
+};
+
+Result<Login> read_login(JsonValue body) {
+    const JsonValue text = body.find("connectionString");
+    if (text.is_null_or_absent()) {
+        return Login{std::string(trimmed(body.find("policy").string())),
+                     std::string(trimmed(body.find("key").string()))};
+    }
+    const auto parts = sas::parse_connection_string(trimmed(text.string()));
+    if (!parts) return fail(Errc::argument_invalid, "The connection string: " + parts.error().detail);
+    if (!parts->device_id.empty()) {
+        return fail(Errc::argument_invalid, "This is the connection string of a device, not of a policy.");
+    }
+    if (parts->key.empty()) return fail(Errc::argument_invalid, "The connection string has no key.");
+    return Login{parts->key_name, parts->key};
+}
+
+/// The policy, if the key is one of its two. Takes as long whichever is wrong.
+const SharedAccessPolicy* find_policy(const Policies& policies, const Login& login) {
+    static const SharedAccessPolicy nobody;
+    const SharedAccessPolicy* policy = policies.find(login.policy);
+    const SharedAccessPolicy& compared = policy != nullptr ? *policy : nobody;
+    const bool is_primary = equals_in_constant_time(compared.primary_key, login.key);
+    const bool is_secondary = equals_in_constant_time(compared.secondary_key, login.key);
+    return policy != nullptr && !login.key.empty() && (is_primary || is_secondary) ? policy : nullptr;
+}
+
+/// The text of the session that the body opens, or why it opens none.
+Result<std::string> open_session(const Request& request, JsonValue body) {
+    WebSessions& sessions = request.web->sessions;
+    const auto now = request.now;
+    const std::int64_t never = now.unix_s() + WebSessions::lifetime_s;
+    if (const JsonValue code = body.find("code"); code.is_string()) {
+        auto opened = sessions.open_link(code.string(), now);
+        if (!opened) return refused("The link is too old, or was used before. Make a new one.");
+        return *std::move(opened);
+    }
+    const auto access = read_access(body);
+    if (!access) return fail(access.error());
+    const auto login = read_login(body);
+    if (!login) return fail(login.error());
+    const SharedAccessPolicy* policy = find_policy(request.hub.policies(), *login);
+    if (policy == nullptr) return refused("The policy is unknown, or the key is not one of its keys.");
+    return sessions.open(*policy, *access, now, never);
+}
+
+std::int64_t in_whole_seconds(Duration wait) {
+    return std::chrono::ceil<std::chrono::seconds>(wait).count();
+}
+
+}  // namespace
+
+Task<Result<HttpResponse>> sign_in(Request& request) {
+    // A page of another site cannot send this type without asking first, which is not answered.
+    const auto type = request.header("content-type").value_or("");
+    if (!equals_ignoring_case(type.substr(0, type.find(';')), "application/json")) {
+        co_return fail(Errc::argument_invalid, "The Content-Type must be application/json.");
+    }
+    const auto monotonic_now = request.hub.shards().first().clock().now();
+    const Duration wait = request.web->brake.wait(request.peer, monotonic_now);
+    if (wait > Duration::zero()) {
+        const auto text = fmt::format("Too many failed attempts. Try again in {} s.", in_whole_seconds(wait));
+        co_return fail(Errc::throttling_exception, text);
+    }
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    const auto opened = open_session(request, body->root());
+    if (!opened) {
+        const bool is_guess = opened.error().code == Errc::iot_hub_unauthorized_access;
+        if (is_guess) request.web->brake.failed(request.peer, monotonic_now);
+        co_return fail(opened.error());
+    }
+    const auto session = request.web->sessions.find(*opened, request.now);
+    if (!session) co_return refused("The session is over already.");
+    HttpResponse response = ok(session_json(request, *session));
+    response.add("Set-Cookie", cookie_field(*opened, session->expires_s - request.now.unix_s()));
+    response.add("Cache-Control", "no-store");
+    co_return response;
+}
+
+Task<Result<HttpResponse>> get_session(Request& request) {
+    if (!request.session) co_return refused("Nobody is signed in.");
+    co_return ok(session_json(request, *request.session));
+}
+
+Task<Result<HttpResponse>> sign_out(Request& request) {
+    HttpResponse response = no_content();
+    response.add("Set-Cookie", cookie_field({}, 0));
+    if (!request.session) co_return response;
+    Shard& shard = request.hub.shards().first();
+    // Ended and stored in one turn of one thread, so that what is stored last holds all.
+    auto end = [web = request.web, session = *request.session, now = request.now](Shard& there) {
+        there.committer().batch().put(Table::meta, std::string(WebDashboard::stored_key),
+                                      web->sessions.end(session, now));
+    };
+    co_await request.hub.shards().call(shard, std::move(end));
+    auto durable = request.hub.shards().on(shard, shard.committer().durable());
+    auto stored = co_await std::move(durable);
+    if (!stored) co_return fail(std::move(stored).error());
+    co_return response;
+}
+
+Task<Result<HttpResponse>> make_sign_in_link(Request& request) {
+    if (request.web->files.empty()) {
+        co_return fail(Errc::feature_not_supported, "This hub was built without its dashboard.");
+    }
+    // A session would otherwise make itself last for ever, and a token for one device open the hub.
+    if (!request.caller || !request.caller->covers_hub) {
+        co_return refused("A link is made for a token of a policy that covers the whole hub.");
+    }
+    WebAccess access = WebAccess::read;
+    if (!request.http->body.empty()) {
+        const auto body = JsonDocument::parse(request.http->body);
+        if (!body) co_return fail(body.error());
+        const auto wanted = read_access(body->root());
+        if (!wanted) co_return fail(wanted.error());
+        access = *wanted;
+    }
+    const std::string code = request.web->sessions.make_link(request.caller->policy, access, request.now,
+                                                             request.caller->expires.unix_s());
+    std::string text;
+    JsonWriter(text)
+        .begin_object()
+        // Behind the number sign: no server, log or referrer is told of it.
+        .member("path", "/ui/sign-in#" + code)
+        .member("expiresTime", to_iso8601(request.now.plus_s(WebSessions::link_lifetime_s)))
+        .end_object();
+    co_return ok(std::move(text));
+}
+
+}  // namespace carillon::rest
