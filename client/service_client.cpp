@@ -294,6 +294,17 @@ Result<> ServiceClient::apply_configuration_content(const DeviceId& device, std:
     return {};
 }
 
+Result<std::string> ServiceClient::make_dashboard_link(bool allows_changes) {
+    std::string body = allows_changes ? R"({"access":"change"})" : R"({"access":"read"})";
+    const auto link = impl_->document({"POST", "/carillon/session/links", {}, std::move(body)});
+    if (!link) return fail(link.error());
+    const auto json = JsonDocument::parse(*link);
+    if (!json || !json->root().find("path").string().starts_with('/')) {
+        return fail(Errc::malformed_packet, "the hub's answer is no link");
+    }
+    return std::string(json->root().find("path").string());
+}
+
 Result<std::string> ServiceClient::find_twin(const IdentityKey& target) {
     return impl_->document({"GET", twin_path(target), {}, {}});
 }

@@ -11,6 +11,7 @@ shift
 "$here/lib/npm.sh" "$here/demo"
 "$here/lib/npm.sh" "$here/sdk/ga"
 "$here/lib/npm.sh" "$here/openapi"
+[ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 
 # Libraries of the distribution are not built with the thread sanitizer, so what they do unseen is not judged.
 export TSAN_OPTIONS="suppressions=$here/tsan.supp:ignore_noninstrumented_modules=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}"

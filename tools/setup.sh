@@ -14,7 +14,7 @@ packages=(
   libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev
   # testing
   libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 openssl python3
-  python3-paho-mqtt curl iproute2 zsh fish groff-base
+  python3-paho-mqtt curl iproute2 zsh fish groff-base chromium
 )
 [ "${1:-}" = docs ] && packages+=(doxygen)
 [ "${1:-}" = bench ] && packages+=(mosquitto nginx postgresql-15 linux-perf valgrind)

@@ -28,6 +28,7 @@ void add_serve(CLI::App& app, int& exit_code);
 void add_connection_string(CLI::App& app, int& exit_code);
 void add_trust(CLI::App& app, int& exit_code);
 void add_token(CLI::App& app, int& exit_code);
+void add_dashboard(CLI::App& app, int& exit_code);
 void add_context(CLI::App& app, int& exit_code);
 void add_device(CLI::App& app, int& exit_code);
 void add_module(CLI::App& app, int& exit_code);

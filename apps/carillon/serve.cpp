@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "commands.hpp"
+#include "dashboard_files.hpp"
 #include "failure.hpp"
 #include "server/server.hpp"
 
@@ -74,6 +75,7 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
     }
     text += fmt::format("Back ends log in with   carillon connection-string{}\n", data);
     text += fmt::format("a device with           carillon connection-string{} --device ID\n", data);
+    if (!summary.dashboard.empty()) text += fmt::format("people at               {}\n", summary.dashboard);
     if (!summary.ca_file.empty()) {
         text += fmt::format("and trust {}, for instance by\n", summary.ca_file);
         text += fmt::format("  export NODE_EXTRA_CA_CERTS={0}   CARILLON_CA={0}\n", summary.ca_file);
@@ -135,7 +137,7 @@ Result<Exit> serve(const ServeArgs& args) {
     const auto config = load_config(sources_of(args));
     if (!config) return fail(config.error());
     log.set_level(config->log_level);
-    auto server = Server::start(*config);
+    auto server = Server::start(*config, dashboard_files());
     if (!server) return fail(for_terminal(std::move(server).error()));
     introduce(*config, (*server)->summary());
     const bool is_anywhere =

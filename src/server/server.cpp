@@ -10,6 +10,7 @@
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "endpoint/mqtt/websocket_endpoint.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
+#include "endpoint/rest/web_dashboard.hpp"
 #include "net/io_thread.hpp"
 #include "net/listener.hpp"
 #include "server/certificates.hpp"
@@ -51,6 +52,7 @@ constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
 constexpr std::chrono::milliseconds drain_step{5};
+constexpr std::uint16_t https_port_default = 443;
 constexpr const char* loopback = "127.0.0.1";
 constexpr const char* loopback_v6 = "::1";
 
@@ -152,6 +154,8 @@ struct Server::Parts {
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttWebSockets> websockets;
+    std::span<const rest::WebFile> web_files;
+    std::unique_ptr<rest::WebDashboard> web;
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::uint16_t https_port = 0;  ///< As bound.
@@ -160,6 +164,7 @@ struct Server::Parts {
     Result<> open_store();
     Result<> load_tls();
     Result<> build_hub();
+    Result<> build_web();
     Result<> build_transfers();
     Result<> load_hub();
     Result<> listen();
@@ -176,11 +181,13 @@ struct Server::Parts {
 
 // --- starting ----------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config) {
+Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
+                                              std::span<const rest::WebFile> web_files) {
     auto parts = std::make_unique<Parts>();
+    parts->web_files = web_files;
     parts->config = config;
-    for (auto step : {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_transfers,
-                      &Parts::load_hub, &Parts::listen}) {
+    for (auto step : {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_web,
+                      &Parts::build_transfers, &Parts::load_hub, &Parts::listen}) {
         auto done = (*parts.*step)();
         if (!done) return fail(std::move(done).error());
     }
@@ -248,6 +255,13 @@ Result<> Server::Parts::build_hub() {
     return {};
 }
 
+Result<> Server::Parts::build_web() {
+    web = std::make_unique<rest::WebDashboard>(*hub, meta.token_key, random, web_files);
+    const auto ended = store->get(Table::meta, rest::WebDashboard::stored_key);
+    if (!ended) return fail(ended.error());
+    return *ended ? web->sessions.restore(**ended) : Result<>();
+}
+
 /// Import and export jobs have a thread of their own, as files and servers on the web are slow, and
 /// others to look at the inputs of new jobs.
 Result<> Server::Parts::build_transfers() {
@@ -289,13 +303,17 @@ Result<> Server::Parts::load_hub() {
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
     websockets = std::make_unique<MqttWebSockets>(*mqtt);
-    rest = std::make_unique<RestEndpoint>(*hub, websockets.get());
+    rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get());
     auto done =
         listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", rest_unsent_bytes_max, summary.https);
     if (!done) return done;
     https_port = listeners.back()->port();
+    if (!web->files.empty()) {
+        const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
+        summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
+    }
     if (config.insecure_mqtt_port == 0) return {};
     auto plain = Listener::open(*threads, *mqtt, {.address = loopback, .port = config.insecure_mqtt_port});
     if (!plain) {

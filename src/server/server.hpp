@@ -5,10 +5,15 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace carillon {
+
+namespace rest {
+struct WebFile;
+}
 
 /// The whole hub in one process: reads what it is to be from the configuration, picks the drivers,
 /// and starts and stops everything in order. One thread uses it, which is none of its own.
@@ -26,6 +31,7 @@ public:
         std::size_t shards = 0;
         std::size_t identities = 0;
         std::string ca_file;
+        std::string dashboard;  ///< Its address; empty if the program has none.
         bool is_new_hub = false;
         bool made_ca = false;
         bool made_certificates = false;
@@ -33,7 +39,9 @@ public:
 
     /// Returns when all listeners accept and the ready file is written. Fails with `config_invalid`,
     /// `store_failed`, `store_corrupt`, `tls_failed` or `io_failed`, in words for the terminal.
-    static Result<std::unique_ptr<Server>> start(const ServerConfig& config);
+    /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one.
+    static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
+                                                 std::span<const rest::WebFile> web_files = {});
     /// Stops, if it has not been.
     ~Server();
 

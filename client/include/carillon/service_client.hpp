@@ -126,6 +126,11 @@ public:
     /// Gives one edge device a content, once. Fails with `device_not_found`, `argument_invalid`.
     Result<> apply_configuration_content(const DeviceId& device, std::string_view content_json);
 
+    /// Makes a link that opens one session of Carillon's dashboard within two minutes, for reading, or for
+    /// changes too; gives its path. Fails with `generic_not_found` at another hub, and with
+    /// `feature_not_supported` at one without a dashboard.
+    Result<std::string> make_dashboard_link(bool allows_changes);
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,

@@ -1,0 +1,208 @@
+// The hub, as the page speaks to it: its public REST API and event streams, and nothing else.
+
+import { signal } from '@preact/signals';
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+export type Session = Schemas['Session'];
+export type Twin = Schemas['Twin'];
+export type Device = Schemas['Device'];
+export type Job = Schemas['Job'];
+export type JobProgress = Schemas['JobProgress'];
+export type JobCounts = Schemas['ProgressStatistics'];
+export type DeviceJob = Schemas['DeviceJob'];
+export type MethodResult = Schemas['MethodResult'];
+export type Overview = Schemas['Overview'];
+export type Right = Session['rights'][number];
+
+const version = 'api-version=2021-04-12';
+
+/** Who is signed in; null if nobody is, undefined while that is not known. */
+export const session = signal<Session | null | undefined>(undefined);
+/** False while the hub does not answer. */
+export const isReachable = signal(true);
+
+export const may = (right: Right) => session.value?.rights.includes(right) ?? false;
+export const mayChange = () => session.value?.access === 'change';
+
+/** What a refusal said. `status` is 0 if the hub did not answer. */
+export class ApiError extends Error {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+/** `ErrorCode:<Name>;<text>`, or of a direct method a document within a text. */
+function readError(status: number, code: string, body: string): ApiError {
+  let text = body;
+  try {
+    const parsed = JSON.parse(body) as { Message?: string; message?: string };
+    text = parsed.Message ?? parsed.message ?? body;
+    if (text.startsWith('{')) text = (JSON.parse(text) as { message?: string }).message ?? text;
+  } catch { /* as it came */ }
+  text = text.replace(/^ErrorCode:[^;]*;/, '').replace(/^BadRequest: /, '');
+  return new ApiError(status, code, text || `The hub answered ${status}.`);
+}
+
+interface Options {
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+async function send(method: string, path: string, { body, headers = {}, signal }: Options = {}): Promise<Response> {
+  const fields: Record<string, string> = { ...headers };
+  if (body !== undefined) fields['Content-Type'] = 'application/json';
+  if (method !== 'GET' && session.value) fields['X-Carillon-CSRF'] = session.value.csrfToken;
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method, headers: fields, credentials: 'same-origin', cache: 'no-store', ...(signal ? { signal } : {}),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (problem) {
+    if ((problem as Error).name === 'AbortError') throw problem;
+    isReachable.value = false;
+    throw new ApiError(0, 'Unreachable', 'The hub does not answer.');
+  }
+  isReachable.value = true;
+  if (response.ok) return response;
+  const error = readError(response.status, response.headers.get('iothub-errorcode') ?? '', await response.text());
+  // Either this policy may not, or nobody is signed in any more.
+  if (response.status === 401 && !path.startsWith('/carillon/session')) await refreshSession();
+  throw error;
+}
+
+const withVersion = (path: string) => `${path}${path.includes('?') ? '&' : '?'}${version}`;
+const id = encodeURIComponent;
+
+async function ask<T>(method: string, path: string, options?: Options): Promise<T> {
+  const response = await send(method, withVersion(path), options);
+  const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+// --- sessions ------------------------------------------------------------------------------------
+
+/** Asks who is signed in. Leaves what is known where the hub does not answer. */
+export async function refreshSession(): Promise<void> {
+  try {
+    session.value = (await (await send('GET', '/carillon/session')).json()) as Session;
+  } catch (problem) {
+    if ((problem as ApiError).status === 401) session.value = null;
+  }
+}
+
+export async function signIn(body: Schemas['SignInRequest']): Promise<void> {
+  session.value = (await (await send('POST', '/carillon/session', { body })).json()) as Session;
+}
+
+export async function signOut(): Promise<void> {
+  await send('DELETE', '/carillon/session');
+  session.value = null;
+}
+
+// --- queries and pages ---------------------------------------------------------------------------
+
+export interface Page<T> {
+  items: T[];
+  /** For the next page; empty on the last. */
+  continuation: string;
+}
+
+async function page<T>(method: string, path: string, size: number, continuation: string, options: Options = {}): Promise<Page<T>> {
+  const headers: Record<string, string> = { ...options.headers, 'x-ms-max-item-count': String(size) };
+  if (continuation) headers['x-ms-continuation'] = continuation;
+  const response = await send(method, withVersion(path), { ...options, headers });
+  return { items: (await response.json()) as T[], continuation: response.headers.get('x-ms-continuation') ?? '' };
+}
+
+export const query = <T>(statement: string, size = 100, continuation = '', signal?: AbortSignal) =>
+  page<T>('POST', '/devices/query', size, continuation, { body: { query: statement }, ...(signal ? { signal } : {}) });
+
+/** All rows, up to a number of them. */
+export async function queryAll<T>(statement: string, most: number): Promise<{ rows: T[]; isWhole: boolean }> {
+  const rows: T[] = [];
+  let continuation = '';
+  do {
+    const next = await query<T>(statement, 1000, continuation);
+    rows.push(...next.items);
+    continuation = next.continuation;
+  } while (continuation && rows.length < most);
+  return { rows: rows.slice(0, most), isWhole: !continuation && rows.length <= most };
+}
+
+// --- devices -------------------------------------------------------------------------------------
+
+export const getTwin = (device: string) => ask<Twin>('GET', `/twins/${id(device)}`);
+export const patchTwin = (device: string, patch: unknown, etag: string) =>
+  ask<Twin>('PATCH', `/twins/${id(device)}`, { body: patch, headers: { 'If-Match': `"${etag}"` } });
+export const getDevice = (device: string) => ask<Device>('GET', `/devices/${id(device)}`);
+export const createDevice = (device: string, body: object) => ask<Device>('PUT', `/devices/${id(device)}`, { body: { deviceId: device, ...body } });
+export const updateDevice = (device: Device) =>
+  ask<Device>('PUT', `/devices/${id(device.deviceId)}`, { body: device, headers: { 'If-Match': `"${device.etag}"` } });
+export const deleteDevice = (device: string) => ask<void>('DELETE', `/devices/${id(device)}`, { headers: { 'If-Match': '*' } });
+export const invokeMethod = (device: string, body: Schemas['MethodRequest']) =>
+  ask<MethodResult>('POST', `/twins/${id(device)}/methods`, { body });
+
+// --- jobs ----------------------------------------------------------------------------------------
+
+export const listJobs = (filter: { type?: string; status?: string }, size: number, continuation = '') => {
+  const words = [filter.type ? `jobType=${id(filter.type)}` : '', filter.status ? `jobStatus=${id(filter.status)}` : ''];
+  return page<Job>('GET', `/jobs/v2/query?${words.filter(Boolean).join('&')}`, size, continuation);
+};
+export const getJob = (job: string) => ask<Omit<Job, 'status'> & { status: Job['status'] | 'unknown' }>('GET', `/jobs/v2/${id(job)}`);
+export const createJob = (job: string, body: object) => ask<Schemas['JobAccepted']>('PUT', `/jobs/v2/${id(job)}`, { body });
+export const cancelJob = (job: string) => ask<Job>('POST', `/jobs/v2/${id(job)}/cancel`, { body: {} });
+
+// --- events --------------------------------------------------------------------------------------
+
+export type StreamState = 'connecting' | 'live' | 'lost' | 'over';
+
+/**
+ * Follows an event stream until `stop` is called or the stream says `end`. A stream that is cut goes on where it was:
+ * the browser asks again with the last id, and where it gives up, this asks again in its place.
+ */
+export function follow<T>(path: string, onState: (document: T) => void, onStream: (state: StreamState) => void): () => void {
+  let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let last = '';
+  let isOver = false;
+  const stop = () => {
+    isOver = true;
+    clearTimeout(timer);
+    source?.close();
+  };
+  const begin = () => {
+    if (isOver) return;
+    source = new EventSource(last ? `${path}?after=${id(last)}` : path);
+    const take = (event: Event) => {
+      const { data, lastEventId } = event as MessageEvent<string>;
+      if (lastEventId) last = lastEventId;
+      isReachable.value = true;
+      onState(JSON.parse(data) as T);
+      onStream('live');
+    };
+    source.addEventListener('progress', take);
+    source.addEventListener('overview', take);
+    source.addEventListener('end', (event) => {
+      take(event);
+      stop();
+      onStream('over');
+    });
+    source.addEventListener('open', () => onStream('live'));
+    source.addEventListener('error', () => {
+      if (isOver) return;
+      onStream('lost');
+      if (source?.readyState !== EventSource.CLOSED) return;
+      // Refused, not cut: the hub may be on its way up or down, or the session over.
+      timer = setTimeout(() => {
+        void refreshSession();
+        begin();
+      }, 2000);
+    });
+  };
+  onStream('connecting');
+  begin();
+  return stop;
+}

@@ -1,0 +1,135 @@
+// A job while it is being written: what is sent for it, and how the command line would say it.
+
+import { type Json, parseObject, parseValue } from './json.ts';
+
+export interface JobDraft {
+  id: string;
+  condition: string;
+  action: 'method' | 'twin';
+  methodName: string;
+  payload: string;
+  responseTimeout: number;
+  connectTimeout: number;
+  tags: string;
+  desired: string;
+  /** As an input of type datetime-local gives it; empty means now. */
+  start: string;
+  maxSeconds: number;
+}
+
+export const emptyDraft = (id: string): JobDraft => ({
+  id, condition: '', action: 'twin', methodName: '', payload: 'null', responseTimeout: 30, connectTimeout: 0,
+  tags: '{}', desired: '{}', start: '', maxSeconds: 3600,
+});
+
+/** Ids are used once; this one is made of the time, so that lists are in order. */
+export function newId(now: Date): string {
+  const digits = now.toISOString().replace(/[-:]/g, '').slice(0, 15).replace('T', '-');
+  return `job-${digits}`;
+}
+
+export interface Problems {
+  target?: string;
+  action?: string;
+  schedule?: string;
+}
+
+const isEmptyObject = (text: string) => {
+  const { value } = parseObject(text);
+  return value !== undefined && Object.keys(value).length === 0;
+};
+
+export function problemsOf(draft: JobDraft, now: number): Problems {
+  const problems: Problems = {};
+  if (draft.condition.trim() === '') problems.target = 'Say which devices; * stands for all of them.';
+  if (draft.action === 'method') {
+    const payload = parseValue(draft.payload);
+    if (!/^.{1,100}$/.test(draft.methodName)) problems.action = 'A method has a name of up to 100 characters.';
+    else if (payload.error) problems.action = `Payload: ${payload.error}`;
+    else if (!(draft.responseTimeout >= 5 && draft.responseTimeout <= 300)) problems.action = 'A device may be given 5 to 300 seconds to answer.';
+    else if (!(draft.connectTimeout >= 0 && draft.connectTimeout <= 300)) problems.action = 'A device may be waited for for up to 300 seconds.';
+  } else {
+    const tags = parseObject(draft.tags);
+    const desired = parseObject(draft.desired);
+    if (tags.error) problems.action = `Tags: ${tags.error}`;
+    else if (desired.error) problems.action = `Desired properties: ${desired.error}`;
+    else if (isEmptyObject(draft.tags) && isEmptyObject(draft.desired)) problems.action = 'Neither tags nor desired properties would change.';
+  }
+  if (!/^[A-Za-z0-9'-]{1,64}$/.test(draft.id) || draft.id === 'query') problems.schedule = 'The id is of up to 64 letters, digits and hyphens.';
+  else if (draft.start && !(Date.parse(draft.start) < now + 7 * 86_400_000)) problems.schedule = 'A job may start within a week.';
+  else if (!(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = 'A job may run for 1 second to a week (604,800 seconds).';
+  return problems;
+}
+
+/** The body of `PUT /jobs/v2/{id}`; for a draft without problems. */
+export function bodyOf(draft: JobDraft): { [member: string]: Json } {
+  const body: { [member: string]: Json } = { jobId: draft.id };
+  if (draft.action === 'method') {
+    body.type = 'scheduleDeviceMethod';
+    body.cloudToDeviceMethod = {
+      methodName: draft.methodName,
+      payload: parseValue(draft.payload).value ?? null,
+      responseTimeoutInSeconds: draft.responseTimeout,
+      connectTimeoutInSeconds: draft.connectTimeout,
+    };
+  } else {
+    body.type = 'scheduleUpdateTwin';
+    body.updateTwin = { etag: '*', ...twinPatch(draft) };
+  }
+  body.queryCondition = draft.condition;
+  if (draft.start) body.startTime = new Date(draft.start).toISOString();
+  body.maxExecutionTimeInSeconds = draft.maxSeconds;
+  return body;
+}
+
+function twinPatch(draft: JobDraft): { [member: string]: Json } {
+  const patch: { [member: string]: Json } = {};
+  if (!isEmptyObject(draft.tags)) patch.tags = parseObject(draft.tags).value ?? {};
+  if (!isEmptyObject(draft.desired)) patch.properties = { desired: parseObject(draft.desired).value ?? {} };
+  return patch;
+}
+
+/** A word as a POSIX shell reads it. */
+export const shellWord = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+export function commandOf(draft: JobDraft): string {
+  const words = ['carillon job create', '--job-id', shellWord(draft.id), '-q', shellWord(draft.condition)];
+  if (draft.action === 'method') {
+    words.push('--method-name', shellWord(draft.methodName), '--method-payload', shellWord(draft.payload.trim()));
+    words.push('--method-response-timeout', String(draft.responseTimeout), '--method-connect-timeout', String(draft.connectTimeout));
+  } else {
+    words.push('--twin-patch', shellWord(JSON.stringify(twinPatch(draft))));
+  }
+  if (draft.start) words.push('--start-time', new Date(draft.start).toISOString());
+  words.push('--ttl', String(draft.maxSeconds));
+  return words.join(' ');
+}
+
+export function requestOf(draft: JobDraft, origin: string): string {
+  return [
+    `curl --cacert carillon-data/ca.pem -X PUT ${shellWord(`${origin}/jobs/v2/${encodeURIComponent(draft.id)}?api-version=2021-04-12`)} \\`,
+    '  -H "Authorization: $(carillon token)" -H "Content-Type: application/json" \\',
+    `  -d ${shellWord(JSON.stringify(bodyOf(draft)))}`,
+  ].join('\n');
+}
+
+/** A draft like a job that there was, under a new id. */
+export function draftLike(job: { queryCondition?: string; type: string; cloudToDeviceMethod?: object; updateTwin?: object; maxExecutionTimeInSeconds: number }, id: string): JobDraft {
+  const draft = emptyDraft(id);
+  draft.condition = job.queryCondition ?? '';
+  draft.maxSeconds = job.maxExecutionTimeInSeconds;
+  const text = (value: unknown) => JSON.stringify(value ?? {}, null, 2);
+  if (job.type === 'scheduleDeviceMethod') {
+    const call = (job.cloudToDeviceMethod ?? {}) as { methodName?: string; payload?: Json; responseTimeoutInSeconds?: number; connectTimeoutInSeconds?: number };
+    draft.action = 'method';
+    draft.methodName = call.methodName ?? '';
+    draft.payload = JSON.stringify(call.payload ?? null, null, 2);
+    draft.responseTimeout = call.responseTimeoutInSeconds ?? 30;
+    draft.connectTimeout = call.connectTimeoutInSeconds ?? 0;
+  } else {
+    const twin = (job.updateTwin ?? {}) as { tags?: object; properties?: { desired?: object } };
+    draft.tags = text(twin.tags);
+    draft.desired = text(twin.properties?.desired);
+  }
+  return draft;
+}

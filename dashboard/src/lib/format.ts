@@ -1,0 +1,48 @@
+// How numbers and times are written.
+
+const whole = new Intl.NumberFormat('en');
+const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+export const count = (n: number) => whole.format(n);
+
+/** A rate of so many a second. */
+export function rate(n: number | null | undefined): string {
+  if (n === null || n === undefined) return '–';
+  return n >= 100 ? whole.format(Math.round(n)) : tenth.format(n);
+}
+
+export function percent(part: number, all: number): string {
+  if (all === 0) return '0 %';
+  const share = (100 * part) / all;
+  // Neither all nor nothing is said of what is neither.
+  if (part > 0 && share < 0.1) return '< 0.1 %';
+  if (part < all && share > 99.9) return '> 99.9 %';
+  return `${tenth.format(share)} %`;
+}
+
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '–';
+  if (seconds < 10) return `${tenth.format(seconds)} s`;
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
+/** The service's "never" is the year 1. */
+export const isNever = (time: string | undefined) => !time || time.startsWith('0001-');
+
+const clock = new Intl.DateTimeFormat('en-GB', {
+  year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
+});
+
+/** In the viewer's zone. */
+export const localTime = (time: string) => clock.format(new Date(time));
+
+export function ago(time: string, now: number): string {
+  const seconds = (now - Date.parse(time)) / 1000;
+  if (seconds < 0) return `in ${duration(-seconds)}`;
+  if (seconds < 5) return 'just now';
+  return `${duration(seconds).split(' ').slice(0, 2).join(' ')} ago`;
+}

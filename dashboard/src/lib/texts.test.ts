@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { csvField, toCsv } from './csv.ts';
+import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf, shellWord } from './draft.ts';
+import { ago, duration, percent, rate } from './format.ts';
+import { condition, idsCondition, listStatement, valueText } from './query.ts';
+import { windowOf } from './virtual.ts';
+
+test('conditions are written so that no value leaves its quotes', () => {
+  expect(condition("a'b\\", [])).toBe("STARTSWITH(deviceId, 'a\\'b\\\\')");
+  expect(condition('', [{ path: 'tags.a', operator: '=', value: "x' OR '1'='1" }])).toBe("tags.a = 'x\\' OR \\'1\\'=\\'1'");
+  expect(idsCondition(["a'", 'b'])).toBe("deviceId IN ['a\\'', 'b']");
+});
+
+test('a clause that is still being written counts for nothing', () => {
+  expect(condition('', [{ path: 'tags.', operator: '=', value: 'x' }, { path: 'tags.a', operator: '=', value: '' }, { path: 'tags.b', operator: 'missing', value: '' }]))
+    .toBe('NOT IS_DEFINED(tags.b)');
+  expect(listStatement('', ['tags.a'])).toBe('SELECT deviceId, status, connectionState, lastActivityTime, tags.a AS c0 FROM devices');
+});
+
+test('numbers and truth are meant as such, unless they are quoted', () => {
+  for (const [typed, text] of [['5', '5'], ['-1.5e3', '-1.5e3'], ['true', 'true'], ['"5"', "'5'"], ["'true'", "'true'"], ['5a', "'5a'"]]) {
+    expect(valueText(typed as string)).toBe(text);
+  }
+});
+
+test('a draft becomes a request, and a command that says the same', () => {
+  const draft = { ...emptyDraft('j'), condition: "tags.a = 'b'", tags: '{"x": "it\'s"}' };
+  expect(bodyOf(draft)).toEqual({ jobId: 'j', type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { x: "it's" } }, queryCondition: "tags.a = 'b'", maxExecutionTimeInSeconds: 3600 });
+  expect(commandOf(draft)).toBe(`carillon job create --job-id j -q 'tags.a = '\\''b'\\''' --twin-patch '{"tags":{"x":"it'\\''s"}}' --ttl 3600`);
+  const call = { ...emptyDraft('k'), condition: '*', action: 'method' as const, methodName: 'lock', payload: '{"a":1}' };
+  expect(bodyOf(call).cloudToDeviceMethod).toEqual({ methodName: 'lock', payload: { a: 1 }, responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 });
+  expect(draftLike({ ...bodyOf(call), queryCondition: '*', type: 'scheduleDeviceMethod', cloudToDeviceMethod: bodyOf(call).cloudToDeviceMethod as object, maxExecutionTimeInSeconds: 9 }, 'k2'))
+    .toMatchObject({ id: 'k2', action: 'method', methodName: 'lock', maxSeconds: 9 });
+  expect(shellWord('$(reboot)')).toBe("'$(reboot)'");
+});
+
+test('what is wrong with a draft is said at its step', () => {
+  const good = { ...emptyDraft('j'), condition: '*', tags: '{"a":1}' };
+  const now = Date.now();
+  expect(problemsOf(good, now)).toEqual({});
+  expect(problemsOf({ ...good, condition: ' ' }, now).target).toBeDefined();
+  expect(problemsOf({ ...good, tags: '{}' }, now).action).toMatch(/Neither/);
+  expect(problemsOf({ ...good, tags: '{' }, now).action).toMatch(/Tags/);
+  expect(problemsOf({ ...good, action: 'method' }, now).action).toMatch(/name/);
+  expect(problemsOf({ ...good, id: 'a b' }, now).schedule).toMatch(/id/);
+  expect(problemsOf({ ...good, start: '2099-01-01T00:00' }, now).schedule).toMatch(/week/);
+  expect(problemsOf({ ...good, maxSeconds: Number.NaN }, now).schedule).toMatch(/second/);
+});
+
+test('a spreadsheet takes no field for a formula', () => {
+  expect(csvField('=1+1')).toBe("'=1+1");
+  expect(csvField(-5)).toBe('-5');
+  expect(csvField('a "b", c')).toBe('"a ""b"", c"');
+  expect(toCsv([{ a: 1 }, { b: { c: 2 } }])).toBe('a,b\r\n1,\r\n,"{""c"":2}"\r\n');
+});
+
+test('numbers are written for people', () => {
+  expect(percent(1, 1_000_000)).toBe('< 0.1 %');
+  expect(percent(999_999, 1_000_000)).toBe('> 99.9 %');
+  expect(percent(0, 0)).toBe('0 %');
+  expect([duration(0.04), duration(59.6), duration(3700), duration(null)]).toEqual(['0 s', '1 min 0 s', '1 h 1 min', '–']);
+  expect([rate(1234.5), rate(9.96), rate(null)]).toEqual(['1,235', '10', '–']);
+  expect(ago('2026-01-01T00:00:00Z', Date.parse('2026-01-01T02:30:00Z'))).toBe('2 h ago');
+});
+
+test('only rows near what is seen are drawn', () => {
+  expect(windowOf(1_000_000, 40, 0, 400)).toEqual({ first: 0, last: 22 });
+  expect(windowOf(1_000_000, 40, 40_000, 400)).toEqual({ first: 988, last: 1022 });
+  expect(windowOf(5, 40, 4000, 400)).toEqual({ first: 5, last: 5 });
+});

@@ -1,0 +1,106 @@
+import './style.css';
+import { effect, signal } from '@preact/signals';
+import { render } from 'preact';
+import { isReachable, mayChange, refreshSession, session, signOut } from './api.ts';
+import { DevicePage } from './pages/device.tsx';
+import { DevicesPage } from './pages/devices.tsx';
+import { JobPage } from './pages/job.tsx';
+import { JobsPage } from './pages/jobs.tsx';
+import { NewJobPage } from './pages/new_job.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { QueriesPage } from './pages/queries.tsx';
+import { SignInPage } from './pages/sign_in.tsx';
+import { address, path } from './router.ts';
+import { Bell, Button, Empty, Icon, type IconName, Loading } from './ui/basics.tsx';
+
+type Theme = 'auto' | 'light' | 'dark';
+const themes: Theme[] = ['auto', 'light', 'dark'];
+const stored = localStorage.getItem('theme');
+const theme = signal<Theme>(themes.find((name) => name === stored) ?? 'auto');
+effect(() => {
+  document.documentElement.dataset.theme = theme.value;
+  localStorage.setItem('theme', theme.value);
+});
+
+const places: [string, string, IconName][] = [
+  ['/', 'Overview', 'overview'],
+  ['/devices', 'Devices', 'devices'],
+  ['/jobs', 'Jobs', 'jobs'],
+  ['/queries', 'Queries', 'queries'],
+];
+
+/** Pages that are a part of another place. */
+const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/new-job': '/jobs' };
+
+function ThemeButton() {
+  const next = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'auto';
+  const icon = ({ auto: 'auto', light: 'sun', dark: 'moon' } as const)[theme.value];
+  const label = `Theme: ${theme.value}. Change to ${next}`;
+  return <Button kind="quiet" icon={icon} aria-label={label} title={label} onClick={() => { theme.value = next; }} />;
+}
+
+function Page() {
+  switch (path.value) {
+    case '/': return <OverviewPage />;
+    case '/sign-in': return <OverviewPage />;
+    case '/devices': return <DevicesPage />;
+    case '/device': return <DevicePage />;
+    case '/jobs': return <JobsPage />;
+    case '/job': return <JobPage />;
+    case '/new-job': return <NewJobPage />;
+    case '/queries': return <QueriesPage />;
+    default: return <Empty title="There is no such page."><a href={address('/')}>Go to the overview</a></Empty>;
+  }
+}
+
+function App() {
+  const who = session.value;
+  if (who === undefined) return <main class="lone">{isReachable.value ? <Loading /> : <Unreachable />}</main>;
+  if (who === null) return <SignInPage />;
+  const here = partOf[path.value] ?? path.value;
+  return (
+    <div class="shell">
+      <a class="skip" href="#content">Skip to the content</a>
+      <nav aria-label="Pages">
+        <a class="brand" href={address('/')}><Bell /><span>Carillon</span></a>
+        <ul>
+          {places.map(([to, name, icon]) => (
+            <li key={to}><a href={address(to)} aria-current={here === to ? 'page' : undefined}><Icon name={icon} /><span>{name}</span></a></li>
+          ))}
+        </ul>
+        <div class="who">
+          <p class="host" title={who.hostName}>{who.hostName}</p>
+          <p class="hint">{who.policy} · {mayChange() ? 'may change' : 'reads only'}</p>
+          <div class="row">
+            <ThemeButton />
+            <Button kind="quiet" icon="leave" aria-label="Sign out" title="Sign out" onClick={() => void signOut()} />
+          </div>
+        </div>
+      </nav>
+      <main id="content" tabIndex={-1}>
+        {!isReachable.value && <Unreachable />}
+        <Page />
+      </main>
+    </div>
+  );
+}
+
+function Unreachable() {
+  return (
+    <div class="notice warn" role="status">
+      <Icon name="warning" />
+      <p>The hub does not answer. This page tries again by itself.</p>
+    </div>
+  );
+}
+
+void refreshSession();
+setInterval(() => {
+  if (!isReachable.value || session.value === undefined) void refreshSession();
+}, 3000);
+// A session that is over is noticed when somebody comes back to the page.
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) void refreshSession();
+});
+const root = document.getElementById('app');
+if (root) render(<App />, root);

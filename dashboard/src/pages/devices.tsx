@@ -1,0 +1,220 @@
+import { computed, useComputed, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { createDevice, getDevice, may, mayChange, query } from '../api.ts';
+import { count } from '../lib/format.ts';
+import { type Clause, type Operator, condition, countStatement, listStatement } from '../lib/query.ts';
+import { windowOf } from '../lib/virtual.ts';
+import { address, go, parameter, setParameters } from '../router.ts';
+import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, textOf, useLoaded } from '../ui/basics.tsx';
+
+const pageSize = 200;
+const rowHeight = 40;
+interface Row { deviceId: string; status: string; connectionState: string; lastActivityTime: string; [column: string]: unknown }
+
+const operators: [Operator, string][] = [
+  ['=', 'is'], ['!=', 'is not'], ['<', '<'], ['<=', '≤'], ['>', '>'], ['>=', '≥'], ['starts', 'begins with'], ['defined', 'is there'], ['missing', 'is missing'],
+];
+
+/** What is asked for stands in the address: `q` an id's beginning, `c` clauses, `w` a condition by hand, `cols`. */
+const clauses = computed<Clause[]>(() => {
+  try {
+    const read = JSON.parse(parameter('c') || '[]') as unknown;
+    return Array.isArray(read) ? read.map(([path, operator, value]: [string, Operator, string]) => ({ path: String(path), operator, value: String(value) })) : [];
+  } catch { return []; }
+});
+const isRaw = computed(() => parameter('w') !== '' || parameter('raw') === '1');
+const wanted = computed(() => (isRaw.value ? parameter('w') : condition(parameter('q'), clauses.value)));
+const columns = computed(() => parameter('cols').split(',').map((path) => path.trim()).filter(Boolean));
+
+const setClauses = (next: Clause[]) =>
+  setParameters({ c: next.length ? JSON.stringify(next.map(({ path, operator, value }) => [path, operator, value])) : '' });
+
+export function DevicesPage() {
+  const rows = useSignal<Row[]>([]);
+  const continuation = useSignal('');
+  const problem = useSignal<unknown>(undefined);
+  const state = useSignal<'loading' | 'more' | 'idle'>('loading');
+  const isCreating = useSignal(false);
+  const turn = useRef(0);
+  const again = useSignal(0);
+  const statement = useComputed(() => listStatement(wanted.value, columns.value));
+  const total = useLoaded(async () => {
+    void again.value;
+    const { items } = await query<{ n: number }>(countStatement(wanted.value), 1);
+    return items[0]?.n ?? 0;
+  });
+
+  useEffect(() => { document.title = 'Devices · Carillon'; }, []);
+  useEffect(() => {
+    const mine = ++turn.current;
+    state.value = 'loading';
+    // Not at each key that is pressed.
+    const timer = setTimeout(() => {
+      query<Row>(statement.value, pageSize).then((page) => {
+        if (mine !== turn.current) return;
+        rows.value = page.items;
+        continuation.value = page.continuation;
+        problem.value = undefined;
+        state.value = 'idle';
+      }, (refusal: unknown) => {
+        if (mine !== turn.current) return;
+        rows.value = [];
+        continuation.value = '';
+        problem.value = refusal;
+        state.value = 'idle';
+      });
+    }, 150);
+    return () => clearTimeout(timer);
+  }, [statement.value, again.value]);
+
+  const more = async () => {
+    if (state.value !== 'idle' || !continuation.value) return;
+    const mine = turn.current;
+    state.value = 'more';
+    try {
+      const page = await query<Row>(statement.value, pageSize, continuation.value);
+      if (mine !== turn.current) return;
+      rows.value = [...rows.value, ...page.items];
+      continuation.value = page.continuation;
+    } catch (refusal) { problem.value = refusal; }
+    if (mine === turn.current) state.value = 'idle';
+  };
+
+  return (
+    <>
+      <header class="page">
+        <h1>Devices</h1>
+        <div class="row">
+          {may('RegistryWrite') && mayChange() && <Button icon="plus" onClick={() => { isCreating.value = true; }}>Create a device</Button>}
+          {mayChange() && <a class="button primary" href={address('/new-job', { condition: wanted.value || '*' })}>Job for these</a>}
+        </div>
+      </header>
+      <section class="card search" aria-label="Which devices">
+        {isRaw.value ? (
+          <Field label="Condition" hint="What stands behind WHERE in a query">
+            <textarea class="code" rows={2} spellcheck={false} value={parameter('w')} onInput={(event) => setParameters({ w: event.currentTarget.value, raw: '1' })} />
+          </Field>
+        ) : (
+          <>
+            <Field label="Id begins with">
+              <input type="search" name="prefix" spellcheck={false} value={parameter('q')} onInput={(event) => setParameters({ q: event.currentTarget.value })} />
+            </Field>
+            {clauses.value.map((clause, i) => <ClauseRow key={i} clause={clause} at={i} />)}
+          </>
+        )}
+        <div class="row wrap">
+          {!isRaw.value && <Button kind="quiet" icon="plus" onClick={() => setClauses([...clauses.value, { path: 'tags.', operator: '=', value: '' }])}>Add a condition</Button>}
+          <Button kind="quiet" onClick={() => setParameters(isRaw.value ? { w: '', raw: '' } : { w: wanted.value, raw: '1', q: '', c: '' })}>{isRaw.value ? 'Use the builder' : 'Write it by hand'}</Button>
+          <label class="inline">Columns <input name="columns" placeholder="tags.building, properties.reported.fw" spellcheck={false} value={parameter('cols')} onChange={(event) => setParameters({ cols: event.currentTarget.value })} /></label>
+        </div>
+        {!isRaw.value && wanted.value && <code class="statement">WHERE {wanted.value}</code>}
+      </section>
+      <p class="hint" role="status" data-testid="count">{total.value === undefined ? (total.isLoading ? 'Counting …' : '') : `${count(total.value)} ${total.value === 1 ? 'device' : 'devices'}`}</p>
+      <Problem of={problem.value} retry={() => { again.value++; }} />
+      {rows.value.length > 0 ? <List rows={rows.value} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
+        <Empty title={wanted.value ? 'No device is like this.' : 'No device is registered yet.'}>
+          {wanted.value ? 'Conditions on what a twin lacks are never met.' : <>Create one here, or a fleet to try by <code>carillon simulate -n 100 --create</code>.</>}
+        </Empty>
+      )}
+      {isCreating.value && <Create onClose={() => { isCreating.value = false; }} />}
+    </>
+  );
+}
+
+function ClauseRow({ clause, at }: { clause: Clause; at: number }) {
+  const change = (part: Partial<Clause>) => setClauses(clauses.value.map((one, i) => (i === at ? { ...one, ...part } : one)));
+  const hasValue = clause.operator !== 'defined' && clause.operator !== 'missing';
+  return (
+    <div class="clause" role="group" aria-label={`Condition ${at + 1}`}>
+      <input aria-label="Path" list="paths" spellcheck={false} value={clause.path} onInput={(event) => change({ path: event.currentTarget.value })} />
+      <select aria-label="Comparison" value={clause.operator} onChange={(event) => change({ operator: event.currentTarget.value as Operator })}>
+        {operators.map(([operator, name]) => <option key={operator} value={operator}>{name}</option>)}
+      </select>
+      {hasValue && <input aria-label="Value" spellcheck={false} value={clause.value} onInput={(event) => change({ value: event.currentTarget.value })} />}
+      <Button kind="quiet" icon="close" aria-label="Remove this condition" onClick={() => setClauses(clauses.value.filter((_, i) => i !== at))} />
+      <datalist id="paths">
+        {['tags.', 'properties.desired.', 'properties.reported.', 'connectionState', 'status', 'lastActivityTime', 'version'].map((path) => <option key={path} value={path} />)}
+      </datalist>
+    </div>
+  );
+}
+
+/** Only the rows that are seen are drawn; the next page is fetched before its place comes into sight. */
+function List({ rows, onEnd, isMore }: { rows: Row[]; onEnd: () => void; isMore: boolean }) {
+  const element = useRef<HTMLDivElement>(null);
+  const view = useSignal({ top: 0, height: 600 });
+  const look = () => {
+    const box = element.current;
+    if (!box) return;
+    view.value = { top: box.scrollTop, height: box.clientHeight };
+    if (box.scrollTop + box.clientHeight * 3 > rows.length * rowHeight) onEnd();
+  };
+  useEffect(look, [rows.length]);
+  const { first, last } = windowOf(rows.length, rowHeight, view.value.top, view.value.height);
+  return (
+    <div class="table-scroll virtual card flush" ref={element} onScroll={look} tabIndex={0} role="region" aria-label="Devices">
+      <table class="fixed" aria-rowcount={rows.length}>
+        <thead><tr><th class="id-column">Device</th><th>Connection</th><th>Status</th><th>Last seen</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
+        <tbody>
+          {first > 0 && <tr class="spacer" aria-hidden="true" style={{ height: `${first * rowHeight}px` }} />}
+          {rows.slice(first, last).map((row, i) => (
+            <tr key={row.deviceId} aria-rowindex={first + i + 1}>
+              <td><a class="id" title={row.deviceId} href={address('/device', { id: row.deviceId })}>{row.deviceId}</a></td>
+              <td><State of={row.connectionState} /></td>
+              <td><State of={row.status} /></td>
+              <td><Time at={row.lastActivityTime} relative /></td>
+              {columns.value.map((path, n) => <td key={path} class="cell">{row[`c${n}`] === undefined ? <span class="hint">–</span> : typeof row[`c${n}`] === 'string' ? String(row[`c${n}`]) : JSON.stringify(row[`c${n}`])}</td>)}
+            </tr>
+          ))}
+          {last < rows.length && <tr class="spacer" aria-hidden="true" style={{ height: `${(rows.length - last) * rowHeight}px` }} />}
+        </tbody>
+      </table>
+      {isMore && <Loading what="Loading more" />}
+    </div>
+  );
+}
+
+function Create({ onClose }: { onClose: () => void }) {
+  const id = useSignal('');
+  const kind = useSignal<'sas' | 'selfSigned' | 'certificateAuthority'>('sas');
+  const thumbprint = useSignal('');
+  const problem = useSignal<unknown>(undefined);
+  const create = async (event: Event) => {
+    event.preventDefault();
+    problem.value = undefined;
+    const authentication = kind.value === 'selfSigned'
+      ? { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: thumbprint.value.trim(), secondaryThumbprint: null } }
+      : { type: kind.value };
+    try {
+      await createDevice(id.value, { status: 'enabled', authentication });
+      go(address('/device', { id: id.value }));
+    } catch (refusal) {
+      problem.value = refusal;
+      // An answer that was lost looks like a refusal; then the device is there.
+      if (textOf(refusal).includes('does not answer')) void getDevice(id.value).catch(() => {});
+    }
+  };
+  return (
+    <Dialog title="Create a device" onClose={onClose}>
+      <form onSubmit={(event) => void create(event)}>
+        <Field label="Device id" hint="Up to 128 letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '">
+          <input name="device-id" required maxLength={128} spellcheck={false} autocomplete="off" value={id.value} onInput={(event) => { id.value = event.currentTarget.value; }} />
+        </Field>
+        <Field label="It proves who it is by">
+          <select value={kind.value} onChange={(event) => { kind.value = event.currentTarget.value as 'sas'; }}>
+            <option value="sas">keys that the hub makes</option>
+            <option value="selfSigned">a certificate of its own</option>
+            <option value="certificateAuthority">a certificate of an authority</option>
+          </select>
+        </Field>
+        {kind.value === 'selfSigned' && (
+          <Field label="Thumbprint" hint="SHA-1 or SHA-256 in hexadecimal">
+            <input required spellcheck={false} value={thumbprint.value} onInput={(event) => { thumbprint.value = event.currentTarget.value; }} />
+          </Field>
+        )}
+        <Problem of={problem.value} />
+        <footer class="row end"><Button onClick={onClose}>Cancel</Button><Button type="submit" kind="primary">Create</Button></footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,184 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { createJob, getJob, mayChange, query } from '../api.ts';
+import { type JobDraft, bodyOf, commandOf, draftLike, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
+import { count } from '../lib/format.ts';
+import { countStatement, listStatement } from '../lib/query.ts';
+import { address, go, parameter } from '../router.ts';
+import { Button, Code, Field, JsonInput, Problem, State, useLoaded } from '../ui/basics.tsx';
+
+const steps = ['target', 'action', 'schedule', 'review'] as const;
+type Step = (typeof steps)[number];
+const names: Record<Step, string> = { target: 'Target', action: 'Action', schedule: 'Schedule', review: 'Review' };
+
+export function NewJobPage() {
+  const draft = useSignal<JobDraft>({ ...emptyDraft(newId(new Date())), condition: parameter('condition') });
+  const step = useSignal<Step>('target');
+  const problem = useSignal<unknown>(undefined);
+  const isBusy = useSignal(false);
+  useEffect(() => {
+    document.title = 'Make a job · Carillon';
+    const from = parameter('from');
+    const condition = parameter('condition');
+    if (!from) return;
+    getJob(from).then((job) => {
+      if (job.status === 'unknown') throw new Error(`There is no job ${from}.`);
+      const like = draftLike(job, draft.value.id);
+      draft.value = { ...like, condition: condition || like.condition };
+    }).catch((refusal: unknown) => { problem.value = refusal; });
+  }, []);
+  const change = (part: Partial<JobDraft>) => { draft.value = { ...draft.value, ...part }; };
+  const problems = problemsOf(draft.value, Date.now());
+  const at = steps.indexOf(step.value);
+  const wrong = step.value === 'review' ? (problems.target ?? problems.action ?? problems.schedule) : problems[step.value];
+  const create = async () => {
+    isBusy.value = true;
+    problem.value = undefined;
+    try {
+      await createJob(draft.value.id, bodyOf(draft.value));
+      go(address('/job', { id: draft.value.id }));
+    } catch (refusal) { problem.value = refusal; }
+    isBusy.value = false;
+  };
+  return (
+    <>
+      <p class="crumb"><a href={address('/jobs')}>Jobs</a></p>
+      <header class="page"><h1>Make a job</h1></header>
+      {!mayChange() && <p class="notice warn">This session only reads. Sign in again, with changes allowed, to run a job; until then you can write one and copy the command.</p>}
+      <ol class="steps">
+        {steps.map((name, i) => (
+          <li key={name}>
+            <button type="button" aria-current={step.value === name ? 'step' : undefined} disabled={i > at && !!wrong} onClick={() => { step.value = name; }}>
+              <span class="ordinal">{i + 1}</span>{names[name]}
+            </button>
+          </li>
+        ))}
+      </ol>
+      <section class="card">
+        {step.value === 'target' && <Target draft={draft.value} change={change} />}
+        {step.value === 'action' && <Action draft={draft.value} change={change} />}
+        {step.value === 'schedule' && <Schedule draft={draft.value} change={change} />}
+        {step.value === 'review' && <Review draft={draft.value} />}
+        {wrong && <p class="hint" role="status">{wrong}</p>}
+        <Problem of={problem.value} />
+        <footer class="row between">
+          <Button disabled={at === 0} onClick={() => { step.value = steps[at - 1] ?? 'target'; }}>Back</Button>
+          {step.value === 'review'
+            ? <Button kind="primary" disabled={!!wrong || isBusy.value || !mayChange()} onClick={() => void create()}>{draft.value.start ? 'Schedule the job' : 'Run the job'}</Button>
+            : <Button kind="primary" disabled={!!wrong} onClick={() => { step.value = steps[at + 1] ?? 'review'; }}>Next</Button>}
+        </footer>
+      </section>
+    </>
+  );
+}
+
+interface Part { draft: JobDraft; change: (part: Partial<JobDraft>) => void }
+
+/** A condition as a query takes it: `*` means all there. */
+const queried = (condition: string) => (condition.trim() === '*' ? '' : condition);
+const isOfModules = (condition: string) => /^\s*FROM\s/i.test(condition);
+
+function useTarget(condition: string) {
+  const asked = useSignal(condition);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => { asked.value = condition; }, 300);
+    return () => clearTimeout(timer.current);
+  }, [condition]);
+  return useLoaded(async () => {
+    if (asked.value.trim() === '' || isOfModules(asked.value)) return undefined;
+    const on = (more: string) => [queried(asked.value) && `(${queried(asked.value)})`, more].filter(Boolean).join(' AND ');
+    const [all, connected, sample] = await Promise.all([
+      query<{ n: number }>(countStatement(on('')), 1),
+      query<{ n: number }>(countStatement(on("connectionState = 'Connected'")), 1),
+      query<{ deviceId: string; connectionState: string }>(listStatement(on(''), []), 8),
+    ]);
+    return { all: all.items[0]?.n ?? 0, connected: connected.items[0]?.n ?? 0, sample: sample.items };
+  });
+}
+
+function Target({ draft, change }: Part) {
+  const found = useTarget(draft.condition);
+  return (
+    <>
+      <Field label="Which devices" hint="The condition of a query; * is all of them. The devices are found when the job starts.">
+        <textarea class="code" name="condition" rows={4} spellcheck={false} value={draft.condition} onInput={(event) => change({ condition: event.currentTarget.value })} placeholder="tags.building = '43' AND properties.reported.fw < 7" />
+      </Field>
+      <div class="row wrap">
+        <Button kind="quiet" onClick={() => change({ condition: '*' })}>All devices</Button>
+        <Button kind="quiet" onClick={() => change({ condition: "connectionState = 'Connected'" })}>Those connected</Button>
+      </div>
+      <Problem of={found.problem} />
+      {found.value && (
+        <div class="sample" role="status">
+          <p><strong data-testid="target-count">{count(found.value.all)}</strong> devices are so now, <strong>{count(found.value.connected)}</strong> of them connected.</p>
+          {found.value.all > 0 && (
+            <ul class="plain">
+              {found.value.sample.map((row) => <li key={row.deviceId} class="row"><span class="id">{row.deviceId}</span><State of={row.connectionState} /></li>)}
+              {found.value.all > found.value.sample.length && <li class="hint">and {count(found.value.all - found.value.sample.length)} more</li>}
+            </ul>
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function Action({ draft, change }: Part) {
+  return (
+    <>
+      <div class="tabs" role="tablist" aria-label="What the job does">
+        <button type="button" role="tab" aria-selected={draft.action === 'twin'} onClick={() => change({ action: 'twin' })}>Update twins</button>
+        <button type="button" role="tab" aria-selected={draft.action === 'method'} onClick={() => change({ action: 'method' })}>Call a method</button>
+      </div>
+      {draft.action === 'twin' ? (
+        <>
+          <p class="hint">What is written here is merged into each twin; null removes. Devices that are offline get desired properties when they come back.</p>
+          <JsonInput label="Tags" rows={6} value={draft.tags} onInput={(tags) => change({ tags })} />
+          <JsonInput label="Desired properties" rows={8} value={draft.desired} onInput={(desired) => change({ desired })} />
+        </>
+      ) : (
+        <>
+          <p class="hint">Each device is called once. One that is offline is waited for until the job's time is over.</p>
+          <Field label="Method"><input name="method" maxLength={100} spellcheck={false} value={draft.methodName} onInput={(event) => change({ methodName: event.currentTarget.value })} /></Field>
+          <JsonInput label="Payload" rows={5} value={draft.payload} onInput={(payload) => change({ payload })} />
+          <div class="row wrap">
+            <Field label="Seconds to answer"><input type="number" min={5} max={300} value={draft.responseTimeout} onInput={(event) => change({ responseTimeout: event.currentTarget.valueAsNumber })} /></Field>
+            <Field label="Seconds to connect"><input type="number" min={0} max={300} value={draft.connectTimeout} onInput={(event) => change({ connectTimeout: event.currentTarget.valueAsNumber })} /></Field>
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+function Schedule({ draft, change }: Part) {
+  return (
+    <>
+      <Field label="Job id" hint="Used once; up to 64 letters, digits and hyphens"><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
+      <Field label="Start" hint="In your own time zone; empty means now"><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
+      <Field label="Seconds it may run" hint="Devices that have not ended by then count as failed"><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>
+    </>
+  );
+}
+
+function Review({ draft }: { draft: JobDraft }) {
+  const found = useTarget(draft.condition);
+  const text = useSignal({ command: '', request: '' });
+  useSignalEffect(() => { text.value = { command: commandOf(draft), request: requestOf(draft, location.origin) }; });
+  return (
+    <>
+      <dl class="facts stacked">
+        <div><dt>Devices</dt><dd>{found.value ? <>{count(found.value.all)} now, {count(found.value.all - found.value.connected)} of them offline</> : '…'} <code class="break">{draft.condition}</code></dd></div>
+        <div><dt>Does</dt><dd>{draft.action === 'method' ? <>calls <code>{draft.methodName}</code></> : 'changes the twins'}</dd></div>
+        <div><dt>Starts</dt><dd>{draft.start ? draft.start.replace('T', ' ') : 'at once'}, and runs for at most {count(draft.maxSeconds)} s</dd></div>
+      </dl>
+      <Problem of={found.problem} />
+      <h2>The same from the command line</h2>
+      <Code text={text.value.command} what="command" />
+      <h2>The same by the REST API</h2>
+      <Code text={text.value.request} what="request" />
+    </>
+  );
+}

@@ -1,0 +1,125 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { type Job, type Overview, follow, listJobs, mayChange, type StreamState } from '../api.ts';
+import { count, duration, percent, rate } from '../lib/format.ts';
+import { address } from '../router.ts';
+import { Empty, Icon, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
+import { JobBar, Sparkline } from '../ui/progress.tsx';
+
+const samples = 120;
+const rates = [
+  ['connectsPerSecond', 'Connects'],
+  ['disconnectsPerSecond', 'Disconnects'],
+  ['methodsPerSecond', 'Method calls'],
+  ['writesPerSecond', 'Twin writes'],
+  ['messagesPerSecond', 'Messages'],
+] as const;
+type RateName = (typeof rates)[number][0];
+
+export function OverviewPage() {
+  const now = useSignal<Overview | undefined>(undefined);
+  const stream = useSignal<StreamState>('connecting');
+  const history = useSignal<Record<RateName, number[]>>({ connectsPerSecond: [], disconnectsPerSecond: [], methodsPerSecond: [], writesPerSecond: [], messagesPerSecond: [] });
+  const runningBefore = useSignal('');
+  const recent = useLoaded(() => {
+    void runningBefore.value; // a job that began or ended changes the list
+    return listJobs({}, 8);
+  });
+
+  useEffect(() => {
+    document.title = 'Overview · Carillon';
+    return follow<Overview>('/carillon/overview/events', (document) => {
+      now.value = document;
+      runningBefore.value = document.runningJobs.map((job) => job.jobId).join();
+      const next = { ...history.value };
+      for (const [name] of rates) {
+        const value = document[name];
+        if (value !== null) next[name] = [...next[name], value].slice(-samples);
+      }
+      history.value = next;
+    }, (state) => { stream.value = state; });
+  }, []);
+
+  const hub = now.value;
+  const ended = (recent.value?.items ?? []).filter((job) => ['completed', 'failed', 'cancelled'].includes(job.status));
+  const failing = ended.filter((job) => job.status === 'failed' || (job.deviceJobStatistics?.failedCount ?? 0) > 0);
+  return (
+    <>
+      <header class="page">
+        <h1>Overview</h1>
+        <span class={`stream ${stream.value}`} role="status">{stream.value === 'live' ? 'live' : stream.value === 'lost' ? 'connection lost, trying again' : 'connecting'}</span>
+      </header>
+      {!hub ? <Loading /> : (
+        <>
+          <section class="tiles" aria-label="The fleet now">
+            <a class="tile big" href={address('/devices')}>
+              <span class="name">Registered devices</span>
+              <span class="value" data-testid="registered">{count(hub.registeredCount)}</span>
+            </a>
+            <a class="tile big" href={address('/devices', { w: "connectionState = 'Connected'" })}>
+              <span class="name">Connected</span>
+              <span class="value" data-testid="connected">{count(hub.connectedCount)}</span>
+              <span class="hint">{percent(Math.min(hub.connectedCount, hub.registeredCount), hub.registeredCount)} of the registered</span>
+            </a>
+            {rates.map(([name, label]) => (
+              <div class="tile" key={name}>
+                <span class="name">{label}/s</span>
+                <span class="value">{rate(hub[name])}</span>
+                <Sparkline values={history.value[name]} label={`${label} a second over the last two minutes`} />
+              </div>
+            ))}
+          </section>
+          <section class="card">
+            <header><h2>Running jobs</h2>{hub.runningJobCount > hub.runningJobs.length && <span class="hint">{count(hub.runningJobCount)}, the newest shown</span>}</header>
+            {hub.runningJobs.length === 0 ? (
+              <Empty title="No job is running.">{mayChange() && <a href={address('/new-job')}>Make a job</a>}</Empty>
+            ) : (
+              <ul class="jobs">
+                {hub.runningJobs.map((job) => (
+                  <li key={job.jobId}>
+                    <a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a>
+                    <JobBar counts={job.deviceJobStatistics} />
+                    <span class="hint">{rate(job.devicesPerSecond)} devices/s{job.secondsLeft != null && `, ${duration(job.secondsLeft)} left`}</span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </section>
+        </>
+      )}
+      <Problem of={recent.problem} retry={recent.reload} />
+      {failing.length > 0 && (
+        <section class="card">
+          <header><h2>Needs attention</h2></header>
+          <ul class="plain">
+            {failing.map((job) => (
+              <li key={job.jobId} class="attention">
+                <Icon name="warning" />
+                <span><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a> {failureOf(job)}</span>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {ended.length > 0 && (
+        <section class="card">
+          <header><h2>Ended last</h2><a href={address('/jobs')}>All jobs</a></header>
+          <ul class="jobs">
+            {ended.map((job) => (
+              <li key={job.jobId}>
+                <a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a>
+                <JobBar counts={job.deviceJobStatistics} />
+                <span class="hint"><State of={job.status} /> <Time at={job.endTime} relative /></span>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+function failureOf(job: Job): string {
+  const failed = job.deviceJobStatistics?.failedCount ?? 0;
+  return failed > 0 ? `– ${count(failed)} ${failed === 1 ? 'device' : 'devices'} failed` : `– ${job.failureReason ?? 'failed'}`;
+}

@@ -1,0 +1,120 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { query, queryAll } from '../api.ts';
+import { toCsv, toNdjson } from '../lib/csv.ts';
+import { count } from '../lib/format.ts';
+import { address, parameter, setParameters } from '../router.ts';
+import { Button, Code, Empty, Field, Problem, save, textOf } from '../ui/basics.tsx';
+
+const exportMax = 200_000;
+type Row = Record<string, unknown>;
+
+const examples = [
+  'SELECT * FROM devices',
+  "SELECT deviceId, lastActivityTime FROM devices WHERE connectionState = 'Disconnected'",
+  'SELECT status, COUNT() AS devices FROM devices GROUP BY status',
+  "SELECT * FROM devices.jobs WHERE devices.jobs.status = 'failed'",
+];
+
+export function QueriesPage() {
+  const statement = useSignal(parameter('q') || (examples[0] ?? ''));
+  const rows = useSignal<Row[] | undefined>(undefined);
+  const asked = useSignal('');
+  const continuation = useSignal('');
+  const seconds = useSignal(0);
+  const problem = useSignal<unknown>(undefined);
+  const isBusy = useSignal(false);
+  const view = useSignal<'table' | 'json'>('table');
+
+  const ask = async (more: boolean) => {
+    isBusy.value = true;
+    problem.value = undefined;
+    const from = performance.now();
+    if (!more) asked.value = statement.value;
+    try {
+      const page = await query<Row>(asked.value, 100, more ? continuation.value : '');
+      rows.value = more ? [...(rows.value ?? []), ...page.items] : page.items;
+      continuation.value = page.continuation;
+      seconds.value = (performance.now() - from) / 1000;
+      if (!more) setParameters({ q: asked.value });
+    } catch (refusal) {
+      problem.value = refusal;
+      if (!more) rows.value = undefined;
+    }
+    isBusy.value = false;
+  };
+  useEffect(() => {
+    document.title = 'Queries · Carillon';
+    if (parameter('q')) void ask(false);
+  }, []);
+  const take = async (kind: 'csv' | 'ndjson') => {
+    isBusy.value = true;
+    problem.value = undefined;
+    try {
+      const all = await queryAll<Row>(asked.value, exportMax);
+      if (!all.isWhole) throw new Error(`More than ${count(exportMax)} rows. The command line takes any number: carillon query -o ${kind}`);
+      if (kind === 'csv') save('query.csv', 'text/csv', toCsv(all.rows));
+      else save('query.ndjson', 'application/x-ndjson', toNdjson(all.rows));
+    } catch (refusal) { problem.value = refusal; }
+    isBusy.value = false;
+  };
+  const columns = [...new Set((rows.value ?? []).flatMap((row) => Object.keys(row)))];
+  return (
+    <>
+      <header class="page"><h1>Queries</h1></header>
+      <form class="card" onSubmit={(event) => { event.preventDefault(); void ask(false); }}>
+        <Field label="Statement" hint="Ctrl and Enter run it">
+          <textarea class="code" name="statement" rows={4} spellcheck={false} value={statement.value}
+            onInput={(event) => { statement.value = event.currentTarget.value; }}
+            onKeyDown={(event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); void ask(false); } }} />
+        </Field>
+        <div class="row between wrap">
+          <select aria-label="Examples" value="" onChange={(event) => { statement.value = event.currentTarget.value || statement.value; event.currentTarget.value = ''; }}>
+            <option value="">Examples …</option>
+            {examples.map((text) => <option key={text} value={text}>{text}</option>)}
+          </select>
+          <Button type="submit" kind="primary" disabled={isBusy.value}>Run</Button>
+        </div>
+        {problem.value ? <Place statement={asked.value} message={textOf(problem.value)} /> : null}
+        <Problem of={problem.value} />
+      </form>
+      {rows.value && (rows.value.length === 0 ? <Empty title="Nothing was found." /> : (
+        <section class="card flush">
+          <header class="inset">
+            <p role="status"><strong>{count(rows.value.length)}</strong> {rows.value.length === 1 ? 'row' : 'rows'}{continuation.value && ' so far'} <span class="hint">in {seconds.value.toFixed(2)} s</span></p>
+            <div class="row">
+              <Button kind="quiet" aria-pressed={view.value === 'json'} onClick={() => { view.value = view.value === 'json' ? 'table' : 'json'; }}>{view.value === 'json' ? 'Table' : 'JSON'}</Button>
+              <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('csv')}>CSV</Button>
+              <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('ndjson')}>NDJSON</Button>
+            </div>
+          </header>
+          {view.value === 'json' ? <Code text={JSON.stringify(rows.value, null, 2)} what="rows" /> : (
+            <div class="table-scroll" tabIndex={0} role="region" aria-label="Rows">
+              <table>
+                <thead><tr>{columns.map((name) => <th key={name}>{name}</th>)}</tr></thead>
+                <tbody>
+                  {rows.value.map((row, i) => (
+                    <tr key={i}>{columns.map((name) => {
+                      const value = Object.hasOwn(row, name) ? row[name] : undefined;
+                      const text = value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+                      return <td key={name} class="cell" title={text}>{name === 'deviceId' ? <a class="id" href={address('/device', { id: text })}>{text}</a> : text}</td>;
+                    })}</tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+          {continuation.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void ask(true)}>Load more</Button></div>}
+        </section>
+      ))}
+    </>
+  );
+}
+
+/** Points at the place that the hub names. */
+function Place({ statement, message }: { statement: string; message: string }) {
+  const found = /Line (\d+):(\d+)/.exec(message);
+  const line = found && statement.split('\n')[Number(found[1]) - 1];
+  if (!found || line === undefined || line === null) return null;
+  return <pre class="code place" aria-hidden="true">{line}{'\n'}{' '.repeat(Math.max(0, Number(found[2]) - 1))}^</pre>;
+}

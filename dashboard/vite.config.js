@@ -1,0 +1,17 @@
+import { defineConfig } from 'vite';
+
+// Served under /ui, with the assets under /ui/assets/ named by their content. Nothing is inlined: the hub's
+// content policy lets the page load files of the hub and nothing else.
+export default defineConfig({
+  base: '/ui/',
+  publicDir: false,
+  esbuild: { jsx: 'automatic', jsxImportSource: 'preact', legalComments: 'none' },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    emptyOutDir: true,
+  },
+  test: { include: ['src/**/*.test.ts'] },
+});
