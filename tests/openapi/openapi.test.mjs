@@ -57,9 +57,11 @@ async function ask(method, path, ids = {}, { status = 200, body, query = ga2021,
   }
   const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
   const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(ids[name]));
+  // Whoever is signed in shows a cookie, and no token.
+  const token = headers.Cookie ? {} : { Authorization: sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName) };
   const response = await fetch(`https://${hub.address}${target}?${query}`, {
     method: method.toUpperCase(),
-    headers: { Authorization: sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName), ...headers },
+    headers: { ...token, ...headers },
     body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
   });
   const text = await response.text();
@@ -203,6 +205,32 @@ test('jobs, their rows and their progress', async () => {
     const last = events.match(/id: (\S+)(?![^]*id: )/)[1];
     await ask('get', '/carillon/jobs/{jobId}/events', id(job), { headers: { 'Last-Event-ID': last }, status: 204 });
   }
+});
+
+test('a session of the dashboard, and the overview', async () => {
+  const { SharedAccessKeyName: policy, SharedAccessKey: key } = parts(hub.connectionString);
+  const type = { 'Content-Type': 'application/json' };
+  await ask('post', '/carillon/session', {}, { body: { policy, key, access: 'read' }, headers: type });
+  await ask('post', '/carillon/session', {}, { body: { policy, key: 'AAAA' }, headers: type, status: 401 });
+  await ask('post', '/carillon/session', {}, { body: { connectionString: 'nonsense' }, headers: type, status: 400 });
+  await ask('get', '/carillon/session', {}, { status: 401 });
+  const { path } = await ask('post', '/carillon/session/links', {}, { body: { access: 'change' } });
+  const opened = await fetch(`https://${hub.address}/carillon/session`, { method: 'POST', headers: type, body: JSON.stringify({ code: path.split('#')[1] }) });
+  const { csrfToken } = await opened.json();
+  const cookie = { Cookie: opened.headers.get('set-cookie').split(';')[0] };
+  assert.equal((await ask('get', '/carillon/session', {}, { headers: cookie })).access, 'change');
+  await ask('put', '/devices/{deviceId}', d('signed-in'), { body: {}, headers: cookie, status: 401 });
+  await ask('put', '/devices/{deviceId}', d('signed-in'), { body: {}, headers: { ...cookie, 'X-Carillon-CSRF': csrfToken } });
+  await ask('delete', '/carillon/session', {}, { headers: { ...cookie, 'X-Carillon-CSRF': csrfToken }, status: 204 });
+  await ask('get', '/devices/{deviceId}', d('signed-in'), { headers: cookie, status: 401 });
+  const overview = await ask('get', '/carillon/overview');
+  assert.ok(overview.connectedCount >= 1 && overview.registeredCount >= 1);
+  const { SharedAccessKey, SharedAccessKeyName, HostName } = parts(hub.connectionString);
+  const Authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
+  const stream = await fetch(`https://${hub.address}/carillon/overview/events`, { headers: { Authorization } });
+  const { value } = await stream.body.getReader().read();
+  check('/components/schemas/Overview', JSON.parse(/^data: (.*)$/m.exec(Buffer.from(value).toString())[1]), 'an event');
+  called.add('get /carillon/overview/events');
 });
 
 test('configurations', async () => {

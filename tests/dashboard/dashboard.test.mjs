@@ -1,0 +1,278 @@
+// The dashboard in a browser, against the real hub and a simulated fleet.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { Browser } from './browser.mjs';
+
+const hub = Hub.fromEnvironment();
+const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
+const devices = 500;
+const hostile = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', "'-alert(1)-'", 'javascript:alert(1)', '{{7*7}}', '</textarea><svg onload=alert(1)>'];
+const longId = `x${'-long'.repeat(25)}:%`;
+const oddId = "a'$(b)+#?*!%2E,=@;";
+let browser;
+let page;
+let fleet;
+
+async function rest(method, path, body, headers = {}) {
+  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
+  const token = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
+  const version = path.startsWith('/carillon/') ? '' : '?api-version=2021-04-12';
+  const answer = await fetch(`https://${hub.address}${path}${version}`, {
+    method, headers: { Authorization: token, 'Content-Type': 'application/json', ...headers }, ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+before(async () => {
+  await hub.start();
+  for (const id of [longId, oddId]) await hub.ok('device', 'create', '--device-id', id);
+  await rest('PATCH', `/twins/${encodeURIComponent(oddId)}`, {
+    tags: Object.fromEntries(hostile.map((text, i) => [`t${i}`, text])), properties: { desired: { html: hostile[0], interval: 60 } },
+  });
+  fleet = spawn(hub.binary, ['simulate', '-n', String(devices), '--create', '--fail-percent', '10', '--telemetry-every', '2s'], {
+    stdio: 'ignore', env: { ...process.env, CARILLON_LOGIN: hub.connectionString, CARILLON_CA: hub.caFile },
+  });
+  await until(async () => (await rest('GET', '/carillon/overview')).connectedCount === devices, 'the fleet to connect');
+  browser = await Browser.open(hub, pictures);
+  page = browser.page;
+});
+
+after(async () => {
+  await browser?.close();
+  if (fleet) {
+    fleet.kill('SIGTERM');
+    await new Promise((resolve) => { fleet.on('exit', resolve); });
+  }
+  await hub.stop();
+});
+
+test('the first load is at most 150 KB compressed, and all of it from the hub', async () => {
+  const index = await fetch(`https://${hub.address}/ui`, { headers: { 'Accept-Encoding': 'gzip' } });
+  const names = [...(await index.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]);
+  assert.ok(names.length >= 3 && names.every((name) => name.startsWith('/ui/assets/')), names.join());
+  let bytes = Number(index.headers.get('content-length'));
+  for (const name of names) {
+    const file = await fetch(`https://${hub.address}${name}`, { headers: { 'Accept-Encoding': 'gzip' } });
+    assert.equal(file.status, 200);
+    bytes += Number(file.headers.get('content-length'));
+  }
+  console.log(`first load: ${bytes} bytes`);
+  assert.ok(bytes <= 150 * 1024, `${bytes} bytes`);
+});
+
+test('a wrong key is refused, and the right one enters for reading only', async () => {
+  browser.expect(/401/);
+  await browser.go('/');
+  await browser.picture('sign-in');
+  await page.getByRole('tab', { name: 'Policy and key' }).click();
+  await page.getByLabel('Key', { exact: true }).fill('AAAA');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText('not one of its keys').waitFor();
+  await browser.signIn({ change: false });
+  await page.getByText('reads only').waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Make a job' }).count(), 0);
+  const cookies = await browser.context.cookies();
+  assert.deepEqual(cookies.map(({ name, httpOnly, secure, sameSite }) => [name, httpOnly, secure, sameSite]), [['__Host-carillon', true, true, 'Strict']]);
+  assert.equal(await page.evaluate(() => document.cookie), '', 'no script sees the session');
+  browser.expect();
+  browser.quiet();
+});
+
+test('the overview shows the fleet, live', async () => {
+  browser.expect(/401/);
+  await browser.signIn();
+  browser.expect();
+  assert.equal(await page.getByTestId('registered').textContent(), String(devices + 2));
+  assert.equal(await page.getByTestId('connected').textContent(), String(devices));
+  await page.getByRole('status').getByText('live').waitFor();
+  await rest('PUT', '/devices/one-more', {});
+  await until(async () => (await page.getByTestId('registered').textContent()) === String(devices + 3), 'the number to change');
+  browser.quiet();
+});
+
+test('devices are found by their ids and by conditions, and paged', async () => {
+  await page.getByRole('link', { name: 'Devices', exact: true }).click();
+  await page.getByTestId('count').getByText(`${devices + 3} devices`).waitFor();
+  const drawn = await page.locator('.virtual tbody tr').count();
+  assert.ok(drawn < 100, `${drawn} rows are drawn of 200 that are loaded`);
+  await page.locator('.virtual').evaluate((list) => { list.scrollTop = list.scrollHeight; });
+  await until(async () => {
+    await page.locator('.virtual').evaluate((list) => { list.scrollTop = list.scrollHeight; });
+    return page.getByRole('link', { name: longId }).count();
+  }, 'the last device');
+  await browser.picture('devices');
+  await page.getByLabel('Id begins with').fill('sim-00001');
+  await page.getByTestId('count').getByText('10 devices').waitFor();
+  await page.getByRole('button', { name: 'Add a condition' }).click();
+  await page.getByLabel('Path').fill('tags.t0');
+  await page.getByLabel('Value').fill(hostile[0]);
+  await page.getByLabel('Id begins with').fill('');
+  await page.getByTestId('count').getByText('1 device').waitFor();
+  await page.getByRole('link', { name: oddId }).click();
+  await page.getByRole('heading', { name: oddId }).waitFor();
+  browser.quiet();
+});
+
+test('a twin is edited, and a change by somebody else in between is shown and merged', async () => {
+  const path = `/twins/${encodeURIComponent(oddId)}`;
+  const tags = page.getByLabel('Tags');
+  assert.ok((await tags.inputValue()).includes('onerror'));
+  await tags.fill('{"floor": 3,}');
+  await page.getByText('This is not JSON: line 1').waitFor();
+  await tags.fill('{"floor": 3}');
+  await browser.picture('device');
+  await page.getByRole('button', { name: 'Review and save' }).click();
+  await page.getByRole('dialog').getByText('removed').first().waitFor();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await until(async () => JSON.stringify((await rest('GET', path)).tags) === '{"floor":3}', 'the tags to be written');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByLabel('Desired properties').fill('{"interval": 10}');
+  await rest('PATCH', path, { properties: { desired: { theirs: 1 } } });
+  browser.expect(/412/);
+  await page.getByRole('button', { name: 'Review and save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('dialog', { name: 'Somebody else changed this twin' }).waitFor();
+  await page.getByRole('button', { name: 'Put mine on top' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await until(async () => {
+    const { desired } = (await rest('GET', path)).properties;
+    return desired.interval === 10 && desired.theirs === 1 && desired.html === undefined;
+  }, 'both changes to be there');
+  browser.expect();
+  browser.quiet();
+});
+
+test('keys are shown on demand, which the log records; a method is called', async () => {
+  await page.getByRole('tab', { name: 'Identity' }).click();
+  await page.getByRole('button', { name: 'Show the keys' }).click();
+  await page.getByText(`DeviceId=${oddId};SharedAccessKey=`).first().waitFor();
+  assert.match(hub.log(), /keys shown in the dashboard policy=iothubowner .*path=\/devices\/a/);
+  await browser.go('/device?id=sim-000001');
+  await page.getByRole('tab', { name: 'Method' }).click();
+  await page.getByLabel('Method', { exact: true }).fill('reboot');
+  await page.getByRole('button', { name: 'Call', exact: true }).click();
+  await page.getByText(/The device answered with status/).waitFor();
+  browser.quiet();
+});
+
+test('a job is made in steps, watched to its end, and its failures opened', async () => {
+  await browser.go('/new-job');
+  await page.getByLabel('Which devices').fill("STARTSWITH(deviceId, 'sim-')");
+  await page.getByTestId('target-count').getByText(String(devices)).waitFor();
+  await browser.picture('new-job-target');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('tab', { name: 'Call a method' }).click();
+  await page.getByLabel('Method', { exact: true }).fill('lock');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByLabel('Job id').fill('from-the-page');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByText('carillon job create --job-id from-the-page').waitFor();
+  await browser.picture('new-job-review');
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  await page.getByText(`of ${devices} devices`).waitFor();
+  await page.getByText('with status 500').waitFor();
+  await page.getByRole('group', { name: 'Devices by state' }).getByRole('button', { name: 'succeeded' }).click();
+  await page.getByRole('link', { name: 'sim-000000' }).waitFor();
+  await browser.picture('job');
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'CSV' }).click();
+  assert.equal((await download).suggestedFilename(), 'from-the-page.csv');
+  browser.quiet();
+});
+
+test('a job is followed across a restart of the hub, and cancelled', async () => {
+  const later = new Date(Date.now() + 3600_000).toISOString();
+  await rest('PUT', '/jobs/v2/later', { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { a: 1 } }, queryCondition: '*', startTime: later });
+  await browser.go('/job?id=later');
+  await page.getByRole('heading', { name: 'scheduled' }).waitFor();
+  browser.expect(/ERR_|Failed to load/);
+  await hub.stop();
+  await page.getByText('connection lost').waitFor();
+  await hub.start();
+  await page.getByRole('status').getByText('live').waitFor();
+  await page.getByRole('button', { name: 'Cancel the job' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the job' }).click();
+  await page.getByRole('heading', { name: 'cancelled' }).waitFor();
+  browser.expect();
+  await page.getByRole('navigation').getByRole('link', { name: 'Jobs' }).click();
+  await page.getByRole('link', { name: 'from-the-page' }).waitFor();
+  await browser.picture('jobs');
+  await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click();
+  await page.getByRole('heading', { name: 'Ended last' }).waitFor();
+  await page.locator('.spark polyline').first().waitFor({ state: 'attached' });
+  await browser.picture('overview');
+  browser.quiet();
+});
+
+test('a query is run, and its error pointed at', async () => {
+  await page.getByRole('link', { name: 'Queries' }).click();
+  await page.getByLabel('Statement').fill('SELECT status, COUNT() AS devices FROM devices GROUP BY status');
+  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('cell', { name: String(devices + 3) }).waitFor();
+  await browser.picture('queries');
+  browser.expect(/400/);
+  await page.getByLabel('Statement').fill("SELECT * FROM devices WHERE tags.a LIKE 'b'");
+  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('alert').getByText(/Line 1:/).waitFor();
+  browser.expect();
+  browser.quiet();
+});
+
+test('hostile texts stay texts, on every page that shows them', async () => {
+  await rest('PATCH', `/twins/${encodeURIComponent(oddId)}`, { tags: Object.fromEntries(hostile.map((text, i) => [`t${i}`, text])) });
+  const columns = hostile.map((_, i) => `tags.t${i}`).join(',');
+  const query = encodeURIComponent('SELECT deviceId, tags FROM devices');
+  for (const path of [
+    `/devices?cols=${encodeURIComponent(columns)}&q=a`, `/device?id=${encodeURIComponent(oddId)}`, `/queries?q=${query}`,
+    ...hostile.flatMap((text) => ['device?id=', 'job?id=', 'new-job?condition=', 'devices?w=', 'queries?q=', 'jobs?status='].map((part) => `/${part}${encodeURIComponent(text)}`)),
+  ]) {
+    browser.expect(/status of 4\d\d/);
+    await browser.go(path);
+    await page.locator('main h1, main .empty').first().waitFor();
+    await page.waitForLoadState('load');
+    assert.equal(await page.locator('main script, main img, main iframe, [onerror], [onload], a[href^="javascript:"]').count(), 0, path);
+  }
+  assert.equal(browser.dialogs ?? 0, 0, 'no script of a tag ran');
+  browser.expect();
+  browser.quiet();
+});
+
+test('a link of the command line signs in once, for reading unless it says otherwise', async () => {
+  await browser.context.clearCookies();
+  const url = (await hub.ok('dashboard', '--print')).trim();
+  assert.match(url, /^https:\/\/127\.43\.17\.1\/ui\/sign-in#[0-9a-f]{32}$/);
+  browser.expect(/401/);
+  await page.goto(url);
+  await page.getByText('reads only').waitFor();
+  assert.equal(new URL(page.url()).hash, '', 'the code is gone from the address');
+  await browser.context.clearCookies();
+  await page.goto('about:blank');
+  await page.goto(url);
+  await page.getByRole('alert').getByText('used before').waitFor();
+  await page.goto((await hub.ok('dashboard', '--print', '--change')).trim());
+  await page.reload();
+  browser.expect();
+  browser.complaints.length = 0;
+});
+
+test('a request that lacks the token, and one of a session without the right, change nothing', async () => {
+  browser.expect(/401/);
+  await browser.signIn();
+  const put = (headers) => page.evaluate(async (fields) => (await fetch('/devices/forged?api-version=2021-04-12', { method: 'PUT', body: '{}', headers: fields })).status, headers);
+  assert.equal(await put({}), 401);
+  assert.equal(await put({ 'X-Carillon-CSRF': '0'.repeat(64) }), 401);
+  await browser.signIn({ policy: 'registryRead' });
+  await browser.go('/device?id=sim-000001');
+  await page.getByRole('alert').getByText('does not allow').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  assert.deepEqual(await browser.context.cookies(), []);
+  browser.expect();
+  browser.quiet();
+});
