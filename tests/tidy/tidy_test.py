@@ -25,6 +25,10 @@ class Tidy(unittest.TestCase):
     def test_an_include_that_points_up_is_found(self):
         self.assertEqual(found(tidy.check_includes, "src/model/x.hpp", '\n#include "core/hub/hub.hpp"\n'), [2])
         self.assertEqual(found(tidy.check_includes, "src/wire/x.hpp", '#include "model/twin.hpp"\n'), [1])
+        up = '#include "core/jobs/jobs.hpp"\n'
+        self.assertEqual(found(tidy.check_includes, "src/core/scan/x.cpp", up), [1])
+        self.assertEqual(found(tidy.check_includes, "src/core/hub/x.cpp", up), [])
+        self.assertEqual(found(tidy.check_includes, "src/core/scan/x_test.cpp", up), [])
         self.assertEqual(found(tidy.check_includes, "client/x.cpp", '#include "core/hub/hub.hpp"\n'), [1])
 
     def test_an_include_that_points_down_is_fine(self):

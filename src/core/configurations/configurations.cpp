@@ -2,7 +2,6 @@
 
 #include "base/log.hpp"
 #include "core/configurations/configuration_engine.hpp"
-#include "core/queries/queries.hpp"
 #include "model/identity.hpp"
 
 #include <fmt/core.h>
