@@ -74,9 +74,9 @@ void add_dashboard(CLI::App& app, int& exit_code) {
     command.add_flag("--print", args->only_prints, "Open no browser, where there is one");
     add_hub_flags(command, args->hub);
     command.footer(
-        "The session has the rights of the login's policy, and ends after an hour. Whoever sees the link "
-        "first\n"
-        "can use it. A browser trusts the hub if the system does, see `carillon trust`.");
+        "The session has the rights of the login's policy, and ends after an hour. Anyone who has "
+        "the link\n"
+        "can use it once. A browser trusts the hub if the system does, see `carillon trust`.");
     on_chosen(command, args, print_link, exit_code);
 }
 

@@ -14,7 +14,7 @@ namespace carillon {
 
 /// A whole number from `least` to `most`, of `unit` such as `seconds`.
 CLI::Validator whole_number(std::int64_t least, std::int64_t most, const std::string& unit = {});
-/// A number of rows and the like: 1 or more.
+/// A number of 1 or more, such as a number of rows.
 CLI::Validator at_least_one();
 /// A number from `least` to `most`.
 CLI::Validator number_between(double least, double most, const std::string& unit = {});

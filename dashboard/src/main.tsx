@@ -98,7 +98,7 @@ void refreshSession();
 setInterval(() => {
   if (!isReachable.value || session.value === undefined) void refreshSession();
 }, 3000);
-// A session that is over is noticed when somebody comes back to the page.
+// An expired session is noticed when the page becomes visible again.
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void refreshSession();
 });

@@ -136,7 +136,7 @@ test('a twin is edited, and a change by somebody else in between is shown and me
   browser.expect(/412/);
   await page.getByRole('button', { name: 'Review and save' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await page.getByRole('dialog', { name: 'Somebody else changed this twin' }).waitFor();
+  await page.getByRole('dialog', { name: 'This twin was changed elsewhere' }).waitFor();
   await page.getByRole('button', { name: 'Put mine on top' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await until(async () => {

@@ -59,8 +59,8 @@ struct JobReport {
     std::int64_t succeeded = 0;
     std::int64_t failed = 0;
     std::int64_t canceled = 0;
-    /// When it begins, and when devices that have not answered count as failed. Not known where
-    /// only the progress is told.
+    /// When it begins, and when devices that have not answered count as failed. Empty if the
+    /// hub sent only the progress.
     std::optional<std::chrono::system_clock::time_point> start{};
     std::optional<std::chrono::system_clock::time_point> deadline{};
 

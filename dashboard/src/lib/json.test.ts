@@ -27,7 +27,7 @@ test('names that a script knows are names like others', () => {
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
 
-test('changes and values are told by their paths', () => {
+test('changes and values are named by their paths', () => {
   expect(changesBetween({ a: { b: 1, 'c d': 2 } }, { a: { b: 2 } })).toEqual([
     { path: 'a.b', before: 1, after: 2 }, { path: 'a.[[c d]]', before: 2, after: undefined },
   ]);
@@ -35,7 +35,7 @@ test('changes and values are told by their paths', () => {
   expect(plain(withoutMetadata({ a: 1, $metadata: {}, $version: 3 }))).toEqual({ a: 1 });
 });
 
-test('what is no object is told so, with its place', () => {
+test('text that is not an object is refused with its position', () => {
   expect(parseObject('{"a": 1}').value).toEqual({ a: 1 });
   expect(parseObject('[1]').error).toMatch(/must be an object/);
   expect(parseObject('').error).toMatch(/Nothing is written/);

@@ -168,7 +168,7 @@ function TwinEditor({ twin, onSaved }: { twin: Twin; onSaved: () => void }) {
 
 function Conflict({ base, theirs, onMerge, onTake, onClose }: { base: Writable; theirs: Twin; onMerge: (theirs: Twin) => void; onTake: (theirs: Twin) => void; onClose: () => void }) {
   return (
-    <Dialog title="Somebody else changed this twin" onClose={onClose} wide>
+    <Dialog title="This twin was changed elsewhere" onClose={onClose} wide>
       <p>Nothing of yours was saved. Since you began, this changed:</p>
       <Changes of={changesBetween({ ...base }, { ...writableOf(theirs) })} />
       <footer class="row end wrap">

@@ -28,7 +28,7 @@ export function SignInPage() {
 
   useEffect(() => {
     document.title = 'Sign in · Carillon';
-    // The code of a link stands behind the number sign, which no server is told. It works once.
+    // The code of a link is in the fragment, which a browser does not send. It works once.
     const code = path.value === '/sign-in' ? location.hash.slice(1) : '';
     if (!code) return;
     history.replaceState(null, '', address('/sign-in'));

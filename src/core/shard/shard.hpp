@@ -95,7 +95,7 @@ public:
     Methods& methods() { return *methods_; }
     Telemetry& telemetry() { return *telemetry_; }
     TwinIndex& index() { return *index_; }
-    /// For whoever counts: the parts of the shard add to it.
+    /// What was done since the start; the parts of the shard add to it.
     ShardTraffic& traffic() { return traffic_; }
 
     // --- registry ------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ namespace carillon::rest {
 /// `x-ms-request-id`.
 class RestHandler final : public HttpHandler {
 public:
-    /// `running` counts requests at work, for whoever waits for them; `peer` is the `address:port` at the
+    /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port` at the
     /// other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
                 WebDashboard* web = nullptr, std::string peer = {});
