@@ -36,6 +36,9 @@ struct HttpField {
 struct HttpRequest {
     std::string_view method;
     std::string_view target;  ///< Path and query, still encoded; begins with `/`.
+    /// Host, and perhaps a port, of a target in absolute form, which then count instead of the Host field;
+    /// else empty. RFC 9112 §3.2.2.
+    std::string_view authority;
     std::vector<HttpField> fields;
     std::string body;
     bool keeps_alive = true;

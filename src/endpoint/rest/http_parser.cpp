@@ -65,6 +65,7 @@ void HttpParser::reset() {
     state_ = State::head;
     request_.method = {};
     request_.target = {};
+    request_.authority = {};
     request_.fields.clear();
     // A large body's memory is given back; idle connections hold little.
     if (request_.body.capacity() > 4096) {
@@ -209,13 +210,29 @@ void HttpParser::take_head(std::string_view head) {
     state_ = has_body ? State::body : State::complete;
 }
 
+/// Takes the authority off a target in absolute form.
+void HttpParser::take_target() {
+    static constexpr std::string_view scheme = "https://";
+    if (request_.target.starts_with('/')) return;
+    if (!equals_ignoring_case(request_.target.substr(0, scheme.size()), scheme)) {
+        return refuse(Errc::generic_bad_request, "The request target must be a path or an https URL.");
+    }
+    const std::string_view rest = request_.target.substr(scheme.size());
+    const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+    request_.authority = rest.substr(0, end);
+    // RFC 9110 §4.2.1 and §4.2.4: no host, and a user before it, are refused.
+    if (request_.authority.empty() || request_.authority.find('@') != std::string_view::npos) {
+        return refuse(Errc::generic_bad_request, "The host of the request target is malformed.");
+    }
+    request_.target = rest.substr(end).starts_with('/') ? rest.substr(end) : std::string_view("/");
+}
+
 void HttpParser::check_fields() {
     if (request_.fields.size() > HttpLimits::fields_max) {
         return refuse(Errc::generic_header_fields_too_large, "There are too many header fields.");
     }
-    if (!request_.target.starts_with('/')) {
-        return refuse(Errc::generic_bad_request, "The request target must be a path.");
-    }
+    take_target();
+    if (state_ == State::failed) return;
     std::size_t hosts = 0;
     std::size_t lengths = 0;
     std::size_t codings = 0;

@@ -14,9 +14,9 @@ namespace carillon::rest {
 /// Reads HTTP/1.1 requests from bytes, one at a time: no socket, no clock. Takes a header apart by
 /// Boost.Beast's grammar, and refuses beforehand what two readers could take for different requests:
 /// a bare CR or LF, folded fields, control characters, more than one length, a length beside
-/// chunks, a target that is not a path. Chunks are read here, as Beast 1.81 bounds neither their
-/// extensions nor the trailers, and asserts what a peer can break ("0 CR LF CR" alone).
-/// Source: RFC 9112 §2.2, §3, §5.2, §6, §7.1.
+/// chunks, a target that is neither a path nor an `https` URL. Chunks are read here, as Beast 1.81 bounds
+/// neither their extensions nor the trailers, and asserts what a peer can break ("0 CR LF CR" alone). Source:
+/// RFC 9112 §2.2, §3, §5.2, §6, §7.1.
 class HttpParser {
 public:
     enum class State {
@@ -62,6 +62,7 @@ private:
     /// Walks newly arrived header bytes; true at the end of the header, which is then `head_end_`.
     bool scan_head(std::string_view input);
     void take_head(std::string_view head);
+    void take_target();
     void check_fields();
     void check_length(std::size_t hosts, std::size_t lengths, std::size_t codings, bool is_http11);
     /// The chunk line or trailer at the front of `input` without its CR LF; nothing if it is not whole

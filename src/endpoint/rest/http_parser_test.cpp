@@ -80,7 +80,12 @@ std::vector<Case> cases() {
         {"space in the target", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"tab in the request line", "GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"no target", "GET HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-        {"absolute-form", "GET http://h/devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"absolute-form", "GET https://h/devices HTTP/1.1\r\nHost: h\r\n\r\n", 200},
+        {"absolute-form without a Host", "GET https://h/devices HTTP/1.1\r\n\r\n", 400},
+        {"absolute-form of another scheme", "GET http://h/devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"absolute-form without a host", "GET https:///devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"absolute-form with a user", "GET https://u:p@h/devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"absolute-form cut short", "GET https:/h/devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"authority-form", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"asterisk-form", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"relative target", "GET devices HTTP/1.1\r\nHost: h\r\n\r\n", 400},
@@ -188,6 +193,28 @@ TEST(HttpParser, ReadsMethodTargetAndBody) {
     EXPECT_EQ(outcome.target, "/devices/d");
     EXPECT_EQ(outcome.body, "abc");
     EXPECT_EQ(outcome.surplus, "GET");
+}
+
+TEST(HttpParser, TakesTheHostOffAnAbsoluteTarget) {
+    struct Absolute {
+        const char* target;
+        const char* authority;
+        const char* path;
+    };
+    for (const Absolute& a : {Absolute{"https://h/devices?x=/y", "h", "/devices?x=/y"},
+                              {"HTTPS://H:443/%2Fd", "H:443", "/%2Fd"},
+                              {"https://h", "h", "/"},
+                              {"https://h?x", "h", "/"},
+                              {"/https://h/d", "", "/https://h/d"}}) {
+        HttpParser parser;
+        const std::string text = "GET " + std::string(a.target) + " HTTP/1.1\r\nHost: other\r\n\r\n";
+        parser.read(as_bytes(text));
+        ASSERT_EQ(parser.state(), HttpParser::State::complete) << a.target;
+        EXPECT_EQ(parser.request().authority, a.authority) << a.target;
+        EXPECT_EQ(parser.request().target, a.path) << a.target;
+        parser.reset();
+        EXPECT_EQ(parser.request().authority, "");
+    }
 }
 
 TEST(HttpParser, JoinsChunksAndDropsTrailers) {

@@ -7,6 +7,7 @@
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
+#include "wire/sas/sas_token.hpp"
 
 namespace carillon::rest {
 
@@ -130,6 +131,10 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
 
 HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     Admission admission;
+    if (!request.authority.empty() && !sas::is_hub_name(request.authority, hub_.host_names())) {
+        admission.refusal = refuse(Errc::generic_bad_request, "The request target names another host.");
+        return admission;
+    }
     if (is_upgrade(request)) return admission;
     is_file_ = web_ != nullptr && !web_->files.empty() && is_web_path(request.target);
     if (is_file_) return admission;
@@ -197,12 +202,22 @@ void RestHandler::stamp(HttpResponse& response) {
     response.add("x-ms-request-id", ids_.uuid());
 }
 
+namespace {
+
+bool is_websocket(const Path& path) {
+    const auto segments = path.segments();
+    return segments.size() == 2 && equals_ignoring_case(segments[0], "$iothub") &&
+           equals_ignoring_case(segments[1], "websocket");
+}
+
+}  // namespace
+
 bool RestHandler::is_upgrade(const HttpRequest& request) const {
     if (websockets_ == nullptr || request.method != "GET") return false;
-    const std::string_view path = request.target.substr(0, request.target.find('?'));
-    if (!equals_ignoring_case(path, "/$iothub/websocket")) return false;
     const auto protocol = request.find("upgrade");
-    return protocol && equals_ignoring_case(*protocol, "websocket");
+    if (!protocol || !equals_ignoring_case(*protocol, "websocket")) return false;
+    Path path;
+    return path.parse(request.target.substr(0, request.target.find_first_of("?#"))) && is_websocket(path);
 }
 
 void RestHandler::upgrade(std::unique_ptr<Channel> channel, const HttpRequest& request, std::string surplus) {

@@ -34,6 +34,17 @@ TEST_F(Requests, AreJudgedByRouteThenRightsThenVersion) {
     EXPECT_TRUE(wire_.is_authenticated);
 }
 
+TEST_F(Requests, MayNameTheHubInTheirTarget) {
+    create("d1");
+    EXPECT_EQ(call("GET", "https://hub.example.net" + at("/devices/d1")).status, 200);
+    EXPECT_EQ(call("GET", "https://HUB.example.net:443" + at("/devices%2Fd1")).status, 200);
+    const Answer refused = call("GET", "https://other.example.net" + at("/devices/d1"));
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(refused.error(), "GenericBadRequest");
+    EXPECT_EQ(call("GET", "https://hub.example.net.evil" + at("/devices/d1")).status, 400);
+    EXPECT_EQ(call("GET", "https://other.example.net/ui").status, 400);
+}
+
 TEST_F(Requests, WithoutRightsChangeNothing) {
     create("d1");
     const std::string reader = "Authorization: " + token("registryRead") + "\r\nIf-Match: *\r\n";

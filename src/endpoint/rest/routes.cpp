@@ -148,19 +148,21 @@ auto no_such_resource() {
 Result<> Path::parse(std::string_view path) {
     size_ = 0;
     path.remove_prefix(1);
+    // Of a path that begins with a slash and is escaped as a whole behind another (azure-iot-explorer:
+    // digitalTwinService.ts).
+    if (equals_ignoring_case(path.substr(0, 3), "%2f")) path.remove_prefix(3);
+    if (path.find('%') != std::string_view::npos) {
+        auto decoded = percent_decode(path);
+        if (!decoded) return fail(Errc::argument_invalid, "The path holds a malformed escape.");
+        decoded_ = *std::move(decoded);
+        path = decoded_;
+    }
     if (path.ends_with('/')) path.remove_suffix(1);
     while (true) {
         const std::size_t slash = path.find('/');
-        const std::string_view raw = path.substr(0, slash);
-        if (raw.empty() || size_ == segments_max) return no_such_resource();
-        segments_[size_] = raw;
-        if (raw.find('%') != std::string_view::npos) {
-            auto decoded = percent_decode(raw);
-            if (!decoded) return fail(Errc::argument_invalid, "The path holds a malformed escape.");
-            decoded_[size_] = *std::move(decoded);
-            segments_[size_] = decoded_[size_];
-        }
-        ++size_;
+        const std::string_view segment = path.substr(0, slash);
+        if (segment.empty() || size_ == segments_max) return no_such_resource();
+        segments_[size_++] = segment;
         if (slash == std::string_view::npos) return {};
         path.remove_prefix(slash + 1);
     }

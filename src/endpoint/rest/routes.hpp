@@ -43,8 +43,9 @@ constexpr bool is_ours(const Route& route) {
 /// azure-iot-hub-python: service.json, and the SDKs' own clients.
 std::span<const Route> routes();
 
-/// A path taken apart: split at `/`, then decoded. Its views point into the request's target or into
-/// itself, so it is not moved.
+/// A path taken apart: decoded once, then split at `/`, as no id holds a slash and some clients escape those
+/// between the segments (azure-iot-explorer: dataPlaneHelper.ts encodes a whole path). Its views point into
+/// the request's target or into itself, so it is not moved.
 class Path {
 public:
     static constexpr std::size_t segments_max = 8;
@@ -54,13 +55,14 @@ public:
     Path& operator=(const Path&) = delete;
 
     /// Fails with `argument_invalid` if an escape is malformed, and with `generic_not_found` if a
-    /// segment is empty (but for one slash at the end) or there are more than any route has.
+    /// segment is empty (but for one slash at the end, and an escaped one behind the first) or there are more
+    /// than any route has.
     Result<> parse(std::string_view path);
     std::span<const std::string_view> segments() const { return {segments_.data(), size_}; }
 
 private:
     std::array<std::string_view, segments_max> segments_;
-    std::array<std::string, segments_max> decoded_;  ///< Only where there was an escape.
+    std::string decoded_;  ///< The whole path, if there was an escape.
     std::size_t size_ = 0;
 };
 

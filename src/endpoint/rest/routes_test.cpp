@@ -37,7 +37,7 @@ TEST(Routes, FindEachOperationByMethodAndPath) {
         {"GET", "/devices/d1", {200, "/devices/{}", {"d1"}}},
         {"GET", "/devices/d1/", {200, "/devices/{}", {"d1"}}},
         {"PUT", "/DEVICES/D1", {200, "/devices/{}", {"D1"}}},
-        {"DELETE", "/devices/a%20b%2Fc", {200, "/devices/{}", {"a b/c"}}},
+        {"DELETE", "/devices/a%20b", {200, "/devices/{}", {"a b"}}},
         {"GET", "/devices/a+b", {200, "/devices/{}", {"a+b"}}},
         {"GET", "/devices/%2541", {200, "/devices/{}", {"%41"}}},
         {"GET", "/devices/+'!$*(),;=@:", {200, "/devices/{}", {"+'!$*(),;=@:"}}},
@@ -116,9 +116,18 @@ TEST(Routes, HideNothingBehindAnEarlierOne) {
     }
 }
 
-TEST(Routes, TakeNoLiteralWithAnEscapedSlash) {
-    EXPECT_EQ(find("GET", "/jobs%2Fv2/j").status, 404);
-    EXPECT_EQ(find("GET", "/devices/d%2Fmodules").pattern, "/devices/{}");
+TEST(Routes, AreFoundWithTheSlashesEscaped) {
+    EXPECT_EQ(find("POST", "/devices%2Fquery"), (Found{200, "/devices/query", {}}));
+    EXPECT_EQ(find("GET", "/jobs%2fv2%2Fj"), (Found{200, "/jobs/v2/{}", {"j"}}));
+    EXPECT_EQ(find("GET", "/devices/d%2Fmodules"), (Found{200, "/devices/{}/modules", {"d"}}));
+    EXPECT_EQ(find("GET", "/twins%2Fa%2525%2Fmodules%2Fm%252F"),
+              (Found{200, "/twins/{}/modules/{}", {"a%25", "m%2F"}}));
+    EXPECT_EQ(find("GET", "/%2FdigitalTwins%2Fd"), (Found{200, "/digitaltwins/{}", {"d"}}));
+    EXPECT_EQ(find("GET", "/devices%2F"), (Found{200, "/devices", {}}));
+    EXPECT_EQ(find("GET", "/%2F%2Fdevices").status, 404);
+    EXPECT_EQ(find("GET", "/devices%2F%2Fd").status, 404);
+    EXPECT_EQ(find("GET", "/%2F").status, 404);
+    EXPECT_EQ(find("GET", "/devices%2").status, 400);
 }
 
 }  // namespace

@@ -16,8 +16,10 @@ constexpr std::string_view content_policy =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
 
-std::string_view path_of(std::string_view target) {
-    return target.substr(0, target.find_first_of("?#"));
+/// The path, decoded unless an escape is malformed.
+std::string path_of(std::string_view target) {
+    const std::string_view path = target.substr(0, target.find_first_of("?#"));
+    return percent_decode(path).value_or(std::string(path));
 }
 
 /// True if the field lists gzip, or all codings, with a weight above zero. RFC 9110 §12.5.3.
@@ -68,7 +70,9 @@ HttpResponse plain_answer(int status, std::string_view text) {
 }  // namespace
 
 bool is_web_path(std::string_view target) {
-    const std::string_view path = path_of(target);
+    // Nearly every request is for something else, and says so in its first letter.
+    if (!target.starts_with("/u") && !target.starts_with("/%")) return false;
+    const std::string path = path_of(target);
     return path == "/ui" || path.starts_with("/ui/");
 }
 
@@ -78,8 +82,9 @@ HttpResponse answer_with_file(std::span<const WebFile> files, const HttpRequest&
         refusal.add("Allow", "GET, HEAD");
         return refusal;
     }
-    const bool is_asset = path_of(request.target).starts_with(assets);
-    const std::string_view wanted = is_asset ? path_of(request.target) : page;
+    const std::string path = path_of(request.target);
+    const bool is_asset = path.starts_with(assets);
+    const std::string_view wanted = is_asset ? std::string_view(path) : page;
     const auto file =
         std::find_if(files.begin(), files.end(), [wanted](const WebFile& f) { return f.path == wanted; });
     if (file == files.end()) return plain_answer(404, "There is no such file.\n");

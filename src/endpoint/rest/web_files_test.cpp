@@ -33,6 +33,8 @@ TEST_F(WebFiles, OfPlacesWithinThePageAreThePage) {
          {"/ui/", "/ui/devices?q=a", "/ui/device?id=%2e%2e", "/ui/a//b/c/d/e/f/g/h/i/j", "/ui/%zz"})
         EXPECT_EQ(get(target).body, "<p>page</p>") << target;
     EXPECT_EQ(get("/ui/assets/none.js").status, 404);
+    EXPECT_EQ(get("/ui%2Fassets%2fa-1.js").body, "let a");
+    EXPECT_EQ(get("/%75i%2Fdevices").body, "<p>page</p>");
     EXPECT_EQ(get("/uinot").status, 404);
     EXPECT_EQ(get("/uinot").error(), "GenericNotFound");
 }
