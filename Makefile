@@ -49,6 +49,7 @@ format:
 
 tidy:  ## the rules of style that a machine can check
 	@tools/tidy
+	@tools/arrows
 
 clean:
 	rm -rf build

@@ -23,7 +23,8 @@ public:
     static constexpr std::chrono::milliseconds pause_after_refusal{100};
     /// Pause while the thread has as many handshakes in the making as `HandshakeGate` allows.
     static constexpr std::chrono::milliseconds pause_when_busy{10};
-    /// Unacknowledged data ends a connection after this. Source: reliability plan, N4.
+    /// Unacknowledged data ends a connection after this. Ours: a peer behind a cable that was pulled
+    /// is gone within a minute, with what it holds.
     static constexpr std::chrono::seconds user_timeout{30};
 
     struct Options {

@@ -1,6 +1,7 @@
 #include "server/storage_thread.hpp"
 
 #include <gtest/gtest.h>
+#include <chrono>
 #include <future>
 #include <vector>
 
@@ -28,11 +29,12 @@ TEST(StorageThread, OfSeveralThreadsLetsNobodyWaitForTheSlow) {
     std::promise<void> slow;
     StorageThread threads(0, 2);
     threads.run([&] {
-        quick.get_future().wait();
+        quick.get_future().wait_for(std::chrono::seconds(90));
         slow.set_value();
     });
     threads.run([&] { quick.set_value(); });
-    slow.get_future().wait();  // With one thread this would never come.
+    // With one thread this would never come, however long one waits.
+    EXPECT_EQ(slow.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
 }
 
 }  // namespace

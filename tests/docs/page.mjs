@@ -2,7 +2,7 @@
 // stands in HTML comments right above it, which readers do not see:
 //
 //   <!-- file: door.js -->           it is the content of that file
-//   <!-- from: examples/x.cpp -->    it is an excerpt of that file, which has tests of its own
+//   <!-- from: FILE -->              it is an excerpt of that file, which has tests of its own
 //   <!-- terminal: device -->        it is typed in a terminal of that name (main)
 //   <!-- until: connected -->        it does not end; the reader goes on once it has printed this
 //   <!-- prints: completed -->       what it prints holds this; may be repeated

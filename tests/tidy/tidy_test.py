@@ -10,9 +10,17 @@ import os
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-loader = importlib.machinery.SourceFileLoader("tidy", os.path.join(ROOT, "tools", "tidy"))
-tidy = importlib.util.module_from_spec(importlib.util.spec_from_loader("tidy", loader))
-loader.exec_module(tidy)
+
+
+def load(name):
+    loader = importlib.machinery.SourceFileLoader(name, os.path.join(ROOT, "tools", name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+tidy = load("tidy")
+arrows = load("arrows")
 
 
 def found(check, path, source):
@@ -41,6 +49,40 @@ class Tidy(unittest.TestCase):
     def test_a_dependency_that_points_up_is_found(self):
         self.assertEqual(found(tidy.check_deps, "src/store/CMakeLists.txt", "carillon_module(store\n  DEPS base core)\n"), [2])
         self.assertEqual(found(tidy.check_deps, "src/core/CMakeLists.txt", "carillon_module(core DEPS query store)\n"), [])
+
+    def test_a_room_that_depends_upward_is_found(self):
+        self.assertEqual(found(tidy.check_deps, "src/core/CMakeLists.txt", "\ncarillon_room(scan DEPS core_jobs)\n"), [2])
+        self.assertEqual(found(tidy.check_deps, "src/core/CMakeLists.txt", "carillon_room(jobs DEPS core_scan)\n"), [])
+
+    def test_the_layout_is_read_from_a_table(self):
+        table = ("| folder | what | may use |\n| --- | --- | --- |\n| `src/top/` | x | all of `src/` |\n"
+                 "| `src/mid/` | x | low, for its words |\n| `src/low/` | x | \u2013 |\n| `tests/`, `fuzz/` | x | anything |\n\n"
+                 "| `src/other/` | of another table | low |\n")
+        layout = tidy.layout_of(tidy.rows_of_table(table, "| folder |"))
+        self.assertEqual(layout, {"top": ["mid", "low", "tests", "fuzz"], "mid": ["low"], "low": [], "tests": None, "fuzz": None})
+        with self.assertRaises(SystemExit):
+            tidy.rows_of_table("no table", "| folder |")
+
+    def test_a_test_without_an_assertion_is_found(self):
+        def tests(source, helpers=frozenset()):
+            return found(lambda *checked: tidy.check_assertions(*checked, set(helpers)), "a_test.cpp", source)
+        self.assertEqual(tests("TEST(A, B) {\n  run();\n  // EXPECT_EQ(1, 1);\n}\n"), [1])
+        self.assertEqual(tests("TEST(A, B) {\n  if (x) {\n  }\n  EXPECT_TRUE(run());\n}\n"), [])
+        self.assertEqual(tests("void check(int x) {\n  EXPECT_TRUE(x);\n}\nTEST(A, B) {\n  check(1);\n}\n"), [])
+        self.assertEqual(tests("void x() {\n  check(1);\n}\nTEST(A, B) {\n  x();\n}\n"), [4])
+        self.assertEqual(tests("TEST(A, B) {\n  check(1);\n}\n", {"check"}), [])
+
+    def test_a_citation_of_what_is_not_here_is_found(self):
+        self.assertEqual(found(tidy.check_citations, "src/a.hpp", "// ruling" + " 7\n// docs/nothing.md says\n"), [1, 2])
+        self.assertEqual(found(tidy.check_citations, "src/a.hpp", "// docs/jobs.md, core/shard/shards.hpp and RFC 7396 \u00a72\n"), [])
+
+    def test_an_arrow_up_and_a_cycle_are_found(self):
+        sources = {"src/core/scan/a.hpp": '#include "core/jobs/b.hpp"\n', "src/core/jobs/b.hpp": '#include "base/c.hpp"\n',
+                   "src/base/c.hpp": '#include "base/d.hpp"\n', "src/base/d.cpp": '#include "c.hpp"\n'}
+        self.assertEqual(arrows.breaches_of(arrows.arrows_of(sources)), [
+            "src/core/scan/a -> src/core/jobs/b: points up the table of rooms",
+            "a cycle without a reason: src/base/c, src/base/d"])
+        self.assertEqual(len(arrows.between_rooms(arrows.arrows_of(sources))), 1)
 
     def test_a_brace_in_an_expression_that_awaits_is_found(self):
         self.assertEqual(found(tidy.check_awaits, "a.cpp", "auto x = co_await open({1, 2});"), [1])

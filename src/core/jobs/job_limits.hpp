@@ -15,7 +15,7 @@ struct JobEngineLimits {
     /// about half a second of work: documents the entries stand for, and bytes.
     std::size_t twin_log_devices_max = 500'000;
     std::size_t twin_log_bytes_max = 64 * 1024 * 1024;
-    bool strict_cancel = false;  ///< D10: 405 on cancelling a running job.
+    bool strict_cancel = false;  ///< Answers 405 to cancelling a running job, as the service does.
 };
 
 }  // namespace carillon

@@ -16,7 +16,10 @@ using namespace std::chrono_literals;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
-    return text ? parse_u64(text).value_or(otherwise) : otherwise;
+    if (!text) return otherwise;
+    const auto number = parse_u64(text);
+    EXPECT_TRUE(number) << name << " is not a number: " << text;
+    return number.value_or(otherwise);
 }
 
 class Dice {
@@ -126,6 +129,7 @@ struct Simulation {
 TEST(JobSimulation, PromisesHoldWhateverHappens) {
     const auto first = from_environment("CARILLON_SIM_FIRST", 1);
     const auto count = from_environment("CARILLON_SIM_SEEDS", 10'000);
+    ASSERT_GT(count, 0U) << "CARILLON_SIM_SEEDS asks for no run at all";
     for (auto seed = first; seed < first + count; ++seed) {
         SCOPED_TRACE(fmt::format("seed {}", seed));
         Simulation(seed).run();
