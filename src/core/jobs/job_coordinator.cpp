@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <optional>
+#include <utility>
 
 namespace carillon {
 namespace {
@@ -28,7 +30,8 @@ JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
       limits_(limits),
       options_(options),
       board_(board),
-      job_shards_(job_shards) {}
+      job_shards_(job_shards),
+      schedule_(limits.running_max) {}
 
 JobCoordinator::~JobCoordinator() {
     *alive_ = false;
@@ -41,16 +44,6 @@ JobCoordinator::Active* JobCoordinator::find(std::uint64_t job) {
 
 WallTime JobCoordinator::now() const {
     return shard_.clock().wall_now();
-}
-
-void JobCoordinator::enter(Active& job, Phase phase) {
-    job.phase = phase;
-    for (auto& watcher : std::exchange(job.watchers, {})) watcher();
-}
-
-void JobCoordinator::put_record(const Active& job, const JobRecord& record) {
-    shard_.committer().batch().put(Table::jobs, job_record_key(job.entry->number()),
-                                   encode_job_record(record));
 }
 
 template <class F>
@@ -97,30 +90,137 @@ Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
     CARILLON_ASSERT(board_.add(entry));
     log.info("job accepted job={} type={}", shared->id, job_type_text(shared->type));
     auto answer = entry->snapshot();
-    auto& job = active_[number];
-    job.entry = entry;
-    enqueue(job);
-    pump();
+    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, {}});
+    happen(number, [this](Active& job) { return job.life.place(is_due(job)); });
     co_return answer;
 }
 
-void JobCoordinator::enqueue(Active& job) {
-    const Place place{job.entry->definition().start.ticks, job.entry->number()};
-    if (job.entry->definition().start > now()) {
-        job.entry->set_status(JobStatus::scheduled);
-        scheduled_.insert(place);
-        arm_schedule();
-        enter(job, Phase::scheduled);
-    } else {
-        job.entry->set_status(JobStatus::queued);
-        queue_.insert(place);
-        enter(job, Phase::queued);
+// --- what a job's life asks for ------------------------------------------------------------------
+
+template <class Event>
+void JobCoordinator::happen(std::uint64_t number, Event event) {
+    auto* job = find(number);
+    if (!job) return;
+    const auto before = job->life.phase();
+    const JobActions actions = event(*job);
+    take(*job, before, actions);
+}
+
+void JobCoordinator::take(Active& job, JobPhase before, const JobActions& actions) {
+    const auto number = job.entry->number();
+    const auto start = job.entry->definition().start;
+    std::vector<UniqueFunction<void()>> watchers;
+    if (job.life.phase() != before) watchers.swap(job.watchers);
+    bool may_be_next = false;  // A place or the line has changed.
+    for (const auto& action : actions) {
+        switch (action.kind) {
+            case JobAction::schedule:
+                job.entry->set_status(JobStatus::scheduled);
+                schedule_.hold(start, number);
+                arm_schedule();
+                break;
+            case JobAction::queue:
+                job.entry->set_status(JobStatus::queued);
+                schedule_.queue(start, number);
+                may_be_next = true;
+                break;
+            case JobAction::leave:
+                schedule_.leave(start, number);
+                break;
+            case JobAction::prepare:
+                prepare(job);
+                break;
+            case JobAction::discard:
+                on_shards([number](JobShard& shard) { shard.discard(number); });
+                break;
+            case JobAction::begin:
+                begin(job);
+                break;
+            case JobAction::cancel:
+                on_shards([number](JobShard& shard) { shard.cancel(number); });
+                break;
+            case JobAction::write:
+                write(job, action.step, action.record);
+                break;
+            case JobAction::retry:
+                log.warn("job tried again soon, the store refused job={}", job.entry->definition().id);
+                after(retry_delay, [this, number] {
+                    happen(number, [this](Active& late) { return late.life.retry(now(), is_due(late)); });
+                });
+                break;
+            case JobAction::take_place:
+                schedule_.take_place();
+                break;
+            case JobAction::free_place:
+                schedule_.free_place();
+                may_be_next = true;
+                break;
+            case JobAction::finish:
+                finish(number);  // The last of its actions: `job` is gone.
+                break;
+        }
     }
+    for (auto& watcher : watchers) watcher();
+    if (may_be_next) pump();
+}
+
+void JobCoordinator::prepare(Active& job) {
+    on_shards([this, alive = alive_, entry = job.entry, condition = std::move(job.condition),
+               started = job.life.started(), attempt = job.life.attempt(),
+               home = shard_.executor()](JobShard& shard) {
+        auto done = [this, alive, home, number = entry->number(), attempt](Result<std::uint64_t> targets) {
+            boost::asio::post(home, [this, alive, number, attempt, targets] {
+                if (!*alive) return;
+                happen(number,
+                       [&](Active& found) { return found.life.part_prepared(attempt, targets, now()); });
+            });
+        };
+        shard.prepare(entry, condition, started, std::move(done));
+    });
+}
+
+void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
+    const auto number = job.entry->number();
+    if (step == JobWrite::end) {
+        if (record.started.ticks != 0) {
+            record.counts = job.entry->counts();
+            record.tally = job.entry->tally();
+        }
+        job.end = record;
+    }
+    shard_.committer().batch().put(Table::jobs, job_record_key(number), encode_job_record(record));
+    shard_.committer().on_durable([this, alive = alive_, number, step](const Result<>& result) {
+        if (!*alive) return;
+        happen(number,
+               [&](Active& found) { return found.life.written(step, result.has_value(), is_due(found)); });
+    });
+}
+
+void JobCoordinator::begin(Active& job) {
+    const auto number = job.entry->number();
+    job.entry->set_running(job.life.started());
+    board_.add_started(job.entry);
+    log.info("job started job={} devices={}", job.entry->definition().id, job.life.targets());
+    if (is_open_) on_shards([number](JobShard& shard) { shard.begin(number); });
+}
+
+void JobCoordinator::finish(std::uint64_t number) {
+    const auto found = active_.find(number);
+    const auto job = std::move(found->second);
+    active_.erase(found);
+    job.entry->set_terminal(job.end);
+    if (job.end.started.ticks != 0) board_.add_started(job.entry);
+    log.info("job ended job={} status={}", job.entry->definition().id, job_status_text(job.end.status));
+}
+
+void JobCoordinator::part_finished(std::uint64_t number) {
+    happen(number, [this](Active& job) { return job.life.part_finished(now()); });
 }
 
 // --- the schedule --------------------------------------------------------------------------------
 
 void JobCoordinator::start() {
+    is_open_ = true;
     pump();
     arm_schedule();
     purge();
@@ -128,10 +228,11 @@ void JobCoordinator::start() {
 
 void JobCoordinator::arm_schedule() {
     shard_.timers().cancel(schedule_timer_);
-    if (scheduled_.empty() || is_stopped_) return;
+    const auto next = schedule_.next_start();
+    if (!next || !is_open_) return;
     constexpr auto most =
         std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
-    const auto ticks = std::clamp<std::int64_t>(scheduled_.begin()->first - now().ticks, 0, most);
+    const auto ticks = std::clamp<std::int64_t>(*next - now().ticks, 0, most);
     schedule_timer_ = shard_.timers().at(shard_.clock().now() + std::chrono::nanoseconds(ticks * 100),
                                          [this, alive = alive_] {
                                              if (*alive) start_due();
@@ -139,153 +240,25 @@ void JobCoordinator::arm_schedule() {
 }
 
 void JobCoordinator::start_due() {
-    while (!scheduled_.empty() && scheduled_.begin()->first <= now().ticks) {
-        const auto number = scheduled_.begin()->second;
-        scheduled_.erase(scheduled_.begin());
-        if (auto* job = find(number)) enqueue(*job);
+    while (const auto number = schedule_.take_due(now())) {
+        happen(*number, [](Active& job) { return job.life.place(true); });
     }
     arm_schedule();
-    pump();
 }
 
 void JobCoordinator::pump() {
-    while (!is_stopped_ && at_work_ < limits_.running_max && !queue_.empty()) {
-        auto* job = find(queue_.begin()->second);
-        queue_.erase(queue_.begin());
-        CARILLON_ASSERT(job);
-        evaluate(*job);
+    while (is_open_) {
+        const auto number = schedule_.take_turn();
+        if (!number) return;
+        happen(*number, [this](Active& job) {
+            const auto& definition = job.entry->definition();
+            if (definition.device_ids) return job.life.turn(now(), {});
+            auto parsed = query::parse_job_condition(definition.condition.value_or(""), options_);
+            if (!parsed) return job.life.turn(now(), fail(std::move(parsed).error()));
+            job.condition = *std::move(parsed);
+            return job.life.turn(now(), {});
+        });
     }
-}
-
-// --- starting ------------------------------------------------------------------------------------
-
-void JobCoordinator::evaluate(Active& job) {
-    const auto& definition = job.entry->definition();
-    std::optional<query::JobCondition> condition;
-    if (!definition.device_ids) {
-        auto parsed = query::parse_job_condition(definition.condition.value_or(""), options_);
-        if (!parsed) return end(job, JobStatus::failed, std::move(parsed).error().detail);
-        condition = *std::move(parsed);
-    }
-    ++at_work_;
-    job.is_at_work = true;
-    job.attempt = ++last_attempt_;
-    job.parts_left = job_shards_.size();
-    job.targets = 0;
-    job.has_refusal = false;
-    job.started = now();
-    enter(job, Phase::evaluating);
-    on_shards([this, alive = alive_, entry = job.entry, condition, started = job.started,
-               attempt = job.attempt, home = shard_.executor()](JobShard& shard) {
-        auto done = [this, alive, home, number = entry->number(), attempt](Result<std::uint64_t> targets) {
-            boost::asio::post(home, [this, alive, number, attempt, targets] {
-                if (*alive) prepared(number, attempt, targets);
-            });
-        };
-        shard.prepare(entry, condition, started, std::move(done));
-    });
-}
-
-void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, Result<std::uint64_t> targets) {
-    auto* job = find(number);
-    if (!job || job->phase != Phase::evaluating || job->attempt != attempt) return;
-    if (targets) {
-        job->targets += *targets;
-    } else {
-        job->has_refusal = true;
-    }
-    if (--job->parts_left > 0) return;
-    if (job->has_refusal) return give_back(*job);
-    if (job->targets == 0) {
-        on_shards([number](JobShard& shard) { shard.discard(number); });
-        return end(*job, JobStatus::completed);
-    }
-    run(*job);
-}
-
-void JobCoordinator::give_back(Active& job) {
-    const auto number = job.entry->number();
-    log.warn("job could not start job={}", job.entry->definition().id);
-    on_shards([number](JobShard& shard) { shard.discard(number); });
-    job.is_at_work = false;
-    --at_work_;
-    job.started = {};
-    enter(job, Phase::queued);
-    // Out of the queue for a while; a cancel finds it in its phase all the same.
-    after(retry_delay, [this, number] {
-        auto* found = find(number);
-        if (found && found->phase == Phase::queued) enqueue(*found);
-        pump();
-    });
-    pump();
-}
-
-void JobCoordinator::run(Active& job) {
-    const auto number = job.entry->number();
-    JobRecord record;
-    record.status = JobStatus::running;
-    record.started = job.started;
-    put_record(job, record);
-    enter(job, Phase::starting);
-    shard_.committer().on_durable([this, alive = alive_, number](const Result<>& result) {
-        auto* started = *alive ? find(number) : nullptr;
-        if (!started) return;
-        if (!result) return give_back(*started);
-        started->parts_left = job_shards_.size();
-        started->entry->set_running(started->started);
-        board_.add_started(started->entry);
-        log.info("job started job={} devices={}", started->entry->definition().id, started->targets);
-        enter(*started, Phase::running);
-        if (!is_stopped_) on_shards([number](JobShard& shard) { shard.begin(number); });
-    });
-}
-
-// --- ending --------------------------------------------------------------------------------------
-
-void JobCoordinator::part_finished(std::uint64_t number) {
-    auto* job = find(number);
-    if (!job || (job->phase != Phase::running && job->phase != Phase::cancelling)) return;
-    CARILLON_ASSERT(job->parts_left > 0);
-    if (--job->parts_left > 0) return;
-    end(*job, job->phase == Phase::cancelling ? JobStatus::cancelled : JobStatus::completed);
-}
-
-void JobCoordinator::end(Active& job, JobStatus status, std::string failure_reason) {
-    enter(job, Phase::ending);
-    put_end(job.entry->number(), status, failure_reason);
-}
-
-void JobCoordinator::put_end(std::uint64_t number, JobStatus status, const std::string& failure_reason) {
-    auto* job = find(number);
-    if (!job) return;
-    JobRecord record;
-    record.status = status;
-    record.started = job->started;
-    record.ended = now();
-    record.failure_reason = failure_reason;
-    if (job->started.ticks != 0) {
-        record.counts = job->entry->counts();
-        record.tally = job->entry->tally();
-    }
-    put_record(*job, record);
-    shard_.committer().on_durable([this, alive = alive_, number, record](const Result<>& result) {
-        if (!*alive) return;
-        if (result) return ended(number, record);
-        after(retry_delay, [this, number, record] { put_end(number, record.status, record.failure_reason); });
-    });
-}
-
-void JobCoordinator::ended(std::uint64_t number, const JobRecord& record) {
-    const auto found = active_.find(number);
-    CARILLON_ASSERT(found != active_.end());
-    auto job = std::move(found->second);
-    active_.erase(found);
-    job.entry->set_terminal(record);
-    if (record.started.ticks != 0) board_.add_started(job.entry);
-    if (job.is_at_work) --at_work_;
-    log.info("job ended job={} status={}", job.entry->definition().id, job_status_text(record.status));
-    for (auto& watcher : job.watchers) watcher();
-    pump();
 }
 
 Task<> JobCoordinator::changed(std::uint64_t number) {
@@ -305,71 +278,31 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
     const auto number = entry->number();
     bool is_ours = false;  // The job's end was asked for while it could be.
     while (auto* job = find(number)) {
-        switch (job->phase) {
-            case Phase::scheduled:
-            case Phase::queued:
-            case Phase::evaluating: {
-                const auto cancelled = co_await cancel_unstarted(number);
-                if (!cancelled) co_return fail(cancelled.error());
-                co_return entry->snapshot();
-            }
-            case Phase::running: {
-                if (limits_.strict_cancel) co_return fail(not_in_this_state(JobStatus::running));
-                JobRecord record;
-                record.status = JobStatus::running;
-                record.is_cancelling = true;
-                record.started = job->started;
-                put_record(*job, record);
-                const auto written = co_await shard_.committer().durable();
-                if (!written) co_return fail(unavailable(written.error()));
-                job = find(number);
-                if (!job || job->phase != Phase::running) break;
-                is_ours = true;
-                enter(*job, Phase::cancelling);
-                on_shards([number](JobShard& shard) { shard.cancel(number); });
-                break;
-            }
-            case Phase::cancelling:
-                is_ours = true;
-                co_await changed(number);
-                break;
-            case Phase::starting:
-            case Phase::ending:
-                co_await changed(number);
-                break;
+        const auto phase = job->life.phase();
+        if (phase == JobPhase::running && limits_.strict_cancel) {
+            co_return fail(not_in_this_state(JobStatus::running));
         }
+        const auto actions = job->life.cancel(now());
+        if (actions.empty()) {  // It is on its way from one phase to the next, or somebody else cancels it.
+            if (phase == JobPhase::cancelling) is_ours = true;
+            co_await changed(number);
+            continue;
+        }
+        take(*job, phase, actions);
+        // What the job's life asked for is in the batch, and has been told to it before this goes on.
+        const auto written = co_await shard_.committer().durable();
+        if (!written) co_return fail(unavailable(written.error()));
+        if (phase != JobPhase::running) co_return entry->snapshot();
+        is_ours = true;
     }
     if (is_ours && entry->status() == JobStatus::cancelled) co_return entry->snapshot();
     co_return fail(not_in_this_state(entry->status()));
 }
 
-Task<Result<>> JobCoordinator::cancel_unstarted(std::uint64_t number) {
-    auto* job = find(number);
-    const Place place{job->entry->definition().start.ticks, number};
-    scheduled_.erase(place);
-    queue_.erase(place);
-    if (job->phase == Phase::evaluating) on_shards([number](JobShard& shard) { shard.discard(number); });
-    if (std::exchange(job->is_at_work, false)) --at_work_;
-    job->started = {};
-    enter(*job, Phase::ending);
-    JobRecord record;
-    record.status = JobStatus::cancelled;
-    record.ended = now();
-    put_record(*job, record);
-    const auto written = co_await shard_.committer().durable();
-    if (written) {
-        ended(number, record);
-        co_return written;
-    }
-    enqueue(*find(number));
-    pump();
-    co_return fail(unavailable(written.error()));
-}
-
 // --- history -------------------------------------------------------------------------------------
 
 void JobCoordinator::purge() {
-    if (is_stopped_) return;
+    if (!is_open_) return;
     const auto oldest = now().plus_s(-JobLimits::history_kept_s);
     board_.newest_first(UINT64_MAX, [&](const std::shared_ptr<JobEntry>& entry) {
         if (!is_terminal(entry->status()) || entry->ended() >= oldest) return true;
@@ -389,14 +322,14 @@ void JobCoordinator::purge() {
 // --- at the start --------------------------------------------------------------------------------
 
 void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record) {
-    auto& job = active_[entry->number()];
-    job.entry = entry;
-    if (record.status != JobStatus::running) return enqueue(job);
-    job.started = record.started;
-    job.is_at_work = true;
-    ++at_work_;
-    job.parts_left = job_shards_.size();
-    job.phase = record.is_cancelling ? Phase::cancelling : Phase::running;
+    const auto number = entry->number();
+    if (record.status == JobStatus::running) {
+        active_.emplace(number, Active{entry, JobLifecycle::resumed(job_shards_.size(), record), {}, {}, {}});
+        schedule_.take_place();
+        return;
+    }
+    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, {}});
+    happen(number, [this](Active& job) { return job.life.place(is_due(job)); });
 }
 
 }  // namespace carillon

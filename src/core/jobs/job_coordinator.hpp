@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/jobs/job_board.hpp"
+#include "core/jobs/job_lifecycle.hpp"
+#include "core/jobs/job_schedule.hpp"
 #include "core/jobs/job_shard.hpp"
 #include "core/shard/shards.hpp"
 #include "query/query.hpp"
@@ -9,17 +11,15 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <string_view>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 namespace carillon {
 
-/// Decides every state of every job: accepts, schedules, starts, cancels and ends them, each
-/// durably. Lives on shard 0; all members are for its thread. State machine: docs/jobs.md.
+/// Takes every job from its acceptance to its end: what comes next is decided by its `JobLifecycle` and
+/// by `JobSchedule`; here their actions meet the store, the clock and the shards. Lives on shard 0; all
+/// members are for its thread. State machine: docs/jobs.md.
 class JobCoordinator {
 public:
     /// Ours: how long after a refused commit a step is tried again.
@@ -39,7 +39,7 @@ public:
     /// Numbers given so far.
     void set_last_number(std::uint64_t number) { last_number_ = number; }
     void start();
-    void stop() { is_stopped_ = true; }
+    void stop() { is_open_ = false; }
 
     Task<Result<JobSnapshot>> create(JobDefinition definition);
     Task<Result<JobSnapshot>> cancel(std::string id);
@@ -48,41 +48,34 @@ public:
     void part_finished(std::uint64_t job);
 
 private:
-    enum class Phase { scheduled, queued, evaluating, starting, running, cancelling, ending };
     struct Active {
         std::shared_ptr<JobEntry> entry;
-        Phase phase = Phase::queued;
-        std::uint64_t attempt = 0;   ///< Of evaluating; answers to an earlier one are void.
-        std::size_t parts_left = 0;  ///< Parts whose word is outstanding.
-        std::uint64_t targets = 0;
-        bool has_refusal = false;
-        bool is_at_work = false;  ///< Counts against `running_max`.
-        WallTime started;
+        JobLifecycle life;
+        std::optional<query::JobCondition> condition;  ///< From its turn until its parts are asked.
+        JobRecord end;                                 ///< As it is on its way to disk.
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
     };
-    using Place =
-        std::pair<std::int64_t, std::uint64_t>;  ///< Start in ticks, job number: the order of starts.
 
     Active* find(std::uint64_t job);
     WallTime now() const;
-    void enter(Active& job, Phase phase);
-    void put_record(const Active& job, const JobRecord& record);
+    bool is_due(const Active& job) const { return job.entry->definition().start <= now(); }
     template <class F>
     void on_shards(F function);
     void after(Duration delay, UniqueFunction<void()> fire);
 
-    void enqueue(Active& job);
+    /// Does what the job's life asks for. The job may be gone afterwards.
+    void take(Active& job, JobPhase before, const JobActions& actions);
+    /// Gives the job's life an event; nothing if the job has ended.
+    template <class Event>
+    void happen(std::uint64_t job, Event event);
+    void prepare(Active& job);
+    void write(Active& job, JobWrite step, JobRecord record);
+    void begin(Active& job);
+    void finish(std::uint64_t job);
+
     void arm_schedule();
     void start_due();
     void pump();
-    void evaluate(Active& job);
-    void prepared(std::uint64_t job, std::uint64_t attempt, Result<std::uint64_t> targets);
-    void give_back(Active& job);
-    void run(Active& job);
-    void end(Active& job, JobStatus status, std::string failure_reason = {});
-    void put_end(std::uint64_t job, JobStatus status, const std::string& failure_reason);
-    void ended(std::uint64_t job, const JobRecord& record);
-    Task<Result<>> cancel_unstarted(std::uint64_t job);
     Task<> changed(std::uint64_t job);
     void purge();
 
@@ -96,13 +89,10 @@ private:
 
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
     std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
-    std::set<Place> scheduled_;
-    std::set<Place> queue_;
-    std::size_t at_work_ = 0;
+    JobSchedule schedule_;
     std::uint64_t last_number_ = 0;
-    std::uint64_t last_attempt_ = 0;
     Timers::Id schedule_timer_;
-    bool is_stopped_ = false;
+    bool is_open_ = false;  ///< Between `start` and `stop`.
 };
 
 }  // namespace carillon

@@ -23,7 +23,7 @@ bool JobFold::apply(std::uint64_t sequence, const JobEvent& event) {
 }
 
 std::size_t JobFold::memory() const {
-    return keys_.memory() + state_.size() + marks_.capacity() * sizeof(marks_[0]) +
+    return keys_.memory() + state_.memory() + marks_.capacity() * sizeof(marks_[0]) +
            last_.capacity() * sizeof(last_[0]) + statuses_.capacity() * sizeof(statuses_[0]);
 }
 

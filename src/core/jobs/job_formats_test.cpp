@@ -203,6 +203,22 @@ TEST_F(PartStates, RefuseDevicesTheyDoNotHave) {
     EXPECT_FALSE(state.apply(TwinChunkEvent{noon, 0, 5, {}}));
 }
 
+TEST_F(PartStates, AReasonOfAnyStoredNumberIsKeptBesideTheMark) {
+    for (const unsigned number : {7U, 63U, 127U, 255U}) {
+        PartState part;
+        ASSERT_TRUE(part.apply(TargetsEvent{noon, {1, 2}, {}}));
+        part.claim(1);
+        Outcome outcome;
+        outcome.kind = OutcomeKind::failed;
+        outcome.failure.reason = static_cast<FailReason>(number);
+        ASSERT_TRUE(part.apply(OutcomesEvent{noon, {outcome}}));
+        EXPECT_EQ(part.at(0), TargetState::failed);
+        EXPECT_EQ(static_cast<unsigned>(part.reason(0)), number);
+        EXPECT_EQ(part.at(1), TargetState::pending);
+        EXPECT_TRUE(part.is_claimed(1));
+    }
+}
+
 TEST_F(PartStates, AClaimLastsUntilTheDeviceMoves) {
     state.claim(0);
     EXPECT_TRUE(state.is_claimed(0));

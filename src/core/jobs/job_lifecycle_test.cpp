@@ -1,603 +1,256 @@
-#include "core/testing/job_testing.hpp"
+#include "core/jobs/job_lifecycle.hpp"
+
+#include "core/jobs/job_schedule.hpp"
+
+#include <gtest/gtest.h>
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace carillon {
 namespace {
 
-using testing::JobBench;
-using testing::method_body;
-using testing::twin_body;
-using namespace std::chrono_literals;
+constexpr WallTime now{1000};
 
-struct JobLifecycle : ::testing::Test, JobBench {
-    void devices(std::initializer_list<const char*> ids) {
-        for (const auto* id : ids) hub->add_device(id);
+const char* name_of(JobAction::Kind kind) {
+    switch (kind) {
+        case JobAction::schedule:
+            return "schedule";
+        case JobAction::queue:
+            return "queue";
+        case JobAction::leave:
+            return "leave";
+        case JobAction::prepare:
+            return "prepare";
+        case JobAction::discard:
+            return "discard";
+        case JobAction::begin:
+            return "begin";
+        case JobAction::cancel:
+            return "cancel";
+        case JobAction::write:
+            return "write";
+        case JobAction::retry:
+            return "retry";
+        case JobAction::take_place:
+            return "take";
+        case JobAction::free_place:
+            return "free";
+        case JobAction::finish:
+            return "finish";
     }
-    DeviceJob row(const std::string& job, const std::string& device) {
-        for (auto& r : rows(job)) {
-            if (r.device_id == device) return r;
-        }
-        ADD_FAILURE() << "no row of " << device;
-        return {};
+    return "?";
+}
+
+/// Actions as words; a write says what it stores.
+std::string told(const JobActions& actions) {
+    std::string out;
+    for (const auto& action : actions) {
+        if (!out.empty()) out += ' ';
+        out += name_of(action.kind);
+        if (action.kind != JobAction::write) continue;
+        out += ':';
+        out += action.record.is_cancelling ? "cancelling" : job_status_text(action.record.status);
     }
-    JobCounts counts_if_running() {
-        const auto job = (*hub)->jobs().snapshot("j");
-        return job && job->counts ? *job->counts : JobCounts{};
+    return out;
+}
+
+Error refusal(const char* text) {
+    return {Errc::store_failed, text};
+}
+
+/// A job of two parts that has come to a phase by the shortest way.
+JobLifecycle at(JobPhase phase) {
+    if (phase == JobPhase::running || phase == JobPhase::cancelling) {
+        JobRecord record;
+        record.started = WallTime{900};
+        record.is_cancelling = phase == JobPhase::cancelling;
+        return JobLifecycle::resumed(2, record);
     }
-    std::size_t count_timers() {
-        std::size_t timers = 0;
-        for (std::size_t i = 0; i < shards; ++i) timers += (*hub)->shards()[i].timers().size();
-        return timers;
+    JobLifecycle life(2);
+    if (phase == JobPhase::queued) return life;
+    if (phase == JobPhase::scheduled) {
+        (void)life.place(false);
+        return life;
     }
-    void write_tags(const std::string& id, std::string_view tags) {
-        const auto body = fmt::format(R"({{"tags":{}}})", tags);
-        const auto json = JsonDocument::parse(body);
-        const auto key = *IdentityKey::parse(id);
-        auto patch = TwinPatch::parse(json->root(), key);
-        ASSERT_TRUE(
-            hub->run(owner(id).write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{})));
-    }
-    static std::string preview_ids(std::string_view ids) {
-        return fmt::format(R"({{"type":"scheduleUpdateTwin","updateTwin":{{"etag":"*","desired":{{"a":1}}}},)"
-                           R"("deviceIds":[{}]}})",
-                           ids);
-    }
-};
-
-// --- choosing devices ----------------------------------------------------------------------------
-
-TEST_F(JobLifecycle, AConditionChoosesByWhatWasAcknowledgedBeforeTheStart) {
-    devices({"a", "b", "c"});
-    write_tags("b", R"({"floor":3})");
-    ASSERT_TRUE(create("j", twin_body("tags.floor = 3")));
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    ASSERT_EQ(rows("j").size(), 1U);
-    EXPECT_EQ(rows("j")[0].device_id, "b");
-    EXPECT_EQ(twin("a").version, 2);
-    EXPECT_EQ(twin("b").version, 4);
+    (void)life.turn(now, {});
+    if (phase == JobPhase::evaluating) return life;
+    (void)life.part_prepared(1, 3, now);
+    (void)life.part_prepared(1, 4, now);
+    if (phase == JobPhase::starting) return life;
+    (void)life.written(JobWrite::start, true, true);
+    (void)life.part_finished(now);
+    (void)life.part_finished(now);
+    if (phase == JobPhase::ended) (void)life.written(JobWrite::end, true, true);
+    return life;
 }
 
-TEST_F(JobLifecycle, ADeviceThatStopsMatchingStaysAndOneThatMatchesLaterIsNotPartOfIt) {
-    devices({"a", "b"});
-    write_tags("a", R"({"floor":3})");
-    ASSERT_TRUE(create("j", method_body("tags.floor = 3")));
-    write_tags("a", R"({"floor":4})");
-    write_tags("b", R"({"floor":3})");
-    connect("a");
-    connect("b");
-    EXPECT_EQ(links["a"]->methods.size(), 1U);
-    EXPECT_EQ(links["b"]->methods.size(), 0U);
+constexpr JobPhase phases[] = {JobPhase::scheduled, JobPhase::queued,  JobPhase::evaluating,
+                               JobPhase::starting,  JobPhase::running, JobPhase::cancelling,
+                               JobPhase::ending,    JobPhase::ended};
+
+TEST(JobLifecycle, APlannedJobGoesThroughAllItsPhases) {
+    JobLifecycle life(2);
+    EXPECT_EQ(told(life.place(false)), "schedule");
+    EXPECT_EQ(told(life.place(true)), "queue");
+    EXPECT_EQ(told(life.turn(now, {})), "take prepare");
+    EXPECT_EQ(told(life.part_prepared(1, 3, now)), "");
+    EXPECT_EQ(told(life.part_prepared(1, 4, now)), "write:running");
+    EXPECT_EQ(life.targets(), 7U);
+    EXPECT_EQ(told(life.written(JobWrite::start, true, true)), "begin");
+    EXPECT_EQ(told(life.part_finished(now)), "");
+    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    EXPECT_EQ(told(life.written(JobWrite::end, true, true)), "free finish");
+    EXPECT_EQ(life.phase(), JobPhase::ended);
+    EXPECT_FALSE(life.is_at_work());
 }
 
-TEST_F(JobLifecycle, AJobWithoutMatchingDevicesCompletesAtOnce) {
-    devices({"a"});
-    ASSERT_TRUE(create("j", method_body("tags.nothing = 1")));
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(counts("j"), JobCounts{});
-    EXPECT_TRUE(rows("j").empty());
-}
-
-TEST_F(JobLifecycle, ListedIdsThatAreNotRegisteredFailAndDuplicatesCountOnce) {
-    devices({"a", "b"});
-    ASSERT_TRUE(create("j", preview_ids(R"("b","ghost","a","b")"), Flavour::preview));
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(counts("j"), (JobCounts{3, 0, 0, 2, 1, 0}));
-    EXPECT_EQ(row("j", "ghost").error_code, "DeviceNotFound");
-    EXPECT_EQ(twin("b").version, 3) << "patched once";
-}
-
-TEST_F(JobLifecycle, AListedIdThatIsNotRegisteredFailsInAMethodJobToo) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j",
-                       R"({"type":"scheduleDeviceMethod","cloudToDeviceMethod":{"methodName":"m"},)"
-                       R"("deviceIds":["a","ghost"]})",
-                       Flavour::preview));
-    EXPECT_EQ(counts("j"), (JobCounts{2, 0, 1, 0, 1, 0}));
-    answer("a", 200);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(row("j", "ghost").error_code, "DeviceNotFound");
-}
-
-TEST_F(JobLifecycle, AModuleJobHasOneChildForEachModule) {
-    devices({"a", "b"});
-    for (const auto* module : {"m", "n"}) {
-        const auto key = *IdentityKey::parse("a", module);
-        ASSERT_TRUE(hub->run(owner("a").put_identity(key, "{}", EtagMatch{})));
-    }
-    ASSERT_TRUE(create("j", twin_body("FROM devices.modules WHERE moduleId = 'm'")));
-    EXPECT_EQ(counts("j"), (JobCounts{1, 0, 0, 1, 0, 0}));
-    ASSERT_EQ(rows("j").size(), 1U);
-    EXPECT_EQ(rows("j")[0].device_id, "a");
-    EXPECT_EQ(rows("j")[0].module_id, "m");
-    ASSERT_TRUE(create("all", twin_body("FROM devices.modules")));
-    EXPECT_EQ(counts("all").device, 2U);
-    ASSERT_TRUE(create("by-id", twin_body("FROM devices.modules WHERE deviceId = 'a'")));
-    EXPECT_EQ(counts("by-id").device, 2U);
-    EXPECT_EQ(twin("a").version, 2);
-}
-
-// --- failures of single devices ------------------------------------------------------------------
-
-TEST_F(JobLifecycle, ATwinThatWouldGrowOverItsSizeFailsAloneAndTheJobCompletes) {
-    devices({"a", "b"});
-    const std::string big(4000, 'x');
-    std::string fields;
-    for (int i = 0; i < 8; ++i) fields += fmt::format(R"({}"f{}":"{}")", i ? "," : "", i, big);
-    ASSERT_TRUE(create("fill", twin_body("deviceId = 'a'", "{" + fields + "}")));
-    ASSERT_EQ(counts("fill").succeeded, 1U);
-    ASSERT_TRUE(create("j", twin_body("*", R"({"more":")" + big + R"("})")));
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(counts("j"), (JobCounts{2, 0, 0, 1, 1, 0}));
-    EXPECT_EQ(row("j", "a").error_code, "ArgumentInvalid");
-    EXPECT_FALSE(row("j", "a").error_description.empty());
-    EXPECT_EQ(twin("a").desired.version(), 2);
-    EXPECT_EQ(twin("b").desired.version(), 2);
-}
-
-TEST_F(JobLifecycle, ADeviceRemovedWhilePendingFailsWithDeviceNotFound) {
-    devices({"a", "b"});
-    ASSERT_TRUE(create("j", method_body("*")));
-    const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
-    ASSERT_TRUE(hub->run(owner("a").remove_identity(*IdentityKey::parse("a"), any)));
-    EXPECT_EQ(counts("j"), (JobCounts{2, 1, 0, 0, 1, 0}));
-    EXPECT_EQ(row("j", "a").error_code, "DeviceNotFound");
-    // Its successor of the same name is another device.
-    devices({"a"});
-    EXPECT_TRUE(connect("a").methods.empty());
-}
-
-TEST_F(JobLifecycle, ADeviceRemovedWhileInFlightFailsWithDeviceNotFound) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
-    ASSERT_TRUE(hub->run(owner("a").remove_identity(*IdentityKey::parse("a"), any)));
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(row("j", "a").error_code, "DeviceNotFound");
-}
-
-TEST_F(JobLifecycle, NoAnswerWithinTheResponseTimeoutFailsTheDevice) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*", 3600, 10)));
-    hub->advance(9'999ms);
-    EXPECT_EQ(counts("j").running, 1U);
-    hub->advance(1ms);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(row("j", "a").error_code, "GatewayTimeout");
-    EXPECT_EQ(row("j", "a").error_description, "Timed out waiting for the response from device.");
-    answer("a", 200);  // Too late: nothing changes.
-    EXPECT_EQ(counts("j"), (JobCounts{1, 0, 0, 0, 1, 0}));
-}
-
-TEST_F(JobLifecycle, ALostConnectionFailsADeviceInFlightAndIsNotTriedAgain) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    disconnect("a");
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(row("j", "a").error_code, "DeviceConnectionClosedRemotely");
-    EXPECT_TRUE(connect("a").methods.empty());
-}
-
-TEST_F(JobLifecycle, AtTheDeadlineWhatIsInFlightTimesOut) {
-    devices({"a", "b"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*", 20, 300)));
-    hub->advance(20s);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(row("j", "a").error_code, "GatewayTimeout");
-    EXPECT_EQ(row("j", "b").error_code, "JobRunPreconditionFailed");
-}
-
-TEST_F(JobLifecycle, AJobBehindItsDeadlineFailsAllItsDevicesAtOnce) {
-    devices({"a", "b"});
-    connect("a");
-    for (const auto* type : {"m", "t"}) {
-        std::string body = *type == 'm' ? method_body("*", 60) : twin_body("*", R"({"a":1})", 60);
-        body.insert(1, R"("startTime":"2026-11-22T09:00:00Z",)");
-        ASSERT_TRUE(create(type, body));
-        EXPECT_EQ(status(type), JobStatus::completed);
-        EXPECT_EQ(counts(type), (JobCounts{2, 0, 0, 0, 2, 0}));
-        EXPECT_EQ(row(type, "a").error_code, "JobRunPreconditionFailed");
-    }
-    EXPECT_TRUE(links["a"]->methods.empty());
-    EXPECT_EQ(twin("a").version, 2);
-}
-
-TEST_F(JobLifecycle, ALinkFoundDeadReturnsTheDeviceToPendingAndTheDeadlineSaysSo) {
-    devices({"a"});
-    connect("a");
-    auto definition = testing::parse_job("j", method_body("*"), clock.wall_now());
-    auto created = hub->begin((*hub)->jobs().create(*std::move(definition)));
-    // Up to the commit of the intent, and then the link dies before the request is sent.
-    while (counts_if_running().pending != 1) {
-        hub->poll();
-        ASSERT_TRUE(hub->storage().step());
-    }
-    owner("a").detach(*hub->find("a"), *links["a"]);
-    hub->settle();
-    EXPECT_EQ(counts("j"), (JobCounts{1, 1, 0, 0, 0, 0}));
-    EXPECT_TRUE(links["a"]->methods.empty());
-    hub->advance(120s);
-    EXPECT_EQ(row("j", "a").error_code, "DeviceNotOnline");
-    EXPECT_EQ(row("j", "a").error_description, "Timed out waiting for device to connect");
-}
-
-// --- coming online -------------------------------------------------------------------------------
-
-TEST_F(JobLifecycle, AConnectedDeviceWithoutSubscriptionIsNotOnline) {
-    devices({"a"});
-    auto& link = connect("a");
-    link.subscribed_to_methods = false;
-    ASSERT_TRUE(create("j", method_body("*")));
-    EXPECT_EQ(counts("j").pending, 1U);
-    EXPECT_TRUE(link.methods.empty());
-    link.subscribed_to_methods = true;
-    owner("a").method_subscriptions_changed(*hub->find("a"));
-    hub->settle();
-    EXPECT_EQ(link.methods.size(), 1U);
-}
-
-TEST_F(JobLifecycle, ADeviceThatComesTooLateGetsNothing) {
-    devices({"a"});
-    ASSERT_TRUE(create("j", method_body("*", 60)));
-    hub->advance(60s);
-    EXPECT_TRUE(connect("a").methods.empty());
-    EXPECT_EQ(status("j"), JobStatus::completed);
-}
-
-TEST_F(JobLifecycle, ACongestedLinkWaitsUntilItDrains) {
-    devices({"a"});
-    auto& link = connect("a");
-    link.congested = true;
-    ASSERT_TRUE(create("j", method_body("*")));
-    hub->advance(500ms);
-    EXPECT_EQ(counts("j").pending, 1U);
-    link.congested = false;
-    hub->advance(100ms);
-    EXPECT_EQ(link.methods.size(), 1U);
-}
-
-TEST_F(JobLifecycle, JobsForTheSameDeviceOverlap) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    ASSERT_TRUE(create("k", method_body("*")));
-    EXPECT_EQ(links["a"]->methods.size(), 2U);
-}
-
-TEST_F(JobLifecycle, TheWindowBoundsWhatIsInFlightAndOpensWithEachAnswer) {
-    limits.method_window_max = 3;
-    shards = 1;
-    restart();
-    for (int i = 0; i < 10; ++i) {
-        hub->add_device(fmt::format("d{}", i));
-        connect(fmt::format("d{}", i));
-    }
-    ASSERT_TRUE(create("j", method_body("*")));
-    EXPECT_EQ(counts("j").running, 3U);
-    answer("d0", 200);
-    EXPECT_EQ(counts("j"), (JobCounts{10, 6, 3, 1, 0, 0}));
-}
-
-// --- cancelling ----------------------------------------------------------------------------------
-
-TEST_F(JobLifecycle, CancellingARunningMethodJobLetsFlightsLandForASecondAtMost) {
-    devices({"a", "b", "c"});
-    connect("a");
-    connect("b");
-    ASSERT_TRUE(create("j", method_body("*")));
-    auto answered = hub->begin((*hub)->jobs().cancel("j"));
-    hub->settle();
-    EXPECT_EQ(status("j"), JobStatus::running);
-    EXPECT_EQ(counts("j"), (JobCounts{3, 0, 2, 0, 0, 1}));
-    answer("a", 200);
-    hub->advance(1000ms);
-    ASSERT_TRUE(answered->has_value() && **answered);
-    EXPECT_EQ((**answered)->status, JobStatus::cancelled);
-    EXPECT_EQ(counts("j"), (JobCounts{3, 0, 0, 1, 0, 2}));
-    EXPECT_EQ(row("j", "b").status, DeviceJobStatus::canceled);
-    answer("b", 200);
-    EXPECT_EQ(counts("j"), (JobCounts{3, 0, 0, 1, 0, 2}));
-    EXPECT_TRUE(connect("c").methods.empty());
-    EXPECT_EQ(cancel("j").error().code, Errc::operation_not_allowed_in_current_state);
-}
-
-TEST_F(JobLifecycle, CancellingARunningTwinJobStopsBetweenChunks) {
-    limits.twin_chunk_devices = 1;
-    shards = 1;
-    restart();
-    for (int i = 0; i < 200; ++i) hub->add_device(fmt::format("d{}", i));
-    auto definition = testing::parse_job("j", twin_body("*"), clock.wall_now());
-    auto created = hub->begin((*hub)->jobs().create(*std::move(definition)));
-    while (counts_if_running().succeeded == 0) {
-        hub->poll();
-        ASSERT_TRUE(hub->storage().step());
-    }
-    ASSERT_LT(counts_if_running().succeeded, 200U);
-    const auto cancelled = cancel("j");
-    ASSERT_TRUE(cancelled);
-    EXPECT_EQ(cancelled->status, JobStatus::cancelled);
-    const auto c = counts("j");
-    EXPECT_EQ(c.succeeded + c.canceled, 200U);
-    EXPECT_GT(c.canceled, 0U);
-    std::size_t patched = 0;
-    for (int i = 0; i < 200; ++i) patched += twin(fmt::format("d{}", i)).version == 3 ? 1U : 0U;
-    EXPECT_EQ(patched, c.succeeded);
-}
-
-TEST_F(JobLifecycle, StrictModeRefusesToCancelARunningJob) {
-    limits.strict_cancel = true;
-    restart();
-    devices({"a"});
-    ASSERT_TRUE(create("j", method_body("*")));
-    EXPECT_EQ(cancel("j").error().code, Errc::operation_not_allowed_in_current_state);
-    EXPECT_EQ(cancel("j").error().detail, "Job cannot be cancelled in 'Running' status.");
-    EXPECT_EQ(status("j"), JobStatus::running);
-}
-
-TEST_F(JobLifecycle, CancellingAnUnknownJobFailsAndFindingItFindsNothing) {
-    EXPECT_EQ(cancel("nope").error().code, Errc::job_not_found);
-    EXPECT_FALSE(find("nope"));
-}
-
-TEST_F(JobLifecycle, AJobWaitingForASlotCanBeCancelled) {
-    limits.running_max = 1;
-    restart();
-    devices({"a"});
-    ASSERT_TRUE(create("first", method_body("*")));
-    ASSERT_TRUE(create("second", method_body("*")));
-    EXPECT_EQ(status("second"), JobStatus::queued);
-    ASSERT_TRUE(cancel("second"));
-    EXPECT_EQ(status("second"), JobStatus::cancelled);
-    ASSERT_TRUE(create("third", method_body("*")));
-    hub->advance(120s);
-    EXPECT_EQ(status("third"), JobStatus::completed) << "its turn came when the first had ended";
-}
-
-// --- the schedule, limits, lists -----------------------------------------------------------------
-
-TEST_F(JobLifecycle, ManyScheduledJobsCostOneTimerAndStartInOrder) {
-    limits.running_max = 1;
-    shards = 1;
-    restart();
-    devices({"a"});
-    const auto timers_before = count_timers();
-    for (int i = 0; i < 50; ++i) {
-        ASSERT_TRUE(create(fmt::format("j{}", i), twin_body("*", R"({"a":1})", 3600,
-                                                            fmt::format("2026-11-22T10:{:02}:00Z", 59 - i))));
-    }
-    EXPECT_LE(count_timers(), timers_before + 1);
-    hub->advance(12min);
-    EXPECT_EQ(status("j49"), JobStatus::completed);
-    EXPECT_EQ(status("j47"), JobStatus::completed);
-    EXPECT_EQ(status("j46"), JobStatus::scheduled);
-    hub->advance(60min);
-    EXPECT_EQ(status("j0"), JobStatus::completed);
-    EXPECT_EQ(twin("a").version, 52);
-}
-
-TEST_F(JobLifecycle, ABackwardsClockDoesNotStartAJobTwiceNorEarly) {
-    devices({"a"});
-    ASSERT_TRUE(create("j", twin_body("*", R"({"a":1})", 3600, "2026-11-22T10:10:00Z")));
-    hub->advance(5min);
-    clock.set_wall(testing::ten_o_clock);
-    hub->advance(6min);
-    EXPECT_EQ(status("j"), JobStatus::scheduled);
-    hub->advance(4min);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-    EXPECT_EQ(twin("a").version, 3);
-}
-
-TEST_F(JobLifecycle, BeyondTheActiveLimitAJobIsRefusedAndAScheduledOneCounts) {
-    limits.active_max = 2;
-    restart();
-    ASSERT_TRUE(create("a", twin_body("*", R"({"a":1})", 300, "2026-11-22T11:00:00Z")));
-    ASSERT_TRUE(create("b", twin_body("*", R"({"a":1})", 300, "2026-11-22T11:00:00Z")));
-    EXPECT_EQ(create("c", twin_body("*")).error().code, Errc::throttling_max_active_job_count_exceeded);
-    ASSERT_TRUE(cancel("a"));
-    EXPECT_TRUE(create("c", twin_body("*")));
-}
-
-TEST_F(JobLifecycle, ThatAnIdIsTakenIsSaidOnceTheJobIsDurable) {
-    const auto begin = [this] {
-        return hub->begin(
-            (*hub)->jobs().create(*testing::parse_job("j", twin_body("*"), clock.wall_now(), Flavour::ga)));
+/// Each event in each phase: what it asks for, empty where it changes nothing.
+TEST(JobLifecycle, AnswersEachEventInEachPhase) {
+    struct Row {
+        const char* event;
+        std::function<JobActions(JobLifecycle&)> happen;
+        std::vector<const char*> actions;  ///< By `phases`.
     };
-    const auto first = begin();
-    hub->poll();
-    const auto second = begin();
-    hub->poll();
-    EXPECT_FALSE(second->has_value());
-    hub->settle();
-    EXPECT_TRUE(first->has_value() && **first);
-    ASSERT_TRUE(second->has_value());
-    EXPECT_EQ((*second)->error().code, Errc::job_already_exists);
-}
-
-TEST_F(JobLifecycle, AnIdIsTakenInAnyStateAndAcrossARestart) {
-    ASSERT_TRUE(create("j", twin_body("*")));
-    EXPECT_EQ(create("j", twin_body("*")).error().code, Errc::job_already_exists);
-    restart();
-    EXPECT_EQ(create("j", twin_body("*")).error().code, Errc::job_already_exists);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-}
-
-TEST_F(JobLifecycle, AJobThatCannotBeStoredIsRefusedAndLeavesNothing) {
-    store.fail_commits(1, 1);
-    EXPECT_EQ(create("j", twin_body("*")).error().code, Errc::service_unavailable);
-    EXPECT_FALSE(find("j"));
-    EXPECT_TRUE(create("j", twin_body("*")));
-}
-
-TEST_F(JobLifecycle, TheListIsNewestFirstFiltersAndHasNoTokenWhenNothingFollows) {
-    devices({"a"});
-    for (const auto* id : {"j1", "j2", "j3"}) ASSERT_TRUE(create(id, twin_body("*")));
-    ASSERT_TRUE(create("m", method_body("*")));
-    auto list = [&](JobFilter filter, std::string position, std::size_t size) {
-        return hub->run((*hub)->jobs().list(filter, std::move(position), size));
+    const std::vector<Row> rows{
+        {"place, early",
+         [](JobLifecycle& l) { return l.place(false); },
+         {"schedule", "schedule", "", "", "", "", "", ""}},
+        {"place, due",
+         [](JobLifecycle& l) { return l.place(true); },
+         {"queue", "queue", "", "", "", "", "", ""}},
+        {"turn",
+         [](JobLifecycle& l) { return l.turn(now, {}); },
+         {"", "take prepare", "", "", "", "", "", ""}},
+        {"turn, condition refused",
+         [](JobLifecycle& l) { return l.turn(now, fail(refusal("bad"))); },
+         {"", "write:failed", "", "", "", "", "", ""}},
+        {"prepared, earlier attempt",
+         [](JobLifecycle& l) { return l.part_prepared(0, 1, now); },
+         {"", "", "", "", "", "", "", ""}},
+        {"both prepared, no device",
+         [](JobLifecycle& l) {
+             (void)l.part_prepared(1, 0, now);
+             return l.part_prepared(1, 0, now);
+         },
+         {"", "", "discard write:completed", "", "", "", "", ""}},
+        {"both prepared, one refused",
+         [](JobLifecycle& l) {
+             (void)l.part_prepared(1, fail(refusal("full")), now);
+             return l.part_prepared(1, 5, now);
+         },
+         {"", "", "discard free retry", "", "", "", "", ""}},
+        {"start stored",
+         [](JobLifecycle& l) { return l.written(JobWrite::start, true, true); },
+         {"", "", "", "begin", "", "", "", ""}},
+        {"start refused",
+         [](JobLifecycle& l) { return l.written(JobWrite::start, false, true); },
+         {"", "", "", "discard free retry", "", "", "", ""}},
+        {"both finished",
+         [](JobLifecycle& l) {
+             (void)l.part_finished(now);
+             return l.part_finished(now);
+         },
+         {"", "", "", "", "write:completed", "write:cancelled", "", ""}},
+        {"cancel",
+         [](JobLifecycle& l) { return l.cancel(now); },
+         {"leave write:cancelled", "leave write:cancelled", "leave discard free write:cancelled", "",
+          "write:cancelling", "", "", ""}},
+        {"cancel stored",
+         [](JobLifecycle& l) { return l.written(JobWrite::cancel, true, true); },
+         {"", "", "", "", "cancel", "", "", ""}},
+        {"cancel refused",
+         [](JobLifecycle& l) { return l.written(JobWrite::cancel, false, true); },
+         {"", "", "", "", "", "", "", ""}},
+        {"end stored",
+         [](JobLifecycle& l) { return l.written(JobWrite::end, true, true); },
+         {"", "", "", "", "", "", "free finish", ""}},
+        {"end refused",
+         [](JobLifecycle& l) { return l.written(JobWrite::end, false, true); },
+         {"", "", "", "", "", "", "retry", ""}},
+        {"retry",
+         [](JobLifecycle& l) { return l.retry(now, true); },
+         {"", "queue", "", "", "", "", "write:completed", ""}},
     };
-    auto first = list({}, "", 2);
-    ASSERT_EQ(first.jobs.size(), 2U);
-    EXPECT_EQ(first.jobs[0].definition->id, "m");
-    EXPECT_EQ(first.jobs[1].definition->id, "j3");
-    auto second = list({}, first.position, 2);
-    ASSERT_EQ(second.jobs.size(), 2U);
-    EXPECT_EQ(second.jobs[1].definition->id, "j1");
-    EXPECT_EQ(second.position, "");
-    JobFilter twins;
-    twins.type = JobType::update_twin;
-    EXPECT_EQ(list(twins, "", 10).jobs.size(), 3U);
-    JobFilter running;
-    running.status = JobStatus::running;
-    EXPECT_EQ(list(running, "", 10).jobs.size(), 1U);
-    JobFilter nothing;
-    nothing.nothing = true;
-    EXPECT_TRUE(list(nothing, "", 10).jobs.empty());
-}
-
-TEST_F(JobLifecycle, HistoryIsKeptForThirtyDays) {
-    devices({"a"});
-    ASSERT_TRUE(create("j", twin_body("*")));
-    hub->advance(30 * 24h - 1h);
-    hub->advance(30min);
-    EXPECT_TRUE(find("j"));
-    hub->advance(90min);
-    EXPECT_FALSE(find("j"));
-    EXPECT_EQ(store.size(Table::jobs), 0U);
-    EXPECT_EQ(store.size(Table::job_events), 0U);
-    EXPECT_TRUE(create("j", twin_body("*"))) << "the id is free again";
-    clock.advance(31 * 24h);
-    restart();
-    EXPECT_FALSE(find("j"));
-    EXPECT_EQ(store.size(Table::job_events), 0U);
-}
-
-// --- device jobs ---------------------------------------------------------------------------------
-
-TEST_F(JobLifecycle, RowsComeInOrderOfStartThenDeviceInPagesOfAnySize) {
-    for (int i = 0; i < 20; ++i) hub->add_device(fmt::format("d{:02}", i));
-    ASSERT_TRUE(create("late", twin_body("*", R"({"a":1})", 300, "2026-11-22T10:01:00Z")));
-    ASSERT_TRUE(create("soon", twin_body("*")));
-    hub->advance(61s);
-    for (const std::size_t page : {1U, 3U, 20U, 40U, 1000U}) {
-        const auto all = rows({}, page);
-        ASSERT_EQ(all.size(), 40U) << page;
-        for (std::size_t i = 0; i < 40; ++i) {
-            EXPECT_EQ(all[i].job_id, i < 20 ? "soon" : "late");
-            EXPECT_EQ(all[i].device_id, fmt::format("d{:02}", i % 20));
+    for (const auto& row : rows) {
+        ASSERT_EQ(row.actions.size(), std::size(phases));
+        for (std::size_t i = 0; i < std::size(phases); ++i) {
+            auto life = at(phases[i]);
+            ASSERT_EQ(life.phase(), phases[i]);
+            EXPECT_EQ(told(row.happen(life)), row.actions[i]) << row.event << " in phase " << i;
+            if (*row.actions[i] == '\0') {
+                EXPECT_EQ(life.phase(), phases[i]) << row.event << " in phase " << i;
+            }
         }
     }
 }
 
-TEST_F(JobLifecycle, APageThatHoldsTheLastRowHasNoPosition) {
-    devices({"a", "b"});
-    ASSERT_TRUE(create("j", twin_body("*")));
-    const auto always = [](const DeviceJob&, query::Meter&) { return true; };
-    const auto page = hub->run((*hub)->jobs().device_jobs({{"j"}}, {}, always, "", 2));
-    EXPECT_EQ(page->rows.size(), 2U);
-    EXPECT_EQ(page->position, "");
-    const auto wrong = hub->run((*hub)->jobs().device_jobs({{"j"}}, {}, always, "nonsense", 2));
-    EXPECT_EQ(wrong.error().code, Errc::argument_invalid);
-}
-
-TEST_F(JobLifecycle, RowsAreFoundByDeviceAcrossJobsAndFilteredBeforePayloadsAreRead) {
-    devices({"a", "b", "ab"});
-    connect("a");
-    ASSERT_TRUE(create("j1", twin_body("*")));
-    ASSERT_TRUE(create("j2", method_body("*")));
-    answer("a", 200, R"({"long":"answer"})");
-    const auto always = [](const DeviceJob&, query::Meter&) { return true; };
-    const auto of_a = rows({}, 1, always, {{"a"}});
-    ASSERT_EQ(of_a.size(), 2U);
-    EXPECT_EQ(of_a[1].answer->payload, R"({"long":"answer"})");
-    const auto pending =
-        rows({}, 10, [](const DeviceJob& r, query::Meter&) { return r.status == DeviceJobStatus::pending; });
-    ASSERT_EQ(pending.size(), 2U);
-    EXPECT_EQ(pending[0].device_id, "ab");
-    EXPECT_EQ(pending[1].device_id, "b");
-}
-
-TEST_F(JobLifecycle, RowsOfARunningJobFollowItsProgress) {
-    devices({"a"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    EXPECT_EQ(row("j", "a").status, DeviceJobStatus::running);
-    answer("a", 404);
-    EXPECT_EQ(row("j", "a").status, DeviceJobStatus::completed);
-    EXPECT_EQ(row("j", "a").answer->status, 404);
-}
-
-// --- restarts and refused commits ----------------------------------------------------------------
-
-TEST_F(JobLifecycle, ARestartEndsWhatWasInFlightAsUnknownAndKeepsTheRestPending) {
-    devices({"a", "b"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    restart();
-    EXPECT_EQ(counts("j"), (JobCounts{2, 1, 0, 0, 1, 0}));
-    EXPECT_EQ(row("j", "a").error_code, "GatewayTimeout");
-    EXPECT_NE(row("j", "a").error_description.find("unknown"), std::string::npos);
-    EXPECT_TRUE(connect("a").methods.empty()) << "a door is not locked twice";
-    EXPECT_EQ(connect("b").methods.size(), 1U);
-    answer("b", 200);
-    EXPECT_EQ(status("j"), JobStatus::completed);
-}
-
-TEST_F(JobLifecycle, RefusedCommitsDelayAJobAndChangeNothingElse) {
-    for (int i = 0; i < 5; ++i) {
-        hub->add_device(fmt::format("d{}", i));
-        connect(fmt::format("d{}", i));
-    }
-    for (std::uint64_t nth = 1; nth < 12; ++nth) {
-        const auto id = fmt::format("t{}", nth);
-        const auto version = twin("d0").version;
-        store.fail_commits(nth, 1);
-        if (!create(id, twin_body("*"))) {
-            ASSERT_TRUE(create(id, twin_body("*")));
-        }
-        hub->advance(1s);
-        hub->advance(1s);
-        store.fail_commits(1, 0);
-        hub->advance(2s);
-        EXPECT_EQ(status(id), JobStatus::completed) << nth;
-        EXPECT_EQ(counts(id).succeeded, 5U);
-        EXPECT_EQ(twin("d0").version, version + 1) << nth;
-
-        const auto method = fmt::format("m{}", nth);
-        store.fail_commits(nth, 1);
-        if (!create(method, method_body("*"))) {
-            ASSERT_TRUE(create(method, method_body("*")));
-        }
-        hub->advance(1s);
-        hub->advance(1s);
-        for (auto& [device, link] : links) {
-            ASSERT_EQ(link->methods.size(), nth) << device;
-            answer(device, 200);
-        }
-        hub->advance(1s);
-        hub->advance(1s);
-        store.fail_commits(1, 0);
-        hub->advance(2s);
-        EXPECT_EQ(status(method), JobStatus::completed) << nth;
-        EXPECT_EQ(counts(method).succeeded, 5U) << nth;
+TEST(JobLifecycle, ACancelThatCannotBeStoredPutsTheJobBackInLine) {
+    for (const bool is_due : {false, true}) {
+        auto life = at(JobPhase::evaluating);
+        EXPECT_EQ(told(life.cancel(now)), "leave discard free write:cancelled");
+        EXPECT_EQ(told(life.written(JobWrite::end, false, is_due)), is_due ? "queue" : "schedule");
+        EXPECT_FALSE(life.is_at_work());
+        EXPECT_EQ(life.started().ticks, 0);
     }
 }
 
-TEST_F(JobLifecycle, WhatIsKnownWhenTheHubStopsIsStoredAndNothingNewBegins) {
-    devices({"a", "b"});
-    connect("a");
-    ASSERT_TRUE(create("j", method_body("*")));
-    auto stop = [](Jobs& jobs) -> Task<bool> {
-        co_await jobs.stop();
-        co_return true;
-    };
-    hub->run(stop((*hub)->jobs()));
-    owner("a").detach(*hub->find("a"), *links["a"]);  // As the endpoints go down.
-    hub->settle();
-    restart();
-    EXPECT_EQ(counts("j"), (JobCounts{2, 1, 0, 0, 1, 0}));
+TEST(JobLifecycle, AJobThatFinishesWhileItsCancelIsStoredIsCompleted) {
+    auto life = at(JobPhase::running);
+    EXPECT_EQ(told(life.cancel(now)), "write:cancelling");
+    (void)life.part_finished(now);
+    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    EXPECT_EQ(told(life.written(JobWrite::cancel, true, true)), "");
+    EXPECT_EQ(told(life.written(JobWrite::end, true, true)), "free finish");
+}
+
+TEST(JobLifecycle, AStartThatFailedIsTriedAgainWithTargetsOfItsOwn) {
+    auto life = at(JobPhase::starting);
+    EXPECT_EQ(told(life.written(JobWrite::start, false, true)), "discard free retry");
+    EXPECT_EQ(told(life.retry(now, true)), "queue");
+    EXPECT_EQ(told(life.turn(WallTime{2000}, {})), "take prepare");
+    EXPECT_EQ(life.attempt(), 2U);
+    EXPECT_EQ(life.started().ticks, 2000);
+    EXPECT_EQ(told(life.part_prepared(1, 9, now)), "") << "of the first attempt";
+    (void)life.part_prepared(2, 1, now);
+    EXPECT_EQ(told(life.part_prepared(2, 1, now)), "write:running");
+    EXPECT_EQ(life.targets(), 2U);
+}
+
+TEST(JobLifecycle, ARecordOfTheEndSaysWhenItBeganAndWhy) {
+    auto life = at(JobPhase::queued);
+    const auto failed = life.turn(now, fail(refusal("no such word")));
+    ASSERT_EQ(failed.size(), 1U);
+    EXPECT_EQ(failed[0].record.failure_reason, "no such word");
+    EXPECT_EQ(failed[0].record.started.ticks, 0) << "it never ran";
+    EXPECT_EQ(failed[0].record.ended, now);
+    auto ran = at(JobPhase::cancelling);
+    (void)ran.part_finished(now);
+    EXPECT_EQ(ran.part_finished(now)[0].record.started.ticks, 900);
+}
+
+TEST(JobSchedule, GivesStartsAndTurnsInOrderAndNoMoreThanThereArePlaces) {
+    JobSchedule schedule(2);
+    schedule.hold(WallTime{30}, 1);
+    schedule.hold(WallTime{20}, 2);
+    EXPECT_EQ(schedule.next_start(), 20);
+    EXPECT_EQ(schedule.take_due(WallTime{19}), std::nullopt);
+    EXPECT_EQ(schedule.take_due(WallTime{20}), 2U);
+    EXPECT_EQ(schedule.take_due(WallTime{20}), std::nullopt);
+    schedule.leave(WallTime{30}, 1);
+    EXPECT_EQ(schedule.next_start(), std::nullopt);
+
+    for (const std::uint64_t job : {7U, 5U, 6U}) schedule.queue(WallTime{10}, job);
+    schedule.queue(WallTime{9}, 8);
+    schedule.leave(WallTime{10}, 5);
+    EXPECT_EQ(schedule.take_turn(), 8U);
+    schedule.take_place();
+    EXPECT_EQ(schedule.take_turn(), 6U);
+    schedule.take_place();
+    EXPECT_EQ(schedule.take_turn(), std::nullopt) << "two are at work";
+    schedule.free_place();
+    EXPECT_EQ(schedule.take_turn(), 7U);
+    EXPECT_EQ(schedule.take_turn(), std::nullopt);
 }
 
 }  // namespace

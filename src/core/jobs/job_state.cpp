@@ -25,7 +25,7 @@ bool PartState::move(std::uint32_t index, TargetState to, FailReason reason) {
     --count_of(from);
     ++count_of(to);
     states_[index] =
-        static_cast<std::uint8_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << 3);
+        static_cast<std::uint16_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << reason_shift);
     return true;
 }
 

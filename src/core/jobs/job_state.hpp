@@ -15,27 +15,30 @@ constexpr bool is_terminal(TargetState state) {
     return state >= TargetState::succeeded;
 }
 
-/// The devices of one part of a job by state, a byte each: the fold of the part's events. The live
+/// The devices of one part of a job by state, two bytes each: the fold of the part's events. The live
 /// part and a reader of the log apply the same events by the same rules, so they agree. An event
 /// about a device that has ended changes nothing. State machine: docs/jobs.md.
 class PartState {
 public:
     std::size_t size() const { return states_.size(); }
+    std::size_t memory() const { return states_.capacity() * sizeof(states_[0]); }
     const JobCounts& counts() const { return counts_; }
     /// Why those failed that `counts` says failed, and what those answered that succeeded.
     const JobTally& tally() const { return tally_; }
     bool is_done() const { return counts_.pending + counts_.running == 0; }
 
-    TargetState at(std::uint32_t index) const { return static_cast<TargetState>(states_[index] & 0x07); }
+    TargetState at(std::uint32_t index) const {
+        return static_cast<TargetState>(states_[index] & state_mask);
+    }
     FailReason reason(std::uint32_t index) const {
-        return static_cast<FailReason>((states_[index] >> 3) & 0x07);
+        return static_cast<FailReason>(states_[index] >> reason_shift & 0xff);
     }
 
     /// A mark of the live part: this device is being worked on and an event about it is due. An
     /// event that changes its state takes the mark away; it is not part of the fold.
     bool is_claimed(std::uint32_t index) const { return (states_[index] & claimed_bit) != 0; }
     void claim(std::uint32_t index) { states_[index] |= claimed_bit; }
-    void release(std::uint32_t index) { states_[index] &= static_cast<std::uint8_t>(~claimed_bit); }
+    void release(std::uint32_t index) { states_[index] &= static_cast<std::uint16_t>(~claimed_bit); }
 
     /// Applies one event; `changed(index)` is told of each device whose state it changed. False if it
     /// names a device the part does not have.
@@ -48,7 +51,11 @@ public:
     }
 
 private:
-    static constexpr std::uint8_t claimed_bit = 0x80;
+    // Of the sixteen bits, low to high: five for the state, eight for the reason as it is stored, two free,
+    // and the mark.
+    static constexpr std::uint16_t state_mask = 0x001f;
+    static constexpr unsigned reason_shift = 5;
+    static constexpr std::uint16_t claimed_bit = 0x8000;
 
     std::uint64_t& count_of(TargetState state);
     /// False if the device has ended.
@@ -108,7 +115,7 @@ private:
     bool take(const Outcome& outcome);
     bool end(std::uint32_t index, EndKind kind);
 
-    std::vector<std::uint8_t> states_;
+    std::vector<std::uint16_t> states_;
     JobCounts counts_;
     JobTally tally_;
 };
