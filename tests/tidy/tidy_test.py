@@ -37,6 +37,9 @@ class Tidy(unittest.TestCase):
         self.assertEqual(found(tidy.check_includes, "src/core/scan/x.cpp", up), [1])
         self.assertEqual(found(tidy.check_includes, "src/core/hub/x.cpp", up), [])
         self.assertEqual(found(tidy.check_includes, "src/core/scan/x_test.cpp", up), [])
+        up = '#include "endpoint/mqtt/mqtt_endpoint.hpp"\n'
+        self.assertEqual(found(tidy.check_includes, "src/endpoint/device/x.cpp", up), [1])
+        self.assertEqual(found(tidy.check_includes, "src/endpoint/mqtt/x.cpp", up), [])
         self.assertEqual(found(tidy.check_includes, "client/x.cpp", '#include "core/hub/hub.hpp"\n'), [1])
 
     def test_an_include_that_points_down_is_fine(self):

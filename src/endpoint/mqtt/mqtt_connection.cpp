@@ -1,13 +1,9 @@
 #include "endpoint/mqtt/mqtt_connection.hpp"
 
-#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/hub/hub.hpp"
-#include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
-#include "core/shard/telemetry.hpp"
-#include "core/shard/throttles.hpp"
-#include "endpoint/mqtt/telemetry_message.hpp"
+#include "endpoint/mqtt/telemetry_publish.hpp"
 #include "endpoint/mqtt/twin_errors.hpp"
 #include "net/io_thread.hpp"
 
@@ -16,6 +12,22 @@
 #include <vector>
 
 namespace carillon::mqtt {
+
+namespace {
+
+/// How a refusal is told. Only 3 (and not 5) is for the SDKs a reason to try again later.
+/// Source: azure-iot-sdk-c#314 (3 for disabled devices).
+ConnectCode connect_code(Errc refusal) {
+    switch (refusal) {
+        case Errc::device_disabled:
+        case Errc::throttling_exception:
+            return ConnectCode::server_unavailable;
+        default:
+            return ConnectCode::not_authorized;
+    }
+}
+
+}  // namespace
 
 /// What authentication needs of a CONNECT, kept while the connection moves to the device's thread.
 struct Connection::PendingConnect {
@@ -31,6 +43,7 @@ Connection::Connection(MqttEndpoint& endpoint, std::unique_ptr<Channel> channel)
     : endpoint_(&endpoint),
       channel_(std::move(channel)),
       thread_state_(&endpoint.state_of(channel_->thread().number())),
+      device_(endpoint.hub(), *this),
       session_(*this, channel_->thread().clock().now()) {
     channel_->set_handler(*this);
     thread_state_->metrics.connections_opened.add();
@@ -70,11 +83,7 @@ void Connection::closed(Errc reason) {
     is_gone_ = true;
     session_.close(reason, "connection lost");
     wind_up();
-    // After the hub closed the link the record may be gone; if it is not, it still points here.
-    if (shard_ != nullptr) {
-        Record* record = shard_->directory().find(ordinal_);
-        if (record != nullptr) shard_->detach(*record, *this);
-    }
+    device_.disconnect();
     thread_state_->metrics.connections_closed.add();
     channel_.reset();
     if (pins_ == 0) delete this;
@@ -127,17 +136,15 @@ void Connection::update_reading() {
     });
 }
 
-/// The one way down: the will, the record, the channel. Runs once.
+/// The one way down: the will, the device, the channel. Runs once.
 void Connection::wind_up() {
     if (is_wound_up_) return;
     is_wound_up_ = true;
     count_end();
     publish_will();
-    if (shard_ != nullptr) shard_->timers().cancel(timer_);
-    if (record_ != nullptr) {
-        Record& record = *std::exchange(record_, nullptr);
-        shard_->detach(record, *this);
-    }
+    if (timer_) device_.shard().timers().cancel(timer_);
+    // The core must not be told in the middle of its own call that what it closes has gone.
+    if (!closed_by_core_) device_.disconnect();
     pending_.reset();
     if (output_ != nullptr) thread_state_->give_output(std::move(output_));
     if (is_gone_) return;
@@ -151,11 +158,9 @@ void Connection::wind_up() {
 
 void Connection::publish_will() {
     const std::unique_ptr<StoredWill> will = session_.take_will();
-    if (will == nullptr || record_ == nullptr || drops_will_ || !record_->exists()) return;
-    auto message = make_will_message(*will, sender());
-    if (!message) return;
-    // Nobody is left to be told; what the store refuses is logged there.
-    shard_->telemetry().append(*record_, *std::move(message), [](const Result<>&) {});
+    if (will == nullptr || drops_will_) return;
+    auto message = read_will(*will);
+    if (message) device_.send_last(*std::move(message));
 }
 
 void Connection::count_end() {
@@ -202,7 +207,7 @@ void Connection::connect_requested(const ConnectRequest& request) {
         thread_state_->metrics.connects_refused.add();
         return session_.refuse(ConnectCode::not_authorized, Errc::argument_invalid);
     }
-    Shard& shard = endpoint_->hub().shards().owner(key->device);
+    const Shard& shard = device::ConnectedDevice::home(endpoint_->hub(), key->device);
     std::optional<std::string> token;
     if (request.password) token = as_text(*request.password);
     pending_ = std::make_unique<PendingConnect>(PendingConnect{.key = *std::move(key),
@@ -211,7 +216,6 @@ void Connection::connect_requested(const ConnectRequest& request) {
                                                                .model_id = request.user.model_id,
                                                                .client_type = request.user.client_type,
                                                                .clean_session = request.clean_session});
-    shard_ = &shard;
     IoThread& thread = endpoint_->threads().of_shard(shard.number());
     if (&thread == &channel_->thread()) return authenticate();
     is_moving_ = true;
@@ -225,56 +229,33 @@ void Connection::connect_requested(const ConnectRequest& request) {
 
 void Connection::authenticate() {
     const std::unique_ptr<PendingConnect> connect = std::move(pending_);
-    Record* record = shard_->directory().find(connect->key);
-    Record* device = shard_->directory().find(IdentityKey(connect->key.device));
-    auto registered = [](const Record* found) {
-        return found != nullptr && found->exists() ? std::optional(found->committed->identity.unpack())
-                                                   : std::nullopt;
-    };
-    const std::optional<Identity> identity = registered(record);
-    const std::optional<Identity> device_identity = connect->key.is_module() ? registered(device) : identity;
-    const Credentials credentials{.key = connect->key,
-                                  .host = connect->host,
-                                  .token = connect->token,
-                                  .certificate = channel_->peer_certificate()};
-    Hub& hub = endpoint_->hub();
-    const Verdict verdict =
-        judge(credentials, identity ? &*identity : nullptr, device_identity ? &*device_identity : nullptr,
-              hub.policies(), hub.host_names(), shard_->clock().wall_now());
-    if (verdict.code != ConnectCode::accepted) {
+    const device::Credentials credentials{.key = connect->key,
+                                          .host = connect->host,
+                                          .token = connect->token,
+                                          .certificate = channel_->peer_certificate()};
+    const auto connected = device_.connect(credentials, connect->model_id);
+    if (!connected) {
+        const Errc reason = connected.error().code;
         thread_state_->metrics.connects_refused.add();
         const std::string path = connect->key.path();
-        const std::string_view code = errc_name(verdict.reason);
-        const std::string_view why = verdict.why;
         log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
-                  code, why);
-        return session_.refuse(verdict.code, verdict.reason);
-    }
-    if (const auto passed = hub.throttles().take_now(ThrottleClass::connections, shard_->clock().now());
-        !passed) {
-        thread_state_->metrics.connects_refused.add();
-        return session_.refuse(ConnectCode::server_unavailable, passed.error().code);
+                  errc_name(reason), connected.error().detail);
+        return session_.refuse(connect_code(reason), reason);
     }
     if (log.is_on(LogLevel::debug)) {
         const std::string path = connect->key.path();
         log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
                   connect->client_type);
     }
-    auth_method_ = verdict.method;
-    token_end_ = verdict.expires;
-    if (!connect->model_id.empty()) model_id_ = std::make_unique<std::string>(connect->model_id);
-    record_ = record;
-    ordinal_ = record->ordinal;
     channel_->authenticated();
-    shard_->attach(*record, *this);  // Ends an older connection.
-    if (model_id_ && is_model_id(*model_id_)) shard_->announce_model(*record, *model_id_);
     begin(connect->clean_session);
 }
 
 /// Finds the session the client comes back to, or ends it if it asks for a clean one.
 void Connection::begin(bool clean_session) {
-    if (clean_session && record_->has_session) {
-        return shard_->store_session(*record_, std::nullopt, [pin = Pin(*this)](const Result<>& stored) {
+    const std::vector<Subscription>* session = device_.stored_session();
+    if (clean_session && session != nullptr) {
+        return device_.store_session(std::nullopt, [pin = Pin(*this)](const Result<>& stored) {
             const Scope scope(*pin);
             if (stored) return pin->accept(false, {});
             pin->session_.refuse(ConnectCode::server_unavailable, Errc::service_unavailable);
@@ -282,46 +263,39 @@ void Connection::begin(bool clean_session) {
     }
     if (clean_session) return accept(false, {});
     std::vector<StoredFilter> restored;
-    for (const Subscription& subscription : record_->subscriptions) {
-        restored.push_back({.filter = subscription.filter, .qos = subscription.qos});
-    }
-    const bool session_present = record_->has_session;
-    if (!session_present) {
+    if (session != nullptr) {
+        for (const Subscription& subscription : *session) {
+            restored.push_back({.filter = subscription.filter, .qos = subscription.qos});
+        }
+    } else {
         // An empty session that a crash loses is no loss, so nothing waits for this.
-        shard_->store_session(*record_, std::vector<Subscription>(), [](const Result<>&) {});
+        device_.store_session(std::vector<Subscription>(), [](const Result<>&) {});
     }
-    accept(session_present, restored);
+    accept(session != nullptr, restored);
 }
 
 void Connection::accept(bool session_present, const std::vector<StoredFilter>& restored) {
     if (session_.is_closed()) return;
     thread_state_->metrics.connects_accepted.add();
-    session_.accept(session_present, restored, shard_->clock().now());
+    session_.accept(session_present, restored, device_.shard().clock().now());
     arm();
 }
 
 /// One lazy timer: the keep-alive deadline moves with every byte, but the timer does not.
 void Connection::arm() {
     if (session_.is_closed()) return;
-    const TimePoint now = shard_->clock().now();
-    TimePoint due = session_.deadline();
-    if (token_end_) {
-        // No further ahead than the longest silence; it is looked at again then.
-        const std::int64_t left_s = token_end_->unix_s() - shard_->clock().wall_now().unix_s() + 1;
-        const auto cap_s = static_cast<std::int64_t>(SessionLimits::silence_max.count());
-        due = std::min(due, now + std::chrono::seconds(std::clamp<std::int64_t>(left_s, 0, cap_s)));
-    }
-    timer_ = shard_->timers().at(due, [this] { timer_fired(); });
+    Shard& shard = device_.shard();
+    timer_ = shard.timers().at(device_.token_deadline(session_.deadline()), [this] { timer_fired(); });
 }
 
 void Connection::timer_fired() {
     timer_ = {};
     const Scope scope(*this);
-    if (token_end_ && *token_end_ < shard_->clock().wall_now()) {
+    if (device_.is_token_expired()) {
         closed_by_hub_ = true;
         return session_.close(Errc::iot_hub_unauthorized, "token expired");
     }
-    session_.tick(shard_->clock().now());
+    session_.tick(device_.shard().clock().now());
     if (session_.is_closed()) thread_state_->metrics.keep_alives_expired.add();
     arm();
 }
@@ -333,7 +307,7 @@ void Connection::store_subscriptions() {
     for (StoredFilter& stored : session_.proposed().stored(session_.identity())) {
         subscriptions.push_back({.filter = std::move(stored.filter), .qos = stored.qos});
     }
-    shard_->store_session(*record_, std::move(subscriptions), [pin = Pin(*this)](const Result<>& stored) {
+    device_.store_session(std::move(subscriptions), [pin = Pin(*this)](const Result<>& stored) {
         const Scope scope(*pin);
         pin->session_.subscriptions_stored(stored.has_value());
     });
@@ -342,73 +316,42 @@ void Connection::store_subscriptions() {
 void Connection::subscriptions_changed() {
     const Subscriptions& subscriptions = session_.subscriptions();
     if (subscriptions.has(FilterKind::methods) || subscriptions.has(FilterKind::method_named)) {
-        shard_->method_subscriptions_changed(*record_);
+        device_.method_subscriptions_changed();
     }
-}
-
-Sender Connection::sender() const {
-    return {.record = *record_,
-            .method = auth_method_,
-            .model_id = model_id_ ? std::string_view(*model_id_) : std::string_view(),
-            .now = shard_->clock().wall_now()};
 }
 
 void Connection::telemetry(const TelemetryPublish& publish) {
-    shard_->touch(*record_);
-    if (!record_->exists()) return session_.close(Errc::device_not_found, "identity is gone");
-    if (const auto passed = throttle(ThrottleClass::telemetry); !passed) {
-        return session_.close(passed.error().code, "messages come too fast");
-    }
-    auto message = make_message(publish, sender());
+    auto message = read_telemetry(publish);
     if (!message) return session_.close(message.error().code, "message refused");
-    thread_state_->metrics.telemetry_received.add();
     auto done = [pin = Pin(*this), ticket = publish.ticket](const Result<>& stored) {
         const Scope scope(*pin);
         if (stored) return pin->session_.acknowledge(ticket);
         pin->session_.close(Errc::service_unavailable, "message could not be stored");
     };
-    shard_->telemetry().append(*record_, *std::move(message), std::move(done));
-}
-
-/// A device is not made to wait: the service answers or closes. Source: IoT Hub docs, "Communicate with
-/// your IoT hub using the MQTT protocol"; azure-iot-sdk-c#1766.
-Result<> Connection::throttle(ThrottleClass what) {
-    return endpoint_->hub().throttles().take_now(what, shard_->clock().now());
+    const auto sent = device_.send(*std::move(message), std::move(done));
+    if (!sent) return session_.close(sent.error().code, "message refused");
+    thread_state_->metrics.telemetry_received.add();
 }
 
 void Connection::twin_get(std::string_view rid) {
-    shard_->touch(*record_);
     thread_state_->metrics.twin_reads.add();
-    if (!record_->exists()) return answer_failure(rid, Error{Errc::device_not_found, "identity is gone"});
-    if (const auto passed = throttle(ThrottleClass::twin_reads); !passed) {
-        return answer_failure(rid, passed.error());
-    }
-    std::string body;
-    append_device_twin_json(body, record_->committed->twin);
-    session_.send_twin_response(200, rid, std::nullopt, body);
+    const auto twin = device_.twin();
+    if (!twin) return answer_failure(rid, twin.error());
+    session_.send_twin_response(200, rid, std::nullopt, *twin);
 }
 
 void Connection::twin_patch(const TwinPatchPublish& publish) {
-    shard_->touch(*record_);
     thread_state_->metrics.twin_writes.add();
     std::string rid(publish.rid);
     const Ticket ticket = publish.ticket;
-    if (auto passed = throttle(ThrottleClass::twin_updates); !passed) {
-        return answer_patch(rid, ticket, fail(std::move(passed).error()));
-    }
     if (publish.has_version && !publish.version) {
         return answer_patch(rid, ticket, fail(Errc::argument_invalid, "$version is no number"));
     }
-    const std::string_view text = as_text(publish.payload);
-    auto document = JsonDocument::parse(text);
-    if (!document) return answer_patch(rid, ticket, fail(std::move(document).error()));
-    auto patch = SectionPatch::parse(document->root());
-    if (!patch) return answer_patch(rid, ticket, fail(std::move(patch).error()));
     auto done = [pin = Pin(*this), rid = std::move(rid), ticket](const Result<std::int64_t>& written) {
         const Scope scope(*pin);
         pin->answer_patch(rid, ticket, written);
     };
-    shard_->write_reported(*record_, *patch, publish.version, std::move(done));
+    device_.report(as_text(publish.payload), publish.version, std::move(done));
 }
 
 void Connection::answer_patch(const std::string& rid, Ticket ticket, const Result<std::int64_t>& result) {
@@ -421,14 +364,14 @@ void Connection::answer_patch(const std::string& rid, Ticket ticket, const Resul
 }
 
 void Connection::answer_failure(std::string_view rid, const Error& error) {
-    const TwinFailure failure = twin_failure(error, shard_->clock().wall_now(), shard_->random());
+    const Shard& shard = device_.shard();
+    const TwinFailure failure = twin_failure(error, shard.clock().wall_now(), shard.random());
     session_.send_twin_response(failure.status, rid, std::nullopt, failure.body);
 }
 
 void Connection::method_answered(std::uint16_t request_id, int status, std::string_view payload) {
-    shard_->touch(*record_);
     thread_state_->metrics.methods_answered.add();
-    shard_->methods().answered(*record_, request_id, status, payload);
+    device_.answer_method(request_id, status, payload);
 }
 
 // --- requests of the hub ---------------------------------------------------------------------------
@@ -467,17 +410,12 @@ bool Connection::is_congested() const {
 }
 
 void Connection::close(Errc reason) {
-    if (is_wound_up_) {
-        record_ = nullptr;
-        return;
-    }
+    if (is_wound_up_) return;
     const Scope scope(*this);
-    closed_by_hub_ = true;
+    closed_by_hub_ = closed_by_core_ = true;
     drops_will_ = drops_will_ || reason == Errc::device_not_found;
     session_.close(reason, "closed by the hub");
-    publish_will();
-    // The core is about to forget this link, and perhaps the record: `closed` looks it up again.
-    record_ = nullptr;
+    publish_will();  // Now, as the core may be about to forget the identity.
 }
 
 }  // namespace carillon::mqtt

@@ -2,7 +2,7 @@
 
 #include "base/timers.hpp"
 #include "core/shard/record.hpp"
-#include "endpoint/mqtt/authentication.hpp"
+#include "endpoint/device/connected_device.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "net/channel.hpp"
 #include "wire/mqtt/session.hpp"
@@ -12,16 +12,9 @@
 #include <optional>
 #include <string>
 
-namespace carillon {
+namespace carillon::mqtt {
 
-class Shard;
-enum class ThrottleClass : std::uint8_t;
-
-namespace mqtt {
-
-struct Sender;
-
-/// One MQTT connection of a device: joins a channel, the protocol's session and the device's record.
+/// One MQTT connection of a device: joins a channel, the protocol's session, and what the device may do.
 ///
 /// It owns itself. It is born on the accepting thread, moves with its channel to the thread of the
 /// device's shard once CONNECT names the device, and from then on everything about it happens there,
@@ -114,7 +107,6 @@ private:
     void timer_fired();
     void answer_patch(const std::string& rid, Ticket ticket, const Result<std::int64_t>& result);
     void answer_failure(std::string_view rid, const Error& error);
-    Result<> throttle(ThrottleClass what);
     void settle();
     void flush();
     void update_reading();
@@ -126,33 +118,28 @@ private:
     void abandon();
     std::size_t waiting_output() const;
     bool has_room_for(std::size_t bytes) const;
-    Sender sender() const;
 
     MqttEndpoint* endpoint_;  ///< Null once it is gone.
     std::unique_ptr<Channel> channel_;
     ThreadState* thread_state_;
-    Shard* shard_ = nullptr;    ///< From authentication on.
-    Record* record_ = nullptr;  ///< While this is the record's link, or takes itself to be.
-    Ordinal ordinal_ = 0;       ///< Finds the record again when it may have been removed.
+    device::ConnectedDevice device_;
     Session session_;
     std::unique_ptr<std::string> output_;  ///< Borrowed from the thread while there is something to say.
     std::unique_ptr<PendingConnect> pending_;
-    std::unique_ptr<std::string> model_id_;
-    std::optional<WallTime> token_end_;
     Timers::Id timer_;
     std::uint32_t pins_ = 0;
     std::uint16_t depth_ = 0;
-    AuthMethod auth_method_ = AuthMethod::device_key;
     bool is_moving_ : 1 = false;  ///< Between threads: nobody touches the channel.
     bool is_reading_ : 1 = true;
     bool is_wound_up_ : 1 = false;
     bool is_gone_ : 1 = false;  ///< The channel has closed.
     bool recheck_asked_ : 1 = false;
     bool closed_by_hub_ : 1 = false;
+    bool closed_by_core_ : 1 =
+        false;  ///< Through `DeviceLink`; the record is let go when the channel has closed.
     bool drops_will_ : 1 = false;
     Connection* next_ = nullptr;  ///< In the endpoint's list.
     Connection* previous_ = nullptr;
 };
 
-}  // namespace mqtt
-}  // namespace carillon
+}  // namespace carillon::mqtt

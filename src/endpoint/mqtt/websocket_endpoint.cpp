@@ -1,8 +1,8 @@
 #include "endpoint/mqtt/websocket_endpoint.hpp"
 
 #include "base/text.hpp"
-#include "endpoint/mqtt/websocket_channel.hpp"
 #include "endpoint/rest/http_message.hpp"
+#include "net/websocket_channel.hpp"
 
 #include <algorithm>
 
@@ -76,8 +76,8 @@ void MqttWebSockets::upgrade(std::unique_ptr<Channel> channel, const rest::HttpR
                              std::string surplus) {
     const auto answer = mqtt::websocket_answer(request);
     if (!answer || !channel->send(as_bytes(*answer))) return Refused::close(std::move(channel));
-    auto stream = std::make_unique<mqtt::WebSocketChannel>(std::move(channel), std::move(surplus));
-    mqtt::WebSocketChannel& started = *stream;
+    auto stream = std::make_unique<WebSocketChannel>(std::move(channel), std::move(surplus));
+    WebSocketChannel& started = *stream;
     mqtt_.accepted(std::move(stream));
     started.start();
 }

@@ -1,4 +1,4 @@
-#include "endpoint/mqtt/authentication.hpp"
+#include "endpoint/device/authentication.hpp"
 
 #include "base/text.hpp"
 #include "core/hub/policies.hpp"
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace carillon::mqtt {
+namespace carillon::device {
 namespace {
 
 const std::vector<std::string> hosts{"hub.example.net"};
@@ -25,6 +25,16 @@ SharedAccessPolicy policy(std::string name, AccessRights rights, char letter) {
             .secondary_key = key_of('z')};
 }
 
+/// Nothing if the credentials are accepted, else why not.
+using Answer = std::optional<Errc>;
+constexpr Answer yes = std::nullopt;
+constexpr Answer no = Errc::iot_hub_unauthorized;
+constexpr Answer disabled = Errc::device_disabled;
+
+Answer answer(const Result<Proof>& judged) {
+    return judged ? Answer() : Answer(judged.error().code);
+}
+
 class Authentication : public ::testing::Test {
 protected:
     Authentication() {
@@ -34,19 +44,19 @@ protected:
         module.auth.secondary_key = key_of('n');
     }
 
-    Verdict by_token(const std::string& token, const IdentityKey& key,
-                     std::string_view host = "hub.example.net") {
+    Result<Proof> by_token(const std::string& token, const IdentityKey& key,
+                           std::string_view host = "hub.example.net") {
         const Credentials credentials{.key = key, .host = host, .token = token};
         const Identity* identity = key.is_module() ? &module : &device;
         return judge(credentials, is_known ? identity : nullptr, is_known ? &device : nullptr, policies,
                      hosts, now);
     }
-    ConnectCode code(const std::string& token) { return by_token(token, device.key).code; }
-    ConnectCode module_code(const std::string& token) { return by_token(token, module.key).code; }
-    ConnectCode certificate_code(const PeerCertificate* certificate) {
+    Answer code(const std::string& token) { return answer(by_token(token, device.key)); }
+    Answer module_code(const std::string& token) { return answer(by_token(token, module.key)); }
+    Answer certificate_code(const PeerCertificate* certificate) {
         const Credentials credentials{
             .key = device.key, .host = hosts[0], .token = {}, .certificate = certificate};
-        return judge(credentials, &device, &device, policies, hosts, now).code;
+        return answer(judge(credentials, &device, &device, policies, hosts, now));
     }
     static std::string token(std::string_view path, char key, std::string_view name = {},
                              std::int64_t in_s = 60) {
@@ -60,9 +70,6 @@ protected:
                        policy("service", AccessRights::service_connect, 'v'),
                        policy("iothubowner", AccessRights::all, 'o')}};
 };
-
-constexpr ConnectCode yes = ConnectCode::accepted;
-constexpr ConnectCode no = ConnectCode::not_authorized;
 
 TEST_F(Authentication, EitherKeyOfTheDevice) {
     EXPECT_EQ(code(token("/devices/d1", 'p')), yes);
@@ -90,7 +97,7 @@ TEST_F(Authentication, PoliciesNeedTheRightToConnect) {
     }
     EXPECT_EQ(code(token("/devices/d2", 'd', "device")), no);
     EXPECT_EQ(code(token("/twins/d1", 'd', "device")), no);
-    EXPECT_EQ(by_token(token("", 'd', "device"), device.key).method, AuthMethod::policy);
+    EXPECT_EQ(by_token(token("", 'd', "device"), device.key)->method, AuthMethod::policy);
 }
 
 TEST_F(Authentication, AKeyNameThatIsTheDeviceIdOrEmptyMeansTheDeviceKey) {
@@ -107,15 +114,15 @@ TEST_F(Authentication, ModulesHaveKeysOfTheirOwn) {
     EXPECT_EQ(module_code(token("/devices/d1/modules/m2", 'm')), no);
     EXPECT_EQ(module_code(token("/devices/d1", 'd', "device")), yes);
     EXPECT_EQ(code(token("/devices/d1/modules/m1", 'm')), no);
-    EXPECT_EQ(by_token(token("/devices/d1/modules/m1", 'm'), module.key).method, AuthMethod::module_key);
+    EXPECT_EQ(by_token(token("/devices/d1/modules/m1", 'm'), module.key)->method, AuthMethod::module_key);
 }
 
 TEST_F(Authentication, DisabledIsToldOnlyToThoseWhoProvedThemselves) {
     device.status = DeviceStatus::disabled;
-    EXPECT_EQ(code(token("/devices/d1", 'p')), ConnectCode::server_unavailable);
+    EXPECT_EQ(code(token("/devices/d1", 'p')), disabled);
     EXPECT_EQ(code(token("/devices/d1", 'x')), no);
-    EXPECT_EQ(code(token("/devices/d1", 'd', "device")), ConnectCode::server_unavailable);
-    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), ConnectCode::server_unavailable);
+    EXPECT_EQ(code(token("/devices/d1", 'd', "device")), disabled);
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), disabled);
 }
 
 TEST_F(Authentication, UnknownIdentitiesLookLikeWrongKeys) {
@@ -127,12 +134,12 @@ TEST_F(Authentication, UnknownIdentitiesLookLikeWrongKeys) {
 TEST_F(Authentication, TokensEndWithTheirSkew) {
     EXPECT_EQ(code(token("/devices/d1", 'p', {}, -300)), yes);
     EXPECT_EQ(code(token("/devices/d1", 'p', {}, -301)), no);
-    EXPECT_EQ(by_token(token("/devices/d1", 'p', {}, 60), device.key).expires, now.plus_s(360));
+    EXPECT_EQ(by_token(token("/devices/d1", 'p', {}, 60), device.key)->expires, now.plus_s(360));
 }
 
 TEST_F(Authentication, TheUserNameMustNameThisHub) {
-    EXPECT_EQ(by_token(token("/devices/d1", 'p'), device.key, "HUB.example.net:8883").code, yes);
-    EXPECT_EQ(by_token(token("/devices/d1", 'p'), device.key, "other.example.net").code, no);
+    EXPECT_EQ(answer(by_token(token("/devices/d1", 'p'), device.key, "HUB.example.net:8883")), yes);
+    EXPECT_EQ(answer(by_token(token("/devices/d1", 'p'), device.key, "other.example.net")), no);
 }
 
 TEST_F(Authentication, ThumbprintsOfEitherLengthInAnyCase) {
@@ -150,7 +157,7 @@ TEST_F(Authentication, ThumbprintsOfEitherLengthInAnyCase) {
     EXPECT_EQ(certificate_code(nullptr), no);
     EXPECT_EQ(code(token("/devices/d1", 'p')), no);  // a device uses one method only
     device.status = DeviceStatus::disabled;
-    EXPECT_EQ(certificate_code(&certificate), ConnectCode::server_unavailable);
+    EXPECT_EQ(certificate_code(&certificate), disabled);
 }
 
 TEST_F(Authentication, ASignedCertificateMustNameTheDeviceAndBeVerified) {
@@ -177,4 +184,4 @@ TEST_F(Authentication, AnEmptyKeyOpensNothing) {
 }
 
 }  // namespace
-}  // namespace carillon::mqtt
+}  // namespace carillon::device

@@ -1,10 +1,10 @@
-#include "endpoint/mqtt/websocket_channel.hpp"
+#include "net/websocket_channel.hpp"
 
 #include "net/io_thread.hpp"
 
 #include <utility>
 
-namespace carillon::mqtt {
+namespace carillon {
 
 WebSocketChannel::WebSocketChannel(std::unique_ptr<Channel> inner, std::string surplus)
     : inner_(std::move(inner)), held_(std::move(surplus)), lives_(std::make_shared<bool>(true)) {
@@ -103,4 +103,4 @@ void WebSocketChannel::deliver(Bytes bytes) {
     if (!is_closing_) held_.append(as_text(bytes));
 }
 
-}  // namespace carillon::mqtt
+}  // namespace carillon

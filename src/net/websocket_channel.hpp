@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace carillon::mqtt {
+namespace carillon {
 
 /// A WebSocket as a stream of bytes: frames within another channel, in both directions. What is sent
 /// leaves as one binary frame for each call. Pings are answered here; the peer's close frame is the
@@ -57,4 +57,4 @@ private:
     bool is_closing_ = false;
 };
 
-}  // namespace carillon::mqtt
+}  // namespace carillon

@@ -1,4 +1,4 @@
-#include "endpoint/mqtt/authentication.hpp"
+#include "endpoint/device/authentication.hpp"
 
 #include "base/text.hpp"
 #include "core/hub/policies.hpp"
@@ -8,25 +8,20 @@
 
 #include <array>
 
-namespace carillon::mqtt {
+namespace carillon::device {
 
 namespace {
 
 constexpr std::size_t sha1_hex_digits = 40;
 
-Verdict refused(const char* why) {
-    return Verdict{.why = why, .expires = {}};
+tl::unexpected<Error> refused(const char* why) {
+    return fail(Errc::iot_hub_unauthorized, why);
 }
 
 /// What remains to be checked of an identity that proved itself.
-Verdict proved(AuthMethod method, const Identity& device, std::optional<WallTime> expires) {
-    if (device.status == DeviceStatus::disabled) {
-        return Verdict{.code = ConnectCode::server_unavailable,
-                       .reason = Errc::device_disabled,
-                       .why = "device is disabled",
-                       .expires = {}};
-    }
-    return Verdict{.code = ConnectCode::accepted, .method = method, .expires = expires};
+Result<Proof> proved(AuthMethod method, const Identity& device, std::optional<WallTime> expires) {
+    if (device.status == DeviceStatus::disabled) return fail(Errc::device_disabled, "device is disabled");
+    return Proof{.method = method, .expires = expires};
 }
 
 bool is_signed_by_either(const sas::Token& token, std::string_view primary, std::string_view secondary) {
@@ -44,8 +39,8 @@ bool covers_identity(const sas::Token& token, std::span<const std::string> host_
                        std::span<const std::string_view>(path).first(key.is_module() ? 4 : 2), ids);
 }
 
-Verdict judge_token(const Credentials& credentials, const Identity* identity, const Identity* device,
-                    const Policies& policies, std::span<const std::string> host_names, WallTime now) {
+Result<Proof> judge_token(const Credentials& credentials, const Identity* identity, const Identity* device,
+                          const Policies& policies, std::span<const std::string> host_names, WallTime now) {
     const auto token = sas::parse_token(*credentials.token);
     if (!token) return refused("malformed token");
     if (sas::is_expired(*token, now)) return refused("expired token");
@@ -84,7 +79,8 @@ bool has_thumbprint(const PeerCertificate& certificate, std::string_view registe
     return equals_ignoring_case(shown, registered);
 }
 
-Verdict judge_certificate(const Credentials& credentials, const Identity* identity, const Identity* device) {
+Result<Proof> judge_certificate(const Credentials& credentials, const Identity* identity,
+                                const Identity* device) {
     if (credentials.certificate == nullptr) return refused("neither token nor certificate");
     if (identity == nullptr || device == nullptr) return refused("unknown identity");
     const PeerCertificate& certificate = *credentials.certificate;
@@ -105,8 +101,8 @@ Verdict judge_certificate(const Credentials& credentials, const Identity* identi
 
 }  // namespace
 
-Verdict judge(const Credentials& credentials, const Identity* identity, const Identity* device,
-              const Policies& policies, std::span<const std::string> host_names, WallTime now) {
+Result<Proof> judge(const Credentials& credentials, const Identity* identity, const Identity* device,
+                    const Policies& policies, std::span<const std::string> host_names, WallTime now) {
     if (!sas::is_hub_name(credentials.host, host_names)) return refused("user name of another hub");
     if (credentials.token) return judge_token(credentials, identity, device, policies, host_names, now);
     return judge_certificate(credentials, identity, device);
@@ -126,4 +122,4 @@ std::string_view auth_method_text(AuthMethod method) {
     return R"({"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null})";
 }
 
-}  // namespace carillon::mqtt
+}  // namespace carillon::device

@@ -1,0 +1,162 @@
+#include "endpoint/device/connected_device.hpp"
+
+#include "base/json.hpp"
+#include "core/hub/hub.hpp"
+#include "core/shard/methods.hpp"
+#include "core/shard/shard.hpp"
+#include "core/shard/telemetry.hpp"
+#include "core/shard/throttles.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace carillon::device {
+
+Shard& ConnectedDevice::home(Hub& hub, const DeviceId& device) {
+    return hub.shards().owner(device);
+}
+
+// --- coming and going ------------------------------------------------------------------------------
+
+Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id) {
+    const IdentityKey& key = credentials.key;
+    shard_ = &home(hub_, key.device);
+    Record* record = shard_->directory().find(key);
+    auto registered = [](const Record* found) {
+        return found != nullptr && found->exists() ? std::optional(found->committed->identity.unpack())
+                                                   : std::nullopt;
+    };
+    const std::optional<Identity> identity = registered(record);
+    const std::optional<Identity> device =
+        key.is_module() ? registered(shard_->directory().find(IdentityKey(key.device))) : identity;
+    const auto proof = judge(credentials, identity ? &*identity : nullptr, device ? &*device : nullptr,
+                             hub_.policies(), hub_.host_names(), shard_->clock().wall_now());
+    if (!proof) return fail(proof.error());
+    if (auto passed = throttle(ThrottleClass::connections); !passed) return passed;
+
+    auth_method_ = proof->method;
+    token_end_ = proof->expires;
+    if (!model_id.empty()) model_id_ = std::make_unique<std::string>(model_id);
+    ordinal_ = record->ordinal;
+    is_connected_ = true;
+    shard_->attach(*record, link_);
+    if (is_model_id(model_id)) shard_->announce_model(*record, model_id);
+    return {};
+}
+
+void ConnectedDevice::disconnect() {
+    if (!std::exchange(is_connected_, false)) return;
+    // After the hub closed the link the record may be gone, or have another link.
+    if (Record* known = record()) shard_->detach(*known, link_);
+}
+
+TimePoint ConnectedDevice::token_deadline(TimePoint at_most) const {
+    if (!token_end_) return at_most;
+    const TimePoint now = shard_->clock().now();
+    const auto cap_s = std::chrono::duration_cast<std::chrono::seconds>(at_most - now).count() + 1;
+    const std::int64_t left_s = token_end_->unix_s() - shard_->clock().wall_now().unix_s() + 1;
+    return std::min(at_most, now + std::chrono::seconds(std::clamp<std::int64_t>(left_s, 0, cap_s)));
+}
+
+bool ConnectedDevice::is_token_expired() const {
+    return token_end_ && *token_end_ < shard_->clock().wall_now();
+}
+
+Record* ConnectedDevice::record() const {
+    return shard_->directory().find(ordinal_);
+}
+
+/// The record, which notes that the device was heard from; null if its identity is gone.
+Record* ConnectedDevice::heard_from() {
+    Record* known = record();
+    if (known == nullptr) return nullptr;
+    shard_->touch(*known);
+    return known->exists() ? known : nullptr;
+}
+
+/// A device is not made to wait: the service answers or closes. Source: IoT Hub docs, "Communicate with
+/// your IoT hub using the MQTT protocol"; azure-iot-sdk-c#1766.
+Result<> ConnectedDevice::throttle(ThrottleClass what) const {
+    return hub_.throttles().take_now(what, shard_->clock().now());
+}
+
+// --- sessions --------------------------------------------------------------------------------------
+
+const std::vector<Subscription>* ConnectedDevice::stored_session() const {
+    const Record* known = record();
+    return known != nullptr && known->has_session ? &known->subscriptions : nullptr;
+}
+
+void ConnectedDevice::store_session(std::optional<std::vector<Subscription>> subscriptions, Stored done) {
+    Record* known = record();
+    if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
+    shard_->store_session(*known, std::move(subscriptions), std::move(done));
+}
+
+void ConnectedDevice::method_subscriptions_changed() {
+    if (Record* known = record()) shard_->method_subscriptions_changed(*known);
+}
+
+// --- telemetry -------------------------------------------------------------------------------------
+
+Sender ConnectedDevice::sender(const Record& record) const {
+    return {.record = record,
+            .method = auth_method_,
+            .model_id = model_id_ ? std::string_view(*model_id_) : std::string_view(),
+            .now = shard_->clock().wall_now()};
+}
+
+Result<> ConnectedDevice::send(DeviceMessage message, Stored done) {
+    Record* known = heard_from();
+    if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
+    if (auto passed = throttle(ThrottleClass::telemetry); !passed) return passed;
+    auto made = make_message(std::move(message), sender(*known));
+    if (!made) return fail(std::move(made).error());
+    shard_->telemetry().append(*known, *std::move(made), std::move(done));
+    return {};
+}
+
+void ConnectedDevice::send_last(DeviceMessage message) {
+    Record* known = record();
+    if (!is_connected_ || known == nullptr || !known->exists()) return;
+    auto made = make_message(std::move(message), sender(*known));
+    if (!made) return;
+    // What the store refuses is logged there.
+    shard_->telemetry().append(*known, *std::move(made), [](const Result<>&) {});
+}
+
+// --- twin ------------------------------------------------------------------------------------------
+
+Result<std::string> ConnectedDevice::twin() {
+    const Record* known = heard_from();
+    if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
+    if (auto passed = throttle(ThrottleClass::twin_reads); !passed) return fail(std::move(passed).error());
+    std::string json;
+    append_device_twin_json(json, known->committed->twin);
+    return json;
+}
+
+void ConnectedDevice::report(std::string_view patch, std::optional<std::int64_t> expected_version,
+                             Reported done) {
+    Record* known = heard_from();
+    if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
+    if (auto passed = throttle(ThrottleClass::twin_updates); !passed) {
+        return done(fail(std::move(passed).error()));
+    }
+    auto document = JsonDocument::parse(patch);
+    if (!document) return done(fail(std::move(document).error()));
+    auto parsed = SectionPatch::parse(document->root());
+    if (!parsed) return done(fail(std::move(parsed).error()));
+    shard_->write_reported(*known, *parsed, expected_version, std::move(done));
+}
+
+// --- methods ---------------------------------------------------------------------------------------
+
+void ConnectedDevice::answer_method(std::uint16_t request_id, int status, std::string_view payload) {
+    Record* known = record();
+    if (known == nullptr) return;
+    shard_->touch(*known);
+    shard_->methods().answered(*known, request_id, status, payload);
+}
+
+}  // namespace carillon::device
