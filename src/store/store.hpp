@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +25,10 @@ enum class Table : std::uint8_t {
     configurations = 7,  ///< Configurations, and which of them select which twins.
 };
 inline constexpr std::size_t table_count = 8;
+/// Names of the tables on disk, by `Table`; they stay.
+inline constexpr std::array<const char*, table_count> table_names = {
+    "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events", "configurations",
+};
 
 /// Writes that become durable together or not at all, applied in the order they were added.
 class Batch {
