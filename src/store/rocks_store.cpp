@@ -1,11 +1,17 @@
 #include "store/rocks_store.hpp"
 
 #include "base/log.hpp"
+#include "store/file_layers.hpp"
+#include "store/file_ledger.hpp"
+#include "store/store_files.hpp"
 
+#include <fmt/core.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
@@ -13,8 +19,12 @@
 #include <rocksdb/write_batch.h>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,10 +33,10 @@ namespace {
 
 using Families = std::array<rocksdb::ColumnFamilyHandle*, table_count>;
 
-/// Names of the families on disk, by `Table`; they stay.
-constexpr std::array<const char*, table_count> family_names = {
-    "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events", "configurations",
-};
+/// Between two moments at which the ledger is surely on disk.
+constexpr std::chrono::seconds between_settlings{1};
+/// Room that a start needs beside that for the logs, which it writes out as tables.
+constexpr std::uint64_t start_bytes = 8ULL * 1024 * 1024;
 
 rocksdb::Slice slice(std::string_view text) {
     return {text.data(), text.size()};
@@ -39,11 +49,21 @@ Error store_error(const rocksdb::Status& status, std::string_view doing) {
 /// Says in the log, once, when RocksDB stops taking writes, and why.
 class Listener final : public rocksdb::EventListener {
 public:
+    bool is_stopped() const { return stopped_; }
     void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-        if (!stopped_.exchange(true)) log.error("store stopped reason={:?}", error->ToString());
+        // RocksDB resumes from no error of this severity, although a read that failed may succeed later.
+        if (error->IsIOError() && error->severity() == rocksdb::Status::Severity::kFatalError) {
+            *error = rocksdb::Status(*error, rocksdb::Status::Severity::kHardError);
+        }
+        if (stopped_.exchange(true)) return;
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        if (now - last_said_.load() < between_words) return;  // It comes and goes.
+        last_said_ = now;
+        was_said_ = true;
+        log.error("store stopped reason={:?}", error->ToString());
     }
     void resumed() {
-        if (stopped_.exchange(false)) log.info("store resumed");
+        if (stopped_.exchange(false) && was_said_.exchange(false)) log.info("store resumed");
     }
     void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
         // RocksDB would look every five seconds whether a full disk has room, and answer `Busy` to
@@ -52,14 +72,18 @@ public:
     }
 
 private:
+    static constexpr std::chrono::seconds between_words{10};
     std::atomic<bool> stopped_ = false;
+    std::atomic<bool> was_said_ = false;
+    std::atomic<std::chrono::steady_clock::duration> last_said_{-between_words};
 };
 
 rocksdb::DBOptions db_options(const RocksOptions& wanted) {
     rocksdb::DBOptions db;
-    db.create_if_missing = true;
     db.create_missing_column_families = true;
     db.paranoid_checks = true;
+    db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+    db.max_bgerror_resume_count = 0;  // The next commit asks for it, see `Listener`.
     db.max_open_files = wanted.open_files_max;
     db.max_background_jobs = wanted.background_jobs_max;
     db.db_write_buffer_size = wanted.write_buffers_bytes_max;
@@ -118,6 +142,9 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
 }  // namespace
 
 struct RocksStore::Impl {
+    std::unique_ptr<FileLedger> ledger;
+    LogState log_state;
+    std::unique_ptr<rocksdb::Env> env;
     std::shared_ptr<Listener> listener;
     std::unique_ptr<rocksdb::DB> db;
     rocksdb::ColumnFamilyHandle* unused = nullptr;  ///< RocksDB insists on a family "default".
@@ -125,12 +152,23 @@ struct RocksStore::Impl {
     rocksdb::WriteOptions write;
     std::atomic<bool> failed = false;  ///< The last write was refused; recover before the next.
     std::mutex recovering;             ///< Held by the one commit that asks RocksDB to recover.
+    OnLostSync on_lost_sync;
+    std::mutex ending;
+    std::condition_variable ends_changed;
+    bool ends = false;  ///< Guarded by `ending`.
+    std::thread settler;
 
     rocksdb::ColumnFamilyHandle* family(Table table) const {
         return families[static_cast<std::size_t>(table)];
     }
 
     ~Impl() {
+        {
+            const std::lock_guard lock(ending);
+            ends = true;
+        }
+        ends_changed.notify_all();
+        if (settler.joinable()) settler.join();
         if (!db) return;
         for (rocksdb::ColumnFamilyHandle* handle : families) {
             if (handle) db->DestroyColumnFamilyHandle(handle);
@@ -140,48 +178,202 @@ struct RocksStore::Impl {
         if (!closed.ok()) log.warn("store closed badly reason={:?}", closed.ToString());
     }
 
+    /// A thread's work: what commits noted in the ledger reaches the disk soon after.
+    void settle_each_second() {
+        std::unique_lock lock(ending);
+        while (!ends_changed.wait_for(lock, between_settlings, [this] { return ends; })) {
+            lock.unlock();
+            const rocksdb::IOStatus settled = ledger->settle();
+            if (!settled.ok() && !is_passing(settled))
+                on_lost_sync("the store's ledger: " + settled.ToString());
+            lock.lock();
+        }
+    }
+
     /// Lifts RocksDB's write stop if its cause is gone. Recovery writes the buffers out and turns
     /// to a new log, so what the failed write left in the old log is gone with it.
     Result<> recover() {
         const std::lock_guard lock(recovering);
-        if (!failed) return {};
-        const rocksdb::Status resumed = db->Resume();
+        if (!failed && !listener->is_stopped()) return {};
+        rocksdb::Status resumed = db->Resume();
+        if (resumed.ok() && log_state.is_broken) resumed = turn_log();
         if (!resumed.ok()) return fail(store_error(resumed, "the store is stopped"));
         failed = false;
         listener->resumed();
         return {};
     }
+
+    /// Resuming turns to a new log only if a buffer holds something. So one gets something, past the log,
+    /// and RocksDB is stopped once more, to resume from that.
+    rocksdb::Status turn_log() {
+        rocksdb::WriteOptions past_log;
+        past_log.disableWAL = true;
+        const rocksdb::Status put = db->Put(past_log, unused, "", "");
+        if (!put.ok()) return put;
+        log_state.refuses_next = true;
+        const rocksdb::Status stopped = db->Flush(rocksdb::FlushOptions(), unused);
+        log_state.refuses_next = false;
+        return stopped.ok() ? stopped : db->Resume();
+    }
 };
+
+namespace {
+
+void end_process(const std::string& reason) {
+    log.error("store lost a sync, so the process ends; a start finds what was acknowledged reason={:?}",
+              reason);
+    log.flush();
+    std::_Exit(EXIT_FAILURE);
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> all_families(const RocksOptions& options) {
+    const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions());
+    for (std::size_t table = 0; table < table_count; ++table) {
+        families.emplace_back(table_names[table], family_options(static_cast<Table>(table), options, cache));
+    }
+    return families;
+}
+
+/// The first damage, with the ways out. Nothing was changed so far.
+Error damaged(const std::filesystem::path& path, const StoreFiles& found) {
+    std::string detail = found.damages.front() + ".\n";
+    if (found.damages.size() > 1) {
+        detail += fmt::format("There is more ({} damages in all). ", found.damages.size());
+    }
+    detail += fmt::format(
+        "Nothing was changed. `carillon store check --data-dir {}` lists what is wrong.\n"
+        "Restore the whole data directory from a backup. If you replaced {} on purpose,\n"
+        "remove {}, the record of what it must hold.",
+        path.has_parent_path() ? path.parent_path().string() : ".", path.string(),
+        ledger_path(path).string());
+    return {Errc::store_corrupt, std::move(detail)};
+}
+
+/// Whether another process, or a store of this one, has the folder open.
+Result<> check_lock(rocksdb::FileSystem& files, const std::filesystem::path& path) {
+    const std::string file = (path / "LOCK").string();
+    if (!files.FileExists(file, rocksdb::IOOptions(), nullptr).ok()) return {};
+    rocksdb::FileLock* lock = nullptr;
+    rocksdb::IOStatus done = files.LockFile(file, rocksdb::IOOptions(), &lock, nullptr);
+    if (done.ok()) done = files.UnlockFile(lock, rocksdb::IOOptions(), nullptr);
+    if (!done.ok()) return fail(store_error(done, path.string()));
+    return {};
+}
+
+/// A start that runs out of room halfway fails in RocksDB's assertions; so it is asked for beforehand.
+Result<> check_room(rocksdb::FileSystem& files, const std::filesystem::path& path, std::uint64_t bytes) {
+    const rocksdb::IOOptions io;
+    const std::string name = path.string() + ".room";
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    rocksdb::IOStatus done = files.NewWritableFile(name, rocksdb::FileOptions(), &file, nullptr);
+    bool has_room = done.ok();
+    if (done.ok()) {
+        done = file->Allocate(0, bytes, io, nullptr);
+        if (!done.ok() && !done.IsNoSpace()) {  // Not every file system can.
+            std::uint64_t free = 0;
+            done = files.GetFreeSpace(path.parent_path().string(), io, &free, nullptr);
+            has_room = !done.ok() || free >= bytes;
+        } else {
+            has_room = done.ok();
+        }
+        file->Close(io, nullptr).PermitUncheckedError();
+        files.DeleteFile(name, io, nullptr).PermitUncheckedError();
+    }
+    if (has_room) return {};
+    if (!done.ok() && !done.IsNoSpace()) return fail(store_error(done, name));
+    return fail(
+        Errc::store_failed,
+        fmt::format("the disk of {} is full: a start needs {} MiB. Nothing was changed. Free that much, "
+                    "then start again",
+                    path.string(), (bytes + 1024 * 1024 - 1) / (1024 * 1024)));
+}
+
+/// Makes a database elsewhere and moves it to its place, so that a folder of that name is never half made.
+Result<> create(rocksdb::FileSystem& files, rocksdb::Env& env, const std::filesystem::path& path,
+                const RocksOptions& options) {
+    std::error_code error;
+    const bool has_folder = std::filesystem::exists(path, error);  // A disk of its own, say.
+    std::filesystem::path making = path;
+    if (!has_folder) making += ".new";
+    const auto refused = [&making](const std::error_code& why) {
+        return fail(Errc::store_failed, making.string() + ": " + why.message());
+    };
+    if (!has_folder) std::filesystem::remove_all(making, error);
+    if (error) return refused(error);
+    std::filesystem::create_directories(making, error);
+    if (error) return refused(error);
+    // Keys of devices lie inside.
+    std::filesystem::permissions(making, std::filesystem::perms::owner_all, error);
+    if (error) return refused(error);
+    rocksdb::Options all(db_options(options), {});
+    all.create_if_missing = true;
+    all.env = &env;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    rocksdb::Status done = rocksdb::DB::Open(all, making.string(), all_families(options), &handles, &opened);
+    if (!done.ok()) return fail(store_error(done, making.string()));
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    done = db->Close();
+    const rocksdb::IOOptions io;
+    if (done.ok() && !has_folder) done = files.RenameFile(making.string(), path.string(), io, nullptr);
+    std::unique_ptr<rocksdb::FSDirectory> folder;
+    const auto parent = std::filesystem::absolute(path).parent_path();
+    if (done.ok()) done = files.NewDirectory(parent.string(), io, &folder, nullptr);
+    if (done.ok()) done = folder->Fsync(io, nullptr);
+    if (!done.ok()) return fail(store_error(done, making.string()));
+    return {};
+}
+
+}  // namespace
 
 RocksStore::RocksStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RocksStore::~RocksStore() = default;
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path& path,
                                                      const RocksOptions& options) {
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) {
-        std::filesystem::create_directories(path, error);
+    const auto files = options.files ? options.files : rocksdb::FileSystem::Default();
+    if (auto locked = check_lock(*files, path); !locked) return fail(std::move(locked).error());
+    auto found = examine_store(files, path);
+    if (!found) return fail(std::move(found).error());
+    if (!found->damages.empty()) return fail(damaged(path, *found));
+    if (found->is_new) {
+        std::error_code error;
+        std::filesystem::create_directories(std::filesystem::absolute(path).parent_path(), error);
         if (error) return fail(Errc::store_failed, path.string() + ": " + error.message());
-        // Keys of devices lie inside.
-        std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
-        if (error) return fail(Errc::store_failed, path.string() + ": " + error.message());
+    }
+    if (auto room = check_room(*files, path, found->log_bytes + start_bytes); !room) {
+        return fail(std::move(room).error());
+    }
+    if (found->is_new) {
+        const auto env = rocksdb::NewCompositeEnv(files);
+        if (auto made = create(*files, *env, path, options); !made) return fail(std::move(made).error());
+    } else if (!found->has_ledger) {
+        log.warn("store had no ledger and got one path={}", ledger_path(path).string());
+    }
+    for (const auto& [number, end] : found->log_ends) {
+        log.warn("store log ended in an unfinished record, which was dropped log={} bytes={}", number, end);
     }
 
-    const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
-    std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
-    wanted.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions());
-    for (std::size_t table = 0; table < table_count; ++table) {
-        wanted.emplace_back(family_names[table], family_options(static_cast<Table>(table), options, cache));
-    }
+    auto impl = std::make_unique<Impl>();
+    auto ledger = FileLedger::open(*files, ledger_path(path).string(), found->entries, found->edition);
+    if (!ledger) return fail(std::move(ledger).error());
+    impl->ledger = *std::move(ledger);
+    impl->on_lost_sync = options.on_lost_sync ? options.on_lost_sync : end_process;
+    impl->env = rocksdb::NewCompositeEnv(
+        watch_files(cut_logs(files, found->log_ends), *impl->ledger, impl->log_state, impl->on_lost_sync));
     // Compactions can wait; flushes make room for commits, and have a pool of their own.
     rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
-    auto impl = std::make_unique<Impl>();
     impl->listener = std::make_shared<Listener>();
     rocksdb::Options all(db_options(options), {});
+    all.env = impl->env.get();
     all.listeners.push_back(impl->listener);
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status opened = rocksdb::DB::Open(all, path.string(), wanted, &handles, &db);
+    const rocksdb::Status opened =
+        rocksdb::DB::Open(all, path.string(), all_families(options), &handles, &db);
     if (opened.IsCorruption()) return fail(Errc::store_corrupt, path.string() + ": " + opened.ToString());
     if (!opened.ok()) return fail(store_error(opened, path.string()));
 
@@ -189,12 +381,20 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
     impl->unused = handles.front();
     for (std::size_t table = 0; table < table_count; ++table) impl->families[table] = handles[table + 1];
     impl->write.sync = options.sync;
+    const std::uint64_t sequence = db->GetLatestSequenceNumber();
+    if (sequence < found->entries.sequence) {
+        return fail(Errc::store_corrupt, fmt::format("{} ends at the change {}, but {} was acknowledged",
+                                                     path.string(), sequence, found->entries.sequence));
+    }
+    std::string identity;
+    if (impl->db->GetDbIdentity(identity).ok()) impl->ledger->identify(std::move(identity));
+    impl->settler = std::thread([raw = impl.get()] { raw->settle_each_second(); });
     return std::unique_ptr<RocksStore>(new RocksStore(std::move(impl)));
 }
 
 Result<> RocksStore::commit(const Batch& batch) {
     if (batch.bytes() > commit_bytes_max) return fail(Errc::store_failed, "the batch is too large");
-    if (impl_->failed) {
+    if (impl_->failed || impl_->listener->is_stopped()) {
         auto recovered = impl_->recover();
         if (!recovered) return recovered;
     }
@@ -221,6 +421,7 @@ Result<> RocksStore::commit(const Batch& batch) {
         impl_->failed = true;
         return fail(store_error(written, "the disk refused a write"));
     }
+    if (impl_->write.sync) impl_->ledger->acknowledge(impl_->db->GetLatestSequenceNumber());
     return {};
 }
 

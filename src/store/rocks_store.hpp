@@ -5,7 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
+
+namespace rocksdb {
+class FileSystem;
+}
 
 namespace carillon {
 
@@ -27,25 +33,31 @@ struct RocksOptions {
     /// Whether `commit` waits for the disk. Without, a killed process loses nothing but a machine
     /// that loses power does; for measurements.
     bool sync = true;
+    /// What the store lies on; the machine's own file system if null. Tests inject faults by it.
+    std::shared_ptr<rocksdb::FileSystem> files;
+    /// Told when a sync failed for good, on the thread that asked for it. It must not return: nothing after
+    /// it may be acknowledged. By default the reason is logged and the process ends with exit code 1.
+    std::function<void(const std::string& reason)> on_lost_sync;
 };
 
 /// The embedded store: RocksDB, with a column family for each table. Every commit is one write
 /// batch and one sync of the log, shared by commits that wait at the same time.
 ///
-/// When the disk refuses (full, broken), the commit fails with `store_failed` and the reason, and
-/// so do later ones until it works again: each first asks RocksDB to recover, so a disk that has
-/// room again is noticed by the next commit. A batch refused while the disk was full stays
-/// refused: its log is abandoned before another batch is taken. Only a crash between the refusal
-/// and that moment leaves the outcome open, as with every store that can lose its disk.
+/// When the machine refuses (no room, no descriptors, no memory), the commit fails with `store_failed`
+/// and the reason, and so do later ones until it works again: each first asks RocksDB to recover, so the
+/// next commit notices that the cause is gone. A batch refused meanwhile stays refused: its log is
+/// abandoned before another batch is taken. Only a crash between the refusal and that moment leaves the
+/// outcome open, as with every store that can lose its disk. A sync that fails for another reason ends the
+/// process: see `RocksOptions::on_lost_sync`.
 class RocksStore final : public Store {
 public:
     /// A batch larger than this is refused; RocksDB's own limit is 4 GiB.
     static constexpr std::size_t commit_bytes_max = 1024 * 1024 * 1024;
 
-    /// Opens the database in the folder `path`, which is made (mode 0700) if it is not there.
-    /// Fails with `store_failed` (another process has it open, no permission, no space) or with
-    /// `store_corrupt` (files damaged or missing): what was acknowledged is never dropped silently,
-    /// only an unfinished record at the end of a log is.
+    /// Opens the database in the folder `path`, which is made (mode 0700) if there is no trace of one.
+    /// Fails with `store_failed` (another process has it open, no permission, no room) or with
+    /// `store_corrupt` (files damaged or missing), names the file and the remedy, and has then changed
+    /// nothing. What was acknowledged is never dropped silently: `path`.ledger says what must be there.
     static Result<std::unique_ptr<RocksStore>> open(const std::filesystem::path& path,
                                                     const RocksOptions& options = {});
     ~RocksStore() override;
