@@ -25,7 +25,8 @@ namespace {
 //     $iothub/twin/PATCH/properties/desired/#
 //
 // `$iothub` topics compare exactly, the words of `devices` topics without case
-// (iotedge: MessageAddressConverter.cs), ids always exactly.
+// (iotedge: MessageAddressConverter.cs), ids always exactly. In a filter `+` may stand for the own id,
+// as the Azure SDK for Embedded C subscribes to `devices/+/messages/devicebound/#`.
 // ---------------------------------------------------------------------------------------------------
 
 bool consume_ignoring_case(std::string_view& text, std::string_view prefix) {
@@ -43,6 +44,21 @@ bool consume_own_prefix(std::string_view& text, ClientIdentity identity) {
     }
     if (identity.module.empty()) return true;
     return consume_ignoring_case(text, "modules/") && consume(text, identity.module) && consume(text, "/");
+}
+
+/// Takes the own id, or `+` in its place, and the slash behind it off the front.
+bool consume_own_id(std::string_view& filter, std::string_view id) {
+    const std::string_view whole = filter;
+    if (consume(filter, id) && consume(filter, "/")) return true;
+    filter = whole;
+    return consume(filter, "+/");
+}
+
+/// `consume_own_prefix` for filters.
+bool consume_own_filter_prefix(std::string_view& filter, ClientIdentity identity) {
+    if (!consume_ignoring_case(filter, "devices/") || !consume_own_id(filter, identity.device)) return false;
+    if (identity.module.empty()) return true;
+    return consume_ignoring_case(filter, "modules/") && consume_own_id(filter, identity.module);
 }
 
 bool is_wildcard(std::string_view level) {
@@ -167,7 +183,7 @@ constexpr std::array<std::string_view, 7> c2d_order{"exp", "mid", "to", "cid", "
 
 std::optional<FilterKind> parse_filter(std::string_view filter, ClientIdentity identity) {
     std::string_view rest = filter;
-    if (consume_own_prefix(rest, identity)) return parse_own_filter(rest, !identity.module.empty());
+    if (consume_own_filter_prefix(rest, identity)) return parse_own_filter(rest, !identity.module.empty());
     rest = filter;
     if (consume(rest, methods_filter_prefix)) return parse_method_filter(rest);
     if (consume(rest, twin_res_filter_prefix)) {

@@ -38,9 +38,11 @@ enum class FilterKind : std::uint8_t {
 
 /// What `filter` means on a connection of `identity`; nothing if it means something else's topics,
 /// or none of the hub's, which ends the connection. The identity's own ids are compared as they
-/// stand, so that an id with `+` or `#` in it is not taken for a wildcard. Wildcards are accepted
-/// below the prefixes of the table in hub_topics.cpp, as they select the identity's own topics only.
-/// Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol".
+/// stand, so that an id with `+` or `#` in it is not taken for a wildcard; a `+` alone in the place of
+/// one means the own one. Wildcards are accepted below the prefixes of the table in hub_topics.cpp, as
+/// they select the identity's own topics only.
+/// Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol"; azure-sdk-for-c:
+/// az_iot_hub_client.h, AZ_IOT_HUB_CLIENT_C2D_SUBSCRIBE_TOPIC.
 std::optional<FilterKind> parse_filter(std::string_view filter, ClientIdentity identity);
 
 /// The method's name in a `method_named` filter.

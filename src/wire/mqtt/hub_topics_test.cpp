@@ -55,7 +55,8 @@ TEST(ParseFilter, EverythingElseIsRefused) {
              "$iothub/methods/#",
              "$SYS/#",
              "devices/#",
-             "devices/+/messages/devicebound/#",
+             "devices/+/#",
+             "devices/+/modules/+/messages/devicebound/#",
              "devices/d1/#",
              "devices/d1",
              "devices/d1/+",
@@ -104,10 +105,50 @@ TEST(ParseFilter, EverythingElseIsRefused) {
         EXPECT_FALSE(parse_filter(filter, device)) << filter;
     }
     for (std::string_view filter :
-         {"devices/d1/messages/devicebound/#", "devices/d1/modules/m2/#", "devices/d1/modules/+/#",
+         {"devices/d1/messages/devicebound/#", "devices/+/messages/devicebound/#", "devices/d1/modules/m2/#",
+          "devices/+/modules/m2/#", "devices/d2/modules/+/#", "devices/+/modules/#", "devices/+/+/m1/#",
           "devices/d2/modules/m1/#", "devices/d1/modules/m1", "devices/d1/modules/m1/inputs/a/b/#",
           "devices/d1/modules/m1/messages/events/#"}) {
         EXPECT_FALSE(parse_filter(filter, module)) << filter;
+    }
+}
+
+TEST(ParseFilter, APlusInEachPlaceOfEachFilter) {
+    struct Row {
+        std::string_view filter;
+        ClientIdentity identity;
+        std::string_view taken;  ///< For each level: y if a `+` in its place is accepted.
+    };
+    for (const Row& row : std::initializer_list<Row>{
+             // devices / own id / messages / devicebound / anything
+             {"devices/d1/messages/devicebound/#", device, "nyyyy"},
+             {"devices/a+b#c$?%/messages/devicebound/#", odd, "nyyyy"},
+             // devices / own id / modules / own id / messages / devicebound / anything
+             {"devices/d1/modules/m1/messages/devicebound/#", module, "nynyyyy"},
+             {"devices/d1/modules/m1/inputs/#", module, "nynyyy"},
+             {"devices/d1/modules/m1/inputs/in1/#", module, "nynynyy"},
+             {"$iothub/methods/POST/#", device, "nnnn"},  // `POST/+` is one level, a request's topic has two
+             {"$iothub/methods/POST/reboot/#", device, "nnnyy"},
+             {"$iothub/twin/res/#", device, "nnnn"},
+             {"$iothub/twin/res/+/#", device, "nnnyy"},
+             {"$iothub/twin/PATCH/properties/desired/#", device, "nnnnny"},
+         }) {
+        const auto kind = parse_filter(row.filter, row.identity);
+        ASSERT_TRUE(kind) << row.filter;
+        std::size_t begin = 0;
+        for (std::size_t level = 0; level < row.taken.size(); ++level) {
+            const std::size_t end = std::min(row.filter.find('/', begin), row.filter.size());
+            std::string filter(row.filter);
+            filter.replace(begin, end - begin, "+");
+            const auto parsed = parse_filter(filter, row.identity);
+            EXPECT_EQ(parsed.has_value(), row.taken[level] == 'y') << filter;
+            // One method becomes all of them; nothing else becomes something else.
+            if (parsed && kind != FilterKind::method_named) {
+                EXPECT_EQ(parsed, kind) << filter;
+            }
+            begin = end + 1;
+        }
+        EXPECT_GT(begin, row.filter.size()) << row.filter << " has more levels than its row";
     }
 }
 
@@ -132,6 +173,11 @@ TEST(ParsePublishTopic, TelemetryIsTakenInAllItsForms) {
     }
     EXPECT_TRUE(parse_publish_topic("devices/d1/modules/m1/messages/events/x=y", module));
     EXPECT_TRUE(parse_publish_topic("devices/a+b#c$?%/messages/events/", odd));
+}
+
+TEST(ParsePublishTopic, APlusIsNobodysId) {
+    EXPECT_FALSE(parse_publish_topic("devices/+/messages/events/", device));
+    EXPECT_FALSE(parse_publish_topic("devices/d1/modules/+/messages/events/", module));
 }
 
 TEST(ParsePublishTopic, RequestsAreTakenApart) {
