@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build demo demo-cpp test bench asan tsan clang fuzz format tidy setup clean api-docs
+.PHONY: build demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -24,6 +24,10 @@ demo-cpp: setup  ## the same with our C++ clients as device and back end
 test: setup  ## everything that must pass
 	@$(call build_preset,dev)
 	@tests/run.sh build/dev
+
+abuse: setup  ## the attacks of tests/abuse in full, with figures of who is served meanwhile
+	@$(call build_preset,dev) --target carillon
+	@ABUSE=full TEST_JOBS=1 tests/run.sh build/dev -L abuse --verbose
 
 asan tsan clang: setup  ## the whole test set under a sanitizer, or by clang
 	@$(call build_preset,$@)

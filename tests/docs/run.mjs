@@ -9,11 +9,11 @@
 // not go out: the packages are those that the lockfile of tests/sdk/ga or tests/demo pins.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { moveIntoOwnNetwork } from '../lib/own_network.mjs';
 import { blocksOf, commandsIn } from './page.mjs';
 import { Terminal } from './terminal.mjs';
 
@@ -22,15 +22,7 @@ const binary = resolve(process.env.HUB_BINARY ?? 'build/release/carillon');
 const page = resolve(process.argv[2] ?? '');
 const blocks = blocksOf(readFileSync(page, 'utf8'));
 
-if (!process.env.CARILLON_OWN_NETWORK) {
-  const inside = ['--net', '--map-root-user', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"'];
-  const may = spawnSync('unshare', [...inside, 'true']).status === 0;
-  if (may) {
-    const env = { ...process.env, CARILLON_OWN_NETWORK: '1' };
-    const { status } = spawnSync('unshare', [...inside, process.execPath, ...process.argv.slice(1)], { stdio: 'inherit', env });
-    process.exit(status ?? 1);
-  }
-}
+moveIntoOwnNetwork();
 
 const scratch = mkdtempSync(join(tmpdir(), 'carillon-docs-'));
 const bin = join(scratch, 'bin');
