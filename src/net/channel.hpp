@@ -58,10 +58,13 @@ public:
 
     /// Queues `bytes` (copied). All that is queued within one turn of the loop leaves as one TLS
     /// record where it fits, in one system call. False, and nothing is queued, if `unsent()` would
-    /// pass the limit, or after `close` or `abort`.
+    /// pass the limit (`ChannelLimits::unsent_bytes_max`), or after `close` or `abort`.
     [[nodiscard]] virtual bool send(Bytes bytes) = 0;
     /// Bytes not yet handed to the kernel.
     virtual std::size_t unsent() const = 0;
+    /// Says that the owner keeps `bytes` more for this peer, to be sent when there is room. They count
+    /// among what all peers may leave unread, and the connection may be cut for it (`UnsentTotal`).
+    virtual void holds(std::size_t bytes) = 0;
     /// True while bytes wait because the peer does not drain its socket. A peer that takes nothing
     /// for `stall_max` is cut off.
     virtual bool is_congested() const = 0;

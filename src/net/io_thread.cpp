@@ -248,6 +248,23 @@ void IoThread::discharge(SocketChannel& channel) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void IoThread::wait_last(SocketChannel& channel) {
+    if (last_waiting_ == &channel) return;
+    wait_no_more(channel);
+    channel.previous_waiting_ = last_waiting_;
+    (last_waiting_ != nullptr ? last_waiting_->next_waiting_ : first_waiting_) = &channel;
+    last_waiting_ = &channel;
+}
+
+void IoThread::wait_no_more(SocketChannel& channel) {
+    if (channel.previous_waiting_ == nullptr && first_waiting_ != &channel) return;
+    (channel.previous_waiting_ != nullptr ? channel.previous_waiting_->next_waiting_ : first_waiting_) =
+        channel.next_waiting_;
+    (channel.next_waiting_ != nullptr ? channel.next_waiting_->previous_waiting_ : last_waiting_) =
+        channel.previous_waiting_;
+    channel.next_waiting_ = channel.previous_waiting_ = nullptr;
+}
+
 void IoThread::shut_down_connections() {
     for (SocketChannel* channel = first_channel_; channel != nullptr;) {
         SocketChannel* next = channel->next_;

@@ -97,6 +97,12 @@ public:
 
     void enrol(SocketChannel& channel);  ///< Into the list of live connections.
     void discharge(SocketChannel& channel);
+    /// Puts a channel behind all others for whose peers something waits.
+    void wait_last(SocketChannel& channel);
+    /// Takes it out of these; it need not be among them.
+    void wait_no_more(SocketChannel& channel);
+    /// The one whose peer took nothing for longest, or null.
+    SocketChannel* first_waiting() const { return first_waiting_; }
     /// Live connections; any thread.
     std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
     /// Tells each connection that the server is going down.
@@ -149,6 +155,8 @@ private:
     std::vector<SocketChannel*> to_finish_;
     std::vector<SocketChannel*> working_;
     SocketChannel* first_channel_ = nullptr;
+    SocketChannel* first_waiting_ = nullptr;
+    SocketChannel* last_waiting_ = nullptr;
     std::unique_ptr<ThreadBuffers> buffers_;
 };
 

@@ -1,5 +1,6 @@
 #include "net/socket_channel.hpp"
 
+#include "base/log.hpp"
 #include "net/peer_certificate.hpp"
 #include "net/thread_buffers.hpp"
 
@@ -68,6 +69,7 @@ SocketChannel::~SocketChannel() {
     thread_->timers().cancel(deadline_);
     thread_->timers().cancel(stall_);
     thread_->forget(*this);
+    count_unsent(0);
     if (is_enrolled_) thread_->discharge(*this);
 }
 
@@ -142,7 +144,8 @@ void SocketChannel::read() {
         if (input_bytes_ >= limits_.unauthenticated_bytes_max) {
             return abort(Errc::connection_forcefully_closed);
         }
-        room = std::min(room, limits_.unauthenticated_bytes_max - input_bytes_);
+        room = std::min(
+            {room, limits_.unauthenticated_read_max, limits_.unauthenticated_bytes_max - input_bytes_});
     }
     const ssize_t got = ::recv(descriptor_, input.data(), room, 0);
     if (got < 0) {
@@ -267,8 +270,12 @@ void SocketChannel::authenticated() {
 // --- writing ---------------------------------------------------------------------------------
 
 bool SocketChannel::send(Bytes bytes) {
-    if (state_ != State::open || unsent() + bytes.size() > limits_.unsent_bytes_max) return false;
+    const std::size_t waiting = unsent();
+    const std::size_t limit =
+        waiting == 0 ? std::max(limits_.unsent_bytes_max, limits_.lone_bytes_max) : limits_.unsent_bytes_max;
+    if (state_ != State::open || waiting + bytes.size() > limit) return false;
     if (queued_.empty() && queued_.capacity() < bytes.size()) queued_ = thread_->buffers().take_queue();
+    make_room(bytes.size());
     queued_.append(as_text(bytes));
     if (!flush_asked_ && !move_) {
         flush_asked_ = true;
@@ -277,9 +284,66 @@ bool SocketChannel::send(Bytes bytes) {
     return true;
 }
 
+/// Lets the queue grow by doubling, but to no more than may ever be in it, and without what was sent.
+void SocketChannel::make_room(std::size_t bytes) {
+    const std::size_t kept = queued_.size() - queued_sent_;
+    if (queued_.size() + bytes <= queued_.capacity()) return;
+    std::string grown;
+    grown.reserve(std::max(kept + bytes, std::min(2 * kept, limits_.unsent_bytes_max)));
+    grown.append(queued_, queued_sent_);
+    queued_ = std::move(grown);
+    queued_sent_ = 0;
+}
+
 void SocketChannel::flush() {
     flush_asked_ = false;
     if (state_ == State::open || state_ == State::closing) write_queued();
+    account();
+}
+
+void SocketChannel::holds(std::size_t bytes) {
+    held_elsewhere_ = bytes;
+    account();
+}
+
+/// Whatever waits here counts in the whole hub, and those whose peers take nothing are cut when that is
+/// too much. May end this connection.
+void SocketChannel::account() {
+    if (limits_.total == nullptr || state_ == State::finished || move_) return;
+    // What was queued in this turn has not been tried yet.
+    const bool was_tried = !flush_asked_;
+    const std::size_t here = was_tried ? queued_.size() - queued_sent_ + leftover_.size() : leftover_.size();
+    count_unsent(here + held_elsewhere_);
+    if (limits_.total->bytes.load(std::memory_order_relaxed) > limits_.total->bytes_max) cut_the_slowest();
+}
+
+void SocketChannel::count_unsent(std::size_t bytes) {
+    if (limits_.total == nullptr || bytes == counted_) return;
+    if (counted_ == 0) thread_->wait_last(*this);
+    if (bytes == 0) thread_->wait_no_more(*this);
+    // Wraps around for less, as unsigned numbers may.
+    limits_.total->bytes.fetch_add(bytes - counted_, std::memory_order_relaxed);
+    counted_ = bytes;
+}
+
+/// Only on this thread, as a connection belongs to its own: whoever adds to what is too much makes room
+/// for it here, and stalled peers elsewhere are cut in time by `stall_max`.
+void SocketChannel::cut_the_slowest() {
+    UnsentTotal& total = *limits_.total;
+    while (total.bytes.load(std::memory_order_relaxed) > total.bytes_max) {
+        SocketChannel* slowest = thread_->first_waiting();
+        if (slowest == nullptr) return;
+        total.cuts.fetch_add(1, std::memory_order_relaxed);
+        if (const auto count = total.log_rate.count(thread_->clock().now())) {
+            log.warn("slow readers cut count={} peer={} unsent_bytes_max={}", *count, slowest->peer_address(),
+                     total.bytes_max);
+        }
+        slowest->abort(Errc::connection_forcefully_closed);
+    }
+}
+
+void SocketChannel::took_something() {
+    if (counted_ != 0) thread_->wait_last(*this);
 }
 
 /// Sends what is queued as far as the peer takes it.
@@ -350,10 +414,15 @@ void SocketChannel::continue_writing() {
         return;
     }
     leftover_.erase(0, static_cast<std::size_t>(sent));
-    if (!leftover_.empty()) return watch_stall();
+    took_something();
+    if (!leftover_.empty()) {
+        watch_stall();
+        return account();
+    }
     thread_->timers().cancel(stall_);
     leftover_ = std::string();
     if (state_ == State::open || state_ == State::closing) write_queued();
+    account();
     if (state_ == State::open && unsent() == 0 && was_congested_) {
         was_congested_ = false;
         handler_->drained();
@@ -422,6 +491,7 @@ void SocketChannel::die(Errc reason) {
     thread_->timers().cancel(stall_);
     queued_ = leftover_ = held_ = std::string();
     queued_sent_ = 0;
+    count_unsent(0);
     move_.reset();
     thread_->finish_later(*this);
 }
@@ -465,6 +535,7 @@ void SocketChannel::depart() {
     move_.reset();
     thread_->unwatch(descriptor_, *this);
     thread_->forget(*this);
+    count_unsent(0);
     thread_->discharge(*this);
     is_enrolled_ = flush_asked_ = serve_asked_ = false;
     const bool has_stall = static_cast<bool>(stall_);
@@ -483,6 +554,7 @@ void SocketChannel::arrive(UniqueFunction<void()> arrived) {
     is_enrolled_ = true;
     // A new registration reports at once whatever is the case.
     if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);
+    account();
     if (state_ == State::finished) return;
     if (!is_authenticated_) arm(deadline_, limits_.unauthenticated_time_max);
     if (!queued_.empty() || state_ == State::closing) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "base/log_rate.hpp"
 #include "base/timers.hpp"
 #include "net/channel.hpp"
 #include "net/io_thread.hpp"
 #include "net/tls_context.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,11 +14,27 @@
 
 namespace carillon {
 
+/// What waits for all peers of a hub that do not read as fast as they are sent to. Any thread.
+struct UnsentTotal {
+    /// Beyond it, the connections that took nothing for longest are cut.
+    std::size_t bytes_max = 128 * 1024 * 1024;
+    std::atomic<std::size_t> bytes{0};
+    std::atomic<std::size_t> cuts{0};
+    LogRate log_rate{std::chrono::seconds(10)};
+};
+
 /// What a peer may cost.
 struct ChannelLimits {
-    std::size_t unsent_bytes_max = 512 * 1024;
-    /// Until `authenticated`. Ours: what an unknown peer may cost.
+    /// Ours: what a device may leave unread.
+    std::size_t unsent_bytes_max = 256 * 1024;
+    /// The same for what is sent while nothing else waits: a twin is one message, however it is spelled.
+    std::size_t lone_bytes_max = 512 * 1024;
+    /// What `unsent_bytes_max` of all connections together may come to; null for no bound. Outlives them.
+    UnsentTotal* total = nullptr;
+    /// Received until `authenticated`. Ours: what an unknown peer may cost.
     std::size_t unauthenticated_bytes_max = 64 * 1024;
+    /// Read at a time until then, so that little waits where its owner pauses.
+    std::size_t unauthenticated_read_max = 8 * 1024;
     std::chrono::seconds unauthenticated_time_max{10};
     /// How long a peer may take nothing of what waits for it.
     std::chrono::seconds stall_max{10};
@@ -52,6 +70,7 @@ public:
     [[nodiscard]] bool send(Bytes bytes) override;
     std::size_t unsent() const override { return queued_.size() - queued_sent_ + leftover_.size(); }
     bool is_congested() const override { return !leftover_.empty(); }
+    void holds(std::size_t bytes) override;
     void close(Errc reason) override;
     void abort(Errc reason) override;
     void pause_reading() override { is_paused_ = true; }
@@ -88,6 +107,11 @@ private:
     bool push(std::string_view bytes);
     void push_output();
     void continue_writing();
+    void make_room(std::size_t bytes);
+    void account();
+    void took_something();
+    void count_unsent(std::size_t bytes);
+    void cut_the_slowest();
     void say_goodbye();
     void die(Errc reason);
     void arm(Timers::Id& timer, std::chrono::seconds after);
@@ -114,9 +138,11 @@ private:
     std::uint32_t input_bytes_ = 0;  ///< Before authentication.
     std::string queued_;             ///< Plain bytes to send, lent by the thread.
     std::size_t queued_sent_ = 0;
-    std::string leftover_;  ///< Ciphertext the kernel did not take.
-    std::string held_;      ///< Ciphertext that arrived and was not decrypted.
-    Timers::Id deadline_;   ///< For authentication, later for lingering.
+    std::string leftover_;            ///< Ciphertext the kernel did not take.
+    std::size_t held_elsewhere_ = 0;  ///< As `holds` said.
+    std::size_t counted_ = 0;         ///< Of all that, what is in `ChannelLimits::total`.
+    std::string held_;                ///< Ciphertext that arrived and was not decrypted.
+    Timers::Id deadline_;             ///< For authentication, later for lingering.
     Timers::Id stall_;
     std::unique_ptr<Move> move_;
     std::unique_ptr<PeerCertificate> certificate_;
@@ -124,6 +150,8 @@ private:
     std::string peer_address_;
     SocketChannel* next_ = nullptr;  ///< In the thread's list of live connections.
     SocketChannel* previous_ = nullptr;
+    SocketChannel* next_waiting_ = nullptr;  ///< In the thread's list of those with something unsent.
+    SocketChannel* previous_waiting_ = nullptr;
 };
 
 }  // namespace carillon

@@ -89,7 +89,7 @@ TEST(SocketChannel, KeepsWhatAPeerDoesNotTakeAndSaysWhenItIsGone) {
 }
 
 TEST(SocketChannel, RefusesToQueueBeyondItsLimit) {
-    TestServer server({.limits = {.unsent_bytes_max = 1000}});
+    TestServer server({.limits = {.unsent_bytes_max = 1000, .lone_bytes_max = 1000}});
     server.on_received = [](Channel& channel, Bytes) {
         EXPECT_TRUE(channel.send(as_bytes(pattern(600))));
         EXPECT_FALSE(channel.send(as_bytes(pattern(401))));
@@ -100,6 +100,85 @@ TEST(SocketChannel, RefusesToQueueBeyondItsLimit) {
     ASSERT_TRUE(client.handshake());
     ASSERT_TRUE(client.write("?"));
     EXPECT_EQ(client.read_exactly(1000).size(), 1000U);
+}
+
+TEST(SocketChannel, TakesOneMessageBeyondItsLimitWhileNothingWaits) {
+    TestServer server({.limits = {.unsent_bytes_max = 1000, .lone_bytes_max = 2000}});
+    server.on_received = [](Channel& channel, Bytes) {
+        EXPECT_FALSE(channel.send(as_bytes(pattern(2001))));
+        EXPECT_TRUE(channel.send(as_bytes(pattern(2000))));
+        EXPECT_FALSE(channel.send(as_bytes(pattern(1))));
+    };
+    TestClient client(server.port());
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(client.write("?"));
+    EXPECT_EQ(client.read_exactly(2000).size(), 2000U);
+}
+
+TEST(SocketChannel, CountsWhatWaitsAmongTheUnsentOfTheHub) {
+    UnsentTotal total;
+    TestServer server({.limits = {.total = &total}});
+    TestClient client(server.port());
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(server.journal.wait("handshaken"));
+    server.on_connection([&total](Channel& channel) {
+        channel.holds(3000);
+        EXPECT_EQ(total.bytes.load(), 3000U);
+        channel.holds(1000);
+        EXPECT_EQ(total.bytes.load(), 1000U);
+        EXPECT_TRUE(channel.send(as_bytes("what leaves at once does not count")));
+    });
+    server.turn();
+    EXPECT_EQ(total.bytes.load(), 1000U);
+    server.on_connection([](Channel& channel) { channel.abort(Errc::server_error); });
+    EXPECT_TRUE(server.journal.wait(closed(Errc::server_error)));
+    EXPECT_EQ(total.bytes.load(), 0U);
+}
+
+TEST(SocketChannel, CutsThoseWhoTookNothingForLongestWhenTooMuchWaitsForAll) {
+    // A kernel takes some 4 MB of each, so that two may fit below the bound and three do not.
+    constexpr std::size_t size = 8 * 1024 * 1024;
+    UnsentTotal total{.bytes_max = size};
+    TestServer server({.limits = {.unsent_bytes_max = size, .lone_bytes_max = size, .total = &total}});
+    server.on_received = [](Channel& channel, Bytes) { EXPECT_TRUE(channel.send(as_bytes(pattern(size)))); };
+    TestClient first(server.port(), {.receive_buffer = 8 * 1024});
+    TestClient second(server.port(), {.receive_buffer = 8 * 1024});
+    TestClient last(server.port(), {.receive_buffer = 128 * 1024});
+    int times = 0;
+    for (TestClient* client : {&first, &second, &last}) {
+        ASSERT_TRUE(client->handshake());
+        ASSERT_TRUE(client->write("?"));
+        ASSERT_TRUE(server.journal.wait("received", ++times));
+        server.turn();
+        EXPECT_LE(total.bytes.load(), total.bytes_max);
+    }
+    EXPECT_GE(server.journal.count(cut_off), 1);
+    EXPECT_EQ(static_cast<int>(total.cuts.load()), server.journal.count(cut_off));
+    EXPECT_EQ(last.read_exactly(size), pattern(size));
+    EXPECT_NE(first.read_exactly(size), pattern(size));
+}
+
+TEST(SocketChannel, KeepsNoMoreThanItsLimitForAPeerThatReadsSlowly) {
+    constexpr std::size_t size = 8 * 1024 * 1024;
+    constexpr std::size_t piece = 64 * 1024;
+    UnsentTotal total;
+    TestServer server({.limits = {.unsent_bytes_max = size, .lone_bytes_max = size, .total = &total}});
+    server.on_received = [](Channel& channel, Bytes) { EXPECT_TRUE(channel.send(as_bytes(pattern(size)))); };
+    TestClient client(server.port(), {.receive_buffer = 128 * 1024});
+    ASSERT_TRUE(client.handshake());
+    ASSERT_TRUE(client.write("?"));
+    ASSERT_TRUE(server.journal.wait("received"));
+    std::string got;
+    std::string expected = pattern(size);
+    for (int i = 0; i < 200; ++i) {
+        got += client.read_exactly(piece);
+        server.on_connection([&](Channel& channel) {
+            while (channel.send(as_bytes(std::string(piece, 'x')))) expected += std::string(piece, 'x');
+            EXPECT_LE(channel.unsent(), size);
+        });
+    }
+    got += client.read_exactly(expected.size() - got.size());
+    EXPECT_EQ(got, expected);
 }
 
 TEST(SocketChannel, CutsOffAPeerThatStopsReading) {
@@ -218,6 +297,22 @@ TEST(SocketChannel, MayBeAbortedInACallbackAndIsClosedOnce) {
     EXPECT_EQ(server.journal.count("received"), 1);
     EXPECT_EQ(server.journal.count(closed(Errc::server_error)), 0);
     EXPECT_EQ(server.threads.connections(), 0U);
+}
+
+TEST(SocketChannel, ReadsLittleAtATimeFromAStranger) {
+    constexpr std::size_t size = 40 * 1024;
+    TestServer server({.tls = false});
+    std::atomic<std::size_t> largest = 0;
+    std::atomic<std::size_t> all = 0;
+    server.on_received = [&](Channel&, Bytes bytes) {
+        largest = std::max(largest.load(), bytes.size());
+        all += bytes.size();
+    };
+    TestClient client(server.port(), {.tls = false});
+    ASSERT_TRUE(client.write_raw(pattern(size)));
+    for (int i = 1; all < size && i < 1000; ++i) ASSERT_TRUE(server.journal.wait("received", i));
+    EXPECT_EQ(all, size);
+    EXPECT_LE(largest, ChannelLimits().unauthenticated_read_max);
 }
 
 TEST(SocketChannel, CutsOffAPeerThatDoesNotAuthenticateInTenSeconds) {

@@ -70,6 +70,19 @@ void WebSocketChannel::deliver_held_later() {
     });
 }
 
+/// RFC 6455 §5.5.3: of pings that were not answered yet, the last is enough.
+void WebSocketChannel::answer_ping(Bytes data) {
+    std::string pong;
+    websocket::append_pong(pong, data);
+    if (inner_->is_congested() || !inner_->send(as_bytes(pong))) pong_ = std::move(pong);
+}
+
+void WebSocketChannel::drained() {
+    // It fits now, as nothing waits.
+    if (!pong_.empty() && !is_closing_) static_cast<void>(inner_->send(as_bytes(std::exchange(pong_, {}))));
+    handler_->drained();
+}
+
 void WebSocketChannel::received(Bytes bytes) {
     if (held_.empty()) return deliver(bytes);
     held_.append(as_text(bytes));
@@ -90,12 +103,9 @@ void WebSocketChannel::deliver(Bytes bytes) {
             case websocket::Event::Kind::data:
                 handler_->received((*event)->data);
                 break;
-            case websocket::Event::Kind::ping: {
-                std::string pong;
-                websocket::append_pong(pong, (*event)->data);
-                if (!inner_->send(as_bytes(pong))) return abort(Errc::throttling_exception);
+            case websocket::Event::Kind::ping:
+                answer_ping((*event)->data);
                 break;
-            }
             case websocket::Event::Kind::close:
                 return handler_->ended(*this);
         }

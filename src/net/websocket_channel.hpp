@@ -9,8 +9,8 @@
 namespace carillon {
 
 /// A WebSocket as a stream of bytes: frames within another channel, in both directions. What is sent
-/// leaves as one binary frame for each call. Pings are answered here; the peer's close frame is the
-/// end of its stream.
+/// leaves as one binary frame for each call. Pings are answered here, while the peer does not read only
+/// the last of them; the peer's close frame is the end of its stream.
 class WebSocketChannel final : public Channel, public ChannelHandler {
 public:
     /// `inner` has just answered the upgrade; `surplus` came behind the request.
@@ -25,6 +25,7 @@ public:
     [[nodiscard]] bool send(Bytes bytes) override;
     std::size_t unsent() const override { return inner_->unsent(); }
     bool is_congested() const override { return inner_->is_congested(); }
+    void holds(std::size_t bytes) override { inner_->holds(bytes); }
     void close(Errc reason) override;
     void abort(Errc reason) override;
     void pause_reading() override;
@@ -37,7 +38,7 @@ public:
 
     // ChannelHandler
     void received(Bytes bytes) override;
-    void drained() override { handler_->drained(); }
+    void drained() override;
     void ended(Channel&) override { handler_->ended(*this); }
     void shutting_down(Channel&) override { handler_->shutting_down(*this); }
     void closed(Errc reason) override { handler_->closed(reason); }
@@ -45,12 +46,14 @@ public:
 private:
     void deliver(Bytes bytes);
     void deliver_held_later();
+    void answer_ping(Bytes data);
     bool may_deliver() const { return !is_paused_ && !is_moving_ && !is_closing_; }
 
     std::unique_ptr<Channel> inner_;
     ChannelHandler* handler_ = nullptr;
     websocket::Decoder decoder_;
     std::string held_;             ///< Input that came while nothing may be delivered.
+    std::string pong_;             ///< The last that is owed to a peer that does not read.
     std::shared_ptr<bool> lives_;  ///< Shared with posted functions, which may outlive this.
     bool is_paused_ = false;
     bool is_moving_ = false;

@@ -45,8 +45,6 @@ unsigned usable_cores() {
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&usable)));
 }
 
-/// A page of a thousand whole twins is an answer, and a slow client may take its time over it.
-constexpr std::size_t rest_unsent_bytes_max = 64 * 1024 * 1024;
 constexpr std::chrono::seconds between_trims{1};
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
@@ -142,6 +140,7 @@ struct Server::Parts {
     Summary summary;
     SystemClock clock;
     SystemRandom random;
+    UnsentTotal unsent;
     std::optional<DataDir> data_dir;
     std::unique_ptr<RocksStore> store;
     HubMeta meta;
@@ -169,7 +168,7 @@ struct Server::Parts {
     Result<> load_hub();
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                       std::size_t unsent_bytes_max, std::vector<std::string>& shown);
+                       std::vector<std::string>& shown);
     Result<> announce();
     void run();
 
@@ -304,10 +303,9 @@ Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
     websockets = std::make_unique<MqttWebSockets>(*mqtt);
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get());
-    auto done =
-        listen_on(*mqtt, config.mqtts_port, "--mqtts-port", ChannelLimits().unsent_bytes_max, summary.mqtts);
+    auto done = listen_on(*mqtt, config.mqtts_port, "--mqtts-port", summary.mqtts);
     if (!done) return done;
-    done = listen_on(*rest, config.https_port, "--https-port", rest_unsent_bytes_max, summary.https);
+    done = listen_on(*rest, config.https_port, "--https-port", summary.https);
     if (!done) return done;
     https_port = listeners.back()->port();
     if (!web->files.empty()) {
@@ -315,7 +313,9 @@ Result<> Server::Parts::listen() {
         summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
     }
     if (config.insecure_mqtt_port == 0) return {};
-    auto plain = Listener::open(*threads, *mqtt, {.address = loopback, .port = config.insecure_mqtt_port});
+    Listener::Options options{.address = loopback, .port = config.insecure_mqtt_port};
+    options.limits.total = &unsent;
+    auto plain = Listener::open(*threads, *mqtt, std::move(options));
     if (!plain) {
         return fail(refused(plain.error(), loopback, config.insecure_mqtt_port, "--insecure-mqtt-port"));
     }
@@ -325,12 +325,12 @@ Result<> Server::Parts::listen() {
 }
 
 Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                                  std::size_t unsent_bytes_max, std::vector<std::string>& shown) {
+                                  std::vector<std::string>& shown) {
     const bool is_default = config.bind.empty();
     const auto addresses = is_default ? std::vector<std::string>{loopback, loopback_v6} : config.bind;
     for (const std::string& address : addresses) {
         Listener::Options options{.address = address, .port = port, .tls = tls.get()};
-        options.limits.unsent_bytes_max = unsent_bytes_max;
+        options.limits.total = &unsent;
         auto listener = Listener::open(*threads, factory, std::move(options));
         if (!listener) {
             // A machine without IPv6 has no second loopback address, and needs none.

@@ -191,8 +191,7 @@ std::size_t Connection::waiting_output() const {
 }
 
 bool Connection::has_room_for(std::size_t bytes) const {
-    const std::size_t limit = channel_->is_congested() ? output_bytes_max : turn_output_bytes_max;
-    return waiting_output() + bytes <= limit;
+    return waiting_output() + bytes <= request_output_bytes_max;
 }
 
 bool Connection::takes_output() const {

@@ -30,10 +30,10 @@ public:
     /// that does not read is sent nothing beyond: a direct method then times out for its caller, and a
     /// notification ends the connection, so that the device reads its twin anew. The channel cuts a
     /// peer that takes nothing for 10 s.
-    static constexpr std::size_t output_bytes_max = 256 * 1024;
-    /// The same for a peer that reads, whose output leaves at the end of the turn. Below the channel's
-    /// own limit, where a send fails.
-    static constexpr std::size_t turn_output_bytes_max = 448 * 1024;
+    static constexpr std::size_t output_bytes_max = 128 * 1024;
+    /// What may wait with a request of the hub added. Below the channel's own limit, where a send fails, by
+    /// more than topics and frames take.
+    static constexpr std::size_t request_output_bytes_max = 248 * 1024;
 
     Connection(MqttEndpoint& endpoint, std::unique_ptr<Channel> channel);
     ~Connection() override;

@@ -46,6 +46,7 @@ public:
     }
     std::size_t unsent() const override { return wire_.unsent; }
     bool is_congested() const override { return wire_.congested; }
+    void holds(std::size_t) override {}
     void close(Errc) override { wire_.closed = true; }
     void abort(Errc) override { wire_.closed = wire_.aborted = true; }
     void pause_reading() override { wire_.paused = true; }

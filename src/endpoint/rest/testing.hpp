@@ -20,6 +20,9 @@ struct Wire {
     bool is_authenticated = false;
     bool accepts = true;  ///< What `send` answers.
     bool is_congested = false;
+    bool is_slow = false;  ///< Congested after each `send`.
+    std::size_t unsent = 0;
+    std::size_t held = 0;  ///< As `Channel::holds` said.
 
     void receive(std::string_view text) { handler->received(as_bytes(text)); }
 };
@@ -33,9 +36,11 @@ public:
     bool send(Bytes bytes) override {
         if (wire_.is_closed || !wire_.accepts) return false;
         wire_.sent += as_text(bytes);
+        wire_.is_congested = wire_.is_congested || wire_.is_slow;
         return true;
     }
-    std::size_t unsent() const override { return 0; }
+    std::size_t unsent() const override { return wire_.unsent; }
+    void holds(std::size_t bytes) override { wire_.held = bytes; }
     bool is_congested() const override { return wire_.is_congested; }
     void close(Errc) override { wire_.is_closed = true; }
     void abort(Errc) override { wire_.is_closed = wire_.is_aborted = true; }
