@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -30,15 +31,28 @@ void HttpConnection::received(Bytes bytes) {
     if (parser_.is_idle() && input_.empty()) since_ = context_.clock.now();
     input_.append(as_text(bytes));
     advance();
-    if (!is_over_ && is_running_ && input_.size() - used_ > HttpLimits::waiting_bytes_max && !is_paused_) {
+    const bool waits = is_running_ || is_waiting_;
+    if (!is_over_ && waits && input_.size() - used_ > waiting_bytes_max() && !is_paused_) {
         is_paused_ = true;
         channel_->pause_reading();
     }
 }
 
+void HttpConnection::drained() {
+    if (is_waiting_) go_on();
+}
+
+std::size_t HttpConnection::piece_bytes_max() const {
+    return is_known_ ? HttpLimits::piece_bytes_max : HttpLimits::stranger_piece_bytes_max;
+}
+
+std::size_t HttpConnection::waiting_bytes_max() const {
+    return is_known_ ? HttpLimits::waiting_bytes_max : HttpLimits::stranger_waiting_bytes_max;
+}
+
 void HttpConnection::ended(Channel& channel) {
     has_ended_ = true;
-    if (is_over_ || is_running_) return;
+    if (is_over_ || is_running_ || is_waiting_) return;
     is_over_ = true;
     channel.close();
 }
@@ -51,6 +65,7 @@ void HttpConnection::shutting_down(Channel& channel) {
 void HttpConnection::closed(Errc) {
     is_over_ = true;
     context_.timers.cancel(timer_);
+    outgoing_.reset();
     const auto channel = std::move(channel_);
     const auto self = std::move(self_);  // perhaps the last reference; a running request holds another
 }
@@ -61,6 +76,11 @@ void HttpConnection::advance() {
                parser_.state() == HttpParser::State::failed;
     };
     while (!is_over_ && !is_running_ && has_work()) {
+        // What is asked for next is not even read while an answer before it has not left.
+        if (!is_clear()) {
+            wait_until_clear();
+            break;
+        }
         used_ += parser_.read(as_bytes(std::string_view(input_).substr(used_)));
         switch (parser_.state()) {
             case HttpParser::State::failed: {
@@ -89,7 +109,7 @@ void HttpConnection::take_head() {
     const HttpRequest& request = parser_.request();
     HttpHandler::Admission admission = handler_->admit(request);
     is_admitted_ = true;
-    if (admission.is_authenticated) channel_->authenticated();
+    if (admission.is_authenticated && !std::exchange(is_known_, true)) channel_->authenticated();
     if (admission.refusal) {
         refusal_ = std::move(admission.refusal);
         // A client that waits for `100 Continue` sends no body now; a long one is not worth reading.
@@ -99,7 +119,7 @@ void HttpConnection::take_head() {
             refusal_->closes = true;
             return respond(*std::exchange(refusal_, std::nullopt));
         }
-        return parser_.set_body_max(HttpLimits::body_bytes_drained_max);
+        return parser_.skip_body(HttpLimits::body_bytes_drained_max);
     }
     parser_.set_body_max(admission.body_bytes_max);
     if (parser_.state() == HttpParser::State::body && request.expects_continue) {
@@ -123,6 +143,11 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     std::optional<HttpResponse> response;
     try {
         response = co_await self->handler_->answer(self->parser_.request());
+        while (response->source && response->body.size() < HttpLimits::gathered_bytes_max) {
+            const std::string piece = co_await response->source->next();
+            response->body += piece;
+            if (piece.empty()) response->source.reset();
+        }
     } catch (const std::exception& problem) {
         // The root of this coroutine: whatever a library threw ends this request only.
         log.error("request failed what={}", problem.what());
@@ -135,15 +160,7 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
         co_return co_await std::move(streaming);
     }
     self->respond(*std::move(response));
-    self->advance();
-    if (self->is_over_ || self->is_running_) co_return;
-    if (self->has_ended_) {
-        self->is_over_ = true;
-        self->channel_->close();
-    } else if (self->is_paused_) {
-        self->is_paused_ = false;
-        self->channel_->resume_reading();
-    }
+    self->go_on();
 }
 
 Task<> HttpConnection::take_over(std::shared_ptr<HttpConnection> self) {
@@ -193,19 +210,122 @@ void HttpConnection::respond(HttpResponse response) {
     // The 2016 client counts characters, not bytes: the end of its body stands here, and what a
     // next request would be is lost (azure-iothub 2.0.0-dtpreview: rest_api_client.js).
     if (used_ < input_.size() && !HttpParser::may_begin(input_[used_])) response.closes = true;
-    std::string bytes;
-    append_response(bytes, response, date(), request.method == "HEAD");
-    const bool closes = response.closes;
+    Outgoing& out = outgoing_.emplace();
+    if (response.source) {
+        out.framing = request.is_http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
+        append_sourced_head(out.head, response, date(), out.framing);
+        append_piece(out.text, response.body, out.framing);
+        out.source = std::move(response.source);
+    } else {
+        append_head(out.head, response, date());
+        if (request.method != "HEAD" && may_have_body(response)) {
+            out.shared = response.shared_body;
+            out.text = std::move(response.body);
+        }
+    }
+    out.closes = response.closes;
+    is_running_ = true;
+    pump();
+    if (!outgoing_ || is_over_) return;
+    holds_something_ = true;
+    channel_->holds(outgoing_->text.size());
+}
+
+bool HttpConnection::is_clear() const {
+    return !channel_->is_congested() && channel_->unsent() < piece_bytes_max();
+}
+
+void HttpConnection::wait_until_clear() {
+    is_waiting_ = true;
+    // The channel says when it is no longer congested; what it has not tried to send leaves in this turn.
+    if (channel_->is_congested() || std::exchange(recheck_asked_, true)) return;
+    boost::asio::post(context_.executor, [self = shared_from_this()] {
+        self->recheck_asked_ = false;
+        self->go_on();
+    });
+}
+
+/// Hands the channel as much of the answer as it has room for.
+void HttpConnection::pump() {
+    while (outgoing_ && !is_over_) {
+        if (!is_clear()) return wait_until_clear();
+        Outgoing& out = *outgoing_;
+        const std::string_view rest = out.rest();
+        if (out.head.empty() && rest.empty()) {
+            if (!out.source) return finish_answer();
+            if (std::exchange(out.is_asking, true)) return;
+            return boost::asio::co_spawn(context_.executor, ask_source(shared_from_this()),
+                                         boost::asio::detached);
+        }
+        const std::size_t room = piece_bytes_max() - std::min(piece_bytes_max(), out.head.size());
+        const std::string_view piece = rest.substr(0, room);
+        out.sent += piece.size();
+        if (out.head.empty()) {
+            send(piece);
+        } else {
+            out.head.append(piece);
+            send(std::exchange(out.head, {}));
+        }
+    }
+}
+
+Task<> HttpConnection::ask_source(std::shared_ptr<HttpConnection> self) {
+    const auto source = self->outgoing_->source;
+    std::optional<std::string> piece;
+    try {
+        piece = co_await source->next();
+    } catch (const std::exception& problem) {
+        log.error("answer failed what={}", problem.what());
+    }
+    if (self->is_over_) co_return;
+    if (!piece) {
+        // A body that is cut short must not look whole.
+        self->is_over_ = true;
+        co_return self->channel_->abort(Errc::server_error);
+    }
+    Outgoing& out = *self->outgoing_;
+    out.is_asking = false;
+    out.sent = 0;
+    out.text.clear();
+    if (piece->empty()) {
+        out.text = end_of_body(out.framing);
+        out.source.reset();
+    } else {
+        append_piece(out.text, *piece, out.framing);
+    }
+    self->holds_something_ = true;
+    self->channel_->holds(out.text.size());
+    self->go_on();
+}
+
+void HttpConnection::finish_answer() {
+    const bool closes = outgoing_->closes || is_ending_;
+    outgoing_.reset();
     is_running_ = false;
     is_admitted_ = false;
-    send(bytes);
-    if (is_over_) return;
+    if (std::exchange(holds_something_, false)) channel_->holds(0);
     if (closes) {
         is_over_ = true;
         return channel_->close();
     }
     parser_.reset();
     since_ = context_.clock.now();
+}
+
+/// Whatever may be done once the channel has room, or an answer is there.
+void HttpConnection::go_on() {
+    if (is_over_) return;
+    is_waiting_ = false;
+    pump();
+    if (is_over_ || is_running_) return;
+    advance();
+    if (is_over_ || is_running_ || is_waiting_) return;
+    if (has_ended_) {
+        is_over_ = true;
+        channel_->close();
+    } else if (std::exchange(is_paused_, false)) {
+        channel_->resume_reading();
+    }
 }
 
 void HttpConnection::send(std::string_view bytes) {

@@ -54,8 +54,9 @@ public:
 
 /// An HTTP/1.1 server on one channel: keep-alive, pipelining in order, `100-continue`, limits and
 /// timeouts. One request at a time is answered, by a coroutine on the channel's thread; what is
-/// pipelined behind it waits, up to `waiting_bytes_max`. It owns itself: it lives until the channel
-/// has closed and its last request has ended, whichever comes later.
+/// pipelined behind it waits, up to `waiting_bytes_max`, until the answer has left but for a piece. It
+/// owns itself: it lives until the channel has closed and its last request has ended, whichever comes
+/// later.
 class HttpConnection final : public ChannelHandler, public std::enable_shared_from_this<HttpConnection> {
 public:
     using Context = HttpContext;
@@ -63,11 +64,24 @@ public:
                       const Context& context);
 
     void received(Bytes bytes) override;
+    void drained() override;
     void ended(Channel& channel) override;
     void shutting_down(Channel& channel) override;
     void closed(Errc reason) override;
 
 private:
+    /// An answer that is being sent.
+    struct Outgoing {
+        std::string head;         ///< Until it was handed to the channel.
+        std::string text;         ///< The body, or the piece of it that the source gave last.
+        std::string_view shared;  ///< In place of `text`.
+        std::size_t sent = 0;     ///< How much of either was handed to the channel.
+        std::shared_ptr<BodySource> source;
+        BodyFraming framing = BodyFraming::chunked;
+        bool closes = false;
+        bool is_asking = false;  ///< The source is at work.
+        std::string_view rest() const { return (shared.empty() ? text : shared).substr(sent); }
+    };
     HttpConnection(std::unique_ptr<Channel> channel, std::unique_ptr<HttpHandler> handler,
                    const Context& context);
 
@@ -76,10 +90,18 @@ private:
     void take_head();
     void run_request();
     static Task<> run(std::shared_ptr<HttpConnection> self);
+    static Task<> ask_source(std::shared_ptr<HttpConnection> self);
     static Task<> take_over(std::shared_ptr<HttpConnection> self);
     static Task<> hand_over(std::shared_ptr<HttpConnection> self, HttpResponse response);
     const std::string& date();
     void respond(HttpResponse response);
+    void pump();
+    void finish_answer();
+    void go_on();
+    bool is_clear() const;
+    void wait_until_clear();
+    std::size_t piece_bytes_max() const;
+    std::size_t waiting_bytes_max() const;
     void send(std::string_view bytes);
     void compact();
     void watch_clock();
@@ -100,6 +122,11 @@ private:
     bool has_ended_ = false;               ///< The peer sends no more; what it has asked is still answered.
     bool is_over_ = false;                 ///< `close` was called, or the channel closed.
     bool is_paused_ = false;
+    bool is_known_ = false;         ///< A request of this peer was authenticated.
+    bool is_waiting_ = false;       ///< For the channel to have room.
+    bool recheck_asked_ = false;    ///< It will be looked at again, in a later turn.
+    bool holds_something_ = false;  ///< As the channel was told.
+    std::optional<Outgoing> outgoing_;
     Timers::Id timer_;
     TimePoint since_{};  ///< When the current wait began: for a request, or for its rest.
     std::int64_t date_s_ = -1;

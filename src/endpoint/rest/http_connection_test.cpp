@@ -28,6 +28,23 @@ private:
     std::unique_ptr<Channel> channel_;
 };
 
+/// Gives as many pieces as it is told to.
+class Pieces final : public BodySource {
+public:
+    Pieces(int count, std::size_t bytes) : left_(count), bytes_(bytes) {}
+    Task<std::string> next() override {
+        if (left_ == 0) co_return std::string();
+        --left_;
+        ++asked;
+        co_return std::string(bytes_, 'p');
+    }
+    int asked = 0;
+
+private:
+    int left_;
+    std::size_t bytes_;
+};
+
 /// Answers with the request's method, target and body; holds an answer back while told to.
 class EchoHandler final : public HttpHandler {
 public:
@@ -36,6 +53,9 @@ public:
         bool refuses = false;
         bool throws = false;
         std::shared_ptr<ResponseStream> stream;
+        std::shared_ptr<BodySource> source;
+        std::string_view shared_body;
+        std::string body;  ///< In place of the echo, unless empty.
         int admitted = 0;
         int answered = 0;
     };
@@ -59,6 +79,13 @@ public:
         if (script_.throws) throw std::runtime_error("as told");
         HttpResponse response;
         response.stream = script_.stream;
+        response.shared_body = script_.shared_body;
+        if (!script_.shared_body.empty()) co_return response;
+        if (script_.source || !script_.body.empty()) {
+            response.source = script_.source;
+            response.body = script_.body;
+            co_return response;
+        }
         response.body.append(request.method)
             .append(" ")
             .append(request.target)
@@ -186,7 +213,7 @@ TEST_F(HttpConnectionTest, AnswersTheSameFedByteByByte) {
 
 TEST_F(HttpConnectionTest, StopsReadingWhileMuchWaitsBehindARequest) {
     script.holds = true;
-    wire.receive(request("GET", "/1"));
+    wire.receive(request("GET", "/1", "Authorization: x\r\n"));
     wire.receive(request("PUT", "/2", "", std::string(HttpLimits::waiting_bytes_max - 1000, 'x')));
     EXPECT_FALSE(wire.is_paused);
     wire.receive(request("PUT", "/3", "", std::string(2000, 'x')));
@@ -353,6 +380,104 @@ TEST_F(HttpConnectionTest, AbortsAPeerThatAsksAndDoesNotRead) {
     wire.accepts = false;
     exchange(request("GET", "/"));
     EXPECT_TRUE(wire.is_aborted);
+}
+
+TEST_F(HttpConnectionTest, ReadsNoRequestWhileTheAnswerBeforeHasNotLeft) {
+    wire.is_congested = true;
+    wire.receive(request("GET", "/1"));
+    run();
+    EXPECT_EQ(script.admitted, 0);
+    wire.is_congested = false;
+    wire.unsent = HttpLimits::stranger_piece_bytes_max;  // Queued in this turn, and not tried yet.
+    wire.receive(request("GET", "/2"));
+    run();
+    EXPECT_EQ(script.admitted, 0);
+    wire.unsent = 0;
+    run();
+    EXPECT_EQ(script.answered, 2);
+    wire.is_congested = true;
+    wire.receive(request("GET", "/3"));
+    run();
+    EXPECT_EQ(script.answered, 2);
+    wire.is_congested = false;
+    wire.handler->drained();
+    run();
+    EXPECT_EQ(script.answered, 3);
+}
+
+TEST_F(HttpConnectionTest, KeepsLittleOfAStrangerWhoAsksAndDoesNotRead) {
+    static const std::string page(100'000, 'x');
+    script.shared_body = page;
+    wire.is_slow = true;
+    wire.receive(request("GET", "/1"));
+    for (int i = 0; i < 5; ++i) {
+        wire.receive(request("GET", "/2"));
+        run();
+        EXPECT_LE(wire.sent.size(), HttpLimits::stranger_piece_bytes_max);
+        EXPECT_EQ(script.answered, 1);
+    }
+    wire.receive(std::string(HttpLimits::stranger_waiting_bytes_max, 'x'));
+    EXPECT_TRUE(wire.is_paused);
+    EXPECT_EQ(wire.held, 0U) << "what is shared costs nothing";
+}
+
+TEST_F(HttpConnectionTest, SendsALongAnswerInPiecesAndReadsOnBehindIt) {
+    script.body = std::string(300'000, 'b');
+    wire.is_slow = true;
+    wire.receive(request("GET", "/1", "Authorization: x\r\n") + request("GET", "/2"));
+    run();
+    std::size_t pieces = 0;
+    std::string sent;
+    for (; !wire.sent.empty(); ++pieces) {
+        EXPECT_LE(wire.sent.size(), HttpLimits::piece_bytes_max);
+        EXPECT_LE(script.answered, sent.size() < 300'000 ? 1 : 2);
+        sent += std::exchange(wire.sent, {});
+        EXPECT_TRUE(wire.held == 300'000 || sent.size() > 200'000);
+        wire.is_congested = false;
+        wire.handler->drained();
+        run();
+    }
+    EXPECT_GE(pieces, 2 * 300'000 / HttpLimits::piece_bytes_max);
+    EXPECT_EQ(count(sent, "HTTP/1.1 200"), 2);
+    EXPECT_EQ(count(sent, "Content-Length: 300000"), 2);
+    EXPECT_EQ(std::count(sent.begin(), sent.end(), 'b'), 600'000);
+    EXPECT_EQ(wire.held, 0U);
+}
+
+TEST_F(HttpConnectionTest, SendsAShortSourceWithItsLength) {
+    script.source = std::make_shared<Pieces>(3, 10);
+    const std::string sent = exchange(request("GET", "/1"));
+    EXPECT_EQ(count(sent, "Content-Length: 30\r\n"), 1);
+    EXPECT_TRUE(sent.ends_with("\r\n\r\n" + std::string(30, 'p'))) << sent;
+}
+
+TEST_F(HttpConnectionTest, SendsALongSourceInChunksAndAsksItForNoMoreThanIsRead) {
+    constexpr std::size_t size = 100'000;
+    const auto pieces = std::make_shared<Pieces>(20, size);
+    script.source = pieces;
+    wire.is_slow = true;
+    wire.receive(request("GET", "/1", "Authorization: x\r\n"));
+    run();
+    EXPECT_EQ(pieces->asked, 3) << "as much as is gathered";
+    wire.is_congested = wire.is_slow = false;
+    wire.handler->drained();
+    run();
+    EXPECT_EQ(pieces->asked, 20);
+    EXPECT_EQ(count(wire.sent, "Transfer-Encoding: chunked\r\n"), 1);
+    EXPECT_EQ(count(wire.sent, "Content-Type: application/json"), 1);
+    EXPECT_EQ(std::count(wire.sent.begin(), wire.sent.end(), 'p'), 20 * size + 3);  // Three in the header.
+    EXPECT_TRUE(wire.sent.ends_with("p\r\n0\r\n\r\n"));
+    EXPECT_FALSE(wire.is_closed);
+    script.source = nullptr;
+    EXPECT_EQ(count(exchange(request("GET", "/2")), "HTTP/1.1 200"), 1);
+}
+
+TEST_F(HttpConnectionTest, EndsALongSourceByTheConnectionForAClientOfHttp10) {
+    script.source = std::make_shared<Pieces>(3, 200'000);
+    const std::string sent = exchange("GET /1 HTTP/1.0\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(count(sent, "chunked"), 0);
+    EXPECT_TRUE(sent.ends_with("\r\n\r\n" + std::string(600'000, 'p')));
+    EXPECT_TRUE(wire.is_closed);
 }
 
 TEST_F(HttpConnectionTest, AnswersServerErrorWhenAHandlerThrows) {

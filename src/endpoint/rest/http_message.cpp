@@ -84,34 +84,48 @@ void append_number(std::string& out, std::size_t number) {
     out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
 }
 
-}  // namespace
-
-void append_response(std::string& out, const HttpResponse& response, std::string_view date, bool is_head) {
-    out.reserve(out.size() + response.fields.size() + response.body.size() + 256);
+void append_status_line(std::string& out, int status) {
     out.append("HTTP/1.1 ");
-    append_number(out, static_cast<std::size_t>(response.status));
-    out.append(" ").append(reason_phrase(response.status)).append("\r\n");
-    // RFC 9110 §8.6 and §15.4.5: neither has a body, nor a length of one.
-    const bool may_have_body = response.status != 204 && response.status != 304;
-    if (may_have_body) {
-        out.append("Content-Length: ");
-        append_number(out, response.body.size());
-        out.append("\r\n");
-        if (!response.body.empty()) out.append("Content-Type: ").append(response.content_type).append("\r\n");
-    }
+    append_number(out, static_cast<std::size_t>(status));
+    out.append(" ").append(reason_phrase(status)).append("\r\n");
+}
+
+void append_end_of_head(std::string& out, const HttpResponse& response, std::string_view date) {
     out.append(response.fields);
     out.append("Date: ").append(date).append("\r\n");
     if (response.closes) out.append("Connection: close\r\n");
     out.append("\r\n");
-    if (!is_head && may_have_body) out.append(response.body);
+}
+
+}  // namespace
+
+bool may_have_body(const HttpResponse& response) {
+    return response.status != 204 && response.status != 304;
+}
+
+void append_head(std::string& out, const HttpResponse& response, std::string_view date) {
+    append_status_line(out, response.status);
+    if (may_have_body(response)) {
+        const std::size_t length = response.content().size();
+        out.append("Content-Length: ");
+        append_number(out, length);
+        out.append("\r\n");
+        if (length > 0) out.append("Content-Type: ").append(response.content_type).append("\r\n");
+    }
+    append_end_of_head(out, response, date);
+}
+
+void append_sourced_head(std::string& out, const HttpResponse& response, std::string_view date,
+                         BodyFraming framing) {
+    append_status_line(out, response.status);
+    if (framing == BodyFraming::chunked) out.append("Transfer-Encoding: chunked\r\n");
+    out.append("Content-Type: ").append(response.content_type).append("\r\n");
+    append_end_of_head(out, response, date);
 }
 
 void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date,
                         BodyFraming framing) {
-    out.append("HTTP/1.1 ");
-    append_number(out, static_cast<std::size_t>(response.status));
-    out.append(" ").append(reason_phrase(response.status));
-    out.append("\r\n");
+    append_status_line(out, response.status);
     if (framing == BodyFraming::chunked) out.append("Transfer-Encoding: chunked\r\n");
     out.append(response.fields);
     out.append("Date: ").append(date).append("\r\nConnection: close\r\n\r\n");

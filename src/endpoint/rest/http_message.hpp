@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/task.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,8 +25,16 @@ struct HttpLimits {
     /// connection may go on; a larger one ends it.
     static constexpr std::size_t body_bytes_drained_max = 64 * 1024;
     static constexpr std::size_t waiting_bytes_max = 64 * 1024;  ///< Pipelined input; then reading stops.
-    static constexpr int idle_timeout_s = 120;                   ///< Between requests.
-    static constexpr int request_timeout_s = 60;                 ///< From a request's first byte to its last.
+    /// An answer is handed to the channel in pieces, the next when the one before has left.
+    static constexpr std::size_t piece_bytes_max = 64 * 1024;
+    /// Both for a peer that has not proved who it is. With a header, its body and what one read brings
+    /// (`ChannelLimits::unauthenticated_read_max`) they stay below 64 KB.
+    static constexpr std::size_t stranger_waiting_bytes_max = 4 * 1024;
+    static constexpr std::size_t stranger_piece_bytes_max = 8 * 1024;
+    /// What an answer made piece by piece (`BodySource`) gathers before it is sent in chunks.
+    static constexpr std::size_t gathered_bytes_max = 256 * 1024;
+    static constexpr int idle_timeout_s = 120;    ///< Between requests.
+    static constexpr int request_timeout_s = 60;  ///< From a request's first byte to its last.
 };
 
 struct HttpField {
@@ -55,6 +65,15 @@ struct HttpRequest {
 
 class ResponseStream;  // http_connection.hpp
 
+/// A body that is made while it is sent, for an answer that would be too large to keep for a slow peer.
+class BodySource {
+public:
+    virtual ~BodySource() = default;
+    /// The next piece, some kilobytes where it can be; an empty one at the end. Called again when the
+    /// one before has left, one call at a time; what its request was is still there.
+    virtual Task<std::string> next() = 0;
+};
+
 /// How the end of a body of unknown length is told: by an empty chunk, or by the end of the connection,
 /// which is what HTTP/1.0 knows. RFC 9112 §6.3 and §7.1.
 enum class BodyFraming : std::uint8_t { chunked, until_close };
@@ -64,6 +83,10 @@ struct HttpResponse {
     int status = 200;
     std::string fields;  ///< Further header lines, each ended by CR LF.
     std::string body;    ///< An empty one is sent without a content type.
+    /// In place of `body`, without a copy: what lives as long as the program.
+    std::string_view shared_body;
+    /// In place of both. Sent with a length if it is short, else in chunks.
+    std::shared_ptr<BodySource> source;
     std::string_view content_type = "application/json; charset=utf-8";  ///< Of a body; a literal.
     bool closes = false;  ///< End the connection after this answer.
     /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type
@@ -72,13 +95,19 @@ struct HttpResponse {
 
     /// Adds a header line; neither part may come from a peer unchecked.
     HttpResponse& add(std::string_view name, std::string_view value);
+    std::string_view content() const { return shared_body.empty() ? std::string_view(body) : shared_body; }
 };
 
 /// The standard phrase for a status, such as `Not Found`.
 std::string_view reason_phrase(int status);
 
-/// Appends the answer as bytes. `date` is the value of the Date header; `is_head` leaves out the body.
-void append_response(std::string& out, const HttpResponse& response, std::string_view date, bool is_head);
+/// Appends the header of an answer whose body is its `content`. `date` is the value of the Date header.
+void append_head(std::string& out, const HttpResponse& response, std::string_view date);
+/// False for an answer that has no body, nor a length of one. RFC 9110 §8.6 and §15.4.5.
+bool may_have_body(const HttpResponse& response);
+/// Appends the header of an answer whose body comes from a `BodySource`.
+void append_sourced_head(std::string& out, const HttpResponse& response, std::string_view date,
+                         BodyFraming framing);
 
 /// Appends the header of an answer whose body follows piece by piece and is the connection's last.
 void append_stream_head(std::string& out, const HttpResponse& response, std::string_view date,

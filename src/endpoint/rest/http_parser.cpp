@@ -79,6 +79,8 @@ void HttpParser::reset() {
     request_.is_chunked = false;
     scanned_ = line_start_ = head_end_ = 0;
     body_bytes_max_ = HttpLimits::body_bytes_default_max;
+    body_bytes_ = 0;
+    skips_body_ = false;
     framing_bytes_ = 0;
     chunk_step_ = ChunkStep::size;
     chunk_left_ = 0;
@@ -94,6 +96,11 @@ void HttpParser::set_body_max(std::size_t bytes) {
     if (state_ == State::body && request_.content_length && *request_.content_length > bytes) {
         refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
     }
+}
+
+void HttpParser::skip_body(std::size_t bytes) {
+    skips_body_ = true;
+    set_body_max(bytes);
 }
 
 void HttpParser::refuse(Errc code, std::string_view text) {
@@ -284,10 +291,12 @@ std::size_t HttpParser::read_body(std::string_view input) {
         refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
         return 0;
     }
-    request_.body.reserve(length);
-    const std::string_view part = input.substr(0, length - request_.body.size());
-    request_.body.append(part);
-    if (request_.body.size() == length) state_ = State::complete;
+    // What is announced may never come, so memory is taken for a small body only.
+    if (!skips_body_) request_.body.reserve(std::min(length, HttpLimits::stranger_piece_bytes_max));
+    const std::string_view part = input.substr(0, static_cast<std::size_t>(length - body_bytes_));
+    if (!skips_body_) request_.body.append(part);
+    body_bytes_ += part.size();
+    if (body_bytes_ == length) state_ = State::complete;
     return part.size();
 }
 
@@ -298,7 +307,8 @@ std::size_t HttpParser::read_chunks(std::string_view input) {
         if (chunk_step_ == ChunkStep::data) {
             const auto part =
                 rest.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), chunk_left_)));
-            request_.body.append(part);
+            if (!skips_body_) request_.body.append(part);
+            body_bytes_ += part.size();
             done += part.size();
             chunk_left_ -= part.size();
             if (chunk_left_ == 0) chunk_step_ = ChunkStep::data_end;
@@ -326,7 +336,7 @@ std::optional<std::string_view> HttpParser::chunk_line(std::string_view input) {
     const std::size_t end = input.find('\n');
     const std::size_t size = std::min(input.size(), end);
     // Small chunks may cost some framing each; what costs much more than it brings is an attack.
-    if (framing_bytes_ + size > HttpLimits::chunk_framing_bytes_max + 8 * request_.body.size()) {
+    if (framing_bytes_ + size > HttpLimits::chunk_framing_bytes_max + 8 * body_bytes_) {
         refuse(Errc::generic_request_entity_too_large, "The chunks' framing is too large.");
         return std::nullopt;
     }
@@ -358,7 +368,7 @@ void HttpParser::take_chunk_size(std::string_view line) {
     if (error != std::errc() || end != digits.data() + digits.size() || digits.front() == '-') {
         return refuse(Errc::generic_bad_request, "The size of a chunk is malformed.");
     }
-    if (size > body_bytes_max_ - request_.body.size()) {
+    if (size > body_bytes_max_ - body_bytes_) {
         return refuse(Errc::generic_request_entity_too_large, "The request body is too large.");
     }
     chunk_left_ = size;

@@ -37,6 +37,8 @@ public:
     std::size_t read(Bytes input);
     /// The largest body to take; a declared or a summed-up length above it fails with 413.
     void set_body_max(std::size_t bytes);
+    /// Reads past the body, of at most `bytes`, and keeps none of it.
+    void skip_body(std::size_t bytes);
     /// Ready for the next request; forgets this one, whose memory is used again.
     void reset();
 
@@ -80,6 +82,8 @@ private:
     std::size_t line_start_ = 0;
     std::size_t head_end_ = 0;
     std::size_t body_bytes_max_ = HttpLimits::body_bytes_default_max;
+    std::uint64_t body_bytes_ = 0;  ///< Of the body, read so far.
+    bool skips_body_ = false;
     ChunkStep chunk_step_ = ChunkStep::size;
     std::uint64_t chunk_left_ = 0;   ///< Bytes of the current chunk still to come.
     std::size_t framing_bytes_ = 0;  ///< Chunk lines and trailers consumed.

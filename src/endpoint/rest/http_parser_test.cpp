@@ -242,6 +242,23 @@ TEST(HttpParser, HoldsABodyToItsLimit) {
     }
 }
 
+TEST(HttpParser, ReadsPastABodyWithoutKeepingIt) {
+    const std::string chunked =
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    const std::string counted = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+    for (const std::string& text : {chunked, counted}) {
+        for (const std::size_t limit : {3U, 2U}) {
+            HttpParser parser;
+            std::size_t used = parser.read(as_bytes(text));
+            ASSERT_EQ(parser.state(), HttpParser::State::body);
+            parser.skip_body(limit);
+            used += parser.read(as_bytes(std::string_view(text).substr(used)));
+            EXPECT_EQ(parser.state(), limit == 3 ? HttpParser::State::complete : HttpParser::State::failed);
+            EXPECT_EQ(parser.request().body, "");
+        }
+    }
+}
+
 TEST(HttpParser, ReadsOneRequestAfterAnother) {
     HttpParser parser;
     for (int i = 0; i < 3; ++i) {

@@ -7,7 +7,9 @@ namespace carillon::rest {
 
 /// Open to everybody, as tools that draw it know no tokens, and it holds nothing of this hub.
 Task<Result<HttpResponse>> get_openapi(Request&) {
-    co_return ok(std::string(openapi_text()));
+    HttpResponse response;
+    response.shared_body = openapi_text();
+    co_return response;
 }
 
 }  // namespace carillon::rest

@@ -18,6 +18,8 @@ constexpr Need write_or_service{AccessRights::registry_write, AccessRights::serv
 /// description of it all.
 constexpr Need anyone{};
 
+/// What a stranger may send. With a header and an answer it stays below 64 KB.
+constexpr std::size_t tiny = 32 * 1024;
 constexpr std::size_t small = HttpLimits::body_bytes_default_max;
 constexpr std::size_t jobs = HttpLimits::body_bytes_jobs_max;
 constexpr std::size_t bulk = HttpLimits::body_bytes_bulk_max;
@@ -66,12 +68,12 @@ constexpr Route table[] = {
     {"GET", "/carillon/overview/events", read_or_service, C::none, small, follow_overview},
     {"GET", "/carillon/registry", registry_read, C::none, small, export_registry},
 
-    {"POST", "/carillon/session", anyone, C::none, small, sign_in},
-    {"GET", "/carillon/session", anyone, C::none, small, get_session},
-    {"DELETE", "/carillon/session", anyone, C::none, small, sign_out},
+    {"POST", "/carillon/session", anyone, C::none, tiny, sign_in},
+    {"GET", "/carillon/session", anyone, C::none, tiny, get_session},
+    {"DELETE", "/carillon/session", anyone, C::none, tiny, sign_out},
     {"POST", "/carillon/session/links", read_or_service, C::none, small, make_sign_in_link},
 
-    {"GET", "/carillon/openapi.json", anyone, C::none, small, get_openapi},
+    {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
      test_configuration_queries},
@@ -92,14 +94,14 @@ constexpr Route table[] = {
     {"DELETE", "/messages/serviceBound/feedback/{}", service, C::none, small, not_offered},
     {"POST", "/messages/serviceBound/feedback/{}/abandon", service, C::none, small, not_offered},
 
-    {"POST", "/devices/{}/messages/events", anyone, C::none, small, not_offered},
-    {"GET", "/devices/{}/messages/devicebound", anyone, C::none, small, not_offered},
-    {"DELETE", "/devices/{}/messages/devicebound/{}", anyone, C::none, small, not_offered},
-    {"POST", "/devices/{}/messages/devicebound/{}/abandon", anyone, C::none, small, not_offered},
-    {"POST", "/devices/{}/files", anyone, C::none, small, not_offered},
-    {"GET", "/devices/{}/files/{}", anyone, C::none, small, not_offered},
-    {"POST", "/devices/{}/files/notifications", anyone, C::none, small, not_offered},
-    {"POST", "/devices/{}/files/notifications/{}", anyone, C::none, small, not_offered},
+    {"POST", "/devices/{}/messages/events", anyone, C::none, tiny, not_offered},
+    {"GET", "/devices/{}/messages/devicebound", anyone, C::none, tiny, not_offered},
+    {"DELETE", "/devices/{}/messages/devicebound/{}", anyone, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/messages/devicebound/{}/abandon", anyone, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files", anyone, C::none, tiny, not_offered},
+    {"GET", "/devices/{}/files/{}", anyone, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files/notifications", anyone, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files/notifications/{}", anyone, C::none, tiny, not_offered},
 };
 
 /// True if `pattern` describes the path; notes where its ids stand. `*` fits any segment.

@@ -99,9 +99,9 @@ HttpResponse answer_with_file(std::span<const WebFile> files, const HttpRequest&
         response.status = 304;
     } else if (!file->gzip.empty() && takes_gzip(request)) {
         response.add("Content-Encoding", "gzip");
-        response.body = file->gzip;
+        response.shared_body = file->gzip;
     } else {
-        response.body = file->plain;
+        response.shared_body = file->plain;
     }
     return response;
 }
