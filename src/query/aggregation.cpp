@@ -268,7 +268,8 @@ std::vector<std::string> Aggregation::rows() const {
     return rows;
 }
 
-Aggregation::Page Aggregation::page(std::string_view position, std::size_t rows_max) const {
+Aggregation::Page Aggregation::page(std::string_view position, std::size_t rows_max,
+                                    std::size_t page_bytes_max) const {
     const auto all = impl_->sorted();
     auto prefix = [](const std::string& key) {
         return std::string_view(key).substr(0, position_key_bytes_max);
@@ -287,8 +288,9 @@ Aggregation::Page Aggregation::page(std::string_view position, std::size_t rows_
         }
     }
     Page page;
-    for (; at < all.size() && page.rows.size() < rows_max; ++at) {
-        page.rows.push_back(impl_->row_json(all[at]->second));
+    for (std::size_t bytes = 0; at < all.size() && page.rows.size() < rows_max && bytes < page_bytes_max;
+         ++at) {
+        bytes += page.rows.emplace_back(impl_->row_json(all[at]->second)).size();
     }
     if (at > 0 && at < all.size() && !page.rows.empty()) {
         const std::string_view last = prefix(all[at - 1]->first);

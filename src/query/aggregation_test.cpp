@@ -97,15 +97,28 @@ TEST(Aggregation, APageGoesOnBehindTheLastGroupEvenIfThatIsGone) {
         const TestRow row = tagged(i, std::to_string(i));
         ASSERT_TRUE(first.add(row.row(), meter));
     }
-    const auto page = first.page("", 2);
+    const auto page = first.page("", 2, 1000);
     EXPECT_EQ(page.rows, (Rows{R"({"v":0,"n":1})", R"({"v":2,"n":1})"}));
     for (const int i : {0, 1, 3, 4}) {  // 2 went, 1 and 3 came
         const TestRow row = tagged(i, std::to_string(i));
         ASSERT_TRUE(second.add(row.row(), meter));
     }
-    const auto rest = second.page(page.position, 10);
+    const auto rest = second.page(page.position, 10, 1000);
     EXPECT_EQ(rest.rows, (Rows{R"({"v":3,"n":1})", R"({"v":4,"n":1})"}));
     EXPECT_TRUE(rest.position.empty());
+}
+
+TEST(Aggregation, APageEndsBehindTheGroupThatFillsIt) {
+    const auto query = parse_query(grouped);
+    Aggregation all(*query);
+    for (int i = 0; i < 5; ++i) {
+        const TestRow row = tagged(i, std::to_string(i));
+        ASSERT_TRUE(all.add(row.row(), meter));
+    }
+    const std::string row = R"({"v":0,"n":1})";
+    const auto page = all.page("", 10, row.size() + 1);
+    EXPECT_EQ(page.rows, (Rows{row, R"({"v":1,"n":1})"}));
+    EXPECT_EQ(all.page(page.position, 10, 1000).rows.size(), 3U);
 }
 
 TEST(Aggregation, TooManyGroupsAreRefused) {

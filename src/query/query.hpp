@@ -202,7 +202,7 @@ public:
     };
     /// The same, `rows_max` at a time; `position` is that of the page before, or empty. A group that
     /// came or went between two calls neither repeats nor hides another.
-    Page page(std::string_view position, std::size_t rows_max) const;
+    Page page(std::string_view position, std::size_t rows_max, std::size_t page_bytes_max) const;
 
 private:
     struct Impl;

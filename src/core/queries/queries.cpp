@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 namespace carillon {
 
@@ -138,7 +140,7 @@ Task<Result<Queries::Answer>> Queries::list_groups(query::Query query, Position 
         auto merged = all.merge(std::move(**groups));
         if (!merged) co_return fail(std::move(merged).error());
     }
-    auto page = all.page(position.place, page_size);
+    auto page = all.page(position.place, page_size, page_bytes_max);
     Answer answer;
     answer.page.kind = ItemKind::raw;
     answer.page.items = std::move(page.rows);
@@ -178,15 +180,29 @@ Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position po
     Answer answer;
     answer.page.kind = ItemKind::device_job;
     std::string place = std::move(position.place);
+    std::size_t bytes = 0;
+    std::size_t rows_max = job_rows_max;
     for (int scans = 0; scans < job_scans_max; ++scans) {
-        const std::size_t wanted = page_size - answer.page.items.size();
+        const std::size_t wanted = bytes < page_bytes_max ? page_size - answer.page.items.size() : 0;
         auto found = co_await jobs_.device_jobs(job_ids, device_ids, keep, place,
-                                                std::max<std::size_t>(wanted, 1), states);
+                                                std::clamp<std::size_t>(wanted, 1, rows_max), states);
         if (!found) co_return fail(std::move(found).error());
         if (wanted == 0 && !found->rows.empty())
             break;  // a row follows the page: `answer.place` is before it
-        for (const DeviceJob& job : found->rows)
-            append_device_job_json(answer.page.items.emplace_back(), job);
+        std::vector<std::string> items;
+        std::size_t added = 0;
+        for (const DeviceJob& job : found->rows) {
+            if (bytes + added >= page_bytes_max) break;
+            append_device_job_json(items.emplace_back(), job);
+            added += items.back().size();
+        }
+        if (items.size() < found->rows.size()) {
+            // Once more for those that fit, as only the last of a call has a place behind it.
+            rows_max = items.size();
+            continue;
+        }
+        bytes += added;
+        std::move(items.begin(), items.end(), std::back_inserter(answer.page.items));
         place = std::move(found->position);
         answer.place = place;
         if (place.empty()) break;

@@ -42,12 +42,15 @@ public:
     static constexpr std::size_t page_size_default = 100;
     static constexpr std::size_t page_size_max = 100;
     static constexpr std::size_t preview_page_size_max = 1000;
-    /// A page ends, short, behind the row that reaches this. Ours.
-    static constexpr std::size_t page_bytes_max = 8 * 1024 * 1024;
+    /// A page ends, short, behind the row that reaches this, so that what waits for a slow reader is about a
+    /// megabyte. Ours.
+    static constexpr std::size_t page_bytes_max = 768 * 1024;
     /// Writing a page gives way after this many steps of the evaluator, as it takes a slice's time.
     static constexpr std::uint64_t slice_steps_max = 16 * 1024;
     /// Calls of `Jobs::device_jobs` for one page, beyond which the page is short.
     static constexpr int job_scans_max = 64;
+    /// Rows of `devices.jobs` read at a time: each may hold a method's answer, of 128 KB.
+    static constexpr std::size_t job_rows_max = 64;
 
     /// `options` say what statements may hold.
     Queries(Shards& shards, Jobs& jobs, const PageTokens& tokens, query::QueryOptions options);

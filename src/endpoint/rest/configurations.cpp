@@ -4,6 +4,7 @@
 #include "core/configurations/configuration_rules.hpp"
 #include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/list_source.hpp"
 #include "endpoint/rest/request.hpp"
 #include "model/configuration.hpp"
 
@@ -29,18 +30,22 @@ EtagMatch configuration_match(const Request& request) {
     return EtagMatch::parse(request.header("if-match"), EtagMatch::Unquoted::ignore);
 }
 
+/// One of a list.
+Task<Result<std::string>> find_json(Hub& hub, std::string id) {
+    const auto view = co_await hub.configurations().find(std::move(id));
+    if (!view) co_return fail(view.error());
+    co_return configuration_json(*view);
+}
+
 }  // namespace
 
 /// All of them, whatever `top` says, as on the service.
 Task<Result<HttpResponse>> list_configurations(Request& request) {
+    std::vector<std::string> ids;
     const auto views = co_await request.hub.configurations().list();
-    std::string body = "[";
-    for (const ConfigurationView& view : views) {
-        if (body.size() > 1) body += ',';
-        body += configuration_json(view);
-    }
-    body += ']';
-    co_return ok(std::move(body));
+    for (const ConfigurationView& view : views) ids.push_back(view.configuration.id);
+    Hub& hub = request.hub;
+    co_return ok_list(std::move(ids), [&hub](std::string id) { return find_json(hub, std::move(id)); });
 }
 
 Task<Result<HttpResponse>> get_configuration(Request& request) {

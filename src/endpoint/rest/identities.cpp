@@ -4,6 +4,7 @@
 #include "endpoint/rest/request.hpp"
 
 #include <fmt/format.h>
+#include <utility>
 
 namespace carillon::rest {
 
@@ -35,19 +36,38 @@ HttpResponse show(const FoundRow& row) {
     return ok(std::move(json), identity_etag_text(row.document.identity.etag()));
 }
 
+/// Writes identities as there is room for them; what it keeps of each is shared with the hub.
+class IdentitySource final : public BodySource {
+public:
+    static constexpr std::size_t piece_bytes = 32 * 1024;
+    explicit IdentitySource(std::vector<FoundRow> rows) : rows_(std::move(rows)) {
+        // A list may be read slowly, and twins change.
+        for (FoundRow& row : rows_) row.document = Document{.identity = row.document.identity, .twin = {}};
+    }
+    Task<std::string> next() override {
+        std::string piece;
+        if (!std::exchange(has_begun_, true)) piece = '[';
+        for (; at_ < rows_.size() && piece.size() < piece_bytes; ++at_) {
+            if (at_ > 0) piece += ',';
+            append_identity_json(piece, rows_[at_].document.identity.unpack(), rows_[at_].live);
+        }
+        if (at_ == rows_.size() && !std::exchange(has_ended_, true)) piece += ']';
+        co_return piece;
+    }
+
+private:
+    std::vector<FoundRow> rows_;
+    std::size_t at_ = 0;
+    bool has_begun_ = false;
+    bool has_ended_ = false;
+};
+
 }  // namespace
 
-std::string identity_list(const std::vector<FoundRow>& rows) {
-    std::string body;
-    JsonWriter json(body);
-    json.begin_array();
-    for (const FoundRow& row : rows) {
-        std::string one;
-        append_identity_json(one, row.document.identity.unpack(), row.live);
-        json.raw(one);
-    }
-    json.end_array();
-    return body;
+HttpResponse ok_identities(std::vector<FoundRow> rows) {
+    HttpResponse response;
+    response.source = std::make_shared<IdentitySource>(std::move(rows));
+    return response;
 }
 
 Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key) {

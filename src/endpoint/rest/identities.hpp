@@ -23,8 +23,8 @@ Task<Result<HttpResponse>> get_identity(Request& request, IdentityKey key);
 Task<Result<HttpResponse>> put_identity(Request& request, IdentityKey key);
 Task<Result<HttpResponse>> delete_identity(Request& request, IdentityKey key);
 
-/// An array of identities as they are listed.
-std::string identity_list(const std::vector<FoundRow>& rows);
+/// An array of identities as they are listed, written as it is read.
+HttpResponse ok_identities(std::vector<FoundRow> rows);
 
 /// The error in the words clients know: an unknown device is named by its id, an identity that is
 /// there already in a sentence.

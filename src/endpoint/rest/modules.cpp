@@ -8,9 +8,9 @@ namespace carillon::rest {
 Task<Result<HttpResponse>> list_modules(Request& request) {
     auto key = request.device_key();
     if (!key) co_return fail(std::move(key).error());
-    const auto modules = co_await request.hub.registry().list_modules(*key);
+    auto modules = co_await request.hub.registry().list_modules(*key);
     if (!modules) co_return fail(identity_error(modules.error(), *key));
-    co_return ok(identity_list(*modules));
+    co_return ok_identities(*std::move(modules));
 }
 
 Task<Result<HttpResponse>> get_module(Request& request) {

@@ -3,6 +3,7 @@
 #include "core/registry/registry_export.hpp"
 #include "core/transfers/transfers.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/list_source.hpp"
 #include "endpoint/rest/request.hpp"
 
 namespace carillon::rest {
@@ -11,12 +12,19 @@ namespace {
 
 constexpr std::string_view continuation_purpose = "registry";
 /// A page of the registry, which its last line may pass.
-constexpr std::size_t page_bytes = 1024 * 1024;
+constexpr std::size_t page_bytes = 768 * 1024;
 
 std::string job_json(const TransferJob& job) {
     std::string body;
     append_transfer_json(body, job);
     return body;
+}
+
+/// One of a list.
+Task<Result<std::string>> find_json(Hub& hub, std::string id) {
+    const auto job = co_await hub.transfers().find(std::move(id));
+    if (!job) co_return fail(job.error());
+    co_return job_json(*job);
 }
 
 }  // namespace
@@ -37,14 +45,11 @@ Task<Result<HttpResponse>> create_transfer_job(Request& request) {
 }
 
 Task<Result<HttpResponse>> list_transfer_jobs(Request& request) {
+    std::vector<std::string> ids;
     const auto jobs = co_await request.hub.transfers().list();
-    std::string body = "[";
-    for (const TransferJob& job : jobs) {
-        if (body.size() > 1) body += ',';
-        append_transfer_json(body, job);
-    }
-    body += ']';
-    co_return ok(std::move(body));
+    for (const TransferJob& job : jobs) ids.push_back(job.id);
+    Hub& hub = request.hub;
+    co_return ok_list(std::move(ids), [&hub](std::string id) { return find_json(hub, std::move(id)); });
 }
 
 Task<Result<HttpResponse>> find_transfer_job(Request& request) {
