@@ -43,7 +43,7 @@ TEST(Credentials, ADevicesTokenNamesItAndIsSignedByItsKey) {
     const auto credentials = Credentials::of_group(policy(), {}, "sim-").value();
     const auto token = sas::parse_token(credentials.token("sim-000001", now)).value();
     const std::array<std::string, 1> names{"hub.example.net"};
-    EXPECT_TRUE(sas::names_identity(token, names, "sim-000001", {}));
+    EXPECT_TRUE(sas::covers_identity(token, names, "sim-000001", {}));
     EXPECT_TRUE(sas::is_signed_by(token, credentials.primary_key("sim-000001")));
     EXPECT_FALSE(sas::is_expired(token, now.plus_s(Credentials::token_life_s)));
     EXPECT_EQ(token.key_name, "");

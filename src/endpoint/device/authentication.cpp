@@ -6,8 +6,6 @@
 #include "net/channel.hpp"
 #include "wire/sas/sas_token.hpp"
 
-#include <array>
-
 namespace carillon::device {
 
 namespace {
@@ -31,12 +29,9 @@ bool is_signed_by_either(const sas::Token& token, std::string_view primary, std:
     return by_primary || by_secondary;
 }
 
-bool covers_identity(const sas::Token& token, std::span<const std::string> host_names,
-                     const IdentityKey& key) {
-    const std::array<std::string_view, 4> path{"devices", key.device.str(), "modules", key.module};
-    constexpr std::array<std::size_t, 2> ids{1, 3};
-    return sas::covers(token, host_names,
-                       std::span<const std::string_view>(path).first(key.is_module() ? 4 : 2), ids);
+bool is_signed_by_key_of(const Identity& identity, const sas::Token& token) {
+    const Authentication& auth = identity.auth;
+    return auth.type == AuthType::sas && is_signed_by_either(token, auth.primary_key, auth.secondary_key);
 }
 
 Result<Proof> judge_token(const Credentials& credentials, const Identity* identity, const Identity* device,
@@ -46,10 +41,13 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
     if (sas::is_expired(*token, now)) return refused("expired token");
     const std::optional<WallTime> expires = token->expires.plus_s(sas::clock_skew_s);
 
+    const bool is_covered =
+        sas::covers_identity(*token, host_names, credentials.key.device.str(), credentials.key.module);
+
     const SharedAccessPolicy* policy = token->key_name.empty() ? nullptr : policies.find(token->key_name);
     if (policy != nullptr) {
         if (!includes(policy->rights, AccessRights::device_connect)) return refused("policy may not connect");
-        if (!covers_identity(*token, host_names, credentials.key)) return refused("token is for another");
+        if (!is_covered) return refused("token is for another");
         if (!is_signed_by_either(*token, policy->primary_key, policy->secondary_key)) {
             return refused("wrong policy key");
         }
@@ -62,14 +60,17 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
     }
     if (identity == nullptr || device == nullptr) return refused("unknown identity");
     if (identity->auth.type != AuthType::sas) return refused("identity does not use tokens");
-    if (!sas::names_identity(*token, host_names, credentials.key.device.str(), credentials.key.module)) {
-        return refused("token is for another");
+    if (!is_covered) return refused("token is for another");
+    if (is_signed_by_key_of(*identity, *token)) {
+        return proved(credentials.key.is_module() ? AuthMethod::module_key : AuthMethod::device_key, *device,
+                      expires);
     }
-    if (!is_signed_by_either(*token, identity->auth.primary_key, identity->auth.secondary_key)) {
-        return refused("wrong key");
+    // A device's key opens its modules, too; a module's key opens nothing but the module.
+    // Source: azure-iot-sdk-csharp#399, iotedge#249.
+    if (credentials.key.is_module() && is_signed_by_key_of(*device, *token)) {
+        return proved(AuthMethod::device_key, *device, expires);
     }
-    const bool is_module = credentials.key.is_module();
-    return proved(is_module ? AuthMethod::module_key : AuthMethod::device_key, *device, expires);
+    return refused("wrong key");
 }
 
 /// Thumbprints are compared by the length registered: 40 digits SHA-1, 64 SHA-256.

@@ -75,14 +75,44 @@ TEST_F(Authentication, EitherKeyOfTheDevice) {
     EXPECT_EQ(code(token("/devices/d1", 'p')), yes);
     EXPECT_EQ(code(token("/devices/d1", 's')), yes);
     EXPECT_EQ(code(token("/devices/d1", 'x')), no);
-    EXPECT_EQ(code(token("/devices/d2", 'p')), no);
-    EXPECT_EQ(code(token("/devices/d1/messages", 'p')), no);
     EXPECT_EQ(code("SharedAccessSignature sr=x"), no);
 }
 
-TEST_F(Authentication, ADeviceKeyUnderAFolderIsRefused) {
-    EXPECT_EQ(code(token("", 'p')), no);
-    EXPECT_EQ(code(token("/devices", 'p')), no);
+// 'p' is the device's key, 'm' its module's.
+TEST_F(Authentication, AScopeMayBeAnyPrefixAndTheKeyConfinesIt) {
+    struct Row {
+        std::string_view scope;
+        Answer device_by_device_key, module_by_device_key, module_by_module_key;
+    };
+    for (const Row& row :
+         {Row{"", yes, yes, yes}, Row{"/devices", yes, yes, yes}, Row{"/devices/d1", yes, yes, yes},
+          Row{"/devices/d1/modules", no, yes, yes}, Row{"/devices/d1/modules/m1", no, yes, yes},
+          Row{"/devices/d", no, no, no}, Row{"/devices/d2", no, no, no}, Row{"/device", no, no, no},
+          Row{"/devices/d1/modules/m2", no, no, no}, Row{"/devices/d1/modules/m1/messages", no, no, no},
+          Row{"/devices/d1/messages", no, no, no}}) {
+        EXPECT_EQ(code(token(row.scope, 'p')), row.device_by_device_key) << row.scope;
+        EXPECT_EQ(code(token(row.scope, 's')), row.device_by_device_key) << row.scope;
+        EXPECT_EQ(module_code(token(row.scope, 'p')), row.module_by_device_key) << row.scope;
+        EXPECT_EQ(module_code(token(row.scope, 's')), row.module_by_device_key) << row.scope;
+        EXPECT_EQ(module_code(token(row.scope, 'm')), row.module_by_module_key) << row.scope;
+        EXPECT_EQ(code(token(row.scope, 'm')), no) << row.scope;
+        for (char stranger : {'q', 'x', 'v'}) {
+            EXPECT_EQ(code(token(row.scope, stranger)), no) << row.scope;
+            EXPECT_EQ(module_code(token(row.scope, stranger)), no) << row.scope;
+        }
+    }
+}
+
+TEST_F(Authentication, ADeviceKeyOpensNoModuleThatProvesItselfByCertificate) {
+    module.auth = {};
+    module.auth.type = AuthType::self_signed;
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'p')), no);
+}
+
+TEST_F(Authentication, ADeviceWithoutKeysOpensNoModuleByToken) {
+    device.auth.type = AuthType::self_signed;  // Keys it had before count no longer.
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'p')), no);
+    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), yes);
 }
 
 TEST_F(Authentication, PoliciesNeedTheRightToConnect) {
@@ -106,15 +136,11 @@ TEST_F(Authentication, AKeyNameThatIsTheDeviceIdOrEmptyMeansTheDeviceKey) {
     EXPECT_EQ(code(token("/devices/d1", 'p', "d2")), no);
 }
 
-TEST_F(Authentication, ModulesHaveKeysOfTheirOwn) {
-    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'm')), yes);
-    EXPECT_EQ(module_code(token("/devices/d1/modules/m1", 'p')), no);
-    EXPECT_EQ(module_code(token("/devices/d1", 'm')), no);
-    EXPECT_EQ(module_code(token("/devices/d1", 'p')), no);
-    EXPECT_EQ(module_code(token("/devices/d1/modules/m2", 'm')), no);
-    EXPECT_EQ(module_code(token("/devices/d1", 'd', "device")), yes);
-    EXPECT_EQ(code(token("/devices/d1/modules/m1", 'm')), no);
+TEST_F(Authentication, ModulesProveThemselvesByTheirOwnKeyTheirDevicesOrAPolicys) {
     EXPECT_EQ(by_token(token("/devices/d1/modules/m1", 'm'), module.key)->method, AuthMethod::module_key);
+    EXPECT_EQ(by_token(token("/devices/d1/modules/m1", 'p'), module.key)->method, AuthMethod::device_key);
+    EXPECT_EQ(by_token(token("/devices/d1", 'd', "device"), module.key)->method, AuthMethod::policy);
+    EXPECT_EQ(code(token("/devices/d1/modules/m1", 'm')), no);
 }
 
 TEST_F(Authentication, DisabledIsToldOnlyToThoseWhoProvedThemselves) {

@@ -12,9 +12,6 @@ namespace {
 constexpr std::string_view scheme = "SharedAccessSignature ";
 constexpr std::string_view api_version_segment = "api-version=";
 constexpr std::size_t signature_bytes = 32;
-/// 9999-12-31T23:59:59Z: what a `se` beyond any date is clamped to.
-constexpr std::int64_t unix_s_max = 253'402'300'799;
-
 tl::unexpected<Error> refuse(std::string why) {
     return fail(Errc::iot_hub_unauthorized_access, std::move(why));
 }
@@ -32,15 +29,15 @@ bool is_digits(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// `se` in seconds: digits, perhaps a fraction. Values beyond any date mean "never expires".
+/// `se` in seconds: digits, perhaps a fraction.
 std::optional<WallTime> parse_expiry(std::string_view text) {
     const std::size_t dot = text.find('.');
     const std::string_view whole = text.substr(0, dot);
     if (!is_digits(whole)) return std::nullopt;
     if (dot != std::string_view::npos && !is_digits(text.substr(dot + 1))) return std::nullopt;
-    const auto seconds = parse_u64(whole);
-    const auto limit = static_cast<std::uint64_t>(unix_s_max);
-    return WallTime::from_unix_s(static_cast<std::int64_t>(std::min(seconds.value_or(limit), limit)));
+    const auto seconds = parse_u64(whole);  // More digits than it takes are beyond any date, too.
+    if (!seconds || *seconds > static_cast<std::uint64_t>(expiry_unix_s_max)) return std::nullopt;
+    return WallTime::from_unix_s(static_cast<std::int64_t>(*seconds));
 }
 
 std::optional<std::string> decode_signature(std::string_view text) {
@@ -107,7 +104,7 @@ Result<Token> parse_token(std::string_view text) {
     token.signature = *std::move(signature);
     const auto expiry_text = percent_decode(*fields.expiry);
     const auto expires = expiry_text ? parse_expiry(*expiry_text) : std::nullopt;
-    if (!expires) return refuse("se is no number of seconds");
+    if (!expires) return refuse("se is not a number of seconds up to the year 9999");
     token.expires = *expires;
     if (fields.key_name) {
         auto key_name = percent_decode(*fields.key_name);
@@ -160,13 +157,12 @@ bool covers(const Token& token, std::span<const std::string> host_names,
     return true;
 }
 
-bool names_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
-                    std::string_view module) {
+bool covers_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
+                     std::string_view module) {
     const std::array<std::string_view, 4> path{"devices", device, "modules", module};
     constexpr std::array<std::size_t, 2> ids{1, 3};
-    const std::size_t length = module.empty() ? 2 : 4;
-    const std::span<const std::string_view> whole(path.data(), length);
-    return covers(token, host_names, whole, ids) && !covers(token, host_names, whole.first(length - 1), ids);
+    return covers(token, host_names, std::span<const std::string_view>(path).first(module.empty() ? 2 : 4),
+                  ids);
 }
 
 std::string make_token(std::string_view resource, std::string_view key_base64, WallTime expires,

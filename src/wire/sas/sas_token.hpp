@@ -15,6 +15,9 @@ namespace carillon::sas {
 /// Tokens are accepted this long after `se`.
 /// Source: azure-iot-sdk-csharp: SharedAccessSignatureConstants.cs, MaxClockSkew.
 inline constexpr std::int64_t clock_skew_s = 300;
+/// The largest `se`, 9999-12-31T23:59:59Z: the SDKs' own dates end there, and what lies beyond is mostly
+/// milliseconds taken for seconds. Source: azure-iot-sdk-csharp: SharedAccessSignature.cs (`DateTime`).
+inline constexpr std::int64_t expiry_unix_s_max = 253'402'300'799;
 /// Longest token looked at; longer ones are refused unread. Ours: tokens are some 200 bytes.
 inline constexpr std::size_t token_bytes_max = 8 * 1024;
 /// Lengths of a decoded key. Source: azure-iot-sdk-csharp: SecurityConstants.cs.
@@ -28,12 +31,13 @@ struct Token {
     std::string resource;   ///< `sr` exactly as sent, still encoded: that is what was signed.
     std::string signature;  ///< `sig` decoded: 32 bytes, or the token is refused.
     std::string expiry;     ///< `se` exactly as sent.
-    WallTime expires;       ///< `se` as an instant; far future where it is beyond any date.
+    WallTime expires;       ///< `se` as an instant.
     std::string key_name;   ///< `skn` decoded; empty if absent.
 };
 
 /// Takes a token apart: one space after the scheme word (whose case counts), fields in any order,
-/// field names in any case, unknown and empty fields ignored; a repeated field is refused.
+/// field names in any case, unknown and empty fields ignored; a repeated field is refused, and an `se`
+/// beyond `expiry_unix_s_max`.
 /// Fails with `iot_hub_unauthorized_access`; the detail says why, without secrets.
 Result<Token> parse_token(std::string_view text);
 
@@ -59,11 +63,13 @@ bool is_hub_name(std::string_view host, std::span<const std::string> host_names)
 bool covers(const Token& token, std::span<const std::string> host_names,
             std::span<const std::string_view> path, std::span<const std::size_t> id_positions);
 
-/// True if the token's `sr` names this very identity, rather than a folder that holds it: what a
-/// token signed with the identity's own key must do. An empty `module` means the device itself.
-/// Ours: a device key proves one device, so `sr=host` or `sr=host/devices` under it is refused.
-bool names_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
-                    std::string_view module);
+/// True if the token's `sr` covers this identity: it is the identity's own path, or a prefix of it by whole
+/// segments, down to the bare host. An empty `module` means the device itself. A scope says nothing of who
+/// signed; the key that verifies the signature is what confines a token to one identity.
+/// Source: azure-iot-sdk-csharp: SharedAccessSignature.cs, Authorize; github.com/amenzhinsky/iothub signs the
+/// host for every device.
+bool covers_identity(const Token& token, std::span<const std::string> host_names, std::string_view device,
+                     std::string_view module);
 
 /// Signs a token for `resource` (decoded, such as `host/devices/d1`), valid until `expires`. A key
 /// that is no base64 makes a token nobody accepts.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Hub, call, until } from '../../lib/hub.mjs';
+import { Hub, call, parts, sign, until } from '../../lib/hub.mjs';
 import { close, ga } from '../../lib/devices.mjs';
 import { counts, end, newJob, value } from '../../lib/jobs.mjs';
 
@@ -40,6 +40,18 @@ test('a module connects, answers methods and has a twin of its own', async () =>
   await call(twin.properties.reported, 'update', { bolts: 2 });
   assert.equal(JSON.parse(await hub.ok('twin', 'show', 'm-device', '-m', 'lock')).properties.reported.bolts, 2);
   assert.equal('bolts' in JSON.parse(await hub.ok('twin', 'show', 'm-device')).properties.desired, false);
+  await close(module);
+});
+
+test("a module connects by a token of its device's key", async () => {
+  const { SharedAccessKey: deviceKey } = parts(await hub.device('m-scope'));
+  await addModule('m-scope', 'lock');
+  const resource = `${hub.address}/devices/m-scope/modules/lock`;
+  const token = sign(resource, deviceKey, Math.floor(Date.now() / 1000) + 3600);
+  const module = ga.device.ModuleClient.fromSharedAccessSignature(token, ga.Mqtt);
+  await call(module, 'open');
+  const twin = await call(module, 'getTwin');
+  assert.equal(twin.properties.desired.$version, 1);
   await close(module);
 });
 
