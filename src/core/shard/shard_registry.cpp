@@ -184,16 +184,18 @@ Task<Result<Document>> Shard::regenerate_keys(IdentityKey key, KeyChoice choice)
 }
 
 void Shard::enforce_registration(const IdentityKey& key, const std::optional<Authentication>& before) {
+    const Document* changed = newest(key);
+    const bool has_new_keys =
+        before && changed && !same_credentials(changed->identity.unpack().auth, *before);
     for (Record* record = directory_.find(key); record && record->key.device == key.device;
          record = directory_.next(*record)) {
-        const bool is_itself = record->key == key;
-        if (!is_itself && key.is_module()) return;
+        if (key.is_module() && record->key != key) return;
         const Document* device = newest(IdentityKey(key.device));
         const Document* document = record->newest();
         if (!record->link || !document || !device) continue;
         if (device->identity.status() == DeviceStatus::disabled) {
             record->link->close(Errc::device_disabled);
-        } else if (is_itself && before && !same_credentials(document->identity.unpack().auth, *before)) {
+        } else if (has_new_keys) {
             record->link->close(Errc::iot_hub_unauthorized_access);
         }
     }

@@ -540,6 +540,26 @@ TEST(MqttConnection, RegistryChangesEndTheConnection) {
     EXPECT_EQ(again.wire.sent, connack_of(ConnectCode::not_authorized));
 }
 
+// One of them may have connected by a token of the key that is no more.
+TEST(MqttConnection, NewKeysOfADeviceEndTheConnectionsOfItsModules) {
+    Site site;
+    Record& record = site.hub.add_device("d1");
+    Shard& shard = site.hub->shards().owner(record.key.device);
+    const EtagMatch any{.kind = EtagMatch::Kind::any, .etag = {}};
+    const auto key = IdentityKey::parse("d1", "m1").value();
+    ASSERT_TRUE(site.hub.run(shard.put_identity(key, "{}", EtagMatch{})));
+    Peer peer(site);
+    peer.connect("d1/m1", sas::make_token("hub.example.net/devices/d1/modules/m1", site.key_of("d1"),
+                                          site.in_an_hour()));
+    ASSERT_EQ(peer.wire.sent, connack_of(ConnectCode::accepted));
+    ASSERT_TRUE(site.hub.run(shard.put_identity(record.key,
+                                                R"({"status":"enabled","authentication":)"
+                                                R"({"symmetricKey":{}}})",
+                                                any)));
+    EXPECT_TRUE(peer.wire.closed);
+    peer.lose();
+}
+
 TEST(MqttConnection, AnswersThatArriveAfterTheEndDoNoHarm) {
     Site site;
     site.hub.add_device("d1");

@@ -12,13 +12,22 @@
 #include <string_view>
 #include <vector>
 
+namespace carillon {
+struct Identity;
+}
+namespace carillon::sas {
+struct Token;
+}
+
 namespace carillon::rest {
 
-/// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`).
+/// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`); and whether
+/// the device in its path may do without, by its own key.
 /// Source: IoT Hub docs, "Control access to IoT Hub by using shared access signatures".
 struct Need {
     AccessRights either = AccessRights::none;
     AccessRights other = AccessRights::none;  ///< `none` if there is no second way.
+    bool own_device = false;
 
     bool is_open() const { return either == AccessRights::none; }
     bool is_met_by(AccessRights held) const {
@@ -26,7 +35,11 @@ struct Need {
     }
 };
 
-/// Believes or refuses the service tokens of one connection. Remembers the last token it verified,
+/// How a request passes: as its policy has the right, or if a key of the device in its path has signed its
+/// token, which the caller must look up and check (`check_device`).
+enum class Admitted : std::uint8_t { by_policy, if_signed_by_device };
+
+/// Believes or refuses the tokens of one connection. Remembers the last token it verified,
 /// as clients repeat one over many requests; expiry, scope and rights are looked at every time.
 class Authorizer {
 public:
@@ -34,7 +47,7 @@ public:
     Authorizer(const Policies& policies, const std::vector<std::string>& host_names);
     ~Authorizer();
 
-    /// Whose token was believed last.
+    /// Whose policy's token was believed last.
     struct Caller {
         std::string policy;
         WallTime expires;
@@ -43,9 +56,16 @@ public:
     Caller caller() const;
 
     /// `header` is the Authorization field, `path` the decoded segments asked for, `id_positions`
-    /// those that are ids. Fails with `iot_hub_unauthorized_access`; the text says why, without secrets.
-    Result<> check(std::optional<std::string_view> header, Need need, std::span<const std::string_view> path,
-                   std::span<const std::size_t> id_positions, WallTime now);
+    /// those that are ids; the first of them is the device where the need is `own_device`. Fails with
+    /// `iot_hub_unauthorized_access`; the text says why, without secrets.
+    Result<Admitted> check(std::optional<std::string_view> header, Need need,
+                           std::span<const std::string_view> path, std::span<const std::size_t> id_positions,
+                           WallTime now);
+
+    /// After `if_signed_by_device`: whether `device`, null if there is none, did. Fails with
+    /// `iot_hub_unauthorized_access`, and with `iot_hub_unauthorized` for a device that proved itself and is
+    /// disabled.
+    Result<> check_device(const Identity* device) const;
 
 private:
     struct Verified;
@@ -54,6 +74,7 @@ private:
     const Policies& policies_;
     const std::vector<std::string>& host_names_;
     std::unique_ptr<Verified> verified_;
+    std::unique_ptr<sas::Token> claim_;  ///< Names no policy; who signed it is not known yet.
 };
 
 }  // namespace carillon::rest

@@ -2,10 +2,12 @@
 
 #include "base/text.hpp"
 #include "endpoint/rest/routes.hpp"
+#include "model/identity.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -38,12 +40,12 @@ bool may(std::string_view method, std::string_view target, std::optional<std::st
     EXPECT_TRUE(match) << method << ' ' << target;
     if (match->route->need.is_open()) return true;
     Authorizer authorizer(policies, hosts);
-    auto result = authorizer.check(token ? std::optional<std::string_view>(*token) : std::nullopt,
-                                   match->route->need, path.segments(), match->ids(), at);
+    const auto result = authorizer.check(token ? std::optional<std::string_view>(*token) : std::nullopt,
+                                         match->route->need, path.segments(), match->ids(), at);
     if (!result) {
         EXPECT_EQ(result.error().code, Errc::iot_hub_unauthorized_access);
     }
-    return result.has_value();
+    return result && *result == Admitted::by_policy;
 }
 
 std::string token_for(const std::string& policy, const std::string& resource = "hub.example.net") {
@@ -229,6 +231,57 @@ TEST(Authorize, RefusesScopesBesideTheResource) {
     for (const auto& [path, scope] : cases) {
         EXPECT_FALSE(may("GET", path, token_for("iothubowner", scope))) << path << " by " << scope;
     }
+}
+
+TEST(Authorize, OnlyRoutesOfADevicesModulesTakeTheDevicesOwnKey) {
+    const std::set<std::string> own{"/devices/d/modules", "/devices/d/modules/m"};
+    const std::string token = sas::make_token("hub.example.net/devices/d", key_a, later);
+    int open = 0;
+    for (const Row& row : rows) {
+        Path path;
+        ASSERT_TRUE(path.parse(row.path));
+        const auto match = find_route(row.method, path);
+        ASSERT_TRUE(match);
+        Authorizer authorizer(policies, hosts);
+        const auto passed = authorizer.check(token, match->route->need, path.segments(), match->ids(), now);
+        EXPECT_EQ(passed.has_value(), own.contains(row.path)) << row.method << ' ' << row.path;
+        if (!passed) continue;
+        EXPECT_EQ(*passed, Admitted::if_signed_by_device);
+        ++open;
+    }
+    EXPECT_EQ(open, 4);
+}
+
+TEST(Authorize, ADeviceIsBelievedByItsKeysWhileItIsEnabledAndUsesThem) {
+    const std::array<std::string_view, 3> path{"devices", "d", "modules"};
+    const std::array<std::size_t, 1> ids{1};
+    const Need need{.either = AccessRights::registry_read, .own_device = true};
+    Identity device(IdentityKey::parse("d").value());
+    device.auth.primary_key = key_a;
+    device.auth.secondary_key = key_b;
+    for (const std::string& key : {key_a, key_b, other_key}) {
+        Authorizer authorizer(policies, hosts);
+        EXPECT_FALSE(authorizer.check_device(&device)) << "before any token";
+        ASSERT_TRUE(
+            authorizer.check(sas::make_token("hub.example.net/devices/d", key, later), need, path, ids, now));
+        const auto believed = authorizer.check_device(&device);
+        EXPECT_EQ(believed.has_value(), key != other_key);
+        const auto unknown = authorizer.check_device(nullptr);
+        ASSERT_FALSE(unknown);
+        EXPECT_EQ(unknown.error().code, Errc::iot_hub_unauthorized_access);
+        if (believed) continue;
+        EXPECT_EQ(believed.error().code, unknown.error().code);
+        EXPECT_EQ(believed.error().detail, unknown.error().detail);
+    }
+    Authorizer authorizer(policies, hosts);
+    ASSERT_TRUE(
+        authorizer.check(sas::make_token("hub.example.net/devices/d", key_a, later), need, path, ids, now));
+    device.status = DeviceStatus::disabled;
+    ASSERT_FALSE(authorizer.check_device(&device));
+    EXPECT_EQ(authorizer.check_device(&device).error().code, Errc::iot_hub_unauthorized);
+    device.status = DeviceStatus::enabled;
+    device.auth.type = AuthType::self_signed;
+    EXPECT_FALSE(authorizer.check_device(&device));
 }
 
 TEST(Authorize, ForgivesFiveMinutesOfClockSkewAndNoMore) {

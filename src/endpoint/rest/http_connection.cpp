@@ -155,6 +155,7 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     if (!response)
         response = self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
     if (self->is_over_) co_return;
+    if (response->authenticates) self->channel_->authenticated();
     if (response->stream) {
         auto streaming = hand_over(self, *std::move(response));
         co_return co_await std::move(streaming);

@@ -88,7 +88,8 @@ struct HttpResponse {
     /// In place of both. Sent with a length if it is short, else in chunks.
     std::shared_ptr<BodySource> source;
     std::string_view content_type = "application/json; charset=utf-8";  ///< Of a body; a literal.
-    bool closes = false;  ///< End the connection after this answer.
+    bool closes = false;         ///< End the connection after this answer.
+    bool authenticates = false;  ///< The caller proved who it is only while the request was carried out.
     /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type
     /// among the fields.
     std::shared_ptr<ResponseStream> stream;

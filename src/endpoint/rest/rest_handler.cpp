@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
+#include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
@@ -95,6 +96,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     match_ = *match;
 
     request_.caller.reset();
+    awaits_device_ = false;
     request_.session = find_session(request);
     if (request_.session && match_.route->handler != sign_in) {
         if (auto allowed = check_session(request); !allowed) return allowed;
@@ -102,9 +104,10 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
                                          match_.ids(), request_.now);
-        if (!allowed) return allowed;
-        is_authenticated = true;
-        request_.caller = authorizer_.caller();
+        if (!allowed) return fail(std::move(allowed).error());
+        awaits_device_ = *allowed == Admitted::if_signed_by_device;
+        is_authenticated = !awaits_device_;
+        if (is_authenticated) request_.caller = authorizer_.caller();
     }
     const std::string_view pattern = match_.route->pattern;
     const bool needs_web =
@@ -160,6 +163,10 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
         std::atomic<std::size_t>& count;
     };
     const Running running(running_);
+    if (awaits_device_) {
+        const auto proved = co_await check_device();
+        if (!proved) co_return failed(proved.error());
+    }
     const ThrottleClass throttle = match_.route->throttle;
     if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
         auto passing = pass_throttle(hub_.shards(), hub_.throttles(), throttle, 1);
@@ -169,8 +176,19 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
     auto result = co_await match_.route->handler(request_);
     if (!result) co_return failed(result.error());
     if (request_.session) note_for_session(request, *result);
+    result->authenticates = awaits_device_;
     stamp(*result);
     co_return *std::move(result);
+}
+
+Task<Result<>> RestHandler::check_device() {
+    auto key = request_.device_key();
+    if (!key) co_return authorizer_.check_device(nullptr);
+    auto finding = hub_.registry().find(*std::move(key));
+    const auto found = co_await std::move(finding);
+    if (!found) co_return authorizer_.check_device(nullptr);
+    const Identity device = found->document.identity.unpack();
+    co_return authorizer_.check_device(&device);
 }
 
 void RestHandler::note_for_session(const HttpRequest& request, HttpResponse& response) const {

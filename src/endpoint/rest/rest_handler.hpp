@@ -18,8 +18,8 @@ namespace carillon::rest {
 /// `x-ms-request-id`.
 class RestHandler final : public HttpHandler {
 public:
-    /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port` at the
-    /// other end. All but that outlive the handler.
+    /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port`
+    /// at the other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
                 WebDashboard* web = nullptr, std::string peer = {});
 
@@ -36,6 +36,8 @@ private:
     std::optional<WebSession> find_session(const HttpRequest& request) const;
     /// Whether the session may do what the route does, and meant to.
     Result<> check_session(const HttpRequest& request) const;
+    /// Whether the device in the path signed the request's token.
+    Task<Result<>> check_device();
     HttpResponse failed(const Error& error);
     void stamp(HttpResponse& response);
     /// Records what a session did; adds what a browser is to be told.
@@ -51,7 +53,8 @@ private:
     Path path_;
     RouteMatch match_;
     Request request_;
-    bool is_file_ = false;  ///< The request is for a file of the dashboard.
+    bool awaits_device_ = false;  ///< Who signed is looked up before the operation begins.
+    bool is_file_ = false;        ///< The request is for a file of the dashboard.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

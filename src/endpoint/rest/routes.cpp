@@ -14,6 +14,10 @@ constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
+/// A device manages its own modules by its own key. Source: azure-iot-sdk-c: iothub_account.c,
+/// azure-iot-sdk-csharp#399.
+constexpr Need read_or_own{.either = AccessRights::registry_read, .own_device = true};
+constexpr Need write_or_own{.either = AccessRights::registry_write, .own_device = true};
 /// What needs no token: operations of devices, which this hub does not offer over HTTPS and says so, and the
 /// description of it all.
 constexpr Need anyone{};
@@ -35,10 +39,10 @@ constexpr Route table[] = {
     {"GET", "/devices/{}", registry_read, C::registry, small, get_device},
     {"PUT", "/devices/{}", registry_write, C::registry, small, put_device},
     {"DELETE", "/devices/{}", registry_write, C::registry, small, delete_device},
-    {"GET", "/devices/{}/modules", registry_read, C::registry, small, list_modules},
-    {"GET", "/devices/{}/modules/{}", registry_read, C::registry, small, get_module},
-    {"PUT", "/devices/{}/modules/{}", registry_write, C::registry, small, put_module},
-    {"DELETE", "/devices/{}/modules/{}", registry_write, C::registry, small, delete_module},
+    {"GET", "/devices/{}/modules", read_or_own, C::registry, small, list_modules},
+    {"GET", "/devices/{}/modules/{}", read_or_own, C::registry, small, get_module},
+    {"PUT", "/devices/{}/modules/{}", write_or_own, C::registry, small, put_module},
+    {"DELETE", "/devices/{}/modules/{}", write_or_own, C::registry, small, delete_module},
 
     {"GET", "/statistics/devices", read_or_service, C::registry, small, device_statistics},
     {"GET", "/statistics/service", read_or_service, C::registry, small, service_statistics},
