@@ -18,6 +18,7 @@ enum class Exit : int {
     timed_out = 7,
     devices_failed = 8,  ///< A job ended with failed devices.
     unreachable = 9,
+    damaged = 10,  ///< Files of a hub's data are damaged or missing; nothing was changed.
 };
 
 // Each group adds its subcommands to `app`; a subcommand that runs leaves its exit code in
@@ -38,6 +39,7 @@ void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
 void add_query(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
+void add_store(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 void add_reference(CLI::App& app, int& exit_code);
 

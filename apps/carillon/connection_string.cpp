@@ -8,7 +8,7 @@
 #include "server/data_dir.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
-#include "store/rocks_store.hpp"
+#include "server/hub_store.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -76,7 +76,7 @@ Result<> ask_hub(sas::ConnectionString& login, const HubFile& hub, const DeviceI
 Result<> ask_store(sas::ConnectionString& login, const std::string& data_dir, const DeviceId& device) {
     auto dir = DataDir::take(data_dir);
     if (!dir) return fail(std::move(dir).error());
-    auto store = RocksStore::open(dir->store());
+    auto store = open_hub_store(*dir);
     if (!store) return fail(std::move(store).error());
     SystemRandom random;
     const auto meta = load_or_create_meta(**store, random, 1);

@@ -68,6 +68,8 @@ std::string_view heading(Errc code) {
         case Errc::config_invalid:
         case Errc::argument_invalid:
         case Errc::io_failed:
+        case Errc::store_failed:
+        case Errc::store_corrupt:
             return {};
         default:
             return errc_name(code);
@@ -81,6 +83,8 @@ Exit exit_for(Errc code) {
         case Errc::config_invalid:
         case Errc::not_found_locally:
             return Exit::usage;
+        case Errc::store_corrupt:
+            return Exit::damaged;
         case Errc::unreachable:
         case Errc::tls_failed:
         case Errc::connection_closed:

@@ -128,6 +128,7 @@ Error for_terminal(Error error) {
     const bool is_setting = error.code == Errc::tls_failed;
     if (is_setting || error.code == Errc::config_invalid)
         return {Errc::config_invalid, std::move(error.detail)};
+    if (error.code == Errc::store_corrupt) return error;
     return {Errc::io_failed, std::move(error.detail)};
 }
 

@@ -1,5 +1,6 @@
 #include "server/certificates.hpp"
 
+#include "server/hub_file.hpp"
 #include "server/private_file.hpp"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@ struct Free {
     void operator()(X509* certificate) const { X509_free(certificate); }
     void operator()(X509_EXTENSION* extension) const { X509_EXTENSION_free(extension); }
     void operator()(BIO* bio) const { BIO_free(bio); }
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
     void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
 };
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
@@ -172,6 +174,22 @@ Result<CertificatePtr> load_certificate(const std::filesystem::path& path) {
     return certificate;
 }
 
+/// By use: the public part that a damaged key carries along may be whole.
+bool verifies_what_the_key_signs(const KeyAndCertificate& pair) {
+    constexpr std::array<unsigned char, 4> text{'t', 'e', 's', 't'};
+    const std::unique_ptr<EVP_MD_CTX, Free> signing(EVP_MD_CTX_new());
+    std::array<unsigned char, 1024> signature{};
+    std::size_t size = signature.size();
+    if (EVP_DigestSignInit(signing.get(), nullptr, EVP_sha256(), nullptr, pair.key.get()) != 1 ||
+        EVP_DigestSign(signing.get(), signature.data(), &size, text.data(), text.size()) != 1) {
+        return false;
+    }
+    const std::unique_ptr<EVP_MD_CTX, Free> verifying(EVP_MD_CTX_new());
+    EVP_PKEY* const key = X509_get0_pubkey(pair.certificate.get());
+    return EVP_DigestVerifyInit(verifying.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+           EVP_DigestVerify(verifying.get(), signature.data(), size, text.data(), text.size()) == 1;
+}
+
 Result<KeyAndCertificate> load_pair(const std::filesystem::path& certificate,
                                     const std::filesystem::path& key) {
     KeyAndCertificate pair;
@@ -183,7 +201,7 @@ Result<KeyAndCertificate> load_pair(const std::filesystem::path& certificate,
     const BioPtr bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
     pair.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
     if (pair.key == nullptr) return openssl_failed(key.string() + " is no private key in PEM");
-    if (X509_check_private_key(pair.certificate.get(), pair.key.get()) != 1) {
+    if (!verifies_what_the_key_signs(pair)) {
         return openssl_failed(key.string() + " does not belong to " + certificate.string());
     }
     return pair;
@@ -241,17 +259,39 @@ bool fits(const X509* certificate, X509* ca, const std::vector<std::string>& nam
 
 }  // namespace
 
+Result<> check_authority(const std::filesystem::path& dir) {
+    const std::filesystem::path ca = dir / "ca.pem";
+    const std::filesystem::path key = dir / "ca-key.pem";
+    std::error_code ignored;
+    const bool has_ca = std::filesystem::exists(ca, ignored);
+    const bool has_key = std::filesystem::exists(key, ignored);
+    if (!has_ca && !has_key) return {};
+    // The key is written first; a first start that was cut short begins again.
+    if (!has_ca && !has_hub_file(dir)) return {};
+    const auto pair = load_pair(ca, key);
+    std::string detail;
+    if (!pair) {
+        detail = pair.error().detail;
+    } else if (X509_verify(pair->certificate.get(), X509_get0_pubkey(pair->certificate.get())) != 1) {
+        ERR_clear_error();
+        detail = ca.string() + " is not as it was made: its signature is wrong";
+    } else {
+        return {};
+    }
+    return fail(Errc::store_corrupt,
+                detail + ".\nNothing was changed. Restore ca.pem and ca-key.pem of " + dir.string() +
+                    " from a backup. To have a new authority made,\nwhich every client must be given, "
+                    "remove both.");
+}
+
 Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
                                              const std::vector<std::string>& names) {
     HubCertificates made;
     made.ca = dir / "ca.pem";
     const std::filesystem::path ca_key = dir / "ca-key.pem";
+    if (auto whole = check_authority(dir); !whole) return fail(std::move(whole).error());
     auto ca = load_pair(made.ca, ca_key);
     if (!ca) {
-        // Without a certificate nobody trusts it yet: a first start. Where there is one, it is a
-        // question for its owner, as a new authority would lock out every client of the old.
-        std::error_code ignored;
-        if (std::filesystem::exists(made.ca, ignored)) return fail(std::move(ca).error());
         ca = make_ca();
         if (!ca) return fail(std::move(ca).error());
         auto saved = save(*ca, made.ca, ca_key);

@@ -25,9 +25,14 @@ inline constexpr int ca_valid_days = 3650;
 inline constexpr int server_valid_days = 730;
 inline constexpr int server_renewed_days_before = 30;
 
+/// Looks at the authority in `dir` without changing anything: the certificate and its key are there, belong
+/// together and are as they were made. There may be none before the first start of a hub came to its end.
+/// Fails with `store_corrupt`, naming the file and the ways out: a new authority would lock out every client.
+Result<> check_authority(const std::filesystem::path& dir);
+
 /// Looks for the certificates in `dir` and makes what is missing or does not fit: server certificates
 /// are for exactly `names` (host names and IP addresses), by the authority that is there.
-/// Fails with `io_failed`, or `tls_failed` if a file is no PEM.
+/// Fails as `check_authority` does, or with `io_failed`.
 Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
                                              const std::vector<std::string>& names);
 

@@ -111,6 +111,39 @@ TEST(Certificates, ALostServerKeyIsMadeAnewAndALostAuthorityIsNot) {
     EXPECT_FALSE(prepare_certificates(dir.path(), names));
 }
 
+TEST(Certificates, AnAuthorityIsAsItWasMadeOrRefused) {
+    const TempDir dir;
+    ASSERT_TRUE(prepare_certificates(dir.path(), names));
+    ASSERT_TRUE(check_authority(dir.path()));
+    const auto made = load(dir.file("ca.pem"));
+    for (const char* const name : {"ca.pem", "ca-key.pem"}) {
+        const std::string whole = *read_file(dir.file(name));
+        for (std::size_t at = 0; at < whole.size(); at += 5) {
+            std::string damaged = whole;
+            damaged[at] ^= 1;
+            ASSERT_TRUE(write_file(dir.file(name), damaged, Readable::by_owner));
+            const auto checked = check_authority(dir.path());
+            if (checked) {  // What is no part of the content, such as the end of a line.
+                EXPECT_EQ(X509_cmp(load(dir.file("ca.pem")).get(), made.get()), 0) << name << ' ' << at;
+            } else {
+                EXPECT_EQ(checked.error().code, Errc::store_corrupt);
+                EXPECT_NE(checked.error().detail.find(name), std::string::npos) << checked.error().detail;
+            }
+        }
+        ASSERT_TRUE(write_file(dir.file(name), whole, Readable::by_owner));
+    }
+    EXPECT_TRUE(check_authority(dir.path()));
+}
+
+TEST(Certificates, AFirstStartThatWasCutShortMakesTheAuthority) {
+    const TempDir dir;
+    ASSERT_TRUE(prepare_certificates(dir.path(), names));
+    std::filesystem::remove(dir.file("ca.pem"));  // The key is written first.
+    EXPECT_TRUE(check_authority(dir.path()));
+    ASSERT_TRUE(write_file(dir.file("hub.json"), "{}", Readable::by_owner));
+    EXPECT_FALSE(check_authority(dir.path())) << "a hub has run with it";
+}
+
 TEST(PrivateFile, ReplacesWholeAndWithTheModeAsked) {
     const TempDir dir;
     ASSERT_TRUE(write_file(dir.file("a"), "one", Readable::by_owner));

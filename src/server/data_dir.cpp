@@ -9,6 +9,20 @@
 #include <string>
 
 namespace carillon {
+namespace {
+
+tl::unexpected<Error> in_use(int lock, const std::filesystem::path& path) {
+    std::array<char, 32> pid{};
+    const ssize_t size = ::pread(lock, pid.data(), pid.size() - 1, 0);
+    const std::string who = size > 0 ? " (process " + std::string(pid.data()) + ")" : "";
+    return fail(Errc::store_failed, "another hub" + who + " runs on " + path.string());
+}
+
+}  // namespace
+
+std::filesystem::path store_folder(const std::filesystem::path& data_dir) {
+    return data_dir / "store";
+}
 
 Result<DataDir> DataDir::take(const std::filesystem::path& path) {
     std::error_code error;
@@ -18,17 +32,34 @@ Result<DataDir> DataDir::take(const std::filesystem::path& path) {
     const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0) return fail(Errc::io_failed, file.string() + ": " + std::strerror(errno));
     if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
-        std::array<char, 32> pid{};
-        const ssize_t size = ::pread(lock, pid.data(), pid.size() - 1, 0);
+        auto refused = in_use(lock, path);
         ::close(lock);
-        const std::string who = size > 0 ? " (process " + std::string(pid.data()) + ")" : "";
-        return fail(Errc::store_failed, "another hub" + who + " runs on " + path.string());
+        return refused;
     }
     const std::string pid = std::to_string(::getpid());
-    if (::ftruncate(lock, 0) != 0 || ::pwrite(lock, pid.data(), pid.size(), 0) < 0) {
+    // A disk that is full has no room for it. The number only helps who finds the folder in use.
+    const bool is_written = ::ftruncate(lock, 0) == 0 && ::pwrite(lock, pid.data(), pid.size(), 0) >= 0;
+    if (!is_written && errno != ENOSPC && errno != EDQUOT) {
         const int reason = errno;
         ::close(lock);
         return fail(Errc::io_failed, file.string() + ": " + std::strerror(reason));
+    }
+    return DataDir(path, lock);
+}
+
+Result<DataDir> DataDir::take_to_read(const std::filesystem::path& path) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+        return fail(Errc::not_found_locally, "there is no directory " + path.string());
+    }
+    const std::filesystem::path file = path / "lock";
+    const int lock = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (lock < 0 && errno == ENOENT) return DataDir(path, -1);  // No hub ever ran, so none does.
+    if (lock < 0) return fail(Errc::io_failed, file.string() + ": " + std::strerror(errno));
+    if (::flock(lock, LOCK_SH | LOCK_NB) != 0) {
+        auto refused = in_use(lock, path);
+        ::close(lock);
+        return refused;
     }
     return DataDir(path, lock);
 }

@@ -7,8 +7,6 @@
 namespace carillon {
 namespace {
 
-constexpr const char* file_name = "hub.json";
-
 std::uint16_t port_member(JsonValue root, std::string_view name) {
     const auto port = root.find(name).integer();
     return port && *port > 0 && *port <= 65535 ? static_cast<std::uint16_t>(*port) : 0;
@@ -21,6 +19,15 @@ const HubFile::Policy* HubFile::find_policy(std::string_view name) const {
         if (equals_ignoring_case(policy.name, name)) return &policy;
     }
     return nullptr;
+}
+
+std::filesystem::path hub_file_path(const std::filesystem::path& data_dir) {
+    return data_dir / "hub.json";
+}
+
+bool has_hub_file(const std::filesystem::path& data_dir) {
+    std::error_code ignored;
+    return std::filesystem::exists(hub_file_path(data_dir), ignored);
 }
 
 Result<> write_hub_file(const std::filesystem::path& data_dir, const HubFile& file) {
@@ -39,14 +46,14 @@ Result<> write_hub_file(const std::filesystem::path& data_dir, const HubFile& fi
     }
     json.end_array().end_object();
     text += '\n';
-    return write_file(data_dir / file_name, text, Readable::by_owner);
+    return write_file(hub_file_path(data_dir), text, Readable::by_owner);
 }
 
 Result<HubFile> read_hub_file(const std::filesystem::path& data_dir) {
-    auto text = read_file(data_dir / file_name);
+    auto text = read_file(hub_file_path(data_dir));
     if (!text) return fail(std::move(text).error());
     const auto json = JsonDocument::parse(*text);
-    if (!json) return fail(Errc::store_corrupt, (data_dir / file_name).string() + " does not parse");
+    if (!json) return fail(Errc::store_corrupt, hub_file_path(data_dir).string() + " does not parse");
     const JsonValue root = json->root();
     HubFile file;
     file.host_name = root.find("hostName").string();
@@ -62,7 +69,7 @@ Result<HubFile> read_hub_file(const std::filesystem::path& data_dir) {
         file.policies.push_back(std::move(read));
     }
     if (file.host_name.empty() || file.https_port == 0 || file.policies.empty()) {
-        return fail(Errc::store_corrupt, (data_dir / file_name).string() + " is incomplete");
+        return fail(Errc::store_corrupt, hub_file_path(data_dir).string() + " is incomplete");
     }
     return file;
 }

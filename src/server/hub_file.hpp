@@ -27,6 +27,9 @@ struct HubFile {
     const Policy* find_policy(std::string_view name) const;
 };
 
+std::filesystem::path hub_file_path(const std::filesystem::path& data_dir);
+/// Whether a hub has run on this data.
+bool has_hub_file(const std::filesystem::path& data_dir);
 /// Fails with `io_failed`.
 Result<> write_hub_file(const std::filesystem::path& data_dir, const HubFile& file);
 /// Fails with `not_found_locally` if no hub ever started there, `store_corrupt` if it does not parse.

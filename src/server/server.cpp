@@ -17,6 +17,7 @@
 #include "server/data_dir.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
+#include "server/hub_store.hpp"
 #include "server/private_file.hpp"
 #include "server/storage_thread.hpp"
 #include "store/rocks_store.hpp"
@@ -205,7 +206,12 @@ Result<> Server::Parts::open_store() {
         std::error_code ignored;
         std::filesystem::remove(config.ready_file, ignored);
     }
-    auto opened = RocksStore::open(data_dir->store());
+    // Whatever refuses the start does so before anything is changed.
+    if (config.tls_certificate.empty()) {
+        auto whole = check_authority(data_dir->path());
+        if (!whole) return whole;
+    }
+    auto opened = open_hub_store(*data_dir);
     if (!opened) return fail(std::move(opened).error());
     store = *std::move(opened);
     auto loaded = load_or_create_meta(*store, random, usable_cores());

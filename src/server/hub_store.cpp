@@ -1,0 +1,26 @@
+#include "server/hub_store.hpp"
+
+#include "server/hub_file.hpp"
+
+#include <system_error>
+
+namespace carillon {
+
+Result<> check_store_is_there(const std::filesystem::path& data_dir) {
+    const std::filesystem::path store = store_folder(data_dir);
+    std::error_code error;
+    const bool is_empty = !std::filesystem::exists(store, error) || std::filesystem::is_empty(store, error);
+    if (!is_empty || error || !has_hub_file(data_dir)) return {};
+    return fail(Errc::store_corrupt,
+                store.string() + " is missing or empty, but " + hub_file_path(data_dir).string() +
+                    " says that a hub has run here.\nNothing was changed. If the store is on a disk of its "
+                    "own, mount that; else restore the whole data directory from\na backup. To begin a new, "
+                    "empty hub, remove hub.json.");
+}
+
+Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir) {
+    if (auto there = check_store_is_there(data_dir.path()); !there) return fail(std::move(there).error());
+    return RocksStore::open(data_dir.store());
+}
+
+}  // namespace carillon
