@@ -8,7 +8,7 @@ namespace carillon {
 
 namespace {
 
-constexpr std::array<std::pair<const char*, const char*>, 10> exit_codes{{
+constexpr std::array<std::pair<const char*, const char*>, 11> exit_codes{{
     {"0", "it is done"},
     {"1", "it failed"},
     {"2", "a mistake on the command line or in the configuration; nothing was sent"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<const char*, const char*>, 10> exit_codes{{
     {"7", "timed out"},
     {"8", "a job, or an import, ended and some of its devices failed"},
     {"9", "the hub cannot be reached or is not trusted"},
+    {"10", "files of the hub's data are damaged or missing; nothing was changed"},
 }};
 
 constexpr std::array<std::pair<const char*, const char*>, 5> variables{{
