@@ -1,54 +1,62 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
+.PHONY: build client demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
 JOBS ?= 2
+installed = mkdir -p build; tools/setup.sh $(1)
 build_preset = cmake --preset $(1) >build/configure-$(1).log || { cat build/configure-$(1).log; exit 1; }; \
 	cmake --build --preset $(1) --parallel $(JOBS)
 
-setup:
-	@mkdir -p build
-	@tools/setup.sh
+setup:  ## what every build needs
+	@$(call installed)
 
 build: setup  ## leaves build/release/carillon
 	@$(call build_preset,release) --target carillon
 
-demo: build  ## a door, its lock and two jobs, on a hub of its own
+client: setup  ## only the C++ clients, for `cmake --install build/release --component client`
+	@$(call build_preset,release) --target carillon_client_shared carillon_client_static
+
+# The demonstration runs what the tests test: one build serves both.
+demo: setup  ## a door, its lock and two jobs, on a hub of its own
+	@$(call build_preset,dev) --target carillon
 	@tests/demo/run.sh
 
 demo-cpp: setup  ## the same with our C++ clients as device and back end
-	@$(call build_preset,release) --target carillon example_sim_device example_schedule_job_service
+	@$(call build_preset,dev) --target carillon example_sim_device example_schedule_job_service
 	@tests/demo/run.sh --door=cpp --office=cpp
 
-test: setup  ## everything that must pass
+test:  ## everything that must pass
+	@$(call installed,test)
 	@$(call build_preset,dev)
 	@tests/run.sh build/dev
 
-abuse: setup  ## the attacks of tests/abuse in full, with figures of who is served meanwhile
+abuse:  ## the attacks of tests/abuse in full, with figures of who is served meanwhile
+	@$(call installed,test)
 	@$(call build_preset,dev) --target carillon
 	@ABUSE=full TEST_JOBS=1 tests/run.sh build/dev -L abuse --verbose
 
-asan tsan clang: setup  ## the whole test set under a sanitizer, or by clang
+asan tsan clang:  ## the whole test set under a sanitizer, or by clang
+	@$(call installed,test clang)
 	@$(call build_preset,$@)
 	@tests/run.sh build/$@
 
-fuzz: setup  ## each fuzz target for FUZZ_SECONDS (60)
+fuzz:  ## each fuzz target for FUZZ_SECONDS (60)
+	@$(call installed,clang)
 	@$(call build_preset,fuzz)
 	@fuzz/run.sh build/fuzz
 
 bench:  ## the figures of bench/README.md, against their baselines
-	@mkdir -p build
-	@tools/setup.sh bench
+	@$(call installed,bench)
 	@$(call build_preset,release)
 	@bench/run.sh build/release
 
 api-docs:  ## the C++ clients' headers as pages, in build/api/html
-	@mkdir -p build
-	@tools/setup.sh docs
+	@$(call installed,docs)
 	@doxygen client/Doxyfile
 
 format:
+	@$(call installed,clang)
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i
 
 tidy:  ## the rules of style that a machine can check

@@ -47,6 +47,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(carillon_options INTERFACE -Wno-unused-command-line-argument)
 endif()
 target_link_options(carillon_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # gcc 12 names the temporaries in a coroutine's frame by a counter of the unit, such as D.489893_2_4, so it takes
+  # the frames of one coroutine template in two units for two types and warns at each release link.
+  target_link_options(carillon_options INTERFACE -Wno-odr)
+endif()
 find_program(MOLD mold)
 if(MOLD AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
   target_link_options(carillon_options INTERFACE -fuse-ld=mold)

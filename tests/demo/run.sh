@@ -9,7 +9,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-carillon=${HUB_BINARY:-$here/../../build/release/carillon}
+carillon=${HUB_BINARY:-$here/../../build/dev/carillon}
 examples=$(dirname "$carillon")/examples
 door_kind=node
 office_kind=node
