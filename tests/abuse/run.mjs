@@ -5,5 +5,5 @@
 
 import { moveIntoOwnNetwork } from '../lib/own_network.mjs';
 
-moveIntoOwnNetwork();
+await moveIntoOwnNetwork();
 await import('../lib/with_hub.mjs');

@@ -22,7 +22,7 @@ const binary = resolve(process.env.HUB_BINARY ?? 'build/release/carillon');
 const page = resolve(process.argv[2] ?? '');
 const blocks = blocksOf(readFileSync(page, 'utf8'));
 
-moveIntoOwnNetwork();
+await moveIntoOwnNetwork();
 
 const scratch = mkdtempSync(join(tmpdir(), 'carillon-docs-'));
 const bin = join(scratch, 'bin');
