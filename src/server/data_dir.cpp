@@ -7,9 +7,22 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace carillon {
 namespace {
+
+constexpr std::chrono::milliseconds between_looks{50};
+
+bool lock_within(int lock, std::chrono::milliseconds wait) {
+    const auto end = std::chrono::steady_clock::now() + wait;
+    while (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        if (std::chrono::steady_clock::now() >= end) return false;
+        std::this_thread::sleep_for(between_looks);
+    }
+    return true;
+}
 
 tl::unexpected<Error> in_use(int lock, const std::filesystem::path& path) {
     std::array<char, 32> pid{};
@@ -24,14 +37,16 @@ std::filesystem::path store_folder(const std::filesystem::path& data_dir) {
     return data_dir / "store";
 }
 
-Result<DataDir> DataDir::take(const std::filesystem::path& path) {
+Result<DataDir> DataDir::take(const std::filesystem::path& path, std::chrono::milliseconds wait) {
     std::error_code error;
+    const bool makes_folder = !std::filesystem::exists(path, error);
+    const bool is_new = makes_folder || std::filesystem::is_empty(path, error);
     std::filesystem::create_directories(path, error);
     if (error) return fail(Errc::io_failed, "cannot make " + path.string() + ": " + error.message());
     const std::filesystem::path file = path / "lock";
     const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0) return fail(Errc::io_failed, file.string() + ": " + std::strerror(errno));
-    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_within(lock, wait)) {
         auto refused = in_use(lock, path);
         ::close(lock);
         return refused;
@@ -44,7 +59,7 @@ Result<DataDir> DataDir::take(const std::filesystem::path& path) {
         ::close(lock);
         return fail(Errc::io_failed, file.string() + ": " + std::strerror(reason));
     }
-    return DataDir(path, lock);
+    return DataDir(path, lock, is_new, makes_folder);
 }
 
 Result<DataDir> DataDir::take_to_read(const std::filesystem::path& path) {
@@ -65,6 +80,14 @@ Result<DataDir> DataDir::take_to_read(const std::filesystem::path& path) {
 }
 
 DataDir::~DataDir() {
+    if (lock_ >= 0 && is_new_) {
+        // What cannot be removed stays; the error that led here is the one to tell.
+        std::error_code ignored;
+        std::vector<std::filesystem::path> made;
+        for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) made.push_back(entry);
+        for (const auto& file : made) std::filesystem::remove_all(file, ignored);
+        if (made_folder_) std::filesystem::remove(path_, ignored);
+    }
     if (lock_ >= 0) ::close(lock_);
 }
 

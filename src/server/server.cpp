@@ -195,11 +195,12 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
     server->parts_->run();
     auto announced = server->parts_->announce();
     if (!announced) return fail(std::move(announced).error());
+    server->parts_->data_dir->keep();
     return server;
 }
 
 Result<> Server::Parts::open_store() {
-    auto taken = DataDir::take(config.data_dir);
+    auto taken = DataDir::take(config.data_dir, DataDir::lock_wait_max);
     if (!taken) return fail(std::move(taken).error());
     data_dir.emplace(*std::move(taken));
     if (!config.ready_file.empty()) {
@@ -228,7 +229,8 @@ Result<> Server::Parts::load_tls() {
     auto context = TlsContext::load(certificates->files);
     if (!context) return fail(std::move(context).error());
     tls = std::make_unique<TlsContexts>(*std::move(context));
-    summary.ca_file = certificates->ca.string();
+    // For people to copy, and for programs that stand in other folders.
+    if (!certificates->ca.empty()) summary.ca_file = std::filesystem::absolute(certificates->ca).string();
     summary.made_ca = certificates->made_ca;
     summary.made_certificates = certificates->made_server;
     return {};
@@ -371,7 +373,7 @@ Result<> Server::Parts::announce() {
     if (file.address == "::") file.address = loopback_v6;
     file.mqtts_port = listeners.front()->port();
     file.https_port = https_port;
-    file.ca_file = summary.ca_file.empty() ? "" : std::filesystem::absolute(summary.ca_file).string();
+    file.ca_file = summary.ca_file;
     for (const SharedAccessPolicy& policy : hub->policies().all()) {
         file.policies.push_back({policy.name, policy.primary_key});
     }

@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <filesystem>
 #include <fstream>
+#include <future>
 
 namespace carillon {
 namespace {
@@ -56,6 +58,7 @@ TEST(Server, KeepsWhatItWasToldAcrossARestart) {
         ASSERT_TRUE(server) << server.error().detail;
         EXPECT_TRUE((*server)->summary().is_new_hub);
         EXPECT_TRUE((*server)->summary().made_ca);
+        EXPECT_TRUE(std::filesystem::path((*server)->summary().ca_file).is_absolute());
         EXPECT_TRUE(std::filesystem::exists(config.ready_file));
         const std::string made = ask(**server, config.data_dir, "PUT", "/devices/d1", R"({"deviceId":"d1"})");
         EXPECT_TRUE(made.starts_with("HTTP/1.1 200 ")) << made;
@@ -96,6 +99,45 @@ TEST(Server, SaysTheWaysOutOfAPortThatIsTaken) {
     ASSERT_FALSE(second);
     EXPECT_NE(second.error().detail.find("Address already in use"), std::string::npos);
     EXPECT_NE(second.error().detail.find("--https-port"), std::string::npos);
+}
+
+TEST(Server, LeavesNothingBehindWhereItCannotStart) {
+    const TempDir dir;
+    const TempDir other;
+    auto first = Server::start(config_in(dir));
+    ASSERT_TRUE(first) << first.error().detail;
+    ServerConfig config = config_in(other);
+    config.https_port = port_of((*first)->summary().https.front());
+    ASSERT_FALSE(Server::start(config));
+    EXPECT_FALSE(std::filesystem::exists(config.data_dir)) << "the folder was not there before";
+    std::filesystem::create_directory(config.data_dir);
+    ASSERT_FALSE(Server::start(config));
+    EXPECT_TRUE(std::filesystem::is_empty(config.data_dir)) << "the folder was empty before";
+
+    std::ofstream(config.data_dir + "/mine") << "text";
+    ASSERT_FALSE(Server::start(config));
+    EXPECT_TRUE(std::filesystem::exists(config.data_dir + "/mine"))
+        << "what was there is not the hub's to remove";
+
+    config = config_in(other);
+    config.data_dir = other.file("kept");
+    ASSERT_TRUE(Server::start(config));
+    config.https_port = port_of((*first)->summary().https.front());
+    ASSERT_FALSE(Server::start(config));
+    EXPECT_TRUE(read_hub_file(config.data_dir)) << "a hub that once ran stays";
+}
+
+TEST(Server, WaitsForTheLockOfAProcessThatIsDying) {
+    const TempDir dir;
+    const ServerConfig config = config_in(dir);
+    auto dying = Server::start(config);
+    ASSERT_TRUE(dying) << dying.error().detail;
+    auto next = std::async(std::launch::async, [&config] { return Server::start(config); });
+    // It finds the lock taken, and does not give up at once.
+    EXPECT_EQ(next.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+    dying->reset();
+    const auto started = next.get();
+    EXPECT_TRUE(started) << started.error().detail;
 }
 
 TEST(Server, TakesNewCertificatesAllOrNothing) {
