@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "model/id_list.hpp"
 #include "model/method.hpp"
 #include "model/twin.hpp"
 
@@ -37,6 +38,7 @@ struct JobLimits {
     static constexpr std::size_t id_chars_max = 64;
     static constexpr std::size_t condition_chars_max = 64 * 1024;
     static constexpr std::size_t device_ids_max = 100'000;
+    static constexpr std::size_t fixed_bytes = 1024;  ///< Ours: counted for what every job takes.
     static constexpr std::int64_t start_distance_max_s = 168 * 3600;
     static constexpr std::int64_t execution_time_default_s = 3600;
     static constexpr std::int64_t execution_time_max_s = 604'800;
@@ -47,10 +49,10 @@ struct JobLimits {
 struct JobDefinition {
     std::string id;
     JobType type = JobType::update_twin;
-    std::optional<std::string> condition;                ///< `queryCondition`, verbatim.
-    std::optional<std::vector<std::string>> device_ids;  ///< Preview; without duplicates.
-    std::string method_json;                             ///< Echo of `cloudToDeviceMethod`, or empty.
-    std::string update_twin_json;                        ///< Echo of `updateTwin`, or empty.
+    std::optional<std::string> condition;  ///< `queryCondition`, verbatim.
+    std::optional<IdList> device_ids;      ///< Preview.
+    std::string method_json;               ///< Echo of `cloudToDeviceMethod`, or empty.
+    std::string update_twin_json;          ///< Echo of `updateTwin`, or empty.
     std::optional<MethodCall> method;
     std::optional<TwinPatch> patch;
     Flavour flavour = Flavour::ga;
@@ -61,6 +63,9 @@ struct JobDefinition {
     /// The deadline counts from the requested start, not from when work began: captured rows of
     /// `devices.jobs` end exactly that long after it (azure-iot-sdk-java: JobsResponseParserTest).
     WallTime deadline() const { return start.plus_s(execution_time_max_s); }
+
+    /// What it takes in memory, about, and hardly less on disk; what is fixed for every job included.
+    std::size_t bytes() const;
 
     /// True if `id` may name a job: `[A-Za-z0-9'-]{1,64}`, which is what the service takes plus upper
     /// case, which its SDKs' own tests use.
@@ -94,7 +99,10 @@ struct JobSnapshot {
     std::string failure_reason;       ///< Failed only.
 };
 
-/// Appends the JobResponse. What has no value is left out, never null, as the Java client looks into
+/// How long the text is that `append_job_json` appends, about.
+std::size_t job_json_bytes(const JobSnapshot& job);
+/// Appends the JobResponse. A job that lists its devices shows them as a condition too, as long as that is no
+/// longer than a condition may be. What has no value is left out, never null, as the Java client looks into
 /// whatever is there. `canceledCount` appears among the statistics only if it is not zero, as stock
 /// clients do not know it. Source: azure-iot-sdk-java: JobsResponseParser.java.
 void append_job_json(std::string& out, const JobSnapshot& job);

@@ -9,10 +9,11 @@ constexpr std::uint8_t job_format = 1;
 
 // Which optional parts follow.
 constexpr std::uint8_t condition_flag = 1;
-constexpr std::uint8_t device_ids_flag = 2;
+constexpr std::uint8_t plain_ids_flag = 2;  ///< Written before `id_list_flag` was.
 constexpr std::uint8_t method_flag = 4;
 constexpr std::uint8_t patch_flag = 8;
-constexpr std::uint8_t flags_known = 15;
+constexpr std::uint8_t id_list_flag = 16;
+constexpr std::uint8_t flags_known = 31;
 
 // Of a patch: which sections it has.
 constexpr std::uint8_t tags_flag = 1;
@@ -68,7 +69,7 @@ std::string encode_job_definition(const JobDefinition& job) {
     StoredWriter out(bytes);
     unsigned flags = 0;
     if (job.condition) flags |= condition_flag;
-    if (job.device_ids) flags |= device_ids_flag;
+    if (job.device_ids) flags |= id_list_flag;
     if (job.method) flags |= method_flag;
     if (job.patch) flags |= patch_flag;
     out.u8(job_format);
@@ -82,10 +83,7 @@ std::string encode_job_definition(const JobDefinition& job) {
     out.text(job.method_json);
     out.text(job.update_twin_json);
     if (job.condition) out.text(*job.condition);
-    if (job.device_ids) {
-        out.varint(job.device_ids->size());
-        for (const std::string& id : *job.device_ids) out.text(id);
-    }
+    if (job.device_ids) out.text(job.device_ids->block());
     if (job.method) {
         out.text(job.method->name);
         out.text(job.method->payload);
@@ -113,10 +111,15 @@ Result<JobDefinition> decode_job_definition(Bytes bytes) {
     job.method_json = in.text();
     job.update_twin_json = in.text();
     if ((flags & condition_flag) != 0) job.condition = in.text();
-    if ((flags & device_ids_flag) != 0) {
-        std::vector<std::string> ids(in.count());
-        for (std::string& id : ids) id = in.text();
-        job.device_ids = std::move(ids);
+    if ((flags & plain_ids_flag) != 0) {
+        std::vector<std::string_view> ids(in.count());
+        for (std::string_view& id : ids) id = in.text();
+        job.device_ids.emplace(std::move(ids));
+    }
+    if ((flags & id_list_flag) != 0) {
+        auto ids = IdList::decode(in.text());
+        if (!ids) return fail(std::move(ids).error());
+        job.device_ids = *std::move(ids);
     }
     if ((flags & method_flag) != 0) job.method = read_method(in);
     if (in.ok() && (flags & patch_flag) != 0) job.patch = read_patch(in);

@@ -6,12 +6,13 @@ namespace carillon {
 namespace {
 
 /// What a list of ids would have been as a condition. Ids hold no quote but `'` and no backslash.
-std::string condition_of(const std::vector<std::string>& ids) {
+std::string condition_of(const IdList& list) {
     std::string condition = "deviceId IN [";
-    for (const std::string& id : ids) {
+    IdList::Reader ids(list);
+    while (const auto id = ids.next()) {
         if (condition.back() != '[') condition += ',';
         condition += '\'';
-        for (char c : id) {
+        for (char c : *id) {
             if (c == '\'') condition += '\\';
             condition += c;
         }
@@ -19,6 +20,15 @@ std::string condition_of(const std::vector<std::string>& ids) {
     }
     condition += ']';
     return condition;
+}
+
+/// How long such a list is, with what stands around each id.
+std::size_t list_bytes(const IdList& ids) {
+    return ids.text_bytes() + 3 * ids.size();
+}
+
+bool may_be_condition(const IdList& ids) {
+    return list_bytes(ids) <= JobLimits::condition_chars_max;
 }
 
 void write_statistics(JsonWriter& out, const JobCounts& counts) {
@@ -50,6 +60,17 @@ void write_outcome(JsonWriter& out, const DeviceJob& row) {
 
 }  // namespace
 
+std::size_t job_json_bytes(const JobSnapshot& job) {
+    const JobDefinition& definition = *job.definition;
+    constexpr std::size_t other_members = 512;
+    std::size_t bytes = other_members + definition.id.size() + definition.condition.value_or("").size() +
+                        definition.method_json.size() + definition.update_twin_json.size() +
+                        job.failure_reason.size();
+    if (definition.device_ids)
+        bytes += list_bytes(*definition.device_ids) * (may_be_condition(*definition.device_ids) ? 2 : 1);
+    return bytes;
+}
+
 void append_job_json(std::string& text, const JobSnapshot& job) {
     const JobDefinition& definition = *job.definition;
     JsonWriter out(text);
@@ -57,9 +78,11 @@ void append_job_json(std::string& text, const JobSnapshot& job) {
     out.member("jobId", definition.id);
     if (definition.condition) out.member("queryCondition", *definition.condition);
     if (definition.device_ids) {
-        out.member("queryCondition", condition_of(*definition.device_ids));
+        if (may_be_condition(*definition.device_ids))
+            out.member("queryCondition", condition_of(*definition.device_ids));
         out.key("deviceIds").begin_array();
-        for (const std::string& id : *definition.device_ids) out.value(id);
+        IdList::Reader ids(*definition.device_ids);
+        while (const auto id = ids.next()) out.value(*id);
         out.end_array();
     }
     out.member("createdTime", to_iso8601(definition.created));

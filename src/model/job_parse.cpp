@@ -2,7 +2,6 @@
 #include "model/job.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace carillon {
 
@@ -65,15 +64,14 @@ Result<> read_device_ids(JsonValue value, JobDefinition& job) {
         return fail(Errc::argument_invalid, "deviceIds must be an array with at least one id");
     if (value.size() > JobLimits::device_ids_max)
         return fail(Errc::argument_invalid, "deviceIds has more than 100000 ids");
-    std::vector<std::string> ids;
+    std::vector<std::string_view> ids;
     ids.reserve(value.size());
-    std::unordered_set<std::string_view> seen;
     for (JsonValue v = value.first(); v.exists(); v = v.next()) {
         if (!v.is_string() || !DeviceId::is_valid(v.string()))
             return fail(Errc::argument_invalid, "deviceIds holds something that is no device id");
-        if (seen.insert(v.string()).second) ids.emplace_back(v.string());
+        ids.push_back(v.string());
     }
-    job.device_ids = std::move(ids);
+    job.device_ids.emplace(std::move(ids));
     return {};
 }
 

@@ -152,8 +152,14 @@ TEST(JobRequest, AJobNeedsATarget) {
     const auto preview = [&aimed](const std::string& target) {
         return read(aimed(target), Flavour::preview);
     };
-    using Ids = std::vector<std::string>;
-    EXPECT_EQ(preview(R"(,"deviceIds":["b","a","b"])")->device_ids, (Ids{"b", "a"}));
+    // The order says nothing, so they come back in their own, each once.
+    JobSnapshot listed;
+    listed.definition = std::make_shared<JobDefinition>(*preview(R"(,"deviceIds":["b","a","b"])"));
+    std::string text;
+    append_job_json(text, listed);
+    EXPECT_NE(text.find(R"("queryCondition":"deviceId IN ['a','b']","deviceIds":["a","b"])"),
+              std::string::npos)
+        << text;
     for (const char* ids : {"[]", "[\"\"]", "[1]", "[null]", "\"a\"", "{}", "[\"a b\"]"})
         EXPECT_EQ(preview(",\"deviceIds\":" + std::string(ids)).error().code, Errc::argument_invalid) << ids;
     EXPECT_EQ(preview(R"(,"deviceIds":["a"],"queryCondition":"*")").error().code, Errc::argument_invalid);
@@ -291,6 +297,18 @@ TEST(DeviceJobJson, LooksLikeTheCapturedRows) {
     EXPECT_NE(json().find(R"("moduleId":"m1")"), std::string::npos);
     EXPECT_NE(json().find(R"("status":"canceled")"), std::string::npos);
     EXPECT_EQ(json().find("error"), std::string::npos);
+}
+
+TEST(JobCodec, IdsOfAnOlderProgramAreRead) {
+    const JobDefinition job = *read(method_job(""), Flavour::preview);
+    std::string bytes = encode_job_definition(job);
+    const std::size_t at = bytes.find("\1*");  // The condition, where a list of ids stood.
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at, 2, "\2\1b\1a");
+    bytes[1] = static_cast<char>((bytes[1] & ~1) | 2);
+    const auto decoded = decode_job_definition(as_bytes(bytes));
+    ASSERT_TRUE(decoded);
+    EXPECT_NE(json_of(snapshot(*decoded)).find(R"("deviceIds":["a","b"])"), std::string::npos);
 }
 
 TEST(JobCodec, ADefinitionReadsBackTheSame) {

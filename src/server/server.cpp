@@ -125,6 +125,8 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
     compare("telemetry.age_max_s", now.telemetry.age_max_s == next.telemetry.age_max_s);
     compare("jobs.active_max", now.jobs.active_max == next.jobs.active_max);
+    compare("jobs.active_bytes_max", now.jobs.active_bytes_max == next.jobs.active_bytes_max);
+    compare("jobs.history_bytes_max", now.jobs.history_bytes_max == next.jobs.history_bytes_max);
     compare("jobs.running_max", now.jobs.running_max == next.jobs.running_max);
     compare("jobs.twin_chunk_devices", now.jobs.twin_chunk_devices == next.jobs.twin_chunk_devices);
     compare("jobs.method_window_max", now.jobs.method_window_max == next.jobs.method_window_max);

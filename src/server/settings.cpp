@@ -134,6 +134,10 @@ std::string set_job_limit(ServerConfig& config, const Values& values) {
     return set_number(config.jobs.*member, values, min, max);
 }
 
+/// One job as long as a request may be must fit.
+constexpr std::uint64_t job_bytes_min = 32 * 1024 * 1024;
+constexpr std::uint64_t job_bytes_most = 1ULL << 40;
+
 std::string set_telemetry_bytes(ServerConfig& config, const Values& values) {
     return set_number(config.telemetry.bytes_max, values, 1024 * 1024, 1ULL << 50);
 }
@@ -173,6 +177,10 @@ constexpr std::array settings{
     Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes},
     Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age},
     Setting{"jobs.active_max", Kind::number, set_job_limit<&JobEngineLimits::active_max, 1, 10'000'000>},
+    Setting{"jobs.active_bytes_max", Kind::number,
+            set_job_limit<&JobEngineLimits::active_bytes_max, job_bytes_min, job_bytes_most>},
+    Setting{"jobs.history_bytes_max", Kind::number,
+            set_job_limit<&JobEngineLimits::history_bytes_max, job_bytes_min, job_bytes_most>},
     Setting{"jobs.running_max", Kind::number, set_job_limit<&JobEngineLimits::running_max, 1, 10'000>},
     Setting{"jobs.twin_chunk_devices", Kind::number,
             set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>},

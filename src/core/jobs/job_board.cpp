@@ -217,15 +217,18 @@ JobListPage JobBoard::list(const JobFilter& filter, std::string_view position, s
     JobListPage page;
     if (filter.nothing) return page;
     std::uint64_t last = 0;
+    std::size_t bytes = 0;
     const auto visit = [&](const std::shared_ptr<JobEntry>& entry) {
         auto job = entry->snapshot();
         if (filter.type && *filter.type != job.definition->type) return true;
         if (filter.status && *filter.status != job.status) return true;
-        if (page.jobs.size() == page_size) {  // One more exists, so there is a next page.
+        if (page.jobs.size() == page_size ||
+            bytes >= job_list_bytes_max) {  // One more exists, so there is a next page.
             page.position = fmt::format("{}", last);
             return false;
         }
         last = entry->number();
+        bytes += job_json_bytes(job);
         page.jobs.push_back(std::move(job));
         return true;
     };

@@ -61,6 +61,20 @@ void JobCoordinator::after(Duration delay, UniqueFunction<void()> fire) {
 
 // --- accepting -----------------------------------------------------------------------------------
 
+Result<> JobCoordinator::check_room(std::size_t bytes) const {
+    if (active_.size() + accepting_.size() >= limits_.active_max) {
+        return fail(
+            Errc::throttling_max_active_job_count_exceeded,
+            fmt::format("The number of active jobs has reached its maximum of {}.", limits_.active_max));
+    }
+    if (bytes > limits_.active_bytes_max || active_bytes_ > limits_.active_bytes_max - bytes) {
+        return fail(Errc::throttling_max_active_job_count_exceeded,
+                    fmt::format("The active jobs take {} bytes and this one {}, of {} they may have in all.",
+                                active_bytes_, bytes, limits_.active_bytes_max));
+    }
+    return {};
+}
+
 Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
     // That an id is taken may be said only once that is durable.
     while (accepting_.contains(definition.id)) {
@@ -71,11 +85,9 @@ Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
         co_return fail(Errc::job_already_exists,
                        fmt::format("A job with id '{}' already exists.", definition.id));
     }
-    if (active_.size() + accepting_.size() >= limits_.active_max) {
-        co_return fail(
-            Errc::throttling_max_active_job_count_exceeded,
-            fmt::format("The number of active jobs has reached its maximum of {}.", limits_.active_max));
-    }
+    const std::size_t bytes = definition.bytes();
+    if (auto room = check_room(bytes); !room) co_return fail(std::move(room).error());
+    active_bytes_ += bytes;
     const auto number = ++last_number_;
     const auto shared = std::make_shared<const JobDefinition>(std::move(definition));
     accepting_.insert(shared->id);
@@ -84,7 +96,10 @@ Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
     batch.put(Table::jobs, job_record_key(number), encode_job_record(JobRecord{}));
     const auto written = co_await shard_.committer().durable();
     accepting_.erase(shared->id);
-    if (!written) co_return fail(unavailable(written.error()));
+    if (!written) {
+        active_bytes_ -= bytes;
+        co_return fail(unavailable(written.error()));
+    }
 
     const auto entry = std::make_shared<JobEntry>(number, shared, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
@@ -211,6 +226,9 @@ void JobCoordinator::finish(std::uint64_t number) {
     job.entry->set_terminal(job.end);
     if (job.end.started.ticks != 0) board_.add_started(job.entry);
     log.info("job ended job={} status={}", job.entry->definition().id, job_status_text(job.end.status));
+    active_bytes_ -= job.entry->definition().bytes();
+    remember(job.entry);
+    forget_oldest();
 }
 
 void JobCoordinator::part_finished(std::uint64_t number) {
@@ -301,28 +319,49 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
 
 // --- history -------------------------------------------------------------------------------------
 
+void JobCoordinator::remember(const std::shared_ptr<JobEntry>& entry) {
+    if (history_.emplace(Place{entry->ended().ticks, entry->number()}, entry).second)
+        history_bytes_ += entry->definition().bytes();
+}
+
 void JobCoordinator::purge() {
     if (!is_open_) return;
-    const auto oldest = now().plus_s(-JobLimits::history_kept_s);
-    board_.newest_first(UINT64_MAX, [&](const std::shared_ptr<JobEntry>& entry) {
-        if (!is_terminal(entry->status()) || entry->ended() >= oldest) return true;
-        const auto number = entry->number();
-        auto& batch = shard_.committer().batch();
-        batch.erase(Table::jobs, job_definition_key(number));
-        batch.erase(Table::jobs, job_record_key(number));
-        batch.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
-        shard_.committer().on_durable([this, alive = alive_, entry](const Result<>& result) {
-            if (*alive && result) board_.remove(*entry);
-        });
-        return true;
-    });
+    forget_oldest();
     after(purge_interval, [this] { purge(); });
+}
+
+/// What ended too long ago, and what is too much.
+void JobCoordinator::forget_oldest() {
+    const auto oldest = now().plus_s(-JobLimits::history_kept_s).ticks;
+    for (int forgotten = 0; !history_.empty(); ++forgotten) {
+        const auto first = history_.begin();
+        if (first->first.first >= oldest && history_bytes_ <= limits_.history_bytes_max) return;
+        if (forgotten == forgotten_max) return after(retry_delay, [this] { forget_oldest(); });
+        const auto entry = first->second;
+        history_.erase(first);
+        history_bytes_ -= entry->definition().bytes();
+        forget(entry);
+    }
+}
+
+void JobCoordinator::forget(const std::shared_ptr<JobEntry>& entry) {
+    const auto number = entry->number();
+    auto& batch = shard_.committer().batch();
+    batch.erase(Table::jobs, job_definition_key(number));
+    batch.erase(Table::jobs, job_record_key(number));
+    batch.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
+    shard_.committer().on_durable([this, alive = alive_, entry](const Result<>& result) {
+        if (!*alive) return;
+        if (result) return board_.remove(*entry);
+        remember(entry);  // The next purge tries again.
+    });
 }
 
 // --- at the start --------------------------------------------------------------------------------
 
 void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record) {
     const auto number = entry->number();
+    active_bytes_ += entry->definition().bytes();
     if (record.status == JobStatus::running) {
         active_.emplace(number, Active{entry, JobLifecycle::resumed(job_shards_.size(), record), {}, {}, {}});
         schedule_.take_place();

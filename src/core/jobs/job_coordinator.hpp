@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -27,6 +28,8 @@ public:
     /// Wall clocks jump, so no timer trusts a longer distance.
     static constexpr std::chrono::seconds timer_distance_max{60};
     static constexpr std::chrono::hours purge_interval{1};
+    /// Jobs that leave the history in one turn; more follow after `retry_delay`.
+    static constexpr int forgotten_max = 1000;
 
     JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
                    JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards);
@@ -36,6 +39,8 @@ public:
 
     /// Jobs found in the store that have not ended. Before the threads run.
     void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record);
+    /// Jobs found in the store that have. Before the threads run.
+    void remember(const std::shared_ptr<JobEntry>& entry);
     /// Numbers given so far.
     void set_last_number(std::uint64_t number) { last_number_ = number; }
     void start();
@@ -77,7 +82,10 @@ private:
     void start_due();
     void pump();
     Task<> changed(std::uint64_t job);
+    Result<> check_room(std::size_t bytes) const;
     void purge();
+    void forget_oldest();
+    void forget(const std::shared_ptr<JobEntry>& entry);
 
     Shards& shards_;
     Shard& shard_;
@@ -89,6 +97,10 @@ private:
 
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
     std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
+    std::size_t active_bytes_ = 0;               ///< Of `active_`, and of those on their way to disk.
+    using Place = std::pair<std::int64_t, std::uint64_t>;  ///< End in ticks, job number.
+    std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended, oldest end first.
+    std::size_t history_bytes_ = 0;
     JobSchedule schedule_;
     std::uint64_t last_number_ = 0;
     Timers::Id schedule_timer_;

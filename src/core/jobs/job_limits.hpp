@@ -6,7 +6,11 @@ namespace carillon {
 
 /// Bounds and paces of the job engine, from the configuration.
 struct JobEngineLimits {
-    std::size_t active_max = 100'000;      ///< Queued, scheduled and running together; then 429004.
+    std::size_t active_max = 100'000;  ///< Queued, scheduled and running together; then 429004.
+    /// What active jobs may take, by `JobDefinition::bytes`; then 429004. What ended jobs may take; then
+    /// those are forgotten that ended first.
+    std::size_t active_bytes_max = 256 * 1024 * 1024;
+    std::size_t history_bytes_max = 256 * 1024 * 1024;
     std::size_t running_max = 64;          ///< At work at once; others wait their turn as `queued`.
     std::size_t twin_chunk_devices = 128;  ///< Devices patched in one atomic batch, per shard.
     std::size_t method_window_max = 4096;  ///< Devices in flight of one job, per shard.

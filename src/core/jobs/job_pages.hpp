@@ -23,6 +23,9 @@ struct JobListPage {
     std::string position;  ///< Where the next page begins; empty when nothing follows.
 };
 
+/// Ours: a page of a list ends, short, behind the job whose text reaches this.
+inline constexpr std::size_t job_list_bytes_max = 512 * 1024;
+
 /// A page of rows of `devices.jobs`.
 struct DeviceJobPage {
     std::vector<DeviceJob> rows;

@@ -13,14 +13,14 @@ JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
       started_(started),
       done_(std::move(done)) {
     if (condition_) {
-        hinted_ = condition_->where.device_ids();
-        if (hinted_) {
-            listed_ = &*hinted_;
+        if (const auto ids = condition_->where.device_ids()) {
+            hinted_.emplace(std::vector<std::string_view>(ids->begin(), ids->end()));
+            listed_.emplace(*hinted_);
         } else {
             columns_.emplace(condition_->where);
         }
     } else {
-        listed_ = &*entry_->definition().device_ids;
+        listed_.emplace(*entry_->definition().device_ids);
     }
 }
 
@@ -43,7 +43,7 @@ bool JobTargetScan::step() {
     }
     const auto enough = site_.shard.clock().now() + slice_max;
     if (!listed_) return knows_candidates_ ? step_all(enough) : step_candidates(enough);
-    return collected_ < listed_->size() ? step_collecting(enough) : step_listed(enough);
+    return step_listed(enough);
 }
 
 /// Whether a slice that looked at `looked` records is to end: by its time, which is looked at after some
@@ -85,23 +85,12 @@ bool JobTargetScan::step_all(TimePoint enough) {
     return false;
 }
 
-bool JobTargetScan::step_collecting(TimePoint enough) {
-    const auto shards = site_.shard.shard_count();
-    for (std::size_t looked = 1; collected_ < listed_->size(); ++looked) {
-        const std::string_view id = (*listed_)[collected_++];
-        if (shard_number(id, shards) == site_.shard.number()) own_.insert(id);
-        if (looked == slice_records_max || (looked % 64 == 0 && site_.shard.clock().now() >= enough)) break;
-    }
-    return true;
-}
-
 bool JobTargetScan::step_listed(TimePoint enough) {
+    const auto shards = site_.shard.shard_count();
     std::size_t looked = 0;
-    for (auto id = at_.empty() ? own_.begin() : own_.upper_bound(at_); id != own_.end(); ++id) {
-        examine_listed(*id);
-        if (!is_slice_over(++looked, enough)) continue;
-        at_ = *id;
-        return true;
+    while (const auto id = listed_->next()) {
+        if (shard_number(*id, shards) == site_.shard.number()) examine_listed(*id);
+        if (is_slice_over(++looked, enough)) return true;
     }
     finish();
     return false;

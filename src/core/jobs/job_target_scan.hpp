@@ -3,12 +3,12 @@
 #include "core/jobs/job_part.hpp"
 #include "core/scan/candidate_scan.hpp"
 #include "core/shard/key_list.hpp"
+#include "model/id_list.hpp"
 #include "query/query.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +38,6 @@ private:
     bool step_all(TimePoint enough);
     bool step_candidates(TimePoint enough);
     bool step_listed(TimePoint enough);
-    bool step_collecting(TimePoint enough);
     void examine(const Record& record);
     void examine_listed(std::string_view id);
     void add(Ordinal ordinal, std::string_view key);
@@ -55,15 +54,12 @@ private:
     bool has_begun_ = false;
     std::optional<Error> refused_;
 
-    std::optional<query::ColumnPlan> columns_;          ///< The condition, for a scan of all.
-    std::optional<CandidateScan> candidates_;           ///< The rows a scan of all need look at.
-    bool knows_candidates_ = false;                     ///< All of them, or that columns are no help.
-    std::optional<IdentityKey> after_;                  ///< Where a scan of all goes on.
-    std::optional<std::vector<std::string>> hinted_;    ///< The only ids the condition can hold for.
-    const std::vector<std::string>* listed_ = nullptr;  ///< Ids to look up instead of a scan of all.
-    std::size_t collected_ = 0;                         ///< Of `listed_`.
-    std::set<std::string_view> own_;                    ///< Those of `listed_` that this shard owns.
-    std::string_view at_;                               ///< Where a walk of `own_` goes on.
+    std::optional<query::ColumnPlan> columns_;  ///< The condition, for a scan of all.
+    std::optional<CandidateScan> candidates_;   ///< The rows a scan of all need look at.
+    bool knows_candidates_ = false;             ///< All of them, or that columns are no help.
+    std::optional<IdentityKey> after_;          ///< Where a scan of all goes on.
+    std::optional<IdList> hinted_;              ///< The only ids the condition can hold for.
+    std::optional<IdList::Reader> listed_;      ///< Ids to look up instead of a scan of all.
 
     query::Meter meter_;        ///< Of the condition.
     std::uint64_t enough_ = 0;  ///< Steps of it at which the clock is looked at.

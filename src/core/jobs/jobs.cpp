@@ -47,18 +47,21 @@ Result<> Jobs::Engine::load() {
         if (auto measured = shard->folder().load(); !measured) return measured;
     }
     auto& store = shards.first().store();
-    std::vector<std::pair<std::uint64_t, std::string>> definitions;
-    const auto visit = [&](std::string_view key, std::string_view value) {
-        definitions.emplace_back(job_of_key(key), value);
+    std::vector<std::uint64_t> numbers;  // One definition at a time is held beside what it becomes.
+    const auto visit = [&](std::string_view key, std::string_view) {
+        numbers.push_back(job_of_key(key));
         return true;
     };
     if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
         return read;
     Batch cleaning;
-    for (const auto& [number, definition] : definitions) {
-        if (auto loaded = load_job(number, as_bytes(definition), cleaning); !loaded) return loaded;
+    for (const std::uint64_t number : numbers) {
+        const auto definition = store.get(Table::jobs, job_definition_key(number));
+        if (!definition) return fail(definition.error());
+        if (!*definition) return fail(Errc::store_corrupt, "a job's definition is gone");
+        if (auto loaded = load_job(number, as_bytes(**definition), cleaning); !loaded) return loaded;
     }
-    if (!definitions.empty()) coordinator->set_last_number(definitions.back().first);
+    if (!numbers.empty()) coordinator->set_last_number(numbers.back());
     return cleaning.is_empty() ? Result<>{} : store.commit(cleaning);
 }
 
@@ -101,7 +104,11 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     }
     if (!board.add(entry)) return fail(Errc::store_corrupt, "two jobs are called '" + shared->id + "'");
     if (record->started.ticks != 0) board.add_started(entry);
-    if (!is_terminal(record->status)) coordinator->resume(entry, *record);
+    if (is_terminal(record->status)) {
+        coordinator->remember(entry);
+    } else {
+        coordinator->resume(entry, *record);
+    }
     return {};
 }
 
