@@ -61,6 +61,7 @@ format:
 
 tidy:  ## the rules of style that a machine can check
 	@tools/tidy
+	@tools/bounds
 	@tools/arrows
 
 clean:

@@ -37,7 +37,7 @@ public:
     }
 
 private:
-    std::unordered_map<const void*, TimePoint> heard_;
+    std::unordered_map<const void*, TimePoint> heard_;  ///< Bound: IoThread::connections.
 };
 
 }  // namespace carillon

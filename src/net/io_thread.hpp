@@ -137,23 +137,23 @@ private:
     std::atomic<bool> asleep_{false};
     std::atomic<std::size_t> connections_{0};
 
-    std::mutex mutex_;  ///< Guards `inbox_`.
-    std::vector<UniqueFunction<void()>> inbox_;
-    std::vector<UniqueFunction<void()>> posted_;  ///< By this thread itself.
-    std::vector<UniqueFunction<void()>> running_;
-    std::deque<UniqueFunction<void()>> background_;
-    int busy_turns_ = 0;  ///< Since background work had its last turn.
+    std::mutex mutex_;                               ///< Guards `inbox_`.
+    std::vector<UniqueFunction<void()>> inbox_;      ///< Bound: IoThread::connections.
+    std::vector<UniqueFunction<void()>> posted_;     ///< By this thread itself. Bound: IoThread::connections.
+    std::vector<UniqueFunction<void()>> running_;    ///< Bound: IoThread::connections.
+    std::deque<UniqueFunction<void()>> background_;  ///< Bound: IoThread::connections.
+    int busy_turns_ = 0;                             ///< Since background work had its last turn.
 
     Timers timers_;
-    std::vector<Timers*> driven_;
+    std::vector<Timers*> driven_;  ///< Bound: fixed.
     TimePoint timers_ran_{};
 
     Pollable* reported_[events_max] = {};  ///< What the current turn still has to serve.
     int reported_count_ = 0;
-    std::vector<SocketChannel*> to_flush_;
-    std::vector<SocketChannel*> to_serve_;
-    std::vector<SocketChannel*> to_finish_;
-    std::vector<SocketChannel*> working_;
+    std::vector<SocketChannel*> to_flush_;   ///< Bound: IoThread::connections.
+    std::vector<SocketChannel*> to_serve_;   ///< Bound: IoThread::connections.
+    std::vector<SocketChannel*> to_finish_;  ///< Bound: IoThread::connections.
+    std::vector<SocketChannel*> working_;    ///< Bound: IoThread::connections.
     SocketChannel* first_channel_ = nullptr;
     SocketChannel* first_waiting_ = nullptr;
     SocketChannel* last_waiting_ = nullptr;
@@ -176,7 +176,7 @@ public:
     std::size_t connections() const;
 
 private:
-    std::vector<std::unique_ptr<IoThread>> threads_;
+    std::vector<std::unique_ptr<IoThread>> threads_;  ///< Bound: fixed.
 };
 
 }  // namespace carillon

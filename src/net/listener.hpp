@@ -58,7 +58,7 @@ private:
     ConnectionFactory& factory_;
     Options options_;
     std::uint16_t port_ = 0;
-    std::vector<std::unique_ptr<Acceptor>> acceptors_;
+    std::vector<std::unique_ptr<Acceptor>> acceptors_;  ///< Bound: fixed.
 };
 
 }  // namespace carillon

@@ -136,18 +136,19 @@ private:
     bool is_enrolled_ : 1 = false;
     Errc reason_ = Errc::connection_closed;
     std::uint32_t input_bytes_ = 0;  ///< Before authentication.
-    std::string queued_;             ///< Plain bytes to send, lent by the thread.
+    /// Plain bytes to send, lent by the thread. Bound: ChannelLimits::unsent_bytes_max.
+    std::string queued_;
     std::size_t queued_sent_ = 0;
-    std::string leftover_;            ///< Ciphertext the kernel did not take.
+    std::string leftover_;  ///< Ciphertext the kernel did not take. Bound: ChannelLimits::unsent_bytes_max.
     std::size_t held_elsewhere_ = 0;  ///< As `holds` said.
     std::size_t counted_ = 0;         ///< Of all that, what is in `ChannelLimits::total`.
-    std::string held_;                ///< Ciphertext that arrived and was not decrypted.
-    Timers::Id deadline_;             ///< For authentication, later for lingering.
+    std::string held_;     ///< Ciphertext that arrived and was not decrypted. Bound: ThreadBuffers::size.
+    Timers::Id deadline_;  ///< For authentication, later for lingering.
     Timers::Id stall_;
     std::unique_ptr<Move> move_;
     std::unique_ptr<PeerCertificate> certificate_;
     const ChannelLimits& limits_;
-    std::string peer_address_;
+    std::string peer_address_;       ///< Bound: fixed.
     SocketChannel* next_ = nullptr;  ///< In the thread's list of live connections.
     SocketChannel* previous_ = nullptr;
     SocketChannel* next_waiting_ = nullptr;  ///< In the thread's list of those with something unsent.

@@ -39,7 +39,7 @@ struct ThreadBuffers {
     HandshakeGate handshakes;  ///< Of connections that the thread accepted.
 
 private:
-    std::vector<std::string> pool_;
+    std::vector<std::string> pool_;  ///< Bound: pooled_max.
 };
 
 }  // namespace carillon

@@ -52,8 +52,9 @@ private:
     std::unique_ptr<Channel> inner_;
     ChannelHandler* handler_ = nullptr;
     websocket::Decoder decoder_;
-    std::string held_;             ///< Input that came while nothing may be delivered.
-    std::string pong_;             ///< The last that is owed to a peer that does not read.
+    std::string held_;  ///< Input that came while nothing may be delivered. Bound: ThreadBuffers::size.
+    std::string
+        pong_;  ///< The last owed to a peer that does not read. Bound: WebSocketLimits::control_bytes_max.
     std::shared_ptr<bool> lives_;  ///< Shared with posted functions, which may outlive this.
     bool is_paused_ = false;
     bool is_moving_ = false;

@@ -21,6 +21,7 @@ def load(name):
 
 tidy = load("tidy")
 arrows = load("arrows")
+bounds = load("bounds")
 
 
 def found(check, path, source):
@@ -121,6 +122,40 @@ class Tidy(unittest.TestCase):
 
     def test_a_registry_in_a_lockfile_is_found(self):
         self.assertEqual(found(tidy.check_lockfile, "package-lock.json", '{\n"resolved": "x"\n}'), [2])
+
+
+class Bounds(unittest.TestCase):
+    CODE = ["struct PeerLimits {\n    static constexpr std::size_t waiting_max = 16;\n};\n"]
+
+    def of_members(self, source):
+        return found(lambda *given: bounds.check_members(*given[:2], self.CODE, given[2]), "src/net/x.hpp", source)
+
+    def of_table(self, row):
+        check = lambda path, text, report: bounds.check_table(path, text, self.CODE, {"Peer.Waits"}, report)
+        return found(check, "docs/limits.md", row)
+
+    def test_a_queue_without_a_bound_is_found(self):
+        self.assertEqual(self.of_members("class X {\n    std::deque<int> waiting_;\n};\n"), [2])
+        self.assertEqual(self.of_members("    std::unique_ptr<std::string> text_;  ///< What came.\n"), [1])
+        self.assertEqual(self.of_members("    std::vector<std::function<void()>>\n        jobs_;\n"), [2])
+
+    def test_a_bound_must_exist(self):
+        self.assertEqual(self.of_members("    std::string a_;  ///< What came. Bound: PeerLimits::waiting_max.\n"), [])
+        self.assertEqual(self.of_members("    /// What came.\n    /// Bound: waiting_max.\n    std::string a_;\n"), [])
+        self.assertEqual(self.of_members("    std::string a_;  ///< Bound: PeerLimits::gone_max.\n"), [1])
+        self.assertEqual(self.of_members("    std::string a_;  ///< Bound: OtherLimits::waiting_max.\n"), [1])
+
+    def test_references_functions_and_what_is_fixed_need_none(self):
+        fine = ("    const std::string& name_;\n    std::string& out_;\n    std::size_t size_ = 0;\n"
+                "    std::string file() const { return name_; }\n    std::string name_;  ///< Bound: fixed.\n")
+        self.assertEqual(self.of_members(fine), [])
+
+    def test_a_row_names_what_exists(self):
+        row = "| waits | 16 | cut | `{}` | `{}` |"
+        self.assertEqual(self.of_table(row.format("PeerLimits::waiting_max", "Peer.Waits")), [])
+        self.assertEqual(self.of_table(row.format("PeerLimits::gone_max", "Peer.Waits")), [1])
+        self.assertEqual(self.of_table(row.format("PeerLimits::waiting_max", "Peer.Gone")), [1])
+        self.assertEqual(self.of_table("| waits | 16 | cut | | `Peer.Waits` |"), [1])
 
 
 unittest.main()

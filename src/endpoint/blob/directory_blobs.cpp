@@ -86,7 +86,7 @@ public:
 private:
     Descriptor file_;
     std::uint64_t size_;
-    std::string version_;
+    std::string version_;  ///< Bound: fixed.
 };
 
 class FileWriter final : public BlobWriter {
@@ -120,7 +120,7 @@ private:
 
     Descriptor parent_;
     Descriptor file_;
-    std::string name_;
+    std::string name_;  ///< Bound: fixed.
     bool is_finished_ = false;
 };
 

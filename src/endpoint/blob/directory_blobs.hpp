@@ -30,7 +30,7 @@ private:
     /// The parts of a path below the root, or why it is none.
     Result<std::string> below_root(std::string_view directory, std::string_view name) const;
 
-    std::string root_;
+    std::string root_;  ///< Bound: fixed.
 };
 
 }  // namespace carillon

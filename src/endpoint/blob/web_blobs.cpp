@@ -68,9 +68,9 @@ private:
         for (auto slept = step; slept <= pause && !stops_; slept += step) std::this_thread::sleep_for(step);
     }
 
-    std::string name_;
-    std::string path_;
-    std::string signature_;
+    std::string name_;       ///< Bound: fixed.
+    std::string path_;       ///< Bound: fixed.
+    std::string signature_;  ///< Bound: fixed.
     WebClient client_;
     const std::atomic<bool>& stops_;
 };
@@ -103,7 +103,7 @@ public:
 private:
     std::unique_ptr<WebBlob> blob_;
     std::uint64_t size_;
-    std::string version_;
+    std::string version_;  ///< Bound: fixed.
     std::uint64_t offset_;
 };
 
@@ -152,8 +152,8 @@ private:
     }
 
     std::unique_ptr<WebBlob> blob_;
-    std::string block_;
-    std::vector<std::string> blocks_;  ///< Ids of those put.
+    std::string block_;                ///< Bound: WebBlobLimits::block_bytes_max.
+    std::vector<std::string> blocks_;  ///< Ids of those put. Bound: WebBlobLimits::blocks_max.
 };
 
 }  // namespace

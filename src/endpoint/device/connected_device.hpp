@@ -97,7 +97,7 @@ private:
     Hub& hub_;
     DeviceLink& link_;
     Shard* shard_ = nullptr;
-    std::unique_ptr<std::string> model_id_;  ///< Null if none was named.
+    std::unique_ptr<std::string> model_id_;  ///< Null if none was named. Bound: model_id_bytes_max.
     std::optional<WallTime> token_end_;
     /// Finds the record, which may be removed at any time. Never given to another.
     Ordinal ordinal_ = 0;

@@ -124,7 +124,8 @@ private:
     ThreadState* thread_state_;
     device::ConnectedDevice device_;
     Session session_;
-    std::unique_ptr<std::string> output_;  ///< Borrowed from the thread while there is something to say.
+    /// Borrowed from the thread while there is something to say. Bound: ChannelLimits::lone_bytes_max.
+    std::unique_ptr<std::string> output_;
     std::unique_ptr<PendingConnect> pending_;
     Timers::Id timer_;
     std::uint32_t pins_ = 0;

@@ -31,7 +31,7 @@ struct ThreadState {
     Metrics metrics;
 
 private:
-    std::vector<std::unique_ptr<std::string>> pool_;
+    std::vector<std::unique_ptr<std::string>> pool_;  ///< Bound: pooled_max.
 };
 
 }  // namespace mqtt
@@ -61,7 +61,7 @@ public:
 private:
     Hub& hub_;
     IoThreads& threads_;
-    std::vector<std::unique_ptr<mqtt::ThreadState>> states_;
+    std::vector<std::unique_ptr<mqtt::ThreadState>> states_;  ///< Bound: fixed.
     std::mutex mutex_;  ///< Guards the list of connections, from `first_` on.
     mqtt::Connection* first_ = nullptr;
 };

@@ -113,7 +113,8 @@ private:
     Context context_;
     std::shared_ptr<HttpConnection> self_;  ///< Until `closed`.
     HttpParser parser_;
-    std::string input_;  ///< Bytes received and not yet read, from `used_` on.
+    /// Bytes received and not yet read, from `used_` on. Bound: HttpLimits::waiting_bytes_max.
+    std::string input_;
     std::size_t used_ = 0;
     std::optional<HttpResponse> refusal_;  ///< Given once the body has been read past.
     bool is_admitted_ = false;             ///< The current request's header has been judged.
@@ -130,7 +131,7 @@ private:
     Timers::Id timer_;
     TimePoint since_{};  ///< When the current wait began: for a request, or for its rest.
     std::int64_t date_s_ = -1;
-    std::string date_;  ///< The Date header of `date_s_`.
+    std::string date_;  ///< The Date header of `date_s_`. Bound: fixed.
 };
 
 }  // namespace carillon::rest

@@ -77,7 +77,8 @@ private:
     Errc failure_ = Errc::generic_bad_request;
     std::string_view failure_text_;
     HttpRequest request_;
-    std::string head_;         ///< The header's bytes; the request's views point here.
+    /// The header's bytes; the request's views point here. Bound: HttpLimits::header_bytes_max.
+    std::string head_;
     std::size_t scanned_ = 0;  ///< Bytes of the header looked at so far.
     std::size_t line_start_ = 0;
     std::size_t head_end_ = 0;

@@ -56,7 +56,7 @@ public:
     }
 
 private:
-    std::vector<FoundRow> rows_;
+    std::vector<FoundRow> rows_;  ///< Bound: list_max.
     std::size_t at_ = 0;
     bool has_begun_ = false;
     bool has_ended_ = false;

@@ -22,7 +22,7 @@ public:
     Task<std::string> next() override;
 
 private:
-    std::vector<std::string> ids_;
+    std::vector<std::string> ids_;  ///< Bound: fixed.
     Find find_;
     std::size_t at_ = 0;
     bool has_elements_ = false;

@@ -62,7 +62,7 @@ public:
 
 private:
     std::array<std::string_view, segments_max> segments_;
-    std::string decoded_;  ///< The whole path, if there was an escape.
+    std::string decoded_;  ///< The whole path, if there was an escape. Bound: HttpLimits::header_bytes_max.
     std::size_t size_ = 0;
 };
 

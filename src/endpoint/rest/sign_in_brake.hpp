@@ -37,7 +37,7 @@ private:
     Account* find_account(const std::string& address);
 
     std::mutex mutex_;  ///< Guards all that follows; held for no longer than a look-up.
-    std::map<std::string, Account> accounts_;
+    std::map<std::string, Account> accounts_;  ///< Bound: addresses_max.
     Account others_;
 };
 

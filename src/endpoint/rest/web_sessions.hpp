@@ -80,9 +80,10 @@ private:
     const std::string secret_;
     Random& random_;
     mutable std::mutex mutex_;                   ///< Guards what follows; held for no longer than a look-up.
-    std::map<std::string, std::int64_t> ended_;  ///< When each would have ended by itself.
+    std::map<std::string, std::int64_t> ended_;  ///< When each would have ended by itself. Bound: ended_max.
     std::int64_t issued_after_s_ = 0;            ///< Sessions issued at this second or before are over.
-    std::map<std::string, Link> links_;  ///< By the code under the secret, so that no look-up leaks it.
+    /// By the code under the secret, so that no look-up leaks it. Bound: links_max.
+    std::map<std::string, Link> links_;
 };
 
 }  // namespace carillon::rest

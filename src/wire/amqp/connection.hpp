@@ -294,17 +294,19 @@ private:
     ConnectionHost& host_;
     const ConnectionSettings& settings_;
     TimePoint last_heard_;
-    TimePoint
-        check_due_;  ///< When to look whether a heartbeat is due; meaningful if the peer asked for them.
+    /// When to look whether a heartbeat is due; meaningful if the peer asked for them.
+    TimePoint check_due_;
     Duration check_every_{};
     Framer framer_{ConnectionLimits::frame_bytes_max};
-    FlatMap<Session> sessions_;  ///< By our channel; a server's is that of its peer.
-    FlatMap<Link> links_;
-    std::unique_ptr<std::string> held_;   ///< Input that waits.
-    std::size_t held_from_ = 0;           ///< How much of it has been processed.
-    const Attach* requested_ = nullptr;   ///< While the host is being asked.
-    std::unique_ptr<std::string> asked_;  ///< The frame of a link that the host has not decided on.
-    LinkId undecided_ = 0;                ///< That link; 0: none.
+    /// By our channel; a server's is that of its peer. Bound: ConnectionLimits::channel_max.
+    FlatMap<Session> sessions_;
+    FlatMap<Link> links_;                ///< Bound: ConnectionLimits::handle_max.
+    std::unique_ptr<std::string> held_;  ///< Input that waits. Bound: ConnectionLimits::frame_bytes_max.
+    std::size_t held_from_ = 0;          ///< How much of it has been processed.
+    const Attach* requested_ = nullptr;  ///< While the host is being asked.
+    /// The frame of a link that the host has not decided on. Bound: ConnectionLimits::frame_bytes_max.
+    std::unique_ptr<std::string> asked_;
+    LinkId undecided_ = 0;  ///< That link; 0: none.
     LinkId last_link_ = 0;
     Session* accepting_ =
         nullptr;  ///< Whose deliveries `accepted_first_` to `accepted_last_` wait to be told so.

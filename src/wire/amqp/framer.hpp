@@ -44,8 +44,8 @@ private:
     Result<std::optional<Frame>> next_of_partial(Bytes& input);
 
     std::uint32_t frame_bytes_max_;
-    std::vector<std::uint8_t> partial_;
-    bool is_delivered_ = false;  ///< `partial_` holds the frame returned last.
+    std::vector<std::uint8_t> partial_;  ///< Bound: ConnectionLimits::frame_bytes_max.
+    bool is_delivered_ = false;          ///< `partial_` holds the frame returned last.
 };
 
 }  // namespace carillon::amqp

@@ -33,8 +33,8 @@ private:
     Result<std::optional<Packet>> next_of_partial(Bytes& input);
 
     std::size_t packet_bytes_max_;
-    std::vector<std::uint8_t> partial_;
-    bool is_delivered_ = false;  ///< `partial_` holds the packet returned last.
+    std::vector<std::uint8_t> partial_;  ///< Bound: PacketLimits::packet_bytes_max.
+    bool is_delivered_ = false;          ///< `partial_` holds the packet returned last.
 };
 
 }  // namespace carillon::mqtt

@@ -191,11 +191,11 @@ private:
     SessionHost& host_;
     TimePoint last_heard_;
     Framer framer_{PacketLimits::unauthenticated_bytes_max};
-    std::string client_id_;
+    std::string client_id_;  ///< Bound: PacketLimits::unauthenticated_bytes_max.
     Subscriptions subscriptions_;
     std::unique_ptr<Proposal> proposal_;
     std::unique_ptr<StoredWill> will_;
-    std::unique_ptr<std::string> held_;  ///< Input that waits.
+    std::unique_ptr<std::string> held_;  ///< Input that waits. Bound: SessionLimits::held_bytes_max.
     std::size_t held_from_ = 0;          ///< How much of it has been processed.
     std::array<InFlight, SessionLimits::window_max> window_;
     Ticket first_ticket_ = 0;

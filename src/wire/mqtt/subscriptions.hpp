@@ -55,8 +55,8 @@ private:
     static constexpr unsigned bit(FilterKind kind) { return 1U << static_cast<unsigned>(kind); }
     std::vector<Entry>::iterator find(std::string_view filter, ClientIdentity identity);
 
-    std::vector<Entry> entries_;
-    unsigned kinds_ = 0;  ///< Which kinds occur in `entries_`.
+    std::vector<Entry> entries_;  ///< Bound: filters_max.
+    unsigned kinds_ = 0;          ///< Which kinds occur in `entries_`.
 };
 
 }  // namespace carillon::mqtt

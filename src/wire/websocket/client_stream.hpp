@@ -42,8 +42,8 @@ private:
     std::array<std::uint8_t, 4> new_mask();
 
     Random& random_;
-    std::string key_;
-    std::string head_;
+    std::string key_;   ///< Bound: fixed.
+    std::string head_;  ///< Bound: head_bytes_max.
     Decoder decoder_{Sender::server};
     Stage stage_ = Stage::asking;
 };

@@ -74,8 +74,9 @@ private:
     tl::unexpected<Error> refuse(CloseCode code, const char* why);
     void unmask(Bytes masked);
 
-    std::string
-        buffer_;  ///< A header, or a control frame's payload, that is not complete; or what was given.
+    /// A header, or a control frame's payload, that is not complete; or what was given.
+    /// Bound: WebSocketLimits::control_bytes_max.
+    std::string buffer_;
     std::uint64_t left_ = 0;  ///< Payload of the current frame still to come.
     std::uint32_t mask_offset_ = 0;
     std::uint8_t mask_[4] = {};
