@@ -284,7 +284,7 @@ Operation<Result<std::string>> DeviceClient::get_twin(Awaiting) {
 void DeviceClient::report(std::string patch_json, std::function<void(const Result<std::int64_t>&)> done) {
     const auto document = JsonDocument::parse(patch_json);
     if (!document || !document->root().is_object()) {
-        return done(fail(Errc::argument_invalid, "the patch is no JSON object"));
+        return done(fail(Errc::argument_invalid, "the patch is not a JSON object"));
     }
     const auto ask = [patch = std::move(patch_json)](DeviceAgent& agent, client::TwinRequests::Done answered,
                                                      TimePoint now) {

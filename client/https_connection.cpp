@@ -119,7 +119,7 @@ Result<> HttpsConnection::Impl::connect() {
     }
     socket.socket().set_option(asio::ip::tcp::no_delay(true), ec);
 
-    // An address is no server name (RFC 6066 §3); the verification below knows both.
+    // An address is not a server name (RFC 6066 §3); the verification below knows both.
     if (!is_address(settings.tls_name)) {
         // The macro SSL_set_tlsext_host_name, without its C cast.
         SSL_ctrl(stream->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,

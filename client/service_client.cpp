@@ -144,7 +144,7 @@ Result<ServicePage> ServiceClient::Impl::page(HttpRequest request, std::size_t p
     auto answer = call(request);
     if (!answer) return fail(std::move(answer).error());
     auto items = json_array_items(answer->body);
-    if (!items) return fail(Errc::malformed_packet, "the hub's answer is no JSON array");
+    if (!items) return fail(Errc::malformed_packet, "the hub's answer is not a JSON array");
     ServicePage page;
     page.items = std::move(*items);
     page.continuation = answer->header("x-ms-continuation");
@@ -300,7 +300,7 @@ Result<std::string> ServiceClient::make_dashboard_link(bool allows_changes) {
     if (!link) return fail(link.error());
     const auto json = JsonDocument::parse(*link);
     if (!json || !json->root().find("path").string().starts_with('/')) {
-        return fail(Errc::malformed_packet, "the hub's answer is no link");
+        return fail(Errc::malformed_packet, "the hub's answer is not a link");
     }
     return std::string(json->root().find("path").string());
 }
@@ -338,9 +338,9 @@ Result<std::string> ServiceClient::find_job(std::string_view job) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
     auto text = impl_->document({"GET", job_path(job), {}, {}});
     if (!text) return text;
-    // An unknown job is no error on this route. Source: azure-iot-sdk-csharp#2941.
+    // An unknown job is not an error on this route. Source: azure-iot-sdk-csharp#2941.
     const auto document = JsonDocument::parse(*text);
-    if (!document) return fail(Errc::malformed_packet, "the hub's answer is no JSON");
+    if (!document) return fail(Errc::malformed_packet, "the hub's answer is not JSON");
     if (document->root().find("status").string() == "unknown") {
         return fail(Errc::job_not_found, std::string(job));
     }

@@ -49,7 +49,7 @@ Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const J
                                                    std::string_view patch_json) {
     const auto patch = JsonDocument::parse(patch_json);
     if (!patch || !patch->root().is_object())
-        return fail(Errc::argument_invalid, "the patch is no JSON object");
+        return fail(Errc::argument_invalid, "the patch is not a JSON object");
     std::string body;
     JsonWriter json(body);
     json.begin_object().member("type", "scheduleUpdateTwin");

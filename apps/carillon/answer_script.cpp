@@ -25,7 +25,7 @@ Result<ScriptedAnswer> read_answer(JsonValue json, const ScriptedAnswer& usual, 
             const auto status = member.integer();
             if (!status || *status < std::numeric_limits<std::int32_t>::min() ||
                 *status > std::numeric_limits<std::int32_t>::max()) {
-                return wrong("its status is no number");
+                return wrong("its status is not a number");
             }
             answer.status = static_cast<int>(*status);
         } else if (name == "payload") {
@@ -47,7 +47,7 @@ Result<ScriptedAnswer> read_answer(JsonValue json, const ScriptedAnswer& usual, 
 
 Result<> AnswerScript::add(std::string_view text) {
     const auto json = JsonDocument::parse(text);
-    if (!json || !json->root().is_object()) return fail_usage("--answers is no JSON object of methods");
+    if (!json || !json->root().is_object()) return fail_usage("--answers is not a JSON object of methods");
     for (JsonValue method = json->root().first(); method.exists(); method = method.next()) {
         const std::string name(method.key());
         Answers answers;

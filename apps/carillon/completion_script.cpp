@@ -284,7 +284,7 @@ std::string fish_completion(const Command& program) {
             }
         }
     }
-    text += "\n# Options that have a value, which is no command.\n" + valued + std::string(fish_function);
+    text += "\n# Options that have a value, which is not a command.\n" + valued + std::string(fish_function);
     for (const Command* command : all_commands(program)) add_fish_command(text, *command);
     return text;
 }

@@ -107,7 +107,7 @@ Result<std::string> changed_configuration_json(const ConfigurationOrder& order,
                                                std::string_view current_json) {
     const auto json = JsonDocument::parse(current_json);
     if (!json || !json->root().find("content").is_object()) {
-        return fail(Errc::malformed_packet, "the hub's answer is no configuration");
+        return fail(Errc::malformed_packet, "the hub's answer is not a configuration");
     }
     const JsonValue current = json->root();
     Body body;

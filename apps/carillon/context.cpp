@@ -53,7 +53,7 @@ Result<Context> context_of_flags(const ContextArgs& args) {
     }
     const auto parts = sas::parse_connection_string(context.login);
     if (!parts || parts->key_name.empty() || parts->key.empty()) {
-        return fail_usage("the login is no policy's connection string");
+        return fail_usage("the login is not the connection string of a policy");
     }
     context.ca_file = args.hub.ca_file;
     const char* const ca_file = std::getenv("CARILLON_CA");

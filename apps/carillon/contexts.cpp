@@ -80,7 +80,7 @@ std::string contexts_json(const Contexts& contexts) {
 
 Result<Contexts> parse_contexts(std::string_view text) {
     const auto json = JsonDocument::parse(text);
-    if (!json || !json->root().is_object()) return fail_usage("the file is no JSON object");
+    if (!json || !json->root().is_object()) return fail_usage("the file is not a JSON object");
     Contexts contexts;
     const JsonValue all = json->root().find("contexts");
     for (JsonValue each = all.first(); each.exists(); each = each.next()) {

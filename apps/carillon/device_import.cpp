@@ -175,7 +175,7 @@ private:
         if (content == std::string::npos) return {};
         if (source_.line() == 1 && line[content] != '{') {
             // The service heads exports without keys by a warning.
-            std::cerr << "the first line is no JSON object and is skipped\n";
+            std::cerr << "the first line is not a JSON object and is skipped\n";
             return {};
         }
         ++lines_;
@@ -247,7 +247,7 @@ Result<Exit> import_by_job(const ImportArgs& args) {
 Result<Exit> import(const ImportArgs& args) {
     if (!args.mode.empty() && !is_import_mode(args.mode)) {
         return fail_usage("`" + args.mode +
-                          "` is no import mode: create, update, createOrUpdate, delete, updateTwin, "
+                          "` is not an import mode: create, update, createOrUpdate, delete, updateTwin, "
                           "or one of these with IfMatchETag");
     }
     if (is_container_uri(args.source)) return import_by_job(args);

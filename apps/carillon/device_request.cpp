@@ -65,7 +65,7 @@ Result<std::string> new_device_json(const DeviceOrder& order) {
 Result<std::string> changed_device_json(const DeviceOrder& order, std::string_view current_json) {
     const auto document = JsonDocument::parse(current_json);
     if (!document || !document->root().is_object()) {
-        return fail(Errc::malformed_packet, "the hub's answer is no identity");
+        return fail(Errc::malformed_packet, "the hub's answer is not an identity");
     }
     const auto current = document->root();
     std::string body;
@@ -97,7 +97,7 @@ Result<std::string> changed_device_json(const DeviceOrder& order, std::string_vi
 
 Result<std::string> device_connection_string(std::string_view host_name, std::string_view identity_json) {
     const auto document = JsonDocument::parse(identity_json);
-    if (!document) return fail(Errc::malformed_packet, "the hub's answer is no identity");
+    if (!document) return fail(Errc::malformed_packet, "the hub's answer is not an identity");
     const auto key = find_path(document->root(), "authentication.symmetricKey.primaryKey").string();
     if (key.empty()) return fail_usage("it has no shared access key: it uses certificates");
     std::string text = "HostName=";

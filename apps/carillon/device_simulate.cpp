@@ -139,7 +139,7 @@ Result<sas::ConnectionString> find_login(const SimulateDeviceArgs& args) {
     auto login = sas::parse_connection_string(text);
     if (!login) return fail_usage("--connection-string: " + login.error().detail);
     if (login->device_id.empty() || !login->module_id.empty() || login->key.empty()) {
-        return fail_usage("--connection-string is no device's with a SharedAccessKey");
+        return fail_usage("--connection-string is not that of a device with a SharedAccessKey");
     }
     if (!args.device.empty() && args.device != login->device_id) {
         return fail_usage("--connection-string is of " + login->device_id + ", not of " + args.device);

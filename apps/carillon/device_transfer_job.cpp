@@ -28,7 +28,7 @@ struct Look {
 
 Result<Look> read_look(std::string_view json) {
     const auto document = JsonDocument::parse(json);
-    if (!document) return fail(Errc::malformed_packet, "the hub's answer is no JSON");
+    if (!document) return fail(Errc::malformed_packet, "the hub's answer is not JSON");
     const JsonValue job = document->root();
     Look look;
     look.id = job.find("jobId").string();

@@ -48,7 +48,7 @@ bool is_container_uri(std::string_view text) {
 EntryBatch::Added EntryBatch::add(std::string_view text, std::uint64_t line, RefusedLine& refused) {
     std::string entry(text);
     if (!mode_.empty()) {
-        // What is no object stays as it is, for the check below to refuse.
+        // What is not an object stays as it is, for the check below to refuse.
         if (auto changed = with_import_mode(text, mode_)) entry = *std::move(changed);
     }
     ImportName name;

@@ -56,7 +56,7 @@ private:
     std::uint64_t last_line_ = 0;
 };
 
-/// The entry `json` with another `importMode`; nothing if it is no JSON object.
+/// The entry `json` with another `importMode`; nothing if it is not a JSON object.
 std::optional<std::string> with_import_mode(std::string_view json, std::string_view mode);
 
 /// True for one of the words that an `importMode` may be, in any case.

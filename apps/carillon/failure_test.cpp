@@ -31,7 +31,7 @@ TEST(Explain, NamesTheErrorAndTheNextStep) {
 }
 
 TEST(Explain, AMistakeOnTheCommandLineSpeaksForItself) {
-    EXPECT_EQ(explain({Errc::config_invalid, "--patch is no JSON"}), "carillon: --patch is no JSON\n");
+    EXPECT_EQ(explain({Errc::config_invalid, "--patch is not JSON"}), "carillon: --patch is not JSON\n");
 }
 
 }  // namespace

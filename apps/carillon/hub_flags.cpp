@@ -126,7 +126,7 @@ Result<ServiceClient> open_hub(const HubFlags& flags) {
     if (!options) return fail(std::move(options).error());
     auto client = ServiceClient::open(*std::move(options));
     if (!client && client.error().code == Errc::argument_invalid) {
-        return fail_usage("the login is no service connection string: " + client.error().detail);
+        return fail_usage("the login is not a service connection string: " + client.error().detail);
     }
     return client;
 }

@@ -110,7 +110,7 @@ Result<std::string> start_time_text(std::string_view start, WallTime now) {
     }
     const auto time = parse_iso8601(start);
     if (!time)
-        return fail_usage("--start-time: `" + std::string(start) + "` is no ISO 8601 time nor like +15m");
+        return fail_usage("--start-time: `" + std::string(start) + "` is not an ISO 8601 time nor like +15m");
     return to_iso8601(*time);
 }
 

@@ -54,7 +54,7 @@ Result<Exit> list(const ModuleArgs& args) {
     const auto modules = client->list_modules(*device);
     if (!modules) return fail(modules.error());
     auto items = json_array_items(*modules);
-    if (!items) return fail(Errc::malformed_packet, "the hub's answer is no JSON array");
+    if (!items) return fail(Errc::malformed_packet, "the hub's answer is not a JSON array");
     std::vector<Column> columns;
     for (const char* name : {"deviceId", "moduleId", "connectionState", "lastActivityTime", "managedBy"}) {
         columns.push_back({name, name});

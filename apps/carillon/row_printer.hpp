@@ -63,7 +63,7 @@ std::string cell_text(JsonValue value);
 /// A field of csv, in quotes where it needs them (RFC 4180 §2).
 std::string csv_field(std::string_view text);
 
-/// That of standard output: without limit where it is no terminal.
+/// That of standard output: without limit where it is not a terminal.
 TableWidth standard_table_width();
 
 }  // namespace carillon

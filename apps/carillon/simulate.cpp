@@ -98,7 +98,7 @@ Result<Exit> simulate(const SimulateArgs& args) {
     if (!hub) return fail(hub.error());
     const auto policy = sas::parse_connection_string(hub->connection_string);
     if (!policy || policy->key.empty() || policy->key_name.empty()) {
-        return fail_usage("the login is no policy's connection string");
+        return fail_usage("the login is not the connection string of a policy");
     }
     const auto behaviour = Behaviour::make(args.behaviour);
     if (!behaviour) return fail(behaviour.error());

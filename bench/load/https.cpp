@@ -15,7 +15,7 @@ struct Head {
     bool is_last = false;  ///< The server closes after this answer.
 };
 
-/// Nothing while the head is incomplete; status 0 if it is no HTTP/1.1 answer.
+/// Nothing while the head is incomplete; status 0 if it is not an HTTP/1.1 answer.
 std::optional<Head> parse_head(std::string_view text) {
     const std::size_t end = text.find("\r\n\r\n");
     if (end == std::string_view::npos) return std::nullopt;

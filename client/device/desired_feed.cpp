@@ -15,7 +15,7 @@ void DesiredFeed::connection_over() {
 Result<std::vector<DesiredProperties>> DesiredFeed::twin_read(std::string_view twin_json) {
     is_reading_ = false;
     const auto document = JsonDocument::parse(twin_json);
-    if (!document) return fail(Errc::malformed_packet, "the twin is no JSON");
+    if (!document) return fail(Errc::malformed_packet, "the twin is not JSON");
     const JsonValue desired = document->root().find("desired");
     const auto version = desired.find("$version").integer();
     if (!version) return fail(Errc::malformed_packet, "the twin has no desired properties");

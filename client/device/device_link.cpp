@@ -45,7 +45,7 @@ void DeviceLink::received(Bytes bytes) {
     if (!*lives_) return;
     stream_.send(reply);
     if (!outcome) {
-        // What a proxy or an overloaded hub says is no verdict on the device: it is tried again.
+        // What a proxy or an overloaded hub says is not a verdict on the device: it is tried again.
         const Error reason{Errc::connection_closed, outcome.error().detail};
         stream_.close();
         return handler_.closed(reason);

@@ -31,7 +31,7 @@ struct SocketAddress {
 /// `hub.localhost`.
 std::string looked_up_name(std::string_view name);
 
-/// Looks names up on a thread of its own, which starts with the first name that is no address, since the
+/// Looks names up on a thread of its own, which starts with the first name that is not an address, since the
 /// system's way blocks. Who asks for a name that is being looked up already shares the answer. Used on the
 /// loop's thread; destroyed while the loop does not run, which waits for a look-up under way: the system
 /// ends it (resolv.conf(5), `timeout` and `attempts`).

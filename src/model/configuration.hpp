@@ -40,7 +40,7 @@ struct Configuration {
 
     /// Reads the body of a PUT of `id`; times and `etag` in it are ignored, and content, condition and
     /// queries are not looked into. Fails with `argument_invalid`, with `iot_hub_format_error` if `body`
-    /// is no object, with `invalid_configuration_content` if there is no content.
+    /// is not an object, with `invalid_configuration_content` if there is no content.
     static Result<Configuration> parse(std::string_view id, JsonValue body);
 
     /// What the hub keeps of it, as JSON, and back. `decode` fails with `store_corrupt`.

@@ -71,7 +71,7 @@ struct JobDefinition {
     /// case, which its SDKs' own tests use.
     static bool is_valid_id(std::string_view id);
     /// Reads and checks a JobRequest for the id in the URL; a null member counts as absent. Fails with
-    /// `iot_hub_format_error` if `body` is no object, `generic_bad_request` for the type,
+    /// `iot_hub_format_error` if `body` is not an object, `generic_bad_request` for the type,
     /// `argument_null` if the call or the patch is missing, else `argument_invalid`.
     /// Source: azure-iot-sdk-csharp: JobRequest.cs; azure-iot-sdk-node#847; azure-docs#29484.
     static Result<JobDefinition> parse(std::string_view id, JsonValue body, Flavour flavour, WallTime now);

@@ -68,7 +68,7 @@ Result<> read_device_ids(JsonValue value, JobDefinition& job) {
     ids.reserve(value.size());
     for (JsonValue v = value.first(); v.exists(); v = v.next()) {
         if (!v.is_string() || !DeviceId::is_valid(v.string()))
-            return fail(Errc::argument_invalid, "deviceIds holds something that is no device id");
+            return fail(Errc::argument_invalid, "deviceIds holds something that is not a device id");
         ids.push_back(v.string());
     }
     job.device_ids.emplace(std::move(ids));

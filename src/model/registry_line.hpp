@@ -31,7 +31,7 @@ class ImportEntry {
 public:
     /// Reads one JSON object. Without an `importMode` it creates or updates. `name` is set to what it
     /// names, also where it is refused. Etags may stand in quotes. Fails with `iot_hub_format_error` for
-    /// what is no JSON object, with `argument_invalid` for an id or a mode that is none, or for tags or
+    /// what is not a JSON object, with `argument_invalid` for an id or a mode that is none, or for tags or
     /// desired properties that break a rule.
     static Result<ImportEntry> parse(std::string text, ImportName& name);
 

@@ -214,7 +214,7 @@ private:
         return true;
     }
 
-    /// Encodes a value that is no object; answers what it counts.
+    /// Encodes a value that is not an object; answers what it counts.
     Result<std::uint32_t> leaf(std::string_view key, JsonValue value, std::size_t depth) {
         std::string& bytes = tree_.bytes;
         switch (value.kind()) {

@@ -157,7 +157,7 @@ TEST(Connector, APortNobodyListensOnIsUnreachable) {
 
 TEST(Connector, AServerThatNeverShakesHandsIsGivenUp) {
     TestServer::Options options;
-    options.tls = false;  // It echoes the client's greeting, which is no answer: an error, or silence.
+    options.tls = false;  // It echoes the client's greeting, which is not an answer: an error, or silence.
     TestServer server(options);
     server.on_received = [](Channel&, Bytes) {};
     const TempDir dir;

@@ -229,7 +229,7 @@ void IoThread::forget(const SocketChannel& channel) {
     replace_by_null(working_, &channel);
 }
 
-void IoThread::enrol(SocketChannel& channel) {
+void IoThread::add(SocketChannel& channel) {
     channel.next_ = first_channel_;
     channel.previous_ = nullptr;
     if (first_channel_ != nullptr) first_channel_->previous_ = &channel;

@@ -95,7 +95,7 @@ public:
     /// Takes a channel out of the three lists above.
     void forget(const SocketChannel& channel);
 
-    void enrol(SocketChannel& channel);  ///< Into the list of live connections.
+    void add(SocketChannel& channel);  ///< Into the list of live connections.
     void discharge(SocketChannel& channel);
     /// Puts a channel behind all others for whose peers something waits.
     void wait_last(SocketChannel& channel);

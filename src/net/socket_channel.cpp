@@ -75,7 +75,7 @@ SocketChannel::~SocketChannel() {
 
 void SocketChannel::start() {
     if (state_ == State::finished) return;  // The factory wanted none of it.
-    thread_->enrol(*this);
+    thread_->add(*this);
     is_enrolled_ = true;
     if (!is_authenticated_) arm(deadline_, limits_.unauthenticated_time_max);
     if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);
@@ -550,7 +550,7 @@ void SocketChannel::depart() {
 
 void SocketChannel::arrive(UniqueFunction<void()> arrived) {
     borrow_buffers();
-    thread_->enrol(*this);
+    thread_->add(*this);
     is_enrolled_ = true;
     // A new registration reports at once whatever is the case.
     if (!thread_->watch(descriptor_, watched_events, *this)) die(Errc::io_failed);

@@ -105,7 +105,7 @@ struct Expr {
     std::string operators;  ///< `sign` and `chain`
     std::shared_ptr<const Path> path;
     std::unique_ptr<const ConstantSet> set;  ///< `in`: the literals of its list
-    std::vector<Expr> children;              ///< `in`: the value, then what is no literal
+    std::vector<Expr> children;              ///< `in`: the value, then what is not a literal
 };
 
 /// One item of a SELECT list.

@@ -128,7 +128,7 @@ std::uint64_t steps_of_remainder(double a, double b) {
     return 1 + static_cast<std::uint64_t>(std::max(0, std::ilogb(a) - std::ilogb(b))) / 8;
 }
 
-/// Arithmetic on anything but numbers is undefined, as is a result that is no finite number.
+/// Arithmetic on anything but numbers is undefined, as is a result that is not a finite number.
 Value evaluate_chain(const Expr& expr, const Row& row, Scratch& scratch) {
     Value first = evaluate(expr.children[0], row, scratch);
     if (!first.is(Value::Kind::number)) return {};

@@ -49,7 +49,7 @@ bool append_metadata(std::string& out, const Section& section, const Path& path,
     return node.exists();
 }
 
-/// An object that is no part of a section, but a whole one or the system's own; its path has no keys.
+/// An object that is not part of a section, but a whole one or the system's own; its path has no keys.
 bool append_whole(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
     const Twin& twin = row.document()->twin;
     switch (path.field) {

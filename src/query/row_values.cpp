@@ -55,7 +55,7 @@ Value walk(const Value& from, const std::vector<Segment>& tail, Scratch& scratch
     for (const Segment& step : tail) {
         if (!step.index) {
             if (!scratch.spend(1 + json.size() / members_a_step)) return {};
-            json = json.find(step.name);  // absent, too, in what is no object
+            json = json.find(step.name);  // absent, too, in what is not an object
             continue;
         }
         if (!json.is_array() || *step.index >= json.size()) return {};

@@ -170,7 +170,7 @@ Result<CertificatePtr> load_certificate(const std::filesystem::path& path) {
     if (!pem) return fail(std::move(pem).error());
     const BioPtr bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
     CertificatePtr certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (certificate == nullptr) return openssl_failed(path.string() + " is no certificate in PEM");
+    if (certificate == nullptr) return openssl_failed(path.string() + " is not a certificate in PEM");
     return certificate;
 }
 
@@ -200,7 +200,7 @@ Result<KeyAndCertificate> load_pair(const std::filesystem::path& certificate,
     if (!pem) return fail(std::move(pem).error());
     const BioPtr bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
     pair.key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
-    if (pair.key == nullptr) return openssl_failed(key.string() + " is no private key in PEM");
+    if (pair.key == nullptr) return openssl_failed(key.string() + " is not a private key in PEM");
     if (!verifies_what_the_key_signs(pair)) {
         return openssl_failed(key.string() + " does not belong to " + certificate.string());
     }

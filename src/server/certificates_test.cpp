@@ -123,7 +123,7 @@ TEST(Certificates, AnAuthorityIsAsItWasMadeOrRefused) {
             damaged[at] ^= 1;
             ASSERT_TRUE(write_file(dir.file(name), damaged, Readable::by_owner));
             const auto checked = check_authority(dir.path());
-            if (checked) {  // What is no part of the content, such as the end of a line.
+            if (checked) {  // What is not part of the content, such as the end of a line.
                 EXPECT_EQ(X509_cmp(load(dir.file("ca.pem")).get(), made.get()), 0) << name << ' ' << at;
             } else {
                 EXPECT_EQ(checked.error().code, Errc::store_corrupt);

@@ -115,7 +115,7 @@ TEST_F(Config, SaysWhatIsWrongWithAValue) {
     EXPECT_EQ(fault("https_port = 443.5\n"), "carillon.toml:1: https_port must be a whole number");
     EXPECT_EQ(fault("data_dir = 5\n"), "carillon.toml:1: data_dir must be a string");
     EXPECT_EQ(fault("hostnames = \"a\"\n"), "carillon.toml:1: hostnames must be an array of strings");
-    EXPECT_EQ(fault("hostnames = [\"a/b\"]\n"), "carillon.toml:1: hostnames is no host name: a/b");
+    EXPECT_EQ(fault("hostnames = [\"a/b\"]\n"), "carillon.toml:1: hostnames is not a host name: a/b");
     EXPECT_EQ(fault("compatibility = \"both\"\n"),
               "carillon.toml:1: compatibility must be default or strict");
     EXPECT_TRUE(fault("a = [\n").starts_with("carillon.toml:"));

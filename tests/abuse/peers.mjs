@@ -11,7 +11,7 @@ export function dial(hub, port) {
       host: hub.address, port, servername: hub.address, ca: readFileSync(hub.caFile), highWaterMark: 1024,
     }, () => resolve(socket));
     socket.pause();
-    socket.on('error', reject); // Once it stands, being cut is no error.
+    socket.on('error', reject); // Once it stands, being cut is not an error.
     socket.on('close', () => { socket.isOver = true; });
   });
 }

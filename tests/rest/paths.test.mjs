@@ -91,7 +91,7 @@ for (const [name, encode] of Object.entries(encodings)) {
   });
 }
 
-test('what is none of this is no route', async () => {
+test('what is none of this is not a route', async () => {
   const version = '?api-version=2021-04-12';
   for (const [target, status] of [
     ['//devices', 404], ['/%2F%2Fdevices', 404], ['/devices%2F%2Fd', 404], ['/devices%252Fd', 404], ['/%2F', 404],

@@ -117,7 +117,7 @@ test('a watch outlives a hub that starts anew', async () => {
   await hub.start();
   await hub.ok('job', 'cancel', job);
   const { code, stdout } = await watching;
-  assert.equal(code, 1, 'a cancelled job is no success');
+  assert.equal(code, 1, 'a cancelled job is not a success');
   assert.match(stdout, /cancelled: 0 done, 0 failed, 3 canceled/);
 });
 

@@ -25,7 +25,7 @@ Result<double> parse_seconds(std::string_view text) {
     const std::size_t unit_at = text.find_first_not_of("0123456789.");
     const auto wrong = [&] {
         return fail(Errc::config_invalid,
-                    "`" + std::string(text) + "` is no duration such as 250ms, 1.5s or 2m");
+                    "`" + std::string(text) + "` is not a duration such as 250ms, 1.5s or 2m");
     };
     if (unit_at == 0 || unit_at == std::string_view::npos) return wrong();
     const std::string digits(text.substr(0, unit_at));

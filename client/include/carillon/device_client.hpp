@@ -53,7 +53,7 @@ public:
     static constexpr std::size_t methods_pending_max = 64;
 
     /// Reads the options and connects to nothing yet. Fails with `argument_invalid` for a connection string
-    /// that is no device's or options that contradict it; `not_found_locally` or `tls_failed` for a file;
+    /// that is not a device's, or options that contradict it; `not_found_locally` or `tls_failed` for a file;
     /// `io_failed` for want of descriptors.
     static Result<DeviceClient> open(DeviceOptions options);
     DeviceClient(DeviceClient&&) noexcept;
@@ -104,7 +104,7 @@ public:
     std::future<Result<std::string>> get_twin();
     Operation<Result<std::string>> get_twin(Awaiting);
     /// Merges a JSON object into the reported properties, null deletes; gives their new version. Fails with
-    /// `argument_invalid` for what is no JSON object, or with the error that the hub named; with
+    /// `argument_invalid` for what is not a JSON object, or with the error that the hub named; with
     /// `gateway_timeout` or `connection_closed` the hub may have done it.
     void report(std::string patch_json, std::function<void(const Result<std::int64_t>&)> done);
     std::future<Result<std::int64_t>> report(std::string patch_json);

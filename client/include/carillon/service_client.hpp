@@ -189,7 +189,7 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// The JSON array `text` taken apart into its elements' texts; nothing if it is no array.
+/// The JSON array `text` taken apart into its elements' texts; nothing if it is not an array.
 std::optional<std::vector<std::string>> json_array_items(std::string_view text);
 
 }  // namespace carillon

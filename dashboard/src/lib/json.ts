@@ -64,7 +64,7 @@ export function changesBetween(from: JsonObject, to: JsonObject, at = ''): Chang
   return changes;
 }
 
-/** Every value that is no object, by path. */
+/** Every value that is not an object, by path. */
 export function leaves(value: JsonObject, at = ''): [string, Json][] {
   return Object.keys(value).flatMap((key) => {
     const path = at ? `${at}.${step(key)}` : step(key);

@@ -184,7 +184,7 @@ private:
         }
     }
 
-    /// Looks at up to `looks` further records in key order, passing over what is no candidate.
+    /// Looks at up to `looks` further records in key order, passing over what is not a candidate.
     Task<> walk(const CandidateScan* candidates, std::size_t looks) {
         for (; looks > 0 && rows_.size() < rows_max_ && !is_over_; --looks) {
             const Record* record = cursor_.next();

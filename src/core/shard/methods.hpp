@@ -43,7 +43,7 @@ public:
     /// True if `record` is connected and subscribed to a method of this name.
     static bool is_online(const Record& record, std::string_view method);
     /// Sends one request at once; `done` is called exactly once, perhaps before this returns. Fails as
-    /// `invoke`, `device_not_online` included. An answer without a body is `null`, one that is no JSON
+    /// `invoke`, `device_not_online` included. An answer without a body is `null`, one that is not JSON
     /// becomes a JSON string.
     void send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
               MethodDone done);

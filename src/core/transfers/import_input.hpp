@@ -34,7 +34,7 @@ struct ImportChunk {
     std::uint64_t lines = 0;   ///< The last line in it, or before it.
     std::uint64_t offset = 0;  ///< Where the next line begins in the blob.
     bool is_last = false;
-    bool skipped_heading = false;  ///< The blob begins with a line that is no JSON object.
+    bool skipped_heading = false;  ///< The blob begins with a line that is not a JSON object.
 };
 
 /// The lines of a `devices.txt`, chunk by chunk, each entry with the shard that it is for. A first line

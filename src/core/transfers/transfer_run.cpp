@@ -139,7 +139,7 @@ Task<Result<>> Transfers::Engine::record_chunk(Entry* entry, ImportChunk* chunk)
     TransferJob job = entry->job;
     job.done = chunk->offset;
     job.lines = chunk->lines;
-    if (chunk->skipped_heading) job.status_message = "The first line is no JSON object and was skipped. ";
+    if (chunk->skipped_heading) job.status_message = "The first line is not a JSON object and was skipped. ";
     Batch& batch = shard.committer().batch();
     for (ImportChunk::BadLine& bad : chunk->bad) {
         batch.put(Table::jobs, transfer_error_key(job.number, bad.line), std::move(bad.error));

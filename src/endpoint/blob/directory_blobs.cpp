@@ -173,7 +173,7 @@ Result<std::unique_ptr<BlobReader>> DirectoryBlobs::open(std::string_view direct
     if (::fstat(file.get(), &facts) != 0) return fail(unusable("the blob " + std::string(name)));
     if (!S_ISREG(facts.st_mode)) {
         return fail(Errc::blob_container_validation_error,
-                    "the blob " + std::string(name) + " is no plain file");
+                    "the blob " + std::string(name) + " is not a plain file");
     }
     if (::lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0) {
         return fail(unusable("the blob " + std::string(name)));

@@ -47,7 +47,7 @@ Connection::Connection(MqttEndpoint& endpoint, std::unique_ptr<Channel> channel)
       session_(*this, channel_->thread().clock().now()) {
     channel_->set_handler(*this);
     thread_state_->metrics.connections_opened.add();
-    endpoint_->enrol(*this);
+    endpoint_->add(*this);
 }
 
 Connection::~Connection() {
@@ -344,7 +344,7 @@ void Connection::twin_patch(const TwinPatchPublish& publish) {
     std::string rid(publish.rid);
     const Ticket ticket = publish.ticket;
     if (publish.has_version && !publish.version) {
-        return answer_patch(rid, ticket, fail(Errc::argument_invalid, "$version is no number"));
+        return answer_patch(rid, ticket, fail(Errc::argument_invalid, "$version is not a number"));
     }
     auto done = [pin = Pin(*this), rid = std::move(rid), ticket](const Result<std::int64_t>& written) {
         const Scope scope(*pin);

@@ -41,7 +41,7 @@ void MqttEndpoint::accepted(std::unique_ptr<Channel> channel) {
     new mqtt::Connection(*this, std::move(channel));
 }
 
-void MqttEndpoint::enrol(mqtt::Connection& connection) {
+void MqttEndpoint::add(mqtt::Connection& connection) {
     const std::lock_guard lock(mutex_);
     connection.next_ = first_;
     if (first_ != nullptr) first_->previous_ = &connection;

@@ -55,7 +55,7 @@ public:
     Hub& hub() { return hub_; }
     IoThreads& threads() { return threads_; }
     mqtt::ThreadState& state_of(std::size_t thread) { return *states_[thread]; }
-    void enrol(mqtt::Connection& connection);
+    void add(mqtt::Connection& connection);
     void discharge(mqtt::Connection& connection);
 
 private:

@@ -9,7 +9,7 @@
 namespace carillon {
 
 /// MQTT over WebSocket: takes over what asks for `/$iothub/websocket` on the HTTPS port, and hands
-/// the stream within to the MQTT endpoint. A request that is no proper handshake, or offers no
+/// the stream within to the MQTT endpoint. A request that is not a proper handshake, or offers no
 /// protocol `mqtt` (in any case; the spelling offered is the one answered), gets 400.
 /// `mqtt` outlives this. Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol";
 /// RFC 6455 §4.2; azure-iot-sdk-c offers `MQTT`, azure-iot-sdk-node `mqtt`.

@@ -65,9 +65,11 @@ TEST_F(Identities, TakeEveryLegalIdHoweverItIsSpelt) {
         EXPECT_EQ(created.status, 200) << spelling << created.body;
         call("DELETE", at("/devices/" + std::string(spelling)), "", "If-Match: *\r\n");
     }
-    for (const char* spelling : {"a%20b", "a%2Fb", "%C3%A9", "a%00b", "a\"b", "%"}) {
+    for (const char* spelling : {"a%20b", "%C3%A9", "a%00b", "a\"b", "%"}) {
         EXPECT_EQ(create(spelling).error(), "ArgumentInvalid") << spelling;
     }
+    // Decoded before it is split, a slash ends the segment: this is not a route.
+    EXPECT_EQ(create("a%2Fb").status, 404);
     EXPECT_EQ(create(std::string(128, 'a')).status, 200);
     EXPECT_EQ(create(std::string(129, 'a')).status, 400);
 }

@@ -18,7 +18,7 @@ struct JobEventToken {
 
     bool operator==(const JobEventToken&) const = default;
     std::string text() const;
-    /// Nothing for text that is no token.
+    /// Nothing for text that is not a token.
     static std::optional<JobEventToken> parse(std::string_view text);
 };
 

@@ -197,7 +197,7 @@ TEST_F(JobEvents, TheSameDocumentIsToBeHadOnce) {
     const auto answer = call("GET", "/carillon/jobs/j1", {}, "Authorization: " + token("service") + "\r\n");
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(member(answer.body, "status"), "\"completed\"");
-    EXPECT_EQ(call("GET", at("/carillon/jobs/j1")).body, answer.body) << "an api-version is no mistake";
+    EXPECT_EQ(call("GET", at("/carillon/jobs/j1")).body, answer.body) << "an api-version is not a mistake";
     EXPECT_EQ(call("GET", "/carillon/jobs/j1?api-version=x").error(), "InvalidProtocolVersion");
 }
 

@@ -60,7 +60,7 @@ struct PublishTopic {
     /// Method response: the status, if it is a 32-bit decimal number. Others are to be ignored.
     std::optional<int> status;
     bool has_version = false;             ///< Twin patch: `$version` is present,
-    std::optional<std::int64_t> version;  ///< and this is its value, unless that is no number.
+    std::optional<std::int64_t> version;  ///< and this is its value, unless that is not a number.
 };
 
 /// Longest request id taken; longer ones are like none. Ours: clients send at most a UUID.

@@ -108,7 +108,7 @@ void Session::tick(TimePoint now) {
 void Session::handle(const Packet& packet) {
     if (stage_ == Stage::awaiting_connect) {
         if (!packet.is(PacketType::connect)) {
-            return close(Errc::malformed_packet, "first packet is no CONNECT");  // [MQTT-3.1.0-1]
+            return close(Errc::malformed_packet, "first packet is not a CONNECT");  // [MQTT-3.1.0-1]
         }
         return handle_connect(packet);
     }
@@ -116,7 +116,7 @@ void Session::handle(const Packet& packet) {
         case PacketType::publish:
             return handle_publish(packet);
         case PacketType::puback:
-            // Nothing is sent at QoS 1 that waits for it; an unknown id is no breach.
+            // Nothing is sent at QoS 1 that waits for it; an unknown id is not a breach.
             if (!decode_puback(packet)) close(Errc::malformed_packet, "malformed PUBACK");
             return;
         case PacketType::subscribe:
@@ -222,7 +222,7 @@ void Session::handle_twin_patch(const Publish& publish, const PublishTopic& topi
 }
 
 void Session::handle_method_response(const Publish& publish, const PublishTopic& topic) {
-    // Request ids are decimal without leading zeros; any other is none of ours, which is no breach.
+    // Request ids are decimal without leading zeros; any other is none of ours, which is not a breach.
     std::uint32_t request_id = 0;
     const bool is_decimal = !topic.rid.empty() && topic.rid.size() <= 5 && topic.rid[0] != '0' &&
                             std::all_of(topic.rid.begin(), topic.rid.end(), [&request_id](char c) {

@@ -84,7 +84,7 @@ TEST(Session, RefusesWithTheCodeClientsExpect) {
              {bytes_of(connect_of("d1", "hub/d1/?api-version=2099-01-01")), ConnectCode::not_authorized,
               "unknown api-version"},
              {bytes_of(foreign_will), ConnectCode::not_authorized, "will of another device"},
-             {bytes_of(twin_will), ConnectCode::not_authorized, "will that is no telemetry"},
+             {bytes_of(twin_will), ConnectCode::not_authorized, "will that is not telemetry"},
              {bytes_of(empty_will), ConnectCode::not_authorized, "will without topic"},
          }) {
         Talk talk;

@@ -96,7 +96,7 @@ Result<UserName> parse_user_name(std::string_view user_name, std::string_view cl
     const ClientIdentity identity = ClientIdentity::of_client_id(client_id);
     out.device = identity.device;
     out.module = identity.module;
-    // `device/` is no module, and more than one slash is nothing.
+    // `device/` is not a module, and more than one slash is nothing.
     if (client_id.find('/') != std::string_view::npos &&
         (out.module.empty() || out.module.find('/') != std::string_view::npos)) {
         return mismatch();

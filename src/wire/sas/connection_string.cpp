@@ -15,7 +15,7 @@ struct Member {
     std::string ConnectionString::*value;
 };
 
-/// In the order they are printed. `x509` is the one member that is no text.
+/// In the order they are printed. `x509` is the one member that is not text.
 constexpr std::array<Member, 7> members{{
     {"HostName", &ConnectionString::host_name},
     {"DeviceId", &ConnectionString::device_id},
@@ -40,21 +40,21 @@ bool is_host(std::string_view text) {
 /// What must hold between the members once all are read.
 Result<> check(const ConnectionString& parts) {
     if (parts.host_name.empty()) return refuse("HostName is missing");
-    if (!is_host(parts.host_name)) return refuse("HostName is no host name");
+    if (!is_host(parts.host_name)) return refuse("HostName is not a host name");
     if (!parts.gateway_host_name.empty() && !is_host(parts.gateway_host_name)) {
-        return refuse("GatewayHostName is no host name");
+        return refuse("GatewayHostName is not a host name");
     }
     if (!parts.device_id.empty() && !DeviceId::is_valid(parts.device_id)) {
-        return refuse("DeviceId is no device id");
+        return refuse("DeviceId is not a device id");
     }
     if (!parts.module_id.empty() && !DeviceId::is_valid(parts.module_id)) {
-        return refuse("ModuleId is no module id");
+        return refuse("ModuleId is not a module id");
     }
     if (!parts.module_id.empty() && parts.device_id.empty()) return refuse("ModuleId without DeviceId");
     const int credentials = static_cast<int>(!parts.key.empty()) +
                             static_cast<int>(!parts.signature.empty()) + static_cast<int>(parts.x509);
     if (credentials != 1) return refuse("needs one of SharedAccessKey, SharedAccessSignature, x509");
-    if (!parts.key.empty() && !base64_decode(parts.key)) return refuse("SharedAccessKey is no base64");
+    if (!parts.key.empty() && !base64_decode(parts.key)) return refuse("SharedAccessKey is not base64");
     if (!parts.key_name.empty() && parts.x509) return refuse("SharedAccessKeyName beside x509");
     if (parts.device_id.empty() && parts.x509) return refuse("x509 without DeviceId");
     if (parts.device_id.empty() && parts.key_name.empty() && !parts.key.empty()) {

@@ -27,7 +27,7 @@ inline constexpr std::size_t connection_string_bytes_max = 4 * 1024;
 
 /// `Name=value` pairs split on `;`, then on the first `=`; names compare exactly; one `;` and white
 /// space at the end are accepted. Fails with `argument_invalid` if `HostName` or the credential is
-/// missing, a name repeats or is unknown, a value is empty or no id, or a key is no base64.
+/// missing, a name repeats or is unknown, a value is empty or no id, or a key is not base64.
 Result<ConnectionString> parse_connection_string(std::string_view text);
 
 /// The text of `parts`, in the order the service prints it; empty members are left out.

@@ -72,7 +72,7 @@ bool covers_identity(const Token& token, std::span<const std::string> host_names
                      std::string_view module);
 
 /// Signs a token for `resource` (decoded, such as `host/devices/d1`), valid until `expires`. A key
-/// that is no base64 makes a token nobody accepts.
+/// that is not base64 makes a token nobody accepts.
 std::string make_token(std::string_view resource, std::string_view key_base64, WallTime expires,
                        std::string_view key_name = {});
 

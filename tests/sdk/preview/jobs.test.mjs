@@ -67,7 +67,7 @@ test('a twin job by query takes those that match and tells them', async () => {
   await close(device);
 });
 
-test('an id that is no device fails by itself, not the job', async () => {
+test('an id that is not a device fails by itself, not the job', async () => {
   const id = newJob('unknown-device');
   await call(jobs, 'scheduleTwinUpdate', id, ['j-nobody'], { etag: '*', tags: { a: 1 } }, new Date(), 60);
   const job = await end(jobs, id);
