@@ -47,7 +47,14 @@ function OneJob({ id }: { id: string }) {
   const job = definition.value;
   if (job?.status === 'unknown') return <Empty title={`There is no job ${id}.`}><a href={address('/jobs')}>All jobs</a></Empty>;
   const now = progress.value;
-  if (!now || !job) return definition.problem ? <Problem of={definition.problem} retry={definition.reload} /> : <Loading />;
+  if (!now || !job) {
+    return (
+      <>
+        <header class="page"><h1 class="id">{id}</h1></header>
+        {definition.problem ? <Problem of={definition.problem} retry={definition.reload} /> : <Loading />}
+      </>
+    );
+  }
   const counts = now.deviceJobStatistics;
   const isOver = ['completed', 'failed', 'cancelled'].includes(now.status);
   const run = (work: () => Promise<void>) => {
