@@ -33,7 +33,8 @@ std::string set_hostnames(ServerConfig& config, const Values& values) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                    c == '.';
         });
-        if (!fits || !legal || name.front() == '.' || name.back() == '.') return "is not a host name: " + name;
+        if (!fits || !legal || name.front() == '.' || name.back() == '.')
+            return "is not a host name: " + name;
     }
     config.hostnames = values;
     return {};
