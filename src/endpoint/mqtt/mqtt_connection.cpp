@@ -246,6 +246,7 @@ void Connection::authenticate() {
         log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
                   connect->client_type);
     }
+    is_c_client_ = is_c_client(connect->client_type);
     channel_->authenticated();
     begin(connect->clean_session);
 }
@@ -387,7 +388,7 @@ void Connection::send_method(std::uint16_t request_id, std::string_view name, st
     }
     const Scope scope(*this);
     thread_state_->metrics.methods_sent.add();
-    session_.send_method(request_id, name, payload);
+    session_.send_method(request_id, name, is_c_client_ && payload == "null" ? std::string_view() : payload);
 }
 
 bool Connection::takes_desired() const {

@@ -139,7 +139,8 @@ private:
     bool closed_by_core_ : 1 =
         false;  ///< Through `DeviceLink`; the record is let go when the channel has closed.
     bool drops_will_ : 1 = false;
-    Connection* next_ = nullptr;  ///< In the endpoint's list.
+    bool is_c_client_ : 1 = false;  ///< Gets no payload of a method as an empty body, not as `null`.
+    Connection* next_ = nullptr;    ///< In the endpoint's list.
     Connection* previous_ = nullptr;
 };
 
