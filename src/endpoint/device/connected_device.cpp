@@ -62,6 +62,10 @@ bool ConnectedDevice::is_token_expired() const {
     return token_end_ && *token_end_ < shard_->clock().wall_now();
 }
 
+std::uint64_t ConnectedDevice::number() const {
+    return std::uint64_t{shard_->number()} << 32 | ordinal_;
+}
+
 Record* ConnectedDevice::record() const {
     return shard_->directory().find(ordinal_);
 }

@@ -85,6 +85,9 @@ public:
     /// The device's answer to `DeviceLink::send_method`; an unknown or expired request is ignored.
     void answer_method(std::uint16_t request_id, int status, std::string_view payload);
 
+    /// Tells the identities of a hub apart, for as long as it runs; once `connect` has succeeded.
+    std::uint64_t number() const;
+
     /// Whose clock, timers and random numbers the protocol uses; once `connect` was called.
     Shard& shard() const { return *shard_; }
 

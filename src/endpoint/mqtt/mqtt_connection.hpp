@@ -60,6 +60,7 @@ public:
 
     // DeviceLink
     bool takes_method(std::string_view name) const override;
+    bool will_take_method(std::string_view name) const override;
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) override;
     bool takes_desired() const override;
     void send_desired(std::int64_t version, std::string_view body) override;

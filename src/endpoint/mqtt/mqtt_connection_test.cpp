@@ -172,6 +172,7 @@ TEST(MqttConnection, SubscriptionsOutliveTheConnection) {
     Peer again(site);
     again.connect("d1", site.token_of("d1"));
     EXPECT_EQ(again.wire.take_sent(), connack_of(ConnectCode::accepted, true));
+    again.say(from_hex("C000"));
     EXPECT_TRUE(site.hub.find("d1")->link->takes_method("any"));
     again.lose();
 
@@ -397,6 +398,24 @@ TEST(MqttConnection, DesiredChangesReachASubscriberOnly) {
 
 // --- methods ---------------------------------------------------------------------------------------
 
+TEST(MqttConnection, NoPayloadIsNullButForClientsInC) {
+    Site site;
+    Record& record = site.hub.add_device("d1");
+    for (const bool is_c : {true, false}) {
+        Peer peer(site);
+        peer.parameters =
+            is_c ? "&DeviceClientType=iothubclient%2F1.9.1" : "&DeviceClientType=azure-iot-device%2F1";
+        peer.open("d1", true);
+        peer.subscribe(methods_filter);
+        record.link->send_method(1, "m", "null");
+        record.link->send_method(2, "m", "{}");
+        const auto calls = published(peer.wire.take_sent());
+        ASSERT_EQ(calls.size(), 2U);
+        EXPECT_EQ(calls[0].second, is_c ? "" : "null");
+        EXPECT_EQ(calls[1].second, "{}");
+    }
+}
+
 TEST(MqttConnection, AMethodGoesOutAndItsAnswerComesBack) {
     Site site;
     Record& record = site.hub.add_device("d1");
@@ -448,7 +467,8 @@ TEST(MqttConnection, AMethodFailsWhenItsConnectionEnds) {
         EXPECT_EQ((*answer)->error().code, Errc::device_connection_closed_remotely);
     }
     Peer older(site);
-    older.open("d1");  // its session has the subscription
+    older.open("d1");
+    older.subscribe(methods_filter);  // its session has it already; it is there to take a call
     auto answer = site.hub.begin(shard.methods().invoke(record.key, call));
     site.hub.settle();
     Peer newer(site);
