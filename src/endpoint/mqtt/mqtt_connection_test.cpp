@@ -661,10 +661,14 @@ TEST(MqttConnection, AnIdleConnectionIsSmall) {
 TEST(MqttConnection, ConnectionsLeftAtTheEndAreFreed) {
     Site site;
     site.hub.add_device("d1");
+    bool freed = false;
     testing::Wire wire;
     wire.thread = &site.threads[0];
+    wire.freed = &freed;
     site.endpoint->accepted(std::make_unique<testing::FakeChannel>(wire));
-    site.endpoint.reset();  // a sanitizer tells if not
+    EXPECT_FALSE(freed);
+    site.endpoint.reset();
+    EXPECT_TRUE(freed);
 }
 
 }  // namespace
