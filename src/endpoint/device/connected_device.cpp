@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/login_brake.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
@@ -42,6 +43,15 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     shard_->attach(*record, link_);
     if (is_model_id(model_id)) shard_->announce_model(*record, model_id);
     return {};
+}
+
+Duration ConnectedDevice::refused(const IdentityKey& key, const Error& why, std::string_view protocol,
+                                  std::string_view peer) {
+    if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
+    const std::string path = key.path();
+    const LoginBrake::Failure failure{
+        .protocol = protocol, .identity = path, .peer = peer, .why = why.detail};
+    return hub_.logins().failed(failure, shard_->clock().now());
 }
 
 void ConnectedDevice::disconnect() {

@@ -47,6 +47,10 @@ public:
     /// Fails with `iot_hub_unauthorized`, `device_disabled` and, from a strict hub, `throttling_exception`;
     /// the detail is for the log only. May be tried again.
     Result<> connect(const Credentials& credentials, std::string_view model_id);
+    /// To be told of a `connect` that failed: gives how long the answer to the device must wait
+    /// (`LoginBrake`). `protocol` and `peer`, as `address:port`, are for the log.
+    Duration refused(const IdentityKey& key, const Error& why, std::string_view protocol,
+                     std::string_view peer);
     bool is_connected() const { return is_connected_; }
     /// The link goes: requests that wait for its answers fail. Harmless if it went before, or if another
     /// took its place. To be called before the link is destroyed.

@@ -242,7 +242,16 @@ void Connection::authenticate() {
         const std::string path = connect->key.path();
         log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
                   errc_name(reason), connected.error().detail);
-        return session_.refuse(connect_code(reason), reason);
+        const Duration wait =
+            device_.refused(connect->key, connected.error(), "mqtt", channel_->peer_address());
+        if (wait == Duration::zero()) return session_.refuse(connect_code(reason), reason);
+        // The session takes no input meanwhile.
+        timer_ = device_.shard().timers().at(device_.shard().clock().now() + wait, [this, reason] {
+            timer_ = {};
+            const Scope scope(*this);
+            session_.refuse(connect_code(reason), reason);
+        });
+        return;
     }
     if (log.is_on(LogLevel::debug)) {
         const std::string path = connect->key.path();

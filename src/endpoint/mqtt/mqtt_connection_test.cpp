@@ -1,5 +1,6 @@
 #include "endpoint/mqtt/mqtt_connection.hpp"
 
+#include "core/hub/login_brake.hpp"
 #include "core/shard/methods.hpp"
 #include "endpoint/mqtt/testing.hpp"
 #include "wire/mqtt/decode.hpp"
@@ -593,6 +594,30 @@ TEST(MqttConnection, AnswersThatArriveAfterTheEndDoNoHarm) {
     peer.lose();
     site.hub.settle();
     EXPECT_EQ(messages(site).size(), 1U);
+}
+
+TEST(MqttConnection, AWrongLoginThatFailsAgainAndAgainIsAnsweredLateAndARightOneIsNot) {
+    Site site;
+    const Record& record = site.hub.add_device("d1");
+    const std::string wrong = site.token_of("d1") + "x";
+    for (int i = 0; i < LoginBrake::identity_pace.at_once; ++i) {
+        Peer peer(site);
+        peer.connect("d1", wrong);
+        EXPECT_EQ(to_hex(peer.wire.take_sent()), "20020005");
+    }
+    Peer slowed(site);
+    slowed.connect("d1", wrong);
+    Peer leaves(site);
+    leaves.connect("d1", wrong);
+    leaves.lose();
+    EXPECT_EQ(slowed.wire.sent, "");
+    Peer honest(site);
+    honest.open("d1");
+    EXPECT_NE(record.link, nullptr);
+    site.clock.advance(2 * LoginBrake::identity_pace.each);
+    site.hub->shards().owner(*DeviceId::parse("d1")).timers().run_due(site.clock.now());
+    EXPECT_EQ(to_hex(slowed.wire.take_sent()), "20020005");
+    EXPECT_TRUE(slowed.wire.closed);
 }
 
 // --- congestion ------------------------------------------------------------------------------------
