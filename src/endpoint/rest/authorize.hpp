@@ -81,7 +81,7 @@ private:
     const std::vector<std::string>& host_names_;
     std::unique_ptr<Verified> verified_;
     std::unique_ptr<sas::Token> claim_;  ///< Names no policy; who signed it is not known yet.
-    std::string claimed_policy_;
+    std::string claimed_policy_;         ///< Bound: HttpLimits::header_bytes_max
     bool is_wrong_ = false;
 };
 
