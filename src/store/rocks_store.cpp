@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "store/file_layers.hpp"
 #include "store/file_ledger.hpp"
+#include "store/reclaimer.hpp"
 #include "store/store_files.hpp"
 
 #include <fmt/core.h>
@@ -15,8 +16,10 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -32,6 +35,14 @@ namespace carillon {
 namespace {
 
 using Families = std::array<rocksdb::ColumnFamilyHandle*, table_count>;
+
+// Parts of `RocksOptions::event_bytes`; with the 4 GiB of a hub's defaults all come to their maxima.
+constexpr std::uint64_t event_buffer_parts = 32;
+constexpr std::uint64_t event_file_parts = 64;
+constexpr std::uint64_t event_log_parts = 8;
+constexpr std::uint64_t event_buffer_bytes_min = 1024 * 1024;
+constexpr std::uint64_t event_file_bytes_max = 32 * 1024 * 1024;
+constexpr std::uint64_t log_bytes_min = 8 * 1024 * 1024;
 
 /// Between two moments at which the ledger is surely on disk.
 constexpr std::chrono::seconds between_settlings{1};
@@ -78,6 +89,11 @@ private:
     std::atomic<std::chrono::steady_clock::duration> last_said_{-between_words};
 };
 
+std::size_t event_buffer_bytes(const RocksOptions& wanted) {
+    const std::uint64_t part = std::max(wanted.event_bytes / event_buffer_parts, event_buffer_bytes_min);
+    return std::min<std::uint64_t>(part, wanted.write_buffer_bytes);
+}
+
 rocksdb::DBOptions db_options(const RocksOptions& wanted) {
     rocksdb::DBOptions db;
     db.create_missing_column_families = true;
@@ -87,7 +103,8 @@ rocksdb::DBOptions db_options(const RocksOptions& wanted) {
     db.max_open_files = wanted.open_files_max;
     db.max_background_jobs = wanted.background_jobs_max;
     db.db_write_buffer_size = wanted.write_buffers_bytes_max;
-    db.max_total_wal_size = wanted.wal_bytes_max;
+    db.max_total_wal_size =
+        std::min(wanted.wal_bytes_max, std::max(wanted.event_bytes / event_log_parts, log_bytes_min));
     // A log cut short at its end is what a crash leaves, and that record was never acknowledged.
     // Damage before the end is not: RocksDB's default would open without all that follows it.
     db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -129,10 +146,20 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
             break;
         case Table::twin_log:
         case Table::job_events:
-        case Table::events:
             // Written in key order, read by scans, removed from the front in ranges.
             blocks.block_size = 32 * 1024;
             family.target_file_size_base = 32 * 1024 * 1024;
+            break;
+        case Table::events:
+            // As these. What a flush writes spans all partitions and is merged with a level that holds only
+            // as much again. From there files of one partition move on, as nothing below overlaps them, and
+            // go whole when they are removed.
+            blocks.block_size = 32 * 1024;
+            family.write_buffer_size = event_buffer_bytes(wanted);
+            family.max_bytes_for_level_base = family.write_buffer_size * 4;
+            family.target_file_size_base = std::clamp(wanted.event_bytes / event_file_parts,
+                                                      event_buffer_bytes_min, event_file_bytes_max);
+            family.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(4);
             break;
     }
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
@@ -157,6 +184,7 @@ struct RocksStore::Impl {
     std::condition_variable ends_changed;
     bool ends = false;  ///< Guarded by `ending`.
     std::thread settler;
+    std::unique_ptr<Reclaimer> reclaimer;
 
     rocksdb::ColumnFamilyHandle* family(Table table) const {
         return families[static_cast<std::size_t>(table)];
@@ -169,6 +197,7 @@ struct RocksStore::Impl {
         }
         ends_changed.notify_all();
         if (settler.joinable()) settler.join();
+        reclaimer.reset();
         if (!db) return;
         for (rocksdb::ColumnFamilyHandle* handle : families) {
             if (handle) db->DestroyColumnFamilyHandle(handle);
@@ -389,6 +418,8 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
     std::string identity;
     if (impl->db->GetDbIdentity(identity).ok()) impl->ledger->identify(std::move(identity));
     impl->settler = std::thread([raw = impl.get()] { raw->settle_each_second(); });
+    impl->reclaimer =
+        std::make_unique<Reclaimer>(*db, *impl->family(Table::events), event_buffer_bytes(options));
     return std::unique_ptr<RocksStore>(new RocksStore(std::move(impl)));
 }
 
@@ -420,6 +451,10 @@ Result<> RocksStore::commit(const Batch& batch) {
     if (!written.ok()) {
         impl_->failed = true;
         return fail(store_error(written, "the disk refused a write"));
+    }
+    for (const Batch::Op& op : batch.ops()) {
+        const bool is_range = op.kind == Batch::Op::Kind::erase_range && op.key < op.value;
+        if (is_range && op.table == Table::events) impl_->reclaimer->removed(op.key, op.value);
     }
     if (impl_->write.sync) impl_->ledger->acknowledge(impl_->db->GetLatestSequenceNumber());
     return {};

@@ -27,6 +27,9 @@ struct RocksOptions {
     std::size_t block_cache_bytes = 64 * 1024 * 1024;
     /// Of the write-ahead logs; bounds what a restart reads back.
     std::uint64_t wal_bytes_max = 192 * 1024 * 1024;
+    /// About how many bytes of messages (`Table::events`) are kept. Buffers, logs and files are small beside
+    /// it, so that the disk holds at most twice as much.
+    std::uint64_t event_bytes = 4ULL * 1024 * 1024 * 1024;
     /// Descriptors of table files, out of the process's 20,000 at the least hospitable hosts.
     int open_files_max = 512;
     int background_jobs_max = 2;  ///< Flushes and compactions at once.

@@ -106,6 +106,67 @@ TEST(RocksStore, ARecordLeftUnfinishedBehindTheAcknowledgedOnesIsDropped) {
     }
 }
 
+std::uint64_t bytes_on_disk(const fs::path& folder) {
+    std::uint64_t bytes = 0;
+    for (const auto& file : fs::directory_iterator(folder)) {
+        std::error_code gone;  // By a merge, meanwhile.
+        const std::uint64_t size = file.file_size(gone);
+        if (!gone) bytes += size;
+    }
+    return bytes;
+}
+
+TEST(RocksStore, TheDiskGetsBackWhatRemovedMessagesTook) {
+    const TestFolder folder;
+    RocksOptions options;
+    options.event_bytes = 16 * 1024 * 1024;
+    auto opened = RocksStore::open(folder.path() / "store", options);
+    ASSERT_TRUE(opened);
+    RocksStore& store = **opened;
+    constexpr std::uint64_t message_bytes = 1000;
+    const std::uint64_t kept = options.event_bytes / message_bytes / 64 * 16;
+    std::mt19937_64 random(5);
+    const auto key = [](std::uint64_t partition, std::uint64_t number) {
+        return be_key(partition).substr(4) + be_key(number);
+    };
+    for (std::uint64_t i = 0; i < kept * 5; i += 16) {
+        Batch batch;
+        for (std::uint64_t partition = 0; partition < 4; ++partition) {
+            for (std::uint64_t j = i; j < i + 16; ++j) {
+                std::string body(message_bytes, '\0');
+                for (char& c : body) c = static_cast<char>(random());
+                batch.put(Table::events, key(partition, j), std::move(body));
+            }
+            if (i >= kept) {
+                batch.erase_range(Table::events, key(partition, i - kept), key(partition, i - kept + 16));
+            }
+        }
+        ASSERT_TRUE(store.commit(batch));
+    }
+    EXPECT_EQ(count(store, Table::events), kept * 4);
+    // Without a commit that would make RocksDB merge. The wait ends a run in which nothing is freed.
+    std::uint64_t bytes = 0;
+    for (int i = 0; i < 600; ++i) {
+        bytes = bytes_on_disk(folder.path() / "store");
+        if (bytes <= 2 * options.event_bytes) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_LE(bytes, 2 * options.event_bytes);
+    // And what an aging fleet leaves, which goes at once.
+    Batch all;
+    for (std::uint64_t partition = 0; partition < 4; ++partition) {
+        all.erase_range(Table::events, key(partition, 0), key(partition, kept * 5));
+    }
+    ASSERT_TRUE(store.commit(all));
+    for (int i = 0; i < 600; ++i) {
+        bytes = bytes_on_disk(folder.path() / "store");
+        if (bytes <= options.event_bytes) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_LE(bytes, options.event_bytes) << "the logs, of which half this size may stay";
+    EXPECT_EQ(count(store, Table::events), 0U);
+}
+
 TEST(RocksStore, TrimmedMessagesStayAwayThroughMergesAndRestarts) {
     const TestFolder folder;
     auto store = open_store(folder.path() / "store");

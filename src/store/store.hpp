@@ -42,7 +42,8 @@ public:
 
     void put(Table table, std::string key, std::string value);
     void erase(Table table, std::string key);
-    /// Removes all keys in [from, to); nothing where `to` is not greater than `from`.
+    /// Removes all keys in [from, to); nothing where `to` is not greater than `from`. In `Table::events` for
+    /// good: none of them is written again.
     void erase_range(Table table, std::string from, std::string to);
     void append(Batch&& other);
 
