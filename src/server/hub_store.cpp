@@ -18,9 +18,9 @@ Result<> check_store_is_there(const std::filesystem::path& data_dir) {
                     "empty hub, remove hub.json.");
 }
 
-Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir) {
+Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, const RocksOptions& options) {
     if (auto there = check_store_is_there(data_dir.path()); !there) return fail(std::move(there).error());
-    return RocksStore::open(data_dir.store());
+    return RocksStore::open(data_dir.store(), options);
 }
 
 }  // namespace carillon

@@ -15,6 +15,6 @@ Result<> check_store_is_there(const std::filesystem::path& data_dir);
 
 /// Opens the hub's store, or makes one if no hub has run. Fails as `check_store_is_there` and
 /// `RocksStore::open` do, and has then changed nothing.
-Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir);
+Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, const RocksOptions& options = {});
 
 }  // namespace carillon

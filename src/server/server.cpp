@@ -4,6 +4,7 @@
 #include "core/configurations/configurations.hpp"
 #include "core/hub/hub.hpp"
 #include "core/jobs/jobs.hpp"
+#include "core/shard/placement.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/transfers/transfers.hpp"
 #include "endpoint/blob/blob_containers.hpp"
@@ -214,7 +215,9 @@ Result<> Server::Parts::open_store() {
         auto whole = check_authority(data_dir->path());
         if (!whole) return whole;
     }
-    auto opened = open_hub_store(*data_dir);
+    RocksOptions options;
+    options.event_bytes = config.telemetry.bytes_max * event_partitions_min;
+    auto opened = open_hub_store(*data_dir, options);
     if (!opened) return fail(std::move(opened).error());
     store = *std::move(opened);
     auto loaded = load_or_create_meta(*store, random, usable_cores());

@@ -12,7 +12,6 @@ namespace carillon {
 
 class Configurations;
 class Jobs;
-class LoginBrake;
 class PageTokens;
 class Queries;
 class Registry;
@@ -38,8 +37,6 @@ public:
     /// What statements and conditions may hold.
     const query::QueryOptions& query_options() const { return query_options_; }
     Throttles& throttles() { return *throttles_; }
-    /// Told of every login that fails, whatever the protocol.
-    LoginBrake& logins() { return *logins_; }
     Registry& registry() { return *registry_; }
     Jobs& jobs() { return *jobs_; }
     Queries& queries() { return *queries_; }
@@ -53,7 +50,6 @@ private:
     const query::QueryOptions query_options_;
     std::unique_ptr<PageTokens> page_tokens_;
     std::unique_ptr<Throttles> throttles_;
-    std::unique_ptr<LoginBrake> logins_;
     std::unique_ptr<Registry> registry_;
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;

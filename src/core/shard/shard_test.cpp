@@ -373,5 +373,23 @@ TEST_F(ShardTest, TelemetryKeepsItsOrderAcrossARestartAndIsTrimmedByAge) {
     EXPECT_GE(count_events(), 2000);
 }
 
+TEST_F(ShardTest, TelemetryBeyondItsBoundOfBytesGoesAsItComes) {
+    Record& record = hub->add_device("d");
+    Telemetry bounded(owner("d"), {.bytes_max = 200 * 1024});
+    ASSERT_TRUE(bounded.load());
+    std::size_t most = 0;
+    for (int i = 0; i < 6000; ++i) {
+        Message message;
+        message.device_id = "d";
+        message.body = std::string(100, 'x');
+        bounded.append(record, std::move(message), [](Result<> r) { EXPECT_TRUE(r); });
+        if (i % 100 != 0) continue;
+        hub->settle();
+        most = std::max(most, store.size(Table::events));
+    }
+    EXPECT_GT(most, 1024U);
+    EXPECT_LT(most, 3 * 1024U) << "a run is 1,024 messages; two of them are beyond the bound";
+}
+
 }  // namespace
 }  // namespace carillon

@@ -30,7 +30,7 @@ Telemetry::Telemetry(Shard& shard, TelemetryLimits limits) : shard_(shard), limi
     const auto count = event_partition_count(shard.shard_count());
     for (auto number = shard.number(); number < count;
          number += static_cast<std::uint32_t>(shard.shard_count())) {
-        partitions_.push_back({.number = number, .next = 0, .bytes = 0, .marks = {}});
+        partitions_.push_back({.number = number, .next = 0, .bytes = 0, .marks = {}, .removed = 0});
     }
 }
 
@@ -100,7 +100,9 @@ void Telemetry::append(Record& record, Message message, UniqueFunction<void(Resu
     ++shard_.traffic().messages;
     auto key = event_key(partition.number, partition.next);
     auto value = encode_message(message);
+    const std::size_t runs = partition.marks.size();
     note(partition, message.enqueued, key.size() + value.size());
+    if (partition.marks.size() != runs) trim(partition, message.enqueued);
     ++partition.next;
     auto& committer = shard_.committer();
     committer.batch().put(Table::events, std::move(key), std::move(value));
@@ -108,23 +110,27 @@ void Telemetry::append(Record& record, Message message, UniqueFunction<void(Resu
 }
 
 void Telemetry::trim() {
-    const auto oldest_kept = shard_.clock().wall_now().plus_s(-limits_.age_max_s);
-    for (auto& partition : partitions_) {
-        const auto from = partition.marks.empty() ? 0 : partition.marks.front().sequence;
-        // A run goes when all of it is too old, that is when the run behind it began too long ago.
-        while (partition.marks.size() > 1 &&
-               (partition.bytes > limits_.bytes_max || partition.marks[1].enqueued < oldest_kept)) {
-            const Mark& gone = partition.marks.front();
-            partition.bytes -= gone.bytes;
-            shard_.committer().batch().erase(Table::meta, mark_key(partition.number, gone.sequence));
-            partition.marks.pop_front();
-        }
-        const auto kept = partition.marks.empty() ? 0 : partition.marks.front().sequence;
-        if (kept > from) {
-            shard_.committer().batch().erase_range(Table::events, event_key(partition.number, from),
-                                                   event_key(partition.number, kept));
-        }
+    const WallTime now = shard_.clock().wall_now();
+    for (auto& partition : partitions_) trim(partition, now);
+}
+
+void Telemetry::trim(Partition& partition, WallTime now) {
+    const auto oldest_kept = now.plus_s(-limits_.age_max_s);
+    auto& batch = shard_.committer().batch();
+    const std::size_t runs = partition.marks.size();
+    // A run goes when all of it is too old, that is when the run behind it began too long ago.
+    while (partition.marks.size() > 1 &&
+           (partition.bytes > limits_.bytes_max || partition.marks[1].enqueued < oldest_kept)) {
+        const Mark& gone = partition.marks.front();
+        partition.bytes -= gone.bytes;
+        batch.erase(Table::meta, mark_key(partition.number, gone.sequence));
+        partition.marks.pop_front();
     }
+    if (partition.marks.size() == runs) return;
+    const auto kept = partition.marks.front().sequence;
+    batch.erase_range(Table::events, event_key(partition.number, partition.removed),
+                      event_key(partition.number, kept));
+    partition.removed = kept;
 }
 
 }  // namespace carillon

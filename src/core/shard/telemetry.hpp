@@ -20,7 +20,7 @@ public:
     Result<> load();
     /// Appends; `done` when it is durable, or with the error that refused it.
     void append(Record& record, Message message, UniqueFunction<void(Result<>)> done);
-    /// Removes what is over the limits; called about once a second.
+    /// Removes what is too old; called about once a second. What is over the limit of bytes goes as it comes.
     void trim();
 
 private:
@@ -36,9 +36,13 @@ private:
         std::uint64_t next = 0;  ///< Sequence number of the next message.
         std::uint64_t bytes = 0;
         std::deque<Mark> marks;
+        /// All below it was removed since the start; 0 at first, so that the store learns of what an earlier
+        /// process removed, and frees it.
+        std::uint64_t removed = 0;
     };
     Result<> load(Partition& partition);
     void note(Partition& partition, WallTime enqueued, std::uint64_t bytes);
+    void trim(Partition& partition, WallTime now);
 
     Shard& shard_;
     TelemetryLimits limits_;

@@ -47,10 +47,6 @@ public:
     /// Fails with `iot_hub_unauthorized`, `device_disabled` and, from a strict hub, `throttling_exception`;
     /// the detail is for the log only. May be tried again.
     Result<> connect(const Credentials& credentials, std::string_view model_id);
-    /// To be told of a `connect` that failed: gives how long the answer to the device must wait
-    /// (`LoginBrake`). `protocol` and `peer`, as `address:port`, are for the log.
-    Duration refused(const IdentityKey& key, const Error& why, std::string_view protocol,
-                     std::string_view peer);
     bool is_connected() const { return is_connected_; }
     /// The link goes: requests that wait for its answers fail. Harmless if it went before, or if another
     /// took its place. To be called before the link is destroyed.
@@ -88,9 +84,6 @@ public:
     // --- methods -----------------------------------------------------------------------------------
     /// The device's answer to `DeviceLink::send_method`; an unknown or expired request is ignored.
     void answer_method(std::uint16_t request_id, int status, std::string_view payload);
-
-    /// Tells the identities of a hub apart, for as long as it runs; once `connect` has succeeded.
-    std::uint64_t number() const;
 
     /// Whose clock, timers and random numbers the protocol uses; once `connect` was called.
     Shard& shard() const { return *shard_; }

@@ -95,7 +95,6 @@ private:
     static Task<> hand_over(std::shared_ptr<HttpConnection> self, HttpResponse response);
     const std::string& date();
     void respond(HttpResponse response);
-    void respond_later(HttpResponse response);
     void pump();
     void finish_answer();
     void go_on();
@@ -129,8 +128,6 @@ private:
     bool recheck_asked_ = false;    ///< It will be looked at again, in a later turn.
     bool holds_something_ = false;  ///< As the channel was told.
     std::optional<Outgoing> outgoing_;
-    std::optional<HttpResponse> delayed_;  ///< Given when `delay_` fires.
-    Timers::Id delay_;
     Timers::Id timer_;
     TimePoint since_{};  ///< When the current wait began: for a request, or for its rest.
     std::int64_t date_s_ = -1;
