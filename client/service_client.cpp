@@ -81,7 +81,9 @@ std::optional<std::vector<std::string>> json_array_items(std::string_view text) 
 struct ServiceClient::Impl {
     /// The token in use; made anew once half of its life is over.
     const std::string& token();
-    void prepare(HttpRequest& request);
+    Result<> prepare(HttpRequest& request);
+    /// One request, whatever status its answer has.
+    Result<HttpAnswer> exchange(HttpRequest request, std::chrono::milliseconds extra = {});
     Result<HttpAnswer> attempt(HttpRequest request, std::chrono::milliseconds extra);
     Result<HttpAnswer> call(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<std::string> document(const HttpRequest& request, std::chrono::milliseconds extra = {});
@@ -106,16 +108,34 @@ const std::string& ServiceClient::Impl::token() {
     return token_text;
 }
 
-void ServiceClient::Impl::prepare(HttpRequest& request) {
+Result<> ServiceClient::Impl::prepare(HttpRequest& request) {
     request.target += request.target.find('?') == std::string::npos ? '?' : '&';
     request.target += "api-version=" + std::string(api_version);
+    if (options.before_request) {
+        auto allowed = options.before_request({request.method, request.target, request.body});
+        if (!allowed) return allowed;
+    }
     request.headers.emplace_back("Authorization", token());
     request.headers.emplace_back("User-Agent", "carillon/" CARILLON_VERSION);
+    return {};
+}
+
+Result<HttpAnswer> ServiceClient::Impl::exchange(HttpRequest request, std::chrono::milliseconds extra) {
+    if (auto prepared = prepare(request); !prepared) return fail(std::move(prepared).error());
+    const auto begun = std::chrono::steady_clock::now();
+    auto answer = connection->exchange(request, options.request_timeout + extra);
+    if (options.after_answer) {
+        const auto time = std::chrono::steady_clock::now() - begun;
+        ServiceAnswer seen{.time = std::chrono::duration_cast<std::chrono::milliseconds>(time)};
+        if (answer) seen.status = answer->status;
+        if (answer) seen.body = answer->body;
+        options.after_answer({request.method, request.target, request.body}, seen);
+    }
+    return answer;
 }
 
 Result<HttpAnswer> ServiceClient::Impl::attempt(HttpRequest request, std::chrono::milliseconds extra) {
-    prepare(request);
-    auto answer = connection->exchange(request, options.request_timeout + extra);
+    auto answer = exchange(std::move(request), extra);
     if (!answer || answer->status < 300) return answer;
     return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
 }
@@ -232,9 +252,7 @@ Result<std::string> ServiceClient::update_registry(std::string_view entries_json
 }
 
 Result<std::string> ServiceClient::bulk_devices(std::string_view entries_json) {
-    HttpRequest request{"POST", "/devices", {}, std::string(entries_json)};
-    impl_->prepare(request);
-    auto answer = impl_->connection->exchange(request, impl_->options.request_timeout);
+    auto answer = impl_->exchange({"POST", "/devices", {}, std::string(entries_json)});
     if (!answer) return fail(std::move(answer).error());
     // Failed entries make the status 400; the body is the result all the same.
     const bool is_result =
@@ -360,7 +378,7 @@ Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
     HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
     request.headers.emplace_back("Accept", "text/event-stream");
     if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::string(after));
-    impl_->prepare(request);
+    if (auto prepared = impl_->prepare(request); !prepared) return prepared;
     EventReader reader;
     Result<> outcome;
     const auto read = [&](std::string_view piece) {

@@ -16,6 +16,20 @@
 
 namespace carillon {
 
+/// A request as it leaves, but for the token that authorises it. The views last for the call only.
+struct ServiceRequest {
+    std::string_view method{};
+    std::string_view target{};  ///< Path and query, as sent.
+    std::string_view body{};
+};
+
+/// What came of it.
+struct ServiceAnswer {
+    int status = 0;  ///< 0 where no answer came.
+    std::string_view body{};
+    std::chrono::milliseconds time{};
+};
+
 /// How to reach a hub as a back end.
 struct ServiceOptions {
     /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`
@@ -32,6 +46,11 @@ struct ServiceOptions {
     /// When a call that failed is made again by itself. Only where that is safe: after `unreachable` and
     /// throttling, as nothing happened; reads besides after a lost connection and the hub's own failures.
     RetryPolicy retry{.is_first_at_once = false, .attempts_max = 4};
+    /// Called before each attempt of a request, if set. A failure keeps it from being sent and is what the
+    /// call fails with. Job events (`follow_job`) are seen here and not below.
+    std::function<Result<>(const ServiceRequest&)> before_request{};
+    /// Called after each attempt, if set.
+    std::function<void(const ServiceRequest&, const ServiceAnswer&)> after_answer{};
 };
 
 /// One page of a listing.
