@@ -14,7 +14,7 @@ namespace {
 /// Values of types that the parser checks by code of ours, where it cannot tell them.
 std::vector<std::string> choices_of(const std::string& type) {
     static const std::map<std::string, std::vector<std::string>> known{
-        {"FORMAT", {"table", "json", "ndjson", "csv"}},
+        {"FORMAT", {"table", "json", "ndjson", "csv", "tsv", "yaml"}},
         {"LEVEL", {"trace", "debug", "info", "warn", "error", "off"}},
         {"MODE", {"default", "strict"}}};
     const auto found = known.find(type);

@@ -1,5 +1,7 @@
 #include "completion_script.hpp"
 
+#include "base/text.hpp"
+
 #include <string_view>
 
 namespace carillon {
@@ -18,7 +20,8 @@ std::string quoted(const std::string& text) {
     return '\'' + replaced(text, "'", "'\\''") + '\'';
 }
 
-/// What a value may be, in one word: choices separated by commas, or `@file`, `@context`, `@any`.
+/// What a value may be, in one word: choices separated by commas, or `@file`, `@context`,
+/// `@device`, `@job`, `@any`.
 std::string spec_of(const CommandOption& option) {
     if (!option.choices.empty()) {
         std::string spec;
@@ -26,7 +29,10 @@ std::string spec_of(const CommandOption& option) {
         return spec;
     }
     if (option.type.find("FILE") != option.type.npos || option.type == "DIR") return "@file";
-    return option.type == "CONTEXT" ? "@context" : "@any";
+    for (const std::string_view type : {"CONTEXT", "DEVICE", "JOB"}) {
+        if (option.type == type) return '@' + to_lower(type);
+    }
+    return "@any";
 }
 
 /// The first line is enough beside a completion.
@@ -52,8 +58,22 @@ std::string values_of(const Command& command) {
     return values;
 }
 
-constexpr std::string_view context_names =
-    "carillon context list -o csv 2>/dev/null | tail -n +2 | cut -d, -f1";
+// Asked of the hub that a command without further flags would be for; who waits for a key has two seconds.
+constexpr std::string_view context_names = "carillon context list -o tsv 2>/dev/null | cut -f1";
+constexpr std::string_view device_ids =
+    "carillon query \"SELECT deviceId FROM devices WHERE STARTSWITH(deviceId, '$2')\" --top 200 --timeout 2 "
+    "-o tsv "
+    "2>/dev/null";
+constexpr std::string_view job_ids = "carillon job list --top 200 --timeout 2 -o tsv 2>/dev/null | cut -f1";
+
+/// For bash and zsh: the names for a spec, `$1`, that begin with `$2`.
+std::string names_function() {
+    std::string text = "\n_carillon_names() {\n    case $1 in\n";
+    text.append("    @context) ").append(context_names).append(" ;;\n");
+    text.append("    @device) ").append(device_ids).append(" ;;\n");
+    text.append("    @job) ").append(job_ids).append(" ;;\n    esac\n}\n");
+    return text;
+}
 
 // Readline breaks words at `=`: behind `--output=` the cursor is on that, or one word further.
 constexpr std::string_view bash_function = R"sh(
@@ -91,7 +111,9 @@ _carillon() {
         COMPREPLY=($(compgen -f -- "$current"))
         compopt -o filenames
         ;;
-    @context) COMPREPLY=($(compgen -W "$(CONTEXTS)" -- "$current")) ;;
+    @context | @device | @job)
+        COMPREPLY=($(compgen -W "$(_carillon_names "$spec" "$current")" -- "$current"))
+        ;;
     *) COMPREPLY=($(compgen -W "${spec//,/ }" -- "$current")) ;;
     esac
 }
@@ -138,8 +160,8 @@ _carillon() {
         ;;
     @any) _message value ;;
     @file) _files ;;
-    @context)
-        names=(${(f)"$(CONTEXTS)"})
+    @context|@device|@job)
+        names=(${(f)"$(_carillon_names $spec $current)"})
         compadd -a names
         ;;
     *)
@@ -203,7 +225,7 @@ std::string bash_completion(const Command& program) {
         text += "        ;;\n";
     }
     text += "    esac\n}\n";
-    return text + replaced(std::string(bash_function), "CONTEXTS", context_names);
+    return text + names_function() + std::string(bash_function);
 }
 
 std::string zsh_completion(const Command& program) {
@@ -228,7 +250,7 @@ std::string zsh_completion(const Command& program) {
         text += ")\n        values=(${(s: :):-" + quoted(values_of(*command)) + "})\n        ;;\n";
     }
     text += "    esac\n}\n";
-    return text + replaced(std::string(zsh_function), "CONTEXTS", context_names);
+    return text + names_function() + std::string(zsh_function);
 }
 
 namespace {
@@ -242,6 +264,11 @@ std::string fish_values(const std::string& spec) {
     if (spec == "@any") return " -x";
     if (spec == "@file") return " -r -F";
     if (spec == "@context") return " -x -a '(" + std::string(context_names) + ")'";
+    if (spec == "@job") return " -x -a '(" + std::string(job_ids) + ")'";
+    if (spec == "@device") {
+        return " -x -a " +
+               fish_quoted('(' + replaced(std::string(device_ids), "$2", "(commandline -ct)") + ')');
+    }
     return " -x -a " + fish_quoted(replaced(spec, ",", " "));
 }
 

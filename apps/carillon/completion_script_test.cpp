@@ -21,8 +21,8 @@ Command small_program() {
     show.name = "show";
     show.path = "device show";
     show.description = "Print a device: all of it";
-    show.options = {option({"-h", "--help"}, ""), option({"-d", "--device-id"}, "ID"),
-                    option({"--ca"}, "FILE"), option({"--context"}, "CONTEXT")};
+    show.options = {option({"-h", "--help"}, ""), option({"-d", "--device-id"}, "DEVICE"),
+                    option({"--job-id"}, "JOB"), option({"--ca"}, "FILE"), option({"--context"}, "CONTEXT")};
     show.options.push_back(option({"-o", "--output"}, "FORMAT"));
     show.options.back().choices = {"json", "csv"};
     Command device;
@@ -42,10 +42,12 @@ bool holds(const std::string& text, const std::string& part) {
 TEST(CompletionScript, OfBashHasCommandsFlagsAndValues) {
     const std::string script = bash_completion(small_program());
     EXPECT_TRUE(holds(script, "'')\n        commands='device'"));
-    EXPECT_TRUE(
-        holds(script, "'device show')\n        flags='-h --help -d --device-id --ca --context -o --output'"));
     EXPECT_TRUE(holds(
-        script, "-d=@any --device-id=@any --ca=@file --context=@context -o=json,csv --output=json,csv"));
+        script,
+        "'device show')\n        flags='-h --help -d --device-id --job-id --ca --context -o --output'"));
+    EXPECT_TRUE(holds(script,
+                      "-d=@device --device-id=@device --job-id=@job --ca=@file --context=@context "
+                      "-o=json,csv --output=json,csv"));
 }
 
 TEST(CompletionScript, OfZshSaysWhatEachIsFor) {

@@ -4,6 +4,7 @@
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "json_text.hpp"
+#include "talk.hpp"
 
 #include <iostream>
 
@@ -19,6 +20,7 @@ struct ConfigurationArgs {
     std::string metric;
     std::string metric_type = "user";
     std::size_t top = 0;
+    bool yes = false;
 };
 
 /// The order with the JSON that its flags name.
@@ -92,6 +94,9 @@ Result<Exit> update(const ConfigurationArgs& args) {
 Result<Exit> remove(const ConfigurationArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
+    if (!args.yes && !args.hub.only_shows && !is_confirmed("Delete configuration " + args.order.id + "?")) {
+        return Exit::failed;
+    }
     const auto gone = client->delete_configuration(args.order.id, args.etag.empty() ? "*" : args.etag);
     if (!gone) return fail(gone.error());
     std::cerr << "configuration " << args.order.id << " deleted\n";
@@ -173,6 +178,7 @@ void add_writing_verbs(CLI::App& group, int& exit_code) {
         add_verb(group, "delete", "Delete a configuration; twins lose what it gave", args, remove, exit_code);
     add_id_flag(delete_verb, *args);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
+    add_yes_flag(delete_verb, args->yes);
 
     args = std::make_shared<ConfigurationArgs>();
     auto& apply_verb =

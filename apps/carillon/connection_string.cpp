@@ -128,7 +128,7 @@ void add_connection_string(CLI::App& app, int& exit_code) {
         ->envname("CARILLON_DATA_DIR");
     auto* policy = command.add_option("--policy", args->policy, "Of this shared access policy (iothubowner)")
                        ->type_name("NAME");
-    auto* device = command.add_option("--device,-d", args->device, "Of this device")->type_name("ID");
+    auto* device = command.add_option("--device,-d", args->device, "Of this device")->type_name("DEVICE");
     device->excludes(policy);
     command.footer("It holds a key: whoever reads it can act as that back end or device.");
     command.callback([args, &exit_code] { exit_code = conclude(print_connection_string(*args)); });

@@ -6,6 +6,7 @@
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
+#include "talk.hpp"
 
 #include <CLI/Validators.hpp>
 
@@ -20,6 +21,7 @@ struct DeviceArgs {
     std::string condition;
     std::size_t top = 0;
     bool prints_connection_string = false;
+    bool yes = false;
 };
 
 Result<Exit> create(const DeviceArgs& args) {
@@ -73,6 +75,9 @@ Result<Exit> remove(const DeviceArgs& args) {
     if (!id) return fail(id.error());
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
+    if (!args.yes && !args.hub.only_shows &&
+        !is_confirmed("Delete device " + args.order.id + " with its modules and twins?"))
+        return Exit::failed;
     if (auto gone = client->delete_device(*id, args.etag.empty() ? "*" : args.etag); !gone) {
         return fail(std::move(gone).error());
     }
@@ -130,6 +135,7 @@ void add_device(CLI::App& app, int& exit_code) {
     auto& delete_verb = add_verb(group, "delete", "Delete a device with its twin", args, remove, exit_code);
     add_device_flag(delete_verb, args->order.id);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
+    add_yes_flag(delete_verb, args->yes);
 
     add_device_import(group, exit_code);
     add_device_export(group, exit_code);

@@ -5,6 +5,7 @@
 #include "device_transfer.hpp"
 #include "device_transfer_job.hpp"
 #include "entry_lines.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "terminal.hpp"
 #include "text_input.hpp"
@@ -108,7 +109,7 @@ public:
             out_ << refused.json << '\n';
         } else if (count_ <= told_max) {
             status.clear();
-            std::cerr << refused.json << '\n';
+            std::fprintf(stderr, "%s\n", refused.json.c_str());  // No talk: not even --quiet hides it.
         }
     }
     std::uint64_t count() const { return count_; }
@@ -272,7 +273,7 @@ void add_device_import(CLI::App& group, int& exit_code) {
     verb.add_option("--errors", args->errors_file, "Write all refused lines there [the first 20 are told]")
         ->type_name("FILE");
     verb.add_option("--start-line", args->start_line, "Begin with this line of the file [1]")
-        ->check(CLI::PositiveNumber.description(""))
+        ->check(at_least_one())
         ->type_name("N");
     verb.add_option("--output-uri,--obcu", args->errors_container,
                     "Container for importErrors.log, where the source is one [the same]")

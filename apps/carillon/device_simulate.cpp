@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "device_request.hpp"
+#include "flag_checks.hpp"
 #include "fleet/distribution.hpp"
 #include "hub_flags.hpp"
 #include "json_text.hpp"
@@ -87,6 +88,20 @@ private:
     RowPrinter printer_;
 };
 
+/// Why a connection was lost. Codes of ours have no name that a peer would know.
+std::string loss_text(Errc reason) {
+    switch (reason) {
+        case Errc::connection_closed:
+            return "connection closed";
+        case Errc::unreachable:
+            return "no answer";
+        case Errc::malformed_packet:
+            return "malformed packet";
+        default:
+            return std::string(errc_name(reason));
+    }
+}
+
 /// Answers from the script and tells the log.
 class OneDevice final : public fleet::Script {
 public:
@@ -97,7 +112,7 @@ public:
         log_.say("connected", {}, {}, {});
         return args_.reported;
     }
-    void lost(Errc reason) override { log_.say("lost", std::string(errc_name(reason)), {}, {}); }
+    void lost(Errc reason) override { log_.say("lost", loss_text(reason), {}, {}); }
     ScriptedAnswer method_called(std::string_view name, std::string_view payload) override {
         ScriptedAnswer answer = answers_.next(name);
         const bool is_silent = !answer.status;
@@ -239,6 +254,7 @@ Result<Exit> simulate_device(const SimulateDeviceArgs& given) {
         RunningFleet running(connector, credentials, *behaviour, fleet, &script);
         outcome = run(running, args, signals);
     }
+    if (outcome) log.say("stopped", {}, {}, {});
     log.finish();
     return outcome;
 }
@@ -259,7 +275,7 @@ void add_device_simulate(CLI::App& group, int& exit_code) {
     auto& verb = *group.add_subcommand("simulate", "Be a device: answer methods, report, send messages");
     add_hub_flags(verb, args->hub);
     verb.add_option("device,-d,--device-id", args->device, "Id of the device, whose key the hub is asked for")
-        ->type_name("ID");
+        ->type_name("DEVICE");
     verb.add_option("--connection-string,--cs", args->connection_string,
                     "The device's own, in place of asking the hub")
         ->type_name("TEXT");
@@ -278,12 +294,12 @@ void add_device_simulate(CLI::App& group, int& exit_code) {
     verb.add_flag("--echo-desired", args->echoes, "Report desired properties back, as done");
     verb.add_option("--msg-count,--mc", args->messages, "Messages to send [0]")->type_name("N");
     verb.add_option("--msg-interval,--mi", args->message_interval_s, "Seconds between two messages [3]")
-        ->check(CLI::Range(0.001, 86400.0).description(""))
+        ->check(number_between(0.001, 86400, "seconds"))
         ->type_name("SECONDS");
     verb.add_option("--data,--da", args->data, "What each message holds [a temperature]")->type_name("JSON");
     add_time(verb, "--duration", args->duration, "End after this time [runs until it is told to stop]");
     verb.add_option("--mqtts-port", args->mqtts_port, "Port of the hub's MQTT endpoint [8883]")
-        ->check(CLI::Range(1, 65535).description(""))
+        ->check(whole_number(1, 65535))
         ->type_name("N");
     verb.footer(
         "It connects again whenever it is cut off. SIGINT or SIGTERM ends it in order, SIGUSR1 cuts its "

@@ -1,5 +1,7 @@
 #include "failure.hpp"
 
+#include "talk.hpp"
+
 #include <cstdio>
 #include <string_view>
 
@@ -96,6 +98,8 @@ Exit exit_for(Errc code) {
             break;
     }
     switch (http_status(code)) {
+        case 400:  // The hub found the mistake that this side could not see.
+            return Exit::usage;
         case 401:
         case 403:
             return Exit::not_authorised;
@@ -138,6 +142,7 @@ tl::unexpected<Error> fail_usage(std::string detail) {
 
 int conclude(const Result<Exit>& outcome) {
     if (outcome) return static_cast<int>(*outcome);
+    if (has_held_back()) return static_cast<int>(Exit::ok);  // What was asked for has been shown.
     std::fputs(explain(outcome.error()).c_str(), stderr);
     return static_cast<int>(exit_for(outcome.error().code));
 }

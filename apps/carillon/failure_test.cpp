@@ -16,7 +16,9 @@ TEST(ExitFor, FollowsTheContractOfTheCommandLine) {
     EXPECT_EQ(exit_for(Errc::throttling_exception), Exit::throttled);
     EXPECT_EQ(exit_for(Errc::gateway_timeout), Exit::timed_out);
     EXPECT_EQ(exit_for(Errc::unreachable), Exit::unreachable);
-    EXPECT_EQ(exit_for(Errc::argument_invalid), Exit::failed);
+    EXPECT_EQ(exit_for(Errc::argument_invalid), Exit::usage);
+    EXPECT_EQ(exit_for(Errc::invalid_configuration_content), Exit::usage);
+    EXPECT_EQ(exit_for(Errc::server_error), Exit::failed);
     EXPECT_EQ(exit_for(Errc::store_failed), Exit::failed);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "flag_checks.hpp"
+#include "talk.hpp"
 
 #include <CLI/Error.hpp>
 #include <CLI/Option.hpp>
@@ -13,6 +14,9 @@
 namespace carillon {
 
 namespace {
+
+/// That of the flags that only the command line has.
+constexpr const char* output_group = "Output";
 
 std::string environment_variable(const char* name) {
     const char* const value = std::getenv(name);
@@ -43,31 +47,56 @@ void add_hub_flags(CLI::App& command, HubFlags& flags) {
     command.add_option("--address", flags.address, "Where to connect, if not to the host name of the login")
         ->type_name("HOST")
         ->group(group);
+    // `method invoke` has one of its own, as the service's command line does.
+    if (command.get_option_no_throw("--timeout") == nullptr) {
+        command.add_option("--timeout", flags.timeout_s, "Seconds to wait for each answer of the hub [60]")
+            ->check(whole_number(1, 3600, "seconds"))
+            ->type_name("S")
+            ->group(group);
+    }
     command.add_option("--port", flags.port, "Port of the hub's HTTPS endpoint [443]")
         ->check(whole_number(1, 65535))
         ->type_name("N")
         ->group(group);
     add_output_flag(command, flags.format,
-                    "table, json, ndjson or csv [a table for lists, json for the rest]");
+                    "table, json, ndjson, csv, tsv or yaml [a table for lists, json for the rest]; to "
+                    "pick from json, use jq");
+    command
+        .add_flag_function(
+            "--quiet", [](std::int64_t) { be_quiet(); }, "No messages but errors")
+        ->group(output_group);
+    command
+        .add_flag("--trace", flags.traces, "Print each request and answer to standard error, without secrets")
+        ->group(output_group);
+    command
+        .add_flag("--dry-run", flags.only_shows,
+                  "Print the first request that would change something, and send none")
+        ->group(output_group);
 }
 
 void add_output_flag(CLI::App& command, Format& format, const std::string& help) {
-    static const std::map<std::string, Format> formats{
-        {"table", Format::table}, {"json", Format::json}, {"ndjson", Format::ndjson}, {"csv", Format::csv}};
+    static const std::map<std::string, Format> formats{{"table", Format::table},   {"json", Format::json},
+                                                       {"ndjson", Format::ndjson}, {"csv", Format::csv},
+                                                       {"tsv", Format::tsv},       {"yaml", Format::yaml}};
     const auto take_format = [&format](const std::string& word) {
         const auto found = formats.find(to_lower(word));
         if (found == formats.end()) {
-            throw CLI::ValidationError("--output", "`" + word + "` is not table, json, ndjson or csv");
+            throw CLI::ValidationError("--output",
+                                       "`" + word + "` is not table, json, ndjson, csv, tsv or yaml");
         }
         format = found->second;
     };
     command.add_option_function<std::string>("-o,--output", take_format, help)
         ->type_name("FORMAT")
-        ->group("Output");
+        ->group(output_group);
+}
+
+void add_yes_flag(CLI::App& command, bool& yes) {
+    command.add_flag("-y,--yes", yes, "Do not ask, which is done on a terminal only");
 }
 
 void add_device_flag(CLI::App& command, std::string& device) {
-    command.add_option("device,-d,--device-id", device, "Id of the device")->required()->type_name("ID");
+    command.add_option("device,-d,--device-id", device, "Id of the device")->required()->type_name("DEVICE");
 }
 
 void add_module_flag(CLI::App& command, std::string& module, Needed needed) {
@@ -85,7 +114,8 @@ Result<ServiceOptions> choose_hub(const HubFlags& flags, const HubEnvironment& e
     options.ca_file = environment.ca_file;
     if (flags.login.empty() && flags.context.empty()) options.connection_string = environment.login;
     if (options.connection_string.empty()) {
-        const std::string& name = flags.context.empty() ? contexts.current : flags.context;
+        const std::string& usual = environment.context.empty() ? contexts.current : environment.context;
+        const std::string& name = flags.context.empty() ? usual : flags.context;
         const Context* const context = contexts.find(name);
         if (context == nullptr && !name.empty()) {
             return fail_usage("no context is called `" + name +
@@ -110,7 +140,8 @@ Result<ServiceOptions> choose_hub(const HubFlags& flags, const HubEnvironment& e
 
 Result<ServiceOptions> hub_options(const HubFlags& flags) {
     const HubEnvironment environment{.login = environment_variable("CARILLON_LOGIN"),
-                                     .ca_file = environment_variable("CARILLON_CA")};
+                                     .ca_file = environment_variable("CARILLON_CA"),
+                                     .context = environment_variable("CARILLON_CONTEXT")};
     Contexts contexts;
     // A damaged file is no matter to those who name their hub otherwise.
     if (flags.login.empty() && (!flags.context.empty() || environment.login.empty())) {
@@ -118,7 +149,12 @@ Result<ServiceOptions> hub_options(const HubFlags& flags) {
         if (!read) return fail(std::move(read).error());
         contexts = *std::move(read);
     }
-    return choose_hub(flags, environment, contexts);
+    auto options = choose_hub(flags, environment, contexts);
+    if (!options) return options;
+    if (flags.timeout_s > 0) options->request_timeout = std::chrono::seconds(flags.timeout_s);
+    if (flags.only_shows) hold_back_changes(*options);
+    if (flags.traces) trace_requests(*options);
+    return options;
 }
 
 Result<ServiceClient> open_hub(const HubFlags& flags) {

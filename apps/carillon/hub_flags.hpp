@@ -21,13 +21,17 @@ struct HubFlags {
     std::string ca_file;
     std::string address;
     std::uint16_t port = 0;
+    std::int64_t timeout_s = 0;
+    bool traces = false;
+    bool only_shows = false;  ///< `--dry-run`
     Format format = Format::automatic;
 };
 
 /// What the environment says of a hub.
 struct HubEnvironment {
-    std::string login;    ///< `CARILLON_LOGIN`
-    std::string ca_file;  ///< `CARILLON_CA`
+    std::string login;      ///< `CARILLON_LOGIN`
+    std::string ca_file;    ///< `CARILLON_CA`
+    std::string context{};  ///< `CARILLON_CONTEXT`
 };
 
 void add_hub_flags(CLI::App& command, HubFlags& flags);
@@ -42,9 +46,12 @@ void add_module_flag(CLI::App& command, std::string& module, Needed needed);
 void add_twin_group(CLI::App& app, const char* description, Needed module, int& exit_code);
 void add_method_group(CLI::App& app, const char* description, Needed module, int& exit_code);
 
-/// How to reach the hub that is meant: the one of `--login`, else of `--context`, else of the environment,
-/// else of the current context. The other flags go before what the context says. Fails with
-/// `config_invalid` where no hub is named, or a context that there is none of.
+/// `-y/--yes` of a command that asks before it deletes.
+void add_yes_flag(CLI::App& command, bool& yes);
+
+/// How to reach the hub that is meant: the one of `--login`, else of `--context`, else of `CARILLON_LOGIN`,
+/// else of `CARILLON_CONTEXT`, else of the current context. The other flags go before what the context says.
+/// Fails with `config_invalid` where no hub is named, or a context that there is none of.
 Result<ServiceOptions> choose_hub(const HubFlags& flags, const HubEnvironment& environment,
                                   const Contexts& contexts);
 /// The same, with the environment and the contexts of this process.

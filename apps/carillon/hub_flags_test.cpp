@@ -41,6 +41,20 @@ TEST(ChooseHub, ANamedContextGoesBeforeTheEnvironment) {
     EXPECT_EQ(hub.port, 8443);
 }
 
+TEST(ChooseHub, AContextOfTheEnvironmentGoesBeforeTheCurrentOne) {
+    HubEnvironment named;
+    named.context = "lab";
+    EXPECT_EQ(choose_hub({}, named, two_contexts())->connection_string, "of-lab");
+    HubFlags flags;
+    flags.context = "home";
+    EXPECT_EQ(choose_hub(flags, named, two_contexts())->connection_string, "of-home");
+    named.login = "of-the-environment";
+    EXPECT_EQ(choose_hub({}, named, two_contexts())->connection_string, "of-the-environment");
+    named = {};
+    named.context = "no-such";
+    EXPECT_FALSE(choose_hub({}, named, two_contexts()));
+}
+
 TEST(ChooseHub, TheEnvironmentGoesBeforeTheCurrentContext) {
     EXPECT_EQ(choose_hub({}, environment, two_contexts())->connection_string, "of-the-environment");
     const auto hub = choose_hub({}, {}, two_contexts()).value();

@@ -143,7 +143,7 @@ void add_job_id_flag(CLI::App& verb, JobArgs& args) {
     verb.add_option("job,--job-id,--jid", args.order.id, "Id of the job")
         ->required()
         ->check(job_id())
-        ->type_name("ID");
+        ->type_name("JOB");
 }
 
 void add_watch_flags(CLI::App& verb, JobArgs& args) {

@@ -2,7 +2,9 @@
 
 #include "command_tree.hpp"
 #include "commands.hpp"
+#include "examples.hpp"
 #include "flag_checks.hpp"
+#include "terminal.hpp"
 #include "usage_mistake.hpp"
 
 #include <CLI/App.hpp>
@@ -38,12 +40,17 @@ int run(int argc, char** argv) {
     int exit_code = static_cast<int>(Exit::ok);
     for (const auto add : groups) add(app, exit_code);
     refuse_empty_values(app);
+    add_examples(app);
+    app.footer("`carillon help COMMAND` says more of one.");
+    const std::vector<std::string> words = without_plain_words({argv + 1, argv + argc});
     try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& wanted) {  // Help or version.
+        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // It takes them from the end.
+    } catch (const CLI::CallForHelp&) {
+        std::fputs(wrapped_help(app.help(), terminal_width(stdout)).c_str(), stdout);
+        return static_cast<int>(Exit::ok);
+    } catch (const CLI::Success& wanted) {  // The version.
         return app.exit(wanted);
     } catch (const CLI::ParseError& error) {
-        const std::vector<std::string> words(argv + 1, argv + argc);
         const auto text = explain_mistake(read_command_tree(app), words, app.remaining(true), error.what());
         std::fputs(text.c_str(), stderr);
         return static_cast<int>(Exit::usage);

@@ -4,6 +4,7 @@
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
+#include "talk.hpp"
 
 #include <iostream>
 
@@ -17,6 +18,7 @@ struct ModuleArgs {
     std::string etag;
     std::size_t top = 0;
     bool prints_connection_string = false;
+    bool yes = false;
 };
 
 /// `order` names a module, not a device.
@@ -84,6 +86,10 @@ Result<Exit> remove(const ModuleArgs& args) {
     if (!module) return fail(module.error());
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
+    if (!args.yes && !args.hub.only_shows &&
+        !is_confirmed("Delete module " + module->path() + " with its twin?")) {
+        return Exit::failed;
+    }
     const auto gone = client->delete_module(*module, args.etag.empty() ? "*" : args.etag);
     if (!gone) return fail(gone.error());
     std::cerr << "module " << module->path() << " deleted\n";
@@ -136,6 +142,7 @@ void add_module(CLI::App& app, int& exit_code) {
     auto& delete_verb =
         add_verb(group, "delete", "Delete a module with its twin", Names::module, args, remove, exit_code);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
+    add_yes_flag(delete_verb, args->yes);
 
     add_twin_group(group, "Twin of a module", Needed::yes, exit_code);
     add_method_group(group, "Direct methods of a module", Needed::yes, exit_code);

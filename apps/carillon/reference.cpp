@@ -11,7 +11,9 @@ namespace {
 constexpr std::array<std::pair<const char*, const char*>, 11> exit_codes{{
     {"0", "it is done"},
     {"1", "it failed"},
-    {"2", "a mistake on the command line or in the configuration; nothing was sent"},
+    {"2",
+     "a mistake on the command line or in the configuration, found here or by the hub (400); nothing "
+     "changed"},
     {"3", "what was named does not exist"},
     {"4", "not authorised"},
     {"5", "conflict: it exists already, was changed meanwhile, or is in a state that does not allow it"},
@@ -22,16 +24,20 @@ constexpr std::array<std::pair<const char*, const char*>, 11> exit_codes{{
     {"10", "files of the hub's data are damaged or missing; nothing was changed"},
 }};
 
-constexpr std::array<std::pair<const char*, const char*>, 5> variables{{
+constexpr std::array<std::pair<const char*, const char*>, 6> variables{{
     {"CARILLON_LOGIN",
-     "connection string of a policy: the hub that commands drive, for want of --login and "
-     "--context"},
+     "connection string of a policy: the hub that commands drive, if neither --login nor "
+     "--context is given"},
     {"CARILLON_CA", "PEM file of the authority to trust with it"},
+    {"CARILLON_CONTEXT", "name of a context, if none of the three is given"},
     {"CARILLON_DATA_DIR", "the hub's data, for commands on its own machine"},
     {"CARILLON_CONFIG",
      "configuration file of `carillon serve`, whose settings are taken from CARILLON_… too"},
     {"XDG_CONFIG_HOME", "below it, carillon/contexts.json holds the hubs of `carillon context` (~/.config)"},
 }};
+
+/// What stands before the example at the end of a footer, see `add_examples`.
+constexpr std::string_view example_lead = "Example:\n  ";
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {
     for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) {
@@ -156,7 +162,13 @@ void add_markdown_command(std::string& text, const Command& command) {
     add_markdown_options(text, own);
     if (has_common_options(command))
         text += "\nBesides the [options of many commands](#options-of-many-commands).\n";
-    if (!command.footer.empty()) text += '\n' + command.footer + '\n';
+    if (command.footer.empty()) return;
+    const std::size_t example = command.footer.find(example_lead);
+    text += '\n' + command.footer.substr(0, example);
+    if (example != command.footer.npos) {
+        text += "Example:\n\n```sh\n" + command.footer.substr(example + example_lead.size()) + "\n```";
+    }
+    text += '\n';
 }
 
 }  // namespace

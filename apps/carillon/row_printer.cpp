@@ -3,6 +3,7 @@
 #include "json_text.hpp"
 #include "terminal.hpp"
 #include "terminal_text.hpp"
+#include "yaml_text.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -61,6 +62,29 @@ std::string csv_field(std::string_view text) {
         quoted += c;
     }
     return quoted + '"';
+}
+
+std::string tsv_field(std::string_view text) {
+    std::string field;
+    for (const char c : text) {
+        switch (c) {
+            case '\t':
+                field += "\\t";
+                break;
+            case '\n':
+                field += "\\n";
+                break;
+            case '\r':
+                field += "\\r";
+                break;
+            case '\\':
+                field += "\\\\";
+                break;
+            default:
+                field += c;
+        }
+    }
+    return field;
 }
 
 std::vector<Column> columns_for(JsonValue row) {
@@ -131,6 +155,12 @@ void RowPrinter::print(const std::vector<std::string>& items) {
         case Format::csv:
             print_csv(rows);
             break;
+        case Format::tsv:
+            print_tsv(rows);
+            break;
+        case Format::yaml:
+            for (const auto& row : rows) out_ << yaml_item(row.root());
+            break;
         case Format::ndjson:
             for (const auto& row : rows) out_ << compact_json(row.root()) << '\n';
             break;
@@ -147,6 +177,7 @@ void RowPrinter::print(const std::vector<std::string>& items) {
 }
 
 void RowPrinter::finish() {
+    if (format_ == Format::yaml && !has_begun_) out_ << "[]\n";
     if (format_ == Format::json) out_ << (has_begun_ ? "\n]\n" : "[]\n");
     out_.flush();
 }
@@ -210,7 +241,20 @@ void RowPrinter::print_csv(const std::vector<JsonDocument>& rows) {
     }
 }
 
+void RowPrinter::print_tsv(const std::vector<JsonDocument>& rows) {
+    for (const auto& row : rows) {
+        const auto cells = texts_of(row.root(), columns_);
+        for (std::size_t i = 0; i < cells.size(); ++i) out_ << (i == 0 ? "" : "\t") << tsv_field(cells[i]);
+        out_ << '\n';
+    }
+}
+
 void print_document(std::ostream& out, Format format, const std::string& json, TableWidth width) {
+    if (format == Format::yaml) {
+        if (const auto document = JsonDocument::parse(json)) out << yaml_text(document->root());
+        out.flush();
+        return;
+    }
     if (format != Format::automatic && format != Format::json) {
         RowPrinter printer(out, format, {}, std::move(width));
         printer.print({json});

@@ -16,12 +16,13 @@ namespace carillon {
 using TableWidth = std::function<std::size_t()>;
 
 /// How results are written. `automatic` is a table for lists and JSON for single documents.
-enum class Format { automatic, table, json, ndjson, csv };
+enum class Format { automatic, table, json, ndjson, csv, tsv, yaml };
 
 /// Writes rows of JSON as they come, page by page, so that a listing of any length takes the memory of
 /// one page. A table is as wide as `width` says, which is asked at each page (0: without limit); its columns
 /// are as wide as those of its first page need them, see `fitted_columns`. csv is RFC 4180 with a header line
-/// and `\n`.
+/// and `\n`. tsv is without a header, and what would break a cell or line is a backslash escape (IANA,
+/// text/tab-separated-values, forbids it); yaml is a list of the rows.
 class RowPrinter {
 public:
     /// Without columns, those that suit the first row are taken: twins, device jobs and jobs have
@@ -40,6 +41,7 @@ public:
 private:
     void print_table(const std::vector<JsonDocument>& rows);
     void print_csv(const std::vector<JsonDocument>& rows);
+    void print_tsv(const std::vector<JsonDocument>& rows);
     void lay_out(const std::vector<std::vector<std::string>>& lines);
     void write_line(const std::vector<std::string>& cells);
 
@@ -62,6 +64,9 @@ std::vector<Column> columns_for(JsonValue row);
 std::string cell_text(JsonValue value);
 /// A field of csv, in quotes where it needs them (RFC 4180 §2).
 std::string csv_field(std::string_view text);
+
+/// A field of tsv: tabs, line ends and backslashes as `\t`, `\n`, `\r`, `\\`.
+std::string tsv_field(std::string_view text);
 
 /// That of standard output: without limit where it is not a terminal.
 TableWidth standard_table_width();

@@ -86,6 +86,17 @@ TEST(RowPrinter, CsvQuotesWhatNeedsIt) {
               "\"x,\"\"y\"\"\",\"{\"\"c\"\":1}\",\n");
 }
 
+TEST(RowPrinter, TsvHasNoHeaderAndOneLineARow) {
+    EXPECT_EQ(printed(Format::tsv, {{R"({"a":"x\ty","b":{"c":1},"d":null,"e":"l\nm\\"})"}, {R"({"a":2})"}}),
+              "x\\ty\t{\"c\":1}\t\tl\\nm\\\\\n2\t\t\t\n");
+}
+
+TEST(RowPrinter, YamlOfSeveralPagesIsOneList) {
+    EXPECT_EQ(printed(Format::yaml, {{R"({"a":1,"b":["x"]})"}, {R"({"a":2})"}}),
+              "- a: 1\n  b:\n    - x\n- a: 2\n");
+    EXPECT_EQ(printed(Format::yaml, {}), "[]\n");
+}
+
 TEST(RowPrinter, TakesTheColumnsItIsGiven) {
     EXPECT_EQ(printed(Format::csv, {{R"({"x":{"y":5},"z":1})"}}, 0, {{"why", "x.y"}}), "why\n5\n");
 }
@@ -102,7 +113,8 @@ TEST(PrintDocument, IsIndentedByDefaultAndOneLineAsNdjson) {
     std::ostringstream out;
     print_document(out, Format::automatic, R"({"a":1})", TableWidth());
     print_document(out, Format::ndjson, R"({"a":1})", TableWidth());
-    EXPECT_EQ(out.str(), "{\n  \"a\": 1\n}\n{\"a\":1}\n");
+    print_document(out, Format::yaml, R"({"a":{"b":1}})", TableWidth());
+    EXPECT_EQ(out.str(), "{\n  \"a\": 1\n}\n{\"a\":1}\na:\n  b: 1\n");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // carillon simulate: a fleet of devices that connect to a hub and do as devices do.
 
 #include "base/text.hpp"
+#include "flag_checks.hpp"
 #include "fleet/registration.hpp"
 #include "hub_flags.hpp"
 #include "simulate_run.hpp"
@@ -105,13 +106,16 @@ Result<Exit> simulate(const SimulateArgs& args) {
     const auto credentials = make_credentials(args, *policy);
     if (!credentials) return fail(credentials.error());
 
+    // Before anything is registered; devices that are only registered take no descriptors.
+    if (!args.only_creates) {
+        if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
+    }
+
     if (args.creates || args.only_creates) {
         const auto is_done = create(args, *hub, *credentials, signals);
         if (!is_done) return fail(is_done.error());
         if (!*is_done || args.only_creates) return Exit::ok;
     }
-    if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
-
     const auto settings = connector_settings(*hub, credentials->host_name(), args.mqtts_port);
     if (!settings) return fail(settings.error());
     const Connector connector(*settings);
@@ -147,7 +151,7 @@ void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
     const char* group = "Fleet";
     command.add_option("--devices,-n", args.fleet.devices, "How many")
         ->required()
-        ->check(CLI::Range(1, 100'000'000).description(""))
+        ->check(whole_number(1, 100'000'000, "devices"))
         ->type_name("N")
         ->group(group);
     command
@@ -171,14 +175,14 @@ void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
     command
         .add_option("--auth", args.auth,
                     "group: each device by its derived key; policy: the login signs for all [group]")
-        ->check(CLI::IsMember({"group", "policy"}).description(""))
+        ->check(one_of({"group", "policy"}))
         ->type_name("HOW")
         ->group(group);
 }
 
 void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
     const auto percent = [&](const char* name, double& target, const char* help) {
-        command.add_option(name, target, help)->check(CLI::Range(0.0, 100.0).description(""))->type_name("P");
+        command.add_option(name, target, help)->check(number_between(0, 100, "percent"))->type_name("P");
     };
     auto& behaviour = args.behaviour;
     command.add_option("--seed", behaviour.seed, "All chance follows from it [1]")->type_name("S");
@@ -209,18 +213,18 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
 void add_connection_flags(CLI::App& command, SimulateArgs& args) {
     const char* group = "Connections";
     command.add_option("--mqtts-port", args.mqtts_port, "Port of the hub's MQTT endpoint [8883]")
-        ->check(CLI::Range(1, 65535).description(""))
+        ->check(whole_number(1, 65535))
         ->type_name("N")
         ->group(group);
     command
         .add_option("--connect-rate", args.fleet.connect_rate,
                     "Attempts a second at most [as fast as it goes]")
-        ->check(CLI::Range(0.01, 1e6).description(""))
+        ->check(number_between(0.01, 1e6, "attempts a second"))
         ->type_name("N")
         ->group(group);
     command
         .add_option("--connecting-max", args.fleet.connecting_max, "Connections in the making at once [64]")
-        ->check(CLI::Range(1, 100'000).description(""))
+        ->check(whole_number(1, 100'000, "connections"))
         ->type_name("N")
         ->group(group);
     const auto time = [&](const char* name, Duration& target, const char* help) {
@@ -236,7 +240,7 @@ void add_connection_flags(CLI::App& command, SimulateArgs& args) {
          "First pause after a lost connection; then twice as long each time [1s]");
     time("--backoff-max", args.behaviour.backoff_max, "Longest pause [30s]");
     command.add_option("--keep-alive", args.fleet.keep_alive_s, "Seconds between two pings [240]")
-        ->check(CLI::Range(1, 65535).description(""))
+        ->check(whole_number(1, 65535, "seconds"))
         ->type_name("S")
         ->group(group);
     command

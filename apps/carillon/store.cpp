@@ -125,7 +125,7 @@ void add_store(CLI::App& app, int& exit_code) {
     verb.add_option("--data-dir", args->data_dir, "The hub's data (./carillon-data)")
         ->type_name("DIR")
         ->envname("CARILLON_DATA_DIR");
-    add_output_flag(verb, args->format, "table, json, ndjson or csv [table]");
+    add_output_flag(verb, args->format, "table, json, ndjson, csv, tsv or yaml [table]");
     verb.footer(
         "No hub may run on it. Exit code 10 if something is damaged. Two stores whose tables have the same\n"
         "checksums hold the same.");

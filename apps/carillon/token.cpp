@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/json.hpp"
+#include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "json_text.hpp"
 #include "wire/sas/connection_string.hpp"
@@ -111,19 +112,19 @@ void add_token(CLI::App& app, int& exit_code) {
     auto& command =
         *app.add_subcommand("token", "Print a SAS token: of the login's policy, or of a device or module");
     command.add_option("-d,--device-id", args->device, "By this device's key, for its own connection")
-        ->type_name("ID");
+        ->type_name("DEVICE");
     add_module_flag(command, args->module, Needed::no);
     command
         .add_option("--connection-string,--cs", args->connection_string,
                     "Sign by this, of a policy, device or module, without asking the hub")
         ->type_name("TEXT");
     command.add_option("--duration,--du", args->lifetime_s, "Seconds until it expires [3600]")
-        ->check(CLI::Range(std::int64_t{1}, lifetime_max_s).description(""))
+        ->check(whole_number(1, lifetime_max_s, "seconds"))
         ->type_name("SECONDS");
     command
         .add_option("--key-type,--kt", args->key_type,
                     "primary or secondary: which key of the device signs [primary]")
-        ->check(CLI::IsMember({"primary", "secondary"}))
+        ->check(one_of({"primary", "secondary"}))
         ->type_name("KEY");
     add_hub_flags(command, args->hub);
     command.footer(

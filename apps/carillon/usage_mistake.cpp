@@ -3,6 +3,7 @@
 #include "server/settings.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace carillon {
 
@@ -42,6 +43,48 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
     return nearest.empty() ? std::string() : "; did you mean " + nearest + "?";
 }
 
+/// What the words of `az iot hub` are called here. Source: azure-iot-cli-extension, command reference.
+struct Translation {
+    std::string_view theirs;
+    std::string_view ours;
+};
+constexpr std::array<Translation, 16> translations{{
+    {"device-identity", "`carillon device`"},
+    {"module-identity", "`carillon module`"},
+    {"device-twin", "`carillon twin`"},
+    {"module-twin", "`carillon twin`, with --module-id"},
+    {"invoke-device-method", "`carillon method invoke`"},
+    {"invoke-module-method", "`carillon method invoke`, with --module-id"},
+    {"generate-sas-token", "`carillon token`"},
+    {"connection-string", "`carillon device show --connection-string`"},
+    {"simulate-device", "`carillon device simulate`"},
+    {"send-d2c-message", "`carillon device simulate`, with --msg-count"},
+    {"import", "`carillon device import`"},
+    {"export", "`carillon device export`"},
+    {"login", "`carillon context add`"},
+    {"iot", "what stands behind `az iot hub`, such as `carillon job create`"},
+    {"hub", "what stands behind `az iot hub`, such as `carillon job create`"},
+    {"edge", "`carillon configuration`"},
+}};
+
+/// Nothing for a word that is not theirs.
+std::string translated(std::string_view word) {
+    for (const Translation& each : translations) {
+        if (each.theirs == word) return "; here that is " + std::string(each.ours);
+    }
+    return {};
+}
+
+/// What to do without an option that other tools have.
+std::string_view instead_of(std::string_view option) {
+    if (option == "--query") return "; pick from JSON with jq: `carillon … -o json | jq '.[].deviceId'`";
+    if (option == "--hub-name" || option == "-n") return "; a hub is named by --context or --login";
+    if (option == "--resource-group" || option == "-g" || option == "--subscription")
+        return "; it is not needed here";
+    if (option == "--verbose" || option == "--debug") return "; --trace prints each request and answer";
+    return {};
+}
+
 std::vector<std::string> names_of(const std::vector<Command>& commands) {
     std::vector<std::string> names;
     for (const Command& command : commands) names.push_back(command.name);
@@ -67,14 +110,18 @@ std::string explain_mistake(const Command& program, const std::vector<std::strin
     });
     std::string text = "carillon: ";
     if (first != words.end() && !first->starts_with('-')) {
+        const std::string theirs = translated(*first);
         text += "there is no command '" + *first + "' of `" + name + '`' +
-                suggestion(*first, names_of(command.commands));
+                (theirs.empty() ? suggestion(*first, names_of(command.commands)) : theirs);
     } else if (first != words.end()) {
         std::vector<std::string> names;
         for (const CommandOption& each : command.options) {
             names.insert(names.end(), each.names.begin(), each.names.end());
         }
-        text += '`' + name + "` has no option " + *first + suggestion(*first, names);
+        const std::string option = first->substr(0, first->find('='));
+        const std::string_view instead = instead_of(option);
+        text += '`' + name + "` has no option " + option;
+        text += instead.empty() ? suggestion(option, names) : std::string(instead);
     } else if (!command.commands.empty()) {
         text += '`' + name + "` wants a command: " + joined(names_of(command.commands));
     } else {

@@ -55,5 +55,19 @@ TEST(UsageMistake, PassesOnWhatElseTheParserSays) {
               "carillon: --device-id is required\n  `carillon device create --help` says more.\n");
 }
 
+TEST(ExplainMistake, KnowsTheWordsOfOtherCommandLines) {
+    const Command program = small_program();
+    EXPECT_NE(explain_mistake(program, {"device-identity", "list"}, {"device-identity", "list"}, "")
+                  .find("here that is `carillon device`"),
+              std::string::npos);
+    EXPECT_NE(explain_mistake(program, {"invoke-device-method"}, {"invoke-device-method"}, "")
+                  .find("here that is `carillon method invoke`"),
+              std::string::npos);
+    EXPECT_NE(explain_mistake(program, {"device", "create", "--query", "[].x"}, {"--query"}, "").find("jq"),
+              std::string::npos);
+    EXPECT_NE(explain_mistake(program, {"device", "create", "--query=[].x"}, {"--query=[].x"}, "").find("jq"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace carillon

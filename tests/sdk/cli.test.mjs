@@ -117,7 +117,7 @@ test('the rest of the exit codes', async () => {
   assert.equal((await hub.cli('twin', 'show', 'c-nobody')).code, 3);
   assert.equal((await hub.cli('device', 'list', '--port', '1')).code, 9);
   assert.equal((await hub.run(['device', 'list'], { CARILLON_LOGIN: hub.connectionString })).code, 9, 'not trusted');
-  assert.equal((await hub.cli('query', 'SELECT FROM')).code, 1);
+  assert.equal((await hub.cli('query', 'SELECT FROM')).code, 2);
 });
 
 test('the help of every command is there', async () => {

@@ -1,0 +1,139 @@
+#include "examples.hpp"
+
+#include "terminal_text.hpp"
+
+#include <algorithm>
+
+namespace carillon {
+
+namespace {
+
+constexpr Example table[] = {
+    {"serve", R"~(carillon serve --hostname hub.example.net --bind 192.0.2.10)~"},
+    {"connection-string", R"~(export CARILLON_LOGIN="$(carillon connection-string)")~"},
+    {"trust", R"~(carillon trust python)~"},
+    {"token", R"~(carillon token --device-id pump-a1 --duration 600)~"},
+    {"dashboard", R"~(carillon dashboard)~"},
+    {"context add", R"~(carillon context add plant --login "$CARILLON_LOGIN" --ca ca.pem)~"},
+    {"context list", R"~(carillon context list)~"},
+    {"context show", R"~(carillon context show plant)~"},
+    {"context use", R"~(carillon context use plant)~"},
+    {"context remove", R"~(carillon context remove plant)~"},
+    {"device create", R"~(carillon device create pump-a1 --connection-string)~"},
+    {"device show", R"~(carillon device show pump-a1)~"},
+    {"device list", R"~(carillon device list --query-condition "tags.building = '43'" --top 20)~"},
+    {"device update", R"~(carillon device update pump-a1 --status disabled --status-reason "in repair")~"},
+    {"device delete", R"~(carillon device delete pump-a1 --yes)~"},
+    {"device import", R"~(carillon device import devices.txt --mode createOrUpdate --errors refused.txt)~"},
+    {"device export", R"~(carillon device export devices.txt)~"},
+    {"device simulate", R"~(carillon device simulate pump-a1 --msg-count 10)~"},
+    {"module create", R"~(carillon module create pump-a1 --module-id valve)~"},
+    {"module show", R"~(carillon module show pump-a1 --module-id valve)~"},
+    {"module list", R"~(carillon module list pump-a1)~"},
+    {"module update", R"~(carillon module update pump-a1 --module-id valve --primary-key "$KEY1" --secondary-key "$KEY2")~"},
+    {"module delete", R"~(carillon module delete pump-a1 --module-id valve --yes)~"},
+    {"twin show", R"~(carillon twin show pump-a1)~"},
+    {"twin update", R"~(carillon twin update pump-a1 --desired '{"interval":30}')~"},
+    {"twin replace", R"~(carillon twin replace pump-a1 --json @twin.json)~"},
+    {"module twin show", R"~(carillon module twin show pump-a1 --module-id valve)~"},
+    {"module twin update", R"~(carillon module twin update pump-a1 --module-id valve --tags '{"floor":2}')~"},
+    {"module twin replace", R"~(carillon module twin replace pump-a1 --module-id valve --json @twin.json)~"},
+    {"method invoke", R"~(carillon method invoke pump-a1 --method-name reboot --method-payload '{"delay":5}')~"},
+    {"module method invoke", R"~(carillon module method invoke pump-a1 --module-id valve --method-name close)~"},
+    {"job create", R"~(carillon job create --query-condition "tags.building = '43'" --twin-patch '{"tags":{"checked":true}}' --wait)~"},
+    {"job show", R"~(carillon job show 8d2f7a)~"},
+    {"job list", R"~(carillon job list --job-status running)~"},
+    {"job watch", R"~(carillon job watch 8d2f7a)~"},
+    {"job cancel", R"~(carillon job cancel 8d2f7a)~"},
+    {"job devices", R"~(carillon job devices 8d2f7a)~"},
+    {"configuration create", R"~(carillon configuration create --config-id slow --content @slow.json --target-condition "tags.slow = true" --priority 5)~"},
+    {"configuration show", R"~(carillon configuration show --config-id slow)~"},
+    {"configuration list", R"~(carillon configuration list)~"},
+    {"configuration update", R"~(carillon configuration update --config-id slow --set priority=9)~"},
+    {"configuration delete", R"~(carillon configuration delete --config-id slow --yes)~"},
+    {"configuration apply", R"~(carillon configuration apply edge-1 --content @modules.json)~"},
+    {"configuration show-metric", R"~(carillon configuration show-metric slow --metric-id appliedCount --metric-type system)~"},
+    {"store check", R"~(carillon store check --data-dir carillon-data)~"},
+    {"query", R"~(carillon query "SELECT deviceId, tags.building FROM devices WHERE status = 'enabled'" --output json)~"},
+    {"simulate", R"~(carillon simulate --devices 1000 --create --reported-every 1m)~"},
+    {"completion bash", R"~(source <(carillon completion bash))~"},
+    {"completion zsh", R"~(source <(carillon completion zsh))~"},
+    {"completion fish", R"~(carillon completion fish | source)~"},
+    {"reference man", R"~(carillon reference man | man -l -)~"},
+    {"reference markdown", R"~(carillon reference markdown)~"},
+};
+
+/// The column at which descriptions of options begin; `column_width` of the formatter.
+constexpr std::size_t description_column = 34;
+
+std::size_t indent_of(std::string_view line) {
+    return std::min(line.find_first_not_of(' '), line.size());
+}
+
+CLI::App* find_command(CLI::App& group, std::string_view name) {
+    const auto all = group.get_subcommands([name](CLI::App* each) { return each->get_name() == name; });
+    return all.empty() ? nullptr : all.front();
+}
+
+}  // namespace
+
+std::span<const Example> examples() {
+    return table;
+}
+
+void add_examples(CLI::App& app) {
+    for (const Example& example : table) {
+        CLI::App* command = &app;
+        std::string_view path = example.path;
+        while (command != nullptr && !path.empty()) {
+            const std::string_view word = path.substr(0, path.find(' '));
+            path.remove_prefix(std::min(word.size() + 1, path.size()));
+            command = find_command(*command, word);
+        }
+        if (command == nullptr) continue;
+        const std::string before = command->get_footer();
+        command->footer(before + (before.empty() ? "" : "\n\n") + "Example:\n  " + std::string(example.line));
+    }
+}
+
+std::vector<std::string> without_plain_words(std::vector<std::string> words) {
+    if (words.empty()) return words;
+    if (words.front() == "version" && words.size() == 1) return {"--version"};
+    if (words.front() != "help") return words;
+    words.erase(words.begin());
+    words.emplace_back("--help");
+    return words;
+}
+
+std::string wrapped_help(std::string_view help, std::size_t width) {
+    if (width < 2 * description_column) return std::string(help);
+    std::string out;
+    while (!help.empty()) {
+        const std::size_t end = std::min(help.find('\n'), help.size());
+        const std::string_view line = help.substr(0, end);
+        help.remove_prefix(std::min(end + 1, help.size()));
+        const std::size_t indent = indent_of(line);
+        // An option's line, or the continuation of one that has no room for its description.
+        const bool is_option = line.size() > description_column && indent <= description_column &&
+                               line[description_column - 1] == ' ' && line[description_column] != ' ' &&
+                               indent > 0;
+        if (cells_of(line) <= width) {
+            out += line;
+            out += '\n';
+        } else if (is_option) {
+            out += line.substr(0, description_column);
+            bool is_first = true;
+            for (const std::string& part :
+                 wrapped(line.substr(description_column), width - description_column)) {
+                if (!is_first) out.append(description_column, ' ');
+                is_first = false;
+                out += part + '\n';
+            }
+        } else {
+            for (const std::string& part : wrapped(line, width)) out += part + '\n';
+        }
+    }
+    return out;
+}
+
+}  // namespace carillon
