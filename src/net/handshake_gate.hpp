@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <unordered_map>
@@ -16,28 +17,47 @@ namespace carillon {
 /// nothing: 15,000 devices kept each other out for as long as they tried. Those that are not
 /// accepted yet cost nothing where they wait, in the kernel's backlog.
 ///
-/// Only who has said something counts, and only for a while, so that peers which fall silent do not
-/// keep others out. The thread's own.
+/// A handshake counts from when our answer to the peer's hello has been worked out, which is what costs. Who
+/// sends a hello byte by byte costs next to nothing and does not count. Nor does, once others wait, who
+/// takes much longer over the rest than those who finish: a peer decides when its own ends, and not
+/// when others get in. The thread's own.
 class HandshakeGate {
 public:
     /// Ours: some 50 ms of work, so that the last of them is served well within a client's patience.
     static constexpr std::size_t handshakes_max = 64;
-    /// How long a handshake counts after the peer's last word. Ours: a round trip to anywhere.
-    static constexpr std::chrono::seconds attention_max{1};
+    /// How long a handshake counts at most, and where nobody has finished one yet. Ours: a round trip to
+    /// anywhere.
+    static constexpr std::chrono::milliseconds attention_max{1000};
+    static constexpr std::chrono::milliseconds attention_min{20};
+    /// How much longer than usual a handshake may take and still count. Ours.
+    static constexpr int patience = 4;
 
-    /// A peer has said something of its handshake.
-    void heard(const void* connection, TimePoint now) { heard_[connection] = now; }
+    /// The peer's hello was complete and is answered; said again it changes nothing.
+    void answered(const void* connection, TimePoint now) { answered_.try_emplace(connection, now); }
+    /// The peer has done its part.
+    void finished(const void* connection, TimePoint now) {
+        const auto found = answered_.find(connection);
+        if (found == answered_.end()) return;
+        const Duration took = std::min<Duration>(now - found->second, attention_max);
+        usual_ += (took - usual_) / averaged_over;
+        answered_.erase(found);
+    }
     /// The handshake is over, in any way; harmless if it did not count.
-    void ended(const void* connection) { heard_.erase(connection); }
+    void ended(const void* connection) { answered_.erase(connection); }
     /// True if another connection may be accepted.
     bool has_room(TimePoint now) {
-        if (heard_.size() < handshakes_max) return true;
-        std::erase_if(heard_, [now](const auto& one) { return now - one.second >= attention_max; });
-        return heard_.size() < handshakes_max;
+        if (answered_.size() < handshakes_max) return true;
+        const Duration attention = std::clamp<Duration>(patience * usual_, attention_min, attention_max);
+        std::erase_if(answered_, [&](const auto& one) { return now - one.second >= attention; });
+        return answered_.size() < handshakes_max;
     }
 
 private:
-    std::unordered_map<const void*, TimePoint> heard_;  ///< Bound: IoThread::connections.
+    static constexpr int averaged_over = 8;
+
+    /// Since when each counts. Bound: ConnectionCount::open_max.
+    std::unordered_map<const void*, TimePoint> answered_;
+    Duration usual_ = attention_max / patience;  ///< What those who finished took, lately.
 };
 
 }  // namespace carillon

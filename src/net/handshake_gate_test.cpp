@@ -21,25 +21,51 @@ TEST(HandshakeGate, ClosesAtItsLimitAndOpensBelow) {
     HandshakeGate gate;
     for (std::size_t i = 0; i < HandshakeGate::handshakes_max; ++i) {
         EXPECT_TRUE(gate.has_room(start)) << i;
-        gate.heard(&connections[i], start);
+        gate.answered(&connections[i], start);
     }
     EXPECT_FALSE(gate.has_room(start));
-    gate.heard(&connections[0], start);                       // known already
+    gate.answered(&connections[0], start);                    // known already
     gate.ended(&connections[HandshakeGate::handshakes_max]);  // never counted
     EXPECT_FALSE(gate.has_room(start));
     gate.ended(&connections[3]);
     EXPECT_TRUE(gate.has_room(start));
+    gate.answered(&connections[3], start);
+    EXPECT_FALSE(gate.has_room(start));
+    gate.finished(&connections[4], start);
+    EXPECT_TRUE(gate.has_room(start));
 }
 
-TEST(HandshakeGate, WhoFallsSilentNoLongerCounts) {
+TEST(HandshakeGate, WhoTakesLongNoLongerCountsWhateverItSays) {
     HandshakeGate gate;
-    for (std::size_t i = 0; i < HandshakeGate::handshakes_max; ++i) gate.heard(&connections[i], start);
+    for (const char& one : connections) gate.answered(&one, start);
     const TimePoint almost = start + HandshakeGate::attention_max - 1ms;
+    for (const char& one : connections) gate.answered(&one, almost);
     EXPECT_FALSE(gate.has_room(almost));
-    for (std::size_t i = 1; i < HandshakeGate::handshakes_max; ++i) gate.heard(&connections[i], almost);
     EXPECT_TRUE(gate.has_room(almost + 1ms));
-    gate.heard(&connections[0], almost + 1ms);
-    EXPECT_FALSE(gate.has_room(almost + 1ms));
+}
+
+TEST(HandshakeGate, IsAsPatientAsThoseWhoFinishNeed) {
+    HandshakeGate gate;
+    const char quick{};
+    TimePoint now = start;
+    for (int i = 0; i < 100; ++i) {
+        gate.answered(&quick, now);
+        now += 2ms;
+        gate.finished(&quick, now);
+    }
+    for (const char& one : connections) gate.answered(&one, now);
+    EXPECT_FALSE(gate.has_room(now + HandshakeGate::attention_min - 1ms));
+    EXPECT_TRUE(gate.has_room(now + HandshakeGate::attention_min));
+
+    // A herd on slow machines is waited for again.
+    for (int i = 0; i < 100; ++i) {
+        gate.answered(&quick, now);
+        now += 100ms;
+        gate.finished(&quick, now);
+    }
+    for (const char& one : connections) gate.answered(&one, now);
+    EXPECT_FALSE(gate.has_room(now + 350ms));
+    EXPECT_TRUE(gate.has_room(now + HandshakeGate::patience * 100ms));
 }
 
 TEST(HandshakeGate, HalfHandshakesDoNotKeepOthersOut) {

@@ -110,7 +110,7 @@ public:
     bool listen() const { return ::listen(descriptor_, backlog) == 0; }
 
     void begin() {
-        if (!thread_.watch(descriptor_, EPOLLIN, *this)) pause();
+        if (!thread_.watch(descriptor_, EPOLLIN, *this)) pause(errno);
     }
 
     void close() {
@@ -124,14 +124,18 @@ public:
     void ready(std::uint32_t) override {
         for (int i = 0; i < accepted_at_once_max; ++i) {
             if (!thread_.buffers().handshakes.has_room(thread_.clock().now())) return wait(pause_when_busy);
+            ConnectionCount* count = listener_.options_.limits.count;
+            if (count != nullptr && !count->take()) return pause_at_limit(*count);
             SocketAddress peer;
             const int accepted = ::accept4(descriptor_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (accepted >= 0) {
                 welcome(accepted, peer);
                 continue;
             }
-            if (errno == ECONNABORTED || errno == EINTR) continue;
-            if (errno != EAGAIN) pause();
+            const int error = errno;
+            if (count != nullptr) count->give_back();
+            if (error == ECONNABORTED || error == EINTR) continue;
+            if (error != EAGAIN) pause(error);
             return;
         }
     }
@@ -143,6 +147,7 @@ private:
             ssl = listener_.options_.tls->current()->new_connection();
             if (ssl == nullptr) {
                 ::close(descriptor);
+                if (listener_.options_.limits.count != nullptr) listener_.options_.limits.count->give_back();
                 return;
             }
         }
@@ -155,14 +160,23 @@ private:
 
     /// Out of descriptors, most likely: those waiting stay in the backlog for a moment, rather than
     /// being reported in every turn.
-    void pause() {
+    void pause(int error) {
         const TimePoint now = thread_.clock().now();
         if (now >= next_warning_) {
             constexpr std::chrono::seconds between_warnings{10};
             next_warning_ = now + between_warnings;
-            log.warn("accepting paused port={} reason={}", listener_.port_, std::strerror(errno));
+            log.warn("accepting paused port={} reason={}", listener_.port_, std::strerror(error));
         }
         wait(pause_after_refusal);
+    }
+
+    void pause_at_limit(ConnectionCount& count) {
+        count.pauses.fetch_add(1, std::memory_order_relaxed);
+        if (const auto times = count.log_rate.count(thread_.clock().now())) {
+            log.warn("accepting paused port={} reason=connections.open_max connections={} pauses={}",
+                     listener_.port_, count.open_max, *times);
+        }
+        wait(pause_when_full);
     }
 
     /// Leaves those that come in the backlog for a while.

@@ -78,6 +78,31 @@ TEST(Listener, PausesWithoutDescriptorsAndGoesOnWhenThereAreSome) {
     EXPECT_EQ(waiting.read_exactly(7), "at last");
 }
 
+TEST(Listener, AcceptsNoMoreThanItMayAndGoesOnWhenOneHasEnded) {
+    ConnectionCount count;
+    count.open_max = 2;
+    TestServer::Options options;
+    options.limits.count = &count;
+    TestServer server(options);
+    auto first = std::make_unique<TestClient>(server.port());
+    ASSERT_TRUE(first->handshake());
+    TestClient second(server.port());
+    ASSERT_TRUE(second.handshake());
+    TestClient waiting(server.port());
+    EXPECT_TRUE(waiting.connected()) << "by the kernel";
+    server.turn();
+    EXPECT_EQ(server.threads.connections(), 2U);
+    ASSERT_TRUE(second.write("unharmed"));
+    EXPECT_EQ(second.read_exactly(8), "unharmed");
+    first.reset();
+    ASSERT_TRUE(server.journal.wait("closed " + std::to_string(static_cast<int>(Errc::connection_closed))));
+    server.clock.skip(Listener::pause_when_full);
+    server.turn();
+    EXPECT_TRUE(waiting.handshake());
+    EXPECT_EQ(count.open.load(), 2U);
+    EXPECT_GE(count.pauses.load(), 1U);
+}
+
 TEST(Listener, GivesNewConnectionsTheCertificatesOfTheDay) {
     TestServer server;
     const TempDir dir;

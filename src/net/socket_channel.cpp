@@ -22,6 +22,8 @@ namespace {
 constexpr std::size_t encrypted_at_once_max = 64 * 1024;
 /// The largest TLS record, which `plain` must have room for (RFC 8446 §5.1).
 constexpr std::size_t record_bytes_max = 16 * 1024;
+/// How every TLS connection begins (RFC 8446 §5.1: ContentType handshake).
+constexpr std::uint8_t handshake_record = 22;
 /// Asked for once and for all: edges are reported, so nothing is re-armed.
 constexpr std::uint32_t watched_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
@@ -63,7 +65,7 @@ SocketChannel::~SocketChannel() {
     CARILLON_ASSERT(!is_busy_);
     if (state_ != State::finished && descriptor_ >= 0) {
         thread_->unwatch(descriptor_, *this);
-        ::close(descriptor_);
+        close_socket();
     }
     if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
     thread_->timers().cancel(deadline_);
@@ -71,6 +73,11 @@ SocketChannel::~SocketChannel() {
     thread_->forget(*this);
     count_unsent(0);
     if (is_enrolled_) thread_->discharge(*this);
+}
+
+void SocketChannel::close_socket() {
+    ::close(std::exchange(descriptor_, -1));
+    if (limits_.count != nullptr) limits_.count->give_back();
 }
 
 void SocketChannel::start() {
@@ -182,9 +189,15 @@ void SocketChannel::digest(Bytes input) {
 
 void SocketChannel::handshake() {
     const bool is_server = SSL_is_server(ssl_.get()) != 0;
-    if (is_server) thread_->buffers().handshakes.heard(this, thread_->clock().now());
+    const Bytes said = thread_->buffers().unread;
+    // What begins otherwise is another protocol, and of those some would wait for us.
+    if (is_server && input_bytes_ == said.size() && said[0] != handshake_record) return die(Errc::tls_failed);
     const int done = SSL_do_handshake(ssl_.get());
     const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
+    HandshakeGate& gate = thread_->buffers().handshakes;
+    if (is_server && done != 1 && !failed && !thread_->buffers().output.empty()) {
+        gate.answered(this, thread_->clock().now());
+    }
     push_output();  // Our flight, or the alert that says why not.
     if (failed) {
         ERR_clear_error();
@@ -193,7 +206,7 @@ void SocketChannel::handshake() {
     }
     if (done != 1 || state_ != State::handshaking) return;
     state_ = State::open;
-    thread_->buffers().handshakes.ended(this);
+    gate.finished(this, thread_->clock().now());
     // A server was verified by the handshake, and nobody asks for more.
     if (is_server) certificate_ = read_peer_certificate(ssl_.get());
     handler_->handshaken();
@@ -485,8 +498,7 @@ void SocketChannel::die(Errc reason) {
     state_ = State::finished;
     reason_ = reason;
     thread_->unwatch(descriptor_, *this);
-    ::close(descriptor_);
-    descriptor_ = -1;
+    close_socket();
     thread_->timers().cancel(deadline_);
     thread_->timers().cancel(stall_);
     queued_ = leftover_ = held_ = std::string();

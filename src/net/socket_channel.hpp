@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,24 @@ struct UnsentTotal {
     LogRate log_rate{std::chrono::seconds(10)};
 };
 
+/// The connections that a hub's listeners accepted and that are open. Any thread.
+struct ConnectionCount {
+    /// At it, nothing is accepted until one has ended; what waits, waits in the kernel. What the process may
+    /// open beyond it is a reserve for the store and for connections of our own.
+    std::size_t open_max = std::numeric_limits<std::size_t>::max();
+    std::atomic<std::size_t> open{0};
+    std::atomic<std::size_t> pauses{0};  ///< Times that accepting stopped at `open_max`.
+    LogRate log_rate{std::chrono::seconds(10)};
+
+    /// A place for one more; false if there is none.
+    bool take() {
+        if (open.fetch_add(1, std::memory_order_relaxed) < open_max) return true;
+        give_back();
+        return false;
+    }
+    void give_back() { open.fetch_sub(1, std::memory_order_relaxed); }
+};
+
 /// What a peer may cost.
 struct ChannelLimits {
     /// Ours: what a device may leave unread.
@@ -31,6 +50,8 @@ struct ChannelLimits {
     std::size_t lone_bytes_max = 512 * 1024;
     /// What `unsent_bytes_max` of all connections together may come to; null for no bound. Outlives them.
     UnsentTotal* total = nullptr;
+    /// Where the connection has a place, which it gives back; null for none. Outlives them.
+    ConnectionCount* count = nullptr;
     /// Received until `authenticated`. Ours: what an unknown peer may cost.
     std::size_t unauthenticated_bytes_max = 64 * 1024;
     /// Read at a time until then, so that little waits where its owner pauses.
@@ -99,6 +120,7 @@ private:
     void borrow_buffers();
     void digest(Bytes input);
     void handshake();
+    void close_socket();
     void decrypt();
     void deliver(Bytes plain);
     void end_of_input();

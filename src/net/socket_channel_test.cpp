@@ -181,6 +181,23 @@ TEST(SocketChannel, KeepsNoMoreThanItsLimitForAPeerThatReadsSlowly) {
     EXPECT_EQ(got, expected);
 }
 
+TEST(SocketChannel, ClosesAtTheFirstByteThatIsNoTls) {
+    TestServer::Options patient;
+    patient.limits.unauthenticated_time_max = std::chrono::hours(1);  // It is not their time that ends them.
+    TestServer server(patient);
+    TestClient::Options plain;
+    plain.tls = false;
+    const std::string_view v2_hello("\x80\x2b\x01\x03\x01\x00\x20\x00\x00\x00\x10", 11);
+    int count = 0;
+    for (const std::string_view greeting :
+         {std::string_view("G"), std::string_view("SSH-2.0-OpenSSH_9.2\r\n"), std::string_view("AMQP"),
+          std::string_view("\x17\x03\x03"), v2_hello}) {
+        TestClient stranger(server.port(), plain);
+        ASSERT_TRUE(stranger.write_raw(greeting));
+        EXPECT_TRUE(server.journal.wait(closed(Errc::tls_failed), ++count)) << greeting;
+    }
+}
+
 TEST(SocketChannel, CutsOffAPeerThatStopsReading) {
     constexpr std::size_t size = 8 * 1024 * 1024;
     TestServer server({.limits = {.unsent_bytes_max = size}});
@@ -398,6 +415,7 @@ TEST(SocketChannel, HoldsBackWhatArrivesWhilePaused) {
     EXPECT_EQ(seen, pattern(90'000));
 }
 
+// So much that it comes in more pieces than there are threads, however fast it is sent.
 TEST(SocketChannel, MovesToAnotherThreadWithoutLosingAByte) {
     TestServer server({.threads = 3});
     std::string seen;
@@ -416,7 +434,7 @@ TEST(SocketChannel, MovesToAnotherThreadWithoutLosingAByte) {
                 EXPECT_TRUE(channel.send(as_bytes("arrived ")));
             });
         }
-        if (seen.size() == 120'000) {
+        if (seen.size() == 400'000) {
             EXPECT_TRUE(channel.send(as_bytes("done")));
         }
     };
@@ -424,14 +442,14 @@ TEST(SocketChannel, MovesToAnotherThreadWithoutLosingAByte) {
         seen.clear();
         TestClient client(server.port());
         ASSERT_TRUE(client.handshake());
-        ASSERT_TRUE(client.write(pattern(120'000)));
+        ASSERT_TRUE(client.write(pattern(400'000)));
         std::string answer;
         while (!answer.ends_with("done")) {
             const std::string some = client.read();
             ASSERT_FALSE(some.empty());
             answer += some;
         }
-        EXPECT_EQ(seen, pattern(120'000));
+        EXPECT_EQ(seen, pattern(400'000));
         ASSERT_TRUE(client.write("x"));
         client.finish_writing();
         client.read_to_end();
