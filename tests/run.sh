@@ -10,6 +10,7 @@ shift
 
 "$here/lib/npm.sh" "$here/demo"
 "$here/lib/npm.sh" "$here/sdk/ga"
+"$here/lib/npm.sh" "$here/sdk/legacy"
 "$here/lib/npm.sh" "$here/openapi"
 [ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 

@@ -1,10 +1,12 @@
 #include "model/configuration.hpp"
 
+#include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "model/identity.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace carillon {
@@ -14,41 +16,26 @@ auto refuse(std::string detail) {
     return fail(Errc::argument_invalid, std::move(detail));
 }
 
-/// A text that may be left out, or be null.
-Result<std::string> read_text(JsonValue body, std::string_view name, std::size_t bytes_max) {
-    const JsonValue value = body.find(name);
-    if (value.is_null_or_absent()) return std::string();
-    if (!value.is_string() || value.string().size() > bytes_max) {
-        return refuse(fmt::format("{} must be a text of at most {} bytes.", name, bytes_max));
-    }
-    return std::string(value.string());
+std::string read_text(MemberReader& in, std::string_view name, std::size_t bytes_max) {
+    const std::string_view text = in.text(name).value_or("");
+    if (text.size() > bytes_max)
+        in.refuse(fmt::format("{} must be a text of at most {} bytes.", name, bytes_max));
+    return std::string(text);
 }
 
-Result<std::string> read_labels(JsonValue body) {
-    const JsonValue labels = body.find("labels");
-    if (labels.is_null_or_absent()) return std::string();
-    if (!labels.is_object() || labels.raw().size() > ConfigurationLimits::labels_bytes_max) {
-        return refuse(fmt::format("labels must be an object of at most {} bytes.",
-                                  ConfigurationLimits::labels_bytes_max));
+std::string read_labels(MemberReader& in) {
+    const JsonValue labels = in.object("labels");
+    if (labels.is_null_or_absent()) return {};
+    if (labels.raw().size() > ConfigurationLimits::labels_bytes_max) {
+        in.refuse(fmt::format("labels must be an object of at most {} bytes.",
+                              ConfigurationLimits::labels_bytes_max));
     }
     return std::string(labels.raw());
-}
-
-Result<std::int32_t> read_priority(JsonValue body) {
-    const JsonValue value = body.find("priority");
-    if (value.is_null_or_absent()) return 0;
-    const auto priority = value.is_number() ? value.integer() : std::nullopt;
-    if (!priority || *priority < std::numeric_limits<std::int32_t>::min() ||
-        *priority > std::numeric_limits<std::int32_t>::max()) {
-        return refuse("priority must be an integer of 32 bits.");
-    }
-    return static_cast<std::int32_t>(*priority);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> read_queries(JsonValue queries) {
     std::vector<std::pair<std::string, std::string>> read;
     if (queries.is_null_or_absent()) return read;
-    if (!queries.is_object()) return refuse("metrics.queries must be an object.");
     if (queries.size() > ConfigurationLimits::metric_queries_max) {
         return refuse(fmt::format("A configuration has at most {} metrics of its own.",
                                   ConfigurationLimits::metric_queries_max));
@@ -64,27 +51,44 @@ Result<std::vector<std::pair<std::string, std::string>>> read_queries(JsonValue 
     return read;
 }
 
+/// The content with its kinds in the names that readers look for, its settings as they are.
+std::string canonical_content(JsonValue content, MemberReader& parent) {
+    constexpr std::array<std::string_view, 3> kinds{"deviceContent", "moduleContent", "modulesContent"};
+    MemberReader in(content, parent, "content.");
+    for (const std::string_view kind : kinds) in.find(kind);  // It notices two spellings.
+    std::string text;
+    JsonWriter json(text);
+    json.begin_object();
+    for (JsonValue v = content.first(); v.exists(); v = v.next()) {
+        const auto known = std::find_if(kinds.begin(), kinds.end(), [v](std::string_view kind) {
+            return equals_ignoring_case(kind, v.key());
+        });
+        json.member_raw(known != kinds.end() ? *known : v.key(), v.raw());
+    }
+    json.end_object();
+    return text;
+}
+
 /// The members that a PUT writes and the store keeps.
-Result<Configuration> read(std::string_view id, JsonValue body) {
+Result<Configuration> read(std::string_view id, MemberReader& in) {
     Configuration configuration;
     configuration.id = id;
-    auto schema_version = read_text(body, "schemaVersion", ConfigurationLimits::schema_version_bytes_max);
-    if (!schema_version) return fail(std::move(schema_version).error());
-    configuration.schema_version = *std::move(schema_version);
-    auto labels = read_labels(body);
-    if (!labels) return fail(std::move(labels).error());
-    configuration.labels = *std::move(labels);
-    if (!body.find("content").is_object()) {
-        return fail(Errc::invalid_configuration_content, "The content is missing.");
-    }
-    configuration.content = body.find("content").raw();
-    auto condition = read_text(body, "targetCondition", std::numeric_limits<std::size_t>::max());
-    if (!condition) return fail(std::move(condition).error());
-    configuration.target_condition = *std::move(condition);
-    auto priority = read_priority(body);
-    if (!priority) return fail(std::move(priority).error());
-    configuration.priority = *priority;
-    auto queries = read_queries(body.find("metrics").find("queries"));
+    configuration.schema_version =
+        read_text(in, "schemaVersion", ConfigurationLimits::schema_version_bytes_max);
+    configuration.labels = read_labels(in);
+    configuration.target_condition =
+        read_text(in, "targetCondition", std::numeric_limits<std::size_t>::max());
+    using Int = std::numeric_limits<std::int32_t>;
+    configuration.priority =
+        static_cast<std::int32_t>(in.integer("priority", Int::min(), Int::max()).value_or(0));
+    MemberReader metrics(in.object("metrics"), in, "metrics.");
+    const JsonValue metric_queries = metrics.object("queries");
+    const JsonValue content = in.find("content");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    if (!content.is_object()) return fail(Errc::invalid_configuration_content, "The content is missing.");
+    configuration.content = canonical_content(content, in);
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    auto queries = read_queries(metric_queries);
     if (!queries) return fail(std::move(queries).error());
     configuration.metric_queries = *std::move(queries);
     return configuration;
@@ -146,11 +150,12 @@ Result<Configuration> Configuration::parse(std::string_view id, JsonValue body) 
         return refuse("The id of a configuration has up to 128 characters of a-z, 0-9 and -+%_*!'.");
     }
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "A configuration must be a JSON object");
-    const JsonValue named = body.find("id");
+    MemberReader in(body);
+    const JsonValue named = in.find("id");
     if (!named.is_null_or_absent() && (!named.is_string() || named.string() != id)) {
         return refuse("id in the body differs from the one in the path");
     }
-    return read(id, body);
+    return read(id, in);
 }
 
 std::string Configuration::encode() const {
@@ -170,7 +175,8 @@ Result<Configuration> Configuration::decode(std::string_view stored) {
     const auto corrupt = [] { return fail(Errc::store_corrupt, "a stored configuration does not decode"); };
     const auto json = JsonDocument::parse(stored);
     if (!json || !is_configuration_id(json->root().find("id").string())) return corrupt();
-    auto configuration = read(json->root().find("id").string(), json->root());
+    MemberReader in(json->root());
+    auto configuration = read(json->root().find("id").string(), in);
     const auto created = parse_iso8601(json->root().find("createdTimeUtc").string());
     const auto updated = parse_iso8601(json->root().find("lastUpdatedTimeUtc").string());
     const auto etag = json->root().find("etag").integer();

@@ -86,7 +86,8 @@ std::string identity_etag_text(std::uint64_t etag);
 
 /// Reads the body of an identity PUT (or an entry of a bulk request) for `key`. `existing` is what
 /// is registered, if anything: its generation and creation stay, all else is replaced; members
-/// left out are reset and missing keys are minted from `random`. Does not set `etag`.
+/// left out are reset and missing keys are minted from `random`. Names in any case. Does not set `etag`.
+/// An `authentication` that is there but not understood mints no keys. Ours: it would lock the device out.
 /// Fails with `argument_invalid` in the service's words, with `iot_hub_format_error` if `body` is no
 /// object, with `invalid_device_scope` on an attempt to change the scope of an edge device.
 /// Source: IoT Hub docs, "Understand the identity registry"; azure-iot-sdk-csharp: Device.cs,

@@ -48,6 +48,23 @@ TEST(Identity, ADevicePrintsAsTheServicePrintsIt) {
         R"("capabilities":{"iotEdge":false}})");
 }
 
+TEST(Identity, MakesNoKeysOfAnAuthenticationItDoesNotKnow) {
+    const Identity upper =
+        *read(R"({"Authentication":{"SymmetricKey":{"PrimaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==",)"
+              R"("SECONDARYKEY":"ZmVkY2JhOTg3NjU0MzIxMA=="}},"Status":"Disabled"})");
+    EXPECT_EQ(upper.auth.primary_key, "MDEyMzQ1Njc4OWFiY2RlZg==");
+    EXPECT_EQ(upper.status, DeviceStatus::disabled);
+    for (const char* unknown :
+         {R"({"key":"x"})", R"({"symmetricKeys":{}})", R"({"symmetricKey":{"primary":""}})",
+          R"({"type":"selfSigned","x509Thumbprint":{"sha1":""}})"})
+        EXPECT_EQ(code_of(std::string("{\"authentication\":") + unknown + "}"), Errc::argument_invalid)
+            << unknown;
+    // What is known beside it decides, and a certificate of an authority needs nothing.
+    EXPECT_TRUE(read(std::string("{\"authentication\":{\"more\":1,") + keys_json + "}}"));
+    EXPECT_TRUE(read(R"({"authentication":{"type":"certificateAuthority","more":1}})"));
+    EXPECT_TRUE(read(R"({"authentication":{}})"));
+}
+
 TEST(Identity, AModuleHasNoStatusButAManager) {
     Identity identity =
         *read(std::string(R"({"managedBy":"iotEdge","authentication":{"type":"selfSigned"}})"), "m1");

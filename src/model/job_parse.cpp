@@ -1,3 +1,4 @@
+#include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "model/job.hpp"
 
@@ -22,40 +23,50 @@ std::optional<JobType> find_type(std::string_view name, Flavour flavour) {
     return std::nullopt;
 }
 
-Result<> check_id(std::string_view id, JsonValue body) {
+Result<> check_id(std::string_view id, MemberReader& in) {
     if (!JobDefinition::is_valid_id(id))
         return fail(Errc::argument_invalid, "a job id is 1 to 64 letters, digits, dashes or apostrophes");
-    const JsonValue in_body = body.find("jobId");
+    const JsonValue in_body = in.find("jobId");
     if (in_body.is_null_or_absent() || (in_body.is_string() && in_body.string() == id)) return {};
     return fail(Errc::argument_invalid, "jobId in the body differs from the one in the path");
 }
 
+/// The patch as a job shows it: what it writes as it was sent, under the names that clients look for.
+std::string echo_update(JsonValue update) {
+    MemberReader in(update);
+    std::string text;
+    JsonWriter echo(text);
+    echo.begin_object().key("deviceId").null().member("etag", "*");
+    if (const JsonValue tags = in.find("tags"); tags.exists()) echo.member_raw("tags", tags.raw());
+    const JsonValue properties = in.object("properties");
+    MemberReader within(properties, in, "properties.");
+    const JsonValue desired = properties.is_null_or_absent() ? in.find("desired") : within.find("desired");
+    if (properties.find("desired").exists() || (!properties.is_null_or_absent() && !desired.exists())) {
+        echo.member_raw("properties", properties.raw());
+    } else if (desired.exists()) {
+        echo.key("properties").begin_object().member_raw("desired", desired.raw()).end_object();
+    }
+    echo.end_object();
+    return text;
+}
+
 /// The parts that a job of its type must have: the call or the patch, and their echoes.
-Result<> read_order(JsonValue body, JobDefinition& job) {
+Result<> read_order(MemberReader& in, JobDefinition& job) {
     if (job.type == JobType::device_method) {
-        const JsonValue call = body.find("cloudToDeviceMethod");
+        const JsonValue call = in.find("cloudToDeviceMethod");
+        if (auto error = in.error(); !error) return error;
         auto method = MethodCall::parse(call, job.flavour);
         if (!method) return fail(std::move(method).error());
         job.method = *std::move(method);
-        job.method_json = call.raw();
+        job.method_json = MethodCall::echo(call);
         return {};
     }
-    const JsonValue update = body.find("updateTwin");
+    const JsonValue update = in.find("updateTwin");
+    if (auto error = in.error(); !error) return error;
     auto patch = TwinPatch::parse_job(update, job.flavour);
     if (!patch) return fail(std::move(patch).error());
     job.patch = *std::move(patch);
-    JsonWriter echo(job.update_twin_json);
-    echo.begin_object().key("deviceId").null().member("etag", "*");
-    if (update.find("tags").exists()) echo.member_raw("tags", update.find("tags").raw());
-    if (!update.find("properties").is_null_or_absent()) {
-        echo.member_raw("properties", update.find("properties").raw());
-    } else if (!update.find("desired").is_null_or_absent()) {
-        echo.key("properties")
-            .begin_object()
-            .member_raw("desired", update.find("desired").raw())
-            .end_object();
-    }
-    echo.end_object();
+    job.update_twin_json = echo_update(update);
     return {};
 }
 
@@ -76,16 +87,14 @@ Result<> read_device_ids(JsonValue value, JobDefinition& job) {
 }
 
 /// Which devices: a condition, or in the preview a list of ids, and not both.
-Result<> read_target(JsonValue body, JobDefinition& job) {
-    const JsonValue condition = body.find("queryCondition");
-    if (!condition.is_null_or_absent() && !condition.is_string())
-        return fail(Errc::argument_invalid, "queryCondition must be a string");
-    if (condition.string().size() > JobLimits::condition_chars_max)
+Result<> read_target(MemberReader& in, JobDefinition& job) {
+    const std::string_view condition = in.text("queryCondition").value_or("");
+    const JsonValue ids = in.find("deviceIds");
+    if (auto error = in.error(); !error) return error;
+    if (condition.size() > JobLimits::condition_chars_max)
         return fail(Errc::argument_invalid, "queryCondition too long");
-    const bool has_condition = !trimmed(condition.string()).empty();
-    if (has_condition) job.condition = condition.string();
-
-    const JsonValue ids = body.find("deviceIds");
+    const bool has_condition = !trimmed(condition).empty();
+    if (has_condition) job.condition = condition;
     const bool has_ids = job.flavour == Flavour::preview && !ids.is_null_or_absent();
     if (has_condition && has_ids)
         return fail(Errc::argument_invalid, "queryCondition and deviceIds exclude each other");
@@ -94,12 +103,11 @@ Result<> read_target(JsonValue body, JobDefinition& job) {
     return {};
 }
 
-Result<> read_times(JsonValue body, JobDefinition& job, WallTime now) {
+Result<> read_times(MemberReader& in, JobDefinition& job, WallTime now) {
     job.created = now;
     job.start = now;
-    const JsonValue start = body.find("startTime");
-    if (!start.is_null_or_absent()) {
-        const auto time = start.is_string() ? parse_iso8601(start.string()) : std::nullopt;
+    if (const auto start = in.text("startTime")) {
+        const auto time = parse_iso8601(*start);
         if (!time) return fail(Errc::argument_invalid, "startTime must be an ISO 8601 time");
         // .NET's default time, whatever its zone, means that none was given.
         constexpr std::int64_t two_days = 2 * 86'400 * WallTime::ticks_per_second;
@@ -109,13 +117,10 @@ Result<> read_times(JsonValue body, JobDefinition& job, WallTime now) {
         if (distance > distance_max || distance < -distance_max)
             return fail(Errc::argument_invalid, "startTime must be within 168 hours of now");
     }
-    const JsonValue execution = body.find("maxExecutionTimeInSeconds");
-    if (execution.is_null_or_absent()) return {};
-    const auto seconds = execution.integer();
-    if (!seconds || *seconds < 0 || *seconds > JobLimits::execution_time_max_s)
-        return fail(Errc::argument_invalid, "maxExecutionTimeInSeconds must be from 1 to 604800");
-    if (*seconds != 0) job.execution_time_max_s = *seconds;
-    return {};
+    const auto seconds =
+        in.integer("maxExecutionTimeInSeconds", 0, JobLimits::execution_time_max_s).value_or(0);
+    if (seconds != 0) job.execution_time_max_s = seconds;
+    return in.error();
 }
 
 }  // namespace
@@ -131,16 +136,18 @@ bool JobDefinition::is_valid_id(std::string_view id) {
 Result<JobDefinition> JobDefinition::parse(std::string_view id, JsonValue body, Flavour flavour,
                                            WallTime now) {
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "a job must be a JSON object");
-    if (auto checked = check_id(id, body); !checked) return fail(std::move(checked).error());
+    MemberReader in(body);
+    if (auto checked = check_id(id, in); !checked) return fail(std::move(checked).error());
     JobDefinition job;
     job.id = id;
     job.flavour = flavour;
-    const auto type = find_type(body.find("type").string(), flavour);
+    const auto type = find_type(in.find("type").string(), flavour);
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
     if (!type) return fail(Errc::generic_bad_request, "BadRequest");
     job.type = *type;
-    if (auto read = read_order(body, job); !read) return fail(std::move(read).error());
-    if (auto read = read_target(body, job); !read) return fail(std::move(read).error());
-    if (auto read = read_times(body, job, now); !read) return fail(std::move(read).error());
+    if (auto read = read_order(in, job); !read) return fail(std::move(read).error());
+    if (auto read = read_target(in, job); !read) return fail(std::move(read).error());
+    if (auto read = read_times(in, job, now); !read) return fail(std::move(read).error());
     return job;
 }
 

@@ -97,7 +97,8 @@ TEST(JobRequest, MethodTimeoutsHaveTheirRanges) {
     EXPECT_EQ(read(method_job(""))->method->response_timeout_s, 30);
     EXPECT_EQ(read(method_job(R"(,"responseTimeoutInSeconds":5)"))->method->response_timeout_s, 5);
     EXPECT_EQ(read(method_job(R"(,"responseTimeoutInSeconds":300.0)"))->method->response_timeout_s, 300);
-    for (const char* value : {"4", "301", "5.5", "\"30\"", "-1", "0", "true"})
+    EXPECT_EQ(read(method_job(R"(,"responseTimeoutInSeconds":"45")"))->method->response_timeout_s, 45);
+    for (const char* value : {"4", "301", "5.5", "\"4\"", "-1", "0", "true"})
         EXPECT_EQ(code_of(method_job(R"(,"responseTimeoutInSeconds":)" + std::string(value))),
                   Errc::argument_invalid)
             << value;
@@ -189,8 +190,9 @@ TEST(JobRequest, TheExecutionTimeIs1To604800Seconds) {
     };
     EXPECT_EQ(read(lasting("0"))->execution_time_max_s, 3600);
     EXPECT_EQ(read(lasting("1"))->execution_time_max_s, 1);
+    EXPECT_EQ(read(lasting("\"60\""))->execution_time_max_s, 60);
     EXPECT_EQ(read(lasting("604800"))->execution_time_max_s, 604800);
-    for (const char* seconds : {"604801", "-1", "1.5", "\"60\"", "1e300"})
+    for (const char* seconds : {"604801", "-1", "1.5", "\"1.5\"", "1e300"})
         EXPECT_EQ(code_of(lasting(seconds)), Errc::argument_invalid) << seconds;
     EXPECT_EQ(read(lasting("120"))->deadline(), now.plus_s(120));
 }

@@ -1,21 +1,15 @@
 #include "model/method.hpp"
 
-#include <fmt/core.h>
+#include "base/member_reader.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 namespace carillon {
 
 namespace {
-
-/// A whole number of seconds within [min, max]; `absent` if the member is null or not there.
-Result<int> read_seconds(JsonValue value, const char* name, int min, int max, int absent) {
-    if (value.is_null_or_absent()) return absent;
-    const auto seconds = value.integer();
-    if (!seconds || *seconds < min || *seconds > max)
-        return fail(Errc::argument_invalid, fmt::format("{} must be within [{}, {}].", name, min, max));
-    return static_cast<int>(*seconds);
-}
 
 bool may_name_a_method(std::string_view name) {
     return std::none_of(name.begin(), name.end(), [](char c) {
@@ -30,35 +24,31 @@ Result<MethodCall> MethodCall::parse(JsonValue body, Flavour flavour) {
     if (!body.is_object()) return fail(Errc::argument_invalid, "a method call must be a JSON object");
 
     MethodCall call;
-    const JsonValue name = body.find("methodName");
-    if (!name.is_string() || name.string().empty())
-        return fail(Errc::argument_invalid, "methodName is required");
-    call.name = name.string();
+    MemberReader in(body);
+    const std::string_view name = in.text("methodName").value_or("");
+    const JsonValue payload = in.find("payload");
+    const bool preview = flavour == Flavour::preview;
+    const std::int64_t response_min = preview ? 1 : MethodLimits::response_timeout_min_s;
+    const std::int64_t response_max =
+        preview ? MethodLimits::preview_timeout_max_s : MethodLimits::response_timeout_max_s;
+    std::optional<std::int64_t> response;
+    if (preview) response = in.integer("timeoutInSeconds", response_min, response_max);
+    // A preview call may be spelt as later clients do.
+    if (!response) response = in.integer("responseTimeoutInSeconds", response_min, response_max);
+    call.response_timeout_s = static_cast<int>(response.value_or(MethodLimits::response_timeout_default_s));
+    call.connect_timeout_s = static_cast<int>(
+        in.integer("connectTimeoutInSeconds", 0, MethodLimits::connect_timeout_max_s).value_or(0));
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+
+    if (name.empty()) return fail(Errc::argument_invalid, "methodName is required");
+    call.name = name;
     if (call.name.size() > MethodLimits::name_chars_max)
         return fail(Errc::argument_invalid, "methodName is longer than 100 characters");
     if (!may_name_a_method(call.name))
         return fail(Errc::argument_invalid, "methodName contains a control character or one of / + #");
-
-    const JsonValue payload = body.find("payload");
     if (payload.exists()) call.payload = payload.raw();
     if (call.payload.size() > MethodLimits::payload_bytes_max)
         return fail(Errc::argument_invalid, "the payload of a method is larger than 128 KB");
-
-    const bool preview = flavour == Flavour::preview;
-    const char* response_name = preview ? "timeoutInSeconds" : "responseTimeoutInSeconds";
-    // A preview call may be spelt as later clients do.
-    if (preview && body.find(response_name).is_null_or_absent()) response_name = "responseTimeoutInSeconds";
-    auto response = read_seconds(
-        body.find(response_name), response_name, preview ? 1 : MethodLimits::response_timeout_min_s,
-        preview ? MethodLimits::preview_timeout_max_s : MethodLimits::response_timeout_max_s,
-        MethodLimits::response_timeout_default_s);
-    if (!response) return fail(std::move(response).error());
-    call.response_timeout_s = *response;
-
-    auto connect = read_seconds(body.find("connectTimeoutInSeconds"), "connectTimeoutInSeconds", 0,
-                                MethodLimits::connect_timeout_max_s, 0);
-    if (!connect) return fail(std::move(connect).error());
-    call.connect_timeout_s = *connect;
     if (call.connect_timeout_s > call.response_timeout_s) {
         return fail(
             Errc::argument_invalid,
@@ -66,6 +56,23 @@ Result<MethodCall> MethodCall::parse(JsonValue body, Flavour flavour) {
                         call.connect_timeout_s, call.response_timeout_s));
     }
     return call;
+}
+
+std::string MethodCall::echo(JsonValue body) {
+    MemberReader in(body);
+    std::string text;
+    JsonWriter out(text);
+    out.begin_object();
+    for (const char* name : {"methodName", "payload"}) {
+        if (const JsonValue value = in.find(name); value.exists()) out.member_raw(name, value.raw());
+    }
+    for (const char* name : {"timeoutInSeconds", "responseTimeoutInSeconds", "connectTimeoutInSeconds"}) {
+        MemberReader one(body);  // Of its own: what the flavour does not know may be anything.
+        if (const auto seconds = one.integer(name, 0, std::numeric_limits<std::int64_t>::max()))
+            out.member(name, *seconds);
+    }
+    out.end_object();
+    return text;
 }
 
 }  // namespace carillon

@@ -34,6 +34,8 @@ struct MethodCall {
     /// Source: IoT Hub docs, "Understand and invoke direct methods from IoT Hub";
     /// azure-iot-sdk-csharp#724 (range); Ours: names that would break an MQTT topic are refused.
     static Result<MethodCall> parse(JsonValue body, Flavour flavour);
+    /// The call as a job shows it: the members of a body that `parse` takes, each in its own name and kind.
+    static std::string echo(JsonValue body);
 };
 
 /// What a device answered: any status, and JSON.

@@ -1,5 +1,6 @@
 #include "model/registry_line.hpp"
 
+#include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "model/identity_members.hpp"
 
@@ -37,14 +38,13 @@ Result<Mode> read_mode(JsonValue word) {
     return fail(Errc::argument_invalid, "The importMode is unknown.");
 }
 
-EtagMatch read_match(JsonValue entry, const Mode& mode) {
+EtagMatch read_match(MemberReader& entry, const Mode& mode) {
     EtagMatch match;
     match.kind = EtagMatch::Kind::any;
     if (!mode.must_match) return match;
     const bool is_twin = mode.mode == ImportMode::update_twin;
     // Node leaves the member as `etag`; the documents and .NET write `eTag`.
-    JsonValue etag = entry.find(is_twin ? "twinETag" : "eTag");
-    if (!is_twin && etag.is_null_or_absent()) etag = entry.find("etag");
+    const JsonValue etag = entry.find(is_twin ? "twinETag" : "eTag");
     return EtagMatch::parse(etag.string(), EtagMatch::Unquoted::compare);
 }
 
@@ -86,23 +86,30 @@ Result<ImportEntry> ImportEntry::parse(std::string text, ImportName& name) {
     if (!document) return fail(std::move(document).error());
     const JsonValue value = document->root();
     if (!value.is_object()) return fail(Errc::iot_hub_format_error, "An entry must be a JSON object.");
-    const std::string_view device = value.find("id").string();
-    const std::string_view module = value.find("moduleId").string();
+    MemberReader in(value);
+    const std::string_view device = in.find("id").string();
+    const std::string_view module = in.find("moduleId").string();
     name.device = device.substr(0, shown_id_bytes_max);
     name.module = module.substr(0, shown_id_bytes_max);
+    const JsonValue mode_word = in.find("importMode");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
     auto key = IdentityKey::parse(device, module);
     if (!key) return fail(std::move(key).error());
-    const auto mode = read_mode(value.find("importMode"));
+    const auto mode = read_mode(mode_word);
     if (!mode) return fail(mode.error());
+    const EtagMatch match = read_match(in, *mode);
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
 
     ImportEntry entry(*std::move(key), std::move(owned), *std::move(document));
     entry.mode_ = mode->mode;
-    entry.match_ = read_match(value, *mode);
+    entry.match_ = match;
     if (mode->mode == ImportMode::remove) return entry;
     auto twin = TwinPatch::parse(value, entry.key_);
     if (!twin) return fail(std::move(twin).error());
     if (mode->mode == ImportMode::update_twin || !twin->is_empty()) entry.twin_ = *std::move(twin);
-    const JsonValue reported = value.find("properties").find("reported");
+    MemberReader properties(in.object("properties"), in, "properties.");
+    const JsonValue reported = properties.find("reported");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
     if (mode->mode == ImportMode::update_twin || reported.is_null_or_absent()) return entry;
     auto patch = SectionPatch::parse(reported);
     if (!patch) return fail(std::move(patch).error());
@@ -111,12 +118,18 @@ Result<ImportEntry> ImportEntry::parse(std::string text, ImportName& name) {
 }
 
 bool ImportEntry::names_credentials() const {
-    const JsonValue auth = identity().find("authentication");
-    const JsonValue keys = auth.find("symmetricKey");
-    const JsonValue prints = auth.find("x509Thumbprint");
+    MemberReader in(identity());
+    MemberReader auth(in.object("authentication"), in, "authentication.");
+    MemberReader keys(auth.object("symmetricKey"), auth, "symmetricKey.");
+    MemberReader prints(auth.object("x509Thumbprint"), auth, "x509Thumbprint.");
     return is_text(keys.find("primaryKey")) || is_text(keys.find("secondaryKey")) ||
-           is_text(prints.find("primaryThumbprint")) || is_text(prints.find("secondaryThumbprint")) ||
-           is_text(prints.find("PrimaryThumbprint")) || is_text(prints.find("SecondaryThumbprint"));
+           is_text(prints.find("primaryThumbprint")) || is_text(prints.find("secondaryThumbprint"));
+}
+
+bool ImportEntry::names_authentication_type() const {
+    MemberReader in(identity());
+    MemberReader auth(in.object("authentication"), in, "authentication.");
+    return !auth.find("type").is_null_or_absent();
 }
 
 void append_export_line(std::string& text, const Document& document, ExportedKeys keys) {

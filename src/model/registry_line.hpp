@@ -49,6 +49,7 @@ public:
     /// where keys were left out of an export: an update then keeps the credentials there are.
     /// Ours: new keys would cut off a device that an operator only meant to disable.
     bool names_credentials() const;
+    bool names_authentication_type() const;
 
 private:
     ImportEntry(IdentityKey key, std::unique_ptr<const std::string> text, JsonDocument document)

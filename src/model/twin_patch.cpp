@@ -1,3 +1,4 @@
+#include "base/member_reader.hpp"
 #include "model/twin.hpp"
 
 namespace carillon {
@@ -18,14 +19,15 @@ Result<> read_section(JsonValue value, std::optional<SectionPatch>& section, boo
 }
 
 /// Reads `tags` and `properties.desired`.
-Result<TwinPatch> read_sections(JsonValue body) {
+Result<TwinPatch> read_sections(MemberReader& in) {
     TwinPatch patch;
-    if (auto read = read_section(body.find("tags"), patch.tags, patch.clear_tags); !read)
+    const JsonValue tags = in.find("tags");
+    MemberReader properties(in.object("properties"), in, "properties.");
+    const JsonValue desired = properties.find("desired");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    if (auto read = read_section(tags, patch.tags, patch.clear_tags); !read)
         return fail(std::move(read).error());
-    const JsonValue properties = body.find("properties");
-    if (!properties.is_null_or_absent() && !properties.is_object())
-        return fail(Errc::argument_invalid, "properties must be a JSON object");
-    if (auto read = read_section(properties.find("desired"), patch.desired, patch.clear_desired); !read)
+    if (auto read = read_section(desired, patch.desired, patch.clear_desired); !read)
         return fail(std::move(read).error());
     return patch;
 }
@@ -74,26 +76,30 @@ const SectionPatch* to_pointer(const std::optional<SectionPatch>& section) {
 
 Result<TwinPatch> TwinPatch::parse(JsonValue body, const IdentityKey& key) {
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "a twin must be a JSON object");
-    if (auto checked = check_id(body.find("deviceId"), key.device.str(), "deviceId"); !checked)
+    MemberReader in(body);
+    if (auto checked = check_id(in.find("deviceId"), key.device.str(), "deviceId"); !checked)
         return fail(std::move(checked).error());
     if (key.is_module()) {
-        if (auto checked = check_id(body.find("moduleId"), key.module, "moduleId"); !checked)
+        if (auto checked = check_id(in.find("moduleId"), key.module, "moduleId"); !checked)
             return fail(std::move(checked).error());
     }
-    return read_sections(body);
+    return read_sections(in);
 }
 
 Result<TwinPatch> TwinPatch::parse_job(JsonValue update_twin, Flavour flavour) {
     if (update_twin.is_null_or_absent()) return fail(Errc::argument_null, "updateTwin is required");
     if (!update_twin.is_object()) return fail(Errc::argument_invalid, "updateTwin must be a JSON object");
-    if (update_twin.find("etag").string() != "*") {
+    MemberReader in(update_twin);
+    const JsonValue etag = in.find("etag");
+    const JsonValue root_desired = in.find("desired");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    if (etag.string() != "*") {
         return fail(Errc::argument_invalid,
                     "Missing or invalid etag for job type ScheduleUpdateTwin. ScheduleUpdateTwin job type is "
                     "a force update, which only accepts '*' as the Etag.");
     }
-    auto patch = read_sections(update_twin);
+    auto patch = read_sections(in);
     if (!patch) return patch;
-    const JsonValue root_desired = update_twin.find("desired");
     if (!root_desired.is_null_or_absent()) {
         if (flavour == Flavour::ga) return fail(Errc::argument_invalid, "desired belongs into properties");
         if (!patch->desired && !patch->clear_desired) {

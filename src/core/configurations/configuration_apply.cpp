@@ -1,5 +1,7 @@
 #include "core/configurations/configuration_apply.hpp"
 
+#include "base/member_reader.hpp"
+
 namespace carillon {
 namespace {
 
@@ -35,8 +37,10 @@ Result<TwinPatch> patch_for(const Twin& twin, const ConfigurationSettings& setti
 
 Result<std::vector<SingleDeployment>> read_single_deployment(const IdentityKey& device, JsonValue body) {
     std::vector<SingleDeployment> orders;
-    const JsonValue modules = body.find("modulesContent");
-    const JsonValue device_content = body.find("deviceContent");
+    MemberReader in(body);
+    const JsonValue modules = in.find("modulesContent");
+    const JsonValue device_content = in.find("deviceContent");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
     if (modules.is_null_or_absent() == device_content.is_null_or_absent() ||
         !(modules.is_object() || device_content.is_object())) {
         return fail(Errc::invalid_configuration_content,

@@ -102,7 +102,7 @@ Result<Shard::StagedIdentity> Shard::stage_identity(const IdentityKey& key, Json
     // Starts at random, so that a device made anew does not repeat the etags of the old one.
     identity->etag = before ? before->etag + 1 : context_.random.u64() >> 36;
     if (entry != nullptr && before && !entry->names_credentials()) {
-        const bool says_type = !body.find("authentication").find("type").is_null_or_absent();
+        const bool says_type = entry->names_authentication_type();
         if (!says_type || identity->auth.type == before->auth.type) identity->auth = before->auth;
     }
 

@@ -1,5 +1,6 @@
 #include "core/transfers/transfer_job.hpp"
 
+#include "base/member_reader.hpp"
 #include "base/stored_bytes.hpp"
 #include "base/text.hpp"
 #include "core/shard/stored_number.hpp"
@@ -10,24 +11,6 @@ namespace {
 
 constexpr std::uint8_t transfer_format = 1;
 constexpr std::string_view default_blob = "devices.txt";
-
-/// A member that is a string, null or absent.
-Result<std::string> read_text(JsonValue body, const char* name, std::size_t bytes_max) {
-    const JsonValue value = body.find(name);
-    if (value.is_null_or_absent()) return std::string();
-    if (!value.is_string()) return fail(Errc::argument_invalid, std::string(name) + " must be a string");
-    if (value.string().size() > bytes_max)
-        return fail(Errc::argument_invalid, std::string(name) + " is too long");
-    return std::string(value.string());
-}
-
-Result<bool> read_flag(JsonValue body, const char* name) {
-    const JsonValue value = body.find(name);
-    if (value.is_null_or_absent()) return false;
-    if (!value.is_boolean())
-        return fail(Errc::argument_invalid, std::string(name) + " must be true or false");
-    return value.boolean();
-}
 
 Result<TransferType> read_type(JsonValue value) {
     if (equals_ignoring_case(value.string(), "import")) return TransferType::import_devices;
@@ -50,9 +33,9 @@ Result<> check_storage_authentication(JsonValue value) {
 Result<TransferOrder> TransferOrder::parse(JsonValue body) {
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "A job must be a JSON object.");
     TransferOrder order;
-    const auto type = read_type(body.find("type"));
-    if (!type) return fail(type.error());
-    order.type = *type;
+    MemberReader in(body);
+    const JsonValue type_word = in.find("type");
+    const JsonValue storage_authentication = in.find("storageAuthenticationType");
     struct Text {
         const char* name;
         std::string TransferOrder::*member;
@@ -63,17 +46,17 @@ Result<TransferOrder> TransferOrder::parse(JsonValue body) {
           Text{"outputBlobContainerUri", &TransferOrder::output_container, Blobs::uri_bytes_max},
           Text{"inputBlobName", &TransferOrder::input_blob, Blobs::name_bytes_max},
           Text{"outputBlobName", &TransferOrder::output_blob, Blobs::name_bytes_max}}) {
-        auto read = read_text(body, text.name, text.bytes_max);
-        if (!read) return fail(std::move(read).error());
-        order.*text.member = *std::move(read);
+        const std::string_view read = in.text(text.name).value_or("");
+        if (read.size() > text.bytes_max) in.refuse(std::string(text.name) + " is too long");
+        order.*text.member = read;
     }
-    const auto exclude_keys = read_flag(body, "excludeKeysInExport");
-    if (!exclude_keys) return fail(exclude_keys.error());
-    order.exclude_keys = *exclude_keys;
-    const auto configurations = read_flag(body, "includeConfigurations");
-    if (!configurations) return fail(configurations.error());
-    order.include_configurations = *configurations;
-    if (auto checked = check_storage_authentication(body.find("storageAuthenticationType")); !checked) {
+    order.exclude_keys = in.boolean("excludeKeysInExport").value_or(false);
+    order.include_configurations = in.boolean("includeConfigurations").value_or(false);
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    const auto type = read_type(type_word);
+    if (!type) return fail(type.error());
+    order.type = *type;
+    if (auto checked = check_storage_authentication(storage_authentication); !checked) {
         return fail(std::move(checked).error());
     }
     const bool is_import = order.type == TransferType::import_devices;

@@ -1,5 +1,6 @@
 #include "core/configurations/configurations.hpp"
 
+#include "base/member_reader.hpp"
 #include "core/configurations/configuration_apply.hpp"
 #include "core/configurations/configuration_rules.hpp"
 #include "core/queries/queries.hpp"
@@ -79,19 +80,17 @@ Task<Result<HttpResponse>> delete_configuration(Request& request) {
 Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
-    const JsonValue condition = body->root().find("targetCondition");
-    const JsonValue queries = body->root().find("customMetricQueries");
     if (!body->root().is_object()) co_return fail(Errc::iot_hub_format_error, "The body must be an object.");
-    if (!(condition.is_null_or_absent() || condition.is_string()) ||
-        !(queries.is_null_or_absent() || queries.is_object())) {
-        co_return fail(Errc::argument_invalid, "targetCondition is a text, customMetricQueries an object.");
-    }
+    MemberReader in(body->root());
+    const std::string_view condition = in.text("targetCondition").value_or("");
+    const JsonValue queries = in.object("customMetricQueries");
+    if (auto error = in.error(); !error) co_return fail(std::move(error).error());
     const query::QueryOptions& options = request.hub.query_options();
     std::string answer;
     JsonWriter json(answer);
     json.begin_object().key("targetConditionError");
-    const auto parsed = query::parse_target_condition(condition.string(), options);
-    if (parsed || condition.string().empty()) {
+    const auto parsed = query::parse_target_condition(condition, options);
+    if (parsed || condition.empty()) {
         json.null();
     } else {
         json.value(parsed.error().detail);

@@ -1,3 +1,4 @@
+#include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "core/registry/registry.hpp"
 #include "endpoint/rest/handlers.hpp"
@@ -43,11 +44,13 @@ void write_name(JsonWriter& out, const ImportName& name) {
 Task<Result<HttpResponse>> regenerate_keys(Request& request) {
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
-    const JsonValue policy_key = body->root().find("policyKey");
-    const auto choice = read_choice(policy_key.string());
+    MemberReader in(body->root());
+    const std::string_view policy_key = in.text("policyKey").value_or("");
+    const JsonValue devices = in.find("devices");
+    if (auto error = in.error(); !error) co_return fail(std::move(error).error());
+    const auto choice = read_choice(policy_key);
     if (!choice)
         co_return fail(Errc::argument_invalid, "policyKey must be primaryKey, secondaryKey or both.");
-    const JsonValue devices = body->root().find("devices");
     if (!devices.is_array() || devices.size() == 0 || devices.size() > identities_max) {
         co_return fail(Errc::argument_invalid, "devices must be an array of 1 to 100 identities.");
     }
@@ -59,8 +62,9 @@ Task<Result<HttpResponse>> regenerate_keys(Request& request) {
     error_list.begin_array();
     std::size_t failures = 0;
     for (JsonValue device = devices.first(); device.exists(); device = device.next()) {
-        const ImportName name{std::string(device.find("id").string()),
-                              std::string(device.find("moduleId").string())};
+        MemberReader one(device);
+        const ImportName name{std::string(one.find("id").string()),
+                              std::string(one.find("moduleId").string())};
         const auto row = co_await regenerate(request.hub, name, *choice);
         if (!row) {
             ++failures;
@@ -70,11 +74,12 @@ Task<Result<HttpResponse>> regenerate_keys(Request& request) {
                 .end_object();
             continue;
         }
+        // No more than was asked for: the other key is known already to whoever needs it.
         const Authentication auth = row->document.identity.unpack().auth;
         write_name(key_list, name);
-        key_list.member("primaryKey", auth.primary_key)
-            .member("secondaryKey", auth.secondary_key)
-            .end_object();
+        if (*choice != Shard::KeyChoice::secondary) key_list.member("primaryKey", auth.primary_key);
+        if (*choice != Shard::KeyChoice::primary) key_list.member("secondaryKey", auth.secondary_key);
+        key_list.end_object();
     }
     key_list.end_array();
     error_list.end_array();
@@ -82,7 +87,7 @@ Task<Result<HttpResponse>> regenerate_keys(Request& request) {
     if (failures > 0) response.status = failures == devices.size() ? 400 : multi_status;
     JsonWriter(response.body)
         .begin_object()
-        .member("policyKey", policy_key.string())
+        .member("policyKey", policy_key)
         .member_raw("rotatedKeys", keys)
         .member_raw("errors", errors)
         .end_object();

@@ -1,18 +1,21 @@
 #include "endpoint/rest/paging.hpp"
 
+#include "base/member_reader.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace carillon::rest {
 
-PageRequest read_page_request(const Request& request, JsonValue body) {
+PageRequest read_page_request(const Request& request, MemberReader* body) {
     std::optional<std::int64_t> size;
     if (const auto header = request.header("x-ms-max-item-count")) size = parse_i64(*header);
     if (!size) {
         if (const auto parameter = request.parameter("pageSize")) size = parse_i64(*parameter);
     }
-    if (!size) size = body.find("pageSize").integer();
+    using Int = std::numeric_limits<std::int64_t>;
+    if (!size && body != nullptr) size = body->integer("pageSize", Int::min(), Int::max());
     if (!size || *size < 1) size = PageRequest::size_default;
     const std::int64_t size_max =
         request.flavour == Flavour::preview ? PageRequest::preview_size_max : PageRequest::ga_size_max;
@@ -23,7 +26,9 @@ PageRequest read_page_request(const Request& request, JsonValue body) {
     if (page.continuation.empty()) {
         page.continuation = request.parameter("continuationToken").value_or(std::string());
     }
-    if (page.continuation.empty()) page.continuation = body.find("continuationToken").string();
+    if (page.continuation.empty() && body != nullptr) {
+        page.continuation = body->text("continuationToken").value_or("");
+    }
     return page;
 }
 

@@ -8,6 +8,10 @@
 #include <string>
 #include <string_view>
 
+namespace carillon {
+class MemberReader;
+}
+
 namespace carillon::rest {
 
 /// How both generations of clients ask for a page: today's by `x-ms-max-item-count` and
@@ -22,8 +26,9 @@ struct PageRequest {
     std::size_t size = 100;
     std::string continuation;  ///< Empty for the first page.
 };
-/// `body` is the query's body, or absent. Sizes that are no positive number count as not given.
-PageRequest read_page_request(const Request& request, JsonValue body = {});
+/// `body` is the query's, or null; it learns of what is bad there. Sizes below one count as not given, as do
+/// those of a header or parameter that are no number.
+PageRequest read_page_request(const Request& request, MemberReader* body = nullptr);
 
 /// The words for what a page holds: `Twin` in the header, `twin` in the preview's envelope.
 struct ItemType {

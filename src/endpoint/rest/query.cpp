@@ -1,3 +1,4 @@
+#include "base/member_reader.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/paging.hpp"
 
@@ -21,10 +22,10 @@ ItemType item_type(ItemKind kind) {
 }
 
 /// The statement, as `query` or, from preview clients, as `sql`.
-Result<std::string> read_statement(JsonValue body) {
-    if (!body.is_object()) return fail(Errc::iot_hub_format_error, "The body must be an object.");
-    JsonValue text = body.find("query");
-    if (text.is_null_or_absent()) text = body.find("sql");
+Result<std::string> read_statement(MemberReader& in) {
+    JsonValue text = in.find("query");
+    if (text.is_null_or_absent()) text = in.find("sql");
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
     if (text.is_null_or_absent()) return fail(Errc::argument_null, "The query is missing.");
     if (!text.is_string() || text.string().empty()) {
         return fail(Errc::argument_invalid, "The query must be a text that is not empty.");
@@ -37,9 +38,12 @@ Result<std::string> read_statement(JsonValue body) {
 Task<Result<HttpResponse>> query_devices(Request& request) {
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
-    auto statement = read_statement(body->root());
+    if (!body->root().is_object()) co_return fail(Errc::iot_hub_format_error, "The body must be an object.");
+    MemberReader in(body->root());
+    auto statement = read_statement(in);
     if (!statement) co_return fail(std::move(statement).error());
-    PageRequest page = read_page_request(request, body->root());
+    PageRequest page = read_page_request(request, &in);
+    if (auto error = in.error(); !error) co_return fail(std::move(error).error());
     QueryRequest query;
     query.statement = *std::move(statement);
     query.page_size = page.size;

@@ -141,7 +141,7 @@ TEST_F(TransferRoutes, MakeNewKeysForThoseThatHaveSome) {
     const std::string after = call("GET", at("/devices/a")).body;
     EXPECT_NE(key(after, "primaryKey"), key(before, "primaryKey"));
     EXPECT_EQ(key(after, "secondaryKey"), key(before, "secondaryKey"));
-    EXPECT_TRUE(good.contains(R"({"id":"a","primaryKey":")" + key(after, "primaryKey") + "\"")) << good.body;
+    EXPECT_TRUE(good.contains(R"({"id":"a","primaryKey":")" + key(after, "primaryKey") + "\"}")) << good.body;
     const Answer mixed = call("POST", at("/devices/keys/regenerate"),
                               R"({"policyKey":"both","devices":[{"id":"b"},{"id":"c"},{"id":"none"}]})");
     EXPECT_EQ(mixed.status, 207);
