@@ -65,6 +65,21 @@ void take_desired(TwinChange& change, SectionChange desired) {
     change.notification += "\"$version\":" + std::to_string(change.twin.desired.version()) + '}';
 }
 
+/// A null means a deletion, and a replacement has nothing to delete: who sends one means a PATCH, and would
+/// lose all that it does not name. Depth is that of a checked section. Source: azure-iot-cli-extension#693.
+Result<> check_no_null(JsonValue object) {
+    for (JsonValue v = object.first(); v.exists(); v = v.next()) {
+        if (v.kind() == JsonKind::null) {
+            return fail(
+                Errc::argument_invalid,
+                "Value of Property or Tag cannot be null. Error in Property/Tag " + describe_json_name(v));
+        }
+        if (!v.is_object()) continue;
+        if (auto checked = check_no_null(v); !checked) return checked;
+    }
+    return {};
+}
+
 bool has_members(const std::optional<SectionPatch>& section) {
     return section && !section->is_empty();
 }
@@ -135,6 +150,11 @@ Result<TwinChange> patch_twin(const Twin& twin, const TwinPatch& patch, WallTime
 
 Result<TwinChange> replace_twin(const Twin& twin, const TwinPatch& content, WallTime now,
                                 Notification notification) {
+    for (const auto* section : {&content.tags, &content.desired}) {
+        if (!*section) continue;
+        if (auto checked = check_no_null((*section)->root()); !checked)
+            return fail(std::move(checked).error());
+    }
     TwinChange change{.twin = twin, .notification = {}};
     auto tags = write_tags(twin.tags, to_pointer(content.tags), true, now);
     if (!tags) return fail(std::move(tags).error());

@@ -185,10 +185,24 @@ TEST(ReplaceTwin, WipesWhatIsNotInTheBody) {
     EXPECT_EQ(change->notification, R"({"a":null,"$version":3})");
     EXPECT_EQ(change->twin.version, 4);
     EXPECT_EQ(change->twin.etag, 3U);
-    const auto again = replace_twin(change->twin, patch(R"({"tags":{"x":null}})"), at(3));
+    const auto again = replace_twin(change->twin, patch(R"({"tags":{}})"), at(3));
     EXPECT_EQ(again->twin.desired.version(), 3);
     EXPECT_EQ(again->notification, "");
     EXPECT_EQ(again->twin.version, 5);
+}
+
+TEST(ReplaceTwin, RefusesANullAtAnyDepth) {
+    const Twin before = with(R"({"tags":{"t":1},"properties":{"desired":{"a":1}}})");
+    for (const char* content : {R"({"tags":{"t":null}})", R"({"tags":{"t":2,"u":{"v":{"w":null}}}})",
+                                R"({"properties":{"desired":{"a":null}}})",
+                                R"({"tags":{"t":1},"properties":{"desired":{"a":{"b":1,"c":null}}}})"}) {
+        const auto change = replace_twin(before, patch(content), at(2));
+        ASSERT_FALSE(change) << content;
+        EXPECT_EQ(change.error().code, Errc::argument_invalid) << content;
+    }
+    EXPECT_EQ(replace_twin(before, patch(R"({"tags":{"t":null}})"), at(2)).error().detail,
+              "Value of Property or Tag cannot be null. Error in Property/Tag t");
+    EXPECT_TRUE(replace_twin(before, patch(R"({"tags":null})"), at(2))) << "a section that is null is absent";
 }
 
 TEST(PatchReported, MovesVersionsButNotTheEtag) {

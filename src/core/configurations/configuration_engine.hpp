@@ -44,7 +44,7 @@ struct Configurations::Engine {
     ConfigurationView view(const Rule& rule, const ShardCounts& counts) const;
     void count_metrics();
     Task<> count_all();
-    Task<Result<std::int64_t>> count_rows(std::string text);
+    Task<Result<std::int64_t>> count_rows(std::string text, ConfigurationContent::Of of);
     void after(Duration delay, UniqueFunction<void()> fire);
     void on_own_thread(UniqueFunction<void()> work);
 

@@ -38,7 +38,7 @@ Task<> Configurations::Engine::count_all() {
         std::vector<std::pair<std::string, std::int64_t>> counted;
         for (const auto& [name, text] : rule->configuration.metric_queries) {
             if (is_stopping) break;
-            const auto rows = co_await count_rows(text);
+            const auto rows = co_await count_rows(text, rule->content.of);
             if (rows) {
                 counted.emplace_back(name, *rows);
             } else {
@@ -66,8 +66,8 @@ Task<> Configurations::Engine::count_all() {
 }
 
 /// One shard after the other, as nobody waits for it.
-Task<Result<std::int64_t>> Configurations::Engine::count_rows(std::string text) {
-    const auto metric = parse_metric_query(text, stored_query_options);
+Task<Result<std::int64_t>> Configurations::Engine::count_rows(std::string text, ConfigurationContent::Of of) {
+    const auto metric = parse_metric_query(text, of, stored_query_options);
     if (!metric) co_return fail(metric.error());
     auto counting = query::parse_query("SELECT COUNT() AS n FROM devices");
     CARILLON_ASSERT(counting);

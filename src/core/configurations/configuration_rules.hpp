@@ -46,10 +46,11 @@ struct ConfigurationRule {
     }
 };
 
-/// Reads a metric's query, whose rows are counted: of devices or modules, without aggregates. Fails with
-/// `invalid_configuration_custom_metrics_query`.
-/// Source: IoT Hub docs, "Automatic device management", metrics.
-Result<query::Query> parse_metric_query(std::string_view text, const query::QueryOptions& options = {});
+/// Reads a metric's query, whose rows are counted: of devices or modules, without aggregates. One without
+/// FROM is of what the content is for. Fails with `invalid_configuration_custom_metrics_query`. Source: IoT
+/// Hub docs, "Automatic device management", metrics; azure-iot-cli-extension, whose example is `select *`.
+Result<query::Query> parse_metric_query(std::string_view text, ConfigurationContent::Of of,
+                                        const query::QueryOptions& options = {});
 /// Reads a target condition; nothing if it is empty. Fails with `invalid_configuration_target_condition`,
 /// also if it is about modules where the content is about devices, or the reverse.
 Result<std::optional<query::Condition>> parse_target(std::string_view text, ConfigurationContent::Of of,

@@ -230,6 +230,18 @@ TEST_F(ConfigurationsTest, AreRefusedForConditionsAndQueriesThatCannotBe) {
     }
 }
 
+TEST(MetricQuery, IsOfWhatTheContentIsForWhereItHasNoFrom) {
+    using Of = ConfigurationContent::Of;
+    for (const char* text : {"select *", "SELECT deviceId WHERE tags.a = 'from'", "select * from devices"})
+        EXPECT_EQ(parse_metric_query(text, Of::devices)->collection, query::Collection::devices) << text;
+    EXPECT_EQ(parse_metric_query("select * where tags.a = 1", Of::modules)->collection,
+              query::Collection::modules);
+    EXPECT_EQ(parse_metric_query("select * from devices", Of::modules)->collection,
+              query::Collection::devices);
+    for (const char* text : {"", "select", "select * where", "select * group by tags.a", "where tags.a = 1"})
+        EXPECT_FALSE(parse_metric_query(text, Of::devices)) << text;
+}
+
 TEST_F(ConfigurationsTest, CountTheirMetricsWhenTheyAreInForceAndThenAtTheInterval) {
     for (const char* id : {"a", "b", "c"}) hub_.add(id);
     const std::string queries =

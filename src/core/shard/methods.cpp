@@ -2,8 +2,8 @@
 
 #include "base/await.hpp"
 #include "base/json.hpp"
-#include "base/text.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 
 namespace carillon {
@@ -13,18 +13,21 @@ constexpr std::string_view not_online_text =
     "The operation failed because the requested device isn't online or hasn't registered the direct method "
     "callback.";
 
-/// What a caller gets of a device's answer: JSON in any case.
-std::string answer_json(std::string_view payload) {
-    if (payload.empty()) return "null";
-    if (payload == "null" || payload == "{}") return std::string(payload);
-    if (JsonDocument::parse(payload)) return std::string(payload);
-    std::string quoted;
-    if (is_utf8(payload)) {
-        append_json_string(quoted, payload);
-    } else {
-        append_json_string(quoted, base64_encode(payload));
+/// What a caller gets of a device's answer. Fails with `generic_bad_gateway` if it is no JSON, which callers
+/// could not read: the service's clients take a payload as JSON. Source: azure-iot-sdk-c#6.
+Result<MethodAnswer> read_answer(int status, std::string_view payload) {
+    MethodAnswer answer;
+    answer.status = status;
+    if (payload.empty()) return answer;
+    if (payload != "null" && payload != "{}" && !JsonDocument::parse(payload)) {
+        return fail(
+            Errc::generic_bad_gateway,
+            fmt::format("InvalidResponseWhileProxying: the device answered with status {} and a payload "
+                        "that is not JSON.",
+                        status));
     }
-    return quoted;
+    answer.payload = payload;
+    return answer;
 }
 
 }  // namespace
@@ -144,10 +147,7 @@ void Methods::answered(Record& record, std::uint16_t request_id, int status, std
     if (node.empty()) return;
     --in_flight_;
     shard_.timers().cancel(node.mapped().deadline);
-    MethodAnswer answer;
-    answer.status = status;
-    answer.payload = answer_json(payload);
-    node.mapped().done(std::move(answer));
+    node.mapped().done(read_answer(status, payload));
 }
 
 void Methods::link_lost(Record& record, Errc reason) {

@@ -97,7 +97,7 @@ Task<Result<HttpResponse>> test_configuration_queries(Request& request) {
     }
     json.key("customMetricQueryErrors").begin_object();
     for (JsonValue v = queries.first(); v.exists(); v = v.next()) {
-        const auto metric = parse_metric_query(v.string(), options);
+        const auto metric = parse_metric_query(v.string(), ConfigurationContent::Of::devices, options);
         if (!metric) json.member(v.key(), metric.error().detail);
     }
     json.end_object().end_object();

@@ -9,7 +9,7 @@
 
 namespace carillon::rest {
 
-Envelope envelope_of(Errc code) {
+Envelope envelope_of(Errc code, bool is_of_method) {
     switch (code) {
         case Errc::module_already_exists_on_device:
             return Envelope::coded;
@@ -18,6 +18,10 @@ Envelope envelope_of(Errc code) {
         case Errc::generic_bad_gateway:
         case Errc::gateway_timeout:
             return Envelope::nested;
+        case Errc::argument_invalid:
+        case Errc::argument_null:
+        case Errc::iot_hub_format_error:
+            return is_of_method ? Envelope::nested : Envelope::plain;
         default:
             return Envelope::plain;
     }
@@ -90,7 +94,7 @@ void append_nested(std::string& out, const Error& error, std::string_view text, 
 
 }  // namespace
 
-HttpResponse error_response(const Error& error, WallTime now, Random& random, int connect_timeout_s) {
+HttpResponse error_response(const Error& error, WallTime now, Random& random, const MethodContext& method) {
     if (is_ours(error.code)) {
         log.error("request failed code={} detail={}", static_cast<int>(error.code), error.detail);
     }
@@ -101,7 +105,7 @@ HttpResponse error_response(const Error& error, WallTime now, Random& random, in
     const std::string text = text_of(error);
     const std::string tracking_id = random.hex32();
     JsonWriter json(response.body);
-    switch (envelope_of(error.code)) {
+    switch (envelope_of(error.code, method.is_of_method)) {
         case Envelope::plain:
             json.begin_object()
                 .member("Message", fmt::format("ErrorCode:{};{}", name, text))
@@ -118,7 +122,7 @@ HttpResponse error_response(const Error& error, WallTime now, Random& random, in
                 .end_object();
             break;
         case Envelope::nested:
-            append_nested(response.body, error, text, now, tracking_id, connect_timeout_s);
+            append_nested(response.body, error, text, now, tracking_id, method.connect_timeout_s);
             break;
     }
     return response;

@@ -15,11 +15,20 @@ enum class Envelope {
     coded,   ///< `{"errorCode":n,"message":…,"trackingId":…,"timestampUtc":…}`: module conflicts.
     nested,  ///< `coded` as a string in the `Message` of `plain`: direct methods.
 };
-Envelope envelope_of(Errc code);
+/// Of a direct method, what is wrong with the request is nested too (azure-iot-sdk-csharp#724), but not an
+/// unknown device, which Node clients tell by the plain shape.
+Envelope envelope_of(Errc code, bool is_of_method = false);
+
+/// What an error of a direct method tells besides.
+struct MethodContext {
+    bool is_of_method = false;
+    int connect_timeout_s = 0;  ///< Told when the device did not come online.
+};
 
 /// The answer to a failed request: body, `iothub-errorcode` and status agree. Texts never hold a
 /// `;`, at which today's Node client would cut them. Codes of ours say nothing of their detail.
-/// `random` makes the tracking id; `connect_timeout_s` is told when a device did not come online.
-HttpResponse error_response(const Error& error, WallTime now, Random& random, int connect_timeout_s = 0);
+/// `random` makes the tracking id.
+HttpResponse error_response(const Error& error, WallTime now, Random& random,
+                            const MethodContext& method = {});
 
 }  // namespace carillon::rest

@@ -11,7 +11,9 @@ constexpr WallTime now{WallTime::from_unix_s(1'795'514'400).ticks + 1};  // 2026
 
 HttpResponse respond(Errc code, std::string detail, int connect_timeout_s = 0) {
     SeededRandom random(7);
-    return error_response(Error{code, std::move(detail)}, now, random, connect_timeout_s);
+    MethodContext method;
+    method.connect_timeout_s = connect_timeout_s;
+    return error_response(Error{code, std::move(detail)}, now, random, method);
 }
 
 /// `text` with each run of 32 upper-case hex digits replaced by `ID`.

@@ -174,7 +174,12 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
         if (!passed) co_return failed(passed.error());
     }
     auto result = co_await match_.route->handler(request_);
-    if (!result) co_return failed(result.error());
+    if (!result) {
+        MethodContext method;
+        method.is_of_method = is_direct_method(*match_.route);
+        method.connect_timeout_s = request_.connect_timeout_s;
+        co_return failed(result.error(), method);
+    }
     if (request_.session) note_for_session(request, *result);
     result->authenticates = awaits_device_;
     stamp(*result);
@@ -206,8 +211,8 @@ void RestHandler::note_for_session(const HttpRequest& request, HttpResponse& res
     if (!response.stream) response.add("Cache-Control", "no-store");
 }
 
-HttpResponse RestHandler::failed(const Error& error) {
-    HttpResponse response = error_response(error, clock_.wall_now(), ids_, request_.connect_timeout_s);
+HttpResponse RestHandler::failed(const Error& error, const MethodContext& method) {
+    HttpResponse response = error_response(error, clock_.wall_now(), ids_, method);
     stamp(response);
     return response;
 }

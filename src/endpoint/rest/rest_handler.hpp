@@ -2,6 +2,7 @@
 
 #include "base/random.hpp"
 #include "endpoint/rest/authorize.hpp"
+#include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
@@ -38,7 +39,7 @@ private:
     Result<> check_session(const HttpRequest& request) const;
     /// Whether the device in the path signed the request's token.
     Task<Result<>> check_device();
-    HttpResponse failed(const Error& error);
+    HttpResponse failed(const Error& error, const MethodContext& method = {});
     void stamp(HttpResponse& response);
     /// Records what a session did; adds what a browser is to be told.
     void note_for_session(const HttpRequest& request, HttpResponse& response) const;

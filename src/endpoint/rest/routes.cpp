@@ -138,6 +138,10 @@ bool changes_something(const Route& route) {
            route.handler != test_configuration_queries;
 }
 
+bool is_direct_method(const Route& route) {
+    return route.handler == invoke_device_method || route.handler == invoke_module_method;
+}
+
 bool tells_keys(const Route& route) {
     return route.handler == list_devices || route.handler == get_device || route.handler == list_modules ||
            route.handler == get_module || route.handler == export_registry;

@@ -182,6 +182,19 @@ TEST_F(DirectMethods, FailWhenTheConnectionBreaks) {
     EXPECT_EQ(answer.error(), "DeviceConnectionClosedRemotely");
 }
 
+TEST_F(DirectMethods, FailWhereTheAnswerIsNotJson) {
+    attach();
+    begin("POST", at("/twins/d1/methods"), R"({"methodName":"x"})");
+    hub_.settle();
+    owner().methods().answered(*record_, link_.methods.at(0).id, 200, "done");
+    hub_.settle();
+    const Answer answer = take();
+    EXPECT_EQ(answer.status, 502);
+    EXPECT_EQ(answer.error(), "GenericBadGateway");
+    EXPECT_TRUE(answer.contains("InvalidResponseWhileProxying")) << answer.body;
+    owner().detach(*record_, link_);
+}
+
 TEST_F(DirectMethods, SurviveACallerThatLeaves) {
     attach();
     begin("POST", at("/twins/d1/methods"), R"({"methodName":"x"})");
@@ -200,8 +213,15 @@ TEST_F(DirectMethods, RefuseArgumentsOutOfRange) {
                              R"({"methodName":"x","responseTimeoutInSeconds":"soon"})",
                              R"({"methodName":"x","connectTimeoutInSeconds":-1})",
                              R"({"methodName":"x","connectTimeoutInSeconds":31})", R"([])"}) {
-        EXPECT_EQ(invoke(body).error(), "ArgumentInvalid") << body;
+        const Answer answer = invoke(body);
+        EXPECT_EQ(answer.error(), "ArgumentInvalid") << body;
+        EXPECT_TRUE(answer.contains(R"({"Message":"{\"errorCode\":400004,)")) << answer.body;
     }
+    EXPECT_TRUE(invoke("null").contains(R"(\"errorCode\":400005,)"));
+    EXPECT_TRUE(invoke("{").contains(R"(\"errorCode\":400006,)"));
+    // An unknown device has the shape by which Node clients tell it.
+    EXPECT_TRUE(call("POST", at("/twins/none/methods"), R"({"methodName":"x"})")
+                    .contains(R"({"Message":"ErrorCode:DeviceNotFound;none")"));
     EXPECT_EQ(invoke("{").error(), "IotHubFormatError");
     EXPECT_EQ(invoke(R"({"methodName":"x","timeoutInSeconds":3})", preview).error(), "DeviceNotOnline");
     EXPECT_EQ(invoke(R"({"methodName":"x","timeoutInSeconds":3601})", preview).error(), "ArgumentInvalid");
