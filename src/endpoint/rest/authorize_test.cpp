@@ -61,6 +61,7 @@ struct Row {
 const std::set<std::string> readers{"registryRead", "registryReadWrite"};
 const std::set<std::string> writers{"registryReadWrite"};
 const std::set<std::string> services{"service"};
+const std::set<std::string> device_policies{"device"};
 const std::set<std::string> read_or_service{"registryRead", "registryReadWrite", "service"};
 const std::set<std::string> write_or_service{"registryReadWrite", "service"};
 
@@ -114,6 +115,14 @@ const std::vector<Row> rows{
     {"GET", "/carillon/overview/events", read_or_service},
     {"DELETE", "/messages/serviceBound/feedback/l", services},
     {"POST", "/messages/serviceBound/feedback/l/abandon", services},
+    {"POST", "/devices/d/messages/events", device_policies},
+    {"GET", "/devices/d/messages/devicebound", device_policies},
+    {"DELETE", "/devices/d/messages/devicebound/l", device_policies},
+    {"POST", "/devices/d/messages/devicebound/l/abandon", device_policies},
+    {"POST", "/devices/d/files", device_policies},
+    {"GET", "/devices/d/files/f", device_policies},
+    {"POST", "/devices/d/files/notifications", device_policies},
+    {"POST", "/devices/d/files/notifications/c", device_policies},
 };
 
 TEST(Authorize, AllowsEachOperationToThePoliciesWithItsRightAndNoOther) {
@@ -233,8 +242,17 @@ TEST(Authorize, RefusesScopesBesideTheResource) {
     }
 }
 
-TEST(Authorize, OnlyRoutesOfADevicesModulesTakeTheDevicesOwnKey) {
-    const std::set<std::string> own{"/devices/d/modules", "/devices/d/modules/m"};
+TEST(Authorize, OnlyRoutesOfADevicesModulesAndMessagesTakeItsOwnKey) {
+    const std::set<std::string> own{"/devices/d/modules",
+                                    "/devices/d/modules/m",
+                                    "/devices/d/messages/events",
+                                    "/devices/d/messages/devicebound",
+                                    "/devices/d/messages/devicebound/l",
+                                    "/devices/d/messages/devicebound/l/abandon",
+                                    "/devices/d/files",
+                                    "/devices/d/files/f",
+                                    "/devices/d/files/notifications",
+                                    "/devices/d/files/notifications/c"};
     const std::string token = sas::make_token("hub.example.net/devices/d", key_a, later);
     int open = 0;
     for (const Row& row : rows) {
@@ -249,7 +267,7 @@ TEST(Authorize, OnlyRoutesOfADevicesModulesTakeTheDevicesOwnKey) {
         EXPECT_EQ(*passed, Admitted::if_signed_by_device);
         ++open;
     }
-    EXPECT_EQ(open, 4);
+    EXPECT_EQ(open, 12);
 }
 
 TEST(Authorize, ADeviceIsBelievedByItsKeysWhileItIsEnabledAndUsesThem) {

@@ -78,15 +78,27 @@ TEST_F(Requests, AreHeldToTheirRoutesLimit) {
     EXPECT_EQ(call("PUT", at("/jobs/v2/j", preview), std::string(9 * 1024 * 1024, ' ')).status, 413);
 }
 
-TEST_F(Requests, ForWhatIsNotOfferedAreToldSo) {
+TEST_F(Requests, ForWhatIsNotOfferedAreToldSoOnceTheCallerIsKnown) {
+    const Answer made = create("d");
+    const auto parsed = JsonDocument::parse(made.body);
+    const auto key = parsed->root().find("authentication").find("symmetricKey").find("primaryKey").string();
+    const auto signed_by = [this](std::string_view with, std::string_view device) {
+        const std::string resource = "hub.example.net/devices/" + std::string(device);
+        return "Authorization: " + sas::make_token(resource, with, clock_.wall_now().plus_s(3600)) + "\r\n";
+    };
     for (const auto& [method, path] :
          std::vector<std::pair<const char*, const char*>>{{"GET", "/digitaltwins/d"},
                                                           {"POST", "/devices/d/messages/events"},
                                                           {"GET", "/devices/d/messages/deviceBound"},
                                                           {"POST", "/devices/d/files"}}) {
         const Answer answer = call(method, at(path));
-        EXPECT_EQ(answer.status, 404) << path;
-        EXPECT_EQ(answer.error(), "FeatureNotSupported") << path;
+        EXPECT_EQ(answer.status, 501) << path;
+        EXPECT_EQ(answer.error(), "GenericNotImplemented") << path;
+        EXPECT_TRUE(answer.contains("not supported")) << answer.body;
+        const bool is_of_device = std::string_view(path).starts_with("/devices");
+        EXPECT_EQ(call(method, at(path), "", signed_by(key, "d")).status, is_of_device ? 501 : 401) << path;
+        EXPECT_EQ(call(method, at(path), "", signed_by(key, "e")).status, 401) << path;
+        EXPECT_EQ(call(method, at(path), "", "Authorization: none\r\n").status, 401) << path;
     }
 }
 

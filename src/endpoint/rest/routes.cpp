@@ -18,8 +18,9 @@ constexpr Need write_or_service{AccessRights::registry_write, AccessRights::serv
 /// azure-iot-sdk-csharp#399.
 constexpr Need read_or_own{.either = AccessRights::registry_read, .own_device = true};
 constexpr Need write_or_own{.either = AccessRights::registry_write, .own_device = true};
-/// What needs no token: operations of devices, which this hub does not offer over HTTPS and says so, and the
-/// description of it all.
+/// What a device does over HTTPS, by its own key or a policy's.
+constexpr Need device{.either = AccessRights::device_connect, .own_device = true};
+/// What needs no token: signing in, and the description of it all.
 constexpr Need anyone{};
 
 /// What a stranger may send. With a header and an answer it stays below 64 KB.
@@ -98,14 +99,14 @@ constexpr Route table[] = {
     {"DELETE", "/messages/serviceBound/feedback/{}", service, C::none, small, not_offered},
     {"POST", "/messages/serviceBound/feedback/{}/abandon", service, C::none, small, not_offered},
 
-    {"POST", "/devices/{}/messages/events", anyone, C::none, tiny, not_offered},
-    {"GET", "/devices/{}/messages/devicebound", anyone, C::none, tiny, not_offered},
-    {"DELETE", "/devices/{}/messages/devicebound/{}", anyone, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/messages/devicebound/{}/abandon", anyone, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/files", anyone, C::none, tiny, not_offered},
-    {"GET", "/devices/{}/files/{}", anyone, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/files/notifications", anyone, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/files/notifications/{}", anyone, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/messages/events", device, C::none, tiny, not_offered},
+    {"GET", "/devices/{}/messages/devicebound", device, C::none, tiny, not_offered},
+    {"DELETE", "/devices/{}/messages/devicebound/{}", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/messages/devicebound/{}/abandon", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files", device, C::none, tiny, not_offered},
+    {"GET", "/devices/{}/files/{}", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files/notifications", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files/notifications/{}", device, C::none, tiny, not_offered},
 };
 
 /// True if `pattern` describes the path; notes where its ids stand. `*` fits any segment.
