@@ -45,7 +45,8 @@ void write_heading(JsonWriter& out, const Identity& identity, const LiveState& l
 void write_edge_members(JsonWriter& out, const Identity& identity) {
     out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
     if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
-    if (!identity.parent_scopes.empty()) {
+    // An edge device without a parent says so. Source: azure-iot-hub-python: service.json, Device.
+    if (identity.iot_edge || !identity.parent_scopes.empty()) {
         out.key("parentScopes").begin_array();
         for (const std::string& scope : identity.parent_scopes) out.value(scope);
         out.end_array();

@@ -178,6 +178,11 @@ TEST(Identity, AnUpdateKeepsTheGenerationAndResetsTheRest) {
 TEST(Identity, AnEdgeDevicesScopeIsMadeOnceAndNeverChanges) {
     const Identity edge = *read(R"({"capabilities":{"iotEdge":true}})");
     EXPECT_EQ(edge.device_scope, "ms-azure-iot-edge://d1-639255968000000000");
+    std::string shown;
+    append_identity_json(shown, edge, LiveState{});
+    EXPECT_TRUE(
+        shown.ends_with(R"("deviceScope":"ms-azure-iot-edge://d1-639255968000000000","parentScopes":[]})"))
+        << shown;
     const std::string echo =
         R"({"capabilities":{"iotEdge":true},"deviceScope":")" + edge.device_scope + R"("})";
     EXPECT_EQ(read(echo, "", &edge)->device_scope, edge.device_scope);
