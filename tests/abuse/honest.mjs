@@ -25,13 +25,14 @@ const PAUSE_MS = 20;
 const KINDS = ['message', 'reported', 'twin', 'method', 'newBackEnd', 'newDevice'];
 
 export class Honest {
-  /** Both are connected and have been served once when this returns. */
-  static async begin(hub) {
+  /** Both are connected and have been served once when this returns. Without `arrivals` nobody else comes. */
+  static async begin(hub, { arrivals = true, name = 'honest' } = {}) {
     const honest = new Honest();
-    const device = await hub.device('honest');
-    const arriving = await hub.device('honest-arriving');
+    honest.kinds = KINDS.filter((kind) => arrivals || !kind.startsWith('new'));
+    const device = await hub.device(name);
+    const arriving = await hub.device(`${name}-arriving`);
     honest.child = fork(fileURLToPath(import.meta.url), [], {
-      env: { ...process.env, HONEST: JSON.stringify({ address: hub.address, office: hub.connectionString, device, arriving }) },
+      env: { ...process.env, HONEST: JSON.stringify({ address: hub.address, office: hub.connectionString, name, device, arriving, kinds: honest.kinds }) },
     });
     honest.child.on('exit', () => honest.answer?.({ failures: ['the honest pair ended'] }));
     // A test that failed need not end it: it goes with its parent.
@@ -53,7 +54,7 @@ export class Honest {
   async phase(name, least = 1) {
     const { failures, figures } = await this.ask(least);
     assert.deepEqual(failures, [], `${name}: the honest pair is served`);
-    console.log(`${name}: ${KINDS.map((kind) => {
+    console.log(`${name}: ${this.kinds.map((kind) => {
       const { count, p50, p99, max } = figures[kind];
       return `${kind} ${count} (${p50} / ${p99} / ${max} ms)`;
     }).join(', ')}`);
@@ -106,7 +107,7 @@ function connectDevice(address, connectionString) {
   }), `connection of ${DeviceId}`);
 }
 
-async function main({ address, office, device, arriving }) {
+async function main({ address, office, name, device, arriving, kinds }) {
   const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(office);
   const authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
   const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -141,7 +142,7 @@ async function main({ address, office, device, arriving }) {
   let reported = 0;
   const deviceRound = async () => {
     await measured('message', () => within(new Promise((resolve, reject) => {
-      client.publish('devices/honest/messages/events/', `{"round":${reported}}`, { qos: 1 },
+      client.publish(`devices/${name}/messages/events/`, `{"round":${reported}}`, { qos: 1 },
         (error) => (error ? reject(error) : resolve()));
     }), 'acknowledgement of a message'));
     await measured('reported', async () => {
@@ -156,17 +157,17 @@ async function main({ address, office, device, arriving }) {
   const backEndRound = async () => {
     const round = ++written;
     await measured('twin', async () => {
-      const twin = await call(address, kept, 'PATCH', '/twins/honest', authorization, { tags: { round } });
+      const twin = await call(address, kept, 'PATCH', `/twins/${name}`, authorization, { tags: { round } });
       assert.equal(twin.tags.round, round);
     });
     await measured('method', async () => {
-      const answer = await call(address, kept, 'POST', '/twins/honest/methods', authorization,
+      const answer = await call(address, kept, 'POST', `/twins/${name}/methods`, authorization,
         { methodName: 'echo', payload: { round }, responseTimeoutInSeconds: PATIENCE_S });
       assert.equal(answer.payload.round, round);
     });
   };
   const arrivals = async () => {
-    await measured('newBackEnd', () => call(address, false, 'GET', '/twins/honest', authorization));
+    await measured('newBackEnd', () => call(address, false, 'GET', `/twins/${name}`, authorization));
     await measured('newDevice', async () => (await connectDevice(address, arriving)).end(true));
   };
   const forever = async (work) => {
@@ -176,10 +177,10 @@ async function main({ address, office, device, arriving }) {
     }
   };
   // Asked for at any time, a phase ends once each kind has begun and ended anew so often.
-  process.on('message', (least) => { wanted = KINDS.map((kind) => taken[kind].length + least); });
+  process.on('message', (least) => { wanted = kinds.map((kind) => taken[kind].length + least); });
   const look = () => {
     if (!wanted) return;
-    const isThrough = KINDS.every((kind, i) => taken[kind].length > wanted[i]);
+    const isThrough = kinds.every((kind, i) => taken[kind].length > wanted[i]);
     if (!isThrough && failures.length === 0) return;
     wanted = null;
     const figures = Object.fromEntries(KINDS.map((kind) => {
@@ -191,7 +192,7 @@ async function main({ address, office, device, arriving }) {
     taken = Object.fromEntries(KINDS.map((kind) => [kind, []]));
   };
   setInterval(look, 50);
-  await Promise.all([deviceRound, backEndRound, arrivals].map(forever));
+  await Promise.all([deviceRound, backEndRound, ...(kinds.includes('newDevice') ? [arrivals] : [])].map(forever));
 }
 
 if (process.env.HONEST && process.send) {

@@ -24,13 +24,20 @@ HttpConnection::HttpConnection(std::unique_ptr<Channel> channel, std::unique_ptr
     : channel_(std::move(channel)),
       handler_(std::move(handler)),
       context_(context),
-      since_(context.clock.now()) {}
+      window_since_(context.clock.now()),
+      since_(window_since_) {}
 
 void HttpConnection::received(Bytes bytes) {
     if (is_over_ || is_ending_) return;
-    if (parser_.is_idle() && input_.empty()) since_ = context_.clock.now();
+    if (parser_.is_idle() && input_.empty()) begin_wait();
+    window_bytes_ += bytes.size();
     input_.append(as_text(bytes));
     advance();
+    // The timer was set for an idle connection: one that has begun a request has less time.
+    if (!is_over_ && !is_running_ && !is_idle() && timer_at_ > deadline()) {
+        context_.timers.cancel(timer_);
+        watch_clock();
+    }
     const bool waits = is_running_ || is_waiting_;
     if (!is_over_ && waits && input_.size() - used_ > waiting_bytes_max() && !is_paused_) {
         is_paused_ = true;
@@ -310,7 +317,7 @@ void HttpConnection::finish_answer() {
         return channel_->close();
     }
     parser_.reset();
-    since_ = context_.clock.now();
+    begin_wait();
 }
 
 /// Whatever may be done once the channel has room, or an answer is there.
@@ -351,10 +358,31 @@ void HttpConnection::compact() {
     }
 }
 
+void HttpConnection::begin_wait() {
+    since_ = window_since_ = context_.clock.now();
+    window_bytes_ = 0;
+}
+
+bool HttpConnection::is_idle() const {
+    return parser_.is_idle() && input_.empty();
+}
+
 TimePoint HttpConnection::deadline() const {
-    const int wait_s =
-        parser_.is_idle() && input_.empty() ? HttpLimits::idle_timeout_s : HttpLimits::request_timeout_s;
-    return since_ + std::chrono::seconds(wait_s);
+    if (is_idle()) return since_ + std::chrono::seconds(HttpLimits::idle_timeout_s);
+    return std::min(since_ + std::chrono::seconds(HttpLimits::request_timeout_s),
+                    window_since_ + HttpLimits::slow_window);
+}
+
+/// A request that comes slowly but not too slowly has another stretch of time.
+bool HttpConnection::may_go_on() {
+    const TimePoint now = context_.clock.now();
+    if (is_idle() || window_bytes_ < HttpLimits::slow_window_bytes_min ||
+        now >= since_ + std::chrono::seconds(HttpLimits::request_timeout_s)) {
+        return false;
+    }
+    window_since_ = now;
+    window_bytes_ = 0;
+    return true;
 }
 
 // One timer a connection, looked at when it fires, so that a request costs no timer of its own.
@@ -365,13 +393,14 @@ void HttpConnection::watch_clock() {
         is_running_ ? now + std::chrono::seconds(HttpLimits::request_timeout_s)
                     : std::min(deadline(), now + std::chrono::seconds(HttpLimits::request_timeout_s));
     auto fire = [this] { clock_fired(); };
+    timer_at_ = at;
     timer_ = context_.timers.at(at, std::move(fire));
 }
 
 void HttpConnection::clock_fired() {
     timer_ = {};
     if (is_over_) return;
-    if (!is_running_ && context_.clock.now() >= deadline()) {
+    if (!is_running_ && context_.clock.now() >= deadline() && !may_go_on()) {
         is_over_ = true;
         return channel_->close();
     }

@@ -106,6 +106,9 @@ private:
     void compact();
     void watch_clock();
     void clock_fired();
+    void begin_wait();
+    bool is_idle() const;
+    bool may_go_on();
     TimePoint deadline() const;
 
     std::unique_ptr<Channel> channel_;
@@ -129,6 +132,9 @@ private:
     bool holds_something_ = false;  ///< As the channel was told.
     std::optional<Outgoing> outgoing_;
     Timers::Id timer_;
+    TimePoint window_since_{};      ///< When the current stretch of a request's bytes began,
+    std::size_t window_bytes_ = 0;  ///< and how many have come in it.
+    TimePoint timer_at_{};
     TimePoint since_{};  ///< When the current wait began: for a request, or for its rest.
     std::int64_t date_s_ = -1;
     std::string date_;  ///< The Date header of `date_s_`. Bound: fixed.

@@ -340,6 +340,35 @@ TEST_F(HttpConnectionTest, ClosesOnARequestThatDripsForTooLong) {
     EXPECT_TRUE(wire.is_closed);
 }
 
+TEST_F(HttpConnectionTest, CutsABodyThatComesTooSlowly) {
+    const auto window_s = static_cast<int>(HttpLimits::slow_window.count());
+    wire.receive("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\n");
+    const std::string second(HttpLimits::slow_window_bytes_min / HttpLimits::slow_window.count(), 'x');
+    for (int i = 0; i < 3 * window_s; ++i) {
+        wire.receive(second);
+        advance(1);
+        ASSERT_FALSE(wire.is_closed) << i;
+    }
+    for (int i = 0; i < window_s - 1; ++i) {
+        wire.receive(second.substr(1));
+        advance(1);
+    }
+    EXPECT_FALSE(wire.is_closed);
+    wire.receive(second.substr(1));
+    advance(1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, CutsASlowRequestOnAConnectionThatWasIdle) {
+    wire.receive(request("GET", "/"));
+    run();
+    advance(HttpLimits::idle_timeout_s - 1);
+    ASSERT_FALSE(wire.is_closed);
+    wire.receive("GET /");
+    advance(static_cast<int>(HttpLimits::slow_window.count()));
+    EXPECT_TRUE(wire.is_closed);
+}
+
 TEST_F(HttpConnectionTest, OutlivesAPeerThatLeavesDuringItsRequest) {
     script.holds = true;
     wire.receive(request("GET", "/") + request("GET", "/2"));

@@ -2,6 +2,7 @@
 
 #include "base/task.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,7 +34,10 @@ struct HttpLimits {
     static constexpr std::size_t stranger_piece_bytes_max = 8 * 1024;
     /// What an answer made piece by piece (`BodySource`) gathers before it is sent in chunks.
     static constexpr std::size_t gathered_bytes_max = 256 * 1024;
-    static constexpr int idle_timeout_s = 120;    ///< Between requests.
+    static constexpr int idle_timeout_s = 120;  ///< Between requests.
+    /// A request of which less than this comes in such a time is cut: 1 KB a second.
+    static constexpr std::chrono::seconds slow_window{10};
+    static constexpr std::size_t slow_window_bytes_min = 10 * 1024;
     static constexpr int request_timeout_s = 60;  ///< From a request's first byte to its last.
 };
 

@@ -100,7 +100,9 @@ TEST(Session, TheFirstPacketMustBeAConnect) {
     for (std::string_view hex :
          {"C0 00", "E0 00", "30 03 0001 61", "82 06 0001 0001 61 00", "40 02 0001", "20 02 0000", "00 00",
           "F0 00", "12 00", "10 00", "10 0C 0004 4d515458 04 02 003c 0000", "30 FFFFFF7F", "10 FFFFFF7F",
-          "10 80808080 01"}) {
+          "10 80808080 01",
+          // The beginnings of HTTP, SSH and AMQP: as packets they would be long.
+          "47", "47455420 2F", "53 53482D32", "41 4D515000", "44"}) {
         Talk talk;
         talk.say(from_hex(hex));
         EXPECT_TRUE(talk.session.is_closed()) << hex;
