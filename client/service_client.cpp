@@ -323,6 +323,29 @@ Result<std::string> ServiceClient::make_dashboard_link(bool allows_changes) {
     return std::string(json->root().find("path").string());
 }
 
+Result<ServicePage> ServiceClient::list_policies() {
+    return impl_->page({"GET", "/carillon/policies", {}, {}}, 0, {});
+}
+
+Result<std::string> ServiceClient::find_policy(std::string_view policy) {
+    if (auto checked = checked_id(policy); !checked) return fail(std::move(checked).error());
+    return impl_->document({"GET", "/carillon/policies/" + percent_encode(policy), {}, {}});
+}
+
+Result<std::string> ServiceClient::renew_policy_key(std::string_view policy, std::string_view key) {
+    if (auto checked = checked_id(policy); !checked) return fail(std::move(checked).error());
+    std::string body;
+    JsonWriter(body).begin_object().member("key", key).end_object();
+    return impl_->document(
+        {"POST", "/carillon/policies/" + percent_encode(policy) + "/renewKey", {}, std::move(body)});
+}
+
+Result<> ServiceClient::renew_token_key() {
+    auto answer = impl_->call({"POST", "/carillon/tokenKey/renew", {}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    return {};
+}
+
 Result<std::string> ServiceClient::find_twin(const IdentityKey& target) {
     return impl_->document({"GET", twin_path(target), {}, {}});
 }

@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/errc.hpp"
+#include "base/key_tag.hpp"
 #include "base/unique_function.hpp"
 
 #include <cstddef>
@@ -42,6 +43,8 @@ public:
     /// The server is going down. An endpoint that is in the middle of an answer finishes it and
     /// closes; it has `shut_down_max` for that.
     virtual void shutting_down(Channel& channel);
+    /// What the connection stands on (`Channel::stand_on`) is void. As when the server goes down.
+    virtual void key_ended(Channel& channel) { shutting_down(channel); }
     /// The connection is over, whoever ended it; the last call. After `close` or `abort` it comes
     /// in a later step of the loop with the reason given there.
     virtual void closed(Errc reason) = 0;
@@ -81,6 +84,9 @@ public:
 
     /// Lifts the limits of an unauthenticated peer: 10 s and 64 KB (`ChannelLimits`).
     virtual void authenticated() = 0;
+
+    /// The secret by which the peer proved itself last: when that ends, so does the connection.
+    virtual void stand_on(KeyTag) {}
 
     /// Hands the connection to another thread, then calls `arrived` there, in a turn of its own.
     /// Only after the handshake. May be called in a callback, but not in `closed`. Until `arrived`

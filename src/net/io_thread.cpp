@@ -265,6 +265,16 @@ void IoThread::wait_no_more(SocketChannel& channel) {
     channel.next_waiting_ = channel.previous_waiting_ = nullptr;
 }
 
+void IoThread::end_keys(std::span<const KeyTag> keys) {
+    for (SocketChannel* channel = first_channel_; channel != nullptr;) {
+        SocketChannel* next = channel->next_;
+        const bool is_ended = channel->key() != KeyTag::none &&
+                              std::find(keys.begin(), keys.end(), channel->key()) != keys.end();
+        if (is_ended) channel->end_key();
+        channel = next;
+    }
+}
+
 void IoThread::shut_down_connections() {
     for (SocketChannel* channel = first_channel_; channel != nullptr;) {
         SocketChannel* next = channel->next_;

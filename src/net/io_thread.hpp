@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/key_tag.hpp"
 #include "base/timers.hpp"
 #include "base/unique_function.hpp"
 
@@ -12,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -105,6 +107,8 @@ public:
     SocketChannel* first_waiting() const { return first_waiting_; }
     /// Live connections; any thread.
     std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
+    /// Tells each connection that stands on one of `keys` that it is void.
+    void end_keys(std::span<const KeyTag> keys);
     /// Tells each connection that the server is going down.
     void shut_down_connections();
     /// Aborts those that are left.

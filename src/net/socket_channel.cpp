@@ -483,6 +483,14 @@ void SocketChannel::shut_down() {
     settle();
 }
 
+void SocketChannel::end_key() {
+    if (state_ != State::open) return;
+    key_ = KeyTag::none;
+    is_busy_ = true;
+    handler_->key_ended(*this);
+    settle();
+}
+
 void SocketChannel::abort(Errc reason) {
     if (state_ == State::finished) return;
     // The kernel forgets what it still holds for this peer.

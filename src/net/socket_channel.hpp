@@ -97,6 +97,7 @@ public:
     void pause_reading() override { is_paused_ = true; }
     void resume_reading() override;
     void authenticated() override;
+    void stand_on(KeyTag key) override { key_ = key; }
     void move_to(IoThread& thread, UniqueFunction<void()> arrived) override;
     IoThread& thread() const override { return *thread_; }
     const std::string& peer_address() const override { return peer_address_; }
@@ -108,6 +109,9 @@ public:
     void flush();
     void finish();
     void shut_down();
+    /// What it stands on is void.
+    void end_key();
+    KeyTag key() const { return key_; }
 
 private:
     friend class IoThread;
@@ -157,6 +161,7 @@ private:
     bool was_congested_ : 1 = false;
     bool is_enrolled_ : 1 = false;
     Errc reason_ = Errc::connection_closed;
+    KeyTag key_ = KeyTag::none;
     std::uint32_t input_bytes_ = 0;  ///< Before authentication.
     /// Plain bytes to send, lent by the thread. Bound: ChannelLimits::unsent_bytes_max.
     std::string queued_;

@@ -31,6 +31,7 @@ public:
     void pause_reading() override;
     void resume_reading() override;
     void authenticated() override { inner_->authenticated(); }
+    void stand_on(KeyTag key) override { inner_->stand_on(key); }
     void move_to(IoThread& thread, UniqueFunction<void()> arrived) override;
     IoThread& thread() const override { return inner_->thread(); }
     const std::string& peer_address() const override { return inner_->peer_address(); }
@@ -41,6 +42,7 @@ public:
     void drained() override;
     void ended(Channel&) override { handler_->ended(*this); }
     void shutting_down(Channel&) override { handler_->shutting_down(*this); }
+    void key_ended(Channel&) override { handler_->key_ended(*this); }
     void closed(Errc reason) override { handler_->closed(reason); }
 
 private:

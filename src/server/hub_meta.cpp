@@ -1,6 +1,7 @@
 #include "server/hub_meta.hpp"
 
 #include "base/text.hpp"
+#include "core/hub/hub_keys.hpp"
 #include "core/shard/placement.hpp"
 #include "model/twin.hpp"
 
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::string_view format_key = "format";
 constexpr std::string_view shards_key = "shards";
-constexpr std::string_view token_key = "token-key";
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Result<HubMeta> load_or_create_meta(Store& store, Random& random, std::size_t ha
     HubMeta meta;
     std::optional<std::string> values[3];
     for (const auto& [key, value] : {std::pair(format_key, &values[0]), std::pair(shards_key, &values[1]),
-                                     std::pair(token_key, &values[2])}) {
+                                     std::pair(stored_token_key, &values[2])}) {
         auto read = store.get(Table::meta, key);
         if (!read) return fail(std::move(read).error());
         *value = *std::move(read);
@@ -34,7 +34,7 @@ Result<HubMeta> load_or_create_meta(Store& store, Random& random, std::size_t ha
         Batch batch;
         batch.put(Table::meta, std::string(format_key), std::to_string(HubMeta::format_version));
         batch.put(Table::meta, std::string(shards_key), std::to_string(meta.shard_count));
-        batch.put(Table::meta, std::string(token_key), meta.token_key);
+        batch.put(Table::meta, std::string(stored_token_key), meta.token_key);
         auto committed = store.commit(batch);
         if (!committed) return fail(std::move(committed).error());
         return meta;

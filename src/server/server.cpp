@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/shard/placement.hpp"
 #include "core/shard/telemetry.hpp"
@@ -162,6 +163,7 @@ struct Server::Parts {
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::uint16_t https_port = 0;  ///< As bound.
+    HubFile hub_file;              ///< Without the keys.
     bool runs = false;
 
     Result<> open_store();
@@ -173,6 +175,8 @@ struct Server::Parts {
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                        std::vector<std::string>& shown);
+    Result<> tell_machine() const;
+    void follow_keys();
     Result<> announce();
     void run();
 
@@ -269,6 +273,7 @@ Result<> Server::Parts::build_hub() {
 
 Result<> Server::Parts::build_web() {
     web = std::make_unique<rest::WebDashboard>(*hub, meta.token_key, random, web_files);
+    follow_keys();
     const auto ended = store->get(Table::meta, rest::WebDashboard::stored_key);
     if (!ended) return fail(ended.error());
     return *ended ? web->sessions.restore(**ended) : Result<>();
@@ -370,20 +375,40 @@ void Server::Parts::run() {
     }
 }
 
-Result<> Server::Parts::announce() {
-    HubFile file;
-    file.host_name = config.hostnames.front();
-    file.address = config.bind.empty() ? loopback : config.bind.front();
-    if (file.address == "0.0.0.0") file.address = loopback;
-    if (file.address == "::") file.address = loopback_v6;
-    file.mqtts_port = listeners.front()->port();
-    file.https_port = https_port;
-    file.ca_file = summary.ca_file;
-    for (const SharedAccessPolicy& policy : hub->policies().all()) {
-        file.policies.push_back({policy.name, policy.primary_key});
+/// What the commands on this machine are told; the keys are those of now.
+Result<> Server::Parts::tell_machine() const {
+    HubFile file = hub_file;
+    for (const auto& policy : hub->policies().all()) {
+        file.policies.push_back({policy->name, policy->primary_key});
     }
-    auto written = write_hub_file(data_dir->path(), file);
-    if (!written) return written;
+    return write_hub_file(data_dir->path(), file);
+}
+
+/// What a new key changes outside the core.
+void Server::Parts::follow_keys() {
+    HubKeys::Outside outside;
+    outside.end_connections = [this](const std::vector<KeyTag>& keys) {
+        for (std::size_t i = 0; i < threads->size(); ++i) {
+            IoThread& thread = (*threads)[i];
+            thread.post([&thread, keys] { thread.end_keys(keys); });
+        }
+    };
+    outside.take_token_key = [this](std::string_view key) { web->sessions.renew(key); };
+    outside.tell_machine = [this] { return tell_machine(); };
+    outside.storage = storage.front().get();
+    hub->keys().use(std::move(outside));
+}
+
+Result<> Server::Parts::announce() {
+    hub_file.host_name = config.hostnames.front();
+    hub_file.address = config.bind.empty() ? loopback : config.bind.front();
+    if (hub_file.address == "0.0.0.0") hub_file.address = loopback;
+    if (hub_file.address == "::") hub_file.address = loopback_v6;
+    hub_file.mqtts_port = listeners.front()->port();
+    hub_file.https_port = https_port;
+    hub_file.ca_file = summary.ca_file;
+    auto told = tell_machine();
+    if (!told) return told;
     for (auto& listener : listeners) {
         auto started = listener->start();
         if (!started) return started;

@@ -150,6 +150,16 @@ public:
     /// `feature_not_supported` at one without a dashboard.
     Result<std::string> make_dashboard_link(bool allows_changes);
 
+    /// Shared access policies of Carillon, for a policy that has every right. `renew_policy_key` makes the
+    /// `primary` or `secondary` key new, which ends the connections that stand on it, or with `swap` changes
+    /// which is which; it gives the policy with its keys. Fail with `generic_not_found`, also at another hub,
+    /// and with `argument_invalid`.
+    Result<ServicePage> list_policies();
+    Result<std::string> find_policy(std::string_view policy);
+    Result<std::string> renew_policy_key(std::string_view policy, std::string_view key);
+    /// Makes the hub's own key new: continuation tokens, dashboard sessions and links are void.
+    Result<> renew_token_key();
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,

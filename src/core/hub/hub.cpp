@@ -1,6 +1,7 @@
 #include "core/hub/hub.hpp"
 
 #include "core/configurations/configurations.hpp"
+#include "core/hub/hub_keys.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/queries/queries.hpp"
@@ -18,6 +19,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       host_names_(std::move(host_names)),
       query_options_(options.queries),
       page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
+      keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
       throttles_(std::make_unique<Throttles>(options.tier)),
       registry_(std::make_unique<Registry>(shards_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),

@@ -11,6 +11,7 @@
 namespace carillon {
 
 class Configurations;
+class HubKeys;
 class Jobs;
 class PageTokens;
 class Queries;
@@ -31,6 +32,8 @@ public:
 
     Shards& shards() { return shards_; }
     const Policies& policies() const { return policies_; }
+    /// Renews the policies' keys and the hub's own.
+    HubKeys& keys() { return *keys_; }
     /// Names this hub answers to, the first in connection strings.
     const std::vector<std::string>& host_names() const { return host_names_; }
     const PageTokens& page_tokens() const { return *page_tokens_; }
@@ -49,6 +52,7 @@ private:
     std::vector<std::string> host_names_;
     const query::QueryOptions query_options_;
     std::unique_ptr<PageTokens> page_tokens_;
+    std::unique_ptr<HubKeys> keys_;
     std::unique_ptr<Throttles> throttles_;
     std::unique_ptr<Registry> registry_;
     std::unique_ptr<Jobs> jobs_;

@@ -1,10 +1,14 @@
 #pragma once
 
+#include "base/key_tag.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "store/store.hpp"
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,27 +33,58 @@ constexpr bool includes(AccessRights held, AccessRights needed) {
     return (static_cast<unsigned>(held) & static_cast<unsigned>(needed)) == static_cast<unsigned>(needed);
 }
 
+/// The names of the rights, as the service writes them.
+std::vector<std::string_view> right_names(AccessRights rights);
+
 struct SharedAccessPolicy {
     std::string name;
     AccessRights rights = AccessRights::none;
     std::string primary_key;  ///< base64
     std::string secondary_key;
+    // What connections say that they stand on; given by `Policies`.
+    KeyTag primary_tag = KeyTag::none;
+    KeyTag secondary_tag = KeyTag::none;
+    KeyTag pair_tag = KeyTag::none;  ///< Of what both keys sign together.
 };
 
-/// The hub's shared access policies; at most 16. Immutable once loaded.
+/// What is made new of a policy's keys: one of them, or, by `swap`, which is which.
+/// Source: azure-cli: az iot hub policy renew-key.
+enum class PolicyRenewal : std::uint8_t { primary, secondary, swap };
+
+/// The hub's shared access policies; at most 16. A policy does not change: it is replaced by another of its
+/// name. Any thread.
 class Policies {
 public:
     /// Reads them from the store's `meta` table; an empty store gets the five standard ones with
     /// random keys (`iothubowner`, `service`, `device`, `registryRead`, `registryReadWrite`).
     static Result<Policies> load_or_create(Store& store, Random& random);
-    explicit Policies(std::vector<SharedAccessPolicy> policies) : policies_(std::move(policies)) {}
+    explicit Policies(std::vector<SharedAccessPolicy> policies);
+    /// Of one that nobody else uses yet.
+    Policies(Policies&& other) noexcept;
 
-    /// Names compare without regard to case (azure-iot-sdk-csharp: SharedAccessSignature.cs).
-    const SharedAccessPolicy* find(std::string_view name) const;
-    const std::vector<SharedAccessPolicy>& all() const { return policies_; }
+    using Shared = std::shared_ptr<const SharedAccessPolicy>;
+    /// Null if there is none. Names compare without regard to case (azure-iot-sdk-csharp:
+    /// SharedAccessSignature.cs).
+    Shared find(std::string_view name) const;
+    std::vector<Shared> all() const;
+    /// Differs from what it was once any policy has been replaced.
+    std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
+    /// `policy` after a renewal, and the tags of what it ended.
+    struct Renewed {
+        SharedAccessPolicy policy;
+        std::vector<KeyTag> ended;
+    };
+    static Renewed renewed(const SharedAccessPolicy& policy, PolicyRenewal what, Random& random);
+    /// Puts into `batch` what makes `policy` the one of its name in the store.
+    void store(const SharedAccessPolicy& policy, Batch& batch) const;
+    /// From here on `policy` is the one of its name.
+    void replace(SharedAccessPolicy policy);
 
 private:
-    std::vector<SharedAccessPolicy> policies_;
+    mutable std::mutex mutex_;  ///< Guards `policies_`; held for a look at it.
+    std::vector<Shared> policies_;
+    std::atomic<std::uint64_t> generation_{1};
 };
 
 }  // namespace carillon

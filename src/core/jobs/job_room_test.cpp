@@ -97,6 +97,23 @@ TEST_F(JobRoom, APageOfTheListEndsBehindTheJobThatMakesItLong) {
     EXPECT_GE(pages, 3U);
 }
 
+TEST_F(JobRoom, AnAnswerThatIsTooLargeFailsItsDevice) {
+    hub->add_device("a");
+    hub->add_device("b");
+    connect("a");
+    connect("b");
+    ASSERT_TRUE(create("j", testing::method_body("*")));
+    answer("a", 200, '"' + std::string(MethodLimits::payload_bytes_max - 2, 'x') + '"');
+    answer("b", 200, '"' + std::string(MethodLimits::payload_bytes_max - 1, 'x') + '"');
+    EXPECT_EQ(status("j"), JobStatus::completed);
+    const auto all = rows("j");
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].status, DeviceJobStatus::completed);
+    EXPECT_EQ(all[1].status, DeviceJobStatus::failed);
+    EXPECT_EQ(all[1].error_code, "GenericBadGateway");
+    EXPECT_EQ(all[1].error_description, "The device's answer is larger than 128 KB.");
+}
+
 TEST_F(JobRoom, AListOfDevicesThatIsTooLongForAConditionIsNotShownAsOne) {
     const auto listing = [](std::size_t count) {
         std::string ids;

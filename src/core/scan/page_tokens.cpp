@@ -20,9 +20,19 @@ std::string mac_of(std::string_view key, std::string_view purpose, std::string_v
 
 }  // namespace
 
+void PageTokens::renew(std::string key) {
+    const std::lock_guard lock(mutex_);
+    key_ = std::move(key);
+}
+
+std::string PageTokens::key() const {
+    const std::lock_guard lock(mutex_);
+    return key_;
+}
+
 std::string PageTokens::seal(std::string_view purpose, std::string_view position) const {
     std::string bytes(1, token_version);
-    bytes += mac_of(key_, purpose, position);
+    bytes += mac_of(key(), purpose, position);
     bytes += position;
     std::string token = base64_encode(bytes);
     std::replace(token.begin(), token.end(), '+', '-');
@@ -44,7 +54,7 @@ Result<std::string> PageTokens::open(std::string_view purpose, std::string_view 
     if (!bytes || bytes->size() < 1 + mac_bytes || bytes->front() != token_version) return refuse();
     const std::string_view mac = std::string_view(*bytes).substr(1, mac_bytes);
     const std::string_view position = std::string_view(*bytes).substr(1 + mac_bytes);
-    if (!equals_in_constant_time(mac, mac_of(key_, purpose, position))) return refuse();
+    if (!equals_in_constant_time(mac, mac_of(key(), purpose, position))) return refuse();
     return std::string(position);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,13 @@ public:
     /// is over `bytes_max`.
     Result<std::string> open(std::string_view purpose, std::string_view token) const;
 
+    /// From here on tokens are made under `key`; older ones are void.
+    void renew(std::string key);
+
 private:
+    std::string key() const;
+
+    mutable std::mutex mutex_;  ///< Guards `key_`; held for a copy.
     std::string key_;
 };
 

@@ -147,6 +147,10 @@ void Methods::answered(Record& record, std::uint16_t request_id, int status, std
     if (node.empty()) return;
     --in_flight_;
     shard_.timers().cancel(node.mapped().deadline);
+    if (payload.size() > MethodLimits::payload_bytes_max) {
+        return node.mapped().done(
+            fail(Errc::generic_bad_gateway, "The device's answer is larger than 128 KB."));
+    }
     node.mapped().done(read_answer(status, payload));
 }
 

@@ -36,14 +36,15 @@ public:
     /// Calls a method for an interactive caller: waits up to the connect timeout for the device to
     /// come online, then up to the response timeout for its answer. Fails with `device_not_found`,
     /// `module_not_found`, `device_not_online`, `gateway_timeout`, `device_connection_closed_remotely`,
-    /// `connection_forcefully_closed`, `device_maximum_inflight_method_exceeded`.
+    /// `connection_forcefully_closed`, `device_maximum_inflight_method_exceeded`, `generic_bad_gateway`.
     /// Source: IoT Hub docs, "Understand and invoke direct methods from IoT Hub".
     Task<Result<MethodAnswer>> invoke(IdentityKey key, MethodCall call);
 
     /// True if `record` is connected and subscribed to a method of this name.
     static bool is_online(const Record& record, std::string_view method);
     /// Sends one request at once; `done` is called exactly once, perhaps before this returns. Fails as
-    /// `invoke`, `device_not_online` included. An answer without a body is `null`, one that is not JSON
+    /// `invoke`, `device_not_online` included, and with `generic_bad_gateway` for an answer of more than
+    /// `MethodLimits::payload_bytes_max`. An answer without a body is `null`, one that is not JSON
     /// becomes a JSON string.
     void send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
               MethodDone done);

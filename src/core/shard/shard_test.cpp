@@ -235,6 +235,27 @@ TEST_F(ShardTest, AMethodIsAnsweredTimedOutOrRefusedOffline) {
     EXPECT_EQ(methods.in_flight(), 0U);
 }
 
+TEST_F(ShardTest, AMethodsAnswerHasABound) {
+    Record& record = hub->add_device("d");
+    auto& methods = owner("d").methods();
+    FakeLink link;
+    owner("d").attach(record, link);
+    const std::string largest = '"' + std::string(MethodLimits::payload_bytes_max - 2, 'x') + '"';
+    for (const std::string& payload : {largest, largest + ' '}) {
+        auto answered = hub->begin(methods.invoke(key("d"), MethodCall{.name = "m"}));
+        hub->settle();
+        methods.answered(record, link.methods.back().id, 200, payload);
+        hub->settle();
+        ASSERT_TRUE(answered->has_value());
+        if (payload.size() <= MethodLimits::payload_bytes_max) {
+            EXPECT_EQ((**answered)->payload, payload);
+        } else {
+            EXPECT_EQ((*answered)->error().code, Errc::generic_bad_gateway);
+        }
+    }
+    EXPECT_EQ(methods.in_flight(), 0U);
+}
+
 TEST_F(ShardTest, ACallWaitsItsConnectTimeoutForTheDeviceToCome) {
     Record& record = hub->add_device("d");
     auto& methods = owner("d").methods();

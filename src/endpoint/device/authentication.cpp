@@ -29,6 +29,15 @@ bool is_signed_by_either(const sas::Token& token, std::string_view primary, std:
     return by_primary || by_secondary;
 }
 
+/// Which of the policy's keys signed the token; none if neither did.
+KeyTag signing_key(const sas::Token& token, const SharedAccessPolicy& policy) {
+    // Both are tried, so that the time taken does not tell which one it was.
+    const bool by_primary = sas::is_signed_by(token, policy.primary_key);
+    const bool by_secondary = sas::is_signed_by(token, policy.secondary_key);
+    if (by_primary) return policy.primary_tag;
+    return by_secondary ? policy.secondary_tag : KeyTag::none;
+}
+
 bool is_signed_by_key_of(const Identity& identity, const sas::Token& token) {
     const Authentication& auth = identity.auth;
     return auth.type == AuthType::sas && is_signed_by_either(token, auth.primary_key, auth.secondary_key);
@@ -44,15 +53,16 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
     const bool is_covered =
         sas::covers_identity(*token, host_names, credentials.key.device.str(), credentials.key.module);
 
-    const SharedAccessPolicy* policy = token->key_name.empty() ? nullptr : policies.find(token->key_name);
+    const auto policy = token->key_name.empty() ? nullptr : policies.find(token->key_name);
     if (policy != nullptr) {
         if (!includes(policy->rights, AccessRights::device_connect)) return refused("policy may not connect");
         if (!is_covered) return refused("token is for another");
-        if (!is_signed_by_either(*token, policy->primary_key, policy->secondary_key)) {
-            return refused("wrong policy key");
-        }
+        const KeyTag key = signing_key(*token, *policy);
+        if (key == KeyTag::none) return refused("wrong policy key");
         if (identity == nullptr || device == nullptr) return refused("unknown identity");
-        return proved(AuthMethod::policy, *device, expires);
+        auto proof = proved(AuthMethod::policy, *device, expires);
+        if (proof) proof->key = key;
+        return proof;
     }
     // azure-iot-sdk-c puts the device id where a policy's name would stand.
     if (!token->key_name.empty() && token->key_name != credentials.key.device.str()) {

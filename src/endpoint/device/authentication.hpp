@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/device_id.hpp"
+#include "base/key_tag.hpp"
 #include "base/result.hpp"
 
 #include <optional>
@@ -32,6 +33,7 @@ enum class AuthMethod : std::uint8_t { device_key, module_key, policy, certifica
 struct Proof {
     AuthMethod method = AuthMethod::device_key;
     std::optional<WallTime> expires;  ///< When a token's time ends, the skew included.
+    KeyTag key = KeyTag::none;        ///< Of the policy, which signed the token.
 };
 
 /// Judges credentials. `identity` is what is registered under the key, and `device` its device (the

@@ -36,6 +36,7 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
 
     auth_method_ = proof->method;
     token_end_ = proof->expires;
+    key_ = proof->key;
     if (!model_id.empty()) model_id_ = std::make_unique<std::string>(model_id);
     ordinal_ = record->ordinal;
     is_connected_ = true;

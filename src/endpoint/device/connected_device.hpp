@@ -48,6 +48,8 @@ public:
     /// the detail is for the log only. May be tried again.
     Result<> connect(const Credentials& credentials, std::string_view model_id);
     bool is_connected() const { return is_connected_; }
+    /// The policy's key by which it connected, if any: what the connection stands on.
+    KeyTag key() const { return key_; }
     /// The link goes: requests that wait for its answers fail. Harmless if it went before, or if another
     /// took its place. To be called before the link is destroyed.
     void disconnect();
@@ -102,6 +104,7 @@ private:
     /// Finds the record, which may be removed at any time. Never given to another.
     Ordinal ordinal_ = 0;
     AuthMethod auth_method_ = AuthMethod::device_key;
+    KeyTag key_ = KeyTag::none;
     bool is_connected_ = false;
 };
 

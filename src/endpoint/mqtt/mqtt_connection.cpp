@@ -79,6 +79,12 @@ void Connection::shutting_down(Channel&) {
     session_.close(Errc::connection_closed, "server goes down");
 }
 
+void Connection::key_ended(Channel&) {
+    const Scope scope(*this);
+    closed_by_hub_ = true;
+    session_.close(Errc::iot_hub_unauthorized, "the policy's key was renewed");
+}
+
 void Connection::closed(Errc reason) {
     is_gone_ = true;
     session_.close(reason, "connection lost");
@@ -247,6 +253,7 @@ void Connection::authenticate() {
                   connect->client_type);
     }
     channel_->authenticated();
+    channel_->stand_on(device_.key());
     begin(connect->clean_session);
 }
 

@@ -45,6 +45,7 @@ public:
     void drained() override;
     void ended(Channel& channel) override;
     void shutting_down(Channel& channel) override;
+    void key_ended(Channel& channel) override;
     void closed(Errc reason) override;
 
     // SessionHost

@@ -9,7 +9,9 @@ namespace carillon::rest {
 struct Authorizer::Verified {
     std::string text;
     sas::Token token;
-    const SharedAccessPolicy* policy;
+    Policies::Shared policy;
+    std::uint64_t generation;  ///< Of the policies, when it was found good.
+    KeyTag key;
     bool covers_hub;  ///< Its `sr` is the bare host, as nearly always: everything lies below.
 };
 
@@ -23,6 +25,12 @@ auto refused(const char* why) {
     return fail(Errc::iot_hub_unauthorized_access, why);
 }
 
+/// Which of the policy's keys signed the token; none if neither did.
+KeyTag signing_key(const sas::Token& token, const SharedAccessPolicy& policy) {
+    if (sas::is_signed_by(token, policy.primary_key)) return policy.primary_tag;
+    return sas::is_signed_by(token, policy.secondary_key) ? policy.secondary_tag : KeyTag::none;
+}
+
 bool is_signed_by_either(const sas::Token& token, std::string_view primary, std::string_view secondary) {
     return sas::is_signed_by(token, primary) || sas::is_signed_by(token, secondary);
 }
@@ -30,23 +38,23 @@ bool is_signed_by_either(const sas::Token& token, std::string_view primary, std:
 }  // namespace
 
 Result<> Authorizer::verify(std::string_view text) {
-    if (verified_ && verified_->text == text) return {};
+    const std::uint64_t generation = policies_.generation();
+    if (verified_ && verified_->generation == generation && verified_->text == text) return {};
     auto token = sas::parse_token(text);
     if (!token) return fail(std::move(token).error());
     if (token->key_name.empty()) return refused("The token names no shared access policy.");
-    const SharedAccessPolicy* policy = policies_.find(token->key_name);
+    auto policy = policies_.find(token->key_name);
     if (policy == nullptr) return refused("The shared access policy is unknown.");
-    if (!is_signed_by_either(*token, policy->primary_key, policy->secondary_key)) {
-        return refused("The token's signature is wrong.");
-    }
+    const KeyTag key = signing_key(*token, *policy);
+    if (key == KeyTag::none) return refused("The token's signature is wrong.");
     const bool covers_hub = sas::covers(*token, host_names_, {}, {});
-    verified_ =
-        std::make_unique<Verified>(Verified{std::string(text), *std::move(token), policy, covers_hub});
+    verified_ = std::make_unique<Verified>(
+        Verified{std::string(text), *std::move(token), std::move(policy), generation, key, covers_hub});
     return {};
 }
 
 Authorizer::Caller Authorizer::caller() const {
-    return {verified_->policy->name, verified_->token.expires, verified_->covers_hub};
+    return {verified_->policy->name, verified_->token.expires, verified_->covers_hub, verified_->key};
 }
 
 Result<Admitted> Authorizer::check(std::optional<std::string_view> header, Need need,

@@ -51,7 +51,8 @@ public:
     struct Caller {
         std::string policy;
         WallTime expires;
-        bool covers_hub = false;  ///< The token names the whole hub, not a part.
+        bool covers_hub = false;    ///< The token names the whole hub, not a part.
+        KeyTag key = KeyTag::none;  ///< Which signed it.
     };
     Caller caller() const;
 

@@ -85,6 +85,12 @@ Task<Result<HttpResponse>> make_sign_in_link(Request& request);
 Task<Result<HttpResponse>> get_overview(Request& request);
 Task<Result<HttpResponse>> follow_overview(Request& request);
 
+// policies.cpp: of our own making
+Task<Result<HttpResponse>> list_policies(Request& request);
+Task<Result<HttpResponse>> get_policy(Request& request);
+Task<Result<HttpResponse>> renew_policy_key(Request& request);
+Task<Result<HttpResponse>> renew_token_key(Request& request);
+
 // openapi.cpp
 Task<Result<HttpResponse>> get_openapi(Request& request);
 

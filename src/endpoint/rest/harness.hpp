@@ -64,7 +64,7 @@ protected:
         hub_.settle();
     }
     std::string token(std::string_view policy = "iothubowner") const {
-        const SharedAccessPolicy* found = hub_->policies().find(policy);
+        const auto found = hub_->policies().find(policy);
         return sas::make_token("hub.example.net", found->primary_key, clock_.wall_now().plus_s(3600), policy);
     }
     /// Writes a request as the SDKs do, authorised by iothubowner unless `fields` has its own token.

@@ -117,6 +117,7 @@ void HttpConnection::take_head() {
     HttpHandler::Admission admission = handler_->admit(request);
     is_admitted_ = true;
     if (admission.is_authenticated && !std::exchange(is_known_, true)) channel_->authenticated();
+    if (admission.key != KeyTag::none) channel_->stand_on(admission.key);
     if (admission.refusal) {
         refusal_ = std::move(admission.refusal);
         // A client that waits for `100 Continue` sends no body now; a long one is not worth reading.

@@ -41,6 +41,7 @@ public:
         std::optional<HttpResponse> refusal;  ///< Answer at once; the body is read past if it is short.
         std::size_t body_bytes_max = HttpLimits::body_bytes_default_max;
         bool is_authenticated = false;  ///< The peer has proved who it is.
+        KeyTag key = KeyTag::none;      ///< By what, if that may end before the connection does.
     };
     virtual Admission admit(const HttpRequest& request) = 0;
     /// Answers the request last admitted, which lives until the task ends.

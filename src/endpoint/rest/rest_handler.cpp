@@ -144,6 +144,8 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     request_.now = clock_.wall_now();
     request_.connect_timeout_s = 0;
     auto understood = understand(request, admission.is_authenticated);
+    if (request_.session) admission.key = request_.session->key;
+    if (request_.caller) admission.key = request_.caller->key;
     if (!understood) {
         admission.refusal = failed(understood.error());
     } else {

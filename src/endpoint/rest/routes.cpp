@@ -12,6 +12,8 @@ namespace {
 constexpr Need registry_read{AccessRights::registry_read};
 constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};
+/// Ours: whoever may make the keys of all policies new has all their rights anyway.
+constexpr Need owner{AccessRights::all};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
 /// A device manages its own modules by its own key. Source: azure-iot-sdk-c: iothub_account.c,
@@ -77,6 +79,11 @@ constexpr Route table[] = {
     {"GET", "/carillon/session", anyone, C::none, tiny, get_session},
     {"DELETE", "/carillon/session", anyone, C::none, tiny, sign_out},
     {"POST", "/carillon/session/links", read_or_service, C::none, small, make_sign_in_link},
+
+    {"GET", "/carillon/policies", owner, C::none, small, list_policies},
+    {"GET", "/carillon/policies/{}", owner, C::none, small, get_policy},
+    {"POST", "/carillon/policies/{}/renewKey", owner, C::none, small, renew_policy_key},
+    {"POST", "/carillon/tokenKey/renew", owner, C::none, small, renew_token_key},
 
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
@@ -145,7 +152,7 @@ bool is_direct_method(const Route& route) {
 
 bool tells_keys(const Route& route) {
     return route.handler == list_devices || route.handler == get_device || route.handler == list_modules ||
-           route.handler == get_module || route.handler == export_registry;
+           route.handler == get_module || route.handler == export_registry || route.handler == get_policy;
 }
 
 namespace {

@@ -7,7 +7,6 @@
 #include "wire/sas/connection_string.hpp"
 
 #include <fmt/format.h>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -19,20 +18,11 @@ auto refused(std::string why) {
     return fail(Errc::iot_hub_unauthorized_access, std::move(why));
 }
 
-constexpr std::array<std::pair<AccessRights, std::string_view>, 4> right_names{{
-    {AccessRights::registry_read, "RegistryRead"},
-    {AccessRights::registry_write, "RegistryWrite"},
-    {AccessRights::service_connect, "ServiceConnect"},
-    {AccessRights::device_connect, "DeviceConnect"},
-}};
-
 std::string session_json(const Request& request, const WebSession& session) {
     std::string body;
     JsonWriter json(body);
     json.begin_object().member("policy", session.policy).key("rights").begin_array();
-    for (const auto& [right, name] : right_names) {
-        if (includes(session.rights, right)) json.value(name);
-    }
+    for (const auto name : right_names(session.rights)) json.value(name);
     json.end_array()
         .member("access", session.access == WebAccess::change ? "change" : "read")
         .member("expiresTime", to_iso8601(WallTime::from_unix_s(session.expires_s)))
@@ -78,9 +68,9 @@ Result<Login> read_login(JsonValue body) {
 }
 
 /// The policy, if the key is one of its two. Takes as long whichever is wrong.
-const SharedAccessPolicy* find_policy(const Policies& policies, const Login& login) {
+Policies::Shared find_policy(const Policies& policies, const Login& login) {
     static const SharedAccessPolicy nobody;
-    const SharedAccessPolicy* policy = policies.find(login.policy);
+    auto policy = policies.find(login.policy);
     const SharedAccessPolicy& compared = policy != nullptr ? *policy : nobody;
     const bool is_primary = equals_in_constant_time(compared.primary_key, login.key);
     const bool is_secondary = equals_in_constant_time(compared.secondary_key, login.key);
@@ -101,7 +91,7 @@ Result<std::string> open_session(const Request& request, JsonValue body) {
     if (!access) return fail(access.error());
     const auto login = read_login(body);
     if (!login) return fail(login.error());
-    const SharedAccessPolicy* policy = find_policy(request.hub.policies(), *login);
+    const auto policy = find_policy(request.hub.policies(), *login);
     if (policy == nullptr) return refused("The policy is unknown, or the key is not one of its keys.");
     return sessions.open(*policy, *access, now, never);
 }

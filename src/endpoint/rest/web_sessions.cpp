@@ -21,7 +21,19 @@ bool is_hex(std::string_view text) {
 }  // namespace
 
 WebSessions::WebSessions(const Policies& policies, std::string_view secret, Random& random)
-    : policies_(policies), secret_(hmac_sha256(secret, "carillon dashboard")), random_(random) {}
+    : policies_(policies), random_(random) {
+    renew(secret);
+}
+
+void WebSessions::renew(std::string_view secret) {
+    const std::lock_guard lock(secret_mutex_);
+    secret_ = hmac_sha256(secret, "carillon dashboard");
+}
+
+std::string WebSessions::secret() const {
+    const std::lock_guard lock(secret_mutex_);
+    return secret_;
+}
 
 std::string WebSessions::random_hex() const {
     std::array<std::uint8_t, id_digits / 2> bytes{};
@@ -33,7 +45,7 @@ std::string WebSessions::sign(std::string_view body, const SharedAccessPolicy& p
     // Every field has an end, so that no two contents are one text.
     const std::string text =
         fmt::format("session\n{}\n{}\n{}\n", body, policy.primary_key, policy.secondary_key);
-    return hex_encode(hmac_sha256(secret_, text));
+    return hex_encode(hmac_sha256(secret(), text));
 }
 
 std::string WebSessions::open(const SharedAccessPolicy& policy, WebAccess access, WallTime now,
@@ -52,11 +64,12 @@ std::optional<WebSession> WebSessions::find(std::string_view text, WallTime now)
     const auto issued_s = parse_i64(parts[0]);
     const auto expires_s = parse_i64(parts[1]);
     if (!issued_s || !expires_s || *expires_s <= now.unix_s()) return std::nullopt;
-    const auto& all = policies_.all();
-    const auto policy = std::find_if(all.begin(), all.end(), [&parts](const SharedAccessPolicy& p) {
-        return hex_encode(p.name) == parts[4];
+    const auto all = policies_.all();
+    const auto found = std::find_if(all.begin(), all.end(), [&parts](const Policies::Shared& policy) {
+        return hex_encode(policy->name) == parts[4];
     });
-    if (policy == all.end()) return std::nullopt;
+    if (found == all.end()) return std::nullopt;
+    const Policies::Shared& policy = *found;
     const std::string_view body = text.substr(0, text.rfind('.'));
     if (!equals_in_constant_time(sign(body, *policy), parts[5])) return std::nullopt;
     WebSession session;
@@ -66,13 +79,14 @@ std::optional<WebSession> WebSessions::find(std::string_view text, WallTime now)
     session.access = parts[3] == "c" ? WebAccess::change : WebAccess::read;
     session.issued_s = *issued_s;
     session.expires_s = *expires_s;
+    session.key = policy->pair_tag;
     const std::lock_guard lock(mutex_);
     if (*issued_s <= issued_after_s_ || ended_.contains(session.id)) return std::nullopt;
     return session;
 }
 
 std::string WebSessions::csrf_token(const WebSession& session) const {
-    return hex_encode(hmac_sha256(secret_, "csrf\n" + session.id));
+    return hex_encode(hmac_sha256(secret(), "csrf\n" + session.id));
 }
 
 std::string WebSessions::end(const WebSession& session, WallTime now) {
@@ -117,7 +131,7 @@ std::string WebSessions::make_link(std::string_view policy, WebAccess access, Wa
             return a.second.made_s < b.second.made_s;
         }));
     }
-    links_.emplace(hmac_sha256(secret_, "link\n" + code),
+    links_.emplace(hmac_sha256(secret(), "link\n" + code),
                    Link{std::string(policy), access, now.unix_s(), expires_s_max});
     return code;
 }
@@ -126,12 +140,12 @@ std::optional<std::string> WebSessions::open_link(std::string_view code, WallTim
     Link link;
     {
         const std::lock_guard lock(mutex_);
-        const auto found = links_.find(hmac_sha256(secret_, "link\n" + std::string(code)));
+        const auto found = links_.find(hmac_sha256(secret(), "link\n" + std::string(code)));
         if (found == links_.end()) return std::nullopt;
         link = std::move(found->second);
         links_.erase(found);
     }
-    const SharedAccessPolicy* policy = policies_.find(link.policy);
+    const auto policy = policies_.find(link.policy);
     if (policy == nullptr || now.unix_s() > link.made_s + link_lifetime_s) return std::nullopt;
     return open(*policy, link.access, now, link.expires_s_max);
 }

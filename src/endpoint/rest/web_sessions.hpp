@@ -26,6 +26,7 @@ struct WebSession {
     WebAccess access = WebAccess::read;
     std::int64_t issued_s = 0;   ///< Since 1970.
     std::int64_t expires_s = 0;  ///< Since 1970.
+    KeyTag key = KeyTag::none;   ///< Of the policy's two keys, on which it stands.
 };
 
 /// The sessions of the dashboard, and the links that open one. A session is a signed text that the browser
@@ -45,6 +46,9 @@ public:
     WebSessions(const Policies& policies, std::string_view secret, Random& random);
     WebSessions(const WebSessions&) = delete;
     WebSessions& operator=(const WebSessions&) = delete;
+
+    /// From here on sessions and links are made under `secret`; older ones are over.
+    void renew(std::string_view secret);
 
     /// Takes over what `end` gave before the hub stopped. Fails with `store_corrupt`.
     Result<> restore(std::string_view stored);
@@ -77,7 +81,10 @@ private:
     std::string stored() const;
 
     const Policies& policies_;
-    const std::string secret_;
+    std::string secret() const;
+
+    mutable std::mutex secret_mutex_;  ///< Guards `secret_`; held for a copy.
+    std::string secret_;               ///< Bound: fixed
     Random& random_;
     mutable std::mutex mutex_;                   ///< Guards what follows; held for no longer than a look-up.
     std::map<std::string, std::int64_t> ended_;  ///< When each would have ended by itself. Bound: ended_max.

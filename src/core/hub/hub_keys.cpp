@@ -1,0 +1,101 @@
+#include "core/hub/hub_keys.hpp"
+
+#include "base/await.hpp"
+#include "base/log.hpp"
+#include "core/scan/page_tokens.hpp"
+#include "core/shard/shards.hpp"
+
+#include <fmt/core.h>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace carillon {
+
+namespace {
+
+std::string_view name_of(PolicyRenewal what) {
+    switch (what) {
+        case PolicyRenewal::primary:
+            return "primary";
+        case PolicyRenewal::secondary:
+            return "secondary";
+        case PolicyRenewal::swap:
+            break;
+    }
+    return "swap";
+}
+
+}  // namespace
+
+Task<Result<Policies::Shared>> HubKeys::renew(std::string name, PolicyRenewal what, std::string by) {
+    auto renewal = renew_here(std::move(name), what, std::move(by));
+    co_return co_await shards_.on(shards_.first(), std::move(renewal));
+}
+
+Task<Result<>> HubKeys::renew_token_key(std::string by) {
+    auto renewal = renew_token_key_here(std::move(by));
+    co_return co_await shards_.on(shards_.first(), std::move(renewal));
+}
+
+Task<> HubKeys::take_turn() {
+    while (is_busy_) co_await shards_.first().committer().durable();
+    is_busy_ = true;
+}
+
+Task<Result<Policies::Shared>> HubKeys::renew_here(std::string name, PolicyRenewal what, std::string by) {
+    co_await take_turn();
+    const auto policy = policies_.find(name);
+    if (!policy) {
+        is_busy_ = false;
+        co_return fail(Errc::generic_not_found, fmt::format("There is no shared access policy '{}'.", name));
+    }
+    Shard& shard = shards_.first();
+    auto renewed = Policies::renewed(*policy, what, shard.random());
+    policies_.store(renewed.policy, shard.committer().batch());
+    const auto stored = co_await shard.committer().durable();
+    if (!stored) {
+        is_busy_ = false;
+        co_return fail(unavailable(stored.error()));
+    }
+    policies_.replace(std::move(renewed.policy));
+    log.info("policy key renewed policy={} key={} by={}", policy->name, name_of(what), by);
+    if (outside_.end_connections) outside_.end_connections(std::move(renewed.ended));
+    co_await tell_machine();
+    is_busy_ = false;
+    co_return policies_.find(name);
+}
+
+Task<Result<>> HubKeys::renew_token_key_here(std::string by) {
+    co_await take_turn();
+    Shard& shard = shards_.first();
+    const std::string key = shard.random().base64_key();
+    shard.committer().batch().put(Table::meta, std::string(stored_token_key), key);
+    const auto stored = co_await shard.committer().durable();
+    is_busy_ = false;
+    if (!stored) co_return fail(unavailable(stored.error()));
+    tokens_.renew(key);
+    if (outside_.take_token_key) outside_.take_token_key(key);
+    log.info("token key renewed by={}", by);
+    if (outside_.end_connections) {
+        std::vector<KeyTag> sessions;
+        for (const auto& policy : policies_.all()) sessions.push_back(policy->pair_tag);
+        outside_.end_connections(std::move(sessions));
+    }
+    co_return Result<>{};
+}
+
+/// What the machine is not told now, it is told at the next start.
+Task<> HubKeys::tell_machine() {
+    if (!outside_.tell_machine) co_return;
+    auto telling = [this](UniqueFunction<void(Result<>)> done) {
+        auto held = std::make_shared<UniqueFunction<void(Result<>)>>(std::move(done));
+        outside_.storage->run([this, held] {
+            const Result<> told = outside_.tell_machine();
+            boost::asio::post(shards_.first().executor(), [held, told] { (*held)(told); });
+        });
+    };
+    const auto told = co_await from_callback<Result<>>(telling);
+    if (!told) log.error("commands on this machine keep an old key reason={}", told.error().detail);
+}
+
+}  // namespace carillon

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "base/key_tag.hpp"
+#include "base/task.hpp"
+#include "core/hub/policies.hpp"
+#include "core/shard/committer.hpp"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace carillon {
+
+class PageTokens;
+class Shard;
+class Shards;
+
+/// Where the hub's secret for continuation tokens and sessions is kept, in the `meta` table.
+inline constexpr std::string_view stored_token_key = "token-key";
+
+/// Makes the hub's own secrets new while it runs: the keys of its policies, and its token key. What is new is
+/// durable before anybody is told of it; a crash leaves the old or the new. Any thread.
+class HubKeys {
+public:
+    /// What else there is to do, by whoever runs the hub.
+    struct Outside {
+        /// Ends the connections that stand on any of these. Quick, from shard 0's thread.
+        std::function<void(std::vector<KeyTag>)> end_connections;
+        /// Takes over the token key for what it signs outside the core. The same.
+        std::function<void(std::string_view)> take_token_key;
+        /// Tells the commands on the hub's machine of the new keys. Blocking, on `storage`.
+        std::function<Result<>()> tell_machine;
+        StorageExecutor* storage = nullptr;
+    };
+
+    /// All of these outlive it.
+    HubKeys(Shards& shards, Policies& policies, PageTokens& tokens)
+        : shards_(shards), policies_(policies), tokens_(tokens) {}
+    /// Before the threads run; without it nothing else is done.
+    void use(Outside outside) { outside_ = std::move(outside); }
+
+    /// Renews a key of the policy `name`, and ends what stands on the old one; `by` is for the log. Fails
+    /// with `generic_not_found`, `service_unavailable`.
+    Task<Result<Policies::Shared>> renew(std::string name, PolicyRenewal what, std::string by);
+    /// Renews the token key: continuation tokens, sessions and links made before are void. Fails with
+    /// `service_unavailable`.
+    Task<Result<>> renew_token_key(std::string by);
+
+private:
+    Task<Result<Policies::Shared>> renew_here(std::string name, PolicyRenewal what, std::string by);
+    Task<Result<>> renew_token_key_here(std::string by);
+    Task<> take_turn();
+    Task<> tell_machine();
+
+    Shards& shards_;
+    Policies& policies_;
+    PageTokens& tokens_;
+    Outside outside_;
+    bool is_busy_ = false;  ///< One at a time, as each is made of what the one before left.
+};
+
+}  // namespace carillon

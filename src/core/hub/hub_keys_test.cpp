@@ -1,0 +1,127 @@
+#include "core/hub/hub_keys.hpp"
+
+#include "core/scan/page_tokens.hpp"
+#include "core/testing/test_hub.hpp"
+
+#include <gtest/gtest.h>
+#include <algorithm>
+
+namespace carillon {
+namespace {
+
+struct HubKeysTest : ::testing::Test {
+    void SetUp() override { restart(); }
+    void restart() {
+        hub.reset();
+        hub.emplace(store, clock);
+        HubKeys::Outside outside;
+        outside.end_connections = [this](const std::vector<KeyTag>& keys) {
+            ended.insert(ended.end(), keys.begin(), keys.end());
+        };
+        (*hub)->keys().use(std::move(outside));
+        hub->settle();
+    }
+    SharedAccessPolicy policy(const char* name = "service") { return *(*hub)->policies().find(name); }
+    auto renew(PolicyRenewal what, const char* name = "service") {
+        return hub->run((*hub)->keys().renew(name, what, "test"));
+    }
+    bool has_ended(KeyTag key) const { return std::find(ended.begin(), ended.end(), key) != ended.end(); }
+
+    ManualClock clock{WallTime::from_unix_s(1'700'000'000)};
+    MemoryStore store;
+    std::vector<KeyTag> ended;
+    std::optional<testing::TestHub> hub;
+};
+
+TEST_F(HubKeysTest, ARenewedKeyIsAnotherAndEndsWhatStandsOnTheOldOneOnly) {
+    const auto before = policy();
+    const auto owner = policy("iothubowner");
+    const auto renewed = renew(PolicyRenewal::primary, "SERVICE");
+    ASSERT_TRUE(renewed);
+    EXPECT_NE((*renewed)->primary_key, before.primary_key);
+    EXPECT_EQ((*renewed)->secondary_key, before.secondary_key);
+    EXPECT_EQ(policy().primary_key, (*renewed)->primary_key);
+    EXPECT_TRUE(has_ended(before.primary_tag));
+    EXPECT_TRUE(has_ended(before.pair_tag)) << "sessions are signed under both";
+    EXPECT_FALSE(has_ended(before.secondary_tag));
+    EXPECT_FALSE(has_ended(owner.primary_tag));
+    EXPECT_FALSE(has_ended(policy().primary_tag));
+    ended.clear();
+    ASSERT_TRUE(renew(PolicyRenewal::secondary));
+    EXPECT_NE(policy().secondary_key, before.secondary_key);
+    EXPECT_EQ(policy().primary_key, (*renewed)->primary_key);
+    EXPECT_TRUE(has_ended(before.secondary_tag));
+}
+
+TEST_F(HubKeysTest, ASwapEndsNoConnectionButSessions) {
+    const auto before = policy();
+    ASSERT_TRUE(renew(PolicyRenewal::swap));
+    EXPECT_EQ(policy().primary_key, before.secondary_key);
+    EXPECT_EQ(policy().secondary_key, before.primary_key);
+    EXPECT_EQ(policy().primary_tag, before.secondary_tag);
+    EXPECT_EQ(ended, std::vector<KeyTag>{before.pair_tag});
+}
+
+TEST_F(HubKeysTest, NobodyIsToldOfAKeyBeforeItIsDurable) {
+    const auto before = policy();
+    const auto renewing = hub->begin((*hub)->keys().renew("service", PolicyRenewal::primary, "test"));
+    hub->poll();
+    EXPECT_EQ(policy().primary_key, before.primary_key);
+    EXPECT_FALSE(renewing->has_value());
+    EXPECT_TRUE(ended.empty());
+    hub->settle();
+    ASSERT_TRUE(renewing->has_value());
+    const auto after = policy();
+    EXPECT_NE(after.primary_key, before.primary_key);
+    restart();
+    EXPECT_EQ(policy().primary_key, after.primary_key);
+    EXPECT_EQ(policy().secondary_key, before.secondary_key);
+}
+
+TEST_F(HubKeysTest, WhatTheStoreRefusesChangesNothing) {
+    const auto before = policy();
+    store.fail_commits(1, 1);
+    EXPECT_EQ(renew(PolicyRenewal::primary).error().code, Errc::service_unavailable);
+    EXPECT_EQ(policy().primary_key, before.primary_key);
+    EXPECT_TRUE(ended.empty());
+    store.fail_commits(1, 1);
+    const std::string token = (*hub)->page_tokens().seal("p", "1");
+    EXPECT_FALSE(hub->run((*hub)->keys().renew_token_key("test")));
+    EXPECT_TRUE((*hub)->page_tokens().open("p", token));
+    EXPECT_TRUE(renew(PolicyRenewal::primary));
+}
+
+TEST_F(HubKeysTest, RenewalsAtOnceAllCount) {
+    const auto before = policy();
+    const auto owner = policy("iothubowner");
+    auto first = hub->begin((*hub)->keys().renew("service", PolicyRenewal::primary, "test"));
+    auto second = hub->begin((*hub)->keys().renew("service", PolicyRenewal::secondary, "test"));
+    auto third = hub->begin((*hub)->keys().renew("iothubowner", PolicyRenewal::primary, "test"));
+    hub->settle();
+    ASSERT_TRUE(first->has_value() && second->has_value() && third->has_value());
+    restart();
+    EXPECT_NE(policy().primary_key, before.primary_key);
+    EXPECT_NE(policy().secondary_key, before.secondary_key);
+    EXPECT_NE(policy("iothubowner").primary_key, owner.primary_key);
+}
+
+TEST_F(HubKeysTest, APolicyThatIsNotThereHasNoKey) {
+    EXPECT_EQ(renew(PolicyRenewal::primary, "nobody").error().code, Errc::generic_not_found);
+    EXPECT_TRUE(ended.empty());
+}
+
+TEST_F(HubKeysTest, ANewTokenKeyVoidsContinuationTokensAndEndsSessions) {
+    const std::string token = (*hub)->page_tokens().seal("p", "1");
+    ASSERT_TRUE(hub->run((*hub)->keys().renew_token_key("test")));
+    EXPECT_FALSE((*hub)->page_tokens().open("p", token));
+    EXPECT_TRUE((*hub)->page_tokens().open("p", (*hub)->page_tokens().seal("p", "1")));
+    EXPECT_TRUE(has_ended(policy().pair_tag));
+    EXPECT_FALSE(has_ended(policy().primary_tag));
+    const auto stored = store.get(Table::meta, stored_token_key);
+    ASSERT_TRUE(stored && *stored);
+    const PageTokens again(**stored);
+    EXPECT_TRUE(again.open("p", (*hub)->page_tokens().seal("p", "1"))) << "it is what the next start reads";
+}
+
+}  // namespace
+}  // namespace carillon
