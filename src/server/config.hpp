@@ -31,6 +31,7 @@ struct ServerConfig {
     std::uint16_t insecure_mqtt_port = 0;  ///< Without TLS, on 127.0.0.1 only; 0 for none.
     std::string ready_file;                ///< Written when all listeners accept; empty for none.
     std::uint32_t threads = 0;             ///< 0 means one for each core.
+    std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.
     LogLevel log_level = LogLevel::info;
     Compatibility compatibility = Compatibility::helpful;
     std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.

@@ -17,6 +17,7 @@
 #include "net/listener.hpp"
 #include "server/certificates.hpp"
 #include "server/data_dir.hpp"
+#include "server/descriptors.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
 #include "server/hub_store.hpp"
@@ -117,6 +118,7 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("insecure_mqtt_port", now.insecure_mqtt_port == next.insecure_mqtt_port);
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
+    compare("connections.open_max", now.connections_open_max == next.connections_open_max);
     compare("compatibility", now.compatibility == next.compatibility);
     compare("strict.tier", now.strict_tier == next.strict_tier);
     compare("strict.units", now.strict_units == next.strict_units);
@@ -146,6 +148,7 @@ struct Server::Parts {
     SystemClock clock;
     SystemRandom random;
     UnsentTotal unsent;
+    ConnectionCount connections;
     std::optional<DataDir> data_dir;
     std::unique_ptr<RocksStore> store;
     HubMeta meta;
@@ -219,8 +222,11 @@ Result<> Server::Parts::open_store() {
         auto whole = check_authority(data_dir->path());
         if (!whole) return whole;
     }
+    const auto shares = share_descriptors(descriptors_of_process(), config.connections_open_max);
+    connections.open_max = shares.connections;
     RocksOptions options;
     options.event_bytes = config.telemetry.bytes_max * event_partitions_min;
+    options.open_files_max = shares.store_files;
     auto opened = open_hub_store(*data_dir, options);
     if (!opened) return fail(std::move(opened).error());
     store = *std::move(opened);
@@ -333,6 +339,7 @@ Result<> Server::Parts::listen() {
     if (config.insecure_mqtt_port == 0) return {};
     Listener::Options options{.address = loopback, .port = config.insecure_mqtt_port};
     options.limits.total = &unsent;
+    options.limits.count = &connections;
     auto plain = Listener::open(*threads, *mqtt, std::move(options));
     if (!plain) {
         return fail(refused(plain.error(), loopback, config.insecure_mqtt_port, "--insecure-mqtt-port"));
@@ -349,6 +356,7 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
     for (const std::string& address : addresses) {
         Listener::Options options{.address = address, .port = port, .tls = tls.get()};
         options.limits.total = &unsent;
+        options.limits.count = &connections;
         auto listener = Listener::open(*threads, factory, std::move(options));
         if (!listener) {
             // A machine without IPv6 has no second loopback address, and needs none.

@@ -126,6 +126,10 @@ std::string set_amqps_port(ServerConfig&, const Values& values) {
     return set_number(unused, values, 0, std::numeric_limits<std::uint16_t>::max());
 }
 
+std::string set_connections(ServerConfig& config, const Values& values) {
+    return set_number(config.connections_open_max, values, 0, 10'000'000);
+}
+
 std::string set_threads(ServerConfig& config, const Values& values) {
     return set_number(config.threads, values, 0, 256);
 }
@@ -164,6 +168,7 @@ constexpr std::array settings{
     Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>},
     Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
     Setting{"threads", Kind::number, set_threads},
+    Setting{"connections.open_max", Kind::number, set_connections},
     Setting{"log_level", Kind::text, set_log_level},
     Setting{"compatibility", Kind::text, set_compatibility},
     Setting{"strict.tier", Kind::text, set_tier},
