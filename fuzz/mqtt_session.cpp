@@ -68,7 +68,7 @@ public:
     void connect_requested(const ConnectRequest& request) override {
         CARILLON_ASSERT(!request.user.device.empty());
         CARILLON_ASSERT(++connects == 1);
-        if (is_prompt) session->accept(true, {{"$iothub/twin/res/#", 1}, {"nonsense", 9}}, now);
+        if (is_prompt) session->accept(true, restored, now);
     }
     void store_subscriptions() override {
         CARILLON_ASSERT(session->proposed().size() <= Subscriptions::filters_max);
@@ -88,6 +88,10 @@ public:
     }
     void method_answered(std::uint16_t id, int, std::string_view) override { CARILLON_ASSERT(id != 0); }
 
+    const std::vector<StoredFilter> restored{{"$iothub/twin/res/#", 1},
+                                             {"$iothub/methods/POST/#", 0},
+                                             {"$iothub/twin/PATCH/properties/desired/#", 0},
+                                             {"nonsense", 9}};
     Session* session = nullptr;
     TimePoint now{};
     bool is_prompt = true;

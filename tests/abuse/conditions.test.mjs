@@ -1,20 +1,23 @@
 // Conditions and statements made to be slow, over a few twins that hold strings as long as they may
 // be: in queries, which are refused; as the target condition of a configuration, and as that of a job,
-// which select nothing. A back end is served meanwhile, also after a kill and a restart, the
-// configuration can be removed, and SIGTERM ends the hub. ABUSE_TWINS sets the number of twins.
+// which select nothing. An honest device and back end are served meanwhile, also after a kill and a
+// restart the configuration can be removed and the job cancelled, and SIGTERM ends the hub.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import { Hub, until } from '../lib/hub.mjs';
 import { rest } from '../transfer/jobs.mjs';
+import { size } from './attack.mjs';
+import { Honest } from './honest.mjs';
 
-const twins = Number(process.env.ABUSE_TWINS ?? 20);
+const twins = size(20, 200);
 const memory_max_mib = 400; // the program itself, with room; the attack once took 1.3 GB
 const hub = Hub.fromEnvironment();
+let honest;
 before(async () => {
   await hub.start();
-  assert.equal((await rest(hub, 'PUT', '/devices/honest', { deviceId: 'honest' })).status, 200);
+  honest = await Honest.begin(hub);
   for (let i = 0; i < twins; i += 1) {
     const id = `long-${i}`;
     assert.equal((await rest(hub, 'PUT', `/devices/${id}`, { deviceId: id })).status, 200);
@@ -44,20 +47,11 @@ const served = async () => assert.equal((await rest(hub, 'GET', '/twins/honest')
 const peakMiB = () =>
   Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${hub.process.pid}/status`, 'utf8'))[1]) / 1024;
 
-/** The longest of calls, one after the other, while `work` goes on; for the figures that are printed. */
+/** Does `work`; the honest pair is served all the while, once more when it is over. */
 const whileHonest = async (name, work) => {
-  let over = false;
-  const working = work().finally(() => { over = true; });
-  let longest = 0;
-  let calls = 0;
-  while (!over) {
-    const begun = performance.now();
-    await served();
-    longest = Math.max(longest, performance.now() - begun);
-    calls += 1;
-  }
-  await working;
-  console.log(`${name}: ${calls} honest calls, the longest ${longest.toFixed(0)} ms, peak ${peakMiB().toFixed(0)} MiB`);
+  await work();
+  await honest.phase(name);
+  console.log(`${name}: peak ${peakMiB().toFixed(0)} MiB`);
 };
 
 test('a statement of slow functions is refused, and says why', async () => {
@@ -89,10 +83,23 @@ test('as a target condition it selects no twin, and the configuration can be rem
     }
     await until(() => /target condition takes too much.*configuration=search/.test(hub.log()), 'the log to say so');
   });
-  await served();
+  for (const [id, inSeconds] of [['at-work', 0], ['later', 3600]]) {
+    const put = await rest(hub, 'PUT', `/jobs/v2/${id}`, {
+      jobId: id, type: 'scheduleUpdateTwin', queryCondition: search(), updateTwin: { etag: '*', tags: { x: 1 } },
+      startTime: new Date(Date.now() + inSeconds * 1000).toISOString(), maxExecutionTimeInSeconds: 60,
+    });
+    assert.equal(put.status, 200, JSON.stringify(put.body));
+  }
+  await honest.end('before the kill');
   assert.equal(await hub.stop('SIGKILL'), 'SIGKILL');
   await hub.start();
   await served();
+  assert.equal((await rest(hub, 'POST', '/jobs/v2/later/cancel')).status, 200);
+  // It may have ended by itself.
+  assert.ok([200, 405].includes((await rest(hub, 'POST', '/jobs/v2/at-work/cancel')).status));
+  const gone = ['honest', 'honest-arriving'].map((id) => ({ id, importMode: 'delete' }));
+  assert.equal((await rest(hub, 'POST', '/devices', gone)).status, 200);
+  honest = await Honest.begin(hub);
   const { body } = await rest(hub, 'GET', '/configurations/search');
   assert.equal(body.systemMetrics.results.targetedCount, 0);
   for (const id of ['search', 'concatenation']) {
@@ -114,12 +121,14 @@ test('as the condition of a job it selects no device', async () => {
   }, 'the job to end');
   assert.equal(done.deviceJobStatistics?.deviceCount ?? 0, 0, JSON.stringify(done));
   assert.match(hub.log(), /condition takes too much.*job=slow/);
+  await honest.phase('job');
 });
 
 test('SIGTERM ends the hub while a slow condition is at work', async () => {
   const content = { deviceContent: { 'properties.desired.policy': 1 } };
   const put = await rest(hub, 'PUT', '/configurations/last', { content, targetCondition: search(), priority: 1 });
   assert.equal(put.status, 200, JSON.stringify(put.body));
+  await honest.end();
   assert.equal(await hub.stop(), 0);
   await hub.start();
   await served();

@@ -3,6 +3,7 @@
 #include "core/configurations/configurations.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/hub/hub_options.hpp"
+#include "core/hub/login_brake.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/queries/queries.hpp"
 #include "core/registry/registry.hpp"
@@ -21,6 +22,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
       keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
       throttles_(std::make_unique<Throttles>(options.tier)),
+      logins_(std::make_unique<LoginBrake>()),
       registry_(std::make_unique<Registry>(shards_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
       queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),

@@ -13,6 +13,7 @@ namespace carillon {
 class Configurations;
 class HubKeys;
 class Jobs;
+class LoginBrake;
 class PageTokens;
 class Queries;
 class Registry;
@@ -40,6 +41,8 @@ public:
     /// What statements and conditions may hold.
     const query::QueryOptions& query_options() const { return query_options_; }
     Throttles& throttles() { return *throttles_; }
+    /// Told of every login that fails, whatever the protocol.
+    LoginBrake& logins() { return *logins_; }
     Registry& registry() { return *registry_; }
     Jobs& jobs() { return *jobs_; }
     Queries& queries() { return *queries_; }
@@ -54,6 +57,7 @@ private:
     std::unique_ptr<PageTokens> page_tokens_;
     std::unique_ptr<HubKeys> keys_;
     std::unique_ptr<Throttles> throttles_;
+    std::unique_ptr<LoginBrake> logins_;
     std::unique_ptr<Registry> registry_;
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;

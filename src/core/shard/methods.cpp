@@ -42,9 +42,13 @@ Task<Result<MethodAnswer>> Methods::invoke(IdentityKey key, MethodCall call) {
         co_return fail(shard_.missing(key), key.path());
     }
     if (!is_online(*record, call.name)) {
-        if (call.connect_timeout_s <= 0)
+        const bool is_returning = record->link && record->link->will_take_method(call.name);
+        const auto timeout = std::max<std::chrono::seconds>(
+            std::chrono::seconds(call.connect_timeout_s),
+            is_returning ? DeviceLink::will_take_max : std::chrono::seconds(0));
+        if (timeout <= std::chrono::seconds(0)) {
             co_return fail(Errc::device_not_online, std::string(not_online_text));
-        const auto timeout = std::chrono::seconds(call.connect_timeout_s);
+        }
         auto wait = [this, record, &call, timeout](UniqueFunction<void(Result<>)> done) {
             wait_online(*record, call.name, timeout, std::move(done));
         };

@@ -34,10 +34,11 @@ public:
     explicit Methods(Shard& shard) : shard_(shard) {}
 
     /// Calls a method for an interactive caller: waits up to the connect timeout for the device to
-    /// come online, then up to the response timeout for its answer. Fails with `device_not_found`,
-    /// `module_not_found`, `device_not_online`, `gateway_timeout`, `device_connection_closed_remotely`,
-    /// `connection_forcefully_closed`, `device_maximum_inflight_method_exceeded`, `generic_bad_gateway`.
-    /// Source: IoT Hub docs, "Understand and invoke direct methods from IoT Hub".
+    /// come online (`DeviceLink::will_take_max` at least if it has just come back), then up to the response
+    /// timeout for its answer. Fails with `device_not_found`, `module_not_found`, `device_not_online`,
+    /// `gateway_timeout`, `device_connection_closed_remotely`, `connection_forcefully_closed`,
+    /// `device_maximum_inflight_method_exceeded`, `generic_bad_gateway`. Source: IoT Hub docs, "Understand and
+    /// invoke direct methods from IoT Hub".
     Task<Result<MethodAnswer>> invoke(IdentityKey key, MethodCall call);
 
     /// True if `record` is connected and subscribed to a method of this name.

@@ -4,6 +4,7 @@
 #include "model/message.hpp"
 #include "model/twin.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,11 @@ public:
     virtual ~DeviceLink() = default;
     /// True if the device subscribed to a direct method of this name: it is online for methods.
     virtual bool takes_method(std::string_view name) const = 0;
+    /// Longest time for which `will_take_method` holds.
+    static constexpr std::chrono::seconds will_take_max{2};
+    /// True if it does not take the method yet but is about to, as the device has just come back; the
+    /// endpoint then says `Shard::method_subscriptions_changed`.
+    virtual bool will_take_method(std::string_view) const { return false; }
     virtual void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) = 0;
     virtual bool takes_desired() const = 0;
     /// `body` is the notification with `$version` inside.

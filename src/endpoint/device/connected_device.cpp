@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/login_brake.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
@@ -45,6 +46,15 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     return {};
 }
 
+Duration ConnectedDevice::refused(const IdentityKey& key, const Error& why, std::string_view protocol,
+                                  std::string_view peer) {
+    if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
+    const std::string path = key.path();
+    const LoginBrake::Failure failure{
+        .protocol = protocol, .identity = path, .peer = peer, .why = why.detail};
+    return hub_.logins().failed(failure, shard_->clock().now());
+}
+
 void ConnectedDevice::disconnect() {
     if (!std::exchange(is_connected_, false)) return;
     // After the hub closed the link the record may be gone, or have another link.
@@ -61,6 +71,10 @@ TimePoint ConnectedDevice::token_deadline(TimePoint at_most) const {
 
 bool ConnectedDevice::is_token_expired() const {
     return token_end_ && *token_end_ < shard_->clock().wall_now();
+}
+
+std::uint64_t ConnectedDevice::number() const {
+    return std::uint64_t{shard_->number()} << 32 | ordinal_;
 }
 
 Record* ConnectedDevice::record() const {

@@ -47,6 +47,10 @@ public:
     /// Fails with `iot_hub_unauthorized`, `device_disabled` and, from a strict hub, `throttling_exception`;
     /// the detail is for the log only. May be tried again.
     Result<> connect(const Credentials& credentials, std::string_view model_id);
+    /// To be told of a `connect` that failed: gives how long the answer to the device must wait
+    /// (`LoginBrake`). `protocol` and `peer`, as `address:port`, are for the log.
+    Duration refused(const IdentityKey& key, const Error& why, std::string_view protocol,
+                     std::string_view peer);
     bool is_connected() const { return is_connected_; }
     /// The policy's key by which it connected, if any: what the connection stands on.
     KeyTag key() const { return key_; }
@@ -86,6 +90,9 @@ public:
     // --- methods -----------------------------------------------------------------------------------
     /// The device's answer to `DeviceLink::send_method`; an unknown or expired request is ignored.
     void answer_method(std::uint16_t request_id, int status, std::string_view payload);
+
+    /// Tells the identities of a hub apart, for as long as it runs; once `connect` has succeeded.
+    std::uint64_t number() const;
 
     /// Whose clock, timers and random numbers the protocol uses; once `connect` was called.
     Shard& shard() const { return *shard_; }

@@ -149,6 +149,9 @@ void Connection::wind_up() {
     count_end();
     publish_will();
     if (timer_) device_.shard().timers().cancel(timer_);
+    if (session_.is_returning()) {
+        thread_state_->interrupted_returns.note(device_.number(), device_.shard().clock().now());
+    }
     // The core must not be told in the middle of its own call that what it closes has gone.
     if (!closed_by_core_) device_.disconnect();
     pending_.reset();
@@ -245,13 +248,23 @@ void Connection::authenticate() {
         const std::string path = connect->key.path();
         log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
                   errc_name(reason), connected.error().detail);
-        return session_.refuse(connect_code(reason), reason);
+        const Duration wait =
+            device_.refused(connect->key, connected.error(), "mqtt", channel_->peer_address());
+        if (wait == Duration::zero()) return session_.refuse(connect_code(reason), reason);
+        // The session takes no input meanwhile.
+        timer_ = device_.shard().timers().at(device_.shard().clock().now() + wait, [this, reason] {
+            timer_ = {};
+            const Scope scope(*this);
+            session_.refuse(connect_code(reason), reason);
+        });
+        return;
     }
     if (log.is_on(LogLevel::debug)) {
         const std::string path = connect->key.path();
         log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
                   connect->client_type);
     }
+    is_c_client_ = is_c_client(connect->client_type);
     channel_->authenticated();
     channel_->stand_on(device_.key());
     begin(connect->clean_session);
@@ -283,7 +296,10 @@ void Connection::begin(bool clean_session) {
 void Connection::accept(bool session_present, const std::vector<StoredFilter>& restored) {
     if (session_.is_closed()) return;
     thread_state_->metrics.connects_accepted.add();
-    session_.accept(session_present, restored, device_.shard().clock().now());
+    const TimePoint now = device_.shard().clock().now();
+    const bool has_waited = thread_state_->interrupted_returns.take(device_.number(), now);
+    session_.accept(session_present, restored, now);
+    if (has_waited) session_.end_return();
     arm();
 }
 
@@ -383,7 +399,11 @@ void Connection::method_answered(std::uint16_t request_id, int status, std::stri
 // --- requests of the hub ---------------------------------------------------------------------------
 
 bool Connection::takes_method(std::string_view name) const {
-    return session_.is_running() && session_.subscriptions().takes_method(name);
+    return session_.takes_method(name);
+}
+
+bool Connection::will_take_method(std::string_view name) const {
+    return session_.will_take_method(name);
 }
 
 void Connection::send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) {
@@ -394,11 +414,11 @@ void Connection::send_method(std::uint16_t request_id, std::string_view name, st
     }
     const Scope scope(*this);
     thread_state_->metrics.methods_sent.add();
-    session_.send_method(request_id, name, payload);
+    session_.send_method(request_id, name, is_c_client_ && payload == "null" ? std::string_view() : payload);
 }
 
 bool Connection::takes_desired() const {
-    return session_.is_running() && session_.subscriptions().has(FilterKind::desired);
+    return session_.takes_desired();
 }
 
 void Connection::send_desired(std::int64_t version, std::string_view body) {

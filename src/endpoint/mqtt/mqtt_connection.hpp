@@ -61,6 +61,7 @@ public:
 
     // DeviceLink
     bool takes_method(std::string_view name) const override;
+    bool will_take_method(std::string_view name) const override;
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) override;
     bool takes_desired() const override;
     void send_desired(std::int64_t version, std::string_view body) override;
@@ -140,7 +141,8 @@ private:
     bool closed_by_core_ : 1 =
         false;  ///< Through `DeviceLink`; the record is let go when the channel has closed.
     bool drops_will_ : 1 = false;
-    Connection* next_ = nullptr;  ///< In the endpoint's list.
+    bool is_c_client_ : 1 = false;  ///< Gets no payload of a method as an empty body, not as `null`.
+    Connection* next_ = nullptr;    ///< In the endpoint's list.
     Connection* previous_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include "endpoint/mqtt/mqtt_connection.hpp"
 
+#include "core/hub/login_brake.hpp"
 #include "core/shard/methods.hpp"
 #include "endpoint/mqtt/testing.hpp"
 #include "wire/mqtt/decode.hpp"
@@ -172,6 +173,7 @@ TEST(MqttConnection, SubscriptionsOutliveTheConnection) {
     Peer again(site);
     again.connect("d1", site.token_of("d1"));
     EXPECT_EQ(again.wire.take_sent(), connack_of(ConnectCode::accepted, true));
+    again.say(from_hex("C000"));
     EXPECT_TRUE(site.hub.find("d1")->link->takes_method("any"));
     again.lose();
 
@@ -397,6 +399,24 @@ TEST(MqttConnection, DesiredChangesReachASubscriberOnly) {
 
 // --- methods ---------------------------------------------------------------------------------------
 
+TEST(MqttConnection, NoPayloadIsNullButForClientsInC) {
+    Site site;
+    Record& record = site.hub.add_device("d1");
+    for (const bool is_c : {true, false}) {
+        Peer peer(site);
+        peer.parameters =
+            is_c ? "&DeviceClientType=iothubclient%2F1.9.1" : "&DeviceClientType=azure-iot-device%2F1";
+        peer.open("d1", true);
+        peer.subscribe(methods_filter);
+        record.link->send_method(1, "m", "null");
+        record.link->send_method(2, "m", "{}");
+        const auto calls = published(peer.wire.take_sent());
+        ASSERT_EQ(calls.size(), 2U);
+        EXPECT_EQ(calls[0].second, is_c ? "" : "null");
+        EXPECT_EQ(calls[1].second, "{}");
+    }
+}
+
 TEST(MqttConnection, AMethodGoesOutAndItsAnswerComesBack) {
     Site site;
     Record& record = site.hub.add_device("d1");
@@ -448,7 +468,8 @@ TEST(MqttConnection, AMethodFailsWhenItsConnectionEnds) {
         EXPECT_EQ((*answer)->error().code, Errc::device_connection_closed_remotely);
     }
     Peer older(site);
-    older.open("d1");  // its session has the subscription
+    older.open("d1");
+    older.subscribe(methods_filter);  // its session has it already; it is there to take a call
     auto answer = site.hub.begin(shard.methods().invoke(record.key, call));
     site.hub.settle();
     Peer newer(site);
@@ -575,6 +596,30 @@ TEST(MqttConnection, AnswersThatArriveAfterTheEndDoNoHarm) {
     EXPECT_EQ(messages(site).size(), 1U);
 }
 
+TEST(MqttConnection, AWrongLoginThatFailsAgainAndAgainIsAnsweredLateAndARightOneIsNot) {
+    Site site;
+    const Record& record = site.hub.add_device("d1");
+    const std::string wrong = site.token_of("d1") + "x";
+    for (int i = 0; i < LoginBrake::identity_pace.at_once; ++i) {
+        Peer peer(site);
+        peer.connect("d1", wrong);
+        EXPECT_EQ(to_hex(peer.wire.take_sent()), "20020005");
+    }
+    Peer slowed(site);
+    slowed.connect("d1", wrong);
+    Peer leaves(site);
+    leaves.connect("d1", wrong);
+    leaves.lose();
+    EXPECT_EQ(slowed.wire.sent, "");
+    Peer honest(site);
+    honest.open("d1");
+    EXPECT_NE(record.link, nullptr);
+    site.clock.advance(2 * LoginBrake::identity_pace.each);
+    site.hub->shards().owner(*DeviceId::parse("d1")).timers().run_due(site.clock.now());
+    EXPECT_EQ(to_hex(slowed.wire.take_sent()), "20020005");
+    EXPECT_TRUE(slowed.wire.closed);
+}
+
 // --- congestion ------------------------------------------------------------------------------------
 
 TEST(MqttConnection, APeerThatDoesNotReadIsNotReadFrom) {
@@ -641,10 +686,14 @@ TEST(MqttConnection, AnIdleConnectionIsSmall) {
 TEST(MqttConnection, ConnectionsLeftAtTheEndAreFreed) {
     Site site;
     site.hub.add_device("d1");
+    bool freed = false;
     testing::Wire wire;
     wire.thread = &site.threads[0];
+    wire.freed = &freed;
     site.endpoint->accepted(std::make_unique<testing::FakeChannel>(wire));
-    site.endpoint.reset();  // a sanitizer tells if not
+    EXPECT_FALSE(freed);
+    site.endpoint.reset();
+    EXPECT_TRUE(freed);
 }
 
 }  // namespace

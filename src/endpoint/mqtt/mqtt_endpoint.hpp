@@ -1,5 +1,6 @@
 #pragma once
 
+#include "endpoint/mqtt/interrupted_returns.hpp"
 #include "endpoint/mqtt/metrics.hpp"
 #include "net/channel.hpp"
 
@@ -29,6 +30,7 @@ struct ThreadState {
     void give_output(std::unique_ptr<std::string> output);
 
     Metrics metrics;
+    InterruptedReturns interrupted_returns;
 
 private:
     std::vector<std::unique_ptr<std::string>> pool_;  ///< Bound: pooled_max.

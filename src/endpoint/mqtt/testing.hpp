@@ -28,7 +28,8 @@ struct Wire {
     bool aborted = false;
     bool paused = false;
     bool authenticated = false;
-    bool accepts = true;  ///< What `send` answers.
+    bool accepts = true;    ///< What `send` answers.
+    bool* freed = nullptr;  ///< Set when the channel goes.
 
     std::string take_sent() { return std::exchange(sent, {}); }
 };
@@ -36,7 +37,10 @@ struct Wire {
 /// A channel without a socket.
 class FakeChannel final : public Channel {
 public:
-    explicit FakeChannel(Wire& wire) : wire_(wire) {}
+    explicit FakeChannel(Wire& wire) : wire_(wire), freed_(wire.freed) {}
+    ~FakeChannel() override {
+        if (freed_ != nullptr) *freed_ = true;
+    }
 
     void set_handler(ChannelHandler& handler) override { wire_.handler = &handler; }
     bool send(Bytes bytes) override {
@@ -62,6 +66,7 @@ public:
 
 private:
     Wire& wire_;
+    bool* const freed_;
     std::string address_ = "192.0.2.1:50000";
 };
 

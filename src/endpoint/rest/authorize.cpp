@@ -27,8 +27,10 @@ auto refused(const char* why) {
 
 /// Which of the policy's keys signed the token; none if neither did.
 KeyTag signing_key(const sas::Token& token, const SharedAccessPolicy& policy) {
-    if (sas::is_signed_by(token, policy.primary_key)) return policy.primary_tag;
-    return sas::is_signed_by(token, policy.secondary_key) ? policy.secondary_tag : KeyTag::none;
+    const bool by_primary = sas::is_signed_by(token, policy.primary_key);
+    const bool by_secondary = sas::is_signed_by(token, policy.secondary_key);
+    if (by_primary) return policy.primary_tag;
+    return by_secondary ? policy.secondary_tag : KeyTag::none;
 }
 
 bool is_signed_by_either(const sas::Token& token, std::string_view primary, std::string_view secondary) {
@@ -40,13 +42,20 @@ bool is_signed_by_either(const sas::Token& token, std::string_view primary, std:
 Result<> Authorizer::verify(std::string_view text) {
     const std::uint64_t generation = policies_.generation();
     if (verified_ && verified_->generation == generation && verified_->text == text) return {};
+    is_wrong_ = true;
+    claimed_policy_.clear();
     auto token = sas::parse_token(text);
     if (!token) return fail(std::move(token).error());
     if (token->key_name.empty()) return refused("The token names no shared access policy.");
     auto policy = policies_.find(token->key_name);
-    if (policy == nullptr) return refused("The shared access policy is unknown.");
-    const KeyTag key = signing_key(*token, *policy);
-    if (key == KeyTag::none) return refused("The token's signature is wrong.");
+    if (policy != nullptr) claimed_policy_ = policy->name;
+    // Tried for an unknown policy too, and both keys always, so that the time taken tells nothing.
+    static const SharedAccessPolicy nobody;
+    const KeyTag key = signing_key(*token, policy != nullptr ? *policy : nobody);
+    if (policy == nullptr || key == KeyTag::none) {
+        return refused("The token is not signed with a key of a shared access policy of this hub.");
+    }
+    is_wrong_ = false;
     const bool covers_hub = sas::covers(*token, host_names_, {}, {});
     verified_ = std::make_unique<Verified>(
         Verified{std::string(text), *std::move(token), std::move(policy), generation, key, covers_hub});
@@ -60,6 +69,7 @@ Authorizer::Caller Authorizer::caller() const {
 Result<Admitted> Authorizer::check(std::optional<std::string_view> header, Need need,
                                    std::span<const std::string_view> path,
                                    std::span<const std::size_t> id_positions, WallTime now) {
+    is_wrong_ = false;
     if (!header || header->empty()) return refused("The Authorization header is missing.");
     if (need.own_device && (!verified_ || verified_->text != *header)) {
         auto token = sas::parse_token(*header);

@@ -58,7 +58,8 @@ public:
 
     /// `header` is the Authorization field, `path` the decoded segments asked for, `id_positions`
     /// those that are ids; the first of them is the device where the need is `own_device`. Fails with
-    /// `iot_hub_unauthorized_access`; the text says why, without secrets.
+    /// `iot_hub_unauthorized_access`; the text says why, without secrets, and the
+    /// same of an unknown policy as of a wrong signature.
     Result<Admitted> check(std::optional<std::string_view> header, Need need,
                            std::span<const std::string_view> path, std::span<const std::size_t> id_positions,
                            WallTime now);
@@ -68,6 +69,11 @@ public:
     /// disabled.
     Result<> check_device(const Identity* device) const;
 
+    /// What was refused last was a token that none of the hub's policies signed.
+    bool is_wrong() const { return is_wrong_; }
+    /// The policy that it names, empty if the hub has none of this name.
+    std::string_view claimed_policy() const { return claimed_policy_; }
+
 private:
     struct Verified;
     Result<> verify(std::string_view text);
@@ -76,6 +82,8 @@ private:
     const std::vector<std::string>& host_names_;
     std::unique_ptr<Verified> verified_;
     std::unique_ptr<sas::Token> claim_;  ///< Names no policy; who signed it is not known yet.
+    std::string claimed_policy_;         ///< Bound: HttpLimits::header_bytes_max
+    bool is_wrong_ = false;
 };
 
 }  // namespace carillon::rest

@@ -324,5 +324,35 @@ TEST(Authorize, LooksAtExpiryScopeAndRightsOfATokenItKnows) {
     EXPECT_TRUE(authorizer.check(token, read, devices, {}, now));
 }
 
+TEST(Authorizer, SaysTheSameOfAnUnknownPolicyAsOfAWrongSignature) {
+    Authorizer authorizer(policies, hosts);
+    const std::array<std::string_view, 2> path{"devices", "d"};
+    const std::array<std::size_t, 1> ids{1};
+    const auto why = [&](const std::string& token) {
+        return authorizer.check(token, {AccessRights::registry_read}, path, ids, now).error().detail;
+    };
+    const std::string forged = why(sas::make_token("hub.example.net", other_key, later, "iothubowner"));
+    EXPECT_TRUE(authorizer.is_wrong());
+    EXPECT_EQ(authorizer.claimed_policy(), "iothubowner");
+    EXPECT_EQ(why(sas::make_token("hub.example.net", key_a, later, "nobody")), forged);
+    EXPECT_TRUE(authorizer.is_wrong());
+    EXPECT_EQ(authorizer.claimed_policy(), "");
+}
+
+TEST(Authorizer, TellsAWrongCredentialFromOneThatIsTooOldOrMayNot) {
+    Authorizer authorizer(policies, hosts);
+    const std::array<std::string_view, 2> path{"devices", "d"};
+    const std::array<std::size_t, 1> ids{1};
+    const auto is_wrong = [&](const std::optional<std::string>& token) {
+        const auto shown = token ? std::optional<std::string_view>(*token) : std::nullopt;
+        EXPECT_FALSE(authorizer.check(shown, {AccessRights::registry_read}, path, ids, now));
+        return authorizer.is_wrong();
+    };
+    EXPECT_TRUE(is_wrong("SharedAccessSignature nonsense"));
+    EXPECT_FALSE(is_wrong(std::nullopt)) << "who shows nothing guesses nothing";
+    EXPECT_FALSE(is_wrong(sas::make_token("hub.example.net", key_a, now.plus_s(-3600), "iothubowner")));
+    EXPECT_FALSE(is_wrong(token_for("device")));
+}
+
 }  // namespace
 }  // namespace carillon::rest

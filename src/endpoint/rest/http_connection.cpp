@@ -66,12 +66,17 @@ void HttpConnection::ended(Channel& channel) {
 
 void HttpConnection::shutting_down(Channel& channel) {
     is_ending_ = true;
+    if (delayed_) {
+        is_over_ = true;
+        return channel.close();
+    }
     ended(channel);
 }
 
 void HttpConnection::closed(Errc) {
     is_over_ = true;
     context_.timers.cancel(timer_);
+    context_.timers.cancel(delay_);
     outgoing_.reset();
     const auto channel = std::move(channel_);
     const auto self = std::move(self_);  // perhaps the last reference; a running request holds another
@@ -104,7 +109,7 @@ void HttpConnection::advance() {
             }
             case HttpParser::State::complete: {
                 if (!is_admitted_) take_head();
-                if (!is_over_) run_request();
+                if (!is_over_ && !is_running_) run_request();
                 break;
             }
         }
@@ -163,7 +168,7 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     if (!response)
         response = self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
     if (self->is_over_) co_return;
-    if (response->authenticates) self->channel_->authenticated();
+    if (response->authenticates && !std::exchange(self->is_known_, true)) self->channel_->authenticated();
     if (response->stream) {
         auto streaming = hand_over(self, *std::move(response));
         co_return co_await std::move(streaming);
@@ -213,7 +218,21 @@ const std::string& HttpConnection::date() {
     return date_;
 }
 
+void HttpConnection::respond_later(HttpResponse response) {
+    is_running_ = true;
+    const TimePoint due = context_.clock.now() + std::exchange(response.wait, Duration::zero());
+    response.closes = true;
+    delayed_ = std::move(response);
+    delay_ = context_.timers.at(due, [this] {
+        delay_ = {};
+        if (is_over_) return;
+        respond(*std::exchange(delayed_, std::nullopt));
+        go_on();
+    });
+}
+
 void HttpConnection::respond(HttpResponse response) {
+    if (response.wait > Duration::zero()) return respond_later(std::move(response));
     const HttpRequest& request = parser_.request();
     if (!request.keeps_alive || is_ending_) response.closes = true;
     // The 2016 client counts characters, not bytes: the end of its body stands here, and what a

@@ -96,6 +96,7 @@ private:
     static Task<> hand_over(std::shared_ptr<HttpConnection> self, HttpResponse response);
     const std::string& date();
     void respond(HttpResponse response);
+    void respond_later(HttpResponse response);
     void pump();
     void finish_answer();
     void go_on();
@@ -132,6 +133,8 @@ private:
     bool recheck_asked_ = false;    ///< It will be looked at again, in a later turn.
     bool holds_something_ = false;  ///< As the channel was told.
     std::optional<Outgoing> outgoing_;
+    std::optional<HttpResponse> delayed_;  ///< Given when `delay_` fires.
+    Timers::Id delay_;
     Timers::Id timer_;
     TimePoint window_since_{};      ///< When the current stretch of a request's bytes began,
     std::size_t window_bytes_ = 0;  ///< and how many have come in it.

@@ -51,6 +51,7 @@ public:
     struct Script {
         bool holds = false;
         bool refuses = false;
+        int refuses_after_s = 0;
         bool throws = false;
         std::shared_ptr<ResponseStream> stream;
         std::shared_ptr<BodySource> source;
@@ -69,6 +70,7 @@ public:
         if (script_.refuses) {
             admission.refusal.emplace();
             admission.refusal->status = 401;
+            admission.refusal->wait = std::chrono::seconds(script_.refuses_after_s);
         }
         return admission;
     }
@@ -507,6 +509,30 @@ TEST_F(HttpConnectionTest, EndsALongSourceByTheConnectionForAClientOfHttp10) {
     EXPECT_EQ(count(sent, "chunked"), 0);
     EXPECT_TRUE(sent.ends_with("\r\n\r\n" + std::string(600'000, 'p')));
     EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, KeepsAnAnswerBackThatIsToWaitAndClosesThen) {
+    script.refuses = true;
+    script.refuses_after_s = 3;
+    EXPECT_EQ(exchange(request("PUT", "/a", "", "abc") + request("GET", "/b")), "");
+    wire.receive(std::string(HttpLimits::stranger_waiting_bytes_max, 'x'));
+    EXPECT_TRUE(wire.is_paused) << "and little is read meanwhile";
+    advance(2);
+    EXPECT_EQ(wire.sent, "");
+    advance(1);
+    EXPECT_EQ(count(wire.sent, "HTTP/1.1 401"), 1);
+    EXPECT_TRUE(wire.is_closed);
+}
+
+TEST_F(HttpConnectionTest, ForgetsAnAnswerThatWaitsWhenThePeerLeaves) {
+    script.refuses = true;
+    script.refuses_after_s = 3;
+    EXPECT_EQ(exchange(request("GET", "/a")), "");
+    wire.handler->closed(Errc::connection_closed);
+    wire.handler = nullptr;
+    EXPECT_TRUE(timers.is_empty());
+    advance(3);
+    EXPECT_EQ(wire.sent, "");
 }
 
 TEST_F(HttpConnectionTest, AnswersServerErrorWhenAHandlerThrows) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/task.hpp"
 
 #include <chrono>
@@ -94,6 +95,8 @@ struct HttpResponse {
     std::string_view content_type = "application/json; charset=utf-8";  ///< Of a body; a literal.
     bool closes = false;         ///< End the connection after this answer.
     bool authenticates = false;  ///< The caller proved who it is only while the request was carried out.
+    /// Keep it back for so long, and close then: the answer to a login that failed.
+    Duration wait{};
     /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type
     /// among the fields.
     std::shared_ptr<ResponseStream> stream;

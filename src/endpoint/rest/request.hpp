@@ -38,6 +38,7 @@ struct Request {
     WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
     std::optional<WebSession> session;         ///< Who is signed in, and showed no token.
     std::string peer;                          ///< `address:port`
+    Duration answer_after{};                   ///< Set by a login that failed: how long its answer waits.
 
     explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;

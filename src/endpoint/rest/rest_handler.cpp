@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/login_brake.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/rest/errors.hpp"
@@ -104,7 +105,10 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
                                          match_.ids(), request_.now);
-        if (!allowed) return fail(std::move(allowed).error());
+        if (!allowed) {
+            if (authorizer_.is_wrong()) note_wrong_login(authorizer_.claimed_policy(), allowed.error());
+            return fail(std::move(allowed).error());
+        }
         awaits_device_ = *allowed == Admitted::if_signed_by_device;
         is_authenticated = !awaits_device_;
         if (is_authenticated) request_.caller = authorizer_.caller();
@@ -143,6 +147,7 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     if (is_file_) return admission;
     request_.now = clock_.wall_now();
     request_.connect_timeout_s = 0;
+    request_.answer_after = Duration::zero();
     auto understood = understand(request, admission.is_authenticated);
     if (request_.session) admission.key = request_.session->key;
     if (request_.caller) admission.key = request_.caller->key;
@@ -167,7 +172,13 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
     const Running running(running_);
     if (awaits_device_) {
         const auto proved = co_await check_device();
-        if (!proved) co_return failed(proved.error());
+        if (!proved) {
+            // A disabled device has proved itself.
+            const bool is_wrong = proved.error().code == Errc::iot_hub_unauthorized_access;
+            const auto key = request_.device_key();
+            if (is_wrong) note_wrong_login(key ? key->device.str() : std::string_view(), proved.error());
+            co_return failed(proved.error());
+        }
     }
     const ThrottleClass throttle = match_.route->throttle;
     if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
@@ -213,8 +224,15 @@ void RestHandler::note_for_session(const HttpRequest& request, HttpResponse& res
     if (!response.stream) response.add("Cache-Control", "no-store");
 }
 
+void RestHandler::note_wrong_login(std::string_view identity, const Error& error) {
+    const LoginBrake::Failure failure{
+        .protocol = "https", .identity = identity, .peer = request_.peer, .why = error.detail};
+    request_.answer_after = hub_.logins().failed(failure, clock_.now());
+}
+
 HttpResponse RestHandler::failed(const Error& error, const MethodContext& method) {
     HttpResponse response = error_response(error, clock_.wall_now(), ids_, method);
+    response.wait = std::exchange(request_.answer_after, Duration::zero());
     stamp(response);
     return response;
 }

@@ -39,6 +39,8 @@ private:
     Result<> check_session(const HttpRequest& request) const;
     /// Whether the device in the path signed the request's token.
     Task<Result<>> check_device();
+    /// `identity` is a policy or a device; empty if the hub has none of this name.
+    void note_wrong_login(std::string_view identity, const Error& error);
     HttpResponse failed(const Error& error, const MethodContext& method = {});
     void stamp(HttpResponse& response);
     /// Records what a session did; adds what a browser is to be told.

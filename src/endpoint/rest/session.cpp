@@ -1,6 +1,7 @@
 // Signing in to the dashboard: of our own making, so under /carillon/. Page: docs/dashboard.md.
 
 #include "base/text.hpp"
+#include "core/hub/login_brake.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
@@ -96,8 +97,16 @@ Result<std::string> open_session(const Request& request, JsonValue body) {
     return sessions.open(*policy, *access, now, never);
 }
 
-std::int64_t in_whole_seconds(Duration wait) {
-    return std::chrono::ceil<std::chrono::seconds>(wait).count();
+/// A key that is none is answered late, by how often that happened; the right one never waits.
+void note_guess(Request& request, JsonValue body, const Error& why) {
+    const auto login = read_login(body);
+    const bool is_known = login && request.hub.policies().find(login->policy) != nullptr;
+    const LoginBrake::Failure failure{
+        .protocol = "dashboard",
+        .identity = is_known ? std::string_view(login->policy) : std::string_view(),
+        .peer = request.peer,
+        .why = why.detail};
+    request.answer_after = request.hub.logins().failed(failure, request.hub.shards().first().clock().now());
 }
 
 }  // namespace
@@ -108,18 +117,12 @@ Task<Result<HttpResponse>> sign_in(Request& request) {
     if (!equals_ignoring_case(type.substr(0, type.find(';')), "application/json")) {
         co_return fail(Errc::argument_invalid, "The Content-Type must be application/json.");
     }
-    const auto monotonic_now = request.hub.shards().first().clock().now();
-    const Duration wait = request.web->brake.wait(request.peer, monotonic_now);
-    if (wait > Duration::zero()) {
-        const auto text = fmt::format("Too many failed attempts. Try again in {} s.", in_whole_seconds(wait));
-        co_return fail(Errc::throttling_exception, text);
-    }
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
     const auto opened = open_session(request, body->root());
     if (!opened) {
         const bool is_guess = opened.error().code == Errc::iot_hub_unauthorized_access;
-        if (is_guess) request.web->brake.failed(request.peer, monotonic_now);
+        if (is_guess) note_guess(request, body->root(), opened.error());
         co_return fail(opened.error());
     }
     const auto session = request.web->sessions.find(*opened, request.now);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "endpoint/rest/overview.hpp"
-#include "endpoint/rest/sign_in_brake.hpp"
 #include "endpoint/rest/web_files.hpp"
 #include "endpoint/rest/web_sessions.hpp"
 
@@ -20,7 +19,6 @@ struct WebDashboard {
         : sessions(hub.policies(), secret, random), overview(hub), files(web_files) {}
 
     WebSessions sessions;
-    SignInBrake brake;
     OverviewSampler overview;
     std::atomic<std::size_t> overview_streams{0};
     const std::span<const WebFile> files;  ///< None if the program was built without the dashboard.

@@ -11,6 +11,7 @@ namespace carillon::mqtt {
 namespace {
 
 constexpr std::uint8_t granted_qos_max = 1;
+constexpr int twin_read_status = 200;  ///< Of a twin as it is; a write is answered with 204.
 
 /// How long a client may be silent: one and a half times its keep-alive. [MQTT-3.1.2-24]
 std::chrono::milliseconds silence_of(std::uint16_t keep_alive_s) {
@@ -28,6 +29,18 @@ struct Session::Proposal {
     std::uint16_t packet_id = 0;
     std::vector<std::uint8_t> codes;  ///< Of the SUBACK; empty for an UNSUBACK.
     bool is_changed = false;
+    unsigned renewed = 0;  ///< The topics subscribed to, again or for the first time.
+};
+
+struct Session::Return {
+    struct Notification {
+        std::int64_t version = 0;
+        std::string body;
+    };
+    TimePoint until;
+    unsigned topics = 0;  ///< Those that wait still.
+    std::vector<Notification> kept;
+    std::size_t kept_bytes = 0;
 };
 
 Session::Session(SessionHost& host, TimePoint now) : host_(host), last_heard_(now) {}
@@ -98,12 +111,18 @@ void Session::resume() {
     held_from_ = 0;
 }
 
-TimePoint Session::deadline() const {
+TimePoint Session::silence_end() const {
     return last_heard_ + (is_running() ? silence_of(keep_alive_s_) : SessionLimits::authentication_max);
 }
 
+TimePoint Session::deadline() const {
+    return return_ ? std::min(return_->until, silence_end()) : silence_end();
+}
+
 void Session::tick(TimePoint now) {
-    if (is_closed() || now < deadline()) return;
+    if (is_closed()) return;
+    if (return_ && now >= return_->until) end_return();
+    if (now < silence_end()) return;
     close(is_running() ? Errc::device_connection_closed_remotely : Errc::iot_hub_unauthorized,
           is_running() ? "keep-alive expired" : "not authenticated in time");
 }
@@ -130,7 +149,8 @@ void Session::handle(const Packet& packet) {
             return handle_unsubscribe(packet);
         case PacketType::pingreq:
             if (!decode_empty(packet)) return close(Errc::malformed_packet, "malformed PINGREQ");
-            return append_pingresp(host_.output());
+            append_pingresp(host_.output());
+            return end_return();
         case PacketType::disconnect:
             return handle_disconnect(packet);
         default:
@@ -184,6 +204,8 @@ void Session::handle_publish(const Packet& packet) {
     if (publish->qos == 2) return close(Errc::feature_not_supported, "PUBLISH of QoS 2");
     const auto topic = parse_publish_topic(publish->topic, identity());
     if (!topic) return close(Errc::iot_hub_unauthorized_access, "not a topic of this identity");
+    if (topic->kind != TopicKind::twin_get) end_return();
+    if (is_closed()) return;
     switch (topic->kind) {
         case TopicKind::telemetry:
             return handle_telemetry(*publish, topic->bag);
@@ -258,6 +280,7 @@ void Session::handle_subscribe(const Packet& packet) {
         }
         proposal->is_changed |= outcome == Subscriptions::Outcome::changed;
         proposal->codes.push_back(qos);
+        proposal->renewed |= topic_of(*kind);
     }
     propose(std::move(proposal));
 }
@@ -311,7 +334,56 @@ void Session::settle() {
     } else {
         append_suback(host_.output(), proposal->packet_id, proposal->codes);
     }
-    if (proposal->is_changed) host_.subscriptions_changed();
+    const bool is_there = returned(proposal->renewed);
+    if (proposal->is_changed || is_there) host_.subscriptions_changed();
+}
+
+// --- a device that returns -------------------------------------------------------------------------
+
+unsigned Session::topic_of(FilterKind kind) {
+    switch (kind) {
+        case FilterKind::methods:
+        case FilterKind::method_named:
+            return static_cast<unsigned>(Topic::methods);
+        case FilterKind::desired:
+            return static_cast<unsigned>(Topic::desired);
+        default:
+            return 0;
+    }
+}
+
+bool Session::is_returning_for(Topic topic) const {
+    return return_ != nullptr && (return_->topics & static_cast<unsigned>(topic)) != 0;
+}
+
+/// The device is there for `topics`. True if it takes direct methods from now on.
+bool Session::returned(unsigned topics) {
+    if (return_ == nullptr) return false;
+    const bool had_methods = is_returning_for(Topic::methods);
+    return_->topics &= ~topics;
+    if (!is_returning_for(Topic::desired)) deliver_kept();
+    const bool has_methods = is_returning_for(Topic::methods);
+    if (return_->topics == 0) return_.reset();
+    return had_methods && !has_methods;
+}
+
+/// The device is there for all, as it does what a program does once it has begun.
+void Session::end_return() {
+    if (return_ != nullptr && returned(return_->topics)) host_.subscriptions_changed();
+}
+
+void Session::drop_kept() {
+    return_->kept.clear();
+    return_->kept_bytes = 0;
+}
+
+void Session::deliver_kept() {
+    for (const auto& notification : return_->kept) {
+        if (takes_desired()) {
+            append_desired_notification(host_.output(), notification.version, notification.body);
+        }
+    }
+    drop_kept();
 }
 
 // --- answers ---------------------------------------------------------------------------------------
@@ -326,7 +398,15 @@ void Session::accept(bool session_present, const std::vector<StoredFilter>& rest
     append_connack(host_.output(), ConnectCode::accepted, session_present);
     framer_.set_limit(PacketLimits::packet_bytes_max);
     stage_ = Stage::running;
-    if (subscriptions_.size() > 0) host_.subscriptions_changed();
+    unsigned topics = 0;
+    for (const StoredFilter& filter : subscriptions_.stored(identity())) {
+        topics |= topic_of(*parse_filter(filter.filter, identity()));
+    }
+    if (topics != 0) {
+        return_ = std::make_unique<Return>();
+        return_->until = now + SessionLimits::return_max;
+        return_->topics = topics;
+    }
     resume();
 }
 
@@ -358,6 +438,7 @@ void Session::send_twin_response(int status, std::string_view rid, std::optional
                                  std::string_view body) {
     if (!is_running() || rid.empty() || !subscriptions_.has(FilterKind::twin_responses)) return;
     append_twin_response(host_.output(), status, rid, version, body);
+    if (return_ && status == twin_read_status) drop_kept();  // It is all in this answer.
 }
 
 void Session::send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) {
@@ -365,9 +446,11 @@ void Session::send_method(std::uint16_t request_id, std::string_view name, std::
 }
 
 void Session::send_desired(std::int64_t version, std::string_view body) {
-    if (is_running() && subscriptions_.has(FilterKind::desired)) {
-        append_desired_notification(host_.output(), version, body);
-    }
+    if (!takes_desired()) return;
+    if (!is_returning_for(Topic::desired)) return append_desired_notification(host_.output(), version, body);
+    return_->kept.push_back({.version = version, .body = std::string(body)});
+    return_->kept_bytes += body.size();
+    if (return_->kept_bytes > SessionLimits::kept_bytes_max) deliver_kept();
 }
 
 void Session::close(Errc reason, const char* detail) {

@@ -29,6 +29,11 @@ struct SessionLimits {
     /// Input kept while the session takes none; the caller stops reading meanwhile, so that no more
     /// than what one read brought is ever here.
     static constexpr std::size_t held_bytes_max = 128 * 1024;
+    /// How long a device that is back in its stored session is given to register its handlers (`Return`).
+    /// Ours: SDKs subscribe within a round trip or two.
+    static constexpr std::chrono::seconds return_max{2};
+    /// Notifications kept for it meanwhile; what is more than that is sent at once, with those before it.
+    static constexpr std::size_t kept_bytes_max = 64 * 1024;
 };
 
 /// What a publish will be acknowledged by; valid within its session.
@@ -82,7 +87,7 @@ public:
     /// `Session::proposed` is to be stored, as the session is persistent; answer by
     /// `Session::subscriptions_stored`.
     virtual void store_subscriptions() = 0;
-    /// `Session::subscriptions` are other ones than before.
+    /// `Session::takes_method` or `Session::takes_desired` may answer otherwise than before.
     virtual void subscriptions_changed() = 0;
     /// Answer by `Session::acknowledge` when it is durable, or end the connection.
     virtual void telemetry(const TelemetryPublish& publish) = 0;
@@ -101,6 +106,14 @@ public:
 ///   awaiting_connect --CONNECT--> authenticating --accept--> running <--stored-- storing
 ///          |                          |                        |---SUBSCRIBE------^
 ///          +--------------------------+---- anything illegal --+--> closed
+///
+/// A device that comes back to a stored session is subscribed before its program has registered a handler,
+/// and an SDK drops a direct method or a notification that nobody handles (seen with azure-iot-device 1.18).
+/// So after `accept` with restored subscriptions the session `is_returning`: direct methods are not taken
+/// yet and notifications are kept, each until the device subscribes to them again; and both until it sends
+/// anything that is no part of a program's start (which are other subscriptions and reading the twin), or
+/// `return_max` has passed. Clients that come back without subscribing, as to renew a token, thus get them
+/// too.
 ///
 /// While it is authenticating or storing, and while `window_max` publishes are not durable, the
 /// session takes no packet: `wants_input` is false and what it was given waits inside. So packets
@@ -130,6 +143,8 @@ public:
     /// Sends CONNACK 0. `restored` are the stored subscriptions of a persistent session, of which
     /// those that mean nothing to this identity are dropped; `session_present` says that there was one.
     void accept(bool session_present, const std::vector<StoredFilter>& restored, TimePoint now);
+    /// What waits for a device that `is_returning` waits no longer.
+    void end_return();
     /// Sends a CONNACK that refuses, and closes.
     void refuse(ConnectCode code, Errc reason);
     /// The answer to `store_subscriptions`; a failure closes.
@@ -154,8 +169,19 @@ public:
     /// True if it was the client's DISCONNECT that closed the session.
     bool is_disconnected() const { return is_disconnected_; }
     bool is_persistent() const { return !clean_session_; }
+    /// True while something waits for a device that is back in its session, and if it did at the end.
+    bool is_returning() const { return return_ != nullptr; }
     ClientIdentity identity() const { return ClientIdentity::of_client_id(client_id_); }
     const Subscriptions& subscriptions() const { return subscriptions_; }
+    /// True if a direct method of this name would reach its handler now, as far as can be known.
+    bool takes_method(std::string_view name) const {
+        return is_running() && subscriptions_.takes_method(name) && !is_returning_for(Topic::methods);
+    }
+    /// True if it is not taken yet, but will be within `return_max`.
+    bool will_take_method(std::string_view name) const {
+        return is_running() && subscriptions_.takes_method(name) && is_returning_for(Topic::methods);
+    }
+    bool takes_desired() const { return is_running() && subscriptions_.has(FilterKind::desired); }
     /// What `store_subscriptions` is about.
     const Subscriptions& proposed() const;
     /// The will, if the session ended in a way that publishes it; gives it up.
@@ -164,6 +190,9 @@ public:
 private:
     enum class Stage : std::uint8_t { awaiting_connect, authenticating, running, storing, closed };
     struct Proposal;
+    /// What waits for a device that is back in its stored session.
+    enum class Topic : std::uint8_t { methods = 1, desired = 2 };
+    struct Return;
     struct InFlight {
         std::uint16_t packet_id = 0;  ///< 0: nothing to send, as it came at QoS 0.
         bool is_durable = false;
@@ -183,6 +212,12 @@ private:
     void handle_disconnect(const Packet& packet);
     void propose(std::unique_ptr<Proposal> proposal);
     void settle();
+    TimePoint silence_end() const;
+    static unsigned topic_of(FilterKind kind);
+    bool is_returning_for(Topic topic) const;
+    bool returned(unsigned topics);
+    void deliver_kept();
+    void drop_kept();
     bool keep_will(const Will& will);
     Ticket open_ticket(const Publish& publish);
     /// Publishes whose tickets are open.
@@ -195,6 +230,7 @@ private:
     Subscriptions subscriptions_;
     std::unique_ptr<Proposal> proposal_;
     std::unique_ptr<StoredWill> will_;
+    std::unique_ptr<Return> return_;     ///< While the device is returning.
     std::unique_ptr<std::string> held_;  ///< Input that waits. Bound: SessionLimits::held_bytes_max.
     std::size_t held_from_ = 0;          ///< How much of it has been processed.
     std::array<InFlight, SessionLimits::window_max> window_;

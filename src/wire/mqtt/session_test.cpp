@@ -139,17 +139,13 @@ TEST(Session, PacketsBeforeARefusalAreDropped) {
     EXPECT_TRUE(talk.session.is_closed());
 }
 
-TEST(Session, ASessionThatIsRestoredDeliversWithoutASubscribe) {
+TEST(Session, WhatMeansNothingIsNotRestored) {
     Talk talk;
     talk.host.session_present = true;
-    talk.host.restored = {
-        {std::string(methods_filter), 0}, {std::string(desired_filter), 1}, {"devices/other/#", 1}};
+    talk.host.restored = {{std::string(twin_filter), 0}, {"devices/other/#", 1}};
     talk.say(bytes_of(connect_of()));
     EXPECT_EQ(talk.host.take_sent(), connack_of(ConnectCode::accepted, true));
-    EXPECT_EQ(talk.session.subscriptions().size(), 2U);
-    EXPECT_TRUE(talk.session.subscriptions().takes_method("any"));
-    talk.session.send_desired(3, "{}");
-    EXPECT_NE(talk.host.sent.find("desired/?$version=3"), std::string::npos);
+    EXPECT_EQ(talk.session.subscriptions().size(), 1U);
 }
 
 // --- every packet, cut anywhere ----------------------------------------------------------------------

@@ -84,6 +84,16 @@ bool is_known_api_version(std::string_view text) {
     return month >= 1 && month <= 12 && day >= 1 && day <= 31 && text <= api_version_newest;
 }
 
+bool is_c_client(std::string_view client_type) {
+    constexpr std::array<std::string_view, 3> names{"iothubclient/", "azsdk-c/", "c/"};
+    for (const std::string_view word : split(client_type, ' ')) {
+        if (std::any_of(names.begin(), names.end(), [word](auto name) { return word.starts_with(name); })) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Result<UserName> parse_user_name(std::string_view user_name, std::string_view client_id) {
     auto mismatch = [] { return fail(Errc::iot_hub_unauthorized, "user name does not fit the client id"); };
     const std::size_t slash = user_name.find('/');

@@ -14,8 +14,16 @@ struct UserName {
     std::string_view module;  ///< Empty for a device.
     std::string api_version;  ///< Decoded; `api_version_default` if absent.
     std::string model_id;     ///< Decoded DTMI; empty if absent.
-    std::string client_type;  ///< Decoded `DeviceClientType`; for the log.
+    std::string client_type;  ///< Decoded `DeviceClientType`.
 };
+
+/// True if `client_type` is that of Microsoft's SDKs in C: they hand an empty body of a direct method on as
+/// no payload, as the service sends it, and programs on them take `null` for a payload. The SDKs in other
+/// languages parse the body as JSON, and fail on an empty one.
+/// Source: azure-iot-sdk-c: iothub_client_private.h, CLIENT_DEVICE_TYPE_PREFIX (a product's name may stand
+/// before it); azure-sdk-for-c: az_iot_hub_client.c, `azsdk-c/`, and before 1.1 `c/`, as does
+/// azure-iot-middleware-freertos.
+bool is_c_client(std::string_view client_type);
 
 /// What a client that names no api-version speaks. Ours: the real hub's first general one; the Java
 /// SDK of 2016 sent none.

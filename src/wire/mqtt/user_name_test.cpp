@@ -100,5 +100,20 @@ TEST(UserName, UnknownApiVersionsAreRefused) {
     }
 }
 
+TEST(UserName, ClientsInCAreKnownByTheirType) {
+    for (std::string_view type : {"iothubclient/1.1.12", "iothubclient/1.9.1 (native; Linux; x86_64)",
+                                  "pump iothubclient/1.9.1 (native)", "azsdk-c/1.5.0",
+                                  "azsdk-c/1.3.0 (azrtos 6.1.2;0;0;U)", "c/1.1.0", "c/1.5.0(FreeRTOS)"}) {
+        EXPECT_TRUE(is_c_client(type)) << type;
+    }
+    for (std::string_view type :
+         {"", "azure-iot-device/1.18.3 (node v20.1.0; Ubuntu)",
+          "azure-iot-device-iothub-py/2.12.0(3.10;Linux)", ".NET/1.41.2 (.NET Core; WindowsProduct)",
+          "com.microsoft.azure.sdk.iot.iot-device-client/2.1.2", "carillon/0.1.0", "abc/1", "iothubclient",
+          "misc/2"}) {
+        EXPECT_FALSE(is_c_client(type)) << type;
+    }
+}
+
 }  // namespace
 }  // namespace carillon::mqtt
