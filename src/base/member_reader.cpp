@@ -3,12 +3,19 @@
 #include "base/json_number.hpp"
 #include "base/text.hpp"
 
-#include <fmt/core.h>
 #include <algorithm>
+#include <initializer_list>
 
 namespace carillon {
 
 namespace {
+
+// The client library holds this file and does without fmt.
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string out;
+    for (const auto part : parts) out += part;
+    return out;
+}
 
 /// The number that a member is, or that its text is and nothing else.
 std::optional<std::int64_t> read_integer(JsonValue value) {
@@ -52,12 +59,14 @@ std::string describe_json(JsonValue value) {
 }
 
 MemberReader::MemberReader(JsonValue object) : object_(object), fault_(&own_fault_) {
-    if (object.size() > members_max) refuse(fmt::format("An object has more than {} members.", members_max));
+    if (object.size() > members_max)
+        refuse("An object has more than " + std::to_string(members_max) + " members.");
 }
 
 MemberReader::MemberReader(JsonValue object, MemberReader& parent, std::string_view prefix)
     : object_(object), prefix_(prefix), fault_(parent.fault_) {
-    if (object.size() > members_max) refuse(fmt::format("An object has more than {} members.", members_max));
+    if (object.size() > members_max)
+        refuse("An object has more than " + std::to_string(members_max) + " members.");
 }
 
 JsonValue MemberReader::find(std::string_view name) {
@@ -66,8 +75,8 @@ JsonValue MemberReader::find(std::string_view name) {
     for (JsonValue v = object_.first(); v.exists(); v = v.next()) {
         if (v.key().size() != name.size() || !equals_ignoring_case(v.key(), name)) continue;
         if (found.exists()) {
-            refuse(fmt::format("{}{} is there in two spellings, {} and {}.", prefix_, name, found.key(),
-                               v.key()));
+            refuse(
+                joined({prefix_, name, " is there in two spellings, ", found.key(), " and ", v.key(), "."}));
             return {};
         }
         found = v;
@@ -99,7 +108,7 @@ std::optional<std::int64_t> MemberReader::integer(std::string_view name, std::in
     if (value.is_null_or_absent()) return std::nullopt;
     const auto number = read_integer(value);
     if (number && *number >= min && *number <= max) return number;
-    refuse(name, fmt::format("within [{}, {}]", min, max), value);
+    refuse(name, "within [" + std::to_string(min) + ", " + std::to_string(max) + "]", value);
     return std::nullopt;
 }
 
@@ -115,7 +124,7 @@ void MemberReader::refuse(std::string detail) {
 }
 
 void MemberReader::refuse(std::string_view name, std::string_view takes, JsonValue found) {
-    refuse(fmt::format("{}{} must be {}. It is {}.", prefix_, name, takes, describe_json(found)));
+    refuse(joined({prefix_, name, " must be ", takes, ". It is ", describe_json(found), "."}));
 }
 
 Result<> MemberReader::error() const {
