@@ -284,13 +284,20 @@ test('whoever has no right, or asks in no version, is told in the form described
   await ask('patch', '/twins/{deviceId}', d('one'), { raw: ' '.repeat(300_000), status: 413 });
 });
 
+test('keys of policies and of the hub are made new', async () => {
+  await ask('get', '/carillon/policies', {});
+  await ask('get', '/carillon/policies/{policyName}', { policyName: 'service' });
+  await ask('post', '/carillon/policies/{policyName}/renewKey', { policyName: 'service' }, { body: { key: 'secondary' } });
+  await ask('post', '/carillon/tokenKey/renew', {}, { status: 204 });
+});
+
 test('what is not offered says so', async () => {
   const names = { deviceId: 'one', commandName: 'x', componentPath: 'p', lockToken: 't', fileName: 'f', correlationId: 'i' };
   for (const [path, operations] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       if (operation.tags[0] !== 'not offered') continue;
       const body = ['post', 'put', 'patch'].includes(method) ? { raw: '{}' } : {};
-      await ask(method, path, names, { ...body, status: 404 });
+      await ask(method, path, names, { ...body, status: 501 });
     }
   }
 });

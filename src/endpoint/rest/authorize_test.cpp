@@ -59,6 +59,7 @@ struct Row {
     std::set<std::string> allowed;  ///< Beside iothubowner.
 };
 const std::set<std::string> readers{"registryRead", "registryReadWrite"};
+const std::set<std::string> owner;  ///< None of the lesser policies.
 const std::set<std::string> writers{"registryReadWrite"};
 const std::set<std::string> services{"service"};
 const std::set<std::string> device_policies{"device"};
@@ -113,6 +114,10 @@ const std::vector<Row> rows{
     {"POST", "/carillon/session/links", read_or_service},
     {"GET", "/carillon/overview", read_or_service},
     {"GET", "/carillon/overview/events", read_or_service},
+    {"GET", "/carillon/policies", owner},
+    {"GET", "/carillon/policies/service", owner},
+    {"POST", "/carillon/policies/service/renewKey", owner},
+    {"POST", "/carillon/tokenKey/renew", owner},
     {"DELETE", "/messages/serviceBound/feedback/l", services},
     {"POST", "/messages/serviceBound/feedback/l/abandon", services},
     {"POST", "/devices/d/messages/events", device_policies},
