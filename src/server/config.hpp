@@ -6,6 +6,7 @@
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/shard/telemetry_limits.hpp"
+#include "endpoint/blob/web_reach.hpp"
 
 #include <cstdint>
 #include <map>
@@ -43,6 +44,8 @@ struct ServerConfig {
     std::string tls_client_ca;  ///< CAs that sign device certificates.
     /// Where `file:` containers of import and export jobs lie; empty for a folder in the data directory.
     std::string import_root;
+    WebReach::Mode storage_web = WebReach::Mode::everyone;
+    std::vector<std::string> storage_hosts;  ///< As `WebReach::parse` takes them.
     std::string storage_ca;  ///< PEM of authorities to trust for blob containers, besides the system's.
     TelemetryLimits telemetry;
     JobEngineLimits jobs;

@@ -91,6 +91,17 @@ TEST_F(Config, TheEnvironmentReachesSectionsAndLists) {
     EXPECT_EQ(config->hostnames, (std::vector<std::string>{"a.example.net", "b"}));
 }
 
+TEST_F(Config, SaysWhichBlobContainersMayBeReached) {
+    const auto config =
+        load_config(file("[storage]\nweb = \"listed\"\nhosts = [\"http://127.0.0.1:10000\"]\n"));
+    ASSERT_TRUE(config) << config.error().detail;
+    EXPECT_EQ(config->storage_web, WebReach::Mode::listed);
+    EXPECT_EQ(config->storage_hosts, std::vector<std::string>{"http://127.0.0.1:10000"});
+    EXPECT_EQ(load_config({})->storage_web, WebReach::Mode::everyone);
+    EXPECT_FALSE(load_config(file("[storage]\nweb = \"some\"\n")));
+    EXPECT_FALSE(load_config(file("[storage]\nhosts = [\"ftp://x\"]\n")));
+}
+
 TEST_F(Config, NamesLineAndNearestKeyOfOneItDoesNotKnow) {
     EXPECT_EQ(fault("\nhttp_port = 443\n"),
               "carillon.toml:2: unknown key \"http_port\"; did you mean \"https_port\"?");

@@ -125,6 +125,8 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("query.functions", now.query_functions == next.query_functions);
     compare("query.statement_bytes_max", now.query_statement_bytes_max == next.query_statement_bytes_max);
     compare("storage.import_root", now.import_root == next.import_root);
+    compare("storage.web", now.storage_web == next.storage_web);
+    compare("storage.hosts", now.storage_hosts == next.storage_hosts);
     compare("storage.ca_file", now.storage_ca == next.storage_ca);
     compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
     compare("telemetry.age_max_s", now.telemetry.age_max_s == next.telemetry.age_max_s);
@@ -288,7 +290,9 @@ Result<> Server::Parts::build_web() {
 /// Import and export jobs have a thread of their own, as files and servers on the web are slow, and
 /// others to look at the inputs of new jobs.
 Result<> Server::Parts::build_transfers() {
-    auto trust = WebTrust::load(config.storage_ca);
+    auto reach = WebReach::parse(config.storage_web, config.storage_hosts);
+    if (!reach) return fail(std::move(reach).error());
+    auto trust = WebTrust::load(config.storage_ca, *std::move(reach));
     if (!trust) return fail(std::move(trust).error());
     const std::filesystem::path root = config.import_root.empty() ? data_dir->path() / "import-export"
                                                                   : std::filesystem::path(config.import_root);

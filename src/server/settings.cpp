@@ -139,6 +139,24 @@ std::string set_job_limit(ServerConfig& config, const Values& values) {
     return set_number(config.jobs.*member, values, min, max);
 }
 
+std::string set_storage_web(ServerConfig& config, const Values& values) {
+    using Mode = WebReach::Mode;
+    constexpr std::array<std::pair<std::string_view, Mode>, 3> modes{
+        {{"public", Mode::everyone}, {"listed", Mode::listed}, {"off", Mode::nobody}}};
+    for (const auto& [name, mode] : modes) {
+        if (name != values.front()) continue;
+        config.storage_web = mode;
+        return {};
+    }
+    return "must be public, listed or off";
+}
+
+std::string set_storage_hosts(ServerConfig& config, const Values& values) {
+    if (const auto reach = WebReach::parse(config.storage_web, values); !reach) return reach.error().detail;
+    config.storage_hosts = values;
+    return {};
+}
+
 /// One job as long as a request may be must fit.
 constexpr std::uint64_t job_bytes_min = 32 * 1024 * 1024;
 constexpr std::uint64_t job_bytes_most = 1ULL << 40;
@@ -179,6 +197,8 @@ constexpr std::array settings{
     Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
     Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
     Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>},
+    Setting{"storage.web", Kind::text, set_storage_web},
+    Setting{"storage.hosts", Kind::list, set_storage_hosts},
     Setting{"storage.ca_file", Kind::text, set_text<&ServerConfig::storage_ca>},
     Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes},
     Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age},

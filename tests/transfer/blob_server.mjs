@@ -22,9 +22,12 @@ export class BlobServer {
     this.server = tls ? createTls(tls, serve) : createPlain(serve);
   }
 
+  /** Hubs that are started afterwards may reach it. */
   async start() {
     await new Promise((resolve) => { this.server.listen(0, this.address, resolve); });
     this.port = this.server.address().port;
+    const origin = `${this.tls ? 'https' : 'http'}://${this.address}:${this.port}`;
+    process.env.CARILLON_STORAGE__HOSTS = [process.env.CARILLON_STORAGE__HOSTS, origin].filter(Boolean).join(',');
     return this;
   }
 

@@ -82,9 +82,8 @@ Result<> Transfers::Engine::check_quota() const {
 
 /// Opens the input of an import, to refuse at once what is not there.
 Task<Result<>> Transfers::Engine::look_at_input(std::string container, std::string name) {
-    if (looking >= limits.looks_max) {
-        co_return fail(Errc::server_busy, "Too many inputs are being looked at.");
-    }
+    // Servers that do not answer shall not keep others from beginning a job, which looks at it itself.
+    if (looking >= limits.looks_max) co_return Result<>{};
     UniqueFunction<Result<>()> look = [this, container = std::move(container),
                                        name = std::move(name)]() -> Result<> {
         auto opened = blobs->open(container, name, 0);

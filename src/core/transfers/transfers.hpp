@@ -57,8 +57,8 @@ public:
     Task<> stop();
 
     /// Accepts a job, durably. Fails with `blob_container_validation_error` if its container, or the
-    /// input of an import, cannot be used, with `job_quota_exceeded`, and with `server_busy` while
-    /// `TransferLimits::looks_max` inputs are being looked at.
+    /// input of an import, cannot be used, and with `job_quota_exceeded`. While `TransferLimits::looks_max`
+    /// inputs are being looked at, a job is accepted without a look and fails by itself.
     Task<Result<TransferJob>> create(TransferOrder order);
     /// Fails with `job_not_found`.
     Task<Result<TransferJob>> find(std::string id);

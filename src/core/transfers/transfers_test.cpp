@@ -418,7 +418,7 @@ TEST_F(TransfersTest, AnInputThatIsSlowToLookAtHoldsUpNobody) {
     const auto third = hub_->begin(transfers.create(import_order()));
     settle_others();
     ASSERT_TRUE(third->has_value());
-    EXPECT_EQ((**third).error().code, Errc::server_busy);
+    EXPECT_TRUE(**third) << "its job looks at the input itself";
     settle();
     ASSERT_TRUE(slow->has_value() && slower->has_value());
     EXPECT_TRUE(**slow);

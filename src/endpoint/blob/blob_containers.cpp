@@ -12,7 +12,7 @@ Result<> BlobContainers::check(std::string_view container) const {
     const auto uri = ContainerUri::parse(container);
     if (!uri) return fail(uri.error());
     if (uri->kind == ContainerUri::Kind::directory) return directories_.check(uri->path);
-    return {};
+    return trust_->reach().check({uri->is_tls, uri->host, uri->port});
 }
 
 Result<std::unique_ptr<BlobReader>> BlobContainers::open(std::string_view container, std::string_view name,

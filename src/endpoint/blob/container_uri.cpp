@@ -20,14 +20,6 @@ bool has_illegal_byte(std::string_view text) {
     });
 }
 
-bool is_loopback(const std::string& host) {
-    const std::string lower = to_lower(host);
-    if (lower == "localhost" || lower.ends_with(".localhost")) return true;  // RFC 6761 §6.3
-    in_addr v4{};
-    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-    return lower == "::1";
-}
-
 /// Takes `HOST[:PORT]` apart. False if it is neither.
 bool read_authority(std::string_view text, ContainerUri& uri) {
     if (text.find('@') != std::string_view::npos) return false;
@@ -98,9 +90,6 @@ Result<ContainerUri> parse_web(std::string_view rest, bool is_tls) {
     if (uri.path.empty()) return refuse("The URI names a storage account and no container in it.");
     if (uri.path.find(' ') != std::string::npos || uri.query.find(' ') != std::string::npos) {
         return refuse("The container's URI holds a space.");
-    }
-    if (!is_tls && !is_loopback(uri.host)) {
-        return refuse("http: is for a storage emulator on this machine; use https:.");
     }
     return uri;
 }

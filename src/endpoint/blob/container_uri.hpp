@@ -12,7 +12,7 @@ namespace carillon {
 struct ContainerUri {
     enum class Kind : std::uint8_t {
         directory,  ///< `file:`
-        web,        ///< `https:`, or `http:` on this machine
+        web,        ///< `https:` or `http:`
     };
     Kind kind = Kind::directory;
     /// A directory's path, decoded: absolute, or relative to the root for imports. A web container's,
@@ -23,9 +23,9 @@ struct ContainerUri {
     std::uint16_t port = 443;
     std::string query;  ///< The shared access signature; a secret.
 
-    /// Reads `file:NAME`, `file:///PATH`, `https://HOST[:PORT]/PATH?SAS`, and `http://…` where the host
-    /// is loopback, as a storage emulator's is. Fails with `blob_container_validation_error`, in words
-    /// that repeat nothing of the query.
+    /// Reads `file:NAME`, `file:///PATH`, `https://HOST[:PORT]/PATH?SAS`, and `http://…`; whether
+    /// the host may be reached is `WebReach`'s business. Fails with `blob_container_validation_error`, in
+    /// words that repeat nothing of the query.
     static Result<ContainerUri> parse(std::string_view text);
 };
 

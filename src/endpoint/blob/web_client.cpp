@@ -1,5 +1,7 @@
 #include "endpoint/blob/web_client.hpp"
 
+#include "base/log.hpp"
+#include "base/log_rate.hpp"
 #include "base/text.hpp"
 
 #include <fcntl.h>
@@ -38,10 +40,10 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-Result<std::shared_ptr<const WebTrust>> WebTrust::load(const std::string& ca_file) {
+Result<std::shared_ptr<const WebTrust>> WebTrust::load(const std::string& ca_file, WebReach reach) {
     SSL_CTX* context = SSL_CTX_new(TLS_client_method());
     if (context == nullptr) return fail(Errc::tls_failed, "no TLS context");
-    std::shared_ptr<const WebTrust> trust(new WebTrust(context));
+    std::shared_ptr<const WebTrust> trust(new WebTrust(context, std::move(reach)));
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -75,6 +77,7 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
+    /// Fails with `unreachable`.
     Result<> open(const WebServer& server, const WebTrust& trust);
     Result<> write(std::string_view bytes);
     /// Nothing at the end of the stream.
@@ -82,36 +85,56 @@ public:
 
 private:
     Result<> wait(short events);
+    /// Connects; the error says why not.
+    Result<> reach(const WebServer& server, const WebTrust& trust);
     Result<> handshake(const WebServer& server, const WebTrust& trust);
     /// Waits for what TLS wants after `result`; an error if it wants nothing.
     Result<> wait_for_tls(int result);
 
     const std::atomic<bool>& stops_;
+    std::chrono::seconds patience_ = connect_max;
     int fd_ = -1;
     SSL* tls_ = nullptr;
 };
 
 Result<> WebClient::Connection::wait(short events) {
-    const auto end = std::chrono::steady_clock::now() + wait_max;
+    const auto end = std::chrono::steady_clock::now() + patience_;
     while (!stops_ && std::chrono::steady_clock::now() < end) {
         pollfd descriptor{fd_, events, 0};
         const int ready = ::poll(&descriptor, 1, static_cast<int>(between_looks.count()));
         if (ready > 0) return {};
         if (ready < 0 && errno != EINTR) return fail(Errc::connection_closed, std::strerror(errno));
     }
-    return fail(Errc::gateway_timeout, stops_ ? "the hub stops" : "no answer within 30 s");
+    return fail(Errc::gateway_timeout, stops_ ? "the hub stops" : "no answer in time");
 }
 
 Result<> WebClient::Connection::open(const WebServer& server, const WebTrust& trust) {
+    const auto reached = reach(server, trust);
+    patience_ = wait_max;
+    if (reached) return {};
+    static LogRate rate{std::chrono::seconds(1)};
+    if (const auto count = rate.count(std::chrono::steady_clock::now())) {
+        log.warn("blob container not reached host={} port={} reason=\"{}\" count={}", server.host,
+                 server.port, reached.error().detail, *count);
+    }
+    return fail(Errc::unreachable, "The container's host cannot be reached, or may not be.");
+}
+
+Result<> WebClient::Connection::reach(const WebServer& server, const WebTrust& trust) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     const int unresolved =
         ::getaddrinfo(looked_up(server.host).c_str(), std::to_string(server.port).c_str(), &hints, &found);
     if (unresolved != 0) return fail(Errc::unreachable, server.host + ": " + ::gai_strerror(unresolved));
-    std::string why = "no address";
+    std::string why = "it has no address";
     for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-        if (fd_ >= 0) ::close(fd_);
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+        // Of this address, not of the name: another look-up might give another.
+        if (!trust.reach().permits(server, *address->ai_addr)) {
+            why = "the configuration does not allow its address";
+            continue;
+        }
         fd_ = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd_ < 0) continue;
         int error = ::connect(fd_, address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "endpoint/blob/web_reach.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -13,17 +14,20 @@
 
 namespace carillon {
 
-/// Certificates that outbound connections trust: the system's, and those of a PEM file if one is named.
+/// Whom outbound connections go to, and by which certificates they know them: the system's, and those of a
+/// PEM file if one is named.
 class WebTrust {
 public:
     /// Fails with `tls_failed` if the file does not serve.
-    static Result<std::shared_ptr<const WebTrust>> load(const std::string& ca_file);
+    static Result<std::shared_ptr<const WebTrust>> load(const std::string& ca_file, WebReach reach);
     ~WebTrust();
     void* context() const { return context_; }  ///< The `SSL_CTX`.
+    const WebReach& reach() const { return reach_; }
 
 private:
-    explicit WebTrust(void* context) : context_(context) {}
+    WebTrust(void* context, WebReach reach) : context_(context), reach_(std::move(reach)) {}
     void* context_;
+    const WebReach reach_;
 };
 
 struct WebAnswer {
@@ -35,24 +39,20 @@ struct WebAnswer {
     std::string_view find(std::string_view name) const;
 };
 
-struct WebServer {
-    bool is_tls = true;
-    std::string host;
-    std::uint16_t port = 443;
-};
-
 /// A keep-alive connection to one web server, opened when it is needed. Verifies the server's
 /// certificate against its name. Blocking, and given up within a quarter of a second once `stops` is
 /// true; one thread at a time.
 class WebClient {
 public:
-    static constexpr std::chrono::seconds wait_max{30};  ///< For bytes to move, either way.
+    static constexpr std::chrono::seconds wait_max{30};    ///< For bytes to move, either way.
+    static constexpr std::chrono::seconds connect_max{5};  ///< For a connection, and for TLS on it.
     static constexpr std::size_t header_bytes_max = 64 * 1024;
 
     WebClient(WebServer server, std::shared_ptr<const WebTrust> trust, const std::atomic<bool>& stops);
     ~WebClient();
 
-    /// `fields` are header lines, each ended by CR LF. Fails with `unreachable`, `tls_failed`,
+    /// `fields` are header lines, each ended by CR LF. Fails with `unreachable`, whatever it is that hinders
+    /// a connection, as who named the host is not to learn what is there; the log says it. Fails with
     /// `connection_closed`, `gateway_timeout`, or `message_too_large` for an answer beyond
     /// `body_bytes_max`.
     Result<WebAnswer> exchange(std::string_view method, std::string_view target, std::string_view fields,
