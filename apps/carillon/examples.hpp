@@ -8,7 +8,7 @@
 
 namespace carillon {
 
-/// A command as somebody would type it.
+/// A command line, as a user types it.
 struct Example {
     std::string_view path;  ///< Of the command, such as `job create`.
     std::string_view line;

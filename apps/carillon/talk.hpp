@@ -24,11 +24,11 @@ void hold_back_changes(ServiceOptions& options);
 bool has_held_back();
 
 /// `text` with the values of keys, signatures and tokens as `***`: members of JSON such as `primaryKey`, and
-/// `SharedAccessKey=`, `sig=` and the like in connection strings, tokens and addresses.
+/// `SharedAccessKey=`, `sig=` and other secrets in connection strings, tokens and addresses.
 std::string without_secrets(std::string_view text);
 
-/// Asks `question` where there is somebody to answer: standard input and standard error are a terminal. True
-/// if it is answered by y or yes, and where nobody can be asked.
+/// Asks `question` if standard input and standard error are terminals. True if the answer is y or yes, and
+/// where they are not terminals.
 bool is_confirmed(const std::string& question);
 
 }  // namespace carillon

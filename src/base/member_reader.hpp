@@ -56,7 +56,7 @@ private:
     std::optional<std::string>* fault_;  ///< Of the outermost object.
 };
 
-/// What a person is told was found: a short scalar of printable ASCII as it stands, else its kind.
+/// A value as an error text shows it: a short scalar of printable ASCII as it stands, else its kind.
 std::string describe_json(JsonValue value);
 /// The name of a member, likewise.
 std::string describe_json_name(JsonValue member);

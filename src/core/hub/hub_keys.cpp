@@ -84,7 +84,7 @@ Task<Result<>> HubKeys::renew_token_key_here(std::string by) {
     co_return Result<>{};
 }
 
-/// What the machine is not told now, it is told at the next start.
+/// If `hub.json` cannot be written now, the next start writes it.
 Task<> HubKeys::tell_machine() {
     if (!outside_.tell_machine) co_return;
     auto telling = [this](UniqueFunction<void(Result<>)> done) {

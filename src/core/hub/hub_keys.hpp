@@ -21,10 +21,10 @@ class Shards;
 inline constexpr std::string_view stored_token_key = "token-key";
 
 /// Makes the hub's own secrets new while it runs: the keys of its policies, and its token key. What is new is
-/// durable before anybody is told of it; a crash leaves the old or the new. Any thread.
+/// durable before it is answered or used; a crash leaves the old or the new. Any thread.
 class HubKeys {
 public:
-    /// What else there is to do, by whoever runs the hub.
+    /// What the program does besides, once a key is new.
     struct Outside {
         /// Ends the connections that stand on any of these. Quick, from shard 0's thread.
         std::function<void(std::vector<KeyTag>)> end_connections;

@@ -53,7 +53,7 @@ Duration LoginBrake::failed(const Failure& failure, TimePoint now) {
     const std::hash<std::string_view> hash;
     const std::lock_guard lock(mutex_);
     Account& host = (*addresses_)[hash(address) % accounts_max];
-    // Who claims to be nobody we know is told apart by the address alone.
+    // An unknown name is counted by its address alone.
     const bool is_known = !failure.identity.empty();
     Account& identity = is_known ? (*identities_)[hash(failure.identity) % accounts_max] : host;
     const Duration identity_wait = is_known ? charge(identity, identity_pace, now) : Duration::zero();
