@@ -13,6 +13,9 @@ export type JobCounts = Schemas['ProgressStatistics'];
 export type DeviceJob = Schemas['DeviceJob'];
 export type MethodResult = Schemas['MethodResult'];
 export type Overview = Schemas['Overview'];
+export type Module = Schemas['Module'];
+export type Configuration = Schemas['Configuration'];
+export type Policy = Schemas['SharedAccessPolicy'];
 export type Right = Session['rights'][number];
 
 const version = 'api-version=2021-04-12';
@@ -144,6 +147,32 @@ export const updateDevice = (device: Device) =>
 export const deleteDevice = (device: string) => ask<void>('DELETE', `/devices/${id(device)}`, { headers: { 'If-Match': '*' } });
 export const invokeMethod = (device: string, body: Schemas['MethodRequest']) =>
   ask<MethodResult>('POST', `/twins/${id(device)}/methods`, { body });
+
+export const listModules = (device: string) => ask<Module[]>('GET', `/devices/${id(device)}/modules`);
+export const createModule = (device: string, module: string) =>
+  ask<Module>('PUT', `/devices/${id(device)}/modules/${id(module)}`, { body: { deviceId: device, moduleId: module, authentication: { type: 'sas' } } });
+export const deleteModule = (device: string, module: string) =>
+  ask<void>('DELETE', `/devices/${id(device)}/modules/${id(module)}`, { headers: { 'If-Match': '*' } });
+export const getModuleTwin = (device: string, module: string) => ask<Twin>('GET', `/twins/${id(device)}/modules/${id(module)}`);
+
+// --- configurations ------------------------------------------------------------------------------
+
+export const listConfigurations = () => ask<Configuration[]>('GET', '/configurations');
+export const getConfiguration = (configuration: string) => ask<Configuration>('GET', `/configurations/${id(configuration)}`);
+/** Creates, or with an etag changes. */
+export const putConfiguration = (configuration: string, body: object, etag?: string) =>
+  ask<Configuration>('PUT', `/configurations/${id(configuration)}`, { body, ...(etag ? { headers: { 'If-Match': `"${etag}"` } } : {}) });
+export const deleteConfiguration = ({ id: configuration, etag }: Configuration) =>
+  ask<void>('DELETE', `/configurations/${id(configuration)}`, { headers: { 'If-Match': `"${etag}"` } });
+export const testConfigurationQueries = (targetCondition: string, customMetricQueries: Record<string, string>) =>
+  ask<Schemas['QueriesTestResult']>('POST', '/configurations/testQueries', { body: { targetCondition: targetCondition || null, customMetricQueries } });
+
+// --- policies ------------------------------------------------------------------------------------
+
+export const listPolicies = () => ask<Policy[]>('GET', '/carillon/policies');
+export const getPolicy = (policy: string) => ask<Policy>('GET', `/carillon/policies/${id(policy)}`);
+export const renewPolicyKey = (policy: string, key: Schemas['PolicyKeyRenewal']['key']) =>
+  ask<Policy>('POST', `/carillon/policies/${id(policy)}/renewKey`, { body: { key } });
 
 // --- jobs ----------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@ import './style.css';
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
 import { isReachable, mayChange, refreshSession, session, signOut } from './api.ts';
+import { ConfigurationPage, ConfigurationsPage, NewConfigurationPage } from './pages/configurations.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
+import { HubPage } from './pages/hub.tsx';
 import { JobPage } from './pages/job.tsx';
 import { JobsPage } from './pages/jobs.tsx';
 import { NewJobPage } from './pages/new_job.tsx';
@@ -26,11 +28,13 @@ const places: [string, string, IconName][] = [
   ['/', 'Overview', 'overview'],
   ['/devices', 'Devices', 'devices'],
   ['/jobs', 'Jobs', 'jobs'],
+  ['/configurations', 'Configurations', 'configurations'],
   ['/queries', 'Queries', 'queries'],
+  ['/hub', 'Hub', 'hub'],
 ];
 
 /** Pages that are a part of another place. */
-const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/new-job': '/jobs' };
+const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/new-job': '/jobs', '/configuration': '/configurations', '/new-configuration': '/configurations' };
 
 function ThemeButton() {
   const next = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'auto';
@@ -48,6 +52,10 @@ function Page() {
     case '/jobs': return <JobsPage />;
     case '/job': return <JobPage />;
     case '/new-job': return <NewJobPage />;
+    case '/configurations': return <ConfigurationsPage />;
+    case '/configuration': return <ConfigurationPage />;
+    case '/new-configuration': return <NewConfigurationPage />;
+    case '/hub': return <HubPage />;
     case '/queries': return <QueriesPage />;
     default: return <Empty title="There is no such page."><a href={address('/')}>Go to the overview</a></Empty>;
   }
@@ -65,7 +73,7 @@ function App() {
         <a class="brand" href={address('/')}><Bell /><span>Carillon</span></a>
         <ul>
           {places.map(([to, name, icon]) => (
-            <li key={to}><a href={address(to)} aria-current={here === to ? 'page' : undefined}><Icon name={icon} /><span>{name}</span></a></li>
+            <li key={to}><a href={address(to)} aria-label={name} aria-current={here === to ? 'page' : undefined}><Icon name={icon} />{name.length > 10 ? <><span class="long">{name}</span><span class="short">{name.slice(0, 6)}</span></> : <span>{name}</span>}</a></li>
           ))}
         </ul>
         <div class="who">

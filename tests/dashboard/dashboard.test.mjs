@@ -210,6 +210,62 @@ test('a job is followed across a restart of the hub, and cancelled', async () =>
   browser.quiet();
 });
 
+test('a configuration is made, seen to reach its devices, changed and deleted', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'Configurations' }).click();
+  await page.getByText('There are no configurations yet').waitFor();
+  await page.getByRole('link', { name: 'Make a configuration' }).click();
+  await page.getByLabel('Configuration id').fill('speed');
+  await page.getByLabel('Priority').fill('7');
+  await page.getByLabel('Which devices').fill("tags.speed LIKE 'x'");
+  await page.getByLabel('What it sets, by path').fill('{"deviceContent":{"properties.desired.speed":3}}');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('alert').getByText(/^Condition: /).waitFor();
+  await page.getByLabel('Which devices').fill("STARTSWITH(deviceId, 'sim-0000')");
+  await page.getByLabel('Metrics').fill('{"all": "SELECT deviceId FROM devices"}');
+  assert.equal(await page.getByRole('alert').count(), 0);
+  await browser.picture('new-configuration');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'speed' }).waitFor();
+  await until(async () => {
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    return (await page.getByTestId('applied').textContent()) === '100';
+  }, 'the configuration to be counted');
+  await page.getByRole('cell', { name: String(devices + 3) }).waitFor();
+  await browser.picture('configuration');
+  await page.getByRole('link', { name: 'The devices where it is in force' }).click();
+  await page.getByTestId('count').getByText('100 devices').waitFor();
+  await page.goBack();
+  await page.getByRole('button', { name: 'Change it' }).click();
+  await page.getByLabel('Which devices').fill("deviceId = 'sim-000007'");
+  await page.getByRole('button', { name: 'Save' }).click();
+  await until(async () => (await rest('GET', '/twins/sim-000008')).properties.desired.speed === undefined, 'the setting to be taken back');
+  await page.getByRole('navigation').getByRole('link', { name: 'Configurations' }).click();
+  await page.getByRole('link', { name: 'speed' }).waitFor();
+  await browser.picture('configurations');
+  await page.getByRole('link', { name: 'speed' }).click();
+  await page.getByRole('button', { name: 'Delete it' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('There are no configurations yet').waitFor();
+  await until(async () => (await rest('GET', '/twins/sim-000007')).properties.desired.speed === undefined, 'the setting to go');
+  browser.quiet();
+});
+
+test('modules of a device are made, shown and deleted', async () => {
+  await browser.go('/device?id=sim-000003');
+  await page.getByRole('tab', { name: 'Modules' }).click();
+  await page.getByText('This device has no modules').waitFor();
+  await page.getByLabel('New module').fill('filter');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Show the twin of filter' }).click();
+  await page.getByRole('dialog').getByText('"moduleId": "filter"').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  await browser.picture('modules');
+  await page.getByRole('button', { name: 'Delete filter' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('This device has no modules').waitFor();
+  browser.quiet();
+});
+
 test('a query is run, and its error pointed at', async () => {
   await page.getByRole('link', { name: 'Queries' }).click();
   await page.getByLabel('Statement').fill('SELECT status, COUNT() AS devices FROM devices GROUP BY status');
@@ -230,7 +286,7 @@ test('hostile texts stay texts, on every page that shows them', async () => {
   const query = encodeURIComponent('SELECT deviceId, tags FROM devices');
   for (const path of [
     `/devices?cols=${encodeURIComponent(columns)}&q=a`, `/device?id=${encodeURIComponent(oddId)}`, `/queries?q=${query}`,
-    ...hostile.flatMap((text) => ['device?id=', 'job?id=', 'new-job?condition=', 'devices?w=', 'queries?q=', 'jobs?status='].map((part) => `/${part}${encodeURIComponent(text)}`)),
+    ...hostile.flatMap((text) => ['device?id=', 'job?id=', 'new-job?condition=', 'devices?w=', 'queries?q=', 'jobs?status=', 'configuration?id=', 'new-configuration?condition='].map((part) => `/${part}${encodeURIComponent(text)}`)),
   ]) {
     browser.expect(/status of 4\d\d/);
     await browser.go(path);
@@ -257,8 +313,35 @@ test('a link of the command line signs in once, for reading unless it says other
   await page.getByRole('alert').getByText('used before').waitFor();
   await page.goto((await hub.ok('dashboard', '--print', '--change')).trim());
   await page.reload();
+  await page.getByText('may change').waitFor();
   browser.expect();
   browser.complaints.length = 0;
+});
+
+test('keys of policies are shown to an owner, which the log records, and renewed', async () => {
+  browser.expect(/401/);
+  await browser.signIn();
+  browser.expect();
+  await page.getByRole('navigation').getByRole('link', { name: 'Hub' }).click();
+  const row = page.getByRole('row', { name: /^service / });
+  await row.getByRole('button', { name: 'Show the keys of service' }).click();
+  const dialog = page.getByRole('dialog');
+  const before = await dialog.getByLabel('secondary key', { exact: true }).textContent();
+  assert.match(hub.log(), /keys shown in the dashboard policy=iothubowner .*path=\/carillon\/policies\/service/);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await browser.picture('hub');
+  await row.getByRole('button', { name: 'Renew a key of service' }).click();
+  await page.getByRole('button', { name: 'Renew the secondary' }).click();
+  await page.getByRole('dialog', { name: 'Keys of service' }).waitFor();
+  const after = await dialog.getByLabel('secondary key', { exact: true }).textContent();
+  assert.notEqual(after, before);
+  assert.equal((await rest('GET', '/carillon/policies/service')).secondaryKey, after);
+  browser.expect(/401/);
+  await browser.signIn({ policy: 'service' });
+  await browser.go('/hub');
+  await page.getByText('needs all four rights').waitFor();
+  browser.expect();
+  browser.quiet();
 });
 
 test('a request that lacks the token, and one of a session without the right, change nothing', async () => {

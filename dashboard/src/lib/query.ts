@@ -60,3 +60,10 @@ export const deviceJobsStatement = (deviceId: string) =>
 
 /** Just these devices. */
 export const idsCondition = (ids: string[]) => `deviceId IN [${ids.map(literal).join(', ')}]`;
+
+/** The twins in which something that a configuration sets is in force; ids of configurations hold no bracket. */
+export const appliedCondition = (configuration: string) => `configurations.[[${configuration}]].status = 'Applied'`;
+
+/** The twins that a configuration selects, and in which stronger ones set all that it would. */
+export const hiddenStatement = (configuration: string, isOfModules: boolean) =>
+  `SELECT deviceId${isOfModules ? ', moduleId FROM devices.modules' : ' FROM devices'} WHERE configurations.[[${configuration}]].status = 'Targeted'`;

@@ -1,3 +1,4 @@
+import { configurationBody, configurationCommand, configurationProblem, draftOf, emptyConfiguration } from './configuration.ts';
 import { expect, test } from 'vitest';
 import { csvField, toCsv } from './csv.ts';
 import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf, shellWord } from './draft.ts';
@@ -67,4 +68,24 @@ test('only rows near what is seen are drawn', () => {
   expect(windowOf(1_000_000, 40, 0, 400)).toEqual({ first: 0, last: 22 });
   expect(windowOf(1_000_000, 40, 40_000, 400)).toEqual({ first: 988, last: 1022 });
   expect(windowOf(5, 40, 4000, 400)).toEqual({ first: 5, last: 5 });
+});
+
+test('a configuration is written as the hub and the command line take it', () => {
+  const draft = { ...emptyConfiguration, id: 'fw', priority: 10, condition: " tags.a = 'b' ", content: '{"deviceContent":{"properties.desired.fw":"2"}}', metrics: '{"done":"SELECT deviceId FROM devices"}' };
+  expect(configurationProblem(draft)).toBeUndefined();
+  expect(configurationBody(draft)).toMatchObject({ id: 'fw', priority: 10, targetCondition: "tags.a = 'b'", content: { deviceContent: { 'properties.desired.fw': '2' } }, metrics: { queries: { done: 'SELECT deviceId FROM devices' } } });
+  expect(configurationCommand(draft)).toBe(`carillon configuration create fw --priority 10 --target-condition 'tags.a = '\\''b'\\''' --content '{"deviceContent":{"properties.desired.fw":"2"}}' --metrics '{"queries":{"done":"SELECT deviceId FROM devices"}}'`);
+  const stored = { ...configurationBody(draft), schemaVersion: null };
+  expect(configurationBody({ ...draftOf(stored), content: '{}', priority: 3 }, stored)).toMatchObject({ priority: 3, schemaVersion: null, content: stored.content });
+});
+
+test('what is wrong with a configuration is said at its part', () => {
+  const part = (change: object) => configurationProblem({ ...emptyConfiguration, id: 'a', ...change })?.part;
+  expect(part({})).toBeUndefined();
+  expect(part({ id: 'Big' })).toBe('id');
+  expect(part({ priority: Number.NaN })).toBe('priority');
+  expect(part({ content: '{' })).toBe('content');
+  expect(part({ content: '{"deviceContent":{},"moduleContent":{}}' })).toBe('content');
+  expect(part({ metrics: '{"a":1}' })).toBe('metrics');
+  expect(part({ labels: '[]' })).toBe('labels');
 });

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { ApiError, type Device, type DeviceJob, type MethodResult, type Twin, deleteDevice, getDevice, getTwin, invokeMethod, may, mayChange, patchTwin, query, session, updateDevice } from '../api.ts';
+import { ApiError, type Device, type DeviceJob, type MethodResult, type Twin, createModule, deleteDevice, deleteModule, getDevice, getModuleTwin, getTwin, invokeMethod, listModules, may, mayChange, patchTwin, query, session, updateDevice } from '../api.ts';
 import { type Change, type JsonObject, applyPatch, changesBetween, leaves, isEqual, parseObject, parseValue, patchBetween, withoutMetadata } from '../lib/json.ts';
 import { deviceJobsStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
@@ -16,7 +16,7 @@ export function DevicePage() {
 
 function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
-  const tab = useSignal<'twin' | 'method' | 'identity' | 'jobs'>('twin');
+  const tab = useSignal<'twin' | 'method' | 'identity' | 'modules' | 'jobs'>('twin');
   useEffect(() => {
     document.title = `${id} · Carillon`;
     return () => guardLeaving(undefined);
@@ -46,7 +46,7 @@ function OneDevice({ id }: { id: string }) {
         {it.modelId && <div><dt>Model</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
       <div class="tabs" role="tablist" aria-label="Parts of the device">
-        {([['twin', 'Twin'], ['method', 'Method'], ['identity', 'Identity'], ['jobs', 'Jobs']] as const).map(([name, label]) => (
+        {([['twin', 'Twin'], ['method', 'Method'], ['identity', 'Identity'], ['modules', 'Modules'], ['jobs', 'Jobs']] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -55,6 +55,7 @@ function OneDevice({ id }: { id: string }) {
       <div hidden={tab.value !== 'twin'}><TwinEditor twin={it} onSaved={twin.reload} /></div>
       {tab.value === 'method' && <MethodCall id={id} isConnected={it.connectionState === 'Connected'} />}
       {tab.value === 'identity' && <Identity id={id} onChanged={twin.reload} />}
+      {tab.value === 'modules' && <Modules device={id} />}
       {tab.value === 'jobs' && <Jobs id={id} />}
     </>
   );
@@ -308,6 +309,73 @@ function Identity({ id, onChanged }: { id: string; onChanged: () => void }) {
         <Dialog title="Delete the device?" onClose={() => { isRemoving.value = false; }}>
           <p class="break">{id}, its keys, twin and modules go, and cannot be brought back. If it is connected, its connection ends.</p>
           <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>Keep it</Button><Button kind="danger" onClick={() => run(async () => { await deleteDevice(id); go(address('/devices')); })}>Delete</Button></footer>
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+function Modules({ device }: { device: string }) {
+  const modules = useLoaded(() => listModules(device));
+  const name = useSignal('');
+  const shown = useSignal<Twin | undefined>(undefined);
+  const removing = useSignal<string | undefined>(undefined);
+  const problem = useSignal<unknown>(undefined);
+  const canWrite = may('RegistryWrite') && mayChange();
+  const run = (work: () => Promise<void>) => {
+    problem.value = undefined;
+    work().catch((refusal: unknown) => { problem.value = refusal; });
+  };
+  const create = (event: Event) => {
+    event.preventDefault();
+    run(async () => {
+      await createModule(device, name.value);
+      name.value = '';
+      modules.reload();
+    });
+  };
+  if (!modules.value) return modules.isLoading ? <Loading /> : <Problem of={modules.problem} retry={modules.reload} />;
+  return (
+    <section class="card flush">
+      <Problem of={problem.value} />
+      {modules.value.length === 0 ? <Empty title="This device has no modules.">Modules are programs of one device, each with its own keys and twin.</Empty> : (
+        <div class="table-scroll" tabIndex={0} role="region" aria-label="Modules">
+          <table>
+            <thead><tr><th>Module</th><th>Connection</th><th>Last seen</th><th>Managed by</th><th>Twin</th></tr></thead>
+            <tbody>
+              {modules.value.map((module) => (
+                <tr key={module.moduleId}>
+                  <td><span class="id">{module.moduleId}</span></td>
+                  <td><State of={module.connectionState} /></td>
+                  <td><Time at={module.lastActivityTime} relative /></td>
+                  <td>{module.managedBy ?? ''}</td>
+                  <td>
+                    <div class="row">
+                      <Button kind="quiet" aria-label={`Show the twin of ${module.moduleId}`} onClick={() => run(async () => { shown.value = await getModuleTwin(device, module.moduleId); })}>Show</Button>
+                      {canWrite && <Button kind="quiet" icon="close" aria-label={`Delete ${module.moduleId}`} title="Delete" onClick={() => { removing.value = module.moduleId; }} />}
+                    </div>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {canWrite && (
+        <form class="inset row wrap" onSubmit={create}>
+          <Field label="New module"><input name="module-id" required maxLength={128} spellcheck={false} autocomplete="off" value={name.value} onInput={(event) => { name.value = event.currentTarget.value; }} /></Field>
+          <Button type="submit" icon="plus">Create</Button>
+        </form>
+      )}
+      {shown.value && (
+        <Dialog title={`Twin of ${shown.value.moduleId ?? ''}`} onClose={() => { shown.value = undefined; }} wide>
+          <Code text={pretty(shown.value)} what="twin" />
+        </Dialog>
+      )}
+      {removing.value !== undefined && (
+        <Dialog title="Delete the module?" onClose={() => { removing.value = undefined; }}>
+          <p class="break">{removing.value}, its keys and its twin go, and cannot be brought back.</p>
+          <footer class="row end"><Button onClick={() => { removing.value = undefined; }}>Keep it</Button><Button kind="danger" onClick={() => run(async () => { const gone = removing.value ?? ''; removing.value = undefined; await deleteModule(device, gone); modules.reload(); })}>Delete</Button></footer>
         </Dialog>
       )}
     </section>
