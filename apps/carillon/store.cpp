@@ -7,6 +7,7 @@
 #include "row_printer.hpp"
 #include "server/certificates.hpp"
 #include "server/data_dir.hpp"
+#include "server/format_file.hpp"
 #include "server/hub_store.hpp"
 #include "store/store_check.hpp"
 #include "terminal_text.hpp"
@@ -76,6 +77,9 @@ Result<StoreReport> check(const DataDir& data_dir) {
     } else {
         report.damages.push_back(first_line(is_there.error()));
     }
+    const auto format = check_format_file(data_dir.path());
+    if (!format && format.error().code != Errc::store_corrupt) return fail(format.error());
+    if (!format) report.damages.push_back(first_line(format.error()));
     const auto authority = check_authority(data_dir.path());
     if (!authority) report.damages.push_back(first_line(authority.error()));
     return report;

@@ -2,11 +2,15 @@
 
 #include "net/testing.hpp"
 #include "server/data_dir.hpp"
+#include "server/format_file.hpp"
 #include "server/hub_file.hpp"
+#include "store/crc32c.hpp"
 #include "store/memory_store.hpp"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <fstream>
 
 namespace carillon {
 namespace {
@@ -37,7 +41,8 @@ TEST(HubMeta, HasAtLeastOneShardAndAtMost32) {
 }
 
 TEST(HubMeta, RefusesDataOfAnotherFormatAndDamage) {
-    for (const auto& [key, value] : {std::pair("format", "2"), std::pair("format", "x"),
+    const std::string later = std::to_string(data_format + 1);
+    for (const auto& [key, value] : {std::pair("format", later.c_str()), std::pair("format", "x"),
                                      std::pair("shards", "3"), std::pair("shards", "64")}) {
         MemoryStore store;
         SeededRandom random(1);
@@ -47,8 +52,23 @@ TEST(HubMeta, RefusesDataOfAnotherFormatAndDamage) {
         ASSERT_TRUE(store.commit(batch));
         const auto meta = load_or_create_meta(store, random, 4);
         ASSERT_FALSE(meta) << key << "=" << value;
-        EXPECT_EQ(meta.error().code, Errc::store_corrupt);
+        EXPECT_EQ(meta.error().code, value == later ? Errc::store_failed : Errc::store_corrupt);
     }
+}
+
+TEST(FormatFile, LetsThisProgramAndNoOlderOnePass) {
+    const TempDir dir;
+    EXPECT_TRUE(check_format_file(dir.path()));
+    ASSERT_TRUE(write_format_file(dir.path()));
+    EXPECT_TRUE(check_format_file(dir.path()));
+    const std::string said = std::to_string(data_format + 1) + " carillon 99.1";
+    std::ofstream(dir.file("format")) << said << fmt::format(" crc32c {:08x}\n", crc32c(0, said));
+    const auto later = check_format_file(dir.path());
+    ASSERT_FALSE(later);
+    EXPECT_EQ(later.error().code, Errc::store_failed);
+    EXPECT_NE(later.error().detail.find("which carillon 99.1 wrote"), std::string::npos);
+    std::ofstream(dir.file("format")) << "9 carillon 0.1 crc32c 00000000\n";
+    EXPECT_EQ(check_format_file(dir.path()).error().code, Errc::store_corrupt);
 }
 
 TEST(HubFile, ReadsBackWhatItWroteAndKeepsItPrivate) {

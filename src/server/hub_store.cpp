@@ -1,6 +1,8 @@
 #include "server/hub_store.hpp"
 
+#include "server/format_file.hpp"
 #include "server/hub_file.hpp"
+#include "server/hub_meta.hpp"
 
 #include <system_error>
 
@@ -20,7 +22,14 @@ Result<> check_store_is_there(const std::filesystem::path& data_dir) {
 
 Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, const RocksOptions& options) {
     if (auto there = check_store_is_there(data_dir.path()); !there) return fail(std::move(there).error());
-    return RocksStore::open(data_dir.store(), options);
+    if (auto readable = check_format_file(data_dir.path()); !readable)
+        return fail(std::move(readable).error());
+    auto store = RocksStore::open(data_dir.store(), options);
+    if (!store) return store;
+    // Where the file was lost.
+    if (auto readable = check_stored_format(**store); !readable) return fail(std::move(readable).error());
+    if (auto written = write_format_file(data_dir.path()); !written) return fail(std::move(written).error());
+    return store;
 }
 
 }  // namespace carillon

@@ -13,8 +13,9 @@ namespace carillon {
 /// disk may not be mounted, and a new, empty hub with new keys would take its place.
 Result<> check_store_is_there(const std::filesystem::path& data_dir);
 
-/// Opens the hub's store, or makes one if no hub has run. Fails as `check_store_is_there` and
-/// `RocksStore::open` do, and has then changed nothing.
+/// Opens the hub's store, or makes one if no hub has run, and says in the file `format` that this program
+/// did. Fails as `check_store_is_there`, `check_format_file` and `RocksStore::open` do, and has then changed
+/// nothing.
 Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, const RocksOptions& options = {});
 
 }  // namespace carillon
