@@ -51,9 +51,11 @@ interface Options {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Of a refusal that is an answer all the same: the value of its header `iothub-errorcode`. */
+  answer?: string;
 }
 
-async function send(method: string, path: string, { body, headers = {}, signal }: Options = {}): Promise<Response> {
+async function send(method: string, path: string, { body, headers = {}, signal, answer }: Options = {}): Promise<Response> {
   const fields: Record<string, string> = { ...headers };
   if (body !== undefined) fields['Content-Type'] = 'application/json';
   if (method !== 'GET' && session.value) fields['X-Carillon-CSRF'] = session.value.csrfToken;
@@ -69,7 +71,7 @@ async function send(method: string, path: string, { body, headers = {}, signal }
     throw new ApiError(0, 'Unreachable', 'The hub does not answer.');
   }
   isReachable.value = true;
-  if (response.ok) return response;
+  if (response.ok || (answer && response.headers.get('iothub-errorcode') === answer)) return response;
   const error = readError(response.status, response.headers.get('iothub-errorcode') ?? '', await response.text());
   // Either this policy may not, or nobody is signed in any more.
   if (response.status === 401 && !path.startsWith('/carillon/session')) await refreshSession();
@@ -154,6 +156,16 @@ export const createModule = (device: string, module: string) =>
 export const deleteModule = (device: string, module: string) =>
   ask<void>('DELETE', `/devices/${id(device)}/modules/${id(module)}`, { headers: { 'If-Match': '*' } });
 export const getModuleTwin = (device: string, module: string) => ask<Twin>('GET', `/twins/${id(device)}/modules/${id(module)}`);
+
+/** Writes up to 100 identities, each by itself. */
+export const writeDevices = (entries: object[]) =>
+  ask<Schemas['BulkResult']>('POST', '/devices', { body: entries, answer: 'BulkRegistryOperationFailure' });
+
+/** All identities with their twins, a page at a time. */
+export async function exportDevices(continuation: string): Promise<Page<unknown>> {
+  const response = await send('GET', '/carillon/registry?excludeKeys=true', continuation ? { headers: { 'x-ms-continuation': continuation } } : {});
+  return { items: (await response.json()) as unknown[], continuation: response.headers.get('x-ms-continuation') ?? '' };
+}
 
 // --- configurations ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { Hub, parts, sign, until } from '../lib/hub.mjs';
@@ -263,6 +264,47 @@ test('modules of a device are made, shown and deleted', async () => {
   await page.getByRole('button', { name: 'Delete filter' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
   await page.getByText('This device has no modules').waitFor();
+  browser.quiet();
+});
+
+test('a file of devices is imported, its refused lines told; all devices are exported; rows are chosen for a job', async () => {
+  await browser.go('/devices');
+  await page.getByRole('button', { name: 'Import' }).click();
+  const lines = Array.from({ length: 230 }, (_, i) => (i % 2 ? `imp-${i}` : JSON.stringify({ id: `imp-${i}`, tags: { row: i } })));
+  lines.splice(5, 0, '{"id": 5}', 'not an id');
+  browser.expect(/400/);
+  await page.getByLabel('File').setInputFiles({ name: 'fleet.txt', mimeType: 'text/plain', buffer: Buffer.from(lines.join('\n')) });
+  await page.getByRole('dialog').getByRole('button', { name: 'Import' }).click();
+  await page.getByTestId('import').getByText('230 written, 2 refused').waitFor();
+  await page.getByRole('cell', { name: 'not an id' }).waitFor();
+  browser.expect();
+  await browser.picture('import');
+  const refused = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Refused lines' }).click();
+  assert.equal((await refused).suggestedFilename(), 'refused.ndjson');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
+  assert.equal((await rest('GET', '/twins/imp-228')).tags.row, 228);
+  const whole = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  const exported = readFileSync(await (await whole).path(), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(exported.length, devices + 3 + 230);
+  assert.ok(exported.every((entry) => !entry.authentication?.symmetricKey?.primaryKey), 'without keys');
+  await page.getByLabel('Id begins with').fill('imp-');
+  await page.getByTestId('count').getByText('230 devices').waitFor();
+  await page.getByLabel('Choose imp-0').check();
+  await page.getByLabel('Choose imp-10', { exact: true }).check();
+  await browser.picture('devices-chosen');
+  await page.getByRole('link', { name: 'Job for 2 chosen' }).click();
+  await page.getByTestId('target-count').getByText('2').waitFor();
+  assert.equal(await page.getByLabel('Which devices').inputValue(), "deviceId IN ['imp-0', 'imp-10']");
+  await browser.go('/devices');
+  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByLabel('File').setInputFiles({ name: 'gone.txt', mimeType: 'text/plain', buffer: Buffer.from(lines.filter((line) => line.includes('imp-')).map((line) => (line.startsWith('{') ? JSON.parse(line).id : line)).join('\n')) });
+  await page.getByLabel('Lines that say nothing else').selectOption('delete');
+  await page.getByRole('dialog').getByRole('button', { name: 'Import' }).click();
+  await page.getByTestId('import').getByText('230 written, 0 refused').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
+  await page.getByTestId('count').getByText(`${devices + 3} devices`).waitFor();
   browser.quiet();
 });
 

@@ -1,3 +1,4 @@
+import { batchBytes, batchesOf, linesOf, readLine } from './import.ts';
 import { configurationBody, configurationCommand, configurationProblem, draftOf, emptyConfiguration } from './configuration.ts';
 import { expect, test } from 'vitest';
 import { csvField, toCsv } from './csv.ts';
@@ -88,4 +89,25 @@ test('what is wrong with a configuration is said at its part', () => {
   expect(part({ content: '{"deviceContent":{},"moduleContent":{}}' })).toBe('content');
   expect(part({ metrics: '{"a":1}' })).toBe('metrics');
   expect(part({ labels: '[]' })).toBe('labels');
+});
+
+test('a file of devices is read in pieces, and sent in groups that the hub takes', async () => {
+  expect(readLine('\uFEFF d1 \r', 1)).toEqual({ number: 1, entry: { id: 'd1' } });
+  expect(readLine('  ', 2)).toBeUndefined();
+  expect(readLine('{"id":', 3)).toMatchObject({ number: 3, text: 'The line is not JSON.' });
+  expect(readLine('{"Id":"d"}', 4)).toMatchObject({ number: 4, text: 'The line has no id.' });
+  const groups = async (...pieces: string[]) => {
+    const from = async function* () { yield* pieces; };
+    const result = [];
+    for await (const batch of batchesOf(linesOf(from()))) result.push(batch);
+    return result;
+  };
+  const many = Array.from({ length: 250 }, (_, i) => `d${i}`).join('\n');
+  expect((await groups(many)).map((group) => group.lines.length)).toEqual([100, 100, 50]);
+  const cut = await groups('{"id":"a', '1"}\n\nb', '2\n{oh\n');
+  expect(cut).toEqual([{ lines: [{ number: 1, entry: { id: 'a1' } }, { number: 3, entry: { id: 'b2' } }], refusals: [{ number: 4, id: '', text: 'The line is not JSON.' }] }]);
+  // The same device twice is two requests, or the order would be lost.
+  expect((await groups('a\nb\na\n')).map((group) => group.lines.length)).toEqual([2, 1]);
+  const long = JSON.stringify({ id: 'x', tags: { t: 'y'.repeat(batchBytes) } });
+  expect((await groups(`a\n${long}\nb\n`)).map((group) => group.lines.length)).toEqual([1, 1, 1]);
 });

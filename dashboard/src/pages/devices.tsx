@@ -2,13 +2,16 @@ import { computed, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { createDevice, getDevice, may, mayChange, query } from '../api.ts';
 import { count } from '../lib/format.ts';
-import { type Clause, type Operator, condition, countStatement, listStatement } from '../lib/query.ts';
+import { type Clause, type Operator, condition, countStatement, idsCondition, listStatement } from '../lib/query.ts';
 import { windowOf } from '../lib/virtual.ts';
 import { address, go, parameter, setParameters } from '../router.ts';
+import { ExportButton, ImportDialog } from './transfer.tsx';
 import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, textOf, useLoaded } from '../ui/basics.tsx';
 
 const pageSize = 200;
 const rowHeight = 40;
+/** As many ids as a condition holds with ease; more are better said by a condition. */
+const chosenMax = 200;
 interface Row { deviceId: string; status: string; connectionState: string; lastActivityTime: string; [column: string]: unknown }
 
 const operators: [Operator, string][] = [
@@ -35,6 +38,9 @@ export function DevicesPage() {
   const problem = useSignal<unknown>(undefined);
   const state = useSignal<'loading' | 'more' | 'idle'>('loading');
   const isCreating = useSignal(false);
+  const isImporting = useSignal(false);
+  /** Rows that were chosen by hand, for a job. */
+  const chosen = useSignal<ReadonlySet<string>>(new Set());
   const turn = useRef(0);
   const again = useSignal(0);
   const statement = useComputed(() => listStatement(wanted.value, columns.value));
@@ -84,9 +90,11 @@ export function DevicesPage() {
     <>
       <header class="page">
         <h1>Devices</h1>
-        <div class="row">
+        <div class="row wrap">
+          {may('RegistryRead') && <ExportButton onProblem={(refusal) => { problem.value = refusal; }} />}
+          {may('RegistryWrite') && mayChange() && <Button onClick={() => { isImporting.value = true; }}>Import</Button>}
           {may('RegistryWrite') && mayChange() && <Button icon="plus" onClick={() => { isCreating.value = true; }}>Create a device</Button>}
-          {mayChange() && <a class="button primary" href={address('/new-job', { condition: wanted.value || '*' })}>Job for these</a>}
+          {mayChange() && <a class="button primary" href={address('/new-job', { condition: chosen.value.size ? idsCondition([...chosen.value]) : wanted.value || '*' })}>{chosen.value.size ? `Job for ${count(chosen.value.size)} chosen` : 'Job for these'}</a>}
         </div>
       </header>
       <section class="card search" aria-label="Which devices">
@@ -111,11 +119,12 @@ export function DevicesPage() {
       </section>
       <p class="hint" role="status" data-testid="count">{total.value === undefined ? (total.isLoading ? 'Counting …' : '') : `${count(total.value)} ${total.value === 1 ? 'device' : 'devices'}`}</p>
       <Problem of={problem.value} retry={() => { again.value++; }} />
-      {rows.value.length > 0 ? <List rows={rows.value} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
+      {rows.value.length > 0 ? <List rows={rows.value} chosen={chosen.value} onChoose={(next) => { chosen.value = next; }} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
         <Empty title={wanted.value ? 'No device is like this.' : 'No device is registered yet.'}>
           {wanted.value ? 'Conditions on what a twin lacks are never met.' : <>Create one here, or a fleet to try by <code>carillon simulate -n 100 --create</code>.</>}
         </Empty>
       )}
+      {isImporting.value && <ImportDialog onClose={() => { isImporting.value = false; again.value++; }} />}
       {isCreating.value && <Create onClose={() => { isCreating.value = false; }} />}
     </>
   );
@@ -140,7 +149,7 @@ function ClauseRow({ clause, at }: { clause: Clause; at: number }) {
 }
 
 /** Only the rows that are seen are drawn; the next page is fetched before its place comes into sight. */
-function List({ rows, onEnd, isMore }: { rows: Row[]; onEnd: () => void; isMore: boolean }) {
+function List({ rows, chosen, onChoose, onEnd, isMore }: { rows: Row[]; chosen: ReadonlySet<string>; onChoose: (chosen: ReadonlySet<string>) => void; onEnd: () => void; isMore: boolean }) {
   const element = useRef<HTMLDivElement>(null);
   const view = useSignal({ top: 0, height: 600 });
   const look = () => {
@@ -150,15 +159,21 @@ function List({ rows, onEnd, isMore }: { rows: Row[]; onEnd: () => void; isMore:
     if (box.scrollTop + box.clientHeight * 3 > rows.length * rowHeight) onEnd();
   };
   useEffect(look, [rows.length]);
+  const choose = (id: string) => {
+    const next = new Set(chosen);
+    if (!next.delete(id) && next.size < chosenMax) next.add(id);
+    onChoose(next);
+  };
   const { first, last } = windowOf(rows.length, rowHeight, view.value.top, view.value.height);
   return (
     <div class="table-scroll virtual card flush" ref={element} onScroll={look} tabIndex={0} role="region" aria-label="Devices">
       <table class="fixed" aria-rowcount={rows.length}>
-        <thead><tr><th class="id-column">Device</th><th>Connection</th><th>Status</th><th>Last seen</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
+        <thead><tr><th class="choice">{chosen.size > 0 ? <Button kind="quiet" icon="close" aria-label="Choose none" title="Choose none" onClick={() => onChoose(new Set())} /> : <span class="hidden-text">Chosen</span>}</th><th class="id-column">Device</th><th>Connection</th><th>Status</th><th>Last seen</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
         <tbody>
           {first > 0 && <tr class="spacer" aria-hidden="true" style={{ height: `${first * rowHeight}px` }} />}
           {rows.slice(first, last).map((row, i) => (
             <tr key={row.deviceId} aria-rowindex={first + i + 1}>
+              <td class="choice"><input type="checkbox" aria-label={`Choose ${row.deviceId}`} checked={chosen.has(row.deviceId)} onChange={() => choose(row.deviceId)} /></td>
               <td><a class="id" title={row.deviceId} href={address('/device', { id: row.deviceId })}>{row.deviceId}</a></td>
               <td><State of={row.connectionState} /></td>
               <td><State of={row.status} /></td>
