@@ -11,6 +11,8 @@ namespace carillon {
 
 namespace {
 
+constexpr std::string_view scope_prefix = "ms-azure-iot-edge://";
+
 std::size_t count_chars(std::string_view utf8) {
     return static_cast<std::size_t>(std::count_if(
         utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
@@ -68,7 +70,15 @@ Result<> check_key(std::string_view key) {
     return {};
 }
 
-Result<Authentication> read_authentication(MemberReader& body, bool is_module, Random& random) {
+/// How a `type` of `none` is taken.
+enum class NoneMeans : std::uint8_t { refused, keys, none };
+
+NoneMeans meaning_of_none(const IdentityKey& key) {
+    if (!key.is_module()) return NoneMeans::refused;
+    return is_system_module(key.module) ? NoneMeans::none : NoneMeans::keys;
+}
+
+Result<Authentication> read_authentication(MemberReader& body, NoneMeans none_means, Random& random) {
     const JsonValue value = body.object("authentication");
     MemberReader in(value, body, "authentication.");
     const JsonValue key_members = in.object("symmetricKey");
@@ -97,7 +107,9 @@ Result<Authentication> read_authentication(MemberReader& body, bool is_module, R
     Authentication auth;
     auth.type = type.value_or(has_print ? AuthType::self_signed : AuthType::sas);
     if (auth.type == AuthType::none) {
-        if (!is_module) return fail(Errc::argument_invalid, "DeviceAuthenticationTypeIsMissing");
+        if (none_means == NoneMeans::refused)
+            return fail(Errc::argument_invalid, "DeviceAuthenticationTypeIsMissing");
+        if (none_means == NoneMeans::none) return auth;
         auth.type = AuthType::sas;
     }
     if (auth.type == AuthType::self_signed) {
@@ -154,6 +166,14 @@ Result<std::vector<std::string>> read_parent_scopes(JsonValue value) {
     return scopes;
 }
 
+/// One that the device has already is no fault, whatever became of the parent.
+Result<> check_scope(std::string_view scope, const Identity* existing) {
+    if (device_of_scope(scope) || (existing != nullptr && existing->is_under(scope))) return {};
+    return fail(
+        Errc::invalid_device_scope,
+        "A device is put under an edge device by that device's scope, ms-azure-iot-edge://ID-NUMBER.");
+}
+
 /// An edge device's own scope is made here once and never changes, and names its parents in
 /// `parentScopes`; a leaf names its parent's scope in `deviceScope`, and `parentScopes` follows.
 Result<> read_scopes(MemberReader& in, Identity& identity, const Identity* existing) {
@@ -162,18 +182,22 @@ Result<> read_scopes(MemberReader& in, Identity& identity, const Identity* exist
     const JsonValue parent_scopes = in.find("parentScopes");
     if (auto error = in.error(); !error) return error;
     if (!identity.iot_edge) {
+        if (scope.empty()) return {};
         identity.device_scope = scope;
-        if (!identity.device_scope.empty()) identity.parent_scopes = {identity.device_scope};
-        return {};
+        identity.parent_scopes = {identity.device_scope};
+        return check_scope(scope, existing);
     }
     const bool was_edge = existing != nullptr && existing->iot_edge;
     identity.device_scope = was_edge ? existing->device_scope
-                                     : "ms-azure-iot-edge://" + identity.key.device.str() + "-" +
+                                     : std::string(scope_prefix) + identity.key.device.str() + "-" +
                                            std::to_string(identity.generation_id);
     if (was_edge && !scope.empty() && scope != identity.device_scope)
         return fail(Errc::invalid_device_scope, "Device scope is immutable");
     auto parents = read_parent_scopes(parent_scopes);
     if (!parents) return fail(std::move(parents).error());
+    for (const std::string& parent : *parents) {
+        if (auto checked = check_scope(parent, existing); !checked) return checked;
+    }
     identity.parent_scopes = *std::move(parents);
     return {};
 }
@@ -214,6 +238,39 @@ std::string_view auth_type_text(AuthType type) {
     return "none";
 }
 
+bool Identity::is_under(std::string_view scope) const {
+    return std::find(parent_scopes.begin(), parent_scopes.end(), scope) != parent_scopes.end();
+}
+
+bool is_system_module(std::string_view module) {
+    return std::find(system_modules.begin(), system_modules.end(), module) != system_modules.end();
+}
+
+std::optional<DeviceId> device_of_scope(std::string_view scope) {
+    if (!scope.starts_with(scope_prefix)) return std::nullopt;
+    scope.remove_prefix(scope_prefix.size());
+    const std::size_t dash = scope.rfind('-');
+    if (dash == std::string_view::npos || dash + 1 == scope.size()) return std::nullopt;
+    if (scope.find_first_not_of("0123456789", dash + 1) != std::string_view::npos) return std::nullopt;
+    auto device = DeviceId::parse(scope.substr(0, dash));
+    if (!device) return std::nullopt;
+    return *std::move(device);
+}
+
+std::vector<std::string> named_parent_scopes(JsonValue body) {
+    std::vector<std::string> none;
+    if (!body.is_object()) return none;
+    MemberReader in(body);
+    MemberReader capabilities(in.object("capabilities"), in, "capabilities.");
+    const bool is_edge = capabilities.boolean("iotEdge").value_or(false);
+    const std::string_view scope = in.text("deviceScope").value_or("");
+    const JsonValue parent_scopes = in.find("parentScopes");
+    if (!in.error()) return none;
+    if (is_edge) return read_parent_scopes(parent_scopes).value_or(none);
+    if (!scope.empty()) none.emplace_back(scope);
+    return none;
+}
+
 bool is_model_id(std::string_view text) {
     return text.size() <= IdentityLimits::model_id_bytes_max &&
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -229,7 +286,8 @@ Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Id
     MemberReader in(body);
     check_id(in, "deviceId", key.device.str());
     if (key.is_module()) {
-        if (key.module.front() == '$')
+        const bool is_own = existing != nullptr && is_system_module(key.module);
+        if (key.module.front() == '$' && !is_own)
             return fail(Errc::argument_invalid, "a module id must not begin with $");
         check_id(in, "moduleId", key.module);
     }
@@ -241,12 +299,15 @@ Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Id
         identity.etag = existing->etag;
         identity.model_id = existing->model_id;
     }
-    auto auth = read_authentication(in, key.is_module(), random);
+    const bool is_system = key.is_module() && is_system_module(key.module);
+    const bool keeps_auth = is_system && in.find("authentication").is_null_or_absent();
+    auto auth = read_authentication(in, meaning_of_none(key), random);
     if (!auth) return fail(std::move(auth).error());
-    identity.auth = *std::move(auth);
+    identity.auth = keeps_auth ? existing->auth : *std::move(auth);
     const auto rest =
         key.is_module() ? read_module_part(in, identity) : read_device_part(in, identity, existing, now);
     if (!rest) return fail(rest.error());
+    if (is_system) identity.managed_by = existing->managed_by;
     return identity;
 }
 

@@ -8,10 +8,12 @@
 #include "base/result.hpp"
 #include "base/shared_bytes.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace carillon {
@@ -66,6 +68,8 @@ struct Identity {
     std::string model_id;
 
     explicit Identity(IdentityKey k) : key(std::move(k)) {}
+    /// True if `scope` is among its `parent_scopes`.
+    bool is_under(std::string_view scope) const;
 };
 
 /// What the hub knows about an identity from elsewhere than its registration: from its connections, and
@@ -78,6 +82,19 @@ struct LiveState {
     std::shared_ptr<const ConfigurationStates> configurations{};  ///< Null if there are none.
 };
 
+/// The modules of an edge device that are the hub's own: it makes them with the device, they go with it, and
+/// only a deployment writes their twins.
+/// Source: IoT Hub docs, "Properties of the IoT Edge agent and IoT Edge hub module twins".
+inline constexpr std::array<std::string_view, 2> system_modules{"$edgeAgent", "$edgeHub"};
+bool is_system_module(std::string_view module);
+
+/// The device whose scope this is: `ms-azure-iot-edge://ID-NUMBER`. None if it is of another form.
+std::optional<DeviceId> device_of_scope(std::string_view scope);
+
+/// The scopes of edge devices that the body of an identity PUT puts the device under: the `deviceScope` of a
+/// leaf, the `parentScopes` of an edge device. Nothing of a body that `parse_identity` refuses.
+std::vector<std::string> named_parent_scopes(JsonValue body);
+
 /// True for what may be stored as a model id: printable ASCII of at most `model_id_bytes_max` bytes.
 bool is_model_id(std::string_view text);
 
@@ -88,8 +105,10 @@ std::string identity_etag_text(std::uint64_t etag);
 /// is registered, if anything: its generation and creation stay, all else is replaced; members
 /// left out are reset and missing keys are minted from `random`. Names in any case. Does not set `etag`.
 /// An `authentication` that is there but not understood mints no keys. Ours: it would lock the device out.
+/// Of a system module only the credentials are taken: the runtime on the device gives it keys of its own.
 /// Fails with `argument_invalid` in the service's words, with `iot_hub_format_error` if `body` is no
-/// object, with `invalid_device_scope` on an attempt to change the scope of an edge device.
+/// object, with `invalid_device_scope` on an attempt to change the scope of an edge device, or to name a
+/// parent by what is no scope.
 /// Source: IoT Hub docs, "Understand the identity registry"; azure-iot-sdk-csharp: Device.cs,
 /// AuthenticationMechanism.cs.
 Result<Identity> parse_identity(JsonValue body, const IdentityKey& key, const Identity* existing,

@@ -39,6 +39,7 @@ public:
     ImportMode mode() const { return mode_; }
     /// Of the identity, or of the twin for `update_twin`; accepts anything where the mode names none.
     const EtagMatch& match() const { return match_; }
+    bool writes_identity() const { return mode_ != ImportMode::remove && mode_ != ImportMode::update_twin; }
     /// The entry itself, for `parse_identity`.
     JsonValue identity() const { return document_.root(); }
     /// Tags and desired properties; nothing where there are none, always there for `update_twin`.

@@ -5,9 +5,11 @@
 #include "core/shard/directory.hpp"
 #include "core/shard/methods.hpp"
 
+#include <fmt/core.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
+#include <optional>
 
 namespace carillon {
 namespace {
@@ -80,6 +82,7 @@ Task<Result<FoundRow>> regenerate_there(Shard* shard, IdentityKey key, Shard::Ke
 
 Task<Result<FoundRow>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
                                    EtagMatch match) {
+    if (shard->is_reserved(key)) co_return fail(refused_as_reserved());
     auto document = co_await shard->write_twin(key, kind, std::move(patch), std::move(match));
     if (!document) co_return fail(std::move(document).error());
     co_return row_of(*shard, key, *std::move(document));
@@ -127,7 +130,31 @@ Task<DeviceCounts> Registry::count_devices() {
     co_return sum;
 }
 
+Task<Result<>> Registry::check_parents(IdentityKey key, std::vector<std::string> scopes) {
+    if (scopes.empty()) co_return Result<>{};
+    const auto before = co_await find(key);
+    std::optional<Identity> existing;
+    if (before) existing = before->document.identity.unpack();
+    for (const std::string& scope : scopes) {
+        if (existing && existing->is_under(scope)) continue;
+        const auto parent = device_of_scope(scope);
+        if (!parent) continue;  // Refused where the body is read.
+        const auto found = co_await find(IdentityKey(*parent));
+        if (found && found->document.identity.iot_edge() &&
+            found->document.identity.unpack().device_scope == scope)
+            continue;
+        co_return fail(Errc::invalid_device_scope, fmt::format("No edge device has the scope {}.", scope));
+    }
+    co_return Result<>{};
+}
+
 Task<Result<FoundRow>> Registry::put(IdentityKey key, std::string body, EtagMatch match) {
+    if (!key.is_module()) {
+        std::vector<std::string> scopes;
+        if (const auto json = JsonDocument::parse(body)) scopes = named_parent_scopes(json->root());
+        auto checking = check_parents(key, std::move(scopes));
+        if (const auto checked = co_await std::move(checking); !checked) co_return fail(checked.error());
+    }
     Shard& owner = shards_.owner(key.device);
     auto putting = put_there(&owner, std::move(key), std::move(body), std::move(match));
     co_return co_await shards_.on(owner, std::move(putting));
@@ -153,20 +180,35 @@ Task<Result<FoundRow>> Registry::write_twin(IdentityKey key, Shard::TwinWrite ki
 }
 
 Task<std::vector<Result<>>> Registry::apply(std::vector<ImportEntry> entries) {
+    /// Of each entry: its shard and its number in that one's share, or why it has none.
+    struct Place {
+        std::size_t shard = 0;
+        std::size_t number = 0;
+        Result<> checked;
+    };
     std::vector<std::vector<ImportEntry>> shares(shards_.count());
-    std::vector<std::pair<std::size_t, std::size_t>>
-        places;  ///< Of each entry: shard, and number in its share.
+    std::vector<Place> places;
     for (ImportEntry& entry : entries) {
-        auto& share = shares[shards_.number_of(entry.key().device)];
-        places.emplace_back(shards_.number_of(entry.key().device), share.size());
-        share.push_back(std::move(entry));
+        Place place;
+        place.shard = shards_.number_of(entry.key().device);
+        if (!entry.key().is_module() && entry.writes_identity()) {
+            auto checking = check_parents(entry.key(), named_parent_scopes(entry.identity()));
+            place.checked = co_await std::move(checking);
+        }
+        auto& share = shares[place.shard];
+        place.number = share.size();
+        if (place.checked) share.push_back(std::move(entry));
+        places.push_back(std::move(place));
     }
     auto apply_share = [&shares](Shard& shard) {
         return shard.apply_entries(std::move(shares[shard.number()]), {});
     };
     auto applied = co_await shards_.on_all(apply_share);
     std::vector<Result<>> outcomes;
-    for (const auto& [shard, number] : places) outcomes.push_back(std::move(applied[shard][number]));
+    for (Place& place : places) {
+        outcomes.push_back(place.checked ? std::move(applied[place.shard][place.number])
+                                         : std::move(place.checked));
+    }
     co_return outcomes;
 }
 

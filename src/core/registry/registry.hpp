@@ -36,22 +36,27 @@ public:
     /// Counts all devices; shards look at the same time and in slices.
     Task<DeviceCounts> count_devices();
 
-    /// As `Shard::put_identity`, with what is known of the identity's connection.
+    /// As `Shard::put_identity`, with what is known of the identity's connection. Fails with
+    /// `invalid_device_scope` if it puts a device under an edge device that does not exist.
     Task<Result<FoundRow>> put(IdentityKey key, std::string body, EtagMatch match);
     /// As `Shard::remove_identity`.
     Task<Result<>> remove(IdentityKey key, EtagMatch match);
     /// As `Shard::regenerate_keys`.
     Task<Result<FoundRow>> regenerate_keys(IdentityKey key, Shard::KeyChoice choice);
-    /// As `Shard::write_twin`.
+    /// As `Shard::write_twin`. Fails with `system_module_modify_unauthorized` for a system module.
     Task<Result<FoundRow>> write_twin(IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
                                       EtagMatch match);
     /// Carries entries out, on all shards at once and on each in their order; what became of each. Entries of
-    /// one shard share a commit. Errors as of `Shard::apply_entries`.
+    /// one shard share a commit. Errors as of `put` and `Shard::apply_entries`.
     Task<std::vector<Result<>>> apply(std::vector<ImportEntry> entries);
     /// Calls a direct method; as `Methods::invoke`.
     Task<Result<MethodAnswer>> invoke_method(IdentityKey key, MethodCall call);
 
 private:
+    /// Fails with `invalid_device_scope` if one of the scopes is of no edge device, and not the device's
+    /// already.
+    Task<Result<>> check_parents(IdentityKey key, std::vector<std::string> scopes);
+
     Shards& shards_;
 };
 

@@ -103,13 +103,14 @@ public:
     /// updates. Fails with `device_already_exists`, `device_not_found`, `module_…`,
     /// `precondition_failed`, `argument_invalid`, `too_many_modules_on_device`.
     /// Source: azure-iot-sdk-csharp: RegistryManager.cs. `body` is JSON text, parsed here, since missing keys
-    /// are minted and what is omitted is reset against what exists.
+    /// are minted and what is omitted is reset against what exists. An edge device gets its system modules.
     Task<Result<Document>> put_identity(IdentityKey key, std::string body, EtagMatch match);
-    /// Makes a module with keys of the hub's making for a deployment, which may be one that no back end may
-    /// make, `$edgeAgent` or `$edgeHub`. Fails with `device_not_found`, `module_already_exists_on_device`,
+    /// Makes a module for a deployment: with keys of the hub's making, or a system module, which has none.
+    /// Fails with `device_not_found`, `module_already_exists_on_device`,
     /// `too_many_modules_on_device`. Source: IoT Hub docs, "Deploy modules to a single device".
     Task<Result<>> make_module(IdentityKey key);
-    /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`.
+    /// Removes a device with its modules, or a module. Without `match` fails with `precondition_failed`; of a
+    /// system module of an edge device with `system_module_modify_unauthorized`.
     Task<Result<>> remove_identity(IdentityKey key, EtagMatch match);
     /// Makes new keys for an identity that has keys. Fails with `device_not_found`, `module_not_found`,
     /// `argument_invalid` if it has none. Source: azure-iot-cli-extension, key regeneration.
@@ -169,6 +170,8 @@ public:
     void write_twin_change(Record& record, Document document, std::string notification);
     /// The number that orders this shard's writes: a document holds every twin-log entry up to its own.
     std::uint64_t next_sequence() { return ++sequence_; }
+    /// True for a system module of an edge device: only the hub removes it and writes its twin.
+    bool is_reserved(const IdentityKey& key) const;
     /// Why there is no identity `key`: `module_not_found` if its device is there, else `device_not_found`.
     Errc missing(const IdentityKey& key) const;
     /// The key of a record's rows in `identities` and `sessions`: shard, device, NUL and module.
@@ -195,8 +198,9 @@ private:
     Record& add_record(const IdentityKey& key);
     void settle(std::uint64_t batch, bool is_durable);
     void forget(Record& record);
-    /// True while a removal of `key` is on its way to disk.
+    /// True while a removal of `key`, or of a system module of this device, is on its way to disk.
     bool is_leaving(const IdentityKey& key) const;
+    void stage_module(const IdentityKey& key);
     Result<> check_creation(const IdentityKey& key) const;
     Result<const Document*> find_for_put(const IdentityKey& key, const EtagMatch& match) const;
     /// Puts an identity into the batch; with an `entry`, its twin too if it is new. `key` is not leaving.
@@ -225,6 +229,8 @@ private:
     Ordinal ordinals_reserved_ = 0;
 };
 
+/// What a back end is told that would remove a system module, or write its twin. Source: iotedge#1162.
+Error refused_as_reserved();
 /// What a caller is told when the store refused a write: `service_unavailable`, so that it tries again.
 Error unavailable(const Error& cause);
 

@@ -37,12 +37,15 @@ Result<std::optional<Authentication>> Shard::stage_entry(const ImportEntry& entr
         return Staged();
     }
     if (entry.mode() == ImportMode::update_twin) {
+        if (is_reserved(entry.key())) return fail(refused_as_reserved());
         auto written = stage_twin(entry.key(), TwinWrite::patch, *entry.twin(), entry.match());
         if (!written) return fail(std::move(written).error());
         return Staged();
     }
-    const bool creates = entry.mode() == ImportMode::create ||
-                         (entry.mode() == ImportMode::create_or_update && !newest(entry.key()));
+    // A system module is there as soon as its device is, before its own line comes.
+    const bool creates =
+        !is_reserved(entry.key()) && (entry.mode() == ImportMode::create ||
+                                      (entry.mode() == ImportMode::create_or_update && !newest(entry.key())));
     auto staged =
         stage_identity(entry.key(), entry.identity(), creates ? EtagMatch{} : entry.match(), &entry);
     if (!staged) return fail(std::move(staged).error());

@@ -1,9 +1,11 @@
 #include "base/json.hpp"
+#include "base/member_reader.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/stored_number.hpp"
 #include "model/registry_line.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 
 namespace carillon {
 namespace {
@@ -33,7 +35,24 @@ Result<Twin> imported_twin(Twin twin, const ImportEntry& entry, WallTime now) {
     return twin;
 }
 
+/// The scope that an edge device had where its line was exported, as leaves name it in lines of their own.
+void keep_scope(Identity& identity, const ImportEntry& entry) {
+    if (!identity.iot_edge) return;
+    MemberReader in(entry.identity());
+    const std::string_view scope = in.text("deviceScope").value_or("");
+    if (device_of_scope(scope) == identity.key.device) identity.device_scope = scope;
+}
+
+/// A system module that nobody has written since the hub made it with its device.
+bool is_untouched_system(const Document& document, const IdentityKey& key) {
+    return is_system_module(key.module) && document.twin.version == Twin{}.version;
+}
+
 }  // namespace
+
+Error refused_as_reserved() {
+    return Error{Errc::system_module_modify_unauthorized, "Unauthorized to modify reserved module."};
+}
 
 Record& Shard::add_record(const IdentityKey& key) {
     if (directory_.next_ordinal() >= ordinals_reserved_) {
@@ -50,7 +69,17 @@ Record& Shard::add_record(const IdentityKey& key) {
 
 bool Shard::is_leaving(const IdentityKey& key) const {
     const Record* record = directory_.find(key);
-    return record != nullptr && record->writes > 0 && !record->latest;
+    if (record != nullptr && record->writes > 0 && !record->latest) return true;
+    if (key.is_module()) return false;
+    return std::any_of(system_modules.begin(), system_modules.end(), [this, &key](std::string_view module) {
+        return is_leaving(*IdentityKey::parse(key.device.str(), module));
+    });
+}
+
+bool Shard::is_reserved(const IdentityKey& key) const {
+    if (!key.is_module() || !is_system_module(key.module)) return false;
+    const Document* device = newest(IdentityKey(key.device));
+    return device != nullptr && device->identity.iot_edge();
 }
 
 Result<> Shard::check_creation(const IdentityKey& key) const {
@@ -59,7 +88,7 @@ Result<> Shard::check_creation(const IdentityKey& key) const {
     const IdentityKey device(key.device);
     for (const Record* r = directory_.upper_bound(device); r && r->key.device == key.device;
          r = directory_.next(*r)) {
-        ++modules;
+        if (!is_system_module(r->key.module)) ++modules;
     }
     if (modules < modules_of_device_max) return {};
     return fail(Errc::too_many_modules_on_device,
@@ -89,6 +118,26 @@ Result<const Document*> Shard::find_for_put(const IdentityKey& key, const EtagMa
     return existing;
 }
 
+void Shard::stage_module(const IdentityKey& key) {
+    const auto now = context_.clock.wall_now();
+    Identity identity(key);
+    identity.generation_id = static_cast<std::uint64_t>(now.ticks);
+    identity.etag = context_.random.u64() >> 36;
+    if (is_system_module(key.module)) {
+        identity.auth.type = AuthType::none;
+        identity.managed_by = "iotEdge";
+    } else {
+        identity.auth.primary_key = context_.random.base64_key();
+        identity.auth.secondary_key = context_.random.base64_key();
+    }
+    Document document;
+    document.identity = PackedIdentity(identity);
+    document.twin = Twin::fresh(now);
+    Record* record = directory_.find(key);
+    if (!record) record = &add_record(key);
+    write_whole(*record, std::move(document));
+}
+
 Result<Shard::StagedIdentity> Shard::stage_identity(const IdentityKey& key, JsonValue body,
                                                     const EtagMatch& match, const ImportEntry* entry) {
     const auto found = find_for_put(key, match);
@@ -99,6 +148,7 @@ Result<Shard::StagedIdentity> Shard::stage_identity(const IdentityKey& key, Json
     if (existing) before = existing->identity.unpack();
     auto identity = parse_identity(body, key, before ? &*before : nullptr, now, context_.random);
     if (!identity) return fail(std::move(identity).error());
+    if (entry != nullptr && !before) keep_scope(*identity, *entry);
     // Starts at random, so that a device made anew does not repeat the etags of the old one.
     identity->etag = before ? before->etag + 1 : context_.random.u64() >> 36;
     if (entry != nullptr && before && !entry->names_credentials()) {
@@ -109,7 +159,7 @@ Result<Shard::StagedIdentity> Shard::stage_identity(const IdentityKey& key, Json
     StagedIdentity staged;
     staged.document.identity = PackedIdentity(*identity);
     staged.document.twin = existing ? existing->twin : Twin::fresh(now);
-    if (entry != nullptr && !existing) {
+    if (entry != nullptr && (!existing || is_untouched_system(*existing, key))) {
         auto twin = imported_twin(staged.document.twin, *entry, now);
         if (!twin) return fail(std::move(twin).error());
         staged.document.twin = *std::move(twin);
@@ -118,6 +168,12 @@ Result<Shard::StagedIdentity> Shard::stage_identity(const IdentityKey& key, Json
     Record* record = directory_.find(key);
     if (!record) record = &add_record(key);
     write_whole(*record, staged.document);
+    if (!key.is_module() && identity->iot_edge) {
+        for (const std::string_view module : system_modules) {
+            const IdentityKey own = *IdentityKey::parse(key.device.str(), module);
+            if (!newest(own)) stage_module(own);
+        }
+    }
     return staged;
 }
 
@@ -144,18 +200,7 @@ Task<Result<>> Shard::make_module(IdentityKey key) {
     }
     EtagMatch creates;
     if (const auto found = find_for_put(key, creates); !found) co_return fail(found.error());
-    const auto now = context_.clock.wall_now();
-    Identity identity(key);
-    identity.generation_id = static_cast<std::uint64_t>(now.ticks);
-    identity.etag = context_.random.u64() >> 36;
-    identity.auth.primary_key = context_.random.base64_key();
-    identity.auth.secondary_key = context_.random.base64_key();
-    Document document;
-    document.identity = PackedIdentity(identity);
-    document.twin = Twin::fresh(now);
-    Record* record = directory_.find(key);
-    if (!record) record = &add_record(key);
-    write_whole(*record, std::move(document));
+    stage_module(key);
     const auto written = co_await committer_.durable();
     if (!written) co_return fail(unavailable(written.error()));
     co_return Result<>{};
@@ -208,6 +253,7 @@ Result<> Shard::stage_removal(const IdentityKey& key, const EtagMatch& match) {
     if (!match.accepts(identity_etag_text(existing->identity.etag()))) {
         return fail(Errc::precondition_failed, "PreconditionFailed, ETag may be invalid.");
     }
+    if (is_reserved(key)) return fail(refused_as_reserved());
     // A device goes with its modules, which follow it in key order.
     for (Record* record = directory_.find(key); record && record->key.device == key.device;
          record = directory_.next(*record)) {

@@ -150,8 +150,8 @@ public:
         CARILLON_ASSERT(added);
         return *shard.directory().find(*key);
     }
-    Record* find(std::string_view id) {
-        const auto key = IdentityKey::parse(id);
+    Record* find(std::string_view id, std::string_view module = {}) {
+        const auto key = IdentityKey::parse(id, module);
         return key ? hub_->shards().owner(key->device).directory().find(*key) : nullptr;
     }
 

@@ -17,6 +17,16 @@ std::string device_line(const std::string& id, const std::string& rest = {}) {
     return "{\"id\":\"" + id + "\"" + rest + "}\n";
 }
 
+/// Etags are of a hub; all else of an export is the same to the byte where it was imported.
+std::string without_etags(std::string text) {
+    for (const std::string name : {"\"eTag\":\"", "\"twinETag\":\""}) {
+        for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += name.size()) {
+            text.erase(at + name.size(), text.find('"', at + name.size()) - at - name.size());
+        }
+    }
+    return text;
+}
+
 /// A store that refuses every so many writes, or all while it is full.
 class FullStore final : public Store {
 public:
@@ -156,16 +166,34 @@ TEST_F(TransfersTest, WhatIsExportedImportsToTheSame) {
     EXPECT_EQ(first.find("{\"id\":\"a\""), 0U) << "in the order of the ids, whatever the shard";
     begin_anew();
     EXPECT_EQ(import(first).errors, 0U);
-    // Etags are of this hub; all else is the same to the byte.
-    const auto without_etags = [](std::string text) {
-        for (const std::string name : {"\"eTag\":\"", "\"twinETag\":\""}) {
-            for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += name.size()) {
-                text.erase(at + name.size(), text.find('"', at + name.size()) - at - name.size());
-            }
-        }
-        return text;
-    };
     EXPECT_EQ(without_etags(exported()), without_etags(first));
+}
+
+TEST_F(TransfersTest, EdgeDevicesMoveWithTheirScopesTheirModulesAndThoseBelowThem) {
+    const TransferJob made = import(
+        device_line("edge", R"(,"capabilities":{"iotEdge":true})") +
+        R"({"id":"edge","moduleId":"$edgeAgent","properties":{"desired":{"modules":{"m":1}}}})" + "\n" +
+        R"({"id":"edge","moduleId":"$edgeAgent","importMode":"updateTwin","tags":{"a":1}})" + "\n");
+    EXPECT_EQ(made.lines, 3U);
+    EXPECT_NE(errors().find(R"("line":3,"deviceId":"edge","moduleId":"$edgeAgent",)"
+                            R"("errorCode":"SystemModuleModifyUnauthorizedAccess")"),
+              std::string::npos)
+        << errors();
+    const auto scope = hub_->find("edge")->committed->identity.unpack().device_scope;
+    EXPECT_EQ(import(device_line("below", R"(,"deviceScope":")" + scope + "\"")).errors, 0U);
+    const std::string first = exported();
+    EXPECT_EQ(first.find(R"({"id":"below")"), 0U) << "a leaf may come before its parent";
+    clock_.advance(std::chrono::seconds(10));
+    begin_anew();
+    EXPECT_EQ(import(first).errors, 0U) << errors();
+    EXPECT_EQ(without_etags(exported()), without_etags(first));
+    EXPECT_NE(first.find(scope), std::string::npos);
+    std::string twin;
+    append_device_twin_json(twin, hub_->find("edge", "$edgeAgent")->committed->twin);
+    EXPECT_EQ(twin, R"({"desired":{"modules":{"m":1},"$version":2},"reported":{"$version":1}})");
+    // A twin that was written since is not overwritten by the line that made it.
+    EXPECT_EQ(import(first).errors, 0U) << errors();
+    EXPECT_EQ(hub_->find("edge", "$edgeAgent")->committed->twin.desired.version(), 2);
 }
 
 TEST_F(TransfersTest, EachModeDoesWhatItSays) {

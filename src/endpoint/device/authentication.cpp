@@ -69,7 +69,9 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
         return refused("unknown policy");
     }
     if (identity == nullptr || device == nullptr) return refused("unknown identity");
-    if (identity->auth.type != AuthType::sas) return refused("identity does not use tokens");
+    // A system module that was given no keys of its own has its device's.
+    const bool uses_tokens = identity->auth.type == AuthType::sas || identity->auth.type == AuthType::none;
+    if (!uses_tokens) return refused("identity does not use tokens");
     if (!is_covered) return refused("token is for another");
     if (is_signed_by_key_of(*identity, *token)) {
         return proved(credentials.key.is_module() ? AuthMethod::module_key : AuthMethod::device_key, *device,

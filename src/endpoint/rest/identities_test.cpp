@@ -128,6 +128,119 @@ TEST_F(Identities, OfModulesLiveUnderTheirDevice) {
     EXPECT_EQ(call("PUT", at("/devices/d1/modules/$edgeAgent"), "{}").status, 400);
 }
 
+TEST_F(Identities, OfEdgeDevicesHaveTheirSystemModules) {
+    const std::string is_edge = R"({"capabilities":{"iotEdge":true}})";
+    const std::string agent = "/devices/edge/modules/$edgeAgent";
+    create("edge");
+    EXPECT_EQ(call("PUT", at(agent), "{}").error(), "ArgumentInvalid");
+    EXPECT_EQ(call("PUT", at("/devices/edge"), is_edge, "If-Match: *\r\n").status, 200);
+    const Answer shown = call("GET", at(agent));
+    EXPECT_EQ(shown.status, 200);
+    EXPECT_EQ(member(shown.body, "managedBy"), "\"iotEdge\"");
+    EXPECT_TRUE(shown.contains(R"("primaryKey":null)")) << shown.body;
+    EXPECT_TRUE(shown.contains(R"("type":"none")")) << shown.body;
+    const Answer hub = call("GET", at("/devices/edge/modules/%24edgeHub"));
+    EXPECT_EQ(call("GET", at("/devices/edge/modules")).body, "[" + shown.body + "," + hub.body + "]");
+    EXPECT_EQ(call("GET", at("/twins/edge/modules/$edgeAgent")).status, 200);
+    // Made once: another write of the device leaves them as they are.
+    call("PUT", at("/devices/edge"), is_edge, "If-Match: *\r\n");
+    EXPECT_EQ(call("GET", at(agent)).body, shown.body);
+
+    EXPECT_EQ(call("PUT", at(agent), "{}").error(), "ModuleAlreadyExistsOnDevice");
+    EXPECT_EQ(call("PUT", at("/devices/edge/modules/$other"), "{}").error(), "ArgumentInvalid");
+    EXPECT_EQ(call("DELETE", at(agent), "", "If-Match: *\r\n").error(),
+              "SystemModuleModifyUnauthorizedAccess");
+    for (const char* method : {"PATCH", "PUT"}) {
+        const Answer refused = call(method, at("/twins/edge/modules/$edgeHub"), R"({"tags":{"a":1}})");
+        EXPECT_EQ(refused.status, 401);
+        EXPECT_TRUE(
+            refused.contains("SystemModuleModifyUnauthorizedAccess;Unauthorized to modify reserved "
+                             "module."))
+            << refused.body;
+    }
+    EXPECT_EQ(call("DELETE", at("/devices/edge"), "", "If-Match: *\r\n").status, 204);
+    EXPECT_EQ(create("edge").status, 200);
+    EXPECT_EQ(call("GET", at("/devices/edge/modules")).body, "[]");
+}
+
+TEST_F(Identities, OfSystemModulesTakeTheKeysThatTheirRuntimeGivesThem) {
+    call("PUT", at("/devices/edge"), R"({"capabilities":{"iotEdge":true}})");
+    const std::string agent = at("/devices/edge/modules/$edgeAgent");
+    const auto put = [this, &agent](std::string_view body) {
+        return call("PUT", agent, body, "If-Match: *\r\n").body;
+    };
+    const std::string keys =
+        R"("symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==","secondaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="})";
+    const std::string with_keys = put(R"({"authentication":{"type":"sas",)" + keys + "}}");
+    EXPECT_NE(with_keys.find(keys), std::string::npos) << with_keys;
+    EXPECT_EQ(member(with_keys, "managedBy"), "\"iotEdge\"");
+    EXPECT_NE(put("{}").find(keys), std::string::npos);
+    EXPECT_NE(put(R"({"authentication":{"type":"none"}})").find(R"("type":"none")"), std::string::npos);
+}
+
+TEST_F(Identities, StayWithADeviceThatIsNoEdgeDeviceAnyMore) {
+    call("PUT", at("/devices/edge"), R"({"capabilities":{"iotEdge":true}})");
+    call("PUT", at("/devices/edge"), "{}", "If-Match: *\r\n");
+    EXPECT_EQ(call("GET", at("/devices/edge/modules/$edgeHub")).status, 200);
+    EXPECT_EQ(call("DELETE", at("/devices/edge/modules/$edgeHub"), "", "If-Match: *\r\n").status, 204);
+    EXPECT_EQ(call("GET", at("/devices/edge/modules/$edgeHub")).error(), "ModuleNotFound");
+    call("PUT", at("/devices/edge"), R"({"capabilities":{"iotEdge":true}})", "If-Match: *\r\n");
+    EXPECT_EQ(call("GET", at("/devices/edge/modules/$edgeHub")).status, 200);
+}
+
+TEST_F(Identities, ArePutUnderEdgeDevicesThatExist) {
+    const auto scope_of = [this](const std::string& id) {
+        const Answer made = call("PUT", at("/devices/" + id), R"({"capabilities":{"iotEdge":true}})");
+        return member(made.body, "deviceScope");
+    };
+    const std::string parent = scope_of("parent");
+    create("plain");
+    const auto put_under = [this](const std::string& id, const std::string& scope) {
+        return call("PUT", at("/devices/" + id), R"({"deviceScope":)" + scope + "}", "If-Match: *\r\n");
+    };
+    create("leaf");
+    for (const char* none : {R"("ms-azure-iot-edge://absent-1")", R"("ms-azure-iot-edge://plain-1")",
+                             R"("ms-azure-iot-edge://parent-1")", R"("ms-azure-iot-edge://parent")",
+                             R"("7c9e6679-7425-40de-944b-e07fc1f90ae7")"}) {
+        const Answer refused = put_under("leaf", none);
+        EXPECT_EQ(refused.status, 400) << none;
+        EXPECT_EQ(refused.error(), "InvalidDeviceScope") << none;
+    }
+    EXPECT_EQ(put_under("leaf", parent).status, 200);
+    const std::string under = R"({"capabilities":{"iotEdge":true},"parentScopes":[)";
+    EXPECT_EQ(call("PUT", at("/devices/middle"), under + parent + "]}").status, 200);
+    EXPECT_EQ(call("PUT", at("/devices/low"), under + R"("ms-azure-iot-edge://absent-1"]})").error(),
+              "InvalidDeviceScope");
+
+    const Answer bulk =
+        call("POST", at("/devices"),
+             R"([{"id":"one","deviceScope":)" + parent +
+                 R"(},{"id":"two","deviceScope":"ms-azure-iot-edge://absent-1"},{"id":"three"}])");
+    EXPECT_TRUE(bulk.contains(R"([{"deviceId":"two","errorCode":"InvalidDeviceScope",)")) << bulk.body;
+    EXPECT_EQ(call("GET", at("/devices/one")).status, 200);
+    EXPECT_EQ(call("GET", at("/devices/two")).status, 404);
+    EXPECT_EQ(call("GET", at("/devices/three")).status, 200);
+
+    // A device whose parent went can still be written, as long as it stays where it is.
+    call("DELETE", at("/devices/parent"), "", "If-Match: *\r\n");
+    EXPECT_EQ(put_under("leaf", parent).status, 200);
+    EXPECT_EQ(put_under("plain", parent).error(), "InvalidDeviceScope");
+}
+
+TEST_F(Identities, OfSystemModulesMayNotBeChangedInBulk) {
+    const Answer made = call("POST", at("/devices"), R"([{"id":"edge","capabilities":{"iotEdge":true}}])");
+    EXPECT_TRUE(made.contains(R"("isSuccessful":true)")) << made.body;
+    EXPECT_EQ(call("GET", at("/devices/edge/modules/$edgeAgent")).status, 200);
+    for (const char* mode : {"delete", "updateTwin"}) {
+        const Answer refused = call("POST", at("/devices"),
+                                    R"([{"id":"edge","moduleId":"$edgeAgent","tags":{"a":1},"importMode":")" +
+                                        std::string(mode) + "\"}]");
+        EXPECT_TRUE(refused.contains("SystemModuleModifyUnauthorizedAccess")) << refused.body;
+    }
+    EXPECT_TRUE(call("POST", at("/devices"), R"([{"id":"edge","importMode":"delete"}])").contains("true"));
+    EXPECT_EQ(call("GET", at("/twins/edge/modules/$edgeAgent")).status, 404);
+}
+
 TEST_F(Identities, AreCounted) {
     create("a");
     create("b");
