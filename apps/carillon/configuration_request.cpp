@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "failure.hpp"
 #include "json_text.hpp"
+#include "query/with_from.hpp"
 
 #include <limits>
 
@@ -125,7 +126,11 @@ Result<std::string> metric_statement(std::string_view current_json, std::string_
     const auto json = JsonDocument::parse(current_json);
     const JsonValue metrics = json ? json->root().find(is_system ? "systemMetrics" : "metrics") : JsonValue();
     const JsonValue statement = metrics.find("queries").find(metric);
-    if (statement.is_string()) return std::string(statement.string());
+    if (statement.is_string()) {
+        const bool is_of_modules = json->root().find("content").find("moduleContent").is_object();
+        return query::with_from(statement.string(),
+                                is_of_modules ? query::Collection::modules : query::Collection::devices);
+    }
     std::string names;
     for (JsonValue v = metrics.find("queries").first(); v.exists(); v = v.next()) {
         names += (names.empty() ? "" : ", ") + std::string(v.key());

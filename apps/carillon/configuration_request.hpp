@@ -36,7 +36,7 @@ Result<std::string> changed_configuration_json(const ConfigurationOrder& order,
                                                std::string_view current_json);
 
 /// The statement of a metric of the configuration `current_json`, one of its own or, if `is_system`,
-/// of the system's. Fails with `not_found_locally`.
+/// of the system's, with the FROM that it may leave out. Fails with `not_found_locally`.
 Result<std::string> metric_statement(std::string_view current_json, std::string_view metric, bool is_system);
 
 }  // namespace carillon

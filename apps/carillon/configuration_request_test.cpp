@@ -70,10 +70,17 @@ TEST(ConfigurationSets, AreOfWhatMayChange) {
 
 TEST(MetricStatement, IsTheQueryOfThatName) {
     const std::string current =
-        R"({"systemMetrics":{"queries":{"appliedCount":"S"}},"metrics":{"queries":{"m":"U"}}})";
-    EXPECT_EQ(metric_statement(current, "appliedCount", true).value_or("?"), "S");
-    EXPECT_EQ(metric_statement(current, "m", false).value_or("?"), "U");
+        R"({"systemMetrics":{"queries":{"appliedCount":"select x from y"}},"metrics":{"queries":{"m":"select *"}}})";
+    EXPECT_EQ(metric_statement(current, "appliedCount", true).value_or("?"), "select x from y");
+    EXPECT_EQ(metric_statement(current, "m", false).value_or("?"), "select * FROM devices ");
     EXPECT_EQ(metric_statement(current, "appliedCount", false).error().code, Errc::not_found_locally);
+}
+
+TEST(MetricStatement, IsOfWhatTheContentIsFor) {
+    const std::string current =
+        R"({"content":{"moduleContent":{}},"metrics":{"queries":{"m":"SELECT moduleId WHERE tags.a = 'from'"}}})";
+    EXPECT_EQ(metric_statement(current, "m", false).value_or("?"),
+              "SELECT moduleId  FROM devices.modules WHERE tags.a = 'from'");
 }
 
 }  // namespace

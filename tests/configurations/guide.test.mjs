@@ -69,6 +69,15 @@ test('it is changed and deleted', async () => {
   assert.equal(blocks.length, 6, 'every command of the page is run');
 });
 
+test('a metric without FROM is shown as it is counted', async () => {
+  await hub.ok('configuration', 'create', 'counted', '-k', '{"deviceContent":{"properties.desired.x":1}}',
+    '-m', '{"queries":{"all":"select *","north":"SELECT deviceId WHERE deviceId = \'north-1\'"}}');
+  const rows = async (metric) => JSON.parse(await hub.ok('configuration', 'show-metric', 'counted', '-m', metric, '-o', 'json'));
+  assert.equal((await rows('all')).length, 3);
+  assert.deepEqual(await rows('north'), [{ deviceId: 'north-1' }]);
+  await hub.ok('configuration', 'delete', 'counted', '--yes');
+});
+
 test('mistakes of use are told', async () => {
   for (const args of [
     ['create', 'x'], ['create', 'x', '-k', 'nonsense'], ['create', 'x', '-k', '[]'], ['update', 'x', '--set', 'content={}'],

@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 #include "core/shard/stored_number.hpp"
-#include "query/lexer.hpp"
+#include "query/with_from.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -19,30 +19,12 @@ bool is_weaker(const ConfigurationSet::Rule& a, const ConfigurationSet::Rule& b)
     return std::pair(a->configuration.priority, a->number) < std::pair(b->configuration.priority, b->number);
 }
 
-/// The statement, with the FROM that it leaves out in front of its WHERE.
-std::string with_from(std::string_view text, ConfigurationContent::Of of) {
-    query::Lexer lexer(text);
-    std::size_t end = text.size();
-    using Kind = query::Token::Kind;
-    for (auto token = lexer.next(); token.kind != Kind::end && token.kind != Kind::bad;
-         token = lexer.next()) {
-        if (token.keyword == query::Keyword::from) return std::string(text);
-        const bool is_behind =
-            token.keyword == query::Keyword::where || token.keyword == query::Keyword::group;
-        if (is_behind && end == text.size()) end = token.offset;
-    }
-    const bool is_of_devices = of == ConfigurationContent::Of::devices;
-    std::string whole(text.substr(0, end));
-    whole += is_of_devices ? " FROM devices " : " FROM devices.modules ";
-    return whole.append(text.substr(end));
-}
-
 }  // namespace
 
 Result<query::Query> parse_metric_query(std::string_view text, ConfigurationContent::Of of,
                                         const query::QueryOptions& options) {
     constexpr auto refusal = Errc::invalid_configuration_custom_metrics_query;
-    auto query = query::parse_query(with_from(text, of), options);
+    auto query = query::parse_query(query::with_from(text, collection_of(of)), options);
     if (!query) return fail(refusal, std::move(query).error().detail);
     if (query->collection == query::Collection::jobs || query->is_aggregated() || query->top) {
         return fail(refusal,
