@@ -30,7 +30,8 @@ constexpr Example table[] = {
     {"module create", R"~(carillon module create pump-a1 --module-id valve)~"},
     {"module show", R"~(carillon module show pump-a1 --module-id valve)~"},
     {"module list", R"~(carillon module list pump-a1)~"},
-    {"module update", R"~(carillon module update pump-a1 --module-id valve --primary-key "$KEY1" --secondary-key "$KEY2")~"},
+    {"module update",
+     R"~(carillon module update pump-a1 --module-id valve --primary-key "$KEY1" --secondary-key "$KEY2")~"},
     {"module delete", R"~(carillon module delete pump-a1 --module-id valve --yes)~"},
     {"twin show", R"~(carillon twin show pump-a1)~"},
     {"twin update", R"~(carillon twin update pump-a1 --desired '{"interval":30}')~"},
@@ -38,23 +39,29 @@ constexpr Example table[] = {
     {"module twin show", R"~(carillon module twin show pump-a1 --module-id valve)~"},
     {"module twin update", R"~(carillon module twin update pump-a1 --module-id valve --tags '{"floor":2}')~"},
     {"module twin replace", R"~(carillon module twin replace pump-a1 --module-id valve --json @twin.json)~"},
-    {"method invoke", R"~(carillon method invoke pump-a1 --method-name reboot --method-payload '{"delay":5}')~"},
-    {"module method invoke", R"~(carillon module method invoke pump-a1 --module-id valve --method-name close)~"},
-    {"job create", R"~(carillon job create --query-condition "tags.building = '43'" --twin-patch '{"tags":{"checked":true}}' --wait)~"},
+    {"method invoke",
+     R"~(carillon method invoke pump-a1 --method-name reboot --method-payload '{"delay":5}')~"},
+    {"module method invoke",
+     R"~(carillon module method invoke pump-a1 --module-id valve --method-name close)~"},
+    {"job create",
+     R"~(carillon job create --query-condition "tags.building = '43'" --twin-patch '{"tags":{"checked":true}}' --wait)~"},
     {"job show", R"~(carillon job show 8d2f7a)~"},
     {"job list", R"~(carillon job list --job-status running)~"},
     {"job watch", R"~(carillon job watch 8d2f7a)~"},
     {"job cancel", R"~(carillon job cancel 8d2f7a)~"},
     {"job devices", R"~(carillon job devices 8d2f7a)~"},
-    {"configuration create", R"~(carillon configuration create --config-id slow --content @slow.json --target-condition "tags.slow = true" --priority 5)~"},
+    {"configuration create",
+     R"~(carillon configuration create --config-id slow --content @slow.json --target-condition "tags.slow = true" --priority 5)~"},
     {"configuration show", R"~(carillon configuration show --config-id slow)~"},
     {"configuration list", R"~(carillon configuration list)~"},
     {"configuration update", R"~(carillon configuration update --config-id slow --set priority=9)~"},
     {"configuration delete", R"~(carillon configuration delete --config-id slow --yes)~"},
     {"configuration apply", R"~(carillon configuration apply edge-1 --content @modules.json)~"},
-    {"configuration show-metric", R"~(carillon configuration show-metric slow --metric-id appliedCount --metric-type system)~"},
+    {"configuration show-metric",
+     R"~(carillon configuration show-metric slow --metric-id appliedCount --metric-type system)~"},
     {"store check", R"~(carillon store check --data-dir carillon-data)~"},
-    {"query", R"~(carillon query "SELECT deviceId, tags.building FROM devices WHERE status = 'enabled'" --output json)~"},
+    {"query",
+     R"~(carillon query "SELECT deviceId, tags.building FROM devices WHERE status = 'enabled'" --output json)~"},
     {"policy list", R"~(carillon policy list)~"},
     {"policy show", R"~(carillon policy show service)~"},
     {"policy renew-key", R"~(carillon policy renew-key service --renew-key primary)~"},
@@ -69,9 +76,49 @@ constexpr Example table[] = {
 
 /// The column at which descriptions of options begin; `column_width` of the formatter.
 constexpr std::size_t description_column = 34;
+/// Where they begin in a line of their own, if there is little room beside the names.
+constexpr std::size_t lower_column = 6;
 
 std::size_t indent_of(std::string_view line) {
     return std::min(line.find_first_not_of(' '), line.size());
+}
+
+/// True for an option's line, and for the continuation of one that has no room for its description.
+bool is_described(std::string_view line) {
+    const std::size_t indent = indent_of(line);
+    return line.size() > description_column && indent <= description_column &&
+           line[description_column - 1] == ' ' && line[description_column] != ' ' && indent > 0;
+}
+
+std::size_t longest_word(std::string_view text) {
+    std::size_t longest = 0;
+    while (!text.empty()) {
+        const std::string_view word = text.substr(0, text.find(' '));
+        longest = std::max(longest, cells_of(word));
+        text.remove_prefix(std::min(word.size() + 1, text.size()));
+    }
+    return longest;
+}
+
+/// The names and beside them the description, or below them where it has no room there.
+void append_described(std::string& out, std::string_view line, std::size_t width) {
+    std::string_view names = line.substr(0, description_column);
+    const std::string_view description = line.substr(description_column);
+    const bool is_beside =
+        width >= 2 * description_column && longest_word(description) <= width - description_column;
+    const std::size_t column = is_beside ? description_column : std::min(lower_column, width / 2);
+    if (is_beside) {
+        out += names;
+    } else if (indent_of(names) < names.size()) {
+        names.remove_suffix(names.size() - 1 - names.find_last_not_of(' '));
+        for (const std::string& part : wrapped(names, width)) out.append(part).append(1, '\n');
+    }
+    bool has_begun = !is_beside;
+    for (const std::string& part : wrapped(description, width - column)) {
+        if (has_begun) out.append(column, ' ');
+        has_begun = true;
+        out.append(part).append(1, '\n');
+    }
 }
 
 CLI::App* find_command(CLI::App& group, std::string_view name) {
@@ -110,31 +157,18 @@ std::vector<std::string> without_plain_words(std::vector<std::string> words) {
 }
 
 std::string wrapped_help(std::string_view help, std::size_t width) {
-    if (width < 2 * description_column) return std::string(help);
+    if (width == 0) return std::string(help);
     std::string out;
     while (!help.empty()) {
         const std::size_t end = std::min(help.find('\n'), help.size());
         const std::string_view line = help.substr(0, end);
         help.remove_prefix(std::min(end + 1, help.size()));
-        const std::size_t indent = indent_of(line);
-        // An option's line, or the continuation of one that has no room for its description.
-        const bool is_option = line.size() > description_column && indent <= description_column &&
-                               line[description_column - 1] == ' ' && line[description_column] != ' ' &&
-                               indent > 0;
         if (cells_of(line) <= width) {
-            out += line;
-            out += '\n';
-        } else if (is_option) {
-            out += line.substr(0, description_column);
-            bool is_first = true;
-            for (const std::string& part :
-                 wrapped(line.substr(description_column), width - description_column)) {
-                if (!is_first) out.append(description_column, ' ');
-                is_first = false;
-                out += part + '\n';
-            }
+            out.append(line).append(1, '\n');
+        } else if (is_described(line)) {
+            append_described(out, line, width);
         } else {
-            for (const std::string& part : wrapped(line, width)) out += part + '\n';
+            for (const std::string& part : wrapped(line, width)) out.append(part).append(1, '\n');
         }
     }
     return out;

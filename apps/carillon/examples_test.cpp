@@ -26,14 +26,27 @@ const std::string help =
     "not [any]\n";
 
 TEST(WrappedHelp, GoesOnBelowTheDescription) {
-    const std::string text = wrapped_help(help, 80);
-    std::string_view left = text;
-    while (!left.empty()) {
-        const std::size_t end = left.find('\n');
-        EXPECT_LE(cells_of(left.substr(0, end)), 80U) << left.substr(0, end);
-        left.remove_prefix(end + 1);
+    for (const std::size_t width : {30, 40, 60, 67, 68, 80, 120}) {
+        const std::string text = wrapped_help(help, width);
+        std::string_view left = text;
+        while (!left.empty()) {
+            const std::size_t end = left.find('\n');
+            EXPECT_LE(cells_of(left.substr(0, end)), width) << left.substr(0, end);
+            left.remove_prefix(end + 1);
+        }
     }
+    const std::string text = wrapped_help(help, 80);
     EXPECT_NE(text.find("                                  answer before gave"), text.npos) << text;
+}
+
+TEST(WrappedHelp, GoesOnBelowTheNamesWhereThereIsLittleRoomBesideThem) {
+    EXPECT_NE(
+        wrapped_help(help, 40).find("  -e,--etag TEXT\n      Only if it still has this etag,\n      which"),
+        std::string::npos)
+        << wrapped_help(help, 40);
+    const std::string word(50, 'w');
+    EXPECT_EQ(wrapped_help("  -k,--content TEXT REQUIRED      " + word + "\n", 80),
+              "  -k,--content TEXT REQUIRED\n      " + word + "\n");
 }
 
 TEST(WrappedHelp, LeavesPipesAndWideTerminalsAlone) {

@@ -116,3 +116,23 @@ test('a table that has no room for a column says so, and a pipe has all', async 
   assert.match(stdout, /^jobId +type +status +startTime +endTime +devices +succeeded +failed\n/);
   assert.equal(stderr, '');
 });
+
+for (const width of widths) {
+  test(`help of every command fits ${width} columns`, async () => {
+    const commands = ['']; // Found by following the help of each, as it is on a pipe.
+    for (const command of commands) {
+      const help = (await hub.run([...command.split(' ').filter(Boolean), '--help'], {})).stdout;
+      const listed = /^Subcommands:\n((?: .*\n)+)/m.exec(help)?.[1] ?? '';
+      for (const [, name] of listed.matchAll(/^ {2}([a-z][\w-]*)/gm)) commands.push(`${command} ${name}`.trim());
+    }
+    assert.ok(commands.length > 60, commands.join());
+    const loop = `for words in ${commands.map((words) => `'${words}'`).join(' ')}; do echo "== $words"; ${hub.binary} $words --help; done`;
+    const shown = new Terminal(width, ['sh', '-c', loop], env());
+    assert.equal(await shown.ended, 0);
+    let command = '';
+    for (const line of shown.screen.lines.map((each) => each.join('').trimEnd()).slice(1)) {
+      if (line.startsWith('== ')) command = line.slice(3);
+      else assert.ok(line.length <= width || !/\S\s+\S/.test(line), `carillon ${command} --help at ${width} columns: ${line}`);
+    }
+  });
+}
