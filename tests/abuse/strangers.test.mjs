@@ -33,18 +33,27 @@ test('what is no TLS is closed at once', async () => {
   console.log(`${ends.length} strangers, the last closed after ${Math.max(...ends).toFixed(2)} s`);
 });
 
-test('what is no MQTT within TLS is closed at once', async () => {
-  const ends = await Promise.all(Object.entries(greetings).map(([name, say]) => new Promise((resolve) => {
-    const begun = performance.now();
-    const socket = connect({ host: hub.address, port: MQTTS });
-    socket.on('secureConnect', () => {
-      socket.write(Buffer.from(say, 'latin1'));
-    });
-    socket.on('close', () => resolve([name, (performance.now() - begun) / 1000]));
-    socket.on('data', () => {});
-    socket.on('error', () => {}); // Being reset is being closed, too.
-  })));
-  for (const [name, after] of ends) assert.ok(after < BEFORE_ITS_TIME_S, `${name}: ${after.toFixed(1)} s`);
-  console.log(`${ends.length} strangers within TLS, the last closed after ${Math.max(...ends.map(([, s]) => s)).toFixed(2)} s`);
-  await honest.end();
-});
+const begunHttp = ['http', 'httpBegun'];
+for (const [port, what, said] of [
+  [MQTTS, 'MQTT', greetings],
+  [HTTPS, 'HTTP', { ...Object.fromEntries(Object.entries(greetings).filter(([name]) => !begunHttp.includes(name))), ...plainOnly }],
+]) {
+  test(`what is no ${what} within TLS is closed at once`, async () => {
+    const ends = await Promise.all(Object.entries(said).map(([name, say]) => new Promise((resolve) => {
+      const begun = performance.now();
+      let isSaid = false;
+      const socket = connect({ host: hub.address, port, rejectUnauthorized: false });
+      socket.on('secureConnect', () => {
+        isSaid = true;
+        socket.write(Buffer.from(say, 'latin1'));
+      });
+      socket.on('close', () => resolve([name, isSaid ? (performance.now() - begun) / 1000 : Infinity]));
+      socket.on('data', () => {});
+      socket.on('error', () => {}); // Being reset is being closed, too.
+    })));
+    for (const [name, after] of ends) assert.ok(after < BEFORE_ITS_TIME_S, `${name}: ${after.toFixed(1)} s`);
+    console.log(`${ends.length} strangers within TLS on ${port}, the last closed after ${Math.max(...ends.map(([, s]) => s)).toFixed(2)} s`);
+  });
+}
+
+test('an honest device was served throughout', () => honest.end());

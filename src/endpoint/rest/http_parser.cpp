@@ -24,6 +24,13 @@ bool is_token(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
+/// Judged as soon as the line is there, so that the greeting of another protocol is not waited behind: its
+/// rest never comes. What the grammar says of the parts is for the whole header.
+bool is_request_line(std::string_view line) {
+    const std::size_t space = line.rfind(' ');
+    return space != std::string_view::npos && line.substr(space + 1).starts_with("HTTP/");
+}
+
 /// Beast's grammar for a header, telling what it finds without copying it.
 struct HeadGrammar final : http::basic_parser<true> {
     explicit HeadGrammar(HttpRequest& r) : request(r) {
@@ -159,6 +166,10 @@ bool HttpParser::scan_head(std::string_view input) {
             if (i == line_start_ + 1) {
                 head_end_ = i + 1;
                 return true;
+            }
+            if (line_start_ == 0 && !is_request_line(input.substr(0, i - 1))) {
+                refuse(Errc::generic_bad_request, "The request line is malformed.");
+                return false;
             }
             line_start_ = i + 1;
         } else if ((c < 0x20 && c != '\r' && c != '\t') || c == 0x7f) {

@@ -181,6 +181,17 @@ TEST(HttpParser, JudgesEachRequestTheSameWholeAndByteByByte) {
     }
 }
 
+TEST(HttpParser, RefusesTheGreetingOfAnotherProtocolAtItsFirstLine) {
+    for (const char* greeting :
+         {"SSH-2.0-OpenSSH_9.2p1\r\n", "EHLO stranger\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+          "GET /\r\n", "QUIT\r\n", "\x10", "AMQP\x01", "\x16\x03"}) {
+        for (const std::size_t step : {std::size_t{1}, std::size_t{64}}) {
+            EXPECT_EQ(read(greeting, step).status, 400) << greeting;
+        }
+    }
+    EXPECT_EQ(read("GET / HTTP/1.1\r\n", 1).status, 0) << "more is awaited";
+}
+
 TEST(HttpParser, RefusesMoreFieldsThanItsLimit) {
     std::string fields;
     for (std::size_t i = 0; i < HttpLimits::fields_max; ++i) fields += "A: b\r\n";
