@@ -50,6 +50,27 @@ for (const path of ['/twins/d1', '/twins/d1/modules/m']) {
   });
 }
 
+test('a continuation token that the hub did not make is refused, a plain number too, in either flavour', async () => {
+  for (const version of ['2021-04-12', '2016-09-30-preview']) {
+    for (const [method, path, text] of [['POST', '/devices/query', '{"query":"SELECT * FROM devices"}'], ['GET', '/jobs/v2/query', '']]) {
+      for (const token of ['0', '1', '2', '100', '-1', 'Mg==', 'MTAw', '%7B%7D', 'null']) {
+        for (const place of ['header', 'parameter', ...(text && version !== '2021-04-12' ? ['body'] : [])]) {
+          const body = place === 'body' ? JSON.stringify({ sql: 'SELECT * FROM devices', continuationToken: token })
+            : version === '2021-04-12' ? text : text.replace('query', 'sql');
+          client.send(`${method} ${path}?api-version=${version}${place === 'parameter' ? `&continuationToken=${token}` : ''} HTTP/1.1\r\n`
+            + `Host: ${hub.address}\r\n${auth}${place === 'header' ? `x-ms-continuation: ${token}\r\n` : ''}`
+            + `${method === 'POST' ? `Content-Length: ${body.length}\r\n\r\n${body}` : '\r\n'}`);
+          const answer = await client.answer();
+          const what = `${version} ${path}, ${token} as ${place}: ${answer.body}`;
+          assert.equal(answer.status, 400, what);
+          assert.equal(answer.headers['iothub-errorcode'], 'ArgumentInvalid', what);
+          assert.match(answer.body, /Continuation token is not valid/, what);
+        }
+      }
+    }
+  }
+});
+
 test('carillon twin replace refuses a null too', async () => {
   await ask('PUT', '/twins/d1', { tags: { kept: true } });
   const { code, stderr } = await hub.cli('twin', 'replace', '--device-id', 'd1', '--json', '{"tags":{"a":null}}');
