@@ -127,6 +127,11 @@ Result<std::unique_ptr<FileLedger>> FileLedger::open(rocksdb::FileSystem& files,
     return ledger;
 }
 
+LedgerEntries FileLedger::entries() const {
+    const std::lock_guard lock(mutex_);
+    return entries_;
+}
+
 void FileLedger::identify(std::string identity) {
     const std::lock_guard lock(mutex_);
     if (entries_.identity == identity) return;

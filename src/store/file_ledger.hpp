@@ -65,6 +65,7 @@ public:
     FileLedger(const FileLedger&) = delete;
     FileLedger& operator=(const FileLedger&) = delete;
 
+    LedgerEntries entries() const;
     void identify(std::string identity);
     /// A sync of this file succeeded. Written with the next acknowledgement.
     void log_synced(const FileClaim& claim);
@@ -90,7 +91,7 @@ private:
     rocksdb::IOStatus settle_both();
 
     std::unique_ptr<rocksdb::FSRandomRWFile> file_;
-    std::mutex mutex_;  ///< Guards the members below and writes, not syncs.
+    mutable std::mutex mutex_;  ///< Guards the members below and writes, not syncs.
     LedgerEntries entries_;
     std::uint64_t edition_ = 0;
     bool is_unwritten_ = false;           ///< Entries were noted that no slot holds.

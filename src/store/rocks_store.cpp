@@ -25,7 +25,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -481,6 +483,63 @@ Result<> RocksStore::scan(Table table, std::string_view from, std::string_view t
     }
     if (!at->status().ok()) return fail(store_error(at->status(), "the disk refused a read"));
     return {};
+}
+
+namespace {
+
+/// RocksDB gives the CRC-32C of a table as four bytes, big-endian (rocksdb: util/file_checksum_helper.h).
+std::optional<std::uint32_t> checksum_of(const rocksdb::LiveFileStorageInfo& file) {
+    if (file.file_checksum_func_name != "FileChecksumCrc32c" || file.file_checksum.size() != 4) return {};
+    std::uint32_t value = 0;
+    for (const char byte : file.file_checksum) value = value << 8 | static_cast<unsigned char>(byte);
+    return value;
+}
+
+CopiedFile copied(const rocksdb::LiveFileStorageInfo& file) {
+    CopiedFile copied;
+    if (file.file_type == rocksdb::kWalFile) copied.kind = CopiedFile::Kind::wal;
+    if (file.file_type == rocksdb::kDescriptorFile) copied.kind = CopiedFile::Kind::manifest;
+    copied.name = file.relative_filename;
+    copied.number = file.file_number;
+    copied.bytes = file.size;
+    copied.content = file.replacement_contents;
+    copied.checksum = checksum_of(file);
+    return copied;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StoreCopy>> RocksStore::copy() {
+    rocksdb::DB& db = *impl_->db;
+    const rocksdb::Status held = db.DisableFileDeletions();
+    if (!held.ok()) return fail(store_error(held, "the files cannot be held"));
+    // Before the files are listed: what the ledger names of a log is then in it.
+    LedgerEntries entries = impl_->ledger->entries();
+    rocksdb::LiveFilesStorageInfoOptions options;
+    options.include_checksum_info = true;
+    options.wal_size_for_flush = std::numeric_limits<std::uint64_t>::max();  // Never; the logs are copied.
+    std::vector<rocksdb::LiveFileStorageInfo> listed;
+    const rocksdb::Status looked = db.GetLiveFilesStorageInfo(options, &listed);
+    if (!looked.ok()) {
+        db.EnableFileDeletions(false).PermitUncheckedError();
+        return fail(store_error(looked, "the files cannot be listed"));
+    }
+    std::vector<CopiedFile> files;
+    for (const rocksdb::LiveFileStorageInfo& file : listed) files.push_back(copied(file));
+    std::stable_partition(files.begin(), files.end(), [](const CopiedFile& f) { return f.content.empty(); });
+    const auto is_copied = [&files](const FileClaim& claim) {
+        return std::any_of(files.begin(), files.end(), [&claim](const CopiedFile& file) {
+            return file.kind == CopiedFile::Kind::wal && file.number == claim.number &&
+                   file.bytes >= claim.bytes;
+        });
+    };
+    std::erase_if(entries.logs, [&is_copied](const FileClaim& claim) { return !is_copied(claim); });
+    entries.manifest.reset();
+    entries.next_manifest.reset();
+    return std::make_unique<StoreCopy>(
+        listed.empty() ? std::filesystem::path() : std::filesystem::path(listed.front().directory),
+        std::move(files), std::move(entries),
+        [&db] { db.EnableFileDeletions(false).PermitUncheckedError(); });
 }
 
 Result<> RocksStore::flush() {

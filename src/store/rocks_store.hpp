@@ -1,6 +1,7 @@
 #pragma once
 
 #include "store/store.hpp"
+#include "store/store_copy.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -71,6 +72,10 @@ public:
     Result<std::optional<std::string>> get(Table table, std::string_view key) const override;
     /// A scan holds the files it looks at, so a slow `visit` keeps space from being freed.
     Result<> scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const override;
+
+    /// The files as they are at this moment; commits go on. Blocks for a few files' worth of looking, and
+    /// fails with `store_failed`.
+    Result<std::unique_ptr<StoreCopy>> copy();
 
     /// Writes buffers out to table files and waits; for tests and measurements.
     Result<> flush();

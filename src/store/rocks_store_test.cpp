@@ -1,6 +1,8 @@
 // What only a store on a disk can promise: durability against kill -9, damage, a full disk.
 #include "store/rocks_store.hpp"
 
+#include "store/crc32c.hpp"
+#include "store/store_files.hpp"
 #include "store/store_test_util.hpp"
 
 #include <gtest/gtest.h>
@@ -9,9 +11,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <thread>
 #include <vector>
@@ -104,6 +108,67 @@ TEST(RocksStore, ARecordLeftUnfinishedBehindTheAcknowledgedOnesIsDropped) {
         EXPECT_EQ(count(*store, Table::jobs), 100U) << torn;
         ASSERT_TRUE(store->commit(numbered(100)));
     }
+}
+
+/// What a backup takes: the files' bytes, and a ledger of what they must hold.
+void copy_store(const StoreCopy& copy, const fs::path& to) {
+    fs::create_directories(to);
+    LedgerEntries entries = copy.entries();
+    for (const CopiedFile& file : copy.files()) {
+        std::string bytes = file.content;
+        if (bytes.empty()) {
+            std::ifstream in(copy.folder() / file.name, std::ios::binary);
+            bytes.assign(std::istreambuf_iterator<char>(in), {});
+            ASSERT_GE(bytes.size(), file.bytes) << file.name;
+            bytes.resize(file.bytes);
+        }
+        if (file.checksum) {
+            EXPECT_EQ(crc32c(0, bytes), *file.checksum) << file.name;
+        }
+        if (file.kind == CopiedFile::Kind::manifest) {
+            entries.manifest = FileClaim{file.number, file.bytes, crc32c(0, bytes)};
+        }
+        std::ofstream(to / file.name, std::ios::binary) << bytes;
+    }
+    std::ofstream(ledger_path(to), std::ios::binary) << encode_ledger(entries, 1);
+}
+
+/// While another thread commits, buffers are written out and files merged.
+TEST(RocksStore, ACopyHoldsWhatWasAcknowledgedAndAPrefixOfTheRest) {
+    const TestFolder folder;
+    const auto store = open_store(folder.path() / "store");
+    std::atomic<std::uint64_t> acknowledged{0};
+    std::atomic<bool> ends{false};
+    std::thread committing([&] {
+        for (std::uint64_t i = 0; !ends; ++i) {
+            ASSERT_TRUE(store->commit(numbered(i)));
+            acknowledged = i + 1;
+        }
+    });
+    for (int round = 0; round < 20; ++round) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        const std::uint64_t before = acknowledged;
+        const fs::path to = folder.path() / std::to_string(round);
+        {
+            const auto copy = store->copy();
+            ASSERT_TRUE(copy);
+            const std::uint64_t after = acknowledged + 1;  // One may be under way.
+            std::this_thread::sleep_for(std::chrono::milliseconds(30));
+            ASSERT_TRUE(store->compact(Table::jobs));
+            copy_store(**copy, to);
+            const auto opened = open_store(to);
+            ASSERT_NE(opened, nullptr);
+            const std::uint64_t found = count(*opened, Table::jobs);
+            EXPECT_GE(found, before);
+            EXPECT_LE(found, after);
+            if (found > 0) {
+                EXPECT_TRUE(has(*opened, Table::jobs, be_key(found - 1)));
+            }
+        }
+        fs::remove_all(to);
+    }
+    ends = true;
+    committing.join();
 }
 
 std::uint64_t bytes_on_disk(const fs::path& folder) {
