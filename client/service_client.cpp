@@ -417,6 +417,24 @@ Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
     return outcome;
 }
 
+Result<> ServiceClient::download_backup(const std::function<Result<>(std::string_view)>& take) {
+    HttpRequest request{"GET", "/carillon/backup", {}, {}};
+    if (auto prepared = impl_->prepare(request); !prepared) return prepared;
+    Result<> outcome;
+    const auto read = [&](std::string_view piece) {
+        outcome = take(piece);
+        return outcome.has_value();
+    };
+    constexpr std::chrono::hours longest{24 * 7};  // The hub cuts off what is slow.
+    auto answer = impl_->connection->stream(
+        request, {backup_quiet_max, std::chrono::steady_clock::now() + longest, tick_interval, {}}, read);
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status >= 300) {
+        return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
+    }
+    return outcome;
+}
+
 Result<ServicePage> ServiceClient::list_jobs(std::string_view type, std::string_view status,
                                              std::size_t page_size, std::string_view continuation) {
     HttpRequest request{"GET", "/jobs/v2/query", {}, {}};

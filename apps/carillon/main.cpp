@@ -21,15 +21,16 @@ namespace {
 
 /// Every group of subcommands, in the order in which help shows them.
 constexpr std::array groups{
-    add_serve,      add_connection_string,
-    add_trust,      add_token,
-    add_dashboard,  add_context,
-    add_device,     add_module,
-    add_twin,       add_method,
-    add_job,        add_configuration,
-    add_query,      add_policy,
-    add_simulate,   add_store,
-    add_completion, add_reference,
+    add_serve,     add_connection_string,
+    add_trust,     add_token,
+    add_dashboard, add_context,
+    add_device,    add_module,
+    add_twin,      add_method,
+    add_job,       add_configuration,
+    add_query,     add_policy,
+    add_simulate,  add_store,
+    add_backup,    add_completion,
+    add_reference,
 };
 
 int run(int argc, char** argv) {

@@ -15,6 +15,7 @@
 #include "endpoint/rest/web_dashboard.hpp"
 #include "net/io_thread.hpp"
 #include "net/listener.hpp"
+#include "server/backups.hpp"
 #include "server/certificates.hpp"
 #include "server/data_dir.hpp"
 #include "server/descriptors.hpp"
@@ -50,6 +51,7 @@ unsigned usable_cores() {
 }
 
 constexpr std::chrono::seconds between_trims{1};
+constexpr std::chrono::seconds between_looks{1};
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
@@ -165,6 +167,7 @@ struct Server::Parts {
     std::unique_ptr<MqttWebSockets> websockets;
     std::span<const rest::WebFile> web_files;
     std::unique_ptr<rest::WebDashboard> web;
+    std::unique_ptr<Backups> backups;
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::uint16_t https_port = 0;  ///< As bound.
@@ -186,6 +189,7 @@ struct Server::Parts {
     void run();
 
     void trim_telemetry(Shard& shard);
+    void look_at_backups(Shard& shard);
     bool wait_for(const std::function<bool()>& done) const;
     void on_each_thread(void (IoThread::*what)());
     void flush_commits();
@@ -330,7 +334,9 @@ Result<> Server::Parts::load_hub() {
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
     websockets = std::make_unique<MqttWebSockets>(*mqtt);
-    rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get());
+    backups = std::make_unique<Backups>(*store, data_dir->path(), config.hostnames.front(), clock,
+                                        static_cast<std::uint32_t>(storage.size() + 2));
+    rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get());
     auto done = listen_on(*mqtt, config.mqtts_port, "--mqtts-port", summary.mqtts);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https);
@@ -378,6 +384,7 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
 void Server::Parts::run() {
     runs = true;
     threads->start();
+    threads->of_shard(0).post([this] { look_at_backups(hub->shards()[0]); });
     hub->jobs().start();
     hub->transfers().start();
     hub->configurations().start();
@@ -432,6 +439,11 @@ Result<> Server::Parts::announce() {
 void Server::Parts::trim_telemetry(Shard& shard) {
     shard.telemetry().trim();
     shard.timers().at(clock.now() + between_trims, [this, &shard] { trim_telemetry(shard); });
+}
+
+void Server::Parts::look_at_backups(Shard& shard) {
+    backups->look();
+    shard.timers().at(clock.now() + between_looks, [this, &shard] { look_at_backups(shard); });
 }
 
 // --- running -----------------------------------------------------------------------------------
@@ -499,6 +511,7 @@ void Server::stop() {
     parts.transfer_thread.reset();
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
     parts.lookout.reset();
+    parts.backups.reset();
     parts.storage.clear();  // Each finishes what it has.
     log.info("stopped");
 }

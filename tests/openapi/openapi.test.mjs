@@ -291,6 +291,10 @@ test('keys of policies and of the hub are made new', async () => {
   await ask('post', '/carillon/tokenKey/renew', {}, { status: 204 });
 });
 
+test('a backup', async () => {
+  assert.match(await ask('get', '/carillon/backup'), /^backup\.json\0/);
+});
+
 test('what is not offered says so', async () => {
   const names = { deviceId: 'one', commandName: 'x', componentPath: 'p', lockToken: 't', fileName: 'f', correlationId: 'i' };
   for (const [path, operations] of Object.entries(document.paths)) {

@@ -160,6 +160,14 @@ public:
     /// Makes the hub's own key new: continuation tokens, dashboard sessions and links are void.
     Result<> renew_token_key();
 
+    /// A backup of a whole Carillon, for a policy that has every right: gives `take` the archive piece by
+    /// piece, until `take` fails or the archive is over. Nothing here checks it. Fails with `server_busy`
+    /// while another is being made, with `connection_closed` if the hub cut it off, with `gateway_timeout` if
+    /// nothing comes for `backup_quiet_max`, with what `take` fails with, and with `generic_not_found` at
+    /// another hub.
+    static constexpr std::chrono::seconds backup_quiet_max{60};
+    Result<> download_backup(const std::function<Result<>(std::string_view)>& take);
+
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.
     Result<std::string> update_twin(const IdentityKey& target, std::string_view patch_json,

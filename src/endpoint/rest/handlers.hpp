@@ -91,6 +91,9 @@ Task<Result<HttpResponse>> get_policy(Request& request);
 Task<Result<HttpResponse>> renew_policy_key(Request& request);
 Task<Result<HttpResponse>> renew_token_key(Request& request);
 
+// backup.cpp: of our own making
+Task<Result<HttpResponse>> make_backup(Request& request);
+
 // openapi.cpp
 Task<Result<HttpResponse>> get_openapi(Request& request);
 

@@ -19,6 +19,7 @@
 
 namespace carillon::rest {
 
+class BackupPort;
 struct WebDashboard;
 
 /// The cookie of a dashboard's session.
@@ -35,6 +36,7 @@ struct Request {
     WallTime now;
     int connect_timeout_s = 0;                 ///< Set by direct methods, told if the device stays away.
     std::optional<Authorizer::Caller> caller;  ///< Who showed a token.
+    BackupPort* backups = nullptr;             ///< Null if the hub makes none.
     WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
     std::optional<WebSession> session;         ///< Who is signed in, and showed no token.
     std::string peer;                          ///< `address:port`

@@ -9,8 +9,8 @@ namespace carillon {
 void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
     IoThread& thread = channel->thread();
     const rest::HttpConnection::Context context{thread.executor(), thread.timers(), thread.clock()};
-    auto handler =
-        std::make_unique<rest::RestHandler>(hub_, websockets_, running_, web_, channel->peer_address());
+    auto handler = std::make_unique<rest::RestHandler>(hub_, websockets_, running_, web_,
+                                                       channel->peer_address(), backups_);
     rest::HttpConnection::serve(std::move(channel), std::move(handler), context);
 }
 

@@ -12,6 +12,7 @@ namespace carillon {
 class Hub;
 
 namespace rest {
+class BackupPort;
 struct HttpRequest;
 struct WebDashboard;
 }  // namespace rest
@@ -29,11 +30,12 @@ public:
 
 /// The REST endpoint: makes an HTTP/1.1 server of every connection it is given. Any thread; each
 /// connection stays on the thread that accepted it. What it is given outlives the endpoint, and the
-/// endpoint outlives its connections. Without `web` there is no dashboard.
+/// endpoint outlives its connections. Without `web` there is no dashboard, without `backups` are none made.
 class RestEndpoint final : public ConnectionFactory {
 public:
-    explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr, rest::WebDashboard* web = nullptr)
-        : hub_(hub), websockets_(websockets), web_(web) {}
+    explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr, rest::WebDashboard* web = nullptr,
+                          rest::BackupPort* backups = nullptr)
+        : hub_(hub), websockets_(websockets), web_(web), backups_(backups) {}
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
@@ -44,6 +46,7 @@ private:
     Hub& hub_;
     WebSocketFactory* websockets_;
     rest::WebDashboard* web_;
+    rest::BackupPort* backups_;
     std::atomic<std::size_t> running_{0};
 };
 

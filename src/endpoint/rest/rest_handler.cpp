@@ -28,7 +28,7 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
 }
 
 RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                         WebDashboard* web, std::string peer)
+                         WebDashboard* web, std::string peer, BackupPort* backups)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
@@ -38,6 +38,7 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
       authorizer_(hub.policies(), hub.host_names()),
       request_(hub) {
     request_.web = web;
+    request_.backups = backups;
     request_.peer = std::move(peer);
 }
 

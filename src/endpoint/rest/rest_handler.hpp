@@ -22,7 +22,7 @@ public:
     /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port`
     /// at the other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                WebDashboard* web = nullptr, std::string peer = {});
+                WebDashboard* web = nullptr, std::string peer = {}, BackupPort* backups = nullptr);
 
     Admission admit(const HttpRequest& request) override;
     Task<HttpResponse> answer(const HttpRequest& request) override;

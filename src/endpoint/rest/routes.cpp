@@ -85,6 +85,8 @@ constexpr Route table[] = {
     {"POST", "/carillon/policies/{}/renewKey", owner, C::none, small, renew_policy_key},
     {"POST", "/carillon/tokenKey/renew", owner, C::none, small, renew_token_key},
 
+    {"GET", "/carillon/backup", owner, C::none, small, make_backup},
+
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
@@ -152,7 +154,8 @@ bool is_direct_method(const Route& route) {
 
 bool tells_keys(const Route& route) {
     return route.handler == list_devices || route.handler == get_device || route.handler == list_modules ||
-           route.handler == get_module || route.handler == export_registry || route.handler == get_policy;
+           route.handler == get_module || route.handler == export_registry || route.handler == get_policy ||
+           route.handler == make_backup;
 }
 
 namespace {
