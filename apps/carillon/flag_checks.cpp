@@ -81,7 +81,7 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
 
 CLI::Validator job_id() {
     return check_of([](std::string& text) {
-        if (JobDefinition::is_valid_id(text)) return std::string();
+        if (is_valid_job_id(text)) return std::string();
         return in_ticks(text) + " cannot be the id of a job: 1 to 64 letters, digits and dashes";
     });
 }

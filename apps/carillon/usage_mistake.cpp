@@ -1,6 +1,6 @@
 #include "usage_mistake.hpp"
 
-#include "server/settings.hpp"
+#include "base/edit_distance.hpp"
 
 #include <algorithm>
 #include <array>

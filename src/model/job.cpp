@@ -5,11 +5,8 @@ namespace carillon {
 std::size_t JobDefinition::bytes() const {
     // The call and the patch are held as they were sent, and as they were understood.
     return JobLimits::fixed_bytes + id.size() + condition.value_or("").size() + 2 * method_json.size() +
-           3 * update_twin_json.size() + (device_ids ? device_ids->memory() : 0);
-}
-
-std::string_view job_type_text(JobType type) {
-    return type == JobType::device_method ? "scheduleDeviceMethod" : "scheduleUpdateTwin";
+           3 * update_twin_json.size() + (device_ids ? device_ids->memory() : 0) +
+           (rollout ? 3 * rollout->text.size() : 0);
 }
 
 std::string_view job_status_text(JobStatus status) {

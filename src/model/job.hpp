@@ -4,10 +4,13 @@
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "model/id_list.hpp"
+#include "model/job_type.hpp"
 #include "model/method.hpp"
+#include "model/rollout.hpp"
 #include "model/twin.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,13 +18,11 @@
 
 namespace carillon {
 
-enum class JobType : std::uint8_t { device_method = 1, update_twin = 2 };
 /// Written in lower case; `cancelled` with two l. Source: azure-iot-sdk-csharp: JobStatus.cs.
 enum class JobStatus : std::uint8_t { queued, scheduled, running, completed, failed, cancelled };
 /// `canceled` with one l. Source: azure-iot-sdk-csharp: DeviceJobStatus.cs.
 enum class DeviceJobStatus : std::uint8_t { pending, running, completed, failed, canceled };
 
-std::string_view job_type_text(JobType type);
 std::string_view job_status_text(JobStatus status);
 std::string_view device_job_status_text(DeviceJobStatus status);
 constexpr bool is_terminal(JobStatus s) {
@@ -35,7 +36,6 @@ constexpr bool is_terminal(DeviceJobStatus s) {
 /// throttling". Ours: conditions of up to 64 KB, lists of ids, and the longest execution time, which
 /// the service does not publish.
 struct JobLimits {
-    static constexpr std::size_t id_chars_max = 64;
     static constexpr std::size_t condition_chars_max = 64 * 1024;
     static constexpr std::size_t device_ids_max = 100'000;
     static constexpr std::size_t fixed_bytes = 1024;  ///< Ours: counted for what every job takes.
@@ -43,6 +43,14 @@ struct JobLimits {
     static constexpr std::int64_t execution_time_default_s = 3600;
     static constexpr std::int64_t execution_time_max_s = 604'800;
     static constexpr std::int64_t history_kept_s = 30 * 24 * 3600;
+};
+
+/// Who did something to a job. `says` is a claim of theirs and decides nothing.
+struct JobActor {
+    static constexpr std::size_t says_bytes_max = 128;
+    std::string policy;  ///< That of the token; `$hub` is the hub itself.
+    std::string says;    ///< The header `x-carillon-actor`.
+    bool operator==(const JobActor&) const = default;
 };
 
 /// An order for many devices, as accepted. The texts echo the request.
@@ -59,6 +67,11 @@ struct JobDefinition {
     WallTime created;
     WallTime start;
     std::int64_t execution_time_max_s = JobLimits::execution_time_default_s;
+    std::shared_ptr<const Rollout> rollout;  ///< Null: all devices at once.
+    // Of a job with `rollout` only:
+    std::uint64_t seed = 0;     ///< That of the document, or drawn by who accepts the job.
+    std::string document_hash;  ///< SHA-256 of the request as sent, 32 bytes.
+    JobActor creator;
 
     /// The deadline counts from the requested start, not from when work began: captured rows of
     /// `devices.jobs` end exactly that long after it (azure-iot-sdk-java: JobsResponseParserTest).
@@ -67,9 +80,6 @@ struct JobDefinition {
     /// What it takes in memory, about, and hardly less on disk; what is fixed for every job included.
     std::size_t bytes() const;
 
-    /// True if `id` may name a job: `[A-Za-z0-9'-]{1,64}`, which is what the service takes plus upper
-    /// case, which its SDKs' own tests use.
-    static bool is_valid_id(std::string_view id);
     /// Reads and checks a JobRequest for the id in the URL; a null member counts as absent. Fails with
     /// `iot_hub_format_error` if `body` is not an object, `generic_bad_request` for the type,
     /// `argument_null` if the call or the patch is missing, else `argument_invalid`.

@@ -5,7 +5,11 @@ namespace carillon {
 
 namespace {
 
-constexpr std::uint8_t job_format = 1;
+/// Of a job without `rollout`.
+constexpr std::uint8_t job_format_plain = 1;
+/// Holds what follows everything else: who made the job, and how it goes over its devices.
+constexpr std::uint8_t job_format_rollout = 2;
+constexpr std::uint8_t rollout_flag = 1;  ///< In the flags of format 2.
 
 // Which optional parts follow.
 constexpr std::uint8_t condition_flag = 1;
@@ -62,6 +66,20 @@ MethodCall read_method(StoredReader& in) {
     return call;
 }
 
+void read_format_2(StoredReader& in, JobDefinition& job) {
+    const std::uint8_t flags = in.u8();
+    if (flags > rollout_flag) in.spoil();
+    job.creator.policy = in.text();
+    job.creator.says = in.text();
+    job.document_hash = in.text();
+    if (!in.ok() || (flags & rollout_flag) == 0) return;
+    job.seed = in.u64();
+    auto rollout = Rollout::parse(in.text(), job.type);
+    if (!rollout) return in.spoil();
+    rollout->deadline_s = job.execution_time_max_s;
+    job.rollout = std::make_shared<const Rollout>(*std::move(rollout));
+}
+
 }  // namespace
 
 std::string encode_job_definition(const JobDefinition& job) {
@@ -72,7 +90,7 @@ std::string encode_job_definition(const JobDefinition& job) {
     if (job.device_ids) flags |= id_list_flag;
     if (job.method) flags |= method_flag;
     if (job.patch) flags |= patch_flag;
-    out.u8(job_format);
+    out.u8(job.rollout ? job_format_rollout : job_format_plain);
     out.u8(static_cast<std::uint8_t>(flags));
     out.u8(static_cast<std::uint8_t>(job.type));
     out.u8(static_cast<std::uint8_t>(job.flavour));
@@ -91,13 +109,22 @@ std::string encode_job_definition(const JobDefinition& job) {
         out.u32(static_cast<std::uint32_t>(job.method->connect_timeout_s));
     }
     if (job.patch) write_patch(out, *job.patch);
+    if (job.rollout) {
+        out.u8(rollout_flag);
+        out.text(job.creator.policy);
+        out.text(job.creator.says);
+        out.text(job.document_hash);
+        out.u64(job.seed);
+        out.text(job.rollout->text);
+    }
     return bytes;
 }
 
 Result<JobDefinition> decode_job_definition(Bytes bytes) {
     StoredReader in(bytes);
     JobDefinition job;
-    if (in.u8() != job_format) in.spoil();
+    const std::uint8_t format = in.u8();
+    if (format != job_format_plain && format != job_format_rollout) in.spoil();
     const std::uint8_t flags = in.u8();
     const std::uint8_t type = in.u8();
     const std::uint8_t flavour = in.u8();
@@ -123,6 +150,7 @@ Result<JobDefinition> decode_job_definition(Bytes bytes) {
     }
     if ((flags & method_flag) != 0) job.method = read_method(in);
     if (in.ok() && (flags & patch_flag) != 0) job.patch = read_patch(in);
+    if (in.ok() && format == job_format_rollout) read_format_2(in, job);
     if (!in.is_done()) return fail(Errc::store_corrupt, "a stored job does not decode");
     return job;
 }

@@ -1,4 +1,5 @@
 #include "base/member_reader.hpp"
+#include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "model/job.hpp"
 
@@ -24,7 +25,7 @@ std::optional<JobType> find_type(std::string_view name, Flavour flavour) {
 }
 
 Result<> check_id(std::string_view id, MemberReader& in) {
-    if (!JobDefinition::is_valid_id(id))
+    if (!is_valid_job_id(id))
         return fail(Errc::argument_invalid, "a job id is 1 to 64 letters, digits, dashes or apostrophes");
     const JsonValue in_body = in.find("jobId");
     if (in_body.is_null_or_absent() || (in_body.is_string() && in_body.string() == id)) return {};
@@ -98,8 +99,25 @@ Result<> read_target(MemberReader& in, JobDefinition& job) {
     const bool has_ids = job.flavour == Flavour::preview && !ids.is_null_or_absent();
     if (has_condition && has_ids)
         return fail(Errc::argument_invalid, "queryCondition and deviceIds exclude each other");
+    if (has_ids && job.rollout && job.rollout->from)
+        return fail(Errc::argument_invalid, "rollout.from: excludes deviceIds");
     if (has_ids) return read_device_ids(ids, job);
-    if (!has_condition) return fail(Errc::argument_invalid, "queryCondition is required");
+    if (has_condition || (job.rollout && job.rollout->from)) return {};
+    return fail(Errc::argument_invalid, "queryCondition is required");
+}
+
+/// How the job goes over its devices, if the document says so.
+Result<> read_rollout(MemberReader& in, JsonValue body, JobDefinition& job) {
+    const JsonValue object = in.find("rollout");
+    if (auto error = in.error(); !error || object.is_null_or_absent()) return error;
+    const auto seconds = in.integer("maxExecutionTimeInSeconds", 0, JobLimits::execution_time_max_s);
+    if (auto error = in.error(); !error) return error;
+    auto rollout = Rollout::parse(object, job.type, seconds.value_or(0));
+    if (!rollout) return fail(std::move(rollout).error());
+    job.rollout = std::make_shared<const Rollout>(*std::move(rollout));
+    job.execution_time_max_s = job.rollout->deadline_s;
+    job.seed = job.rollout->seed.value_or(0);
+    job.document_hash = as_text(sha256({body.raw()}));
     return {};
 }
 
@@ -112,10 +130,14 @@ Result<> read_times(MemberReader& in, JobDefinition& job, WallTime now) {
         // .NET's default time, whatever its zone, means that none was given.
         constexpr std::int64_t two_days = 2 * 86'400 * WallTime::ticks_per_second;
         if (time->ticks >= two_days) job.start = *time;
-        constexpr std::int64_t distance_max = JobLimits::start_distance_max_s * WallTime::ticks_per_second;
+        constexpr std::int64_t past_max = JobLimits::start_distance_max_s * WallTime::ticks_per_second;
+        const std::int64_t future_max =
+            job.rollout ? RolloutLimits::start_distance_max_s * WallTime::ticks_per_second : past_max;
         const std::int64_t distance = job.start.ticks - now.ticks;
-        if (distance > distance_max || distance < -distance_max)
-            return fail(Errc::argument_invalid, "startTime must be within 168 hours of now");
+        if (distance > future_max || distance < -past_max)
+            return fail(Errc::argument_invalid,
+                        job.rollout ? "startTime must be at most 168 hours ago or 366 days ahead"
+                                    : "startTime must be within 168 hours of now");
     }
     const auto seconds =
         in.integer("maxExecutionTimeInSeconds", 0, JobLimits::execution_time_max_s).value_or(0);
@@ -124,14 +146,6 @@ Result<> read_times(MemberReader& in, JobDefinition& job, WallTime now) {
 }
 
 }  // namespace
-
-bool JobDefinition::is_valid_id(std::string_view id) {
-    if (id.empty() || id.size() > JobLimits::id_chars_max) return false;
-    return std::all_of(id.begin(), id.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '\'';
-    });
-}
 
 Result<JobDefinition> JobDefinition::parse(std::string_view id, JsonValue body, Flavour flavour,
                                            WallTime now) {
@@ -146,6 +160,7 @@ Result<JobDefinition> JobDefinition::parse(std::string_view id, JsonValue body, 
     if (!type) return fail(Errc::generic_bad_request, "BadRequest");
     job.type = *type;
     if (auto read = read_order(in, job); !read) return fail(std::move(read).error());
+    if (auto read = read_rollout(in, body, job); !read) return fail(std::move(read).error());
     if (auto read = read_target(in, job); !read) return fail(std::move(read).error());
     if (auto read = read_times(in, job, now); !read) return fail(std::move(read).error());
     return job;

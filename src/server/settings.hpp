@@ -25,8 +25,5 @@ std::span<const Setting> all_settings();
 const Setting* find_setting(std::string_view key);
 /// The key closest to `key` by insertions, deletions and replacements; empty if none is close.
 std::string_view nearest_setting(std::string_view key);
-/// How many letters must be put in, left out or exchanged to make one word of the other. Takes the product
-/// of their lengths; the caller bounds these.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace carillon

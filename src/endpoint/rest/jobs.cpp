@@ -28,6 +28,8 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     if (!body) co_return fail(body.error());
     auto definition = JobDefinition::parse(request.ids[0], body->root(), request.flavour, request.now);
     if (!definition) co_return fail(std::move(definition).error());
+    // Unread it would be a brake that is not there: the job would run at once.
+    if (definition->rollout) co_return fail(Errc::argument_invalid, "rollout: not in this version");
     // Too long is refused here, and every other fault when the job starts. Source: azure-iot-sdk-csharp#1680.
     const std::size_t condition_max = request.hub.query_options().statement_bytes_max;
     if (definition->condition && definition->condition->size() > condition_max) {

@@ -1,0 +1,538 @@
+// The table of docs/rollout-reference.md as code: a function for each member, in its order.
+
+#include "base/edit_distance.hpp"
+#include "base/json_number.hpp"
+#include "base/member_reader.hpp"
+#include "model/rollout.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <initializer_list>
+#include <span>
+
+namespace carillon {
+
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+constexpr std::string_view rollout_names[] = {"pace",    "order",    "seed",  "waves",   "stop",
+                                              "success", "okStatus", "retry", "offline", "deadline",
+                                              "from",    "keep",     "note"};
+/// Members that a later version takes; one of them unread would be a brake that is not there.
+constexpr std::string_view rollout_later[] = {"supersede", "windows",    "members", "confirm", "undo",
+                                              "undoOf",    "startAfter", "plan",    "notify"};
+constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
+constexpr std::string_view order_names[] = {"spread"};
+constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
+constexpr std::string_view wave_later[] = {"test"};
+constexpr std::string_view pass_names[] = {"succeeded", "ended"};
+constexpr std::string_view stop_names[] = {"failed", "kinds", "after", "do"};
+constexpr std::string_view success_names[] = {"succeeded", "all"};
+constexpr std::string_view retry_names[] = {"attempts", "on", "backoff", "repeatable"};
+constexpr std::string_view backoff_names[] = {"from", "to", "factor"};
+constexpr std::string_view offline_names[] = {"then", "ttl"};
+constexpr std::string_view from_names[] = {"job", "in", "kinds"};
+constexpr std::string_view from_later[] = {"group"};
+constexpr std::string_view kinds_later[] = {"diverged", "silent", "undelivered", "conflict"};
+
+std::string nearest(std::string_view word, Names names, Names later) {
+    constexpr std::size_t length_max = 64;  // A longer one is no misspelling.
+    std::string_view best;
+    std::size_t distance_min = word.size() / 2 + 2;
+    for (const Names some : {names, later}) {
+        for (const std::string_view name : some) {
+            if (word.size() > length_max) break;
+            const std::size_t distance = edit_distance(word, name);
+            if (distance < distance_min) {
+                distance_min = distance;
+                best = name;
+            }
+        }
+    }
+    if (!best.empty()) return fmt::format("nearest is {}", best);
+    return fmt::format("known here: {}", fmt::join(names, ", "));
+}
+
+/// Reads values of the object, each with its dotted path. Keeps the first fault; what is bad reads as absent.
+class Reader {
+public:
+    explicit Reader(JobType type) : is_method_(type == JobType::device_method) {}
+
+    bool is_method() const { return is_method_; }
+    bool ok() const { return fault_.empty(); }
+    std::string take_fault() { return std::move(fault_); }
+    void refuse(std::string_view path, std::string_view what) {
+        if (ok()) fault_ = fmt::format("{}: {}", path, what);
+    }
+    void refuse(std::string_view path, std::string_view takes, JsonValue found) {
+        refuse(path, fmt::format("must be {}, is {}", takes, describe_json(found)));
+    }
+
+    /// An object whose members are all known; absent where it is null, absent or bad.
+    JsonValue object(JsonValue value, std::string_view path, Names names, Names later = {}) {
+        if (value.is_null_or_absent()) return {};
+        if (!value.is_object()) {
+            refuse(path, "an object", value);
+            return {};
+        }
+        for (JsonValue v = value.first(); v.exists() && ok(); v = v.next()) {
+            if (std::find(names.begin(), names.end(), v.key()) != names.end()) continue;
+            const std::string member = fmt::format("{}.{}", path, describe_json_name(v));
+            const bool is_later = std::find(later.begin(), later.end(), v.key()) != later.end();
+            if (!is_later) refuse(member, "unknown member, " + nearest(v.key(), names, later));
+            if (is_later && !v.is_null_or_absent()) refuse(member, "not in this version");
+        }
+        return ok() ? value : JsonValue{};
+    }
+    /// A list of that many, or absent.
+    JsonValue list(JsonValue value, std::string_view path, std::size_t size_max) {
+        if (value.is_null_or_absent()) return {};
+        if (!value.is_array()) {
+            refuse(path, "a list", value);
+            return {};
+        }
+        if (value.size() >= 1 && value.size() <= size_max) return value;
+        refuse(path, fmt::format("takes 1 to {} entries, has {}", size_max, value.size()));
+        return {};
+    }
+    template <class T>
+    std::optional<T> typed(JsonValue value, std::string_view path, std::string_view takes) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        const auto read = value.is_string() ? T::parse(value.string()) : std::nullopt;
+        if (!read) refuse(path, takes, value);
+        return read;
+    }
+    std::optional<RolloutDuration> duration(JsonValue value, std::string_view path) {
+        return typed<RolloutDuration>(value, path,
+                                      "a duration such as \"90s\", \"2h\" or \"7d\", at most 366d");
+    }
+    std::optional<RolloutShare> share(JsonValue value, std::string_view path) {
+        return typed<RolloutShare>(value, path, "a share such as \"2.5%\", above 0 and at most 100 %");
+    }
+    std::optional<RolloutAmount> amount(JsonValue value, std::string_view path) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        if (value.is_string()) {
+            if (const auto share = RolloutShare::parse(value.string())) return RolloutAmount{0, share};
+        } else if (const auto count = value.integer();
+                   count && *count >= 1 && *count <= std::int64_t{RolloutLimits::count_max}) {
+            return RolloutAmount{static_cast<std::uint32_t>(*count), std::nullopt};
+        }
+        refuse(path, "a number from 1 to 10000000 or a share such as \"2.5%\"", value);
+        return std::nullopt;
+    }
+    std::optional<std::int64_t> integer(JsonValue value, std::string_view path, std::int64_t min,
+                                        std::int64_t max) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        const auto number = value.is_number() ? value.integer() : std::nullopt;
+        if (number && *number >= min && *number <= max) return number;
+        refuse(path, fmt::format("a whole number from {} to {}", min, max), value);
+        return std::nullopt;
+    }
+    /// A number with up to two decimals, as hundredths.
+    std::optional<std::uint32_t> hundredths(JsonValue value, std::string_view path, std::uint32_t min,
+                                            std::uint32_t max) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        if (value.is_number() && value.raw().find_first_of("eE") == std::string_view::npos) {
+            const auto scaled = json_number_integer(std::string(value.raw()) + "e2");
+            if (scaled && *scaled >= min && *scaled <= max) return static_cast<std::uint32_t>(*scaled);
+        }
+        refuse(path,
+               fmt::format("a number from {} to {} with at most two decimals", min / 100.0, max / 100.0),
+               value);
+        return std::nullopt;
+    }
+    std::optional<bool> boolean(JsonValue value, std::string_view path) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        if (value.is_boolean()) return value.boolean();
+        refuse(path, "true or false", value);
+        return std::nullopt;
+    }
+    std::optional<std::string_view> text(JsonValue value, std::string_view path) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        if (value.is_string()) return value.string();
+        refuse(path, "a text", value);
+        return std::nullopt;
+    }
+    /// Which of the words it is; `later` are words of a later version.
+    std::optional<std::size_t> word(JsonValue value, std::string_view path, Names words, Names later = {}) {
+        if (value.is_null_or_absent()) return std::nullopt;
+        if (!value.is_string()) {
+            refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
+            return std::nullopt;
+        }
+        const auto found = std::find(words.begin(), words.end(), value.string());
+        if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+        if (std::find(later.begin(), later.end(), value.string()) != later.end()) {
+            refuse(path, fmt::format("\"{}\" is not in this version", value.string()));
+        } else {
+            refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
+        }
+        return std::nullopt;
+    }
+    std::optional<FailureKind> kind(JsonValue value, std::string_view path) {
+        const auto found = value.is_string() ? find_failure_kind(value.string()) : std::nullopt;
+        if (found) return found;
+        if (value.is_string() && std::find(std::begin(kinds_later), std::end(kinds_later), value.string()) !=
+                                     std::end(kinds_later)) {
+            refuse(path, fmt::format("\"{}\" is not in this version", value.string()));
+        } else {
+            refuse(path,
+                   "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone or "
+                   "tooLarge",
+                   value);
+        }
+        return std::nullopt;
+    }
+    FailureKinds kinds(JsonValue value, std::string_view path) {
+        const JsonValue all = list(value, path, failure_kinds);
+        if (!all.exists()) return FailureKinds::all();
+        FailureKinds set;
+        std::size_t index = 0;
+        for (JsonValue v = all.first(); v.exists() && ok(); v = v.next()) {
+            if (const auto found = kind(v, fmt::format("{}[{}]", path, index++))) set.add(*found);
+        }
+        return set;
+    }
+
+private:
+    const bool is_method_;
+    std::string fault_;
+};
+
+constexpr std::string_view needs_method = "only of a method job";
+
+bool is_twin_path(std::string_view path) {
+    if (path.size() > RolloutLimits::path_chars_max) return false;
+    for (const std::string_view head : {"tags.", "properties.desired.", "properties.reported."}) {
+        if (!path.starts_with(head)) continue;
+        // Names between the dots; no control characters and no spaces, as in a query.
+        return path.back() != '.' && path.find("..") == std::string_view::npos &&
+               std::none_of(path.begin(), path.end(),
+                            [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
+    }
+    return false;
+}
+
+std::optional<std::pair<std::int32_t, std::int32_t>> parse_status_range(std::string_view text) {
+    const auto dash = text.find('-');
+    const auto number = [](std::string_view digits) -> std::optional<std::int32_t> {
+        if (digits.empty() || digits.size() > 10 || digits.find_first_not_of("0123456789") != digits.npos)
+            return std::nullopt;
+        std::int64_t value = 0;
+        for (const char c : digits) value = 10 * value + (c - '0');
+        if (value > INT32_MAX) return std::nullopt;
+        return static_cast<std::int32_t>(value);
+    };
+    const auto from = number(text.substr(0, dash));
+    const auto to = dash == std::string_view::npos ? from : number(text.substr(dash + 1));
+    if (!from || !to || *from > *to) return std::nullopt;
+    return std::pair(*from, *to);
+}
+
+/// `503`, `5xx`.
+std::optional<std::pair<std::int32_t, std::int32_t>> parse_retry_status(std::string_view text) {
+    if (text.size() == 3 && text[0] >= '1' && text[0] <= '9' && text.substr(1) == "xx") {
+        const std::int32_t from = 100 * (text[0] - '0');
+        return std::pair(from, from + 99);
+    }
+    return text.find('-') == std::string_view::npos ? parse_status_range(text) : std::nullopt;
+}
+
+void read_pace(Reader& in, JsonValue value, Rollout& rollout) {
+    const JsonValue pace = in.object(value, "rollout.pace", pace_names);
+    rollout.pace.max_in_flight = in.amount(pace.find("maxInFlight"), "rollout.pace.maxInFlight");
+    rollout.pace.rate = in.typed<RolloutRate>(pace.find("rate"), "rollout.pace.rate",
+                                              "a rate such as \"500/s\" or \"30/m\", at most 9999999");
+    const auto adaptive = in.boolean(pace.find("adaptive"), "rollout.pace.adaptive");
+    rollout.pace.adaptive = adaptive.value_or(true);
+    if (rollout.pace.max_in_flight && !in.is_method())
+        in.refuse("rollout.pace.maxInFlight",
+                  "on a twin job only with confirm, which is not in this version; use pace.rate");
+    if (adaptive && !in.is_method()) in.refuse("rollout.pace.adaptive", needs_method);
+    if (adaptive == false && !rollout.pace.max_in_flight)
+        in.refuse("rollout.pace.adaptive", "false needs maxInFlight");
+}
+
+void read_order(Reader& in, JsonValue value, Rollout& rollout) {
+    rollout.order.kind = rollout.waves.empty() ? RolloutOrderKind::as_stored : RolloutOrderKind::random;
+    if (value.is_null_or_absent()) return;
+    if (value.is_string() && (value.string() == "asStored" || value.string() == "random")) {
+        rollout.order.kind =
+            value.string() == "random" ? RolloutOrderKind::random : RolloutOrderKind::as_stored;
+        return;
+    }
+    if (!value.is_object()) {
+        in.refuse("rollout.order", "\"asStored\", \"random\" or {\"spread\":[\"tags.site\"]}", value);
+        return;
+    }
+    const JsonValue order = in.object(value, "rollout.order", order_names);
+    const JsonValue spread = order.find("spread");
+    rollout.order.kind = RolloutOrderKind::spread;
+    if (spread.is_null_or_absent()) in.refuse("rollout.order.spread", "is needed");
+    const JsonValue paths = in.list(spread, "rollout.order.spread", RolloutLimits::spread_paths_max);
+    for (JsonValue v = paths.first(); v.exists(); v = v.next()) {
+        if (!v.is_string() || !is_twin_path(v.string())) {
+            in.refuse(fmt::format("rollout.order.spread[{}]", rollout.order.spread.size()),
+                      "a path below tags, properties.desired or properties.reported, such as \"tags.site\"",
+                      v);
+            return;
+        }
+        rollout.order.spread.emplace_back(v.string());
+    }
+}
+
+RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool is_last) {
+    static constexpr std::string_view gates[] = {"auto", "manual"};
+    static constexpr std::string_view elses[] = {"pause", "cancel", "go"};
+    static constexpr std::string_view elses_later[] = {"undo"};
+    RolloutWave wave;
+    if (!value.is_object()) in.refuse(path, "an object", value);
+    const JsonValue object = in.object(value, path, wave_names, wave_later);
+    const JsonValue size = object.find("size");
+    if (size.is_null_or_absent()) in.refuse(path + ".size", "is needed");
+    const bool is_rest = size.is_string() && size.string() == "rest";
+    if (!is_rest) wave.size = in.amount(size, path + ".size");
+    if (is_rest && !is_last) in.refuse(path + ".size", "\"rest\" only in the last wave");
+    wave.grow_hundredths = in.hundredths(object.find("grow"), path + ".grow", 110, 1000).value_or(0);
+    if (wave.grow_hundredths != 0 && !is_last) in.refuse(path + ".grow", "only in the last wave");
+    if (wave.grow_hundredths != 0 && is_rest) in.refuse(path + ".grow", "\"rest\" cannot grow");
+    const JsonValue pass = in.object(object.find("pass"), path + ".pass", pass_names);
+    if (const auto share = in.share(pass.find("succeeded"), path + ".pass.succeeded"))
+        wave.pass.succeeded = *share;
+    if (const auto share = in.share(pass.find("ended"), path + ".pass.ended")) wave.pass.ended = *share;
+    wave.soak = in.duration(object.find("soak"), path + ".soak").value_or(RolloutDuration{});
+    wave.is_manual = in.word(object.find("gate"), path + ".gate", gates) == std::size_t{1};
+    wave.within = in.duration(object.find("within"), path + ".within");
+    if (wave.within && wave.within->ms == 0) in.refuse(path + ".within", "must be longer than 0s");
+    wave.otherwise =
+        static_cast<WaveElse>(in.word(object.find("else"), path + ".else", elses, elses_later).value_or(0));
+    return wave;
+}
+
+void read_waves(Reader& in, JsonValue value, Rollout& rollout) {
+    const JsonValue waves = in.list(value, "rollout.waves", RolloutLimits::waves_max);
+    std::uint64_t shares = 0;
+    for (JsonValue v = waves.first(); v.exists() && in.ok(); v = v.next()) {
+        const std::string path = fmt::format("rollout.waves[{}]", rollout.waves.size());
+        rollout.waves.push_back(read_wave(in, v, path, rollout.waves.size() + 1 == waves.size()));
+        const auto& size = rollout.waves.back().size;
+        if (size && size->share) shares += size->share->hundredths;
+    }
+    if (shares > 10'000) in.refuse("rollout.waves", "the shares add up to more than 100 %");
+}
+
+void read_stop(Reader& in, JsonValue value, Rollout& rollout) {
+    static constexpr std::string_view actions[] = {"pause", "cancel"};
+    static constexpr std::string_view actions_later[] = {"undo"};
+    const JsonValue rules = in.list(value, "rollout.stop", RolloutLimits::stops_max);
+    for (JsonValue v = rules.first(); v.exists() && in.ok(); v = v.next()) {
+        const std::string path = fmt::format("rollout.stop[{}]", rollout.stop.size());
+        if (!v.is_object()) in.refuse(path, "an object", v);
+        const JsonValue rule = in.object(v, path, stop_names);
+        RolloutStop stop;
+        if (rule.find("failed").is_null_or_absent()) in.refuse(path + ".failed", "is needed");
+        stop.failed = in.amount(rule.find("failed"), path + ".failed").value_or(RolloutAmount{});
+        stop.kinds = in.kinds(rule.find("kinds"), path + ".kinds");
+        const auto after = in.integer(rule.find("after"), path + ".after", 1, RolloutLimits::count_max);
+        if (after) stop.after = static_cast<std::uint32_t>(*after);
+        if (after && !stop.failed.share) in.refuse(path + ".after", "only beside a share in failed");
+        stop.action = static_cast<StopAction>(
+            in.word(rule.find("do"), path + ".do", actions, actions_later).value_or(0));
+        rollout.stop.push_back(stop);
+    }
+}
+
+void read_success(Reader& in, JsonValue value, Rollout& rollout) {
+    const JsonValue success = in.object(value, "rollout.success", success_names);
+    rollout.success.succeeded = in.share(success.find("succeeded"), "rollout.success.succeeded");
+    const auto all = in.text(success.find("all"), "rollout.success.all");
+    if (!all) return;
+    if (all->empty() || all->size() > RolloutLimits::condition_chars_max)
+        in.refuse("rollout.success.all", "a condition of 1 to 16384 characters");
+    rollout.success.all = *all;
+}
+
+void read_ok_status(Reader& in, JsonValue value, Rollout& rollout) {
+    if (!in.is_method()) rollout.ok_status = {};
+    if (value.is_null_or_absent()) return;
+    if (!in.is_method()) in.refuse("rollout.okStatus", needs_method);
+    const JsonValue list = in.list(value, "rollout.okStatus", RolloutLimits::status_ranges_max);
+    rollout.ok_status = {};
+    std::size_t index = 0;
+    for (JsonValue v = list.first(); v.exists() && in.ok(); v = v.next(), ++index) {
+        if (v.is_string() && v.string() == "*" && list.size() == 1) {
+            rollout.ok_status.is_any = true;
+        } else if (const auto range = v.is_string() ? parse_status_range(v.string()) : std::nullopt) {
+            rollout.ok_status.ranges.push_back(*range);
+        } else {
+            in.refuse(fmt::format("rollout.okStatus[{}]", index),
+                      "a status such as \"404\" or \"200-299\", or \"*\" alone", v);
+        }
+    }
+}
+
+void read_retry_on(Reader& in, JsonValue value, RolloutRetry& retry) {
+    const JsonValue list = in.list(value, "rollout.retry.on", RolloutLimits::retry_reasons_max);
+    if (!list.exists()) {
+        retry.on.add(FailureKind::rejected);
+        if (!retry.repeatable) return;
+        for (const FailureKind kind : {FailureKind::timeout, FailureKind::disconnected, FailureKind::unknown})
+            retry.on.add(kind);
+        return;
+    }
+    std::size_t index = 0;
+    for (JsonValue v = list.first(); v.exists() && in.ok(); v = v.next()) {
+        const std::string path = fmt::format("rollout.retry.on[{}]", index++);
+        if (constexpr std::string_view head = "status:"; v.is_string() && v.string().starts_with(head)) {
+            if (const auto range = parse_retry_status(v.string().substr(head.size()))) {
+                retry.on_status.ranges.push_back(*range);
+            } else {
+                in.refuse(path, "a status such as \"status:503\" or \"status:5xx\"", v);
+            }
+            continue;
+        }
+        const auto kind = in.kind(v, path);
+        if (!kind) return;
+        const bool may_have_acted = *kind == FailureKind::timeout || *kind == FailureKind::disconnected ||
+                                    *kind == FailureKind::unknown;
+        if (may_have_acted && !retry.repeatable)
+            in.refuse(path, fmt::format("{} needs \"repeatable\":true, as the device may have acted",
+                                        failure_kind_text(*kind)));
+        if (!may_have_acted && *kind != FailureKind::rejected)
+            in.refuse(path, fmt::format("{} is never retried{}", failure_kind_text(*kind),
+                                        *kind == FailureKind::offline ? "; see offline.ttl" : ""));
+        retry.on.add(*kind);
+    }
+}
+
+void read_retry(Reader& in, JsonValue value, Rollout& rollout) {
+    const JsonValue object = in.object(value, "rollout.retry", retry_names);
+    if (!object.exists()) return;
+    if (!in.is_method())
+        in.refuse("rollout.retry", "on a twin job only with confirm, which is not in this version");
+    RolloutRetry retry;
+    if (object.find("attempts").is_null_or_absent()) in.refuse("rollout.retry.attempts", "is needed");
+    retry.attempts = static_cast<std::uint32_t>(
+        in.integer(object.find("attempts"), "rollout.retry.attempts", 2, 10).value_or(2));
+    retry.repeatable = in.boolean(object.find("repeatable"), "rollout.retry.repeatable").value_or(false);
+    read_retry_on(in, object.find("on"), retry);
+    const JsonValue backoff = in.object(object.find("backoff"), "rollout.retry.backoff", backoff_names);
+    retry.from = in.duration(backoff.find("from"), "rollout.retry.backoff.from").value_or(retry.from);
+    const auto to = in.duration(backoff.find("to"), "rollout.retry.backoff.to");
+    retry.to = to.value_or(std::max(retry.to, retry.from));
+    if (to && *to < retry.from) in.refuse("rollout.retry.backoff.to", "must not be shorter than from");
+    retry.factor_hundredths =
+        in.hundredths(backoff.find("factor"), "rollout.retry.backoff.factor", 100, 1000).value_or(200);
+    rollout.retry = retry;
+}
+
+void read_offline(Reader& in, JsonValue value, Rollout& rollout) {
+    static constexpr std::string_view words[] = {"wait", "skip", "write"};
+    const JsonValue offline = in.object(value, "rollout.offline", offline_names);
+    rollout.offline.then = in.is_method() ? OfflineThen::wait : OfflineThen::write;
+    if (const auto then = in.word(offline.find("then"), "rollout.offline.then", words))
+        rollout.offline.then = static_cast<OfflineThen>(*then);
+    rollout.offline.ttl = in.duration(offline.find("ttl"), "rollout.offline.ttl");
+    if (rollout.offline.then == OfflineThen::write && in.is_method())
+        in.refuse("rollout.offline.then", "\"write\" only of a twin job");
+    if (rollout.offline.ttl && rollout.offline.then != OfflineThen::wait)
+        in.refuse("rollout.offline.ttl", "only with \"then\":\"wait\"");
+}
+
+/// Whole seconds, rounded up.
+std::int64_t seconds_up(RolloutDuration duration) {
+    return (duration.ms + 999) / 1000;
+}
+
+void read_deadline(Reader& in, JsonValue value, std::int64_t execution_time_s, Rollout& rollout) {
+    const bool is_long = !rollout.waves.empty() || rollout.pace.rate ||
+                         (!in.is_method() && rollout.offline.then == OfflineThen::wait);
+    rollout.deadline_s = is_long ? RolloutLimits::deadline_default_s : RolloutLimits::deadline_short_s;
+    if (execution_time_s != 0) rollout.deadline_s = execution_time_s;
+    if (const auto deadline = in.duration(value, "rollout.deadline")) {
+        if (execution_time_s != 0) in.refuse("rollout.deadline", "excludes maxExecutionTimeInSeconds");
+        if (deadline->ms == 0) in.refuse("rollout.deadline", "must be longer than 0s");
+        rollout.deadline_s = seconds_up(*deadline);
+        rollout.has_deadline = true;
+    }
+    RolloutDuration soaks;
+    for (const RolloutWave& wave : rollout.waves) soaks.ms += wave.soak.ms;
+    if (!rollout.waves.empty() && soaks.ms >= rollout.deadline_s * 1000)
+        in.refuse("rollout.waves", fmt::format("the soaks add up to {}, the deadline is {}", soaks.text(),
+                                               RolloutDuration{rollout.deadline_s * 1000}.text()));
+}
+
+void read_from(Reader& in, JsonValue value, Rollout& rollout) {
+    static constexpr std::string_view states[] = {"succeeded", "failed", "canceled", "pending"};
+    const JsonValue object = in.object(value, "rollout.from", from_names, from_later);
+    if (!object.exists()) return;
+    RolloutFrom from;
+    if (object.find("job").is_null_or_absent()) in.refuse("rollout.from.job", "is needed");
+    const auto job = in.text(object.find("job"), "rollout.from.job");
+    if (job && !is_valid_job_id(*job)) in.refuse("rollout.from.job", "is not a job id");
+    from.job = job.value_or("");
+    if (object.find("in").is_null_or_absent()) in.refuse("rollout.from.in", "is needed");
+    const JsonValue list = in.list(object.find("in"), "rollout.from.in", std::size(states));
+    std::size_t index = 0;
+    for (JsonValue v = list.first(); v.exists() && in.ok(); v = v.next()) {
+        const std::string path = fmt::format("rollout.from.in[{}]", index++);
+        if (v.is_null_or_absent()) in.refuse(path, "one of succeeded, failed, canceled, pending", v);
+        bool* const flags[] = {&from.succeeded, &from.failed, &from.canceled, &from.pending};
+        if (const auto state = in.word(v, path, states)) *flags[*state] = true;
+    }
+    from.kinds = in.kinds(object.find("kinds"), "rollout.from.kinds");
+    if (!from.kinds.is_all() && !from.failed)
+        in.refuse("rollout.from.kinds", "only with \"failed\" in rollout.from.in");
+    rollout.from = std::move(from);
+}
+
+void read_keep_and_note(Reader& in, JsonValue object, Rollout& rollout) {
+    if (const auto keep = in.duration(object.find("keep"), "rollout.keep")) {
+        if (keep->ms < RolloutLimits::day_s * 1000) in.refuse("rollout.keep", "must be 1d to 366d");
+        rollout.keep_s = seconds_up(*keep);
+    }
+    const auto note = in.text(object.find("note"), "rollout.note");
+    if (note && note->size() > RolloutLimits::note_bytes_max)
+        in.refuse("rollout.note",
+                  fmt::format("takes at most {} bytes, has {}", RolloutLimits::note_bytes_max, note->size()));
+    rollout.note = note.value_or("");
+}
+
+}  // namespace
+
+Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t execution_time_s) {
+    Reader in(type);
+    Rollout rollout;
+    if (!object.is_object()) in.refuse("rollout", "an object", object);
+    if (object.raw().size() > RolloutLimits::bytes_max)
+        in.refuse("rollout", fmt::format("takes at most {} bytes, has {}", RolloutLimits::bytes_max,
+                                         object.raw().size()));
+    if (in.ok()) {
+        in.object(object, "rollout", rollout_names, rollout_later);
+        rollout.text = object.raw();
+        read_pace(in, object.find("pace"), rollout);
+        read_waves(in, object.find("waves"), rollout);
+        read_order(in, object.find("order"), rollout);
+        if (const auto seed = in.integer(object.find("seed"), "rollout.seed", 0, (std::int64_t{1} << 53) - 1))
+            rollout.seed = static_cast<std::uint64_t>(*seed);
+        read_stop(in, object.find("stop"), rollout);
+        read_success(in, object.find("success"), rollout);
+        read_ok_status(in, object.find("okStatus"), rollout);
+        read_retry(in, object.find("retry"), rollout);
+        read_offline(in, object.find("offline"), rollout);
+        read_deadline(in, object.find("deadline"), execution_time_s, rollout);
+        read_from(in, object.find("from"), rollout);
+        read_keep_and_note(in, object, rollout);
+    }
+    if (!in.ok()) return fail(Errc::argument_invalid, in.take_fault());
+    return rollout;
+}
+
+Result<Rollout> Rollout::parse(std::string_view text, JobType type) {
+    const auto document = JsonDocument::parse(text);
+    if (!document) return fail(Errc::argument_invalid, "rollout: " + document.error().detail);
+    return parse(document->root(), type);
+}
+
+}  // namespace carillon
