@@ -19,26 +19,29 @@ Shard& ConnectedDevice::home(Hub& hub, const DeviceId& device) {
 
 // --- coming and going ------------------------------------------------------------------------------
 
-Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id) {
+Result<Proof> ConnectedDevice::check(Hub& hub, const Credentials& credentials) {
     const IdentityKey& key = credentials.key;
-    shard_ = &home(hub_, key.device);
-    Record* record = shard_->directory().find(key);
+    Shard& shard = home(hub, key.device);
     auto registered = [](const Record* found) {
         return found != nullptr && found->exists() ? std::optional(found->committed->identity.unpack())
                                                    : std::nullopt;
     };
-    const std::optional<Identity> identity = registered(record);
+    const std::optional<Identity> identity = registered(shard.directory().find(key));
     const std::optional<Identity> device =
-        key.is_module() ? registered(shard_->directory().find(IdentityKey(key.device))) : identity;
-    const auto proof = judge(credentials, identity ? &*identity : nullptr, device ? &*device : nullptr,
-                             hub_.policies(), hub_.host_names(), shard_->clock().wall_now());
+        key.is_module() ? registered(shard.directory().find(IdentityKey(key.device))) : identity;
+    return judge(credentials, identity ? &*identity : nullptr, device ? &*device : nullptr, hub.policies(),
+                 hub.host_names(), shard.clock().wall_now());
+}
+
+Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id) {
+    shard_ = &home(hub_, credentials.key.device);
+    const auto proof = check(hub_, credentials);
     if (!proof) return fail(proof.error());
     if (auto passed = throttle(ThrottleClass::connections); !passed) return passed;
 
-    auth_method_ = proof->method;
-    token_end_ = proof->expires;
-    key_ = proof->key;
+    stand_on(*proof);
     if (!model_id.empty()) model_id_ = std::make_unique<std::string>(model_id);
+    Record* record = shard_->directory().find(credentials.key);
     ordinal_ = record->ordinal;
     is_connected_ = true;
     shard_->attach(*record, link_);
@@ -46,13 +49,26 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     return {};
 }
 
-Duration ConnectedDevice::refused(const IdentityKey& key, const Error& why, std::string_view protocol,
-                                  std::string_view peer) {
+Result<> ConnectedDevice::renew(const Credentials& credentials) {
+    const auto proof = check(hub_, credentials);
+    if (!proof) return fail(proof.error());
+    stand_on(*proof);
+    return {};
+}
+
+void ConnectedDevice::stand_on(const Proof& proof) {
+    auth_method_ = proof.method;
+    token_end_ = proof.expires;
+    key_ = proof.key;
+}
+
+Duration ConnectedDevice::refused(Hub& hub, const IdentityKey& key, const Error& why,
+                                  std::string_view protocol, std::string_view peer) {
     if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
     const std::string path = key.path();
     const LoginBrake::Failure failure{
         .protocol = protocol, .identity = path, .peer = peer, .why = why.detail};
-    return hub_.logins().failed(failure, shard_->clock().now());
+    return hub.logins().failed(failure, home(hub, key.device).clock().now());
 }
 
 void ConnectedDevice::disconnect() {

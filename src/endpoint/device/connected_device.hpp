@@ -41,22 +41,31 @@ public:
     ConnectedDevice(const ConnectedDevice&) = delete;
     ConnectedDevice& operator=(const ConnectedDevice&) = delete;
 
+    /// Judges credentials without connecting, for protocols in which a client proves itself before it says
+    /// what it wants. On the thread of `home`. Fails as `judge` does.
+    static Result<Proof> check(Hub& hub, const Credentials& credentials);
+
     // --- coming and going ----------------------------------------------------------------------
     /// Authenticates and makes the link the identity's connection, which ends an older one. `model_id`
     /// is what the device says that it implements; it may be empty or no model's name.
     /// Fails with `iot_hub_unauthorized`, `device_disabled` and, from a strict hub, `throttling_exception`;
     /// the detail is for the log only. May be tried again.
     Result<> connect(const Credentials& credentials, std::string_view model_id);
-    /// To be told of a `connect` that failed: gives how long the answer to the device must wait
+    /// Stands on other credentials from now on, such as a newer token; the link stays. Fails as `judge` does,
+    /// and then all is as before.
+    Result<> renew(const Credentials& credentials);
+    /// To be told of a `connect` or `check` that failed: gives how long the answer to the device must wait
     /// (`LoginBrake`). `protocol` and `peer`, as `address:port`, are for the log.
-    Duration refused(const IdentityKey& key, const Error& why, std::string_view protocol,
-                     std::string_view peer);
+    static Duration refused(Hub& hub, const IdentityKey& key, const Error& why, std::string_view protocol,
+                            std::string_view peer);
     bool is_connected() const { return is_connected_; }
     /// The policy's key by which it connected, if any: what the connection stands on.
     KeyTag key() const { return key_; }
     /// The link goes: requests that wait for its answers fail. Harmless if it went before, or if another
     /// took its place. To be called before the link is destroyed.
     void disconnect();
+    /// When the token's time ends, the skew included; nothing if it connected without one.
+    std::optional<WallTime> token_end() const { return token_end_; }
     /// When the token must be looked at again: at its end, or at `at_most` if that is sooner.
     TimePoint token_deadline(TimePoint at_most) const;
     /// A token has ended and the connection should; a certificate does not end.
@@ -98,6 +107,7 @@ public:
     Shard& shard() const { return *shard_; }
 
 private:
+    void stand_on(const Proof& proof);
     Record* record() const;
     Record* heard_from();
     Result<> throttle(ThrottleClass what) const;

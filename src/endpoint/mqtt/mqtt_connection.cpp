@@ -3,8 +3,8 @@
 #include "base/log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
+#include "endpoint/device/twin_errors.hpp"
 #include "endpoint/mqtt/telemetry_publish.hpp"
-#include "endpoint/mqtt/twin_errors.hpp"
 #include "net/io_thread.hpp"
 
 #include <algorithm>
@@ -248,8 +248,8 @@ void Connection::authenticate() {
         const std::string path = connect->key.path();
         log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
                   errc_name(reason), connected.error().detail);
-        const Duration wait =
-            device_.refused(connect->key, connected.error(), "mqtt", channel_->peer_address());
+        const Duration wait = device_.refused(endpoint_->hub(), connect->key, connected.error(), "mqtt",
+                                              channel_->peer_address());
         if (wait == Duration::zero()) return session_.refuse(connect_code(reason), reason);
         // The session takes no input meanwhile.
         timer_ = device_.shard().timers().at(device_.shard().clock().now() + wait, [this, reason] {
@@ -387,7 +387,7 @@ void Connection::answer_patch(const std::string& rid, Ticket ticket, const Resul
 
 void Connection::answer_failure(std::string_view rid, const Error& error) {
     const Shard& shard = device_.shard();
-    const TwinFailure failure = twin_failure(error, shard.clock().wall_now(), shard.random());
+    const device::TwinFailure failure = device::twin_failure(error, shard.clock().wall_now(), shard.random());
     session_.send_twin_response(failure.status, rid, std::nullopt, failure.body);
 }
 

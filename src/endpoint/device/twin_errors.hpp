@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace carillon::mqtt {
+namespace carillon::device {
 
 /// How a failed twin request is answered: the status within the topic, and a body. Both must say so:
 /// azure-iot-device of today looks at the body alone, that of 2016 at the status alone.
@@ -19,4 +19,4 @@ struct TwinFailure {
 /// Source: captures in azure-iot-sdk-c#210 and amenzhinsky/iothub#70.
 TwinFailure twin_failure(const Error& error, WallTime now, Random& random);
 
-}  // namespace carillon::mqtt
+}  // namespace carillon::device

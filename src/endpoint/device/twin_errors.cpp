@@ -1,9 +1,9 @@
-#include "endpoint/mqtt/twin_errors.hpp"
+#include "endpoint/device/twin_errors.hpp"
 
 #include "base/json.hpp"
 #include "base/text.hpp"
 
-namespace carillon::mqtt {
+namespace carillon::device {
 
 namespace {
 
@@ -37,4 +37,4 @@ TwinFailure twin_failure(const Error& error, WallTime now, Random& random) {
     return failure;
 }
 
-}  // namespace carillon::mqtt
+}  // namespace carillon::device
