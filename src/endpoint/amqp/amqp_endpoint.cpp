@@ -1,0 +1,33 @@
+#include "endpoint/amqp/amqp_endpoint.hpp"
+
+#include "base/random.hpp"
+#include "core/hub/hub.hpp"
+#include "endpoint/amqp/hub_connection.hpp"
+
+#include <utility>
+
+namespace carillon {
+
+AmqpEndpoint::AmqpEndpoint(Hub& hub, IoThreads& threads) : hub_(hub), threads_(threads) {
+    // As the service calls itself. Source: azure-iot-sdk-c#2233, log of the service.
+    settings_.container_id = "DeviceGateway_" + hub.shards().first().random().hex32();
+    settings_.hostname = hub.host_names().front();
+}
+
+AmqpEndpoint::~AmqpEndpoint() {
+    for (const auto& connection : std::exchange(connections_, {})) connection->abandon();
+}
+
+void AmqpEndpoint::accepted(std::unique_ptr<Channel> channel) {
+    auto connection = std::make_shared<amqp::HubConnection>(*this, std::move(channel));
+    connection->start();
+    const std::lock_guard lock(mutex_);
+    connections_.insert(std::move(connection));
+}
+
+void AmqpEndpoint::discharge(amqp::HubConnection& connection) {
+    const std::lock_guard lock(mutex_);
+    connections_.erase(connection.shared_from_this());
+}
+
+}  // namespace carillon

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "net/channel.hpp"
+#include "wire/amqp/connection.hpp"
+
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+
+namespace carillon {
+
+class Hub;
+class IoThreads;
+
+namespace amqp {
+class HubConnection;
+}
+
+/// The AMQP endpoint: makes an AMQP 1.0 server of every connection it is given, be it a socket or a
+/// WebSocket. A connection stays on the thread that accepted it, as it may carry many devices, whose shards
+/// live on several; see `amqp::DeviceProxy`. `hub` and `threads` outlive the endpoint; the endpoint outlives
+/// the running of the threads, and ends what connections are left when it is destroyed.
+class AmqpEndpoint final : public ConnectionFactory {
+public:
+    AmqpEndpoint(Hub& hub, IoThreads& threads);
+    ~AmqpEndpoint() override;
+
+    void accepted(std::unique_ptr<Channel> channel) override;
+
+    // --- for connections -----------------------------------------------------------------------
+    Hub& hub() { return hub_; }
+    IoThreads& threads() { return threads_; }
+    const amqp::ConnectionSettings& settings() const { return settings_; }
+    void discharge(amqp::HubConnection& connection);
+
+private:
+    Hub& hub_;
+    IoThreads& threads_;
+    amqp::ConnectionSettings settings_;
+    std::mutex mutex_;  ///< Guards `connections_`.
+    /// Bound: ConnectionCount::open_max.
+    std::unordered_set<std::shared_ptr<amqp::HubConnection>> connections_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "base/device_id.hpp"
+#include "core/shard/record.hpp"
+#include "endpoint/amqp/telemetry_message.hpp"
+#include "endpoint/device/connected_device.hpp"
+#include "net/channel.hpp"
+#include "wire/amqp/connection.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace carillon {
+class IoThread;
+}
+
+namespace carillon::amqp {
+
+class HostedDevice;
+class HubConnection;
+
+/// A device of an AMQP connection as its shard sees it. One connection may carry many devices, whose shards
+/// live on several threads, so it moves to none of them: of each device this lives on the thread of its
+/// shard, holds its `ConnectedDevice`, and passes values to and fro. Shared by whoever still has something to
+/// tell it.
+class DeviceProxy final : public DeviceLink, public std::enable_shared_from_this<DeviceProxy> {
+public:
+    /// What is on its way to the connection; a device that has more is sent no methods, and ends if it is
+    /// told of desired properties.
+    static constexpr std::size_t mail_bytes_max = 256 * 1024;
+    /// What each takes besides its texts.
+    static constexpr std::size_t mail_overhead_bytes = 256;
+
+    DeviceProxy(HubConnection& connection, IdentityKey key);
+
+    // --- from the connection's thread ----------------------------------------------------------------
+    /// What a device shows to prove itself, owned.
+    struct Login {
+        std::vector<std::string> tokens;  ///< To be tried in turn; a certificate counts if there are none.
+        std::optional<PeerCertificate> certificate;
+        std::string model_id;
+        std::string peer;
+    };
+    /// Tells `HostedDevice::connected`.
+    void connect(Login login);
+    /// Tells `HostedDevice::renewed`.
+    void renew(std::vector<std::string> tokens);
+    /// Keeps all messages of one delivery, and disposes of it when they are durable.
+    void send(std::vector<TelemetryMessage> messages, const Receipt& receipt);
+    /// Tells `HostedDevice::answer_twin`, as does `report`.
+    void get_twin(const Receipt& receipt, std::string correlation_id);
+    void report(const Receipt& receipt, std::string correlation_id, std::string patch,
+                std::optional<std::int64_t> expected_version);
+    void answer_method(std::uint16_t request_id, int status, std::string payload);
+    /// Whether the device takes direct methods and notifications of desired properties from now on.
+    void take_methods(bool takes);
+    /// Tells `HostedDevice::desired_taken` once it is so, if there is a request to answer.
+    void take_desired(bool takes, std::optional<std::pair<Receipt, std::string>> request);
+    /// The connection speaks for the device no more; the last call.
+    void leave();
+
+    // DeviceLink, on the shard's thread
+    bool takes_method(std::string_view) const override { return takes_methods_; }
+    void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) override;
+    bool takes_desired() const override { return takes_desired_; }
+    void send_desired(std::int64_t version, std::string_view body) override;
+    bool is_congested() const override;
+    void close(Errc reason) override;
+
+private:
+    /// Runs `function(*this)` on the shard's thread.
+    template <class F>
+    void there(F function);
+    /// Runs `function(HostedDevice&)` on the connection's thread if it still speaks for the device through
+    /// this.
+    template <class F>
+    void back(F function);
+    bool take_mail(std::size_t bytes);
+    Result<> try_tokens(const Login& login, bool renews);
+
+    const std::shared_ptr<HubConnection> connection_;
+    const IdentityKey key_;
+    Hub& hub_;
+    IoThread& thread_;  ///< The shard's.
+    device::ConnectedDevice device_;
+    std::atomic<std::size_t> mail_bytes_{0};
+    bool takes_methods_ = false;
+    bool takes_desired_ = false;
+    bool is_closed_ = false;  ///< By the hub.
+};
+
+}  // namespace carillon::amqp
