@@ -63,8 +63,11 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
     std::string text =
         fmt::format("Carillon {} serves the hub {}\n", CARILLON_VERSION, config.hostnames.front());
     text += fmt::format("  MQTT   {}\n  HTTPS  {}\n", joined(summary.mqtts), joined(summary.https));
+    if (!summary.amqps.empty()) text += fmt::format("  AMQP   {}\n", joined(summary.amqps));
     if (!summary.insecure_mqtt.empty())
         text += fmt::format("  MQTT without TLS  {}\n", summary.insecure_mqtt);
+    if (!summary.insecure_amqp.empty())
+        text += fmt::format("  AMQP without TLS  {}\n", summary.insecure_amqp);
     text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
                         summary.identities, summary.shards, summary.threads);
     if (summary.is_new_hub) text += "A new hub: five shared access policies with random keys.\n";
@@ -183,8 +186,10 @@ void add_serve(CLI::App& app, int& exit_code) {
         ->allow_extra_args(false);
     single("--mqtts-port", "mqtts_port", "MQTT over TLS (8883)")->type_name("N");
     single("--https-port", "https_port", "The REST API (443)")->type_name("N");
-    single("--amqps-port", "amqps_port", "Accepted for later: this version has no AMQP")->type_name("N");
+    single("--amqps-port", "amqps_port", "AMQP over TLS (5671); 0 for none")->type_name("N");
     single("--insecure-mqtt-port", "insecure_mqtt_port", "MQTT without TLS, on 127.0.0.1 only (none)")
+        ->type_name("N");
+    single("--insecure-amqp-port", "insecure_amqp_port", "AMQP without TLS, on 127.0.0.1 only (none)")
         ->type_name("N");
     single("--ready-file", "ready_file", "Written once all listeners accept, removed at the end")
         ->type_name("FILE");

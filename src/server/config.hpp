@@ -28,8 +28,10 @@ struct ServerConfig {
     std::vector<std::string> hostnames = {"hub.localhost", "localhost"};
     std::vector<std::string> bind;  ///< IP addresses; empty means the machine's loopback ones.
     std::uint16_t mqtts_port = 8883;
+    std::uint16_t amqps_port = 5671;  ///< 0 for none.
     std::uint16_t https_port = 443;
     std::uint16_t insecure_mqtt_port = 0;  ///< Without TLS, on 127.0.0.1 only; 0 for none.
+    std::uint16_t insecure_amqp_port = 0;  ///< The same for AMQP.
     std::string ready_file;                ///< Written when all listeners accept; empty for none.
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.

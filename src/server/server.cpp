@@ -8,11 +8,12 @@
 #include "core/shard/placement.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/transfers/transfers.hpp"
+#include "endpoint/amqp/amqp_endpoint.hpp"
 #include "endpoint/blob/blob_containers.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
-#include "endpoint/mqtt/websocket_endpoint.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
+#include "endpoint/rest/websocket_protocols.hpp"
 #include "net/io_thread.hpp"
 #include "net/listener.hpp"
 #include "server/backups.hpp"
@@ -101,7 +102,8 @@ Error refused(const Error& error, const std::string& address, std::uint16_t port
     } else if (error.detail == std::strerror(EADDRINUSE)) {
         detail +=
             "\nAnother program has this port (`ss -ltnp` shows which). Stop it, choose another port with " +
-            std::string(flag) + " (the Azure SDKs know only 443 and 8883), or another address with --bind.";
+            std::string(flag) +
+            " (the Azure SDKs know only 443, 8883 and 5671), or another address with --bind.";
     }
     return {error.code, std::move(detail)};
 }
@@ -116,8 +118,10 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("hostnames", now.hostnames == next.hostnames);
     compare("bind", now.bind == next.bind);
     compare("mqtts_port", now.mqtts_port == next.mqtts_port);
+    compare("amqps_port", now.amqps_port == next.amqps_port);
     compare("https_port", now.https_port == next.https_port);
     compare("insecure_mqtt_port", now.insecure_mqtt_port == next.insecure_mqtt_port);
+    compare("insecure_amqp_port", now.insecure_amqp_port == next.insecure_amqp_port);
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
     compare("connections.open_max", now.connections_open_max == next.connections_open_max);
@@ -164,7 +168,8 @@ struct Server::Parts {
     std::unique_ptr<StorageThread> lookout;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
-    std::unique_ptr<MqttWebSockets> websockets;
+    std::unique_ptr<AmqpEndpoint> amqp;
+    std::unique_ptr<WebSocketProtocols> websockets;
     std::span<const rest::WebFile> web_files;
     std::unique_ptr<rest::WebDashboard> web;
     std::unique_ptr<Backups> backups;
@@ -183,6 +188,9 @@ struct Server::Parts {
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                        std::vector<std::string>& shown);
+    /// Without TLS, on the loopback address, if there is a port.
+    Result<> listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
+                            std::string& shown);
     Result<> tell_machine() const;
     void follow_keys();
     Result<> announce();
@@ -333,7 +341,9 @@ Result<> Server::Parts::load_hub() {
 
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
-    websockets = std::make_unique<MqttWebSockets>(*mqtt);
+    amqp = std::make_unique<AmqpEndpoint>(*hub, *threads);
+    websockets = std::make_unique<WebSocketProtocols>(
+        WebSocketProtocols::Served{{"mqtt", mqtt.get()}, {"AMQPWSB10", amqp.get()}});
     backups = std::make_unique<Backups>(*store, data_dir->path(), config.hostnames.front(), clock,
                                         static_cast<std::uint32_t>(storage.size() + 2));
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get());
@@ -342,19 +352,28 @@ Result<> Server::Parts::listen() {
     done = listen_on(*rest, config.https_port, "--https-port", summary.https);
     if (!done) return done;
     https_port = listeners.back()->port();
+    if (config.amqps_port != 0) {
+        done = listen_on(*amqp, config.amqps_port, "--amqps-port", summary.amqps);
+        if (!done) return done;
+    }
     if (!web->files.empty()) {
         const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
         summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
     }
-    if (config.insecure_mqtt_port == 0) return {};
-    Listener::Options options{.address = loopback, .port = config.insecure_mqtt_port};
+    done = listen_plainly(*mqtt, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
+    if (!done) return done;
+    return listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
+}
+
+Result<> Server::Parts::listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
+                                       std::string& shown) {
+    if (port == 0) return {};
+    Listener::Options options{.address = loopback, .port = port};
     options.limits.total = &unsent;
     options.limits.count = &connections;
-    auto plain = Listener::open(*threads, *mqtt, std::move(options));
-    if (!plain) {
-        return fail(refused(plain.error(), loopback, config.insecure_mqtt_port, "--insecure-mqtt-port"));
-    }
-    summary.insecure_mqtt = std::string(loopback) + ":" + std::to_string(config.insecure_mqtt_port);
+    auto plain = Listener::open(*threads, factory, std::move(options));
+    if (!plain) return fail(refused(plain.error(), loopback, port, flag));
+    shown = std::string(loopback) + ":" + std::to_string(port);
     listeners.push_back(*std::move(plain));
     return {};
 }

@@ -25,8 +25,10 @@ public:
     /// What a person at the terminal wants to know.
     struct Summary {
         std::vector<std::string> mqtts;  ///< `address:port`
+        std::vector<std::string> amqps;
         std::vector<std::string> https;
         std::string insecure_mqtt;  ///< Empty if not configured.
+        std::string insecure_amqp;
         std::size_t threads = 0;
         std::size_t shards = 0;
         std::size_t identities = 0;

@@ -120,12 +120,6 @@ std::string set_port(ServerConfig& config, const Values& values) {
     return set_number(config.*member, values, min, std::numeric_limits<std::uint16_t>::max());
 }
 
-/// AMQP has a port in the SDKs and on the command line, and no endpoint in this version.
-std::string set_amqps_port(ServerConfig&, const Values& values) {
-    std::uint16_t unused = 0;
-    return set_number(unused, values, 0, std::numeric_limits<std::uint16_t>::max());
-}
-
 std::string set_connections(ServerConfig& config, const Values& values) {
     return set_number(config.connections_open_max, values, 0, 10'000'000);
 }
@@ -182,8 +176,9 @@ constexpr std::array settings{
     Setting{"bind", Kind::list, set_bind},
     Setting{"mqtts_port", Kind::number, set_port<&ServerConfig::mqtts_port>},
     Setting{"https_port", Kind::number, set_port<&ServerConfig::https_port>},
-    Setting{"amqps_port", Kind::number, set_amqps_port},
+    Setting{"amqps_port", Kind::number, set_port<&ServerConfig::amqps_port, 0>},
     Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>},
+    Setting{"insecure_amqp_port", Kind::number, set_port<&ServerConfig::insecure_amqp_port, 0>},
     Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
     Setting{"threads", Kind::number, set_threads},
     Setting{"connections.open_max", Kind::number, set_connections},

@@ -20,6 +20,8 @@ export const ga = {
   device: fromGa('azure-iot-device'),
   Mqtt: fromGa('azure-iot-device-mqtt').Mqtt,
   MqttWs: fromGa('azure-iot-device-mqtt').MqttWs,
+  Amqp: fromGa('azure-iot-device-amqp').Amqp,
+  AmqpWs: fromGa('azure-iot-device-amqp').AmqpWs,
   mqtt: fromGa('mqtt'),
 };
 

@@ -250,8 +250,8 @@ namespace {
 
 bool is_websocket(const Path& path) {
     const auto segments = path.segments();
-    return segments.size() == 2 && equals_ignoring_case(segments[0], "$iothub") &&
-           equals_ignoring_case(segments[1], "websocket");
+    if (segments.size() != 2 || !equals_ignoring_case(segments[1], "websocket")) return false;
+    return equals_ignoring_case(segments[0], "$iothub") || equals_ignoring_case(segments[0], "$servicebus");
 }
 
 }  // namespace

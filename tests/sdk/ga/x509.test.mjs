@@ -81,6 +81,13 @@ test('a certificate counts within a WebSocket too', async () => {
   await worksAs('x-ws', own, ga.MqttWs);
 });
 
+test('a certificate counts over AMQP, and within a WebSocket', async () => {
+  await byThumbprint('x-amqp', thumbprint(own, 'sha256'), thumbprint(own, 'sha256'));
+  await worksAs('x-amqp', own, ga.Amqp);
+  await byAuthority('x-amqp-signed');
+  await worksAs('x-amqp-signed', certificate('x-amqp-signed', 'amqp-signed', 'authority'), ga.AmqpWs);
+});
+
 test('a certificate of another thumbprint is refused', async () => {
   await byThumbprint('x-wrong', thumbprint(own, 'sha1'), thumbprint(own, 'sha1'));
   await refused(clientFor('x-wrong', other), { name: 'UnauthorizedError' });
