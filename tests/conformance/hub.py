@@ -18,6 +18,7 @@ READY_S = 60  # Only ends a run in which something hangs, as do all waits here.
 STOP_S = 30
 MQTTS_PORT = 28883
 HTTPS_PORT = 28443
+AMQPS_PORT = 28671
 HOST = "hub.localhost"
 API = "api-version=2021-04-12"
 
@@ -31,6 +32,8 @@ def sign(resource, key, expiry, name=None):
 
 
 class Hub:
+    amqps_port = AMQPS_PORT
+
     def __init__(self, binary, directory, address, patience):
         self.patience = patience
         self.binary = str(pathlib.Path(binary).resolve())
@@ -43,7 +46,7 @@ class Hub:
         data = str(self.directory / "data")
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", data, "--bind", self.address, "--mqtts-port", str(MQTTS_PORT),
-             "--https-port", str(HTTPS_PORT), "--ready-file", str(ready)],
+             "--https-port", str(HTTPS_PORT), "--amqps-port", str(AMQPS_PORT), "--ready-file", str(ready)],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + READY_S
         while not ready.exists():

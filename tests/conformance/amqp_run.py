@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Runs the AMQP scripts against a real `carillon serve`, over TLS.
+
+  tests/conformance/amqp_run.py --binary build/dev/apps/carillon/carillon [--case WORD] [FILE.txt ...]
+
+The hub gets a directory and a loopback address of its own and is stopped at the end. README.md beside this file
+describes the scripts. Exit status 0 if every case holds. Needs nothing but Python 3.
+"""
+
+import sys
+
+sys.dont_write_bytecode = True  # The source tree stays as it is.
+
+import argparse
+import pathlib
+import shutil
+import tempfile
+import traceback
+
+from amqp_talk import Talk
+from hub import Hub
+from script import Failure, parse_file
+
+FAILURES_MAX = 25
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def run_case(hub, case):
+    talk = Talk(hub)
+    try:
+        for step in case.steps:
+            try:
+                talk.do(step)
+            except Failure as failure:
+                raise Failure(f"{case.file.name}:{step.line}: {step.text}\n      {failure}") from None
+    finally:
+        talk.end()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--binary", required=True, help="the carillon program")
+    arguments.add_argument("--case", default="", help="only cases whose name holds this")
+    arguments.add_argument("--address", default="127.83.9.2", help="the hub's loopback address")
+    arguments.add_argument("--patience", type=float, default=20, help="seconds until silence is a failure")
+    arguments.add_argument("files", nargs="*", type=pathlib.Path)
+    options = arguments.parse_args()
+
+    files = options.files or sorted((HERE / "amqp").glob("*.txt"))
+    cases = [case for file in files for case in parse_file(file) if options.case in case.name]
+    if not cases:
+        print("no case of that name", file=sys.stderr)
+        return 1
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-conformance-"))
+    failed = done = 0
+    try:
+        with Hub(options.binary, directory, options.address, options.patience) as hub:
+            for case in cases:
+                if failed == FAILURES_MAX:
+                    print(f"stopped after {failed} failures")
+                    break
+                done += 1
+                try:
+                    run_case(hub, case)
+                except Failure as failure:
+                    failed += 1
+                    print(f"FAILED {case.name}\n    {failure}")
+                except Exception:  # A defect of the runner must not pass for a case that holds.
+                    failed += 1
+                    print(f"FAILED {case.name}\n{traceback.format_exc()}")
+                if not hub.is_running():
+                    print(f"the hub died in: {case.name}\n{hub.log_tail()}")
+                    return 1
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print(f"{done - failed} of {len(cases)} cases hold")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
