@@ -56,6 +56,8 @@ std::string_view errc_name(Errc code) {
             return "JobQuotaExceeded";
         case Errc::device_maximum_queue_depth_exceeded:
             return "DeviceMaximumQueueDepthExceeded";
+        case Errc::invalid_message_expiry_time:
+            return "InvalidMessageExpiryTime";
         case Errc::device_disabled:
             return "DeviceDisabled";
         case Errc::device_maximum_inflight_method_exceeded:

@@ -39,6 +39,7 @@ enum class Errc : int {
     iot_hub_quota_exceeded = 403002,
     job_quota_exceeded = 403003,
     device_maximum_queue_depth_exceeded = 403004,
+    invalid_message_expiry_time = 403009,
     device_disabled = 403012,
     device_maximum_inflight_method_exceeded = 403800,
     generic_not_found = 404000,

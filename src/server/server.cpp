@@ -5,6 +5,7 @@
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
+#include "core/messages/messages.hpp"
 #include "core/shard/placement.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/transfers/transfers.hpp"
@@ -333,6 +334,7 @@ Result<> Server::Parts::load_hub() {
     if (!outcome) return outcome;
     for (std::size_t i = 0; i < hub->shards().count(); ++i)
         summary.identities += hub->shards()[i].directory().size();
+    if (auto loaded = hub->messages().load(); !loaded) return loaded;
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;

@@ -144,6 +144,7 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
         case Table::sessions:
         case Table::jobs:
         case Table::configurations:
+        case Table::cloud_messages:
             blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
             break;
         case Table::twin_log:

@@ -23,11 +23,13 @@ enum class Table : std::uint8_t {
     job_events = 5,      ///< Each job's append-only log.
     events = 6,          ///< Device-to-cloud messages, oldest removed.
     configurations = 7,  ///< Configurations, and which of them select which twins.
+    cloud_messages = 8,  ///< Cloud-to-device messages that wait, and feedback on those that do not any more.
 };
-inline constexpr std::size_t table_count = 8;
+inline constexpr std::size_t table_count = 9;
 /// Names of the tables on disk, by `Table`; they stay.
 inline constexpr std::array<const char*, table_count> table_names = {
-    "meta", "identities", "sessions", "twin_log", "jobs", "job_events", "events", "configurations",
+    "meta",       "identities", "sessions",       "twin_log",       "jobs",
+    "job_events", "events",     "configurations", "cloud_messages",
 };
 
 /// Writes that become durable together or not at all, applied in the order they were added.

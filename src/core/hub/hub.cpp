@@ -5,6 +5,7 @@
 #include "core/hub/hub_options.hpp"
 #include "core/hub/login_brake.hpp"
 #include "core/jobs/jobs.hpp"
+#include "core/messages/messages.hpp"
 #include "core/queries/queries.hpp"
 #include "core/registry/registry.hpp"
 #include "core/scan/page_tokens.hpp"
@@ -24,6 +25,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       throttles_(std::make_unique<Throttles>(options.tier)),
       logins_(std::make_unique<LoginBrake>()),
       registry_(std::make_unique<Registry>(shards_)),
+      messages_(std::make_unique<Messages>(shards_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
       queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),
       transfers_(std::make_unique<Transfers>(shards_)),

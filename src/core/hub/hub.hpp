@@ -14,6 +14,7 @@ class Configurations;
 class HubKeys;
 class Jobs;
 class LoginBrake;
+class Messages;
 class PageTokens;
 class Queries;
 class Registry;
@@ -44,6 +45,7 @@ public:
     /// Told of every login that fails, whatever the protocol.
     LoginBrake& logins() { return *logins_; }
     Registry& registry() { return *registry_; }
+    Messages& messages() { return *messages_; }
     Jobs& jobs() { return *jobs_; }
     Queries& queries() { return *queries_; }
     Transfers& transfers() { return *transfers_; }
@@ -59,6 +61,7 @@ private:
     std::unique_ptr<Throttles> throttles_;
     std::unique_ptr<LoginBrake> logins_;
     std::unique_ptr<Registry> registry_;
+    std::unique_ptr<Messages> messages_;
     std::unique_ptr<Jobs> jobs_;
     std::unique_ptr<Queries> queries_;
     std::unique_ptr<Transfers> transfers_;

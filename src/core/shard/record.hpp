@@ -25,6 +25,8 @@ struct Subscription {
     bool operator==(const Subscription&) const = default;
 };
 
+struct CloudDelivery;  // model/cloud_message.hpp
+
 /// A live connection of an identity, as the core sees it; endpoints implement it. All calls happen
 /// on the shard's thread and return at once; what is sent is queued by the link within its own
 /// limit. After `close` or `Shard::detach` the core calls a link no more.
@@ -42,6 +44,18 @@ public:
     virtual bool takes_desired() const = 0;
     /// `body` is the notification with `$version` inside.
     virtual void send_desired(std::int64_t version, std::string_view body) = 0;
+    /// Cloud-to-device messages that it takes now; none while the device has not subscribed to them. When
+    /// there may be more room, the endpoint says `CloudMessages::offer`.
+    virtual std::size_t cloud_message_room() const { return 0; }
+    /// For how long a message that it took stays locked; nothing: until it is settled or the link goes.
+    virtual std::optional<Duration> cloud_message_lock() const { return std::nullopt; }
+    enum class Taken : std::uint8_t {
+        not_now,        ///< There is no room after all; it is offered again when there is.
+        until_settled,  ///< The device settles it by its lock (`CloudMessages::settle`), or the link goes.
+        for_good,       ///< The device does not answer: it counts as completed.
+    };
+    /// Sends a message; must not settle it within the call.
+    virtual Taken send_cloud_message(const CloudDelivery&) { return Taken::not_now; }
     /// True while bytes wait because the peer does not drain its socket; jobs then hold back.
     virtual bool is_congested() const = 0;
     /// Ends the connection without a word; `reason` is for the log. The link calls `detach`, perhaps

@@ -1,5 +1,6 @@
 #include "core/shard/shard.hpp"
 
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
@@ -16,8 +17,9 @@ Shard::Shard(std::uint32_t number, const ShardContext& context)
       committer_(context.executor, context.store, context.storage),
       methods_(std::make_unique<Methods>(*this)),
       telemetry_(std::make_unique<Telemetry>(*this, context.telemetry)),
-      index_(std::make_unique<TwinIndex>(directory_, context.clock, timers_, context.background,
-                                         context.index)) {
+      index_(
+          std::make_unique<TwinIndex>(directory_, context.clock, timers_, context.background, context.index)),
+      cloud_messages_(std::make_unique<CloudMessages>(*this, context.cloud_queues)) {
     committer_.set_settler([this](std::uint64_t batch, bool is_durable) { settle(batch, is_durable); });
 }
 
@@ -86,6 +88,7 @@ void Shard::forget(Record& record) {
         detach(record, *link);
     }
     methods_->removed(record);
+    cloud_messages_->removed(record);
     directory_.remove(record);
 }
 

@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "base/task.hpp"
 #include "base/timers.hpp"
+#include "core/shard/cloud_message_limits.hpp"
 #include "core/shard/committer.hpp"
 #include "core/shard/directory.hpp"
 #include "core/shard/shard_traffic.hpp"
@@ -23,6 +24,7 @@
 
 namespace carillon {
 
+class CloudMessages;
 class ImportEntry;  // model/registry_line.hpp
 class JsonValue;
 class Methods;
@@ -60,6 +62,7 @@ struct ShardContext {
     std::size_t shard_count = 1;  ///< Of the hub; a power of two, fixed when its store was made.
     TelemetryLimits telemetry;
     TwinIndexLimits index = {};
+    CloudQueueLimits cloud_queues = {};
 };
 
 /// One share of the hub's identities, on one thread: everything about a device happens here, in
@@ -94,6 +97,7 @@ public:
     Timers& timers() { return timers_; }
     Methods& methods() { return *methods_; }
     Telemetry& telemetry() { return *telemetry_; }
+    CloudMessages& cloud_messages() { return *cloud_messages_; }
     TwinIndex& index() { return *index_; }
     /// What was done since the start; the parts of the shard add to it.
     ShardTraffic& traffic() { return traffic_; }
@@ -222,6 +226,7 @@ private:
     std::unique_ptr<Methods> methods_;
     std::unique_ptr<Telemetry> telemetry_;
     std::unique_ptr<TwinIndex> index_;
+    std::unique_ptr<CloudMessages> cloud_messages_;
     std::vector<ShardObserver*> observers_;
     WriteObserver* write_observer_ = nullptr;
     ShardTraffic traffic_;

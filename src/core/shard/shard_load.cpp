@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/session_format.hpp"
 #include "core/shard/shard.hpp"
@@ -39,6 +40,7 @@ Result<> Shard::load() {
     if (auto loaded = load_identities(document_sequences); !loaded) return loaded;
     if (auto loaded = load_sessions(); !loaded) return loaded;
     if (auto replayed = replay_twin_log(document_sequences); !replayed) return replayed;
+    if (auto loaded = cloud_messages_->load(); !loaded) return loaded;
     return telemetry_->load();
 }
 

@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 #include "base/member_reader.hpp"
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/stored_number.hpp"
 #include "model/registry_line.hpp"
@@ -262,6 +263,7 @@ Result<> Shard::stage_removal(const IdentityKey& key, const EtagMatch& match) {
         const auto stored = stored_key(record->key);
         committer_.batch().erase(Table::identities, stored);
         committer_.batch().erase(Table::sessions, stored);
+        cloud_messages_->stage_removal(*record);
         write(*record, std::nullopt);
     }
     return {};

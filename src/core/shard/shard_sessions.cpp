@@ -1,3 +1,4 @@
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/session_format.hpp"
 #include "core/shard/shard.hpp"
@@ -20,6 +21,7 @@ void Shard::attach(Record& record, DeviceLink& link) {
     if (record.link) {
         DeviceLink& older = *record.link;
         methods_->link_lost(record, Errc::connection_forcefully_closed);
+        cloud_messages_->link_lost(record, older);
         older.close(Errc::connection_forcefully_closed);
         --traffic_.connected;
         ++traffic_.disconnects;
@@ -40,6 +42,7 @@ void Shard::detach(Record& record, DeviceLink& link) {
     record.connection_updated = context_.clock.wall_now();
     index_->touch(record.ordinal);
     methods_->link_lost(record, Errc::device_connection_closed_remotely);
+    cloud_messages_->link_lost(record, link);
     record.methods.reset();
     // When it was last there is worth a write at the end of a connection, not at every word of it; nobody
     // waits for that. A crash forgets what was said since the connection before.

@@ -6,6 +6,7 @@
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
+#include "core/messages/messages.hpp"
 #include "core/queries/queries.hpp"
 #include "core/shard/telemetry.hpp"
 #include "store/memory_store.hpp"
@@ -93,6 +94,7 @@ public:
             std::make_unique<Hub>(std::move(shards), *std::move(policies),
                                   std::vector<std::string>{"hub.example.net"}, limits, "token key", options);
         for (std::size_t i = 0; i < shard_count; ++i) CARILLON_ASSERT(hub_->shards()[i].load());
+        CARILLON_ASSERT(hub_->messages().load());
         CARILLON_ASSERT(hub_->jobs().load());
         CARILLON_ASSERT(hub_->configurations().load());
         hub_->jobs().start();

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/login_brake.hpp"
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
@@ -179,6 +180,19 @@ void ConnectedDevice::report(std::string_view patch, std::optional<std::int64_t>
     auto parsed = SectionPatch::parse(document->root());
     if (!parsed) return done(fail(std::move(parsed).error()));
     shard_->write_reported(*known, *parsed, expected_version, std::move(done));
+}
+
+// --- cloud-to-device messages ----------------------------------------------------------------------
+
+void ConnectedDevice::offer_cloud_messages() {
+    Record* known = record();
+    if (is_connected_ && known != nullptr && known->exists()) shard_->cloud_messages().offer(*known);
+}
+
+void ConnectedDevice::settle_cloud_message(const LockToken& lock, Settlement how, Stored done) {
+    Record* known = heard_from();
+    if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
+    shard_->cloud_messages().settle(*known, lock, how, std::move(done));
 }
 
 // --- methods ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include "core/shard/record.hpp"
 #include "endpoint/device/authentication.hpp"
 #include "endpoint/device/device_message.hpp"
+#include "model/cloud_message.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -95,6 +96,14 @@ public:
     /// `argument_invalid`, `precondition_failed`, `generic_request_entity_too_large`, `device_not_found`,
     /// `throttling_exception`.
     void report(std::string_view patch, std::optional<std::int64_t> expected_version, Reported done);
+
+    // --- cloud-to-device messages -------------------------------------------------------------------
+    /// There may be more room for them than before (`DeviceLink::cloud_message_room`), as when the device
+    /// subscribed to them or settled one.
+    void offer_cloud_messages();
+    /// What the device says of a message that it was sent; `done` when that is durable. Fails with
+    /// `device_message_lock_lost`, `device_not_found`, `service_unavailable`.
+    void settle_cloud_message(const LockToken& lock, Settlement how, Stored done);
 
     // --- methods -----------------------------------------------------------------------------------
     /// The device's answer to `DeviceLink::send_method`; an unknown or expired request is ignored.

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "core/messages/feedback.hpp"
+#include "core/shard/shards.hpp"
+#include "model/cloud_message.hpp"
+
+#include <cstdint>
+
+namespace carillon {
+
+/// Cloud-to-device messages as back ends see them, whatever protocol those speak. Safe from any thread.
+class Messages {
+public:
+    explicit Messages(Shards& shards) : shards_(shards), feedback_(shards) {}
+
+    /// Before the shards' threads run.
+    Result<> load() { return feedback_.load(); }
+
+    /// Queues a message for a device or module; gives its sequence number once it is durable. Fails with
+    /// `device_not_found`, `module_not_found` and as `CloudMessages::enqueue`.
+    Task<Result<std::uint64_t>> send(IdentityKey key, CloudMessage message);
+    /// Empties the queue of a device or module, and gives how many messages it held. Fails with
+    /// `device_not_found`, `module_not_found`, `service_unavailable`.
+    Task<Result<std::uint32_t>> purge(IdentityKey key);
+
+    Feedback& feedback() { return feedback_; }
+
+private:
+    Shards& shards_;
+    Feedback feedback_;
+};
+
+}  // namespace carillon
