@@ -59,4 +59,15 @@ Result<Message> decode_message(Bytes bytes) {
     return message;
 }
 
+Result<MessageHead> peek_message(Bytes bytes) {
+    StoredReader in(bytes);
+    MessageHead head;
+    if (in.u8() != message_format) in.spoil();
+    head.enqueued.ticks = in.i64();
+    head.device_id = in.text();
+    head.module_id = in.text();
+    if (!in.ok()) return fail(Errc::store_corrupt, "a stored message does not decode");
+    return head;
+}
+
 }  // namespace carillon

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,5 +37,13 @@ struct MessageLimits {
 /// Format: docs/storage.md.
 std::string encode_message(const Message& message);
 Result<Message> decode_message(Bytes bytes);
+
+/// What is known of a stored message without reading the rest; views the bytes. Fails with `store_corrupt`.
+struct MessageHead {
+    WallTime enqueued;
+    std::string_view device_id;
+    std::string_view module_id;
+};
+Result<MessageHead> peek_message(Bytes bytes);
 
 }  // namespace carillon

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "core/configurations/configurations.hpp"
+#include "core/events/events.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
@@ -54,6 +55,7 @@ unsigned usable_cores() {
 
 constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
+constexpr std::size_t event_threads_count = 2;
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
@@ -167,6 +169,7 @@ struct Server::Parts {
     std::unique_ptr<BlobContainers> blobs;
     std::unique_ptr<StorageThread> transfer_thread;
     std::unique_ptr<StorageThread> lookout;
+    std::unique_ptr<StorageThread> event_threads;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<AmqpEndpoint> amqp;
@@ -185,6 +188,7 @@ struct Server::Parts {
     Result<> build_hub();
     Result<> build_web();
     Result<> build_transfers();
+    Result<> build_events();
     Result<> load_hub();
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
@@ -212,7 +216,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
     parts->web_files = web_files;
     parts->config = config;
     for (auto step : {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_web,
-                      &Parts::build_transfers, &Parts::load_hub, &Parts::listen}) {
+                      &Parts::build_transfers, &Parts::build_events, &Parts::load_hub, &Parts::listen}) {
         auto done = (*parts.*step)();
         if (!done) return fail(std::move(done).error());
     }
@@ -300,6 +304,14 @@ Result<> Server::Parts::build_web() {
     return *ended ? web->sessions.restore(**ended) : Result<>();
 }
 
+/// Events are read on threads of their own, beside those that write.
+Result<> Server::Parts::build_events() {
+    event_threads =
+        std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 2), event_threads_count);
+    hub->events().use(*event_threads);
+    return {};
+}
+
 /// Import and export jobs have a thread of their own, as files and servers on the web are slow, and
 /// others to look at the inputs of new jobs.
 Result<> Server::Parts::build_transfers() {
@@ -338,6 +350,7 @@ Result<> Server::Parts::load_hub() {
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;
+    if (auto loaded = hub->events().load(); !loaded) return loaded;
     return hub->transfers().load();
 }
 
@@ -533,6 +546,7 @@ void Server::stop() {
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
     parts.lookout.reset();
     parts.backups.reset();
+    parts.event_threads.reset();
     parts.storage.clear();  // Each finishes what it has.
     log.info("stopped");
 }

@@ -1,6 +1,7 @@
 #include "core/hub/hub.hpp"
 
 #include "core/configurations/configurations.hpp"
+#include "core/events/events.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/hub/login_brake.hpp"
@@ -29,7 +30,8 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
       queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),
       transfers_(std::make_unique<Transfers>(shards_)),
-      configurations_(std::make_unique<Configurations>(shards_, query_options_)) {}
+      configurations_(std::make_unique<Configurations>(shards_, query_options_)),
+      events_(std::make_unique<Events>(shards_)) {}
 
 Hub::~Hub() = default;
 

@@ -11,6 +11,7 @@
 namespace carillon {
 
 class Configurations;
+class Events;
 class HubKeys;
 class Jobs;
 class LoginBrake;
@@ -50,6 +51,7 @@ public:
     Queries& queries() { return *queries_; }
     Transfers& transfers() { return *transfers_; }
     Configurations& configurations() { return *configurations_; }
+    Events& events() { return *events_; }
 
 private:
     Shards shards_;
@@ -66,6 +68,7 @@ private:
     std::unique_ptr<Queries> queries_;
     std::unique_ptr<Transfers> transfers_;
     std::unique_ptr<Configurations> configurations_;
+    std::unique_ptr<Events> events_;
 };
 
 }  // namespace carillon

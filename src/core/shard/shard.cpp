@@ -59,6 +59,7 @@ void Shard::write_whole(Record& record, Document document) {
 }
 
 void Shard::settle(std::uint64_t batch, bool is_durable) {
+    telemetry_->settle(batch, is_durable);
     if (write_sets_.empty() || write_sets_.front().batch != batch) return;
     WriteSet settled = std::move(write_sets_.front());
     write_sets_.pop_front();

@@ -3,6 +3,7 @@
 // A hub in one thread over memory, for tests of what is in core/ and above; no part of the product.
 
 #include "core/configurations/configurations.hpp"
+#include "core/events/events.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
@@ -97,6 +98,8 @@ public:
         CARILLON_ASSERT(hub_->messages().load());
         CARILLON_ASSERT(hub_->jobs().load());
         CARILLON_ASSERT(hub_->configurations().load());
+        hub_->events().use(storage_);
+        CARILLON_ASSERT(hub_->events().load());
         hub_->jobs().start();
         hub_->configurations().start();
     }

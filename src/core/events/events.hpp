@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "core/events/consumer_groups.hpp"
+#include "core/events/partition_reader.hpp"
+#include "core/shard/shards.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace carillon {
+
+/// What devices have sent, for those who read it: the partitions of the event log, side by side, and the
+/// consumer groups. Any thread once the hub runs.
+class Events {
+public:
+    /// `shards` outlives it.
+    explicit Events(Shards& shards);
+    /// Where the store is read; not where it is written, so that readers hold up nobody. Before the threads
+    /// run.
+    void use(StorageExecutor& reading) { reading_ = &reading; }
+    Result<> load() { return groups_.load(); }
+
+    std::uint32_t partition_count() const;
+    /// Fails with `generic_not_found`.
+    Result<PartitionExtent> extent(std::uint32_t partition) const;
+    /// Fails with `generic_not_found`, `throttling_exception`. What is read comes in the order of its
+    /// sequence numbers, which have no gaps. Events that go for their age or the bound on bytes before they
+    /// are read are passed over.
+    Result<std::unique_ptr<PartitionReader>> open(std::uint32_t partition, const EventStart& start);
+    std::size_t readers() const { return readers_->load(std::memory_order_relaxed); }
+
+    ConsumerGroups& groups() { return groups_; }
+
+private:
+    Result<> check(std::uint32_t partition) const;
+
+    Shards& shards_;
+    StorageExecutor* reading_ = nullptr;
+    ConsumerGroups groups_;
+    PartitionReader::Count readers_ = std::make_shared<std::atomic<std::size_t>>(0);
+};
+
+}  // namespace carillon
