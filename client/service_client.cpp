@@ -51,6 +51,10 @@ std::string configuration_path(std::string_view configuration) {
     return "/configurations/" + percent_encode(configuration);
 }
 
+std::string consumer_group_path(std::string_view group) {
+    return "/carillon/consumer-groups/" + percent_encode(group);
+}
+
 std::string job_path(std::string_view job) {
     return "/jobs/v2/" + percent_encode(job);
 }
@@ -88,6 +92,8 @@ struct ServiceClient::Impl {
     Result<HttpAnswer> call(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<std::string> document(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<ServicePage> page(HttpRequest request, std::size_t page_size, std::string_view continuation);
+    Result<> follow(HttpRequest request, std::string_view after, std::chrono::steady_clock::time_point until,
+                    const std::function<bool(const ServiceEvent&)>& take, const std::function<void()>& tick);
 
     ServiceOptions options;
     sas::ConnectionString parts;
@@ -393,15 +399,14 @@ Result<std::string> ServiceClient::cancel_job(std::string_view job) {
     return impl_->document({"POST", job_path(job) + "/cancel", {}, {}});
 }
 
-Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
-                                   std::chrono::steady_clock::time_point until,
-                                   const std::function<bool(const ServiceEvent&)>& take,
-                                   const std::function<void()>& tick) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
+/// Asks for server-sent events and takes them until `take` returns false or they are over.
+Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after,
+                                     std::chrono::steady_clock::time_point until,
+                                     const std::function<bool(const ServiceEvent&)>& take,
+                                     const std::function<void()>& tick) {
     request.headers.emplace_back("Accept", "text/event-stream");
     if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::string(after));
-    if (auto prepared = impl_->prepare(request); !prepared) return prepared;
+    if (auto prepared = prepare(request); !prepared) return prepared;
     EventReader reader;
     Result<> outcome;
     const auto read = [&](std::string_view piece) {
@@ -409,7 +414,7 @@ Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
         if (!goes_on) outcome = fail(std::move(goes_on).error());
         return goes_on && *goes_on;
     };
-    auto answer = impl_->connection->stream(request, {quiet_max, until, tick_interval, tick}, read);
+    auto answer = connection->stream(request, {quiet_max, until, tick_interval, tick}, read);
     if (!answer) return fail(std::move(answer).error());
     if (answer->status >= 300) {
         return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
@@ -435,6 +440,15 @@ Result<> ServiceClient::download_backup(const std::function<Result<>(std::string
     return outcome;
 }
 
+Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
+                                   std::chrono::steady_clock::time_point until,
+                                   const std::function<bool(const ServiceEvent&)>& take,
+                                   const std::function<void()>& tick) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
+    return impl_->follow(std::move(request), after, until, take, tick);
+}
+
 Result<ServicePage> ServiceClient::list_jobs(std::string_view type, std::string_view status,
                                              std::size_t page_size, std::string_view continuation) {
     HttpRequest request{"GET", "/jobs/v2/query", {}, {}};
@@ -452,6 +466,51 @@ Result<ServicePage> ServiceClient::query(std::string_view statement, std::size_t
     JsonWriter json(request.body);
     json.begin_object().member("query", std::string(statement)).end_object();
     return impl_->page(std::move(request), page_size, continuation);
+}
+
+Result<> ServiceClient::follow_events(const EventsQuery& query, std::chrono::steady_clock::time_point until,
+                                      const std::function<bool(const ServiceEvent&)>& take,
+                                      const std::function<void()>& tick) {
+    HttpRequest request{"GET", "/carillon/events", {}, {}};
+    const auto add = [&request](std::string_view name, const std::string& value) {
+        if (value.empty()) return;
+        request.target += request.target.find('?') == std::string::npos ? '?' : '&';
+        request.target.append(name).append("=").append(percent_encode(value));
+    };
+    add("deviceId", query.device);
+    add("moduleId", query.module);
+    add("consumerGroup", query.consumer_group);
+    if (query.partition) add("partition", std::to_string(*query.partition));
+    add("from", query.from);
+    if (query.offset) add("offset", std::to_string(*query.offset));
+    if (query.limit > 0) add("limit", std::to_string(query.limit));
+    if (!query.follows) add("follow", "false");
+    return impl_->follow(std::move(request), query.after, until, take, tick);
+}
+
+Result<ServicePage> ServiceClient::list_partitions() {
+    return impl_->page({"GET", "/carillon/events/partitions", {}, {}}, 0, {});
+}
+
+Result<ServicePage> ServiceClient::list_consumer_groups() {
+    return impl_->page({"GET", "/carillon/consumer-groups", {}, {}}, 0, {});
+}
+
+Result<std::string> ServiceClient::find_consumer_group(std::string_view group) {
+    if (auto checked = checked_id(group); !checked) return fail(std::move(checked).error());
+    return impl_->document({"GET", consumer_group_path(group), {}, {}});
+}
+
+Result<std::string> ServiceClient::create_consumer_group(std::string_view group) {
+    if (auto checked = checked_id(group); !checked) return fail(std::move(checked).error());
+    return impl_->document({"PUT", consumer_group_path(group), {}, {}});
+}
+
+Result<> ServiceClient::delete_consumer_group(std::string_view group) {
+    if (auto checked = checked_id(group); !checked) return checked;
+    auto gone = impl_->document({"DELETE", consumer_group_path(group), {}, {}});
+    if (!gone) return fail(std::move(gone).error());
+    return {};
 }
 
 }  // namespace carillon

@@ -37,6 +37,8 @@ void add_twin(CLI::App& app, int& exit_code);
 void add_method(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
+void add_events(CLI::App& app, int& exit_code);
+void add_consumer_group(CLI::App& app, int& exit_code);
 void add_policy(CLI::App& app, int& exit_code);
 void add_query(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);

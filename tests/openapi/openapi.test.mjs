@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
@@ -282,6 +283,22 @@ test('whoever has no right, or asks in no version, is told in the form described
   await ask('get', '/devices', {}, { headers: { Authorization: 'SharedAccessSignature sr=x&sig=x&se=1' }, status: 401 });
   await ask('get', '/devices', {}, { query: '', status: 400 });
   await ask('patch', '/twins/{deviceId}', d('one'), { raw: ' '.repeat(300_000), status: 413 });
+});
+
+test('messages of devices and consumer groups', async () => {
+  const { Message } = createRequire(new URL('../sdk/ga/package.json', import.meta.url))('azure-iot-device');
+  await device.sendEvent(new Message('{"temp":21}'));
+  await ask('get', '/carillon/events/partitions');
+  const lines = await ask('get', '/carillon/events', {}, { query: 'from=earliest&follow=false' });
+  for (const line of lines.trim().split('\n')) check('/components/schemas/Event', JSON.parse(line), 'an event');
+  await ask('get', '/carillon/events', {}, { query: 'from=never', status: 400 });
+  const groupName = { groupName: 'reports' };
+  await ask('put', '/carillon/consumer-groups/{groupName}', groupName);
+  await ask('put', '/carillon/consumer-groups/{groupName}', { groupName: '-' }, { status: 400 });
+  await ask('get', '/carillon/consumer-groups');
+  await ask('get', '/carillon/consumer-groups/{groupName}', groupName);
+  await ask('delete', '/carillon/consumer-groups/{groupName}', groupName, { status: 204 });
+  await ask('get', '/carillon/consumer-groups/{groupName}', groupName, { status: 404 });
 });
 
 test('keys of policies and of the hub are made new', async () => {

@@ -66,6 +66,19 @@ struct ServiceEvent {
     std::string data{};
 };
 
+/// Which messages of devices to read; members that are not set leave it to the hub.
+struct EventsQuery {
+    std::string device{};          ///< Of device ids: `*` stands for any text, `?` for any character.
+    std::string module{};          ///< The same of module ids.
+    std::string consumer_group{};  ///< `$Default` if empty.
+    std::optional<std::uint32_t> partition{};
+    std::string from{};                    ///< `latest`, `earliest`, or an ISO 8601 time.
+    std::optional<std::int64_t> offset{};  ///< In place of `from`, with `partition`: what is behind it.
+    std::string after{};                   ///< In place of both: the id of the last event seen.
+    std::uint64_t limit{};                 ///< Of messages; 0 for none.
+    bool follows = true;                   ///< Or ends at what is the end when it begins.
+};
+
 /// The service side of a hub over HTTPS: identities, twins, direct methods, jobs and queries. Works
 /// with Carillon and with Azure IoT Hub. Documents go in and come out as JSON text.
 ///
@@ -210,6 +223,21 @@ public:
                         std::chrono::steady_clock::time_point until,
                         const std::function<bool(const ServiceEvent&)>& take,
                         const std::function<void()>& tick = {});
+    /// Reads what devices send, which only Carillon has over HTTPS (docs/read-events.md): calls `take` for
+    /// each event until it returns false or the stream is over. Messages are named `message`; `position` and
+    /// `end` bring an id to go on after. Fails as `follow_job` does, with `generic_not_found` for a consumer
+    /// group that there is none of, and with `argument_invalid`.
+    Result<> follow_events(const EventsQuery& query, std::chrono::steady_clock::time_point until,
+                           const std::function<bool(const ServiceEvent&)>& take,
+                           const std::function<void()>& tick = {});
+    /// How far each partition of the event log reaches. At Carillon only, as are the next.
+    Result<ServicePage> list_partitions();
+    /// Consumer groups. `create` gives the one there is, too. Fail with `generic_not_found`,
+    /// `argument_invalid`, `iot_hub_quota_exceeded`.
+    Result<ServicePage> list_consumer_groups();
+    Result<std::string> find_consumer_group(std::string_view group);
+    Result<std::string> create_consumer_group(std::string_view group);
+    Result<> delete_consumer_group(std::string_view group);
     /// Newest first. Empty filters mean any; `page_size` 0 leaves it to the hub.
     Result<ServicePage> list_jobs(std::string_view type, std::string_view status, std::size_t page_size,
                                   std::string_view continuation = {});

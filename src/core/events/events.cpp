@@ -23,8 +23,20 @@ Result<PartitionExtent> Events::extent(std::uint32_t partition) const {
     return shards_[partition % shards_.count()].telemetry().head(partition)->extent();
 }
 
+/// A reader that comes with a number of another hub, or of this one before a backup was restored, would wait
+/// for long and then miss what came meanwhile. Words: azure-sdk-for-net, traces of "The supplied offset …".
+Result<> Events::check(std::uint32_t partition, const EventStart& start) const {
+    const auto reached = extent(partition);
+    if (!reached) return fail(reached.error());
+    if (start.kind != EventStart::Kind::sequence || start.sequence <= reached->next) return {};
+    return fail(Errc::argument_invalid,
+                fmt::format("The supplied sequence number '{}' is invalid. The last sequence number in "
+                            "partition {} is '{}'.",
+                            start.sequence, partition, static_cast<std::int64_t>(reached->next) - 1));
+}
+
 Result<std::unique_ptr<PartitionReader>> Events::open(std::uint32_t partition, const EventStart& start) {
-    if (auto checked = check(partition); !checked) return fail(std::move(checked).error());
+    if (auto checked = check(partition, start); !checked) return fail(std::move(checked).error());
     return PartitionReader::open(shards_, *reading_, partition, start, readers_);
 }
 

@@ -24,9 +24,9 @@ public:
     std::uint32_t partition_count() const;
     /// Fails with `generic_not_found`.
     Result<PartitionExtent> extent(std::uint32_t partition) const;
-    /// Fails with `generic_not_found`, `throttling_exception`. What is read comes in the order of its
-    /// sequence numbers, which have no gaps. Events that go for their age or the bound on bytes before they
-    /// are read are passed over.
+    /// Fails with `generic_not_found`, with `argument_invalid` for a sequence number beyond the next one,
+    /// with `throttling_exception`. What is read comes in the order of its sequence numbers, which have no
+    /// gaps. Events that go for their age or the bound on bytes before they are read are passed over.
     Result<std::unique_ptr<PartitionReader>> open(std::uint32_t partition, const EventStart& start);
     std::size_t readers() const { return readers_->load(std::memory_order_relaxed); }
 
@@ -34,6 +34,7 @@ public:
 
 private:
     Result<> check(std::uint32_t partition) const;
+    Result<> check(std::uint32_t partition, const EventStart& start) const;
 
     Shards& shards_;
     StorageExecutor* reading_ = nullptr;

@@ -209,8 +209,8 @@ TEST_F(EventsTest, ThatWentForTheirAgeArePassedOver) {
 
 TEST_F(EventsTest, BeyondTheEndAreRefused) {
     send_durably("d", "1");
-    const auto reader = open(partition_of("d"), EventStart::at(2));
-    EXPECT_EQ(hub->run(reader->read({})).error().code, Errc::argument_invalid);
+    EXPECT_EQ((*hub)->events().open(partition_of("d"), EventStart::at(2)).error().code,
+              Errc::argument_invalid);
     EXPECT_EQ(read_all(*open(partition_of("d"), EventStart::at(1))), Bodies());
 }
 

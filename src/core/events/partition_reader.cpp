@@ -5,7 +5,7 @@
 #include "core/shard/telemetry.hpp"
 #include "model/message.hpp"
 
-#include <fmt/core.h>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -18,6 +18,7 @@ struct Stretch {
     std::uint64_t from = 0;
     std::uint64_t to = 0;  ///< Exclusive.
     WallTime skipped_before;
+    std::size_t events_max = 0;
 };
 
 /// Blocking.
@@ -41,14 +42,14 @@ Result<EventPiece> read_stretch(const Store& store, const Stretch& stretch, cons
             piece.add(sequence, value);
         }
         const bool is_full = ++looked_at == PartitionReader::looked_at_max ||
-                             piece.size() == PartitionReader::piece_events_max ||
+                             piece.size() == stretch.events_max ||
                              piece.bytes() >= PartitionReader::piece_bytes;
         if (is_full) piece.go_on_at(sequence + 1);
         return !is_full;
     };
     auto scanned = store.scan(Table::events, event_key(stretch.partition, stretch.from),
                               event_key(stretch.partition, stretch.to), visit);
-    if (!scanned) return fail(unavailable(scanned.error()));
+    if (!scanned) return fail(Errc::service_unavailable, scanned.error().detail);
     if (!outcome) return fail(std::move(outcome).error());
     return piece;
 }
@@ -104,23 +105,16 @@ Task<Result<>> PartitionReader::find_place() {
     co_return Result<>{};
 }
 
-Task<Result<EventPiece>> PartitionReader::read(EventFilter filter) {
+Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t events_max) {
     const auto found = co_await find_place();
     if (!found) co_return fail(found.error());
     const PartitionExtent extent = head_->extent();
-    if (*next_ > extent.next) {
-        // Source of the words: azure-sdk-for-net issues with traces of the service, "The supplied offset …".
-        co_return fail(
-            Errc::argument_invalid,
-            fmt::format("The supplied sequence number '{}' is invalid. The last sequence number in "
-                        "partition {} is '{}'.",
-                        *next_, partition_, static_cast<std::int64_t>(extent.next) - 1));
-    }
-    Stretch stretch{partition_, std::max(*next_, extent.first), extent.next, skipped_before_};
-    if (stretch.from == stretch.to) {
+    Stretch stretch{partition_, std::max(*next_, extent.first), extent.next, skipped_before_,
+                    std::min(events_max, piece_events_max)};
+    if (stretch.from >= stretch.to) {
         EventPiece nothing;
-        nothing.go_on_at(stretch.to);
-        next_ = stretch.to;
+        nothing.go_on_at(stretch.from);
+        next_ = stretch.from;
         co_return nothing;
     }
     const auto here = co_await boost::asio::this_coro::executor;

@@ -85,6 +85,14 @@ Task<Result<HttpResponse>> make_sign_in_link(Request& request);
 Task<Result<HttpResponse>> get_overview(Request& request);
 Task<Result<HttpResponse>> follow_overview(Request& request);
 
+// events.cpp: of our own making
+Task<Result<HttpResponse>> follow_events(Request& request);
+Task<Result<HttpResponse>> list_partitions(Request& request);
+Task<Result<HttpResponse>> list_consumer_groups(Request& request);
+Task<Result<HttpResponse>> get_consumer_group(Request& request);
+Task<Result<HttpResponse>> put_consumer_group(Request& request);
+Task<Result<HttpResponse>> delete_consumer_group(Request& request);
+
 // policies.cpp: of our own making
 Task<Result<HttpResponse>> list_policies(Request& request);
 Task<Result<HttpResponse>> get_policy(Request& request);

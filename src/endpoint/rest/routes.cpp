@@ -75,6 +75,13 @@ constexpr Route table[] = {
     {"GET", "/carillon/overview/events", read_or_service, C::none, small, follow_overview},
     {"GET", "/carillon/registry", registry_read, C::none, small, export_registry},
 
+    {"GET", "/carillon/events", service, C::none, small, follow_events},
+    {"GET", "/carillon/events/partitions", service, C::none, small, list_partitions},
+    {"GET", "/carillon/consumer-groups", service, C::none, small, list_consumer_groups},
+    {"GET", "/carillon/consumer-groups/{}", service, C::none, small, get_consumer_group},
+    {"PUT", "/carillon/consumer-groups/{}", service, C::none, small, put_consumer_group},
+    {"DELETE", "/carillon/consumer-groups/{}", service, C::none, small, delete_consumer_group},
+
     {"POST", "/carillon/session", anyone, C::none, tiny, sign_in},
     {"GET", "/carillon/session", anyone, C::none, tiny, get_session},
     {"DELETE", "/carillon/session", anyone, C::none, tiny, sign_out},

@@ -1,0 +1,72 @@
+// carillon consumer-group: names under which programs read events. The words of `az iot hub consumer-group`.
+
+#include "hub_flags.hpp"
+
+#include <iostream>
+
+namespace carillon {
+
+namespace {
+
+struct GroupArgs {
+    HubFlags hub;
+    std::string name;
+};
+
+Result<Exit> list(const GroupArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    return show_pages(args.hub, {{"name", "name"}, {"createdTime", "createdTime"}}, 0,
+                      [&](const std::string&) { return client->list_consumer_groups(); });
+}
+
+Result<Exit> show(const GroupArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto group = client->find_consumer_group(args.name);
+    if (!group) return fail(group.error());
+    return show_document(args.hub, *group);
+}
+
+Result<Exit> create(const GroupArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto group = client->create_consumer_group(args.name);
+    if (!group) return fail(group.error());
+    return show_document(args.hub, *group);
+}
+
+Result<Exit> remove(const GroupArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    if (auto gone = client->delete_consumer_group(args.name); !gone) return fail(std::move(gone).error());
+    std::cerr << "consumer group " << args.name << " deleted\n";
+    return Exit::ok;
+}
+
+void add_verb(CLI::App& group, const char* name, const char* description,
+              Result<Exit> (*run)(const GroupArgs&), int& exit_code) {
+    auto args = std::make_shared<GroupArgs>();
+    auto& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    if (run != list) {
+        verb.add_option("name,--name,-n", args->name, "Name of the consumer group")
+            ->required()
+            ->type_name("NAME");
+    }
+    on_chosen(verb, args, run, exit_code);
+}
+
+}  // namespace
+
+void add_consumer_group(CLI::App& app, int& exit_code) {
+    auto& group =
+        *app.add_subcommand("consumer-group", "Consumer groups: names under which programs read events");
+    group.require_subcommand(1);
+    add_verb(group, "create", "Create a consumer group, unless it is there", create, exit_code);
+    add_verb(group, "show", "Print a consumer group", show, exit_code);
+    add_verb(group, "list", "List the consumer groups", list, exit_code);
+    add_verb(group, "delete", "Delete a consumer group", remove, exit_code);
+}
+
+}  // namespace carillon
