@@ -307,7 +307,7 @@ Result<> Server::Parts::build_web() {
 /// Events are read on threads of their own, beside those that write.
 Result<> Server::Parts::build_events() {
     event_threads =
-        std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 2), event_threads_count);
+        std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 3), event_threads_count);
     hub->events().use(*event_threads);
     return {};
 }

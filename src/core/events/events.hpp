@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "core/events/consumer_groups.hpp"
 #include "core/events/partition_reader.hpp"
+#include "core/events/receiver_slots.hpp"
 #include "core/shard/shards.hpp"
 
 #include <cstdint>
@@ -31,6 +32,7 @@ public:
     std::size_t readers() const { return readers_->load(std::memory_order_relaxed); }
 
     ConsumerGroups& groups() { return groups_; }
+    ReceiverSlots& slots() { return slots_; }
 
 private:
     Result<> check(std::uint32_t partition) const;
@@ -39,6 +41,7 @@ private:
     Shards& shards_;
     StorageExecutor* reading_ = nullptr;
     ConsumerGroups groups_;
+    ReceiverSlots slots_;
     PartitionReader::Count readers_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

@@ -38,8 +38,8 @@ public:
     PartitionReader& operator=(const PartitionReader&) = delete;
 
     std::uint32_t partition() const { return partition_; }
-    /// The next piece, of at most `events_max`; an empty one where there is nothing that fits up to `EventPiece::next`. Fails with
-    /// `service_unavailable`.
+    /// The next piece, of at most `events_max`; an empty one where there is nothing that fits up to
+    /// `EventPiece::next`. Fails with `service_unavailable`.
     Task<Result<EventPiece>> read(EventFilter filter, std::size_t events_max = piece_events_max);
     /// Where the next `read` begins; nothing before the first if that is to be found by time.
     std::optional<std::uint64_t> next() const { return next_; }
