@@ -1,5 +1,6 @@
 // The `rollout` as text: the effective object, and what a PATCH makes of the one that was sent.
 
+#include "base/json_merge.hpp"
 #include "base/member_reader.hpp"
 #include "model/rollout.hpp"
 
@@ -116,31 +117,6 @@ void write_from(JsonWriter& out, const RolloutFrom& from) {
     out.end_object();
 }
 
-/// Appends `target` after the merge patch `changes` (RFC 7396). Both nest no deeper than a document may.
-void append_merged(JsonWriter& out, JsonValue target, JsonValue changes) {
-    if (!changes.is_object()) {
-        out.raw(changes.raw());
-        return;
-    }
-    out.begin_object();
-    for (JsonValue v = target.is_object() ? target.first() : JsonValue{}; v.exists(); v = v.next()) {
-        const JsonValue change = changes.find(v.key());
-        if (change.kind() == JsonKind::null) continue;
-        out.key(v.key());
-        if (change.exists()) {
-            append_merged(out, v, change);
-        } else {
-            out.raw(v.raw());
-        }
-    }
-    for (JsonValue v = changes.first(); v.exists(); v = v.next()) {
-        if (v.kind() == JsonKind::null || target.find(v.key()).exists()) continue;
-        out.key(v.key());
-        append_merged(out, {}, v);
-    }
-    out.end_object();
-}
-
 }  // namespace
 
 Result<Rollout> Rollout::patched(JsonValue changes, JobType type) const {
@@ -154,9 +130,7 @@ Result<Rollout> Rollout::patched(JsonValue changes, JobType type) const {
     }
     const auto document = JsonDocument::parse(text);
     if (!document) return fail(document.error());
-    std::string merged;
-    JsonWriter out(merged);
-    append_merged(out, document->root(), changes);
+    const std::string merged = merged_json(document->root(), changes);
     const auto merged_document = JsonDocument::parse(merged);
     if (!merged_document) return fail(merged_document.error());
     // A deadline that was not written stays as it was.
