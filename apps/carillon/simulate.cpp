@@ -197,6 +197,18 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
         ->type_name("DIST");
     percent("--fail-percent", behaviour.fail_percent, "Methods answered with status 500 [0]");
     percent("--timeout-percent", behaviour.timeout_percent, "Methods never answered [0]");
+    percent("--faulty-percent", behaviour.faulty_percent,
+            "Devices with a faulty firmware, always the same: they fail every method [0]");
+    command
+        .add_option("--faulty-tenth", behaviour.faulty_tenth, "Only among devices whose tags.tenth is this")
+        ->check(whole_number(0, 9))
+        ->type_name("N");
+    command
+        .add_option("--faulty-status", behaviour.faulty_status, "What those answer each method with [500]")
+        ->check(whole_number(0, 9999))
+        ->type_name("STATUS");
+    add_parsed(command, "--faulty-latency", behaviour.faulty_latency, &Distribution::parse,
+               "And how late [as --method-latency]", "DIST");
     percent("--offline-percent", behaviour.offline_percent, "Devices away at any moment [0]");
     add_parsed(command, "--offline", behaviour.absence, &Distribution::parse,
                "How long an absence lasts; without, the same devices are away for good", "DIST");
@@ -205,6 +217,7 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
     add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
                "Time between a device's messages [never]", "DIST");
     for (const char* name : {"--seed", "--method-latency", "--fail-percent", "--timeout-percent",
+                             "--faulty-percent", "--faulty-tenth", "--faulty-status", "--faulty-latency",
                              "--offline-percent", "--offline", "--reported-every", "--telemetry-every"}) {
         command.get_option(name)->group("Behaviour");
     }

@@ -6,13 +6,17 @@
 namespace carillon::fleet {
 
 Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
-    for (const double percent : {options.fail_percent, options.timeout_percent, options.offline_percent}) {
+    for (const double percent :
+         {options.fail_percent, options.timeout_percent, options.offline_percent, options.faulty_percent}) {
         if (!(percent >= 0 && percent <= 100)) {
             return fail(Errc::config_invalid, "a percentage is 0 to 100");
         }
     }
     if (options.fail_percent + options.timeout_percent > 100) {
         return fail(Errc::config_invalid, "more than 100 % of the methods would fail or time out");
+    }
+    if (options.faulty_percent == 0 && (options.faulty_tenth || options.faulty_latency)) {
+        return fail(Errc::config_invalid, "how many devices are faulty? Say --faulty-percent with it");
     }
     if (options.absence && options.offline_percent == 0) {
         return fail(Errc::config_invalid, "how many devices are away? Say --offline-percent with --offline");
@@ -35,8 +39,18 @@ Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
     return made;
 }
 
+bool Behaviour::is_faulty(std::uint64_t device) const {
+    if (options_.faulty_tenth && device % tag_groups != *options_.faulty_tenth) return false;
+    return chance(device, Purpose::firmware, 0).happens(options_.faulty_percent);
+}
+
 MethodDecision Behaviour::on_method(std::uint64_t device, std::uint64_t nth) const {
     Chance dice = chance(device, Purpose::method, nth);
+    if (is_faulty(device)) {
+        const Distribution& latency =
+            options_.faulty_latency ? *options_.faulty_latency : options_.method_latency;
+        return {options_.faulty_status, latency.draw(dice)};
+    }
     const double fate = dice.uniform() * 100;
     MethodDecision decision;
     if (fate < options_.timeout_percent) return decision;

@@ -15,6 +15,11 @@ struct BehaviourOptions {
     Distribution method_latency;
     double fail_percent = 0;     ///< Methods answered with `fail_status`.
     double timeout_percent = 0;  ///< Methods never answered.
+    /// Devices with a faulty firmware, always the same ones: of those of one tenth, or of all.
+    double faulty_percent = 0;
+    std::optional<unsigned> faulty_tenth = std::nullopt;
+    int faulty_status = 500;                                    ///< What they answer each method with,
+    std::optional<Distribution> faulty_latency = std::nullopt;  ///< and how late; else as late as others.
     /// Devices that are away at any moment; without `absence` the same ones for good.
     double offline_percent = 0;
     std::optional<Distribution> absence = std::nullopt;
@@ -25,6 +30,8 @@ struct BehaviourOptions {
     Duration backoff_max = std::chrono::seconds(30);
 };
 
+/// Devices carry `tags.tenth`, their number modulo this.
+inline constexpr std::uint64_t tag_groups = 10;
 inline constexpr int method_ok_status = 200;
 inline constexpr int method_fail_status = 500;
 
@@ -43,6 +50,7 @@ public:
 
     const BehaviourOptions& options() const { return options_; }
 
+    bool is_faulty(std::uint64_t device) const;
     MethodDecision on_method(std::uint64_t device, std::uint64_t nth) const;
     /// When the device begins, from the fleet's start.
     Duration begins_after(std::uint64_t device) const;

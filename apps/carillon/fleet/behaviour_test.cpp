@@ -150,5 +150,36 @@ TEST(Behaviour, RefusesWhatCannotBe) {
     EXPECT_TRUE(is_refused([](BehaviourOptions& o) { o.backoff_max = 1ms; }));
 }
 
+TEST(Behaviour, FaultyDevicesAreAlwaysTheSameAndFailEveryMethod) {
+    BehaviourOptions options;
+    options.faulty_percent = 20;
+    options.faulty_status = 503;
+    options.faulty_latency = Distribution::parse("9s").value();
+    const Behaviour behaviour = Behaviour::make(options).value();
+    std::uint64_t faulty = 0;
+    for (std::uint64_t device = 0; device < 1000; ++device) {
+        faulty += behaviour.is_faulty(device) ? 1 : 0;
+        for (std::uint64_t nth = 0; nth < 3; ++nth) {
+            const MethodDecision decision = behaviour.on_method(device, nth);
+            EXPECT_EQ(decision.status, behaviour.is_faulty(device) ? 503 : 200) << device;
+            EXPECT_EQ(decision.latency, behaviour.is_faulty(device) ? 9s : 0s) << device;
+        }
+    }
+    EXPECT_GT(faulty, 150U);
+    EXPECT_LT(faulty, 250U);
+}
+
+TEST(Behaviour, FaultyDevicesAreOfOneTenthIfThatIsSaid) {
+    BehaviourOptions options;
+    options.faulty_percent = 100;
+    options.faulty_tenth = 3;
+    const Behaviour behaviour = Behaviour::make(options).value();
+    for (std::uint64_t device = 0; device < 100; ++device) {
+        EXPECT_EQ(behaviour.is_faulty(device), device % 10 == 3) << device;
+    }
+    options.faulty_percent = 0;
+    EXPECT_FALSE(Behaviour::make(options));
+}
+
 }  // namespace
 }  // namespace carillon::fleet

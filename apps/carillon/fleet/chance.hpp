@@ -13,7 +13,8 @@ enum class Purpose : std::uint64_t {
     reported,
     telemetry,
     reading,
-    start
+    start,
+    firmware
 };
 
 /// Chance that is a pure function of who decides what for the how manieth time: the same seed gives the

@@ -1,5 +1,7 @@
 #include "fleet/registration.hpp"
 
+#include "fleet/behaviour.hpp"
+
 #include "base/json.hpp"
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 namespace carillon::fleet {
 namespace {
 
-constexpr std::uint64_t tag_groups = 10;
 
 /// What the registrars share.
 struct Registration {
