@@ -38,6 +38,26 @@ void read_failures(JsonValue job, JobReport& report) {
     }
 }
 
+/// What stands beside the object itself, which the answer to a plain GET has too.
+void read_rollout(JsonValue job, JobReport& report) {
+    const auto revision = job.find("revision").integer();
+    if (!revision || !job.find("rollout").is_object()) return;
+    auto& rollout = report.rollout.emplace();
+    rollout.revision = *revision;
+    const auto paused = job.find("paused");
+    rollout.paused_by = paused.find("by").string();
+    rollout.paused_why = paused.find("why").string();
+    for (auto each = job.find("waves").first(); each.exists(); each = each.next()) {
+        rollout.waves.push_back({std::string(each.find("state").string()), count(each, "size"),
+                                 count(each, "succeeded"), count(each, "failed")});
+    }
+    const auto held = job.find("held");
+    for (auto each = held.first(); each.exists(); each = each.next()) {
+        if (each.integer().value_or(0) > 0) rollout.held.emplace_back(each.key(), *each.integer());
+    }
+    rollout.verdict = job.find("verdict").string();
+}
+
 }  // namespace
 
 Result<JobReport> read_job_report(std::string_view job_json) {
@@ -65,6 +85,7 @@ Result<JobReport> read_job_report(std::string_view job_json) {
     }
     if (const auto left = job.find("secondsLeft").integer()) report.left = std::chrono::seconds(*left);
     read_failures(job, report);
+    read_rollout(job, report);
     report.json = job_json;
     return report;
 }

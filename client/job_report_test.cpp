@@ -54,5 +54,21 @@ TEST(ReadJobReport, CountsTheDeadlineFromTheStart) {
     EXPECT_FALSE(read_job_report(R"({"status":"running","startTime":"2026-01-01T00:00:00Z"})")->deadline);
 }
 
+TEST(ReadJobReport, TakesWhatARolloutTells) {
+    const auto report = read_job_report(
+        R"({"jobId":"j1","status":"running","revision":7,"paused":{"by":"$hub","at":"2026-12-01T02:41:07Z","why":"stop[0]"},)"
+        R"("held":{"paused":5,"wave":0},"waves":[{"n":0,"size":100,"state":"open","succeeded":98,"failed":1}],)"
+        R"("verdict":"open","rollout":{}})");
+    ASSERT_TRUE(report);
+    ASSERT_TRUE(report->rollout);
+    EXPECT_EQ(report->rollout->paused_by, "$hub");
+    EXPECT_EQ(report->rollout->waves, (std::vector<JobWave>{{"open", 100, 98, 1}}));
+    EXPECT_EQ(report->rollout->held, (std::vector<std::pair<std::string, std::int64_t>>{{"paused", 5}}));
+    EXPECT_EQ(report->rollout->verdict, "open");
+    EXPECT_EQ(report->rollout->revision, 7);
+    // The answer to a plain GET has the object as it was sent, and nothing beside it.
+    EXPECT_FALSE(read_job_report(R"({"jobId":"j1","status":"running","rollout":{}})")->rollout);
+}
+
 }  // namespace
 }  // namespace carillon

@@ -59,6 +59,22 @@ std::string job_path(std::string_view job) {
     return "/jobs/v2/" + percent_encode(job);
 }
 
+/// A job as only Carillon shows it.
+std::string live_job_path(std::string_view job) {
+    return "/carillon/jobs/" + percent_encode(job);
+}
+
+/// The body of what is done to a job.
+std::string why_json(std::string_view why, std::optional<std::uint32_t> wave = {}) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object();
+    if (wave) json.member("wave", *wave);
+    if (!why.empty()) json.member("why", why);
+    json.end_object();
+    return body;
+}
+
 /// The hub reads an etag on twin routes only in quotes. Source: azure-iot-sdk-node#606.
 std::pair<std::string, std::string> if_match(std::string_view etag) {
     return {"If-Match", '"' + std::string(etag) + '"'};
@@ -399,6 +415,52 @@ Result<std::string> ServiceClient::cancel_job(std::string_view job) {
     return impl_->document({"POST", job_path(job) + "/cancel", {}, {}});
 }
 
+Result<std::string> ServiceClient::about() {
+    return impl_->document({"GET", "/carillon/about", {}, {}});
+}
+
+Result<> ServiceClient::check_rollout() {
+    const auto told = about();
+    // A hub without this route answers as it does on any path that it does not have.
+    const bool is_without =
+        !told && (http_status(told.error().code) == 404 || http_status(told.error().code) == 405);
+    if (!told && !is_without) return fail(told.error());
+    const auto document = JsonDocument::parse(told ? *told : "{}");
+    const auto version = document ? document->root().find("rollout").integer() : std::nullopt;
+    if (version && *version >= 1) return {};
+    return fail(Errc::feature_not_supported,
+                "this hub does not know `rollout`: it would run the job at once on all its devices");
+}
+
+Result<std::string> ServiceClient::job_progress(std::string_view job) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return impl_->document({"GET", live_job_path(job), {}, {}});
+}
+
+Result<std::string> ServiceClient::pause_job(std::string_view job, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return impl_->document({"POST", live_job_path(job) + "/pause", {}, why_json(why)});
+}
+
+Result<std::string> ServiceClient::resume_job(std::string_view job, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return impl_->document({"POST", live_job_path(job) + "/resume", {}, why_json(why)});
+}
+
+Result<std::string> ServiceClient::promote_job(std::string_view job, unsigned wave, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return impl_->document({"POST", live_job_path(job) + "/promote", {}, why_json(why, wave)});
+}
+
+Result<std::string> ServiceClient::change_job(std::string_view job, std::string_view rollout_changes,
+                                              std::optional<std::int64_t> revision) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    HttpRequest request{"PATCH", live_job_path(job), {}, {}};
+    JsonWriter(request.body).begin_object().member_raw("rollout", rollout_changes).end_object();
+    if (revision) request.headers.push_back(if_match(std::to_string(*revision)));
+    return impl_->document(request);
+}
+
 /// Asks for server-sent events and takes them until `take` returns false or they are over.
 Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after,
                                      std::chrono::steady_clock::time_point until,
@@ -445,7 +507,7 @@ Result<> ServiceClient::follow_job(std::string_view job, std::string_view after,
                                    const std::function<bool(const ServiceEvent&)>& take,
                                    const std::function<void()>& tick) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    HttpRequest request{"GET", "/carillon/jobs/" + percent_encode(job) + "/events", {}, {}};
+    HttpRequest request{"GET", live_job_path(job) + "/events", {}, {}};
     return impl_->follow(std::move(request), after, until, take, tick);
 }
 

@@ -14,14 +14,29 @@ WallTime wall_time(std::chrono::system_clock::time_point at) {
 
 /// The members of a job that do not depend on its kind.
 void append_plan(JsonWriter& json, std::string_view job, const JobPlan& plan) {
-    json.member("jobId", job).member("queryCondition", plan.condition);
+    json.member("jobId", job);
+    // With `from` the devices of another job are meant, and a condition only narrows them.
+    if (!plan.condition.empty() || !plan.rollout || !plan.rollout->from)
+        json.member("queryCondition", plan.condition);
     if (plan.start) json.member("startTime", to_iso8601(wall_time(*plan.start)));
-    json.member("maxExecutionTimeInSeconds", static_cast<std::int64_t>(plan.time_max.count()));
+    if (plan.rollout) {
+        json.member_raw("rollout", rollout_json(*plan.rollout));
+    } else {
+        json.member("maxExecutionTimeInSeconds", static_cast<std::int64_t>(plan.time_max.count()));
+    }
 }
 
 Result<JobReport> read_answer(const Result<std::string>& answer) {
     if (!answer) return fail(answer.error());
     return read_job_report(*answer);
+}
+
+Result<JobReport> order_job(ServiceClient& client, std::string_view job, const JobPlan& plan,
+                            const std::string& body) {
+    if (plan.rollout) {
+        if (auto checked = client.check_rollout(); !checked) return fail(std::move(checked).error());
+    }
+    return read_answer(client.create_job(job, body));
 }
 
 /// A text as a literal of the query language, where a quote is doubled.
@@ -42,7 +57,7 @@ Result<JobReport> ServiceClient::schedule_method_job(std::string_view job, const
     json.key("cloudToDeviceMethod").begin_object().member("methodName", call.name);
     json.member_raw("payload", call.payload_json).member("responseTimeoutInSeconds", call.response_timeout_s);
     json.member("connectTimeoutInSeconds", call.connect_timeout_s).end_object().end_object();
-    return read_answer(create_job(job, body));
+    return order_job(*this, job, plan, body);
 }
 
 Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const JobPlan& plan,
@@ -60,7 +75,7 @@ Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const J
         if (member.key() != "etag") json.member_raw(member.key(), member.raw());
     }
     json.end_object().end_object();
-    return read_answer(create_job(job, body));
+    return order_job(*this, job, plan, body);
 }
 
 Result<JobReport> ServiceClient::job_status(std::string_view job) {

@@ -194,7 +194,8 @@ public:
     Result<std::string> invoke_method(const IdentityKey& target, const MethodInvocation& call);
 
     /// Orders a job: the method is called on each device of the query. Fails with `job_already_exists`,
-    /// `throttling_max_active_job_count_exceeded`, `argument_invalid`.
+    /// `throttling_max_active_job_count_exceeded`, `argument_invalid`; with `rollout` also as
+    /// `check_rollout`.
     Result<JobReport> schedule_method_job(std::string_view job, const JobPlan& plan,
                                           const MethodInvocation& call);
     /// The same for a change of tags and desired properties, `{"tags":…,"properties":{"desired":…}}`.
@@ -212,6 +213,24 @@ public:
     Result<std::string> find_job(std::string_view job);
     /// Fails with `job_not_found`, `operation_not_allowed_in_current_state`.
     Result<std::string> cancel_job(std::string_view job);
+    /// What a hub says of itself, `{"version":…,"rollout":1}`; only Carillon has it.
+    Result<std::string> about();
+    /// Fails with `feature_not_supported` if the hub does not know rollouts: it would not read the object,
+    /// and run such a job at once on all its devices.
+    Result<> check_rollout();
+    // Of jobs with a rollout; `why` is kept in the job's history. They give the job as `job_progress` does,
+    // once what was asked for is durable, and fail with `job_not_found`,
+    // `operation_not_allowed_in_current_state`.
+    Result<std::string> job_progress(std::string_view job);
+    /// No device begins any more; those that have begun end as usual.
+    Result<std::string> pause_job(std::string_view job, std::string_view why = {});
+    Result<std::string> resume_job(std::string_view job, std::string_view why = {});
+    /// Lets a wave pass, so that the next one opens.
+    Result<std::string> promote_job(std::string_view job, unsigned wave, std::string_view why = {});
+    /// `rollout_changes` is a merge patch of the rollout. Fails with `argument_invalid` too, and with
+    /// `precondition_failed` if `revision` is given and is not the job's.
+    Result<std::string> change_job(std::string_view job, std::string_view rollout_changes,
+                                   std::optional<std::int64_t> revision = {});
     /// Follows a job by its events, which only Carillon has (docs/live-progress.md): calls `take` for each
     /// until it returns false, or the stream is over; that is after the event `end`, or when the hub
     /// stops. `after` is the id of the last event seen before, or empty. Fails with `job_not_found`;

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "carillon/rollout_plan.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -25,8 +27,11 @@ struct JobPlan {
     std::string condition{};
     /// Nothing: now. At most a week ahead.
     std::optional<std::chrono::system_clock::time_point> start{};
-    /// From the start on; who has not answered by then has failed.
+    /// From the start on; who has not answered by then has failed. Not used with `rollout`, which has a
+    /// deadline of its own.
     std::chrono::seconds time_max{3600};
+    /// In waves, at a pace, with rules: only Carillon can. Nothing: all devices at once.
+    std::optional<RolloutPlan> rollout{};
 };
 
 /// Why some devices of a job failed.
@@ -44,6 +49,28 @@ struct JobAnswer {
     std::int64_t devices = 0;
 
     bool operator==(const JobAnswer&) const = default;
+};
+
+/// One wave of a job with a rollout.
+struct JobWave {
+    std::string state{};  ///< `waiting`, `open`, `soaking`, `gate`, `passed`, `failed`.
+    std::int64_t devices = 0;
+    std::int64_t succeeded = 0;
+    std::int64_t failed = 0;
+
+    bool operator==(const JobWave&) const = default;
+};
+
+/// What a hub tells of a job with a rollout beside its counts.
+struct RolloutReport {
+    std::string paused_by{};  ///< A policy, `$hub`, or empty: the job is not paused.
+    std::string paused_why{};
+    std::vector<JobWave> waves{};
+    std::vector<std::pair<std::string, std::int64_t>> held{};  ///< Why pending devices have not begun.
+    std::string verdict{};  ///< `open`, `met`, `missed`; empty without `success`.
+    std::int64_t revision = 0;
+
+    bool operator==(const RolloutReport&) const = default;
 };
 
 /// How a job is doing. Counts are 0 until it runs; `devices` is the sum of the others.
@@ -70,6 +97,8 @@ struct JobReport {
     std::optional<std::vector<JobFailure>> failures{};  ///< The most frequent first.
     std::int64_t other_failures = 0;                    ///< For reasons that are not among these.
     std::vector<JobAnswer> answers{};                   ///< The most frequent first.
+
+    std::optional<RolloutReport> rollout{};  ///< In the answer of `job_progress` too.
 
     std::string json{};  ///< All that the hub said.
 

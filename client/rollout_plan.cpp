@@ -1,0 +1,132 @@
+#include "carillon/rollout_plan.hpp"
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+#include <string_view>
+
+namespace carillon {
+
+namespace {
+
+void add(JsonWriter& json, std::string_view name, const std::string& text) {
+    if (!text.empty()) json.member(name, text);
+}
+
+/// A number stays one; anything else is a text.
+void add_amount(JsonWriter& json, std::string_view name, const std::string& text) {
+    if (const auto number = parse_u64(text)) {
+        json.member(name, *number);
+    } else {
+        add(json, name, text);
+    }
+}
+
+void add(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    json.key(name).begin_array();
+    for (const std::string& text : texts) json.value(text);
+    json.end_array();
+}
+
+void add_wave(JsonWriter& json, const WavePlan& wave) {
+    json.begin_object();
+    add_amount(json, "size", wave.size);
+    if (wave.grow) json.member_raw("grow", *wave.grow);
+    if (!wave.pass_succeeded.empty() || !wave.pass_ended.empty()) {
+        json.key("pass").begin_object();
+        add(json, "succeeded", wave.pass_succeeded);
+        add(json, "ended", wave.pass_ended);
+        json.end_object();
+    }
+    add(json, "soak", wave.soak);
+    if (wave.waits_for_promotion) json.member("gate", "manual");
+    add(json, "within", wave.within);
+    add(json, "else", wave.otherwise);
+    json.end_object();
+}
+
+void add_stop(JsonWriter& json, const StopPlan& stop) {
+    json.begin_object();
+    add_amount(json, "failed", stop.failed);
+    add(json, "kinds", stop.kinds);
+    if (stop.after) json.member("after", *stop.after);
+    if (stop.cancels) json.member("do", "cancel");
+    json.end_object();
+}
+
+void add_retry(JsonWriter& json, const RetryPlan& retry) {
+    json.key("retry").begin_object().member("attempts", retry.attempts);
+    add(json, "on", retry.on);
+    if (!retry.backoff_from.empty() || !retry.backoff_to.empty()) {
+        json.key("backoff").begin_object();
+        add(json, "from", retry.backoff_from);
+        add(json, "to", retry.backoff_to);
+        json.end_object();
+    }
+    if (retry.is_repeatable) json.member("repeatable", true);
+    json.end_object();
+}
+
+void add_pace_and_order(JsonWriter& json, const RolloutPlan& plan) {
+    if (!plan.max_in_flight.empty() || !plan.rate.empty()) {
+        json.key("pace").begin_object();
+        add_amount(json, "maxInFlight", plan.max_in_flight);
+        add(json, "rate", plan.rate);
+        json.end_object();
+    }
+    if (!plan.spread.empty()) {
+        json.key("order").begin_object();
+        add(json, "spread", plan.spread);
+        json.end_object();
+    } else {
+        add(json, "order", plan.order);
+    }
+    if (plan.seed) json.member("seed", *plan.seed);
+}
+
+}  // namespace
+
+std::string rollout_json(const RolloutPlan& plan) {
+    std::string text;
+    JsonWriter json(text);
+    json.begin_object();
+    add_pace_and_order(json, plan);
+    if (!plan.waves.empty()) {
+        json.key("waves").begin_array();
+        for (const WavePlan& wave : plan.waves) add_wave(json, wave);
+        json.end_array();
+    }
+    if (!plan.stop.empty()) {
+        json.key("stop").begin_array();
+        for (const StopPlan& stop : plan.stop) add_stop(json, stop);
+        json.end_array();
+    }
+    if (!plan.success.empty() || !plan.success_all.empty()) {
+        json.key("success").begin_object();
+        add(json, "succeeded", plan.success);
+        add(json, "all", plan.success_all);
+        json.end_object();
+    }
+    add(json, "okStatus", plan.ok_status);
+    if (plan.retry) add_retry(json, *plan.retry);
+    if (!plan.offline.empty() || !plan.offline_ttl.empty()) {
+        json.key("offline").begin_object();
+        add(json, "then", plan.offline);
+        add(json, "ttl", plan.offline_ttl);
+        json.end_object();
+    }
+    add(json, "deadline", plan.deadline);
+    if (plan.from) {
+        json.key("from").begin_object().member("job", plan.from->job);
+        add(json, "in", plan.from->in);
+        add(json, "kinds", plan.from->kinds);
+        json.end_object();
+    }
+    add(json, "keep", plan.keep);
+    add(json, "note", plan.note);
+    json.end_object();
+    return text;
+}
+
+}  // namespace carillon

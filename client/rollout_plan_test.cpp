@@ -1,0 +1,72 @@
+#include "carillon/rollout_plan.hpp"
+
+#include "model/rollout.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+TEST(RolloutPlan, OfNothingIsAnEmptyObject) {
+    EXPECT_EQ(rollout_json({}), "{}");
+}
+
+TEST(RolloutPlan, WritesEveryMemberAsTheHubReadsIt) {
+    RolloutPlan plan;
+    plan.max_in_flight = "2%";
+    plan.rate = "30/m";
+    plan.spread = {"tags.site"};
+    plan.seed = 7;
+    WavePlan canary;
+    canary.size = "25";
+    canary.pass_succeeded = "99%";
+    canary.soak = "1h";
+    canary.waits_for_promotion = true;
+    canary.within = "1d";
+    canary.otherwise = "cancel";
+    WavePlan others;
+    others.size = "1%";
+    others.grow = "2.5";
+    plan.waves = {canary, others};
+    StopPlan stop;
+    stop.failed = "5%";
+    stop.kinds = {"timeout"};
+    stop.after = 50;
+    stop.cancels = true;
+    plan.stop = {stop};
+    plan.success = "99%";
+    plan.success_all = "tags.critical = true";
+    plan.ok_status = {"200-299", "409"};
+    RetryPlan retry;
+    retry.attempts = 3;
+    retry.on = {"rejected", "status:503"};
+    retry.backoff_from = "1s";
+    retry.backoff_to = "2m";
+    retry.is_repeatable = true;
+    plan.retry = retry;
+    plan.offline = "wait";
+    plan.offline_ttl = "2h";
+    plan.deadline = "14d";
+    FromPlan from;
+    from.job = "fw-1";
+    from.in = {"failed"};
+    from.kinds = {"timeout"};
+    plan.from = from;
+    plan.keep = "90d";
+    plan.note = "CHG-1181";
+    const std::string text = rollout_json(plan);
+    EXPECT_EQ(
+        text,
+        R"({"pace":{"maxInFlight":"2%","rate":"30/m"},"order":{"spread":["tags.site"]},"seed":7,)"
+        R"("waves":[{"size":25,"pass":{"succeeded":"99%"},"soak":"1h","gate":"manual","within":"1d","else":"cancel"},)"
+        R"({"size":"1%","grow":2.5}],"stop":[{"failed":"5%","kinds":["timeout"],"after":50,"do":"cancel"}],)"
+        R"("success":{"succeeded":"99%","all":"tags.critical = true"},"okStatus":["200-299","409"],)"
+        R"("retry":{"attempts":3,"on":["rejected","status:503"],"backoff":{"from":"1s","to":"2m"},"repeatable":true},)"
+        R"("offline":{"then":"wait","ttl":"2h"},"deadline":"14d","from":{"job":"fw-1","in":["failed"],"kinds":["timeout"]},)"
+        R"("keep":"90d","note":"CHG-1181"})");
+    const auto read = Rollout::parse(std::string_view(text), JobType::device_method);
+    EXPECT_TRUE(read) << read.error().detail;
+}
+
+}  // namespace
+}  // namespace carillon
