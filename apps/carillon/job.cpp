@@ -2,6 +2,7 @@
 
 #include "model/job.hpp"
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "base/random.hpp"
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
@@ -9,6 +10,8 @@
 #include "job_targets.hpp"
 #include "job_watch.hpp"
 #include "json_text.hpp"
+#include "rollout_flags.hpp"
+#include "terminal_text.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -21,6 +24,12 @@ namespace {
 struct JobArgs {
     HubFlags hub;
     JobOrder order;
+    RolloutFlags rollout;
+    std::string why;
+    std::string only;    ///< `job rerun`: in which states the devices are.
+    std::string new_id;  ///< Of the job that it makes.
+    std::optional<std::int64_t> wave;
+    std::optional<std::int64_t> revision;
     std::string type;
     std::string status;
     std::size_t top = 0;
@@ -58,6 +67,35 @@ Result<> check_targets(ServiceClient& client, const JobOrder& order) {
     return {};
 }
 
+Result<Exit> send(ServiceClient& client, const JobArgs& args, const JobOrder& order);
+
+bool has_member(const std::string& object, std::string_view name) {
+    const auto document = JsonDocument::parse(object);
+    return document && !document->root().find(name).is_null_or_absent();
+}
+
+/// What the hub takes, but seldom is what was meant.
+void print_warnings(const std::string& accepted) {
+    const auto document = JsonDocument::parse(accepted);
+    if (!document) return;
+    const JsonValue warnings = document->root().find("rollout").find("warnings");
+    for (JsonValue v = warnings.first(); v.exists(); v = v.next()) {
+        std::cerr << "note: " << on_one_line(std::string(v.string())) << '\n';
+    }
+}
+
+/// The last of the waves that have opened and have not passed.
+std::optional<std::int64_t> newest_open_wave(const std::string& job) {
+    const auto document = JsonDocument::parse(job);
+    if (!document) return std::nullopt;
+    std::optional<std::int64_t> newest;
+    for (JsonValue wave = document->root().find("waves").first(); wave.exists(); wave = wave.next()) {
+        const std::string_view state = wave.find("state").string();
+        if (state != "waiting" && state != "passed") newest = wave.find("n").integer();
+    }
+    return newest;
+}
+
 Result<Exit> create(const JobArgs& args) {
     JobOrder order = args.order;
     for (auto [flag, text] :
@@ -68,20 +106,43 @@ Result<Exit> create(const JobArgs& args) {
         *text = *std::move(json);
     }
     if (order.id.empty()) order.id = SystemRandom().uuid();
-    const auto body = job_request_json(order, SystemClock().wall_now());
-    if (!body) return fail(body.error());
+    const auto type = job_type_of(order);
+    if (!type) return fail(type.error());
+    auto rollout = checked_rollout(
+        args.rollout, *type == "scheduleUpdateTwin" ? JobType::update_twin : JobType::device_method);
+    if (!rollout) return fail(std::move(rollout).error());
+    order.rollout = *std::move(rollout);
+    order.has_other_job = has_member(order.rollout, "from");
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    if (auto checked = check_targets(*client, order); !checked) return fail(std::move(checked).error());
-    const auto accepted = client->create_job(order.id, *body);
+    return send(*client, args, order);
+}
+
+/// Sends an order, and follows the job if that is wanted.
+Result<Exit> send(ServiceClient& client, const JobArgs& args, const JobOrder& order) {
+    const auto body = job_request_json(order, SystemClock().wall_now());
+    if (!body) return fail(body.error());
+    if (!order.rollout.empty()) {
+        if (auto checked = client.check_rollout(); !checked) {
+            if (checked.error().code != Errc::feature_not_supported) return fail(std::move(checked).error());
+            std::cerr << explain(checked.error());
+            return Exit::conflict;
+        }
+    }
+    // What another job's devices are, only the hub knows.
+    if (!order.has_other_job) {
+        if (auto checked = check_targets(client, order); !checked) return fail(std::move(checked).error());
+    }
+    const auto accepted = client.create_job(order.id, *body);
     if (!accepted) return fail(accepted.error());
+    print_warnings(*accepted);
     if (!args.waits) return show_document(args.hub, *accepted);
 
     JobWatch watch = watch_of(args);
     watch.out = stderr;  // The data of this command is the finished job.
-    const auto outcome = watch_job(*client, order.id, watch);
+    const auto outcome = watch_job(client, order.id, watch);
     if (!outcome) return outcome;
-    const auto job = client->find_job(order.id);
+    const auto job = client.find_job(order.id);
     if (!job) return fail(job.error());
     show_document(args.hub, *job);
     return outcome;
@@ -90,9 +151,80 @@ Result<Exit> create(const JobArgs& args) {
 Result<Exit> show(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const auto job = client->find_job(args.order.id);
+    auto job = client->find_job(args.order.id);
+    if (!job) return fail(job.error());
+    // Of a job with a rollout there is more to say: its waves, what is held back and why.
+    if (has_member(*job, "rollout")) {
+        auto whole = client->job_progress(args.order.id);
+        if (!whole) return fail(whole.error());
+        job = std::move(whole);
+    }
+    return show_document(args.hub, *job);
+}
+
+Result<Exit> pause(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto job = client->pause_job(args.order.id, args.why);
     if (!job) return fail(job.error());
     return show_document(args.hub, *job);
+}
+
+Result<Exit> resume(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto job = client->resume_job(args.order.id, args.why);
+    if (!job) return fail(job.error());
+    return show_document(args.hub, *job);
+}
+
+Result<Exit> promote(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    auto wave = args.wave;
+    if (!wave) {
+        const auto job = client->job_progress(args.order.id);
+        if (!job) return fail(job.error());
+        wave = newest_open_wave(*job);
+        if (!wave) {
+            std::cerr << "carillon: no wave of this job waits to be promoted; `carillon job show "
+                      << args.order.id << "` shows them\n";
+            return Exit::conflict;
+        }
+    }
+    const auto job = client->promote_job(args.order.id, static_cast<unsigned>(*wave), args.why);
+    if (!job) return fail(job.error());
+    return show_document(args.hub, *job);
+}
+
+Result<Exit> set(const JobArgs& args) {
+    const auto changes = rollout_of_flags(args.rollout);
+    if (!changes) return fail(changes.error());
+    if (changes->empty()) return fail_usage("what shall change? Give a flag such as --rate 50/s");
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto job = client->change_job(args.order.id, *changes, args.revision);
+    if (!job) return fail(job.error());
+    return show_document(args.hub, *job);
+}
+
+Result<Exit> rerun(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto source = client->find_job(args.order.id);
+    if (!source) return fail(source.error());
+    auto order = order_again(*source);
+    if (!order) return fail(std::move(order).error());
+    order->condition = args.order.condition;
+    order->id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
+    RolloutFlags flags = args.rollout;
+    flags.from = args.order.id + ':' + args.only;
+    const JobType type = order->method_name.empty() ? JobType::update_twin : JobType::device_method;
+    auto rollout = checked_rollout(flags, type, order->rollout);
+    if (!rollout) return fail(std::move(rollout).error());
+    order->rollout = *std::move(rollout);
+    order->has_other_job = true;
+    return send(*client, args, *order);
 }
 
 Result<Exit> list(const JobArgs& args) {
@@ -183,12 +315,64 @@ void add_create(CLI::App& group, int& exit_code) {
     verb.add_option("--twin-patch,--patch", order.twin_patch,
                     "{\"tags\":{…},\"properties\":{\"desired\":{…}}} as JSON, @FILE or -");
     verb.add_option("--start-time,--start", order.start, "ISO 8601 time, or +90s, +15m, +2h, +1d [now]");
-    verb.add_option("--ttl", order.execution_time_max_s,
-                    "Seconds from its start until devices that did not answer count as failed [3600]")
-        ->check(whole_number(1, JobLimits::execution_time_max_s, "seconds"));
+    auto* const ttl =
+        verb.add_option("--ttl", order.execution_time_max_s,
+                        "Seconds from its start until devices that did not answer count as failed [3600]")
+            ->check(whole_number(1, JobLimits::execution_time_max_s, "seconds"));
+    add_rollout_flags(verb, args->rollout);
+    ttl->excludes(verb.get_option("--deadline"));
     verb.add_flag("--wait", args->waits,
                   "Watch the job to its end, then print it; exit code 8 if devices failed");
     add_watch_flags(verb, *args);
+}
+
+/// What a job with a rollout can be told.
+void add_directing(CLI::App& group, int& exit_code) {
+    const auto add_why = [](CLI::App& verb, JobArgs& args) {
+        verb.add_option("--why", args.why, "Kept in the job's history, up to 256 bytes");
+    };
+    auto args = std::make_shared<JobArgs>();
+    auto& pause_verb = add_verb(group, "pause", "Hold a job with a rollout: no further device begins", args,
+                                pause, exit_code);
+    add_job_id_flag(pause_verb, *args);
+    add_why(pause_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& resume_verb = add_verb(group, "resume", "Let a paused job go on", args, resume, exit_code);
+    add_job_id_flag(resume_verb, *args);
+    add_why(resume_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& promote_verb =
+        add_verb(group, "promote", "Let a wave pass, so that the next one opens", args, promote, exit_code);
+    add_job_id_flag(promote_verb, *args);
+    promote_verb.add_option("--wave", args->wave, "Which wave, counted from 0 [the newest that is open]")
+        ->check(whole_number(0, 500));
+    add_why(promote_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& set_verb =
+        add_verb(group, "set", "Change the rollout of a job while it runs", args, set, exit_code);
+    add_job_id_flag(set_verb, *args);
+    add_rollout_change_flags(set_verb, args->rollout);
+    set_verb.add_option("--revision", args->revision, "Only if the job is still at this revision [any]")
+        ->check(whole_number(0, std::int64_t{1} << 53));
+
+    args = std::make_shared<JobArgs>();
+    args->only = "failed";
+    auto& rerun_verb =
+        add_verb(group, "rerun", "Order the same again for some devices of a job", args, rerun, exit_code);
+    add_job_id_flag(rerun_verb, *args);
+    rerun_verb.add_option("--only", args->only,
+                          "Devices in these states: failed, canceled, pending, succeeded [failed]");
+    rerun_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
+    rerun_verb.add_option("-q,--query-condition", args->order.condition, "Only those of them: tags.site = 'lab'");
+    rerun_verb.add_option("--from-kinds", args->rollout.from_kinds,
+                          "Of the failed ones, those that failed so: timeout,rejected");
+    add_rollout_change_flags(rerun_verb, args->rollout);
+    rerun_verb.add_flag("--wait", args->waits,
+                        "Watch the new job to its end, then print it; exit code 8 if devices failed");
+    add_watch_flags(rerun_verb, *args);
 }
 
 }  // namespace
@@ -214,6 +398,8 @@ void add_job(CLI::App& app, int& exit_code) {
     args = std::make_shared<JobArgs>();
     add_job_id_flag(add_verb(group, "cancel", "Cancel a job that has not ended", args, cancel, exit_code),
                     *args);
+
+    add_directing(group, exit_code);
 
     args = std::make_shared<JobArgs>();
     auto& watch_verb = add_verb(group, "watch", "Follow a job to its end; exit code 8 if devices failed",

@@ -70,8 +70,39 @@ std::vector<std::string> failing_answers(const JobReport& report) {
     std::vector<std::string> lines;
     for (const auto& [status, devices] : report.answers) {
         if (status < client_error) continue;
-        lines.push_back(fmt::format("  {} × done, but answered status {}", with_thousands(devices), status));
+        // With a rollout such a device has failed, unless `okStatus` says otherwise.
+        lines.push_back(fmt::format("  {} × {}answered status {}", with_thousands(devices),
+                                    report.rollout ? "" : "done, but ", status));
     }
+    return lines;
+}
+
+/// What a rollout says of itself, one thing a line: `paused by $hub: stop[0]: …`, `waves[1] of 3 is open: 70
+/// done, 8 failed of 900`, `held: 9,000 wave, 20 offline`. Waves are counted as in the document.
+std::vector<std::string> rollout_lines(const JobReport& report) {
+    std::vector<std::string> lines;
+    if (!report.rollout) return lines;
+    const RolloutReport& rollout = *report.rollout;
+    if (!rollout.paused_by.empty() && !report.has_ended()) {
+        lines.push_back("paused by " + rollout.paused_by +
+                        (rollout.paused_why.empty() ? "" : ": " + rollout.paused_why));
+    }
+    for (std::size_t i = 0; i < rollout.waves.size(); ++i) {
+        const JobWave& wave = rollout.waves[i];
+        if (wave.state == "waiting" || wave.state == "passed" || report.has_ended()) continue;
+        const std::string state = wave.state == "gate" ? "waits for `job promote`" : "is " + wave.state;
+        lines.push_back(fmt::format("waves[{}] of {} {}: {} done, {} failed of {}", i, rollout.waves.size(),
+                                    state, with_thousands(wave.succeeded), with_thousands(wave.failed),
+                                    with_thousands(wave.devices)));
+    }
+    if (!rollout.held.empty() && !report.has_ended()) {
+        std::string held = "held:";
+        for (const auto& [reason, devices] : rollout.held) {
+            held += (held.back() == ':' ? " " : ", ") + with_thousands(devices) + ' ' + reason;
+        }
+        lines.push_back(std::move(held));
+    }
+    if (report.has_ended() && !rollout.verdict.empty()) lines.push_back("success " + rollout.verdict);
     return lines;
 }
 
@@ -114,6 +145,7 @@ std::string progress_line(const JobReport& report, const JobPace& pace, const Jo
         line += ": " + joined(counts_of(report, around), ", ") + " of " + with_thousands(report.devices);
     }
     if (const auto parts = pace_of(report, pace); !parts.empty()) line += "; " + joined(parts, ", ");
+    for (const std::string& said : rollout_lines(report)) line += "; " + on_one_line(said);
     if (!report.failure_reason.empty()) line += ": " + on_one_line(report.failure_reason);
     return line;
 }
@@ -138,6 +170,9 @@ std::vector<std::string> progress_block(const JobReport& report, const JobPace& 
         std::vector<std::string> parts = counts_of(report, around);
         for (std::string& part : pace_of(report, pace)) parts.push_back(std::move(part));
         for (std::string& line : packed(parts, gap, width)) block.push_back(std::move(line));
+    }
+    for (const std::string& said : rollout_lines(report)) {
+        block.push_back(cut_to_cells(on_one_line(said), width));
     }
     if (!report.has_ended()) {
         const std::vector<JobFailure> none;

@@ -179,5 +179,24 @@ TEST(DurationText, TakesTheUnitThatFits) {
     EXPECT_EQ(duration_text(seconds(11530)), "3 h 12 min");
 }
 
+TEST(ProgressLine, TellsOfWavesPauseAndWhatIsHeld) {
+    auto look = running(168, 9, 0, 9823);
+    look.rollout.emplace();
+    look.rollout->paused_by = "$hub";
+    look.rollout->paused_why = "stop[0]: 9 of 177 failed, 5 % allowed";
+    look.rollout->waves = {{"passed", 100, 98, 1}, {"open", 900, 70, 8}, {"waiting", 9000, 0, 0}};
+    look.rollout->held = {{"paused", 9823}};
+    EXPECT_EQ(progress_line(look, JobPace{}, {}),
+              "running: 168 done, 9 failed, 0 in flight, 9,823 pending of 10,000; paused by $hub: stop[0]: 9 "
+              "of 177 "
+              "failed, 5 % allowed; waves[1] of 3 is open: 70 done, 8 failed of 900; held: 9,823 paused");
+    look.rollout->waves[1].state = "gate";
+    EXPECT_NE(progress_line(look, JobPace{}, {}).find("waves[1] of 3 waits for `job promote`"),
+              std::string::npos);
+    look.status = "completed";
+    look.rollout->verdict = "missed";
+    EXPECT_NE(progress_line(look, JobPace{}, {}).find("of 10,000; success missed"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace carillon

@@ -41,6 +41,7 @@ Result<std::string> condition_of(const JobOrder& order) {
     }
     if (!order.devices.empty()) return condition_for(order.devices);
     if (!order.condition.empty()) return order.condition;
+    if (order.has_other_job) return std::string();
     return fail_usage("which devices? Give --query-condition (\"*\" for all of them) or --device-ids");
 }
 
@@ -114,6 +115,43 @@ Result<std::string> start_time_text(std::string_view start, WallTime now) {
     return to_iso8601(*time);
 }
 
+Result<std::string> job_type_of(const JobOrder& order) {
+    const auto type = type_of(order);
+    if (!type) return fail(type.error());
+    return std::string(*type);
+}
+
+Result<JobOrder> order_again(std::string_view job_json) {
+    const auto document = JsonDocument::parse(job_json);
+    if (!document) return fail(Errc::malformed_packet, "the hub's answer is not JSON");
+    const JsonValue job = document->root();
+    JobOrder order;
+    const JsonValue call = job.find("cloudToDeviceMethod");
+    if (call.is_object()) {
+        order.method_name = call.find("methodName").string();
+        if (const JsonValue payload = call.find("payload"); payload.exists())
+            order.method_payload = payload.raw();
+        const auto seconds = [&call](std::string_view name) -> std::optional<int> {
+            const auto number = call.find(name).integer();
+            return number && *number > 0 && *number <= 300 ? std::optional(static_cast<int>(*number))
+                                                           : std::nullopt;
+        };
+        order.response_timeout_s = seconds("responseTimeoutInSeconds");
+        order.connect_timeout_s = seconds("connectTimeoutInSeconds");
+    } else if (const JsonValue update = job.find("updateTwin"); update.is_object()) {
+        JsonWriter patch(order.twin_patch);
+        patch.begin_object();
+        for (JsonValue v = update.first(); v.exists(); v = v.next()) {
+            if (v.key() == "tags" || v.key() == "properties") patch.member_raw(v.key(), v.raw());
+        }
+        patch.end_object();
+    } else {
+        return fail(Errc::malformed_packet, "the hub's answer is not a job over devices");
+    }
+    if (const JsonValue rollout = job.find("rollout"); rollout.is_object()) order.rollout = rollout.raw();
+    return order;
+}
+
 Result<std::string> job_request_json(const JobOrder& order, WallTime now) {
     const auto type = type_of(order);
     if (!type) return fail(type.error());
@@ -124,13 +162,14 @@ Result<std::string> job_request_json(const JobOrder& order, WallTime now) {
     json.begin_object().member("jobId", order.id).member("type", *type);
     auto written = *type == method_type ? write_method(json, order) : write_patch(json, order);
     if (!written) return fail(std::move(written).error());
-    json.member("queryCondition", *condition);
+    if (!condition->empty()) json.member("queryCondition", *condition);
     if (!order.start.empty()) {
         const auto start = start_time_text(order.start, now);
         if (!start) return fail(start.error());
         json.member("startTime", *start);
     }
     if (order.execution_time_max_s) json.member("maxExecutionTimeInSeconds", *order.execution_time_max_s);
+    if (!order.rollout.empty()) json.member_raw("rollout", order.rollout);
     json.end_object();
     return body;
 }

@@ -23,6 +23,8 @@ struct JobOrder {
     std::string twin_patch;  ///< JSON text or empty.
     std::string start;       ///< ISO 8601, `+90s`, `+15m`, `+2h`, `+1d`, or empty for now.
     std::optional<int> execution_time_max_s;
+    std::string rollout;         ///< The object as JSON, or empty: all devices at once.
+    bool has_other_job = false;  ///< The rollout names the devices of another job.
 };
 
 /// The body of `PUT /jobs/v2/ID` for an order. Fails with `config_invalid`, saying which flag
@@ -32,6 +34,13 @@ Result<std::string> job_request_json(const JobOrder& order, WallTime now);
 
 /// A start as the service takes it. Fails with `config_invalid`.
 Result<std::string> start_time_text(std::string_view start, WallTime now);
+
+/// The job type of an order. Fails with `config_invalid`, if the flags name none or two.
+Result<std::string> job_type_of(const JobOrder& order);
+
+/// The order that calls or writes again what `job_json`, the answer of `ServiceClient::find_job`, did: its
+/// method or patch and its rollout, without its devices. Fails with `malformed_packet`.
+Result<JobOrder> order_again(std::string_view job_json);
 
 /// `deviceId IN ['a','b']`, with quotes in ids escaped.
 std::string condition_for(const std::vector<std::string>& devices);

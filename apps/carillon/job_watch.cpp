@@ -166,6 +166,9 @@ Result<Exit> outcome(ServiceClient& client, const JobReport& report, ProgressVie
         if (auto said = say_reasons(client, report, view); !said)
             view.say("  (reasons: " + said.error().detail + ")");
     }
+    // A rollout says itself what is enough.
+    if (report.rollout && report.rollout->verdict == "met" && report.status == "completed") return Exit::ok;
+    if (report.rollout && report.rollout->verdict == "missed") return Exit::devices_failed;
     if (report.failed > 0) return Exit::devices_failed;
     return report.status == "completed" ? Exit::ok : Exit::failed;
 }
