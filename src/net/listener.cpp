@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <future>
+#include <span>
 
 namespace carillon {
 namespace {
@@ -25,6 +26,10 @@ struct SocketAddress {
     sockaddr_in& v4() { return reinterpret_cast<sockaddr_in&>(storage); }
     sockaddr_in6& v6() { return reinterpret_cast<sockaddr_in6&>(storage); }
     bool is_v6() const { return storage.ss_family == AF_INET6; }
+    std::span<const std::uint8_t> bytes() {
+        if (is_v6()) return {v6().sin6_addr.s6_addr, sizeof v6().sin6_addr};
+        return {reinterpret_cast<const std::uint8_t*>(&v4().sin_addr), sizeof v4().sin_addr};
+    }
     std::uint16_t port() { return ntohs(is_v6() ? v6().sin6_port : v4().sin_port); }
 
     std::string text() {
@@ -142,20 +147,42 @@ public:
 
 private:
     void welcome(int descriptor, SocketAddress& peer) {
+        const ChannelLimits& limits = listener_.options_.limits;
+        StrangerCounts* strangers = limits.strangers;
+        const StrangerCounts::Account account =
+            strangers != nullptr ? strangers->account_of(peer.bytes()) : StrangerCounts::Account{0};
+        if (strangers != nullptr && !strangers->take(account)) {
+            turn_away(descriptor);
+            return say_turned_away(*strangers, peer);
+        }
         SslPtr ssl;
         if (listener_.options_.tls != nullptr) {
             ssl = listener_.options_.tls->current()->new_connection();
             if (ssl == nullptr) {
-                ::close(descriptor);
-                if (listener_.options_.limits.count != nullptr) listener_.options_.limits.count->give_back();
-                return;
+                if (strangers != nullptr) strangers->give_back(account);
+                return turn_away(descriptor);
             }
         }
-        auto channel = std::make_unique<SocketChannel>(thread_, descriptor, std::move(ssl), peer.text(),
-                                                       listener_.options_.limits);
+        auto channel =
+            std::make_unique<SocketChannel>(thread_, descriptor, std::move(ssl), peer.text(), limits);
         SocketChannel& started = *channel;
+        if (strangers != nullptr) started.counts_as_stranger(account);
         listener_.factory_.accepted(std::move(channel));
         started.start();
+    }
+
+    void turn_away(int descriptor) {
+        ::close(descriptor);
+        if (listener_.options_.limits.count != nullptr) listener_.options_.limits.count->give_back();
+    }
+
+    void say_turned_away(StrangerCounts& strangers, SocketAddress& peer) {
+        strangers.refused.fetch_add(1, std::memory_order_relaxed);
+        if (const auto times = strangers.log_rate.count(thread_.clock().now())) {
+            log.warn(
+                "connections refused port={} reason=connections.unknown_per_address_max peer={} count={}",
+                listener_.port_, peer.text(), *times);
+        }
     }
 
     /// Out of descriptors, most likely: those waiting stay in the backlog for a moment, rather than

@@ -103,6 +103,58 @@ TEST(Listener, AcceptsNoMoreThanItMayAndGoesOnWhenOneHasEnded) {
     EXPECT_GE(count.pauses.load(), 1U);
 }
 
+TEST(Listener, TurnsAwayMoreStrangersFromAnAddressThanItMayHave) {
+    StrangerCounts strangers;
+    strangers.per_address_max = 2;
+    const std::array<std::uint8_t, 4> loopback{127, 0, 0, 1};
+    const auto account = strangers.account_of(loopback);
+    ConnectionCount count;
+    TestServer::Options options;
+    options.limits.strangers = &strangers;
+    options.limits.count = &count;
+    TestServer server(options);
+    server.on_handshaken = [](Channel&) {};
+    server.on_received = [](Channel& channel, Bytes bytes) {
+        channel.authenticated();
+        EXPECT_TRUE(channel.send(bytes));
+    };
+    TestClient known(server.port());
+    ASSERT_TRUE(known.handshake());
+    auto stranger = std::make_unique<TestClient>(server.port());
+    ASSERT_TRUE(stranger->handshake());
+    EXPECT_EQ(strangers.open(account), 2U);
+    TestClient third(server.port(), {.tls = false});
+    EXPECT_TRUE(third.ends());
+    server.turn();
+    EXPECT_EQ(strangers.refused.load(), 1U);
+    // Whoever says who it is counts no more.
+    ASSERT_TRUE(known.write("me"));
+    EXPECT_EQ(known.read_exactly(2), "me");
+    EXPECT_EQ(strangers.open(account), 1U);
+    TestClient next(server.port());
+    EXPECT_TRUE(next.handshake());
+    // Nor does one that has ended.
+    stranger.reset();
+    ASSERT_TRUE(server.journal.wait("closed " + std::to_string(static_cast<int>(Errc::connection_closed))));
+    server.turn();
+    EXPECT_EQ(strangers.open(account), 1U);
+    EXPECT_EQ(count.open.load(), 2U);
+}
+
+TEST(StrangerCounts, TakesANetworkOfVersionSixForOneAddress) {
+    const StrangerCounts strangers;
+    std::array<std::uint8_t, 16> address{0x20, 0x01, 0x0d, 0xb8, 1, 2, 3, 4, 5};
+    const auto account = strangers.account_of(address);
+    address[15] = 9;
+    EXPECT_EQ(strangers.account_of(address), account);
+    int others = 0;
+    for (std::uint8_t i = 1; i <= 100; ++i) {
+        address[7] = static_cast<std::uint8_t>(100 + i);
+        if (strangers.account_of(address) != account) ++others;
+    }
+    EXPECT_GE(others, 95) << "networks are told apart, but for a few";
+}
+
 TEST(Listener, GivesNewConnectionsTheCertificatesOfTheDay) {
     TestServer server;
     const TempDir dir;

@@ -22,6 +22,8 @@ namespace {
 constexpr std::size_t encrypted_at_once_max = 64 * 1024;
 /// The largest TLS record, which `plain` must have room for (RFC 8446 §5.1).
 constexpr std::size_t record_bytes_max = 16 * 1024;
+/// With what encryption may add. RFC 5246 §6.2.3
+constexpr std::size_t cipher_record_bytes_max = record_bytes_max + 2048;
 /// How every TLS connection begins (RFC 8446 §5.1: ContentType handshake).
 constexpr std::uint8_t handshake_record = 22;
 /// Asked for once and for all: edges are reported, so nothing is re-armed.
@@ -75,8 +77,19 @@ SocketChannel::~SocketChannel() {
     if (is_enrolled_) thread_->discharge(*this);
 }
 
+void SocketChannel::counts_as_stranger(StrangerCounts::Account account) {
+    stranger_account_ = account;
+    is_counted_stranger_ = true;
+}
+
+void SocketChannel::is_no_stranger() {
+    if (is_counted_stranger_) limits_.strangers->give_back(stranger_account_);
+    is_counted_stranger_ = false;
+}
+
 void SocketChannel::close_socket() {
     ::close(std::exchange(descriptor_, -1));
+    is_no_stranger();
     if (limits_.count != nullptr) limits_.count->give_back();
 }
 
@@ -142,7 +155,8 @@ void SocketChannel::settle() {
 void SocketChannel::read() {
     if (state_ == State::finished || move_) return;
     const bool discards = state_ == State::closing || state_ == State::lingering;
-    if ((is_paused_ || !held_.empty()) && !discards) return;
+    const bool waits = is_paused_ || (!held_.empty() && state_ != State::handshaking);
+    if (waits && !discards) return;
     auto& input = thread_->buffers().input;
     std::size_t room = input.size();
     // What is thrown away behind an answer is bounded by the time to linger: a reset at the byte limit
@@ -171,16 +185,52 @@ void SocketChannel::read() {
     // reported will not be told again.
     is_readable_ = count == room || peer_hung_up_;
     if (!discards) digest({input.data(), count});
-    if (is_readable_ && state_ != State::finished && held_.empty()) ask_to_serve();
+    const bool is_held_up = !held_.empty() && state_ != State::handshaking;
+    if (is_readable_ && state_ != State::finished && !is_held_up) ask_to_serve();
+}
+
+/// Of the whole records at the front of what comes, their length. Of a server's handshake, what is behind
+/// them is held here, where it takes what it is: OpenSSL sets 33 KB aside for a hello of which one byte is
+/// there.
+std::size_t SocketChannel::hold_unfinished(Bytes input) {
+    constexpr std::size_t header_bytes = 5;  // RFC 8446 §5.1: type, version, length
+    std::size_t whole = 0;
+    while (input.size() - whole >= header_bytes) {
+        const std::size_t length = std::size_t{input[whole + 3]} << 8U | input[whole + 4];
+        // What is no record, OpenSSL says.
+        if (length > cipher_record_bytes_max) return input.size();
+        if (input.size() - whole < header_bytes + length) break;
+        whole += header_bytes + length;
+    }
+    held_ = as_text(input.subspan(whole));
+    return whole;
 }
 
 void SocketChannel::digest(Bytes input) {
     if (!ssl_) {
         deliver(input);
     } else {
+        std::string joined;
+        if (state_ == State::handshaking && SSL_is_server(ssl_.get()) != 0) {
+            if (!held_.empty()) {
+                joined.swap(held_);
+                joined += as_text(input);
+                input = as_bytes(joined);
+            }
+            // What begins otherwise is another protocol, and of those some would wait for us.
+            if (input_bytes_ == input.size() && input[0] != handshake_record) return die(Errc::tls_failed);
+            input = input.first(hold_unfinished(input));
+            if (input.empty()) return;
+        }
         Bytes& unread = thread_->buffers().unread;
         unread = input;
         if (state_ == State::handshaking) handshake();
+        if (state_ == State::open && !held_.empty()) {  // Said behind the handshake, with its end.
+            held_.insert(0, as_text(unread));
+            joined.swap(held_);
+            held_.clear();
+            unread = as_bytes(joined);
+        }
         if (state_ == State::open) decrypt();
         if (state_ == State::open && !unread.empty()) held_ = as_text(unread);
         unread = {};
@@ -189,9 +239,6 @@ void SocketChannel::digest(Bytes input) {
 
 void SocketChannel::handshake() {
     const bool is_server = SSL_is_server(ssl_.get()) != 0;
-    const Bytes said = thread_->buffers().unread;
-    // What begins otherwise is another protocol, and of those some would wait for us.
-    if (is_server && input_bytes_ == said.size() && said[0] != handshake_record) return die(Errc::tls_failed);
     const int done = SSL_do_handshake(ssl_.get());
     const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
     HandshakeGate& gate = thread_->buffers().handshakes;
@@ -277,6 +324,7 @@ void SocketChannel::ask_to_serve() {
 
 void SocketChannel::authenticated() {
     is_authenticated_ = true;
+    is_no_stranger();
     if (state_ == State::open) thread_->timers().cancel(deadline_);
 }
 

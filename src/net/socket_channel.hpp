@@ -4,6 +4,7 @@
 #include "base/timers.hpp"
 #include "net/channel.hpp"
 #include "net/io_thread.hpp"
+#include "net/stranger_counts.hpp"
 #include "net/tls_context.hpp"
 
 #include <atomic>
@@ -52,6 +53,8 @@ struct ChannelLimits {
     UnsentTotal* total = nullptr;
     /// Where the connection has a place, which it gives back; null for none. Outlives them.
     ConnectionCount* count = nullptr;
+    /// Where the connection counts until `authenticated`, if it `counts_as_stranger`; null for nowhere.
+    StrangerCounts* strangers = nullptr;
     /// Received until `authenticated`. Ours: what an unknown peer may cost.
     std::size_t unauthenticated_bytes_max = 64 * 1024;
     /// Read at a time until then, so that little waits where its owner pauses.
@@ -80,6 +83,9 @@ public:
                   const ChannelLimits& limits);
     ~SocketChannel() override;
 
+    /// It has a place in the account of its address, which it gives back once it is authenticated or closed.
+    /// Before `start`.
+    void counts_as_stranger(StrangerCounts::Account account);
     /// Begins to listen to the socket; once the factory has set the handler.
     void start();
     /// Begins with a socket that is still connecting: the handshake follows by itself, and without
@@ -124,7 +130,9 @@ private:
     void borrow_buffers();
     void digest(Bytes input);
     void handshake();
+    std::size_t hold_unfinished(Bytes input);
     void close_socket();
+    void is_no_stranger();
     void decrypt();
     void deliver(Bytes plain);
     void end_of_input();
@@ -160,6 +168,8 @@ private:
     bool serve_asked_ : 1 = false;
     bool was_congested_ : 1 = false;
     bool is_enrolled_ : 1 = false;
+    bool is_counted_stranger_ : 1 = false;
+    StrangerCounts::Account stranger_account_ = 0;
     Errc reason_ = Errc::connection_closed;
     KeyTag key_ = KeyTag::none;
     std::uint32_t input_bytes_ = 0;  ///< Before authentication.
@@ -169,7 +179,9 @@ private:
     std::string leftover_;  ///< Ciphertext the kernel did not take. Bound: ChannelLimits::unsent_bytes_max.
     std::size_t held_elsewhere_ = 0;  ///< As `holds` said.
     std::size_t counted_ = 0;         ///< Of all that, what is in `ChannelLimits::total`.
-    std::string held_;     ///< Ciphertext that arrived and was not decrypted. Bound: ThreadBuffers::size.
+    /// Ciphertext that arrived and was not decrypted; of a handshake, a record that is not whole yet.
+    /// Bound: ThreadBuffers::size.
+    std::string held_;
     Timers::Id deadline_;  ///< For authentication, later for lingering.
     Timers::Id stall_;
     std::unique_ptr<Move> move_;

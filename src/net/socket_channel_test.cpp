@@ -27,6 +27,19 @@ TEST(SocketChannel, EchoesOverTls13AndTls12) {
     }
 }
 
+TEST(SocketChannel, BearsAHandshakeInPiecesOfAnySize) {
+    TestServer server;
+    for (const int version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
+        for (const std::size_t step : {1, 2, 5, 6, 100, 4096}) {
+            TestClient client(server.port(), {.version_max = version});
+            ASSERT_TRUE(client.handshake_in_steps(step, "hello")) << step;
+            EXPECT_EQ(client.read_exactly(5), "hello") << step;
+            ASSERT_TRUE(client.write("again"));
+            EXPECT_EQ(client.read_exactly(5), "again") << step;
+        }
+    }
+}
+
 TEST(SocketChannel, RefusesTlsBelow12AndWhatIsNoTls) {
     TestServer server;
     TestClient old(server.port(), {.version_max = TLS1_1_VERSION});

@@ -8,6 +8,7 @@
 #include "net/tls_context.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
@@ -18,6 +19,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -161,6 +163,29 @@ public:
 
     bool connected() const { return connected_; }
     bool handshake() { return SSL_connect(ssl_) == 1; }
+    /// The same, with what the client says sent `step` bytes at a time, and `behind` with the last of it.
+    bool handshake_in_steps(std::size_t step, std::string_view behind) {
+        BIO* socket = SSL_get_wbio(ssl_);
+        BIO_up_ref(socket);
+        SSL_set0_wbio(ssl_, BIO_new(BIO_s_mem()));
+        const int flags = ::fcntl(socket_, F_GETFL);
+        ::fcntl(socket_, F_SETFL, flags | O_NONBLOCK);
+        bool is_done = false;
+        while (!is_done) {
+            is_done = SSL_connect(ssl_) == 1;
+            if (is_done) SSL_write(ssl_, behind.data(), static_cast<int>(behind.size()));
+            std::array<char, 16 * 1024> said;
+            const int size = BIO_read(SSL_get_wbio(ssl_), said.data(), static_cast<int>(said.size()));
+            const std::string_view all(said.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+            for (std::size_t at = 0; at < all.size(); at += step) write_raw(all.substr(at, step));
+            pollfd readable{.fd = socket_, .events = POLLIN, .revents = 0};
+            if (!is_done && ::poll(&readable, 1, 60'000) != 1) break;
+            if (!is_done && SSL_get_error(ssl_, -1) == SSL_ERROR_SSL) break;
+        }
+        ::fcntl(socket_, F_SETFL, flags);
+        SSL_set0_wbio(ssl_, socket);
+        return is_done;
+    }
     bool write(std::string_view bytes) {
         if (ssl_ == nullptr) return write_raw(bytes);
         return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) ==

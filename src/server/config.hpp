@@ -35,6 +35,7 @@ struct ServerConfig {
     std::string ready_file;                ///< Written when all listeners accept; empty for none.
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.
+    std::size_t connections_unknown_per_address_max = 1024;
     LogLevel log_level = LogLevel::info;
     Compatibility compatibility = Compatibility::helpful;
     std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.

@@ -128,6 +128,8 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
     compare("connections.open_max", now.connections_open_max == next.connections_open_max);
+    compare("connections.unknown_per_address_max",
+            now.connections_unknown_per_address_max == next.connections_unknown_per_address_max);
     compare("compatibility", now.compatibility == next.compatibility);
     compare("strict.tier", now.strict_tier == next.strict_tier);
     compare("strict.units", now.strict_units == next.strict_units);
@@ -160,6 +162,7 @@ struct Server::Parts {
     SystemRandom random;
     UnsentTotal unsent;
     ConnectionCount connections;
+    StrangerCounts strangers;
     std::optional<DataDir> data_dir;
     std::unique_ptr<RocksStore> store;
     HubMeta meta;
@@ -243,6 +246,7 @@ Result<> Server::Parts::open_store() {
     }
     const auto shares = share_descriptors(descriptors_of_process(), config.connections_open_max);
     connections.open_max = shares.connections;
+    strangers.per_address_max = config.connections_unknown_per_address_max;
     RocksOptions options;
     options.event_bytes = config.telemetry.bytes_max * event_partitions_min;
     options.open_files_max = shares.store_files;
@@ -386,6 +390,7 @@ Result<> Server::Parts::listen_plainly(ConnectionFactory& factory, std::uint16_t
     Listener::Options options{.address = loopback, .port = port};
     options.limits.total = &unsent;
     options.limits.count = &connections;
+    options.limits.strangers = &strangers;
     auto plain = Listener::open(*threads, factory, std::move(options));
     if (!plain) return fail(refused(plain.error(), loopback, port, flag));
     shown = std::string(loopback) + ":" + std::to_string(port);
@@ -401,6 +406,7 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
         Listener::Options options{.address = address, .port = port, .tls = tls.get()};
         options.limits.total = &unsent;
         options.limits.count = &connections;
+        options.limits.strangers = &strangers;
         auto listener = Listener::open(*threads, factory, std::move(options));
         if (!listener) {
             // A machine without IPv6 has no second loopback address, and needs none.

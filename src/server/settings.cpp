@@ -120,6 +120,9 @@ std::string set_port(ServerConfig& config, const Values& values) {
     return set_number(config.*member, values, min, std::numeric_limits<std::uint16_t>::max());
 }
 
+std::string set_unknown_connections(ServerConfig& config, const Values& values) {
+    return set_number(config.connections_unknown_per_address_max, values, 1, 10'000'000);
+}
 std::string set_connections(ServerConfig& config, const Values& values) {
     return set_number(config.connections_open_max, values, 0, 10'000'000);
 }
@@ -182,6 +185,7 @@ constexpr std::array settings{
     Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
     Setting{"threads", Kind::number, set_threads},
     Setting{"connections.open_max", Kind::number, set_connections},
+    Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections},
     Setting{"log_level", Kind::text, set_log_level},
     Setting{"compatibility", Kind::text, set_compatibility},
     Setting{"strict.tier", Kind::text, set_tier},
