@@ -1,7 +1,9 @@
 // What attacks have in common: how large they are, and peers that misbehave. Everything stays on loopback
 // and is bounded by the numbers given here.
 
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
 
 /** True in `make abuse`; else attacks are small enough for every run of the tests. */
@@ -13,6 +15,21 @@ export const HTTPS = 443;
 
 /** The first bytes of a ClientHello: a handshake record of 512 bytes that begins. */
 export const BEGUN_HELLO = Buffer.from('1603010200010001fc0303', 'hex');
+
+/** What a client of TLS says first. */
+export async function clientHello() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const client = connectTls({ host: '127.0.0.1', port: server.address().port, rejectUnauthorized: false });
+  client.on('error', () => {});
+  const [socket] = await accepted;
+  const [hello] = await once(socket, 'data');
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return hello;
+}
 
 /** Sources of connections: as many addresses of 127.99.0.0/16 as wanted. */
 export const source = (number) => `127.99.${Math.floor(number / 250) % 250}.${1 + (number % 250)}`;
