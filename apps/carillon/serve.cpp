@@ -5,6 +5,7 @@
 #include "dashboard_files.hpp"
 #include "failure.hpp"
 #include "server/server.hpp"
+#include "server/service_manager.hpp"
 
 #include <fmt/core.h>
 #include <netdb.h>
@@ -12,11 +13,14 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -116,6 +120,17 @@ sigset_t block_signals() {
     return signals;
 }
 
+/// The next of these signals; 0 if none comes for `wait`, or the wait was interrupted.
+int next_signal(const sigset_t& signals, const std::optional<std::chrono::microseconds>& wait) {
+    if (!wait) {
+        int signal = 0;
+        return ::sigwait(&signals, &signal) == 0 ? signal : 0;
+    }
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*wait);
+    const timespec time{seconds.count(), std::chrono::nanoseconds(*wait - seconds).count()};
+    return std::max(0, ::sigtimedwait(&signals, nullptr, &time));
+}
+
 void reload(Server& server, const ServeArgs& args) {
     const auto config = load_config(sources_of(args));
     const Result<> done = config ? server.reload(*config) : fail(config.error());
@@ -141,22 +156,31 @@ Result<Exit> serve(const ServeArgs& args) {
     const auto config = load_config(sources_of(args));
     if (!config) return fail(config.error());
     log.set_level(config->log_level);
+    const auto manager = ServiceManager::from_environment();
     auto server = Server::start(*config, dashboard_files());
     if (!server) return fail(for_terminal(std::move(server).error()));
     introduce(*config, (*server)->summary());
+    const std::string status = "Serving the hub " + config->hostnames.front();
+    manager.ready(status);
     const bool is_anywhere =
         config->bind.empty() || config->bind.front() == "0.0.0.0" || config->bind.front() == "::";
     const std::string address = is_anywhere ? "127.0.0.1" : config->bind.front();
     // Joined when this function ends; the resolver gives up by itself.
     const auto names = std::async(std::launch::async, say_unknown_names, config->hostnames, address);
     for (;;) {
-        int signal = 0;
-        if (::sigwait(&signals, &signal) != 0) continue;
-        if (signal != SIGHUP) break;
-        reload(**server, args);
+        const int signal = next_signal(signals, manager.watchdog());
+        if (signal == SIGHUP) {
+            manager.reloading();
+            reload(**server, args);
+            manager.ready(status);
+        } else if (signal > 0) {
+            break;
+        }
+        if (manager.watchdog() && (*server)->is_well()) manager.alive();
     }
     log.info("stopping");
-    (*server)->stop();
+    manager.stopping();
+    (*server)->stop([&manager] { manager.alive(); });
     log.flush();
     return Exit::ok;
 }

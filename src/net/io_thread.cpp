@@ -275,10 +275,10 @@ void IoThread::end_keys(std::span<const KeyTag> keys) {
     }
 }
 
-void IoThread::shut_down_connections() {
-    for (SocketChannel* channel = first_channel_; channel != nullptr;) {
+void IoThread::shut_down_connections(std::size_t most) {
+    for (SocketChannel* channel = first_channel_; channel != nullptr && most > 0;) {
         SocketChannel* next = channel->next_;
-        channel->shut_down();
+        if (channel->shut_down()) --most;
         channel = next;
     }
 }

@@ -109,8 +109,8 @@ public:
     std::size_t connections() const { return connections_.load(std::memory_order_relaxed); }
     /// Tells each connection that stands on one of `keys` that it is void.
     void end_keys(std::span<const KeyTag> keys);
-    /// Tells each connection that the server is going down.
-    void shut_down_connections();
+    /// Tells connections that the server is going down: all, or the next `most` that were not told yet.
+    void shut_down_connections(std::size_t most = static_cast<std::size_t>(-1));
     /// Aborts those that are left.
     void abort_connections();
 

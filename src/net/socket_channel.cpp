@@ -521,14 +521,18 @@ void SocketChannel::say_goodbye() {
     if (is_readable_) ask_to_serve();
 }
 
-void SocketChannel::shut_down() {
+bool SocketChannel::shut_down() {
+    if (is_told_to_end_) return false;
+    is_told_to_end_ = true;
     if (state_ == State::handshaking || state_ == State::connecting) {
-        return abort(Errc::connection_closed);
+        abort(Errc::connection_closed);
+        return true;
     }
-    if (state_ != State::open) return;
+    if (state_ != State::open) return true;
     is_busy_ = true;
     handler_->shutting_down(*this);
     settle();
+    return true;
 }
 
 void SocketChannel::end_key() {

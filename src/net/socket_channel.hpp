@@ -114,7 +114,8 @@ public:
     void serve_again();
     void flush();
     void finish();
-    void shut_down();
+    /// False if it had been told before.
+    bool shut_down();
     /// What it stands on is void.
     void end_key();
     KeyTag key() const { return key_; }
@@ -160,9 +161,10 @@ private:
     State state_;
     bool is_busy_ : 1 = false;  ///< In a function that may call the handler.
     bool is_paused_ : 1 = false;
-    bool is_readable_ : 1 = false;   ///< The socket may hold input: no short read since.
-    bool peer_hung_up_ : 1 = false;  ///< Epoll said so; it will not say it again.
-    bool has_ended_ : 1 = false;     ///< The end of input was seen.
+    bool is_readable_ : 1 = false;     ///< The socket may hold input: no short read since.
+    bool peer_hung_up_ : 1 = false;    ///< Epoll said so; it will not say it again.
+    bool has_ended_ : 1 = false;       ///< The end of input was seen.
+    bool is_told_to_end_ : 1 = false;  ///< By `shut_down`.
     bool is_authenticated_ : 1 = false;
     bool flush_asked_ : 1 = false;
     bool serve_asked_ : 1 = false;

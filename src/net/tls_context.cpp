@@ -20,6 +20,13 @@ constexpr const char* ciphers_tls13 =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* groups = "X25519:P-256:P-384";
 
+/// Authorities without a list are taken as they are.
+int pass_without_list(int ok, X509_STORE_CTX* chain) {
+    if (ok == 1 || X509_STORE_CTX_get_error(chain) != X509_V_ERR_UNABLE_TO_GET_CRL) return ok;
+    X509_STORE_CTX_set_error(chain, X509_V_OK);
+    return 1;
+}
+
 /// Verifies, so that `SSL_get_verify_result` knows the outcome, and accepts in any case.
 int verify_and_accept(X509_STORE_CTX* chain, void*) {
     if (X509_verify_cert(chain) <= 0 && X509_STORE_CTX_get_error(chain) == X509_V_OK) {
@@ -51,6 +58,15 @@ Result<ContextPtr> make_context(const SSL_METHOD* side) {
     return made;
 }
 
+/// From here on certificates are looked for in the lists of this file. False if there is none in it.
+bool check_revocation(SSL_CTX* context, const std::string& file) {
+    X509_STORE* const store = SSL_CTX_get_cert_store(context);
+    X509_LOOKUP* const reader = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (reader == nullptr || X509_load_crl_file(reader, file.c_str(), X509_FILETYPE_PEM) < 1) return false;
+    X509_STORE_set_verify_cb(store, pass_without_list);
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
+}
+
 tl::unexpected<Error> file_failed(const char* what, const std::string& file) {
     return fail(Errc::tls_failed, std::string(what) + " " + file + ": " + openssl_reason());
 }
@@ -80,6 +96,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     SSL_CTX_set_cert_verify_callback(context, verify_and_accept, nullptr);
     if (!files.client_ca.empty() && SSL_CTX_load_verify_file(context, files.client_ca.c_str()) != 1) {
         return file_failed("client CAs", files.client_ca);
+    }
+    if (!files.client_crl.empty() && !check_revocation(context, files.client_crl)) {
+        return file_failed("revocation lists", files.client_crl);
     }
     for (const TlsFiles::KeyPair& pair : files.key_pairs) {
         if (SSL_CTX_use_certificate_chain_file(context, pair.certificate.c_str()) != 1) {

@@ -26,6 +26,9 @@ struct TlsFiles {
     };
     std::vector<KeyPair> key_pairs;  ///< At most one for each kind of key; the client's offer decides.
     std::string client_ca;           ///< CAs that sign device certificates; empty for none.
+    /// Their revocation lists; empty for none. An authority that has no list here is not asked for one; one whose
+    /// list is out of date has no certificate accepted.
+    std::string client_crl;
 };
 
 /// How the server speaks TLS: versions, ciphers, certificates. Immutable, any thread.

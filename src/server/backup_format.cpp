@@ -34,7 +34,9 @@ std::string to_json(const BackupHead& head) {
 }
 
 Result<BackupHead> parse_backup_head(std::string_view json) {
-    const auto damaged = [] { return fail(Errc::store_corrupt, "backup.json does not hold what was written"); };
+    const auto damaged = [] {
+        return fail(Errc::store_corrupt, "backup.json does not hold what was written");
+    };
     // A damaged number must not look like a later program's.
     const std::string_view checked = json.substr(0, json.rfind(before_checksum));
     const auto parsed = JsonDocument::parse(json);

@@ -36,6 +36,7 @@ struct ServerConfig {
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.
     std::size_t connections_unknown_per_address_max = 1024;
+    std::uint32_t drain_s = 0;             ///< Over which a stop spreads the ends of connections.
     LogLevel log_level = LogLevel::info;
     Compatibility compatibility = Compatibility::helpful;
     std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.
@@ -44,7 +45,8 @@ struct ServerConfig {
     std::optional<std::size_t> query_statement_bytes_max;
     std::string tls_certificate;  ///< PEM of the operator's own; empty for those the hub makes.
     std::string tls_key;
-    std::string tls_client_ca;  ///< CAs that sign device certificates.
+    std::string tls_client_ca;   ///< CAs that sign device certificates.
+    std::string tls_client_crl;  ///< Their revocation lists.
     /// Where `file:` containers of import and export jobs lie; empty for a folder in the data directory.
     std::string import_root;
     WebReach::Mode storage_web = WebReach::Mode::everyone;

@@ -25,6 +25,7 @@
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
 #include "server/hub_store.hpp"
+#include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
 #include "server/storage_thread.hpp"
 #include "store/rocks_store.hpp"
@@ -60,6 +61,8 @@ constexpr std::size_t event_threads_count = 2;
 constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
 constexpr std::chrono::milliseconds drain_step{5};
+/// Between two steps of a slow end.
+constexpr std::chrono::milliseconds drain_pace{100};
 constexpr std::uint16_t https_port_default = 443;
 constexpr const char* loopback = "127.0.0.1";
 constexpr const char* loopback_v6 = "::1";
@@ -87,6 +90,7 @@ Result<HubCertificates> find_certificates(const ServerConfig& config, const Data
         certificates.files.key_pairs.push_back({config.tls_certificate, config.tls_key});
     }
     certificates.files.client_ca = config.tls_client_ca;
+    certificates.files.client_crl = config.tls_client_crl;
     return certificates;
 }
 
@@ -127,6 +131,7 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("insecure_amqp_port", now.insecure_amqp_port == next.insecure_amqp_port);
     compare("ready_file", now.ready_file == next.ready_file);
     compare("threads", now.threads == next.threads);
+    compare("drain_s", now.drain_s == next.drain_s);
     compare("connections.open_max", now.connections_open_max == next.connections_open_max);
     compare("connections.unknown_per_address_max",
             now.connections_unknown_per_address_max == next.connections_unknown_per_address_max);
@@ -168,6 +173,7 @@ struct Server::Parts {
     HubMeta meta;
     std::unique_ptr<TlsContexts> tls;
     std::unique_ptr<IoThreads> threads;
+    std::unique_ptr<LoopWatch> loops;
     std::vector<std::unique_ptr<StorageThread>> storage;
     std::unique_ptr<BlobContainers> blobs;
     std::unique_ptr<StorageThread> transfer_thread;
@@ -207,7 +213,8 @@ struct Server::Parts {
     void trim_telemetry(Shard& shard);
     void look_at_backups(Shard& shard);
     bool wait_for(const std::function<bool()>& done) const;
-    void on_each_thread(void (IoThread::*what)());
+    void end_connections_slowly(const std::function<void()>& tick);
+    void on_each_thread(const std::function<void(IoThread&)>& what);
     void flush_commits();
 };
 
@@ -279,6 +286,7 @@ Result<> Server::Parts::build_hub() {
     if (!policies) return fail(std::move(policies).error());
     const std::size_t thread_count = config.threads != 0 ? config.threads : usable_cores();
     threads = std::make_unique<IoThreads>(thread_count, clock);
+    loops = std::make_unique<LoopWatch>(*threads);
     summary.threads = thread_count;
     std::vector<std::unique_ptr<Shard>> shards;
     for (std::size_t i = 0; i < meta.shard_count; ++i) {
@@ -503,6 +511,7 @@ Result<> Server::reload(const ServerConfig& config) {
     next.tls_certificate = config.tls_certificate;
     next.tls_key = config.tls_key;
     next.tls_client_ca = config.tls_client_ca;
+    next.tls_client_crl = config.tls_client_crl;
     next.log_level = config.log_level;
     auto certificates = find_certificates(next, *parts_->data_dir);
     if (!certificates) return fail(std::move(certificates).error());
@@ -516,9 +525,13 @@ Result<> Server::reload(const ServerConfig& config) {
     return {};
 }
 
+bool Server::is_well() {
+    return parts_->loops->all_turn();
+}
+
 // --- stopping ----------------------------------------------------------------------------------
 
-void Server::stop() {
+void Server::stop(const std::function<void()>& tick) {
     Parts& parts = *parts_;
     if (!parts.runs) return;
     parts.runs = false;
@@ -538,12 +551,14 @@ void Server::stop() {
         parts.blobs->stop();  // A server on the web may keep the job waiting longer.
         resting.wait_for(drain_max);
     }
-    parts.on_each_thread(&IoThread::shut_down_connections);
+    if (parts.config.drain_s > 0) parts.end_connections_slowly(tick);
+    if (tick) tick();
+    parts.on_each_thread([](IoThread& thread) { thread.shut_down_connections(); });
     const bool drained = parts.wait_for(
         [&parts] { return parts.threads->connections() == 0 && parts.rest->requests_running() == 0; });
     if (!drained) {
         log.warn("connections cut at shutdown count={}", parts.threads->connections());
-        parts.on_each_thread(&IoThread::abort_connections);
+        parts.on_each_thread([](IoThread& thread) { thread.abort_connections(); });
         parts.wait_for([&parts] { return parts.threads->connections() == 0; });
     }
     parts.flush_commits();
@@ -566,11 +581,36 @@ bool Server::Parts::wait_for(const std::function<bool()>& done) const {
     return true;
 }
 
-void Server::Parts::on_each_thread(void (IoThread::*what)()) {
+/// Connections end at an even pace, so that what they reconnect to is not met by all of them at once.
+void Server::Parts::end_connections_slowly(const std::function<void()>& tick) {
+    log.info("draining connections={} seconds={}", threads->connections(), config.drain_s);
+    const std::size_t steps = std::chrono::seconds(config.drain_s) / drain_pace;
+    std::vector<std::size_t> all;  // By thread.
+    for (std::size_t i = 0; i < threads->size(); ++i) all.push_back((*threads)[i].connections());
+    const TimePoint began = clock.now();
+    for (std::size_t step = 1; step <= steps && threads->connections() > 0; ++step) {
+        on_each_thread([&all, step, steps](IoThread& thread) {
+            const std::size_t of_it = all[thread.number()];
+            thread.shut_down_connections(of_it * step / steps - of_it * (step - 1) / steps);
+        });
+        const auto until = began + drain_pace * step;
+        while (clock.now() < until && threads->connections() > 0) std::this_thread::sleep_for(drain_step);
+        if (tick) tick();
+    }
+}
+
+/// Returns when each has done it.
+void Server::Parts::on_each_thread(const std::function<void(IoThread&)>& what) {
+    std::vector<std::shared_ptr<std::promise<void>>> all;
     for (std::size_t i = 0; i < threads->size(); ++i) {
         IoThread& thread = (*threads)[i];
-        thread.post([&thread, what] { (thread.*what)(); });
+        all.push_back(std::make_shared<std::promise<void>>());
+        thread.post([&thread, what, done = all.back()] {
+            what(thread);
+            done->set_value();
+        });
     }
+    for (const auto& done : all) done->get_future().wait_for(drain_max);
 }
 
 /// What was written before this call is on disk when it returns, or refused.

@@ -4,6 +4,7 @@
 #include "server/config.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,9 +54,12 @@ public:
     /// or, on any error, nothing. Other settings that differ are named in the log as wanting a restart.
     Result<> reload(const ServerConfig& config);
 
-    /// Accepts no more, stops jobs, lets answers finish for up to `drain_max`, closes connections and
-    /// waits for the last commit.
-    void stop();
+    /// Whether every event loop has turned since the last call; to be asked now and then.
+    bool is_well();
+
+    /// Accepts no more, stops jobs, ends connections spread over `ServerConfig::drain_s`, lets answers finish
+    /// for up to `drain_max` and waits for the last commit. Calls `tick`, if set, at least every ten seconds.
+    void stop(const std::function<void()>& tick = {});
 
 private:
     struct Parts;

@@ -131,6 +131,10 @@ std::string set_threads(ServerConfig& config, const Values& values) {
     return set_number(config.threads, values, 0, 256);
 }
 
+std::string set_drain(ServerConfig& config, const Values& values) {
+    return set_number(config.drain_s, values, 0, 3600);
+}
+
 template <std::size_t JobEngineLimits::*member, std::uint64_t min, std::uint64_t max>
 std::string set_job_limit(ServerConfig& config, const Values& values) {
     return set_number(config.jobs.*member, values, min, max);
@@ -186,6 +190,7 @@ constexpr std::array settings{
     Setting{"threads", Kind::number, set_threads},
     Setting{"connections.open_max", Kind::number, set_connections},
     Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections},
+    Setting{"drain_s", Kind::number, set_drain},
     Setting{"log_level", Kind::text, set_log_level},
     Setting{"compatibility", Kind::text, set_compatibility},
     Setting{"strict.tier", Kind::text, set_tier},
@@ -195,6 +200,7 @@ constexpr std::array settings{
     Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>},
     Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
     Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
+    Setting{"tls.client_crl", Kind::text, set_text<&ServerConfig::tls_client_crl>},
     Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>},
     Setting{"storage.web", Kind::text, set_storage_web},
     Setting{"storage.hosts", Kind::list, set_storage_hosts},
