@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build client demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
+.PHONY: build package client demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -13,6 +13,10 @@ setup:  ## what every build needs
 
 build: setup  ## leaves build/release/carillon
 	@$(call build_preset,release) --target carillon
+
+package: setup  ## Debian packages, source archive and list of parts, in build/release/package
+	@$(call build_preset,release) --target carillon carillon_client_shared carillon_client_static
+	@tools/package.sh build/release
 
 client: setup  ## only the C++ clients, for `cmake --install build/release --component client`
 	@$(call build_preset,release) --target carillon_client_shared carillon_client_static
