@@ -422,8 +422,8 @@ Result<std::string> ServiceClient::about() {
 Result<> ServiceClient::check_rollout() {
     const auto told = about();
     // A hub without this route answers as it does on any path that it does not have.
-    const bool is_without =
-        !told && (http_status(told.error().code) == 404 || http_status(told.error().code) == 405);
+    const int status = told ? 200 : http_status(told.error().code);
+    const bool is_without = status == 400 || status == 404 || status == 405 || status == 501;
     if (!told && !is_without) return fail(told.error());
     const auto document = JsonDocument::parse(told ? *told : "{}");
     const auto version = document ? document->root().find("rollout").integer() : std::nullopt;
