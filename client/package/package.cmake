@@ -39,6 +39,8 @@ set(cmake_files ${CMAKE_INSTALL_LIBDIR}/cmake/carillon)
 install(EXPORT carillon NAMESPACE carillon:: DESTINATION ${cmake_files} COMPONENT client)
 configure_package_config_file(package/carillon-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/carillon-config.cmake
   INSTALL_DESTINATION ${cmake_files})
+# From where it lies, so that an installation may be moved.
+file(RELATIVE_PATH pc_to_prefix /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(package/carillon.pc.in ${CMAKE_CURRENT_BINARY_DIR}/carillon.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/carillon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT client)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/carillon-config-version.cmake
