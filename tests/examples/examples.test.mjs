@@ -36,6 +36,14 @@ try {
   assert.equal(twin.properties.reported.telemetry.intervalSeconds, 15);
   assert.equal(run('twin_config', ['0'], door).status, 1, 'a wish without sense is refused by the device');
 
+  const asked = run('ask_all', [], { PUMP_CONNECTION_STRING: pumps[0] });
+  assert.equal(asked.status, 0, 'all twins are read');
+  assert.match(asked.stdout, /^pump: connected$/m);
+  const answers = asked.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('pump: '));
+  assert.deepEqual(answers, ['door: nothing reported', 'pump-1: 2.1.0', 'pump-2: nothing reported', 'pump-3: nothing reported']);
+  const refused = run('ask_all', [], { PUMP_CONNECTION_STRING: pumps[0], OFFICE_CONNECTION_STRING: pumps[1] });
+  assert.equal(refused.status, 1, 'a device is no back end');
+
   const locked = run('schedule_job_service', ['nobody', 'lock', 'place']);
   assert.equal(locked.status, 0, 'jobs over no device are completed at once');
 } finally {

@@ -1,6 +1,9 @@
 // Uses a little of every public header; exits 0 if the library does as they say.
+#include <carillon/async_service_client.hpp>
 #include <carillon/device_client.hpp>
 #include <carillon/json.hpp>
+#include <carillon/owned_json.hpp>
+#include <carillon/printing.hpp>
 #include <carillon/service_client.hpp>
 
 #include <iostream>
@@ -26,6 +29,10 @@ int main() {
     service.connection_string = options.connection_string;
     const auto refused = ServiceClient::open(service);
     if (refused || refused.error().code != Errc::argument_invalid) return 4;
+    const auto refused_too = AsyncServiceClient::open(service);
+    if (refused_too || to_string(ConnectionState::idle) != "idle") return std::cerr << refused_too.error(), 6;
+    const auto owned = OwnedJson::parse(message.body);
+    if (!owned || (*owned)["temperature"].integer() != 21) return 7;
     const auto document = JsonDocument::parse(message.body);
     return document && document->root().find("temperature").integer() == 21 ? 0 : 5;
 }
