@@ -16,6 +16,13 @@ const home = process.env.HUB_TEST_DIRECTORY;
 const fixtures = readdirSync(here).filter((name) => /^format-\d+\.tar\.gz$/.test(name));
 assert.ok(fixtures.length > 0);
 
+/** Whether all of `expected` is in `actual`, which may have members that later programs added. */
+function assertHolds(actual, expected, where) {
+  if (expected === null || typeof expected !== 'object') return assert.deepEqual(actual, expected, where);
+  if (Array.isArray(expected)) assert.equal(actual?.length, expected.length, `${where}: how many`);
+  for (const [name, value] of Object.entries(expected)) assertHolds(actual?.[name], value, `${where}.${name}`);
+}
+
 for (const name of fixtures) {
   test(`${name} is served as it was`, async () => {
     const directory = join(home, name);
@@ -36,7 +43,7 @@ for (const name of fixtures) {
       served = await describe(hub);
       return JSON.stringify(served.configurations) === JSON.stringify(expected.configurations);
     }, 'the configuration to be counted', 20).catch(() => {});
-    assert.deepEqual(served, expected);
+    assertHolds(served, expected, 'served');
     const today = readFileSync(join(data, 'format'), 'utf8');
     assert.match(today, /^\d+ carillon /);
     // And written to.
