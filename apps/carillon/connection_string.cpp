@@ -2,6 +2,7 @@
 
 #include "wire/sas/connection_string.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "carillon/service_client.hpp"
 #include "commands.hpp"
 #include "failure.hpp"
@@ -25,6 +26,7 @@ struct ConnectionStringArgs {
     std::string data_dir = "carillon-data";
     std::string policy = "iothubowner";
     std::string device;
+    bool is_for_events = false;
 };
 
 Result<sas::ConnectionString> policy_login(const HubFile& hub, const std::string& name) {
@@ -103,6 +105,15 @@ Result<sas::ConnectionString> device_login(const HubFile& hub, const ConnectionS
     return login;
 }
 
+/// What clients of Event Hubs log in with. They look for the endpoint at port 5671, or 443 for WebSockets.
+/// Source: azure-sdk-for-js: core-amqp, connectionStringUtils; IoT Hub docs, "Read device-to-cloud messages
+/// from the built-in endpoint".
+std::string event_hub_text(const sas::ConnectionString& login) {
+    const std::string host = login.host_name.substr(0, login.host_name.find(':'));
+    return "Endpoint=sb://" + host + "/;SharedAccessKeyName=" + login.key_name +
+           ";SharedAccessKey=" + login.key + ";EntityPath=" + to_lower(host.substr(0, host.find('.')));
+}
+
 Result<Exit> print_connection_string(const ConnectionStringArgs& args) {
     const auto hub = read_hub_file(args.data_dir);
     if (!hub) {
@@ -113,7 +124,7 @@ Result<Exit> print_connection_string(const ConnectionStringArgs& args) {
     }
     const auto login = args.device.empty() ? policy_login(*hub, args.policy) : device_login(*hub, args);
     if (!login) return fail(login.error());
-    std::puts(sas::to_text(*login).c_str());
+    std::puts((args.is_for_events ? event_hub_text(*login) : sas::to_text(*login)).c_str());
     return Exit::ok;
 }
 
@@ -130,6 +141,9 @@ void add_connection_string(CLI::App& app, int& exit_code) {
                        ->type_name("NAME");
     auto* device = command.add_option("--device,-d", args->device, "Of this device")->type_name("DEVICE");
     device->excludes(policy);
+    command
+        .add_flag("--event-hub", args->is_for_events, "For Event Hubs clients, which read what devices send")
+        ->excludes(device);
     command.footer("It holds a key: whoever reads it can act as that back end or device.");
     command.callback([args, &exit_code] { exit_code = conclude(print_connection_string(*args)); });
 }

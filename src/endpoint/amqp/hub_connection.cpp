@@ -34,12 +34,25 @@ Random& HubConnection::random() {
 void HubConnection::received(Bytes bytes) {
     const Scope scope(*this);
     wire_.receive(bytes, thread_.clock().now());
+    wake_waiting();
 }
 
 void HubConnection::drained() {
     const Scope scope(*this);
     flush();
     if (takes_output()) wire_.output_drained();
+    wake_waiting();
+}
+
+void HubConnection::wait_for_output(LinkId link) {
+    if (std::find(waiting_.begin(), waiting_.end(), link) == waiting_.end()) waiting_.push_back(link);
+}
+
+void HubConnection::wake_waiting() {
+    if (waiting_.empty() || !takes_output()) return;
+    for (const LinkId link : std::exchange(waiting_, {})) {
+        if (LinkHandler* known = handler(link)) known->flowed();
+    }
 }
 
 void HubConnection::ended(Channel&) {
@@ -228,7 +241,9 @@ void HubConnection::authenticated(KeyTag key) {
 }
 
 void HubConnection::release_input() {
-    if (--holds_ == 0) wire_.output_drained();
+    if (--holds_ > 0) return;
+    wire_.output_drained();
+    wake_waiting();
 }
 
 void HubConnection::sasl_requested(const SaslInit& init) {
@@ -258,6 +273,12 @@ void HubConnection::refuse(LinkId link, const Error& error) {
     log.debug("amqp link refused peer={} code={} why=\"{}\"", peer_address(), errc_name(error.code),
               error.detail);
     wire_.refuse_link(link, LinkFailure(error, wall_now(), random()).condition());
+}
+
+void HubConnection::refuse(LinkId link, const Condition& error) {
+    log.debug("amqp link refused peer={} condition={} why=\"{}\"", peer_address(), error.name,
+              error.description);
+    wire_.refuse_link(link, error);
 }
 
 void HubConnection::detach(LinkId link, const Error& error) {

@@ -7,6 +7,7 @@
 #include "endpoint/amqp/authenticator.hpp"
 #include "endpoint/amqp/hosted_device.hpp"
 #include "endpoint/amqp/link_handler.hpp"
+#include "endpoint/amqp/management_answers.hpp"
 #include "net/channel.hpp"
 #include "net/io_thread.hpp"
 #include "wire/amqp/connection.hpp"
@@ -51,6 +52,8 @@ public:
     IoThread& thread() { return thread_; }
     Connection& wire() { return wire_; }
     Authenticator& authenticator() { return authenticator_; }
+    const Authenticator& authenticator() const { return authenticator_; }
+    ManagementAnswers& management_answers() { return management_answers_; }
     Random& random();
     WallTime wall_now() const { return thread_.clock().wall_now(); }
     const std::string& peer_address() const { return channel_->peer_address(); }
@@ -58,6 +61,8 @@ public:
     /// Answers `open_link`. A link on which the client sends is kept supplied with `credit`.
     void accept(LinkId link, std::unique_ptr<LinkHandler> handler, std::uint32_t credit);
     void refuse(LinkId link, const Error& error);
+    /// As `refuse`, with a condition of one's own.
+    void refuse(LinkId link, const Condition& error);
     /// Ends a link; its handler is gone when the outermost call returns to the loop.
     void detach(LinkId link, const Error& error);
     /// As `detach`, with a condition of one's own.
@@ -68,6 +73,10 @@ public:
     void dispose(const Receipt& receipt, const Result<>& result);
     /// Sends a message under a tag of its own; false as `Connection::send`.
     [[nodiscard]] bool send(LinkId link, bool settled, Bytes message);
+
+    /// The link's handler is told `flowed` when it may be that more can be sent: the connection takes output
+    /// again, or the client has said something, such as that its session has room.
+    void wait_for_output(LinkId link);
 
     /// The client has proved to be someone: lifts the limits of a stranger. `key` is the policy's, if any.
     void authenticated(KeyTag key);
@@ -135,6 +144,7 @@ private:
 
     void settle();
     void flush();
+    void wake_waiting();
     void update_reading();
     void wind_up();
     void forget(LinkId link);
@@ -153,7 +163,9 @@ private:
     std::unordered_map<LinkId, std::unique_ptr<LinkHandler>> handlers_;
     /// Those that went in the middle of a call. Bound: ConnectionLimits::links_max.
     std::vector<std::unique_ptr<LinkHandler>> leaving_;
-    std::string output_;  ///< Bound: ConnectionLimits::queued_bytes_max.
+    ManagementAnswers management_answers_;
+    std::vector<LinkId> waiting_;  ///< Once each. Bound: ConnectionLimits::links_max.
+    std::string output_;           ///< Bound: ConnectionLimits::queued_bytes_max.
     Timers::Id timer_;
     std::uint64_t last_tag_ = 0;
     std::uint32_t holds_ = 0;

@@ -1,6 +1,6 @@
 #include "endpoint/amqp/cbs_links.hpp"
 #include "endpoint/amqp/device_links.hpp"
-#include "endpoint/amqp/hub_connection.hpp"
+#include "endpoint/amqp/event_links.hpp"
 #include "endpoint/amqp/link_handler.hpp"
 
 namespace carillon::amqp {
@@ -19,8 +19,8 @@ void open_link(HubConnection& connection, const LinkRequest& request) {
         case LinkKind::devicebound:
             return open_device_link(connection, request);
         default:
-            return connection.refuse(request.id,
-                                     {Errc::generic_not_found, "The hub has no link of this address."});
+            // The events of the hub share the port, and have addresses of their own.
+            return open_event_link(connection, request);
     }
 }
 

@@ -146,7 +146,7 @@ Attach attach_of(Fields& in) {
     attach.initial_delivery_count = in.find_u32();
     attach.max_message_size = in.find_u64();
     in.value();  // offered-capabilities
-    in.value();  // desired-capabilities
+    attach.desired_capabilities = in.value();
     attach.properties = map_of(in);
     return attach;
 }

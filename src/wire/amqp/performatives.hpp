@@ -66,6 +66,7 @@ struct Attach {
     Terminus target;
     std::optional<std::uint32_t> initial_delivery_count;  ///< A sender's.
     std::optional<std::uint64_t> max_message_size;
+    Value desired_capabilities;  ///< A symbol, an array of symbols, or null. Not sent.
     Bytes properties;
 };
 

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+class Hub;
+}
+
+namespace carillon::amqp {
+
+class HubConnection;
+
+/// What the hub's events are called at its Event Hubs-compatible endpoint, besides `messages/events`: the
+/// first label of its host name.
+std::string event_entity_name(Hub& hub);
+/// The host at which the endpoint is: the hub's own.
+std::string event_host(Hub& hub);
+
+/// The segments of an entity's name.
+std::vector<std::string> event_path(std::string_view entity);
+/// Whether a token that the client has shown allows to read below `path`.
+bool may_read_events(const HubConnection& connection, const std::vector<std::string>& path);
+
+}  // namespace carillon::amqp
