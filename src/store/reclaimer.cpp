@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -34,19 +35,22 @@ void Reclaimer::removed(std::string_view from, std::string_view to) {
 }
 
 void Reclaimer::run() {
+    bool owes_merge = false;
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, between_looks, [this] { return ends_.load(); })) {
-        if (!has_news_) continue;
-        has_news_ = false;
+        // Files cannot be removed while they are merged, so that waits until nothing is removed any more:
+        // while messages come, what they go into is merged anyway.
+        const bool is_quiet = !std::exchange(has_news_, false);
+        if (is_quiet && !owes_merge) continue;
         const RemovedRanges ranges = ranges_;
         lock.unlock();
-        const bool is_done = reclaim(ranges);
+        const bool is_done = reclaim(ranges, is_quiet ? Merging::where_worth_it : Merging::none);
         lock.lock();
-        if (!is_done) has_news_ = true;
+        owes_merge = !is_quiet || !is_done;
     }
 }
 
-bool Reclaimer::reclaim(const RemovedRanges& ranges) {
+bool Reclaimer::reclaim(const RemovedRanges& ranges, Merging merging) {
     std::vector<rocksdb::Slice> ends;
     for (const auto& [from, to] : ranges.all()) ends.insert(ends.end(), {from, to});
     std::vector<rocksdb::RangePtr> files;
@@ -56,6 +60,8 @@ bool Reclaimer::reclaim(const RemovedRanges& ranges) {
         sizes.emplace_back(ends[i], ends[i + 1]);
     }
     if (!rocksdb::DeleteFilesInRanges(&db_, &table_, files.data(), files.size(), false).ok()) return false;
+
+    if (merging == Merging::none) return true;
 
     std::vector<std::uint64_t> bytes(sizes.size());
     if (!db_.GetApproximateSizes(&table_, sizes.data(), static_cast<int>(sizes.size()), bytes.data()).ok()) {

@@ -19,7 +19,7 @@ namespace carillon {
 /// Gives the disk back what ranges of one table held that were removed. RocksDB only notes a removal and
 /// frees the space when it happens to merge those files, which may be never. A thread of its own deletes the
 /// files that hold nothing else, about a second after the removal, and merges the others when what they hold
-/// in vain is more than a share of the rest.
+/// in vain is more than a share of the rest, once nothing is removed for a moment.
 class Reclaimer {
 public:
     /// Merges are not worth their while below `idle_bytes`. Database and table outlive this object.
@@ -34,7 +34,8 @@ public:
 private:
     void run();
     /// False if it is to be tried again.
-    bool reclaim(const RemovedRanges& ranges);
+    enum class Merging { none, where_worth_it };
+    bool reclaim(const RemovedRanges& ranges, Merging merging);
 
     rocksdb::DB& db_;
     rocksdb::ColumnFamilyHandle& table_;

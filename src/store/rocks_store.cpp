@@ -44,7 +44,11 @@ constexpr std::uint64_t event_file_parts = 64;
 constexpr std::uint64_t event_log_parts = 8;
 constexpr std::uint64_t event_buffer_bytes_min = 1024 * 1024;
 constexpr std::uint64_t event_file_bytes_max = 32 * 1024 * 1024;
-constexpr std::uint64_t log_bytes_min = 8 * 1024 * 1024;
+constexpr std::uint64_t log_bytes_min = 2 * 1024 * 1024;
+constexpr std::uint64_t event_unmerged_parts = 4;  ///< Beyond it, commits wait for merges.
+constexpr std::uint64_t event_level_parts = 8;
+constexpr std::uint64_t unmerged_files_min = 4;
+constexpr std::uint64_t unmerged_files_max = 36;  ///< RocksDB's own bound, and so of a usual hub's.
 
 /// Between two moments at which the ledger is surely on disk.
 constexpr std::chrono::seconds between_settlings{1};
@@ -94,6 +98,22 @@ private:
 std::size_t event_buffer_bytes(const RocksOptions& wanted) {
     const std::uint64_t part = std::max(wanted.event_bytes / event_buffer_parts, event_buffer_bytes_min);
     return std::min<std::uint64_t>(part, wanted.write_buffer_bytes);
+}
+
+/// Holds what messages take beside what is kept to as much again, also while they come as fast as the disk
+/// takes them: what is written and not merged yet, which may hold removed messages, is a part of the bound.
+void bound_unmerged(rocksdb::ColumnFamilyOptions& family, const RocksOptions& wanted) {
+    const std::uint64_t files =
+        std::clamp(wanted.event_bytes / event_unmerged_parts / family.write_buffer_size, unmerged_files_min,
+                   unmerged_files_max);
+    family.max_bytes_for_level_base =
+        std::min<std::uint64_t>(family.write_buffer_size * 4, wanted.event_bytes / event_level_parts);
+    if (files == unmerged_files_max) return;
+    family.level0_stop_writes_trigger = static_cast<int>(files);
+    family.level0_slowdown_writes_trigger = static_cast<int>(files / 2);
+    family.level0_file_num_compaction_trigger = static_cast<int>(files / 4);
+    // Else each merge is with all that is kept, as long as that is little, and takes its room twice.
+    family.level_compaction_dynamic_level_bytes = false;
 }
 
 rocksdb::DBOptions db_options(const RocksOptions& wanted) {
@@ -159,7 +179,7 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
             // go whole when they are removed.
             blocks.block_size = 32 * 1024;
             family.write_buffer_size = event_buffer_bytes(wanted);
-            family.max_bytes_for_level_base = family.write_buffer_size * 4;
+            bound_unmerged(family, wanted);
             family.target_file_size_base = std::clamp(wanted.event_bytes / event_file_parts,
                                                       event_buffer_bytes_min, event_file_bytes_max);
             family.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(4);
