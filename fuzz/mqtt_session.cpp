@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,18 @@ public:
         open(publish.ticket);
     }
     void method_answered(std::uint16_t id, int, std::string_view) override { CARILLON_ASSERT(id != 0); }
+    void cloud_message_acknowledged(const DeliveryTag& tag) override {
+        CARILLON_ASSERT(open_messages.erase(tag) == 1);  // each once
+    }
+    void offer_message() {
+        if (session->cloud_message_room() == 0) return;
+        const DeliveryTag tag{static_cast<std::uint8_t>(++messages),
+                              static_cast<std::uint8_t>(messages >> 8)};
+        const bool waits = session->send_cloud_message("devices/d1/messages/devicebound/%24.to=x",
+                                                       as_bytes("m"), messages % 2 == 0, tag);
+        if (waits) open_messages.insert(tag);
+        CARILLON_ASSERT(open_messages.size() <= SessionLimits::deliveries_max);
+    }
 
     const std::vector<StoredFilter> restored{{"$iothub/twin/res/#", 1},
                                              {"$iothub/methods/POST/#", 0},
@@ -99,6 +112,8 @@ public:
     int connects = 0;
     std::string sent;
     std::deque<Ticket> tickets;
+    std::set<DeliveryTag> open_messages;
+    unsigned messages = 0;
 
 private:
     void open(Ticket ticket) {
@@ -142,7 +157,9 @@ private:
             unacknowledged_.pop_front();
         } else if (packet.is(PacketType::publish)) {
             const auto publish = decode_publish(packet);
-            CARILLON_ASSERT(publish && publish->qos == 0 && publish->topic.starts_with("$iothub/"));
+            CARILLON_ASSERT(publish.has_value());
+            if (publish->topic.starts_with("devices/d1/messages/devicebound/")) return;
+            CARILLON_ASSERT(publish->qos == 0 && publish->topic.starts_with("$iothub/"));
         } else {
             CARILLON_ASSERT(packet.is(PacketType::suback) || packet.is(PacketType::unsuback) ||
                             packet.is(PacketType::pingresp));
@@ -217,7 +234,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 packet = publish_packet(dice, client);
                 break;
             case 5:
-                append_pingreq(packet);
+                if ((action & 0x10) != 0) {
+                    append_puback(packet, static_cast<std::uint16_t>(dice.roll() + 1));
+                } else {
+                    append_pingreq(packet);
+                }
                 break;
             case 6:
                 append_disconnect(packet);
@@ -241,7 +262,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 }
                 break;
             case 11:
-                session.send_method(1, "m", "null");
+                if ((action & 0x10) != 0) {
+                    hub.offer_message();
+                } else {
+                    session.send_method(1, "m", "null");
+                }
                 break;
             case 12:
                 session.send_desired(2, "{}");

@@ -70,9 +70,30 @@ std::size_t CloudMessage::bytes() const {
     return sum;
 }
 
+namespace {
+
+/// What a text takes in a topic, with the sign before it.
+std::size_t topic_bytes(std::string_view text) {
+    return percent_encode(text).size() + 1;
+}
+
+std::size_t topic_bytes(const CloudMessage& message) {
+    std::size_t sum = 0;
+    for (const auto& [name, value] : message.system) sum += topic_bytes(name) + topic_bytes(value);
+    for (const auto& [name, value] : message.properties) {
+        sum += topic_bytes(name) + (value ? topic_bytes(*value) : 0);
+    }
+    return sum;
+}
+
+}  // namespace
+
 Result<> check_cloud_message(const CloudMessage& message, WallTime now) {
     if (message.bytes() > CloudMessageLimits::bytes_max) {
         return fail(Errc::message_too_large, "A cloud-to-device message may be 64 KB with its properties.");
+    }
+    if (topic_bytes(message) > CloudMessageLimits::topic_bytes_max) {
+        return fail(Errc::message_too_large, "The properties of the message do not fit an MQTT topic.");
     }
     for (const std::string_view name : {"message-id", "correlation-id"}) {
         if (message.find_system(name).size() <= CloudMessageLimits::message_id_bytes_max) continue;

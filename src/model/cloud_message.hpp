@@ -39,7 +39,10 @@ enum class Settlement : std::uint8_t { complete, abandon, reject };
 /// Limits of cloud-to-device messages. Source: IoT Hub docs, "IoT Hub quotas and throttling" and "Send
 /// cloud-to-device messages from an IoT hub", configuration options; the defaults of the service.
 struct CloudMessageLimits {
-    static constexpr std::size_t bytes_max = 64 * 1024;       ///< Body and properties.
+    static constexpr std::size_t bytes_max = 64 * 1024;  ///< Body and properties.
+    /// Its properties as they are written in a topic, which MQTT 3.1.1 §1.5.3 bounds to 65,535 bytes; the
+    /// rest is for ids and names of the service.
+    static constexpr std::size_t topic_bytes_max = 64'000;
     static constexpr std::size_t queue_messages_max = 50;     ///< For one device, those it works on included.
     static constexpr std::size_t message_id_bytes_max = 128;  ///< Of the correlation id, too.
     static constexpr std::int64_t time_to_live_s = 3600;      ///< If the sender names no end.

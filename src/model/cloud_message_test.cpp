@@ -65,6 +65,14 @@ TEST(CloudMessage, MayHave64KbWithItsProperties) {
     EXPECT_EQ(check_cloud_message(message, noon).error().code, Errc::message_too_large);
 }
 
+TEST(CloudMessage, HasPropertiesThatFitATopic) {
+    CloudMessage message;
+    message.properties = {{"name", std::string(21'331, '/')}};  // %2F
+    EXPECT_TRUE(check_cloud_message(message, noon));
+    *message.properties[0].second += '/';
+    EXPECT_EQ(check_cloud_message(message, noon).error().code, Errc::message_too_large);
+}
+
 TEST(CloudMessage, MayBeCalledBy128Characters) {
     for (const std::string name : {"message-id", "correlation-id"}) {
         CloudMessage message;

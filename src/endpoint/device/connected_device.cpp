@@ -185,8 +185,9 @@ void ConnectedDevice::report(std::string_view patch, std::optional<std::int64_t>
 // --- cloud-to-device messages ----------------------------------------------------------------------
 
 void ConnectedDevice::offer_cloud_messages() {
+    if (!is_connected_) return;
     Record* known = record();
-    if (is_connected_ && known != nullptr && known->exists()) shard_->cloud_messages().offer(*known);
+    if (known != nullptr && known->exists()) shard_->cloud_messages().offer(*known);
 }
 
 void ConnectedDevice::settle_cloud_message(const LockToken& lock, Settlement how, Stored done) {

@@ -33,6 +33,7 @@ struct alignas(64) Metrics {
     Counter methods_answered;
     Counter methods_dropped;  ///< Not sent, as too much waited for the device already.
     Counter desired_sent;
+    Counter cloud_messages_sent;
     Counter bytes_received;
 };
 

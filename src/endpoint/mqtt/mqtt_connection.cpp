@@ -4,6 +4,7 @@
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/device/twin_errors.hpp"
+#include "endpoint/mqtt/cloud_message_topic.hpp"
 #include "endpoint/mqtt/telemetry_publish.hpp"
 #include "net/io_thread.hpp"
 
@@ -65,6 +66,7 @@ void Connection::received(Bytes bytes) {
 void Connection::drained() {
     const Scope scope(*this);
     session_.output_drained();
+    device_.offer_cloud_messages();
 }
 
 void Connection::ended(Channel&) {
@@ -300,6 +302,7 @@ void Connection::accept(bool session_present, const std::vector<StoredFilter>& r
     const bool has_waited = thread_state_->interrupted_returns.take(device_.number(), now);
     session_.accept(session_present, restored, now);
     if (has_waited) session_.end_return();
+    device_.offer_cloud_messages();
     arm();
 }
 
@@ -340,6 +343,7 @@ void Connection::subscriptions_changed() {
     if (subscriptions.has(FilterKind::methods) || subscriptions.has(FilterKind::method_named)) {
         device_.method_subscriptions_changed();
     }
+    device_.offer_cloud_messages();
 }
 
 void Connection::telemetry(const TelemetryPublish& publish) {
@@ -391,6 +395,12 @@ void Connection::answer_failure(std::string_view rid, const Error& error) {
     session_.send_twin_response(failure.status, rid, std::nullopt, failure.body);
 }
 
+void Connection::cloud_message_acknowledged(const DeliveryTag& tag) {
+    // What the store refuses comes again.
+    device_.settle_cloud_message(tag, Settlement::complete, [](const Result<>&) {});
+    device_.offer_cloud_messages();
+}
+
 void Connection::method_answered(std::uint16_t request_id, int status, std::string_view payload) {
     thread_state_->metrics.methods_answered.add();
     device_.answer_method(request_id, status, payload);
@@ -429,6 +439,21 @@ void Connection::send_desired(std::int64_t version, std::string_view body) {
     }
     thread_state_->metrics.desired_sent.add();
     session_.send_desired(version, body);
+}
+
+std::size_t Connection::cloud_message_room() const {
+    return is_wound_up_ || !takes_output() ? 0 : session_.cloud_message_room();
+}
+
+DeviceLink::Taken Connection::send_cloud_message(const CloudDelivery& delivery) {
+    if (cloud_message_room() == 0) return Taken::not_now;
+    const std::string topic = cloud_message_topic(session_.identity(), delivery.message);
+    if (!has_room_for(topic.size() + delivery.message.body.size())) return Taken::not_now;
+    const Scope scope(*this);
+    thread_state_->metrics.cloud_messages_sent.add();
+    const bool is_acknowledged = session_.send_cloud_message(topic, as_bytes(delivery.message.body),
+                                                             delivery.may_be_repeated, delivery.lock);
+    return is_acknowledged ? Taken::until_settled : Taken::for_good;
 }
 
 bool Connection::is_congested() const {

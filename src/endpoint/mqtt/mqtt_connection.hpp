@@ -57,6 +57,7 @@ public:
     void telemetry(const TelemetryPublish& publish) override;
     void twin_get(std::string_view rid) override;
     void twin_patch(const TwinPatchPublish& publish) override;
+    void cloud_message_acknowledged(const DeliveryTag& tag) override;
     void method_answered(std::uint16_t request_id, int status, std::string_view payload) override;
 
     // DeviceLink
@@ -65,6 +66,8 @@ public:
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) override;
     bool takes_desired() const override;
     void send_desired(std::int64_t version, std::string_view body) override;
+    std::size_t cloud_message_room() const override;
+    Taken send_cloud_message(const CloudDelivery& delivery) override;
     bool is_congested() const override;
     void close(Errc reason) override;
 

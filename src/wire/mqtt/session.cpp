@@ -43,6 +43,20 @@ struct Session::Return {
     std::size_t kept_bytes = 0;
 };
 
+struct Session::Deliveries {
+    struct Delivery {
+        std::uint16_t packet_id = 0;
+        DeliveryTag tag{};
+    };
+    std::vector<Delivery> open;  ///< Bound: SessionLimits::deliveries_max.
+
+    auto find(std::uint16_t packet_id) {
+        return std::find_if(open.begin(), open.end(), [packet_id](const Delivery& delivery) {
+            return delivery.packet_id == packet_id;
+        });
+    }
+};
+
 Session::Session(SessionHost& host, TimePoint now) : host_(host), last_heard_(now) {}
 Session::~Session() = default;
 
@@ -140,9 +154,7 @@ void Session::handle(const Packet& packet) {
         case PacketType::publish:
             return handle_publish(packet);
         case PacketType::puback:
-            // Nothing is sent at QoS 1 that waits for it; an unknown id is not a breach.
-            if (!decode_puback(packet)) close(Errc::malformed_packet, "malformed PUBACK");
-            return;
+            return handle_puback(packet);
         case PacketType::subscribe:
             return handle_subscribe(packet);
         case PacketType::unsubscribe:
@@ -263,6 +275,19 @@ void Session::handle_method_response(const Publish& publish, const PublishTopic&
     if (publish.qos > 0 && !is_closed()) acknowledge(open_ticket(publish));
 }
 
+/// An unknown packet id is not a breach: a message may have been purged, or come to an end otherwise.
+void Session::handle_puback(const Packet& packet) {
+    const auto packet_id = decode_puback(packet);
+    if (!packet_id) return close(Errc::malformed_packet, "malformed PUBACK");
+    if (deliveries_ == nullptr) return;
+    const auto found = deliveries_->find(*packet_id);
+    if (found == deliveries_->open.end()) return;
+    const DeliveryTag tag = found->tag;
+    deliveries_->open.erase(found);
+    if (deliveries_->open.empty()) deliveries_.reset();
+    host_.cloud_message_acknowledged(tag);
+}
+
 void Session::handle_subscribe(const Packet& packet) {
     FilterList list;
     if (!decode_subscribe(packet, list)) return close(Errc::malformed_packet, "malformed SUBSCRIBE");
@@ -347,6 +372,9 @@ unsigned Session::topic_of(FilterKind kind) {
             return static_cast<unsigned>(Topic::methods);
         case FilterKind::desired:
             return static_cast<unsigned>(Topic::desired);
+        case FilterKind::c2d:
+        case FilterKind::module_inputs:
+            return static_cast<unsigned>(Topic::cloud_messages);
         default:
             return 0;
     }
@@ -356,15 +384,17 @@ bool Session::is_returning_for(Topic topic) const {
     return return_ != nullptr && (return_->topics & static_cast<unsigned>(topic)) != 0;
 }
 
-/// The device is there for `topics`. True if it takes direct methods from now on.
+/// The device is there for `topics`. True if it takes from now on what the host is to be told of.
 bool Session::returned(unsigned topics) {
     if (return_ == nullptr) return false;
-    const bool had_methods = is_returning_for(Topic::methods);
+    const unsigned told =
+        static_cast<unsigned>(Topic::methods) | static_cast<unsigned>(Topic::cloud_messages);
+    const unsigned waited = return_->topics & told;
     return_->topics &= ~topics;
     if (!is_returning_for(Topic::desired)) deliver_kept();
-    const bool has_methods = is_returning_for(Topic::methods);
+    const unsigned waits = return_->topics & told;
     if (return_->topics == 0) return_.reset();
-    return had_methods && !has_methods;
+    return waits != waited;
 }
 
 /// The device is there for all, as it does what a program does once it has begun.
@@ -451,6 +481,29 @@ void Session::send_desired(std::int64_t version, std::string_view body) {
     return_->kept.push_back({.version = version, .body = std::string(body)});
     return_->kept_bytes += body.size();
     if (return_->kept_bytes > SessionLimits::kept_bytes_max) deliver_kept();
+}
+
+std::size_t Session::cloud_message_room() const {
+    if (!is_running() || !subscriptions_.c2d_qos() || is_returning_for(Topic::cloud_messages)) return 0;
+    return SessionLimits::deliveries_max - (deliveries_ ? deliveries_->open.size() : 0);
+}
+
+bool Session::send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag) {
+    Publish publish;
+    publish.topic = topic;
+    publish.payload = payload;
+    publish.qos = subscriptions_.c2d_qos().value_or(0);
+    if (publish.qos > 0) {
+        if (deliveries_ == nullptr) deliveries_ = std::make_unique<Deliveries>();
+        do {
+            if (++last_packet_id_ == 0) ++last_packet_id_;  // [MQTT-2.3.1-1]
+        } while (deliveries_->find(last_packet_id_) != deliveries_->open.end());
+        publish.packet_id = last_packet_id_;
+        publish.dup = dup;
+        deliveries_->open.push_back({.packet_id = publish.packet_id, .tag = tag});
+    }
+    append_publish(host_.output(), publish);
+    return publish.qos > 0;
 }
 
 void Session::close(Errc reason, const char* detail) {

@@ -32,6 +32,9 @@ struct SessionLimits {
     /// How long a device that is back in its stored session is given to register its handlers (`Return`).
     /// Ours: SDKs subscribe within a round trip or two.
     static constexpr std::chrono::seconds return_max{2};
+    /// Cloud-to-device messages sent at QoS 1 and not yet acknowledged; the hub then keeps the next.
+    /// Source: azure-iot-protocol-gateway: MaxPendingOutboundMessages.
+    static constexpr std::size_t deliveries_max = 16;
     /// Notifications kept for it meanwhile; what is more than that is sent at once, with those before it.
     static constexpr std::size_t kept_bytes_max = 64 * 1024;
 };
@@ -65,6 +68,9 @@ struct TwinPatchPublish {
     Ticket ticket = 0;
 };
 
+/// What the host calls a cloud-to-device message by that it sends; of no meaning here.
+using DeliveryTag = std::array<std::uint8_t, 16>;
+
 /// What happens when a connection with a will ends without DISCONNECT.
 struct StoredWill {
     std::string bag;
@@ -87,7 +93,7 @@ public:
     /// `Session::proposed` is to be stored, as the session is persistent; answer by
     /// `Session::subscriptions_stored`.
     virtual void store_subscriptions() = 0;
-    /// `Session::takes_method` or `Session::takes_desired` may answer otherwise than before.
+    /// `Session::takes_method`, `takes_desired` or `cloud_message_room` may answer otherwise than before.
     virtual void subscriptions_changed() = 0;
     /// Answer by `Session::acknowledge` when it is durable, or end the connection.
     virtual void telemetry(const TelemetryPublish& publish) = 0;
@@ -95,6 +101,8 @@ public:
     virtual void twin_get(std::string_view rid) = 0;
     /// Answer by `Session::send_twin_response` and, in any case, `Session::acknowledge`.
     virtual void twin_patch(const TwinPatchPublish& publish) = 0;
+    /// The device has acknowledged a message; there is room for one more.
+    virtual void cloud_message_acknowledged(const DeliveryTag& tag) = 0;
     /// A device's answer to request `request_id`, known or not.
     virtual void method_answered(std::uint16_t request_id, int status, std::string_view payload) = 0;
 };
@@ -108,12 +116,12 @@ public:
 ///          +--------------------------+---- anything illegal --+--> closed
 ///
 /// A device that comes back to a stored session is subscribed before its program has registered a handler,
-/// and an SDK drops a direct method or a notification that nobody handles (seen with azure-iot-device 1.18).
-/// So after `accept` with restored subscriptions the session `is_returning`: direct methods are not taken
-/// yet and notifications are kept, each until the device subscribes to them again; and both until it sends
-/// anything that is no part of a program's start (which are other subscriptions and reading the twin), or
-/// `return_max` has passed. Clients that come back without subscribing, as to renew a token, thus get them
-/// too.
+/// and an SDK drops a direct method, a notification or a message that nobody handles (seen with
+/// azure-iot-device 1.18). So after `accept` with restored subscriptions the session `is_returning`: direct
+/// methods and messages are not taken yet and notifications are kept, each until the device subscribes to
+/// them again; and both until it sends anything that is no part of a program's start (which are other
+/// subscriptions and reading the twin), or `return_max` has passed. Clients that come back without
+/// subscribing, as to renew a token, thus get them too.
 ///
 /// While it is authenticating or storing, and while `window_max` publishes are not durable, the
 /// session takes no packet: `wants_input` is false and what it was given waits inside. So packets
@@ -158,6 +166,9 @@ public:
                             std::string_view body);
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload);
     void send_desired(std::int64_t version, std::string_view body);
+    /// Sends a cloud-to-device message, for which there is `cloud_message_room`. True if the device is to
+    /// acknowledge it (`SessionHost::cloud_message_acknowledged`), false at QoS 0.
+    bool send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag);
     /// Ends the session from the hub's side.
     void close(Errc reason, const char* detail);
 
@@ -182,6 +193,8 @@ public:
         return is_running() && subscriptions_.takes_method(name) && is_returning_for(Topic::methods);
     }
     bool takes_desired() const { return is_running() && subscriptions_.has(FilterKind::desired); }
+    /// Messages that may be sent now; none if the device has not subscribed to them or is returning.
+    std::size_t cloud_message_room() const;
     /// What `store_subscriptions` is about.
     const Subscriptions& proposed() const;
     /// The will, if the session ended in a way that publishes it; gives it up.
@@ -191,8 +204,9 @@ private:
     enum class Stage : std::uint8_t { awaiting_connect, authenticating, running, storing, closed };
     struct Proposal;
     /// What waits for a device that is back in its stored session.
-    enum class Topic : std::uint8_t { methods = 1, desired = 2 };
+    enum class Topic : std::uint8_t { methods = 1, desired = 2, cloud_messages = 4 };
     struct Return;
+    struct Deliveries;
     struct InFlight {
         std::uint16_t packet_id = 0;  ///< 0: nothing to send, as it came at QoS 0.
         bool is_durable = false;
@@ -207,6 +221,7 @@ private:
     void handle_twin_get(const Publish& publish, const PublishTopic& topic);
     void handle_twin_patch(const Publish& publish, const PublishTopic& topic);
     void handle_method_response(const Publish& publish, const PublishTopic& topic);
+    void handle_puback(const Packet& packet);
     void handle_subscribe(const Packet& packet);
     void handle_unsubscribe(const Packet& packet);
     void handle_disconnect(const Packet& packet);
@@ -230,14 +245,16 @@ private:
     Subscriptions subscriptions_;
     std::unique_ptr<Proposal> proposal_;
     std::unique_ptr<StoredWill> will_;
-    std::unique_ptr<Return> return_;     ///< While the device is returning.
-    std::unique_ptr<std::string> held_;  ///< Input that waits. Bound: SessionLimits::held_bytes_max.
-    std::size_t held_from_ = 0;          ///< How much of it has been processed.
+    std::unique_ptr<Deliveries> deliveries_;  ///< While some are not acknowledged.
+    std::unique_ptr<Return> return_;          ///< While the device is returning.
+    std::unique_ptr<std::string> held_;       ///< Input that waits. Bound: SessionLimits::held_bytes_max.
+    std::size_t held_from_ = 0;               ///< How much of it has been processed.
     std::array<InFlight, SessionLimits::window_max> window_;
     Ticket first_ticket_ = 0;
     Ticket next_ticket_ = 0;
     Stage stage_ = Stage::awaiting_connect;
     std::uint16_t keep_alive_s_ = 0;
+    std::uint16_t last_packet_id_ = 0;  ///< Of the messages sent.
     bool clean_session_ = false;
     bool is_processing_ = false;
     bool is_disconnected_ = false;

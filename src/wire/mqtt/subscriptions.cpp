@@ -1,5 +1,7 @@
 #include "wire/mqtt/subscriptions.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 
 namespace carillon::mqtt {
@@ -25,6 +27,17 @@ std::string canonical_filter(FilterKind kind, ClientIdentity identity) {
     filter += identity.device;
     if (!identity.module.empty()) filter.append("/modules/").append(identity.module);
     return filter + (kind == FilterKind::c2d ? "/messages/devicebound/#" : "/inputs/#");
+}
+
+/// True for `devices/{d}/modules/{m}/inputs/…`; the ids hold no slash.
+bool is_of_inputs(std::string_view filter) {
+    constexpr int slashes_before_word = 4;
+    for (int i = 0; i < slashes_before_word; ++i) {
+        const std::size_t slash = filter.find('/');
+        if (slash == std::string_view::npos) return false;
+        filter.remove_prefix(slash + 1);
+    }
+    return equals_ignoring_case(filter.substr(0, filter.find('/')), "inputs");
 }
 
 }  // namespace
@@ -83,7 +96,10 @@ bool Subscriptions::takes_method(std::string_view name) const {
 std::optional<std::uint8_t> Subscriptions::c2d_qos() const {
     std::optional<std::uint8_t> qos;
     for (const Entry& entry : entries_) {
-        if (entry.kind != FilterKind::c2d && entry.kind != FilterKind::module_inputs) continue;
+        const bool selects_messages =
+            entry.kind == FilterKind::c2d ||
+            (entry.kind == FilterKind::module_inputs && entry.text != nullptr && !is_of_inputs(*entry.text));
+        if (!selects_messages) continue;
         qos = std::max(qos.value_or(0), entry.qos);
     }
     return qos;

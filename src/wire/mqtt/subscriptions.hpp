@@ -41,6 +41,7 @@ public:
     /// True if a method of this name would be delivered.
     bool takes_method(std::string_view name) const;
     /// The QoS of cloud-to-device messages: the highest of the filters that select them.
+    /// A module's own are selected by a filter of all its topics, and not by one of its inputs.
     std::optional<std::uint8_t> c2d_qos() const;
 
     std::size_t size() const { return entries_.size(); }

@@ -101,6 +101,10 @@ public:
         add("answer", std::to_string(id) + " " + std::to_string(status), payload);
     }
 
+    void cloud_message_acknowledged(const DeliveryTag& tag) override {
+        add("acknowledged", std::to_string(tag[0]), "");
+    }
+
     std::string take_sent() { return std::exchange(sent, {}); }
     std::vector<std::string> take_lines() { return std::exchange(lines, {}); }
 
