@@ -79,6 +79,14 @@ constexpr std::array<Row, throttle_classes - 1> rows{{
      "ConfigurationWrite",
      {per_unit(20 / a_minute), per_unit(20 / a_minute), per_unit(20 / a_minute)},
      burst_of_minutes_s},
+    {ThrottleClass::cloud_message_sends,
+     "CloudToDeviceSend",
+     {per_unit(100 / a_minute), per_unit(100 / a_minute), per_unit(5000 / a_minute)},
+     burst_of_minutes_s},
+    {ThrottleClass::cloud_message_receives,
+     "CloudToDeviceReceive",
+     {per_unit(1000 / a_minute), per_unit(1000 / a_minute), per_unit(50'000 / a_minute)},
+     burst_of_minutes_s},
 }};
 
 const Row* find_row(ThrottleClass what) {

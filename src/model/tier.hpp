@@ -28,8 +28,10 @@ enum class ThrottleClass : std::uint8_t {
     job_operations,  ///< Requests about jobs.
     job_devices,     ///< Devices that jobs work on: paces them, and refuses nothing.
     configurations,
+    cloud_message_sends,     ///< By back ends.
+    cloud_message_receives,  ///< By devices that ask for each, as over HTTPS.
 };
-inline constexpr std::size_t throttle_classes = 11;
+inline constexpr std::size_t throttle_classes = 13;
 
 /// The word for a class in the text of a refusal. Ours, but for the form of it: the service's own words
 /// are known for configurations alone.

@@ -25,6 +25,8 @@ TEST(Tiers, HaveTheServicesRates) {
     EXPECT_DOUBLE_EQ(per_minute(Tier::s3, 1, ThrottleClass::queries), 1000);
     EXPECT_DOUBLE_EQ(per_minute(Tier::s3, 1, ThrottleClass::configurations), 20);
     EXPECT_DOUBLE_EQ(per_minute(Tier::s3, 1, ThrottleClass::job_operations), 5000);
+    EXPECT_DOUBLE_EQ(per_minute(Tier::s1, 2, ThrottleClass::cloud_message_sends), 200);
+    EXPECT_DOUBLE_EQ(per_minute(Tier::s3, 1, ThrottleClass::cloud_message_receives), 50'000);
     EXPECT_DOUBLE_EQ(per_second(Tier::s1, 1, ThrottleClass::connections), 100);
     EXPECT_DOUBLE_EQ(per_second(Tier::s1, 20, ThrottleClass::connections), 240);
     EXPECT_DOUBLE_EQ(per_second(Tier::s2, 1, ThrottleClass::telemetry), 120);

@@ -18,6 +18,7 @@ let document;
 let ajv;
 let device;
 const called = new Set();
+let lockToken;  // Of the last answer that locked something.
 
 before(async () => {
   await hub.start();
@@ -66,6 +67,7 @@ async function ask(method, path, ids = {}, { status = 200, body, query = ga2021,
     body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
   });
   const text = await response.text();
+  lockToken = response.headers.get('etag')?.slice(1, -1);
   const what = `${method} ${path} answers ${response.status}`;
   assert.equal(response.status, status, `${what}: ${text.slice(0, 600)}`);
   const key = operation.responses[status] ? String(status) : 'default';
@@ -310,6 +312,39 @@ test('keys of policies and of the hub are made new', async () => {
 
 test('a backup', async () => {
   assert.match(await ask('get', '/carillon/backup'), /^backup\.json\0/);
+});
+
+test('messages to devices, and what devices do over HTTPS', async () => {
+  const queue = '/devices/{deviceId}/messages/devicebound';
+  const send = (raw, headers = {}) => ask('post', queue, d('edge'), { raw, headers, status: 204 });
+  await send('one', { 'iothub-messageid': 'm1', 'iothub-ack': 'full', 'iothub-app-a': '1' });
+  await ask('post', queue, d('none'), { raw: 'x', status: 404 });
+  await ask('post', '/devices/{deviceId}/modules/{moduleId}/messages/devicebound', m('online', 'none'), { raw: 'x', status: 404 });
+  await ask('put', '/devices/{deviceId}/modules/{moduleId}', m('online', 'valve'), { body: {} });
+  await ask('post', '/devices/{deviceId}/modules/{moduleId}/messages/devicebound', m('online', 'valve'), { raw: 'x', status: 204 });
+  assert.equal(await ask('get', queue, d('edge'), { query: `${ga2021}&iothub-messagelocktimeout=30` }), 'one');
+  await ask('post', `${queue}/{lockToken}/abandon`, { deviceId: 'edge', lockToken }, { status: 204 });
+  assert.equal(await ask('get', queue, d('edge')), 'one');
+  const settled = { deviceId: 'edge', lockToken };
+  await ask('delete', `${queue}/{lockToken}`, settled, { status: 204 });
+  await ask('delete', `${queue}/{lockToken}`, settled, { query: `${ga2021}&reject`, status: 412 });
+  await ask('get', queue, d('edge'), { status: 204 });
+  await ask('post', '/devices/{deviceId}/messages/events', d('edge'), { raw: '21 degrees', status: 204 });
+  await ask('post', '/devices/{deviceId}/messages/events', d('edge'),
+    { raw: '[{"body":"YQ=="}]', headers: { 'Content-Type': 'application/vnd.microsoft.iothub.json' }, status: 204 });
+  await ask('get', '/messages/serviceBound/feedback', {}, { status: 204 });
+  await until(async () => {
+    const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
+    const Authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
+    const path = '/messages/serviceBound/feedback?iothub-messagelocktimeout=5&';
+    const { status, headers } = await fetch(`https://${hub.address}${path}${ga2021}`, { headers: { Authorization } });
+    lockToken = headers.get('etag')?.slice(1, -1);
+    return status === 200;
+  }, 'feedback');
+  await ask('post', '/messages/serviceBound/feedback/{lockToken}/abandon', { lockToken }, { status: 204 });
+  const records = JSON.parse(await ask('get', '/messages/serviceBound/feedback'));
+  for (const record of records) check('/components/schemas/FeedbackRecord', record, 'a feedback record');
+  await ask('delete', '/messages/serviceBound/feedback/{lockToken}', { lockToken }, { status: 204 });
 });
 
 test('what is not offered says so', async () => {

@@ -21,13 +21,15 @@ struct Token;
 
 namespace carillon::rest {
 
-/// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`); and whether
-/// the device in its path may do without, by its own key.
+/// What a route asks of the caller: one of two sets of rights, or nothing (`AccessRights::none`); whether
+/// the device in its path may do without, by its own key; or that the caller is that device, by whatever
+/// would let it connect (`endpoint/device`), and not an `Authorizer`'s business then.
 /// Source: IoT Hub docs, "Control access to IoT Hub by using shared access signatures".
 struct Need {
     AccessRights either = AccessRights::none;
     AccessRights other = AccessRights::none;  ///< `none` if there is no second way.
     bool own_device = false;
+    bool as_device = false;
 
     bool is_open() const { return either == AccessRights::none; }
     bool is_met_by(AccessRights held) const {

@@ -22,8 +22,19 @@ Task<Result<HttpResponse>> get_module(Request& request);
 Task<Result<HttpResponse>> put_module(Request& request);
 Task<Result<HttpResponse>> delete_module(Request& request);
 
-// commands.cpp
+// cloud_messages.cpp
+Task<Result<HttpResponse>> send_device_message(Request& request);
+Task<Result<HttpResponse>> send_module_message(Request& request);
 Task<Result<HttpResponse>> purge_commands(Request& request);
+Task<Result<HttpResponse>> receive_feedback(Request& request);
+Task<Result<HttpResponse>> complete_feedback(Request& request);
+Task<Result<HttpResponse>> abandon_feedback(Request& request);
+
+// device_messages.cpp
+Task<Result<HttpResponse>> send_events(Request& request);
+Task<Result<HttpResponse>> receive_device_message(Request& request);
+Task<Result<HttpResponse>> settle_device_message(Request& request);
+Task<Result<HttpResponse>> abandon_device_message(Request& request);
 
 // bulk.cpp
 Task<Result<HttpResponse>> bulk_devices(Request& request);

@@ -118,9 +118,36 @@ void HttpConnection::advance() {
 }
 
 void HttpConnection::take_head() {
-    const HttpRequest& request = parser_.request();
-    HttpHandler::Admission admission = handler_->admit(request);
+    HttpHandler::Admission admission = handler_->admit(parser_.request());
     is_admitted_ = true;
+    if (admission.awaits_authentication && !admission.refusal) {
+        is_running_ = true;  // So that nothing of what follows is read meanwhile.
+        return boost::asio::co_spawn(
+            context_.executor, authenticate(shared_from_this(), std::move(admission)), boost::asio::detached);
+    }
+    take_admission(std::move(admission));
+}
+
+Task<> HttpConnection::authenticate(std::shared_ptr<HttpConnection> self, HttpHandler::Admission admission) {
+    // A turn of its own: `advance`, which began this, is not to find that the request is over already.
+    co_await boost::asio::post(self->context_.executor, boost::asio::use_awaitable);
+    if (self->is_over_) co_return;
+    try {
+        admission.refusal = co_await self->handler_->authenticate(self->parser_.request());
+    } catch (const std::exception& problem) {
+        log.error("authentication failed what={}", problem.what());
+        admission.refusal =
+            self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
+    }
+    if (self->is_over_) co_return;
+    admission.is_authenticated = !admission.refusal;
+    self->is_running_ = false;
+    self->take_admission(std::move(admission));
+    self->go_on();
+}
+
+void HttpConnection::take_admission(HttpHandler::Admission admission) {
+    const HttpRequest& request = parser_.request();
     if (admission.is_authenticated && !std::exchange(is_known_, true)) channel_->authenticated();
     if (admission.key != KeyTag::none) channel_->stand_on(admission.key);
     if (admission.refusal) {
@@ -168,7 +195,6 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     if (!response)
         response = self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
     if (self->is_over_) co_return;
-    if (response->authenticates && !std::exchange(self->is_known_, true)) self->channel_->authenticated();
     if (response->stream) {
         auto streaming = hand_over(self, *std::move(response));
         co_return co_await std::move(streaming);

@@ -42,8 +42,13 @@ public:
         std::size_t body_bytes_max = HttpLimits::body_bytes_default_max;
         bool is_authenticated = false;  ///< The peer has proved who it is.
         KeyTag key = KeyTag::none;      ///< By what, if that may end before the connection does.
+        /// Who the peer is has to be looked up before the body is read, by `authenticate`.
+        bool awaits_authentication = false;
     };
     virtual Admission admit(const HttpRequest& request) = 0;
+    /// Decides about a request that `awaits_authentication`: how it is refused, or nothing if the peer has
+    /// proved who it is. The request lives until the task ends.
+    virtual Task<std::optional<HttpResponse>> authenticate(const HttpRequest&) { co_return std::nullopt; }
     /// Answers the request last admitted, which lives until the task ends.
     virtual Task<HttpResponse> answer(const HttpRequest& request) = 0;
     /// The answer to bytes that are no acceptable HTTP.
@@ -89,6 +94,8 @@ private:
     /// Reads what has arrived until it is used up or a request must be answered first.
     void advance();
     void take_head();
+    void take_admission(HttpHandler::Admission admission);
+    static Task<> authenticate(std::shared_ptr<HttpConnection> self, HttpHandler::Admission admission);
     void run_request();
     static Task<> run(std::shared_ptr<HttpConnection> self);
     static Task<> ask_source(std::shared_ptr<HttpConnection> self);

@@ -23,6 +23,8 @@ struct HttpLimits {
     static constexpr std::size_t body_bytes_default_max = 256 * 1024;
     static constexpr std::size_t body_bytes_jobs_max = 8 * 1024 * 1024;  ///< 100,000 device ids fit.
     static constexpr std::size_t body_bytes_bulk_max = 8 * 1024 * 1024;  ///< 100 whole twins fit.
+    /// Room for a message or a batch of 256 KB and to tell it from one that is larger.
+    static constexpr std::size_t body_bytes_events_max = 320 * 1024;
     /// Bodies up to this size are read even when the request is refused by its header, so that the
     /// connection may go on; a larger one ends it.
     static constexpr std::size_t body_bytes_drained_max = 64 * 1024;
@@ -93,8 +95,7 @@ struct HttpResponse {
     /// In place of both. Sent with a length if it is short, else in chunks.
     std::shared_ptr<BodySource> source;
     std::string_view content_type = "application/json; charset=utf-8";  ///< Of a body; a literal.
-    bool closes = false;         ///< End the connection after this answer.
-    bool authenticates = false;  ///< The caller proved who it is only while the request was carried out.
+    bool closes = false;  ///< End the connection after this answer.
     /// Keep it back for so long, and close then: the answer to a login that failed.
     Duration wait{};
     /// Sends the body, piece by piece, for as long as it likes; then `body` is empty and the content type

@@ -6,6 +6,7 @@
 #include "base/task.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
+#include "endpoint/device/authentication.hpp"
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/http_message.hpp"
 #include "endpoint/rest/web_sessions.hpp"
@@ -38,9 +39,12 @@ struct Request {
     std::optional<Authorizer::Caller> caller;  ///< Who showed a token.
     BackupPort* backups = nullptr;             ///< Null if the hub makes none.
     WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
-    std::optional<WebSession> session;         ///< Who is signed in, and showed no token.
-    std::string peer;                          ///< `address:port`
-    Duration answer_after{};                   ///< Set by a login that failed: how long its answer waits.
+    /// How the caller proved to be the device of the path, where the route asks for that. The dashboard's
+    /// sessions stand on a policy.
+    device::AuthMethod proved_by = device::AuthMethod::policy;
+    std::optional<WebSession> session;  ///< Who is signed in, and showed no token.
+    std::string peer;                   ///< `address:port`
+    Duration answer_after{};            ///< Set by a login that failed: how long its answer waits.
 
     explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;

@@ -6,6 +6,7 @@
 #include "core/hub/login_brake.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
+#include "endpoint/device/device_requests.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
@@ -28,7 +29,8 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
 }
 
 RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                         WebDashboard* web, std::string peer, BackupPort* backups)
+                         WebDashboard* web, std::string peer, BackupPort* backups,
+                         FindCertificate find_certificate)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
@@ -36,7 +38,8 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
       clock_(hub.shards()[0].clock()),
       ids_(hub.shards()[0].random().u64()),
       authorizer_(hub.policies(), hub.host_names()),
-      request_(hub) {
+      request_(hub),
+      find_certificate_(std::move(find_certificate)) {
     request_.web = web;
     request_.backups = backups;
     request_.peer = std::move(peer);
@@ -99,10 +102,15 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
 
     request_.caller.reset();
     awaits_device_ = false;
+    request_.proved_by = device::AuthMethod::policy;
     request_.session = find_session(request);
     if (request_.session && match_.route->handler != sign_in) {
         if (auto allowed = check_session(request); !allowed) return allowed;
         is_authenticated = true;
+    } else if (match_.route->need.as_device) {
+        awaits_device_ = true;
+        const PeerCertificate* shown = find_certificate_ ? find_certificate_() : nullptr;
+        certificate_ = shown != nullptr ? std::optional(*shown) : std::nullopt;
     } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
                                          match_.ids(), request_.now);
@@ -156,6 +164,7 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
         admission.refusal = failed(understood.error());
     } else {
         admission.body_bytes_max = match_.route->body_bytes_max;
+        admission.awaits_authentication = awaits_device_;
     }
     return admission;
 }
@@ -171,16 +180,6 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
         std::atomic<std::size_t>& count;
     };
     const Running running(running_);
-    if (awaits_device_) {
-        const auto proved = co_await check_device();
-        if (!proved) {
-            // A disabled device has proved itself.
-            const bool is_wrong = proved.error().code == Errc::iot_hub_unauthorized_access;
-            const auto key = request_.device_key();
-            if (is_wrong) note_wrong_login(key ? key->device.str() : std::string_view(), proved.error());
-            co_return failed(proved.error());
-        }
-    }
     const ThrottleClass throttle = match_.route->throttle;
     if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
         auto passing = pass_throttle(hub_.shards(), hub_.throttles(), throttle, 1);
@@ -195,9 +194,45 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
         co_return failed(result.error(), method);
     }
     if (request_.session) note_for_session(request, *result);
-    result->authenticates = awaits_device_;
     stamp(*result);
     co_return *std::move(result);
+}
+
+Task<std::optional<HttpResponse>> RestHandler::authenticate(const HttpRequest& request) {
+    auto proving = match_.route->need.as_device ? prove_device(request) : check_device();
+    const auto proved = co_await std::move(proving);
+    if (proved) co_return std::nullopt;
+    // A disabled device has proved itself.
+    const bool is_wrong = proved.error().code == Errc::iot_hub_unauthorized_access;
+    const auto key = request_.device_key();
+    if (is_wrong) note_wrong_login(key ? key->device.str() : std::string_view(), proved.error());
+    co_return failed(proved.error());
+}
+
+/// What a stranger hears is the same for a device that is not there and a key that is wrong; the log says
+/// more.
+Task<Result<>> RestHandler::prove_device(const HttpRequest& request) {
+    auto key = request_.device_key();
+    if (!key) co_return fail(std::move(key).error());
+    device::RequestCredentials credentials{.key = *std::move(key),
+                                           .host = hub_.host_names().front(),
+                                           .token = std::nullopt,
+                                           .certificate = std::exchange(certificate_, std::nullopt)};
+    if (const auto token = request.find("authorization")) credentials.token = *token;
+    if (!credentials.token && !credentials.certificate) {
+        co_return fail(Errc::iot_hub_unauthorized_access, "The Authorization header is missing.");
+    }
+    auto proving = device::authenticate(hub_, std::move(credentials));
+    const auto proof = co_await std::move(proving);
+    if (proof) {
+        request_.proved_by = proof->method;
+        co_return Result<>{};
+    }
+    if (proof.error().code == Errc::device_disabled) {
+        co_return fail(Errc::iot_hub_unauthorized, "The device is disabled.");
+    }
+    co_return fail(Errc::iot_hub_unauthorized_access,
+                   "The credentials are not valid for this device: " + proof.error().detail + ".");
 }
 
 Task<Result<>> RestHandler::check_device() {

@@ -9,6 +9,7 @@
 #include "endpoint/rest/routes.hpp"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,12 +20,16 @@ namespace carillon::rest {
 /// `x-ms-request-id`.
 class RestHandler final : public HttpHandler {
 public:
+    /// The certificate that the peer showed, or null; called from `admit` only.
+    using FindCertificate = std::function<const PeerCertificate*()>;
     /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port`
     /// at the other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                WebDashboard* web = nullptr, std::string peer = {}, BackupPort* backups = nullptr);
+                WebDashboard* web = nullptr, std::string peer = {}, BackupPort* backups = nullptr,
+                FindCertificate find_certificate = {});
 
     Admission admit(const HttpRequest& request) override;
+    Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;
     Task<HttpResponse> answer(const HttpRequest& request) override;
     HttpResponse refuse(Errc code, std::string_view text) override;
     bool is_upgrade(const HttpRequest& request) const override;
@@ -39,6 +44,8 @@ private:
     Result<> check_session(const HttpRequest& request) const;
     /// Whether the device in the path signed the request's token.
     Task<Result<>> check_device();
+    /// Whether the caller is the device in the path.
+    Task<Result<>> prove_device(const HttpRequest& request);
     /// `identity` is a policy or a device; empty if the hub has none of this name.
     void note_wrong_login(std::string_view identity, const Error& error);
     HttpResponse failed(const Error& error, const MethodContext& method = {});
@@ -56,8 +63,10 @@ private:
     Path path_;
     RouteMatch match_;
     Request request_;
-    bool awaits_device_ = false;  ///< Who signed is looked up before the operation begins.
-    bool is_file_ = false;        ///< The request is for a file of the dashboard.
+    FindCertificate find_certificate_;
+    std::optional<PeerCertificate> certificate_;  ///< Of a request that a device has to prove.
+    bool awaits_device_ = false;                  ///< Who signed is looked up before the body is read.
+    bool is_file_ = false;                        ///< The request is for a file of the dashboard.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

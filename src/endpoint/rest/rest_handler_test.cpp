@@ -88,8 +88,8 @@ TEST_F(Requests, ForWhatIsNotOfferedAreToldSoOnceTheCallerIsKnown) {
     };
     for (const auto& [method, path] :
          std::vector<std::pair<const char*, const char*>>{{"GET", "/digitaltwins/d"},
-                                                          {"POST", "/devices/d/messages/events"},
-                                                          {"GET", "/devices/d/messages/deviceBound"},
+                                                          {"POST", "/devices/d/files/notifications"},
+                                                          {"GET", "/devices/d/files/f"},
                                                           {"POST", "/devices/d/files"}}) {
         const Answer answer = call(method, at(path));
         EXPECT_EQ(answer.status, 501) << path;

@@ -20,8 +20,8 @@ constexpr Need write_or_service{AccessRights::registry_write, AccessRights::serv
 /// azure-iot-sdk-csharp#399.
 constexpr Need read_or_own{.either = AccessRights::registry_read, .own_device = true};
 constexpr Need write_or_own{.either = AccessRights::registry_write, .own_device = true};
-/// What a device does over HTTPS, by its own key or a policy's.
-constexpr Need device{.either = AccessRights::device_connect, .own_device = true};
+/// What a device does over HTTPS, by whatever would let it connect.
+constexpr Need device{.either = AccessRights::device_connect, .own_device = true, .as_device = true};
 /// What needs no token: signing in, and the description of it all.
 constexpr Need anyone{};
 
@@ -29,6 +29,7 @@ constexpr Need anyone{};
 constexpr std::size_t tiny = 32 * 1024;
 constexpr std::size_t small = HttpLimits::body_bytes_default_max;
 constexpr std::size_t jobs = HttpLimits::body_bytes_jobs_max;
+constexpr std::size_t events = HttpLimits::body_bytes_events_max;
 constexpr std::size_t bulk = HttpLimits::body_bytes_bulk_max;
 
 using C = ThrottleClass;
@@ -110,15 +111,19 @@ constexpr Route table[] = {
     {"POST", "/digitaltwins/{}/commands/{}", service, C::none, small, not_offered},
     {"POST", "/digitaltwins/{}/components/*/commands/{}", service, C::none, small, not_offered},
 
+    {"POST", "/devices/{}/messages/devicebound", service, C::cloud_message_sends, small, send_device_message},
+    {"POST", "/devices/{}/modules/{}/messages/devicebound", service, C::cloud_message_sends, small,
+     send_module_message},
     {"DELETE", "/devices/{}/commands", service, C::none, small, purge_commands},
-    {"GET", "/messages/serviceBound/feedback", service, C::none, small, not_offered},
-    {"DELETE", "/messages/serviceBound/feedback/{}", service, C::none, small, not_offered},
-    {"POST", "/messages/serviceBound/feedback/{}/abandon", service, C::none, small, not_offered},
+    {"GET", "/messages/serviceBound/feedback", service, C::none, small, receive_feedback},
+    {"DELETE", "/messages/serviceBound/feedback/{}", service, C::none, small, complete_feedback},
+    {"POST", "/messages/serviceBound/feedback/{}/abandon", service, C::none, small, abandon_feedback},
 
-    {"POST", "/devices/{}/messages/events", device, C::none, tiny, not_offered},
-    {"GET", "/devices/{}/messages/devicebound", device, C::none, tiny, not_offered},
-    {"DELETE", "/devices/{}/messages/devicebound/{}", device, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/messages/devicebound/{}/abandon", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/messages/events", device, C::telemetry, events, send_events},
+    {"GET", "/devices/{}/messages/devicebound", device, C::cloud_message_receives, tiny,
+     receive_device_message},
+    {"DELETE", "/devices/{}/messages/devicebound/{}", device, C::none, tiny, settle_device_message},
+    {"POST", "/devices/{}/messages/devicebound/{}/abandon", device, C::none, tiny, abandon_device_message},
     {"POST", "/devices/{}/files", device, C::none, tiny, not_offered},
     {"GET", "/devices/{}/files/{}", device, C::none, tiny, not_offered},
     {"POST", "/devices/{}/files/notifications", device, C::none, tiny, not_offered},
