@@ -8,6 +8,7 @@
 #include "event_reader.hpp"
 #include "https_connection.hpp"
 #include "service_errors.hpp"
+#include "service_messages.hpp"
 #include "wire/sas/connection_string.hpp"
 #include "wire/sas/sas_token.hpp"
 
@@ -107,6 +108,7 @@ struct ServiceClient::Impl {
     Result<HttpAnswer> attempt(HttpRequest request, std::chrono::milliseconds extra);
     Result<HttpAnswer> call(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<std::string> document(const HttpRequest& request, std::chrono::milliseconds extra = {});
+    Result<> done(const HttpRequest& request);
     Result<ServicePage> page(HttpRequest request, std::size_t page_size, std::string_view continuation);
     Result<> follow(HttpRequest request, std::string_view after, std::chrono::steady_clock::time_point until,
                     const std::function<bool(const ServiceEvent&)>& take, const std::function<void()>& tick);
@@ -177,6 +179,12 @@ Result<std::string> ServiceClient::Impl::document(const HttpRequest& request,
     auto answer = call(request, extra);
     if (!answer) return fail(std::move(answer).error());
     return std::move(answer->body);
+}
+
+Result<> ServiceClient::Impl::done(const HttpRequest& request) {
+    auto answer = call(request);
+    if (!answer) return fail(std::move(answer).error());
+    return {};
 }
 
 Result<ServicePage> ServiceClient::Impl::page(HttpRequest request, std::size_t page_size,
@@ -390,6 +398,44 @@ Result<std::string> ServiceClient::invoke_method(const IdentityKey& target, cons
     json.member("connectTimeoutInSeconds", call.connect_timeout_s).end_object();
     const std::chrono::seconds device_time{call.response_timeout_s + call.connect_timeout_s};
     return impl_->document(request, device_time + method_margin);
+}
+
+Result<> ServiceClient::send_message(const IdentityKey& target, const ServiceMessage& message) {
+    const std::string path = target.is_module() ? module_path(target) : device_path(target.device);
+    auto request = send_request(path + "/messages/devicebound", message);
+    if (!request) return fail(std::move(request).error());
+    return impl_->done(*request);
+}
+
+Result<std::string> ServiceClient::purge_messages(const DeviceId& device) {
+    return impl_->document({"DELETE", device_path(device) + "/commands", {}, {}});
+}
+
+Result<std::optional<ReceivedServiceMessage>> ServiceClient::receive_message(const DeviceId& device,
+                                                                             int lock_s) {
+    auto answer = impl_->call(
+        {"GET",
+         device_path(device) + "/messages/devicebound?iothub-messagelocktimeout=" + std::to_string(lock_s),
+         {},
+         {}});
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status == 204) return std::nullopt;
+    return read_received(*std::move(answer));
+}
+
+Result<> ServiceClient::settle_message(const DeviceId& device, std::string_view lock, MessageSettlement how) {
+    return impl_->done(settle_request(device_path(device) + "/messages/devicebound", lock, how));
+}
+
+Result<std::optional<ServiceFeedback>> ServiceClient::receive_feedback() {
+    auto answer = impl_->call({"GET", "/messages/serviceBound/feedback", {}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status == 204) return std::nullopt;
+    return ServiceFeedback{.lock = lock_of(*answer), .records_json = std::move(answer->body)};
+}
+
+Result<> ServiceClient::settle_feedback(std::string_view lock, MessageSettlement how) {
+    return impl_->done(settle_request("/messages/serviceBound/feedback", lock, how));
 }
 
 Result<std::string> ServiceClient::create_job(std::string_view job, std::string_view request_json) {

@@ -35,6 +35,8 @@ void add_device(CLI::App& app, int& exit_code);
 void add_module(CLI::App& app, int& exit_code);
 void add_twin(CLI::App& app, int& exit_code);
 void add_method(CLI::App& app, int& exit_code);
+void add_c2d(CLI::App& app, int& exit_code);
+void add_feedback(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
 void add_events(CLI::App& app, int& exit_code);

@@ -31,6 +31,8 @@ constexpr std::array groups{
     add_module,
     add_twin,
     add_method,
+    add_c2d,
+    add_feedback,
     add_job,
     add_configuration,
     add_query,

@@ -22,6 +22,7 @@ export const ga = {
   MqttWs: fromGa('azure-iot-device-mqtt').MqttWs,
   Amqp: fromGa('azure-iot-device-amqp').Amqp,
   AmqpWs: fromGa('azure-iot-device-amqp').AmqpWs,
+  Http: fromGa('azure-iot-device-http').Http,
   mqtt: fromGa('mqtt'),
 };
 

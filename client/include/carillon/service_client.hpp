@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "carillon/retry_policy.hpp"
 #include "carillon/service_job.hpp"
+#include "carillon/service_message.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -192,6 +193,22 @@ public:
     /// The device's answer, `{"status":…,"payload":…}`. Fails with `device_not_found`,
     /// `device_not_online`, `gateway_timeout`.
     Result<std::string> invoke_method(const IdentityKey& target, const MethodInvocation& call);
+
+    /// Cloud-to-device messages. `send_message` queues one for a device or module; Azure IoT Hub takes them
+    /// over AMQP only. Fails with `device_maximum_queue_depth_exceeded`, `message_too_large`,
+    /// `invalid_message_expiry_time`, `argument_invalid`, `device_not_found`.
+    Result<> send_message(const IdentityKey& target, const ServiceMessage& message);
+    /// Empties a device's queue; gives `{"totalMessagesPurged":…}`.
+    Result<std::string> purge_messages(const DeviceId& device);
+    /// What a device does over HTTPS, for a policy with the right to connect devices: receives the oldest
+    /// message and locks it for `lock_s` seconds, 5 to 300; nothing if none waits.
+    Result<std::optional<ReceivedServiceMessage>> receive_message(const DeviceId& device, int lock_s = 60);
+    /// Ends that lock. Fails with `device_message_lock_lost`.
+    Result<> settle_message(const DeviceId& device, std::string_view lock, MessageSettlement how);
+    /// Feedback on messages whose senders asked for it; nothing if there is none. It comes again unless it is
+    /// completed within a minute.
+    Result<std::optional<ServiceFeedback>> receive_feedback();
+    Result<> settle_feedback(std::string_view lock, MessageSettlement how);
 
     /// Orders a job: the method is called on each device of the query. Fails with `job_already_exists`,
     /// `throttling_max_active_job_count_exceeded`, `argument_invalid`; with `rollout` also as

@@ -1,0 +1,186 @@
+// carillon c2d, feedback: cloud-to-device messages and the feedback on them.
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "flag_checks.hpp"
+#include "hub_flags.hpp"
+#include "message_request.hpp"
+#include "talk.hpp"
+
+#include <CLI/Validators.hpp>
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace carillon {
+
+namespace {
+
+struct MessageArgs {
+    HubFlags hub;
+    std::string device;
+    std::string module;
+    MessageOrder order;
+    std::string lock;
+    int lock_s = 60;
+    bool completes = false;
+    bool abandons = false;
+    bool rejects = false;
+    std::size_t limit = 0;
+};
+
+/// How long `feedback watch` waits before it asks again. Ours: batches are made every 15 s.
+constexpr std::chrono::seconds between_looks{1};
+
+Result<Exit> send(const MessageArgs& args) {
+    const auto target = target_argument(args.device, args.module);
+    if (!target) return fail(target.error());
+    const auto message = read_message_order(args.order);
+    if (!message) return fail(message.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    if (auto sent = client->send_message(*target, *message); !sent) return fail(std::move(sent).error());
+    if (!is_quiet()) std::cerr << "message queued for " << target->path() << "\n";
+    return Exit::ok;
+}
+
+Result<Exit> purge(const MessageArgs& args) {
+    const auto device = device_argument(args.device);
+    if (!device) return fail(device.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto purged = client->purge_messages(*device);
+    if (!purged) return fail(purged.error());
+    return show_document(args.hub, *purged);
+}
+
+Result<Exit> receive(const MessageArgs& args) {
+    const auto device = device_argument(args.device);
+    if (!device) return fail(device.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto received = client->receive_message(*device, args.lock_s);
+    if (!received) return fail(received.error());
+    if (!*received) {
+        if (!is_quiet()) std::cerr << "no message waits for " << device->str() << "\n";
+        return Exit::ok;
+    }
+    const Exit shown = show_document(args.hub, message_json(**received));
+    std::optional<MessageSettlement> how;
+    if (args.completes) how = MessageSettlement::complete;
+    if (args.abandons) how = MessageSettlement::abandon;
+    if (args.rejects) how = MessageSettlement::reject;
+    if (!how) return shown;
+    if (auto settled = client->settle_message(*device, (*received)->lock, *how); !settled) {
+        return fail(std::move(settled).error());
+    }
+    return shown;
+}
+
+Result<Exit> settle(const MessageArgs& args, MessageSettlement how, const char* what) {
+    const auto device = device_argument(args.device);
+    if (!device) return fail(device.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    if (auto settled = client->settle_message(*device, args.lock, how); !settled) {
+        return fail(std::move(settled).error());
+    }
+    if (!is_quiet()) std::cerr << "message " << what << "\n";
+    return Exit::ok;
+}
+
+Result<Exit> complete(const MessageArgs& args) {
+    return settle(args, MessageSettlement::complete, "completed");
+}
+Result<Exit> abandon(const MessageArgs& args) {
+    return settle(args, MessageSettlement::abandon, "abandoned");
+}
+Result<Exit> reject(const MessageArgs& args) {
+    return settle(args, MessageSettlement::reject, "rejected");
+}
+
+/// Prints each record on a line and completes what it printed.
+Result<Exit> watch(const MessageArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    std::size_t printed = 0;
+    while (args.limit == 0 || printed < args.limit) {
+        const auto feedback = client->receive_feedback();
+        if (!feedback) return fail(feedback.error());
+        if (!*feedback) {
+            std::this_thread::sleep_for(between_looks);
+            continue;
+        }
+        const auto records = json_array_items((*feedback)->records_json);
+        if (!records) return fail(Errc::malformed_packet, "the hub's feedback is not a JSON array");
+        for (const std::string& record : *records) std::cout << record << "\n";
+        std::cout.flush();
+        printed += records->size();
+        auto settled = client->settle_feedback((*feedback)->lock, MessageSettlement::complete);
+        if (!settled) return fail(std::move(settled).error());
+    }
+    return Exit::ok;
+}
+
+CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
+                   const std::shared_ptr<MessageArgs>& args, Result<Exit> (*run)(const MessageArgs&),
+                   int& exit_code) {
+    auto& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    on_chosen(verb, args, run, exit_code);
+    return verb;
+}
+
+void add_settling_verb(CLI::App& group, const char* name, const char* description,
+                       Result<Exit> (*run)(const MessageArgs&), int& exit_code) {
+    auto args = std::make_shared<MessageArgs>();
+    auto& verb = add_verb(group, name, description, args, run, exit_code);
+    add_device_flag(verb, args->device);
+    verb.add_option("--etag,-e", args->lock, "The etag that `c2d receive` printed")->required();
+}
+
+}  // namespace
+
+void add_c2d(CLI::App& app, int& exit_code) {
+    auto& group = *app.add_subcommand("c2d", "Cloud-to-device messages");
+    group.require_subcommand(1);
+
+    auto args = std::make_shared<MessageArgs>();
+    auto& send_verb = add_verb(group, "send", "Queue a message for a device", args, send, exit_code);
+    add_device_flag(send_verb, args->device);
+    add_module_flag(send_verb, args->module, Needed::no);
+    add_message_flags(send_verb, args->order);
+
+    args = std::make_shared<MessageArgs>();
+    auto& receive_verb = add_verb(group, "receive", "Receive the oldest message of a device, as the device",
+                                  args, receive, exit_code);
+    add_device_flag(receive_verb, args->device);
+    receive_verb
+        .add_option("--lock-timeout,--lt", args->lock_s,
+                    "Seconds for which nobody else gets the message, 5 to 300 [60]")
+        ->check(whole_number(5, 300, "seconds"));
+    auto* completes = receive_verb.add_flag("--complete", args->completes, "Complete it once it is printed");
+    auto* abandons = receive_verb.add_flag("--abandon", args->abandons, "Give it back once it is printed");
+    auto* rejects = receive_verb.add_flag("--reject", args->rejects, "Reject it once it is printed");
+    abandons->excludes(completes);
+    rejects->excludes(completes)->excludes(abandons);
+
+    add_settling_verb(group, "complete", "Complete a message that was received", complete, exit_code);
+    add_settling_verb(group, "abandon", "Give a message back, to be received again", abandon, exit_code);
+    add_settling_verb(group, "reject", "Reject a message that was received", reject, exit_code);
+
+    args = std::make_shared<MessageArgs>();
+    auto& purge_verb = add_verb(group, "purge", "Remove all messages of a device", args, purge, exit_code);
+    add_device_flag(purge_verb, args->device);
+}
+
+void add_feedback(CLI::App& app, int& exit_code) {
+    auto& group = *app.add_subcommand("feedback", "Feedback on cloud-to-device messages");
+    group.require_subcommand(1);
+    auto args = std::make_shared<MessageArgs>();
+    auto& verb = add_verb(group, "watch", "Print each outcome as it becomes known, and take it off the hub",
+                          args, watch, exit_code);
+    verb.add_option("--limit", args->limit, "End after so many outcomes [never]")->check(at_least_one());
+}
+
+}  // namespace carillon
