@@ -107,16 +107,20 @@ struct JobSnapshot {
     std::optional<JobCounts> counts;  ///< From `running` on.
     WallTime ended;                   ///< Terminal only.
     std::string failure_reason;       ///< Failed only.
+    /// Of a job with a rollout whose deadline was changed.
+    std::optional<std::int64_t> execution_time_max_s;
 };
 
+/// Of a rollout, a list of jobs shows the version and the note; a job by itself shows it as it was sent.
+enum class JobJson : std::uint8_t { whole, listed };
 /// How long the text is that `append_job_json` appends, about.
 std::size_t job_json_bytes(const JobSnapshot& job);
 /// Appends the JobResponse. A job that lists its devices shows them as a condition too, as long as that is no
 /// longer than a condition may be. What has no value is left out, never null, as the Java client looks into
 /// whatever is there. `canceledCount` appears among the statistics only if it is not zero, as stock
 /// clients do not know it. Source: azure-iot-sdk-java: JobsResponseParser.java.
-void append_job_json(std::string& out, const JobSnapshot& job);
-/// Appends the short answer to a PUT: jobId, type, status.
+void append_job_json(std::string& out, const JobSnapshot& job, JobJson form = JobJson::whole);
+/// Appends the short answer to a PUT: jobId, type, status; of a rollout, that it was understood.
 void append_job_accepted_json(std::string& out, const JobSnapshot& job);
 
 /// One device's part in a job: a row of `devices.jobs`.

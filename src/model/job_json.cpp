@@ -65,13 +65,14 @@ std::size_t job_json_bytes(const JobSnapshot& job) {
     constexpr std::size_t other_members = 512;
     std::size_t bytes = other_members + definition.id.size() + definition.condition.value_or("").size() +
                         definition.method_json.size() + definition.update_twin_json.size() +
-                        job.failure_reason.size();
+                        job.failure_reason.size() +
+                        (definition.rollout ? definition.rollout->note.size() : 0);
     if (definition.device_ids)
         bytes += list_bytes(*definition.device_ids) * (may_be_condition(*definition.device_ids) ? 2 : 1);
     return bytes;
 }
 
-void append_job_json(std::string& text, const JobSnapshot& job) {
+void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
     const JobDefinition& definition = *job.definition;
     JsonWriter out(text);
     out.begin_object();
@@ -87,7 +88,8 @@ void append_job_json(std::string& text, const JobSnapshot& job) {
     }
     out.member("createdTime", to_iso8601(definition.created));
     out.member("startTime", to_iso8601(definition.start));
-    out.member("maxExecutionTimeInSeconds", definition.execution_time_max_s);
+    out.member("maxExecutionTimeInSeconds",
+               job.execution_time_max_s.value_or(definition.execution_time_max_s));
     out.member("type", job_type_text(definition.type));
     if (!definition.method_json.empty()) out.member_raw("cloudToDeviceMethod", definition.method_json);
     if (!definition.update_twin_json.empty()) out.member_raw("updateTwin", definition.update_twin_json);
@@ -95,6 +97,13 @@ void append_job_json(std::string& text, const JobSnapshot& job) {
     if (is_terminal(job.status)) out.member("endTime", to_iso8601(job.ended));
     if (job.status == JobStatus::failed) out.member("failureReason", job.failure_reason);
     if (job.counts) write_statistics(out, *job.counts);
+    if (definition.rollout && form == JobJson::whole) {
+        out.member_raw("rollout", definition.rollout->text);
+    } else if (definition.rollout) {
+        out.key("rollout").begin_object().member("version", 1);
+        if (!definition.rollout->note.empty()) out.member("note", definition.rollout->note);
+        out.end_object();
+    }
     out.end_object();
 }
 
@@ -104,6 +113,15 @@ void append_job_accepted_json(std::string& text, const JobSnapshot& job) {
     out.member("jobId", job.definition->id);
     out.member("type", job_type_text(job.definition->type));
     out.member("status", job_status_text(job.status));
+    if (const auto& rollout = job.definition->rollout) {
+        out.key("rollout").begin_object().member("version", 1);
+        if (const auto warnings = rollout->warnings(job.definition->type, std::nullopt); !warnings.empty()) {
+            out.key("warnings").begin_array();
+            for (const auto& warning : warnings) out.value(warning);
+            out.end_array();
+        }
+        out.end_object();
+    }
     out.end_object();
 }
 

@@ -199,6 +199,20 @@ test('jobs, their rows and their progress', async () => {
   assert.ok(rows.some((row) => row.error) && rows.some((row) => row.outcome.deviceMethodResponse));
   for (const row of rows) check('/components/schemas/DeviceJob', row, 'a row of devices.jobs');
   await ask('get', '/carillon/jobs/{jobId}', id('none'), { status: 404 });
+  const rollout = { seed: 1, note: 'slowly', waves: [{ size: 1, gate: 'manual' }] };
+  await ask('put', '/jobs/v2/{jobId}', id('waves'), { body: order({ rollout }) });
+  await ask('put', '/jobs/v2/{jobId}', id('typo'), { body: order({ rollout: { wave: [] } }), status: 400 });
+  await until(async () => (await ask('get', '/carillon/jobs/{jobId}', id('waves'))).waves.some((wave) => wave.state === 'gate'), 'the gate');
+  assert.deepEqual((await ask('get', '/jobs/v2/{jobId}', id('waves'))).rollout, rollout);
+  const { revision, paused } = await ask('post', '/carillon/jobs/{jobId}/pause', id('waves'), { body: { why: 'a look' } });
+  assert.equal(paused.why, 'a look');
+  const stale = { 'If-Match': `"${revision + 1}"` };
+  await ask('post', '/carillon/jobs/{jobId}/resume', id('waves'), { body: {}, headers: stale, status: 412 });
+  await ask('post', '/carillon/jobs/{jobId}/resume', id('waves'), { body: {} });
+  await ask('patch', '/carillon/jobs/{jobId}', id('waves'), { body: { rollout: { pace: { rate: '100/s' } } } });
+  await ask('post', '/carillon/jobs/{jobId}/pause', id('twins'), { body: {}, status: 405 });
+  await ask('post', '/carillon/jobs/{jobId}/promote', id('waves'), { body: { wave: 0 } });
+  await over('waves');
   for (const job of ['twins', 'fails', 'methods', 'later']) {
     await ask('get', '/carillon/jobs/{jobId}', id(job));
     const events = await ask('get', '/carillon/jobs/{jobId}/events', id(job));

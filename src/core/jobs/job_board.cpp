@@ -19,6 +19,7 @@ JobSnapshot JobEntry::look() const {
     if (started_.ticks != 0) snapshot.counts = sum_counts();
     snapshot.ended = ended_;
     snapshot.failure_reason = failure_reason_;
+    if (rollout_) snapshot.execution_time_max_s = rollout_->rollout->deadline_s;
     return snapshot;
 }
 
@@ -43,7 +44,10 @@ JobRevision JobEntry::revision() const {
     } else if (status_ == JobStatus::running) {
         revision.phase = Phase::running;
         for (const auto& part : parts_) revision.position += part.position;
-    } else if (status_ == JobStatus::queued) {
+    }
+    if (rollout_ && revision.phase != Phase::ended)
+        revision.position += rollout_->sequence;
+    else if (status_ == JobStatus::queued) {
         revision.phase = Phase::queued;
     }
     return revision;
@@ -89,6 +93,7 @@ JobProgress JobEntry::progress(TimePoint now, WallTime wall_now) const {
     const std::lock_guard lock(mutex_);
     progress.snapshot = look();
     progress.revision = revision();
+    if (rollout_) add_rollout(progress);
     if (started_.ticks == 0) return progress;
     progress.tally = sum_tally();
     progress.has_tally = has_tally_;
@@ -102,6 +107,66 @@ JobProgress JobEntry::progress(TimePoint now, WallTime wall_now) const {
         progress.devices_per_s = meter_.rate(now, done);
     }
     return progress;
+}
+
+void JobEntry::add_rollout(JobProgress& progress) const {
+    progress.rollout = rollout_;
+    progress.waves.resize(std::max<std::size_t>(1, rollout_->waves.size()));
+    std::uint64_t backing_off = 0;
+    std::uint64_t offline = 0;
+    for (const auto& share : shares_) {
+        for (std::size_t i = 0; i < share.waves.size() && i < progress.waves.size(); ++i) {
+            progress.waves[i] += share.waves[i];
+        }
+        progress.attempts += share.attempts;
+        backing_off += share.backing_off;
+        offline += share.waits_offline;
+    }
+    const auto& counts = progress.snapshot.counts;
+    if (!counts || is_terminal(status_)) return;
+    // The first reason that applies, in this order.
+    auto left = counts->pending;
+    const auto take = [&left](std::uint64_t count) {
+        const auto taken = std::min(left, count);
+        left -= taken;
+        return taken;
+    };
+    auto& held = progress.held;
+    if (rollout_->pause) {
+        held.paused = take(left);
+    } else if (rollout_->waits_in_line) {
+        held.queue = take(left);
+    }
+    if (!rollout_->rollout->waves.empty()) {
+        std::uint64_t waiting = 0;
+        for (std::size_t i = rollout_->open_waves; i < rollout_->waves.size(); ++i) {
+            const auto ended = progress.waves[i].ended() + progress.waves[i].canceled;
+            waiting += rollout_->waves[i].size - std::min(ended, rollout_->waves[i].size);
+        }
+        held.wave = take(waiting);
+    }
+    held.offline = take(offline);
+    held.backoff = take(backing_off);
+    held.pace = take(left);
+}
+
+void JobEntry::show(std::shared_ptr<const RolloutView> view) {
+    std::unique_lock lock(mutex_);
+    rollout_ = std::move(view);
+    wake(std::move(lock));
+}
+
+void JobEntry::share(std::size_t part, PartShare share) {
+    const std::lock_guard lock(mutex_);
+    if (is_terminal(status_)) return;
+    CARILLON_ASSERT(part < part_count_);
+    if (shares_.empty()) shares_.resize(part_count_);
+    shares_[part] = std::move(share);
+}
+
+WallTime JobEntry::deadline() const {
+    const std::lock_guard lock(mutex_);
+    return rollout_ ? rollout_->deadline : definition_->deadline();
 }
 
 std::uint64_t JobEntry::wake_at_change(JobRevision seen, UniqueFunction<void()> wake) {

@@ -51,6 +51,11 @@ public:
     void set_running(WallTime started);
     /// Takes a stored terminal state; without counters of its own the record hides the parts'.
     void set_terminal(const JobRecord& record);
+    /// Of a job with a rollout: what its coordinator shows, and what a part counts.
+    void show(std::shared_ptr<const RolloutView> view);
+    void share(std::size_t part, PartShare share);
+    /// The deadline, with all changes made since.
+    WallTime deadline() const;
     /// `position` is the sequence behind the last event that `state` has taken.
     void publish(std::size_t part, const PartState& state, std::uint64_t position, TimePoint now);
 
@@ -60,6 +65,7 @@ private:
         JobTally tally;
         std::uint64_t position = 0;
     };
+    void add_rollout(JobProgress& progress) const;
     struct Waiter {
         std::uint64_t number;
         UniqueFunction<void()> wake;
@@ -80,6 +86,8 @@ private:
     std::string failure_reason_;
     std::vector<Part> parts_;  ///< None before the first is published; one once the job has ended.
     bool has_tally_ = true;
+    std::shared_ptr<const RolloutView> rollout_;
+    std::vector<PartShare> shares_;  ///< Of a job with a rollout, from its first report on.
     RateMeter meter_;
     std::vector<Waiter> waiters_;
     std::uint64_t last_waiter_ = 0;

@@ -20,6 +20,12 @@ Error not_in_this_state(JobStatus status) {
             fmt::format("Job cannot be cancelled in '{}' status.", name)};
 }
 
+/// How long a job that has ended is remembered, unless those take too much.
+WallTime kept_until(const JobEntry& entry) {
+    const auto& rollout = entry.definition().rollout;
+    return entry.ended().plus_s(rollout ? rollout->keep_s : JobLimits::history_kept_s);
+}
+
 }  // namespace
 
 JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
@@ -75,51 +81,50 @@ Result<> JobCoordinator::check_room(std::size_t bytes) const {
     return {};
 }
 
-Task<Result<JobSnapshot>> JobCoordinator::create(JobDefinition definition) {
+Task<Result<JobSnapshot>> JobCoordinator::create(std::shared_ptr<JobDefinition> definition) {
     // That an id is taken may be said only once that is durable.
-    while (accepting_.contains(definition.id)) {
+    while (accepting_.contains(definition->id)) {
         const auto settled = co_await shard_.committer().durable();
         if (!settled) co_return fail(unavailable(settled.error()));
     }
-    if (board_.find(definition.id)) {
+    if (board_.find(definition->id)) {
         co_return fail(Errc::job_already_exists,
-                       fmt::format("A job with id '{}' already exists.", definition.id));
+                       fmt::format("A job with id '{}' already exists.", definition->id));
     }
-    const std::size_t bytes = definition.bytes();
+    if (auto allowed = check_rollout(*definition); !allowed) co_return fail(std::move(allowed).error());
+    const std::size_t bytes = definition->bytes();
     if (auto room = check_room(bytes); !room) co_return fail(std::move(room).error());
     active_bytes_ += bytes;
+    name_source(*definition, 1);
     const auto number = ++last_number_;
-    const auto shared = std::make_shared<const JobDefinition>(std::move(definition));
+    draw_seed(*definition);
+    const std::shared_ptr<const JobDefinition> shared = definition;
     accepting_.insert(shared->id);
     auto& batch = shard_.committer().batch();
     batch.put(Table::jobs, job_definition_key(number), encode_job_definition(*shared));
     batch.put(Table::jobs, job_record_key(number), encode_job_record(JobRecord{}));
+    auto run = make_run(*shared);
+    if (run) put_created(*run, number, *shared);
     const auto written = co_await shard_.committer().durable();
     accepting_.erase(shared->id);
     if (!written) {
         active_bytes_ -= bytes;
+        name_source(*shared, -1);
         co_return fail(unavailable(written.error()));
     }
 
+    if (run) run->durable_sequence = run->next_sequence;
     const auto entry = std::make_shared<JobEntry>(number, shared, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
     log.info("job accepted job={} type={}", shared->id, job_type_text(shared->type));
     auto answer = entry->snapshot();
-    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, {}});
+    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, std::move(run), {}});
     happen(number, [this](Active& job) { return job.life.place(is_due(job)); });
+    if (auto* job = find(number); job && job->run) show(*job);
     co_return answer;
 }
 
 // --- what a job's life asks for ------------------------------------------------------------------
-
-template <class Event>
-void JobCoordinator::happen(std::uint64_t number, Event event) {
-    auto* job = find(number);
-    if (!job) return;
-    const auto before = job->life.phase();
-    const JobActions actions = event(*job);
-    take(*job, before, actions);
-}
 
 void JobCoordinator::take(Active& job, JobPhase before, const JobActions& actions) {
     const auto number = job.entry->number();
@@ -136,6 +141,10 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 break;
             case JobAction::queue:
                 job.entry->set_status(JobStatus::queued);
+                if (job.run && job.run->control.is_paused() && now() < deadline_of(job)) {
+                    arm_late_start(job);
+                    break;
+                }
                 schedule_.queue(start, number);
                 may_be_next = true;
                 break;
@@ -165,8 +174,10 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 break;
             case JobAction::take_place:
                 schedule_.take_place();
+                if (job.run) job.run->has_place = true;
                 break;
             case JobAction::free_place:
+                if (job.run && !std::exchange(job.run->has_place, false)) break;
                 schedule_.free_place();
                 may_be_next = true;
                 break;
@@ -180,17 +191,19 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
 }
 
 void JobCoordinator::prepare(Active& job) {
+    std::shared_ptr<Placing> placing;
+    if (job.run) placing = make_placing(job);
     on_shards([this, alive = alive_, entry = job.entry, condition = std::move(job.condition),
-               started = job.life.started(), attempt = job.life.attempt(),
+               started = job.life.started(), attempt = job.life.attempt(), placing, source = source_of(job),
                home = shard_.executor()](JobShard& shard) {
-        auto done = [this, alive, home, number = entry->number(), attempt](Result<std::uint64_t> targets) {
-            boost::asio::post(home, [this, alive, number, attempt, targets] {
-                if (!*alive) return;
-                happen(number,
-                       [&](Active& found) { return found.life.part_prepared(attempt, targets, now()); });
-            });
+        auto done = [this, alive, home, number = entry->number(), attempt, placing,
+                     part = shard.number()](Result<JobShard::Prepared> found) {
+            boost::asio::post(
+                home, [this, alive, number, attempt, placing, part, held = std::move(found)]() mutable {
+                    if (*alive) prepared(number, attempt, part, std::move(held), placing);
+                });
         };
-        shard.prepare(entry, condition, started, std::move(done));
+        shard.prepare(entry, condition, started, source, std::move(done));
     });
 }
 
@@ -202,7 +215,10 @@ void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
             record.tally = job.entry->tally();
         }
         job.end = record;
+        if (job.run) end_log(job, record);
     }
+    if (step == JobWrite::start && job.run)
+        put_log(job, {PreparedEvent{now(), job.life.targets(), {}}, StartedEvent{now(), ++last_start_}});
     shard_.committer().batch().put(Table::jobs, job_record_key(number), encode_job_record(record));
     shard_.committer().on_durable([this, alive = alive_, number, step](const Result<>& result) {
         if (!*alive) return;
@@ -216,17 +232,29 @@ void JobCoordinator::begin(Active& job) {
     job.entry->set_running(job.life.started());
     board_.add_started(job.entry);
     log.info("job started job={} devices={}", job.entry->definition().id, job.life.targets());
-    if (is_open_) on_shards([number](JobShard& shard) { shard.begin(number); });
+    if (!is_open_) return;
+    if (job.run) {
+        job.run->has_begun = true;
+        give_orders(job);
+    }
+    on_shards([number](JobShard& shard) { shard.begin(number); });
+    if (job.run) go_on(number);
 }
 
 void JobCoordinator::finish(std::uint64_t number) {
     const auto found = active_.find(number);
-    const auto job = std::move(found->second);
+    auto job = std::move(found->second);
     active_.erase(found);
+    if (job.run) {
+        shard_.timers().cancel(job.run->timer);
+        schedule_.leave(job.entry->definition().start, number);
+        show(job);
+    }
     job.entry->set_terminal(job.end);
     if (job.end.started.ticks != 0) board_.add_started(job.entry);
     log.info("job ended job={} status={}", job.entry->definition().id, job_status_text(job.end.status));
     active_bytes_ -= job.entry->definition().bytes();
+    name_source(job.entry->definition(), -1);
     remember(job.entry);
     forget_oldest();
 }
@@ -239,6 +267,17 @@ void JobCoordinator::part_finished(std::uint64_t number) {
 
 void JobCoordinator::start() {
     is_open_ = true;
+    patient_until_ = now().plus_s(limits_.reconnect_grace_s);
+    std::vector<std::uint64_t> begun;
+    for (auto& [number, job] : active_) {
+        if (!job.run) continue;
+        job.run->patient_until = patient_until_;
+        if (job.run->has_begun) begun.push_back(number);
+    }
+    for (const auto number : begun) {
+        give_orders(*find(number));
+        go_on(number);
+    }
     pump();
     arm_schedule();
     purge();
@@ -268,9 +307,16 @@ void JobCoordinator::pump() {
     while (is_open_) {
         const auto number = schedule_.take_turn();
         if (!number) return;
+        if (auto* job = find(*number); job && job->run && job->run->has_begun) {
+            schedule_.take_place();
+            job->run->has_place = true;
+            job->run->is_in_line = false;
+            go_on(*number);
+            continue;
+        }
         happen(*number, [this](Active& job) {
             const auto& definition = job.entry->definition();
-            if (definition.device_ids) return job.life.turn(now(), {});
+            if (definition.device_ids || !definition.condition) return job.life.turn(now(), {});
             auto parsed = query::parse_job_condition(definition.condition.value_or(""), options_);
             if (!parsed) return job.life.turn(now(), fail(std::move(parsed).error()));
             job.condition = *std::move(parsed);
@@ -290,7 +336,7 @@ Task<> JobCoordinator::changed(std::uint64_t number) {
 
 // --- cancelling ----------------------------------------------------------------------------------
 
-Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
+Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id, JobActor by) {
     const auto entry = board_.find(id);
     if (!entry) co_return fail(Errc::job_not_found, fmt::format("There is no job with id '{}'.", id));
     const auto number = entry->number();
@@ -300,11 +346,23 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
         if (phase == JobPhase::running && limits_.strict_cancel) {
             co_return fail(not_in_this_state(JobStatus::running));
         }
+        if (job->run && job->run->is_writing) {
+            co_await shard_.committer().durable();
+            continue;
+        }
         const auto actions = job->life.cancel(now());
         if (actions.empty()) {  // It is on its way from one phase to the next, or somebody else cancels it.
             if (phase == JobPhase::cancelling) is_ours = true;
             co_await changed(number);
             continue;
+        }
+        if (job->run) {
+            DirectedEvent event;
+            event.time = now();
+            event.what = DirectedEvent::cancelling;
+            event.by = by;
+            event.totals = job->run->counts().totals();
+            put_log(*job, {event});
         }
         take(*job, phase, actions);
         // What the job's life asked for is in the batch, and has been told to it before this goes on.
@@ -320,7 +378,7 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id) {
 // --- history -------------------------------------------------------------------------------------
 
 void JobCoordinator::remember(const std::shared_ptr<JobEntry>& entry) {
-    if (history_.emplace(Place{entry->ended().ticks, entry->number()}, entry).second)
+    if (history_.emplace(Place{kept_until(*entry).ticks, entry->number()}, entry).second)
         history_bytes_ += entry->definition().bytes();
 }
 
@@ -332,13 +390,19 @@ void JobCoordinator::purge() {
 
 /// What ended too long ago, and what is too much.
 void JobCoordinator::forget_oldest() {
-    const auto oldest = now().plus_s(-JobLimits::history_kept_s).ticks;
+    const auto oldest = now().ticks;
     for (int forgotten = 0; !history_.empty(); ++forgotten) {
         const auto first = history_.begin();
         if (first->first.first >= oldest && history_bytes_ <= limits_.history_bytes_max) return;
         if (forgotten == forgotten_max) return after(retry_delay, [this] { forget_oldest(); });
         const auto entry = first->second;
         history_.erase(first);
+        if (named_.contains(entry->definition().id)) {
+            // Looked at again when the next purge is.
+            history_.emplace(
+                Place{now().ticks + purge_interval / std::chrono::nanoseconds(100), entry->number()}, entry);
+            continue;
+        }
         history_bytes_ -= entry->definition().bytes();
         forget(entry);
     }
@@ -359,16 +423,33 @@ void JobCoordinator::forget(const std::shared_ptr<JobEntry>& entry) {
 
 // --- at the start --------------------------------------------------------------------------------
 
-void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record) {
+void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
+                            const Stored& stored) {
     const auto number = entry->number();
     active_bytes_ += entry->definition().bytes();
-    if (record.status == JobStatus::running) {
-        active_.emplace(number, Active{entry, JobLifecycle::resumed(job_shards_.size(), record), {}, {}, {}});
-        schedule_.take_place();
-        return;
+    name_source(entry->definition(), 1);
+    auto run = make_run(entry->definition());
+    const bool is_running = record.status == JobStatus::running;
+    if (run) {
+        if (is_running) {
+            run->set_parts(stored.part_sizes,
+                           entry->definition().rollout->order.kind != RolloutOrderKind::as_stored);
+        }
+        for (const auto& event : stored.log) {
+            run->control.apply(event);
+            if (const auto* started = std::get_if<StartedEvent>(&event))
+                last_start_ = std::max(last_start_, started->number);
+        }
+        run->next_sequence = run->durable_sequence = stored.next_sequence;
+        run->has_begun = run->has_place = is_running;
     }
-    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, {}});
-    happen(number, [this](Active& job) { return job.life.place(is_due(job)); });
+    auto life =
+        is_running ? JobLifecycle::resumed(job_shards_.size(), record) : JobLifecycle(job_shards_.size());
+    auto& job =
+        active_.emplace(number, Active{entry, std::move(life), {}, {}, std::move(run), {}}).first->second;
+    if (job.run) show(job);
+    if (is_running) return schedule_.take_place();
+    happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
 }
 
 }  // namespace carillon

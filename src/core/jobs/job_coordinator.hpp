@@ -2,8 +2,10 @@
 
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_lifecycle.hpp"
+#include "core/jobs/job_run.hpp"
 #include "core/jobs/job_schedule.hpp"
 #include "core/jobs/job_shard.hpp"
+#include "core/jobs/job_wish.hpp"
 #include "core/shard/shards.hpp"
 #include "query/query.hpp"
 
@@ -28,6 +30,8 @@ public:
     /// Wall clocks jump, so no timer trusts a longer distance.
     static constexpr std::chrono::seconds timer_distance_max{60};
     static constexpr std::chrono::hours purge_interval{1};
+    /// How long a pause waits for its parts to say that nothing begins any more.
+    static constexpr std::chrono::seconds quiet_max{10};
     /// Jobs that leave the history in one turn; more follow after `retry_delay`.
     static constexpr int forgotten_max = 1000;
 
@@ -37,18 +41,32 @@ public:
     JobCoordinator(const JobCoordinator&) = delete;
     JobCoordinator& operator=(const JobCoordinator&) = delete;
 
+    /// What the store knows of a job with a rollout: its log, and of a running one what its parts have.
+    struct Stored {
+        std::vector<JobLogEvent> log;
+        std::uint64_t next_sequence = 1;
+        std::vector<std::uint64_t> part_sizes;
+    };
     /// Jobs found in the store that have not ended. Before the threads run.
-    void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record);
+    void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
     /// Jobs found in the store that have. Before the threads run.
     void remember(const std::shared_ptr<JobEntry>& entry);
+    /// What a job with a rollout that has ended shows of its log. Before the threads run.
+    void recall(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
     /// Numbers given so far.
     void set_last_number(std::uint64_t number) { last_number_ = number; }
     void start();
     void stop() { is_open_ = false; }
 
-    Task<Result<JobSnapshot>> create(JobDefinition definition);
-    Task<Result<JobSnapshot>> cancel(std::string id);
+    Task<Result<JobSnapshot>> create(std::shared_ptr<JobDefinition> definition);
+    Task<Result<JobSnapshot>> cancel(std::string id, JobActor by);
+    /// Answers when the wish is durable; a pause also when no device begins any more. Fails with
+    /// `job_not_found`, `operation_not_allowed_in_current_state`, `precondition_failed`, `argument_invalid`,
+    /// and `service_unavailable`, after which the wish may stand.
+    Task<Result<>> direct(std::string id, JobWish wish);
 
+    /// A part of a job with a rollout tells how it stands.
+    void reported(std::uint64_t job, const GateReport& report);
     /// One shard's part of a running job has ended.
     void part_finished(std::uint64_t job);
 
@@ -58,6 +76,7 @@ private:
         JobLifecycle life;
         std::optional<query::JobCondition> condition;  ///< From its turn until its parts are asked.
         JobRecord end;                                 ///< As it is on its way to disk.
+        std::unique_ptr<JobRun> run;                   ///< Of a job with a rollout.
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
     };
 
@@ -72,11 +91,47 @@ private:
     void take(Active& job, JobPhase before, const JobActions& actions);
     /// Gives the job's life an event; nothing if the job has ended.
     template <class Event>
-    void happen(std::uint64_t job, Event event);
+    void happen(std::uint64_t number, Event event) {
+        auto* job = find(number);
+        if (!job) return;
+        const auto before = job->life.phase();
+        const JobActions actions = event(*job);
+        take(*job, before, actions);
+    }
     void prepare(Active& job);
     void write(Active& job, JobWrite step, JobRecord record);
     void begin(Active& job);
     void finish(std::uint64_t job);
+
+    // --- jobs with a rollout, job_rollout.cpp ---
+    struct Placing;
+    struct Placing;
+    std::shared_ptr<Placing> make_placing(const Active& job) const;
+    std::unique_ptr<JobRun> make_run(const JobDefinition& definition) const;
+    void prepared(std::uint64_t number, std::uint64_t attempt, std::size_t part,
+                  Result<JobShard::Prepared> prepared, const std::shared_ptr<Placing>& placing);
+    void place(const std::shared_ptr<Placing>& placing);
+    WallTime deadline_of(const Active& job) const;
+    std::uint64_t source_of(const Active& job) const;
+    /// One more, or one less, of those that have not ended takes its devices from another job.
+    void name_source(const JobDefinition& definition, int change);
+    Result<> check_rollout(const JobDefinition& definition) const;
+    void draw_seed(JobDefinition& definition) const;
+    void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
+    /// Puts events into the batch. When they are durable the run moves, and what follows is done.
+    void put_log(Active& job, std::vector<JobLogEvent> events);
+    void logged(std::uint64_t job, bool is_durable, const std::vector<JobLogEvent>& events);
+    Result<std::vector<JobLogEvent>> events_of(Active& job, const JobWish& wish) const;
+    Task<Result<>> quiet(std::uint64_t job);
+    void give_orders(Active& job);
+    /// Decides what comes next, gives permits, and wakes when time alone may let more follow.
+    void go_on(std::uint64_t job);
+    void give_permits(Active& job);
+    void keep_place(Active& job);
+    void arm_run(Active& job);
+    void arm_late_start(Active& job);
+    void show(Active& job);
+    void end_log(Active& job, const JobRecord& record);
 
     void arm_schedule();
     void start_due();
@@ -98,11 +153,14 @@ private:
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
     std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
     std::size_t active_bytes_ = 0;               ///< Of `active_`, and of those on their way to disk.
-    using Place = std::pair<std::int64_t, std::uint64_t>;  ///< End in ticks, job number.
-    std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended, oldest end first.
+    std::map<std::string, int> named_;           ///< Jobs that these take their devices from.
+    using Place = std::pair<std::int64_t, std::uint64_t>;  ///< Until when it is kept, in ticks; job number.
+    std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;
     JobSchedule schedule_;
     std::uint64_t last_number_ = 0;
+    std::uint64_t last_start_ = 0;  ///< Starts of jobs with a rollout, counted.
+    WallTime patient_until_;
     Timers::Id schedule_timer_;
     bool is_open_ = false;  ///< Between `start` and `stop`.
 };

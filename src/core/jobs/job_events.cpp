@@ -6,7 +6,18 @@
 namespace carillon {
 namespace {
 
-enum Kind : std::uint8_t { targets = 1, twin_chunk = 2, dispatched = 3, outcomes = 4, ended = 5 };
+enum Kind : std::uint8_t {
+    targets = 1,
+    twin_chunk = 2,
+    dispatched = 3,
+    outcomes = 4,
+    ended = 5,
+    order = 6,
+    written = 8,
+    outcomes2 = 10,
+    canceled = 11,
+    begun = 12,
+};
 
 void pack_failure(Packer& pack, const Failure& failure) {
     pack.u8(static_cast<std::uint8_t>(failure.reason));
@@ -19,7 +30,7 @@ void pack_failure(Packer& pack, const Failure& failure) {
 bool unpack_failure(Unpacker& in, Failure& failure) {
     const auto reason = in.u8();
     if (reason < static_cast<std::uint8_t>(FailReason::deadline) ||
-        reason > static_cast<std::uint8_t>(FailReason::other)) {
+        reason > static_cast<std::uint8_t>(FailReason::too_large)) {
         return false;
     }
     failure.reason = static_cast<FailReason>(reason);
@@ -149,6 +160,162 @@ bool unpack_body(Unpacker& in, EndedEvent& event) {
     return end >= 1 && end <= 4;
 }
 
+void pack_body(Packer& pack, const OrderEvent& event) {
+    pack.number(event.places.size());
+    for (const auto place : event.places) pack.number(place);
+}
+
+bool unpack_body(Unpacker& in, OrderEvent& event) {
+    const auto count = in.count();
+    if (count > OrderEvent::devices_max) return false;
+    event.places.reserve(count);
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        const auto place = in.number();
+        if (place > UINT32_MAX) return false;
+        event.places.push_back(static_cast<std::uint32_t>(place));
+    }
+    return true;
+}
+
+/// The next index of an ascending list; false if there is none.
+bool unpack_index(Unpacker& in, std::uint64_t& index) {
+    index += in.number();
+    return index <= UINT32_MAX;
+}
+
+void pack_body(Packer& pack, const WrittenEvent& event) {
+    pack.number(event.devices.size());
+    std::uint32_t previous = 0;
+    std::int64_t version = 0;
+    for (const auto& device : event.devices) {
+        pack.number(device.index - previous);
+        previous = device.index;
+        const bool is_written = device.failure.reason == FailReason::none;
+        pack.u8(is_written ? 1 : 0);
+        if (is_written) {
+            pack.signed_number(device.version - version);
+            version = device.version;
+            pack.number(0);  // No pre-image is kept.
+        } else {
+            pack_failure(pack, device.failure);
+        }
+    }
+}
+
+bool unpack_body(Unpacker& in, WrittenEvent& event) {
+    const auto count = in.count();
+    event.devices.reserve(count);
+    std::uint64_t index = 0;
+    std::int64_t version = 0;
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        WrittenEvent::Device device;
+        if (!unpack_index(in, index)) return false;
+        device.index = static_cast<std::uint32_t>(index);
+        const auto what = in.u8();
+        if (what == 1) {
+            version += in.signed_number();
+            device.version = version;
+            if (in.number() != 0) return false;
+        } else if (what != 0 || !unpack_failure(in, device.failure)) {
+            return false;
+        }
+        event.devices.push_back(std::move(device));
+    }
+    return true;
+}
+
+void pack_body(Packer& pack, const Outcomes2Event& event) {
+    pack.number(event.outcomes.size());
+    for (const auto& outcome : event.outcomes) {
+        pack.number(outcome.index);
+        pack.u8(static_cast<std::uint8_t>(outcome.kind));
+        pack.number(outcome.attempt);
+        pack.number(outcome.age_ms);
+        pack.number(outcome.again_ms);
+        if (outcome.kind == OutcomeKind::answered || outcome.kind == OutcomeKind::rejected) {
+            pack.signed_number(outcome.answer.status);
+            pack.text(outcome.answer.payload);
+        } else if (outcome.kind == OutcomeKind::failed) {
+            pack_failure(pack, outcome.failure);
+        }
+    }
+}
+
+bool unpack_body(Unpacker& in, Outcomes2Event& event) {
+    const auto count = in.count();
+    event.outcomes.reserve(count);
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        Outcome outcome;
+        const auto index = in.number();
+        const auto kind = in.u8();
+        const auto attempt = in.number();
+        outcome.age_ms = in.number();
+        outcome.again_ms = in.number();
+        if (index > UINT32_MAX || kind < 1 || kind > 5 || attempt > UINT8_MAX) return false;
+        outcome.index = static_cast<std::uint32_t>(index);
+        outcome.kind = static_cast<OutcomeKind>(kind);
+        outcome.attempt = static_cast<std::uint32_t>(attempt);
+        if (outcome.kind == OutcomeKind::answered || outcome.kind == OutcomeKind::rejected) {
+            outcome.answer.status = static_cast<int>(in.signed_number());
+            outcome.answer.payload = in.text();
+        } else if (outcome.kind == OutcomeKind::failed && !unpack_failure(in, outcome.failure)) {
+            return false;
+        }
+        event.outcomes.push_back(std::move(outcome));
+    }
+    return true;
+}
+
+void pack_body(Packer& pack, const CanceledEvent& event) {
+    pack.u8(static_cast<std::uint8_t>(event.reason));
+    pack.number(0);  // No other job.
+    pack.number(event.indexes.size());
+    std::uint32_t previous = 0;
+    for (const auto index : event.indexes) {
+        pack.number(index - previous);
+        previous = index;
+    }
+}
+
+bool unpack_body(Unpacker& in, CanceledEvent& event) {
+    const auto reason = in.u8();
+    event.reason = reason > static_cast<std::uint8_t>(CancelReason::skipped)
+                       ? CancelReason::other
+                       : static_cast<CancelReason>(reason);
+    in.number();
+    const auto count = in.count();
+    event.indexes.reserve(count);
+    std::uint64_t index = 0;
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        if (!unpack_index(in, index)) return false;
+        event.indexes.push_back(static_cast<std::uint32_t>(index));
+    }
+    return true;
+}
+
+void pack_body(Packer& pack, const BegunEvent& event) {
+    pack.number(event.devices.size());
+    std::uint32_t previous = 0;
+    for (const auto& device : event.devices) {
+        pack.number(device.index - previous);
+        pack.number(device.attempt);
+        previous = device.index;
+    }
+}
+
+bool unpack_body(Unpacker& in, BegunEvent& event) {
+    const auto count = in.count();
+    event.devices.reserve(count);
+    std::uint64_t index = 0;
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        if (!unpack_index(in, index)) return false;
+        const auto attempt = in.number();
+        if (attempt < 1 || attempt > UINT8_MAX) return false;
+        event.devices.push_back({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(attempt)});
+    }
+    return true;
+}
+
 constexpr Kind kind_of(const TargetsEvent&) {
     return targets;
 }
@@ -163,6 +330,21 @@ constexpr Kind kind_of(const OutcomesEvent&) {
 }
 constexpr Kind kind_of(const EndedEvent&) {
     return ended;
+}
+constexpr Kind kind_of(const OrderEvent&) {
+    return order;
+}
+constexpr Kind kind_of(const WrittenEvent&) {
+    return written;
+}
+constexpr Kind kind_of(const Outcomes2Event&) {
+    return outcomes2;
+}
+constexpr Kind kind_of(const CanceledEvent&) {
+    return canceled;
+}
+constexpr Kind kind_of(const BegunEvent&) {
+    return begun;
 }
 
 template <class Event>
@@ -184,9 +366,14 @@ std::string_view Failure::code_name() const {
             return errc_name(Errc::device_not_online);
         case FailReason::timeout:
         case FailReason::restart:
+        case FailReason::disconnected:
             return errc_name(Errc::gateway_timeout);
         case FailReason::device_not_found:
             return errc_name(Errc::device_not_found);
+        case FailReason::rejected:
+            return "DeviceRejected";
+        case FailReason::too_large:
+            return errc_name(Errc::argument_invalid);
         case FailReason::none:
         case FailReason::other:
             break;
@@ -210,6 +397,12 @@ std::string_view Failure::description() const {
                    "sent, and before an answer was recorded. It was not sent again.";
         case FailReason::device_not_found:
             return "The device is not registered.";
+        case FailReason::rejected:
+            return "The device answered with a status outside of okStatus.";
+        case FailReason::disconnected:
+            return "The connection to the device was lost before it answered.";
+        case FailReason::too_large:
+            return "The twin would be over its size.";
         case FailReason::none:
         case FailReason::other:
             break;
@@ -233,6 +426,57 @@ Failure failure_of(const Error& error) {
             failure.text = error.detail;
     }
     return failure;
+}
+
+Failure rollout_failure_of(const Error& error) {
+    auto failure = failure_of(error);
+    switch (error.code) {
+        case Errc::device_connection_closed_remotely:
+        case Errc::connection_forcefully_closed:
+            failure.reason = FailReason::disconnected;
+            break;
+        // A patch was checked before, so what a twin can still refuse is its size.
+        case Errc::argument_invalid:
+            failure.reason = FailReason::too_large;
+            break;
+        default:
+            return failure;
+    }
+    failure.code = Errc::server_error;
+    failure.text.clear();
+    return failure;
+}
+
+FailureKind kind_of(FailReason reason) {
+    switch (reason) {
+        case FailReason::deadline:
+            return FailureKind::deadline;
+        case FailReason::not_online:
+            return FailureKind::offline;
+        case FailReason::timeout:
+            return FailureKind::timeout;
+        case FailReason::restart:
+            return FailureKind::unknown;
+        case FailReason::device_not_found:
+            return FailureKind::gone;
+        case FailReason::rejected:
+            return FailureKind::rejected;
+        case FailReason::disconnected:
+            return FailureKind::disconnected;
+        case FailReason::too_large:
+            return FailureKind::too_large;
+        case FailReason::none:
+        case FailReason::other:
+            break;
+    }
+    return FailureKind::other;
+}
+
+WallTime until_of(const Outcome& outcome, WallTime time) {
+    constexpr auto ticks_per_ms = WallTime::ticks_per_second / 1000;
+    const auto ms =
+        static_cast<std::int64_t>(outcome.again_ms) - 1 - static_cast<std::int64_t>(outcome.age_ms);
+    return {time.ticks + ms * ticks_per_ms};
 }
 
 WallTime time_of(const JobEvent& event) {
@@ -266,6 +510,16 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<OutcomesEvent>(in);
         case ended:
             return unpack_event<EndedEvent>(in);
+        case order:
+            return unpack_event<OrderEvent>(in);
+        case written:
+            return unpack_event<WrittenEvent>(in);
+        case outcomes2:
+            return unpack_event<Outcomes2Event>(in);
+        case canceled:
+            return unpack_event<CanceledEvent>(in);
+        case begun:
+            return unpack_event<BegunEvent>(in);
         default:
             return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }

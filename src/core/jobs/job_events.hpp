@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "core/shard/record.hpp"
 #include "model/method.hpp"
+#include "model/rollout.hpp"
 
 #include <cstdint>
 #include <string>
@@ -26,7 +27,13 @@ enum class FailReason : std::uint8_t {
     restart = 4,
     device_not_found = 5,
     other = 6,
+    // Of jobs with a rollout only:
+    rejected = 7,      ///< Answered outside `okStatus`.
+    disconnected = 8,  ///< The connection was lost while the method was out.
+    too_large = 9,     ///< The twin would grow over its size.
 };
+/// As rules and people name it.
+FailureKind kind_of(FailReason reason);
 struct Failure {
     FailReason reason = FailReason::none;
     Errc code = Errc::server_error;  ///< For `other`.
@@ -38,18 +45,28 @@ struct Failure {
 };
 /// The shortest form of `error` as a device's failure.
 Failure failure_of(const Error& error);
+/// The same in a job with a rollout, where each kind of failure has a reason of its own.
+Failure rollout_failure_of(const Error& error);
 
 /// The numbers are stored.
-enum class OutcomeKind : std::uint8_t { answered = 1, failed = 2, not_sent = 3, canceled = 4 };
+enum class OutcomeKind : std::uint8_t { answered = 1, failed = 2, not_sent = 3, canceled = 4, rejected = 5 };
 struct Outcome {
     std::uint32_t index = 0;
     OutcomeKind kind = OutcomeKind::answered;
-    MethodAnswer answer;  ///< Answered only.
+    MethodAnswer answer;  ///< Answered and rejected only.
     Failure failure;      ///< Failed only.
+    // Of jobs with a rollout only:
+    std::uint32_t attempt = 0;   ///< Counted from 1; 0 for a device that was never begun.
+    std::uint64_t age_ms = 0;    ///< How long before the event it was known.
+    WallTime known_at;           ///< Not stored: what `age_ms` is told by.
+    std::uint64_t again_ms = 0;  ///< How long until the next attempt, less 1; 0 if there is none.
 };
 
 /// The numbers are stored.
 enum class EndKind : std::uint8_t { deadline = 1, cancel_pending = 2, cancel_rest = 3, restart = 4 };
+
+/// When the next attempt after this one may begin, told by an event of `time`.
+WallTime until_of(const Outcome& outcome, WallTime time);
 
 /// The events of a part's log; `index` counts the part's devices from 0. Formats: docs/jobs.md.
 struct TargetsEvent {
@@ -80,7 +97,48 @@ struct EndedEvent {
     WallTime time;
     EndKind end = EndKind::deadline;
 };
-using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent>;
+
+// --- of jobs with a rollout only ---
+/// The places of devices in the order of the whole job, from 0; as many devices as places, in order of index.
+struct OrderEvent {
+    static constexpr std::size_t devices_max = 4096;
+    WallTime time;
+    std::vector<std::uint32_t> places;
+};
+/// A chunk of twins. Ascending by index.
+struct WrittenEvent {
+    struct Device {
+        std::uint32_t index = 0;
+        Failure failure;           ///< `none` if it was written.
+        std::int64_t version = 0;  ///< The twin's desired `$version` after the write.
+    };
+    WallTime time;
+    std::vector<Device> devices;
+};
+/// `OutcomesEvent` with attempts.
+struct Outcomes2Event {
+    WallTime time;
+    std::vector<Outcome> outcomes;
+};
+/// The numbers are stored; those not known here read as `other`.
+enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2 };
+/// Devices that end without having begun.
+struct CanceledEvent {
+    WallTime time;
+    CancelReason reason = CancelReason::skipped;
+    std::vector<std::uint32_t> indexes;  ///< Ascending.
+};
+/// `DispatchedEvent` with attempts.
+struct BegunEvent {
+    struct Device {
+        std::uint32_t index = 0;
+        std::uint32_t attempt = 1;
+    };
+    WallTime time;
+    std::vector<Device> devices;  ///< Ascending by index.
+};
+using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent,
+                              OrderEvent, WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent>;
 
 WallTime time_of(const JobEvent& event);
 std::string encode_job_event(const JobEvent& event);

@@ -5,6 +5,8 @@
 #include "core/jobs/job_window.hpp"
 
 #include <deque>
+#include <functional>
+#include <queue>
 #include <vector>
 
 namespace carillon {
@@ -36,11 +38,18 @@ public:
 
 private:
     enum class Look { gone, offline, held, online };
+    /// A device that waits for its next attempt.
+    struct Waiting {
+        WallTime until;
+        std::uint32_t index;
+        bool operator>(const Waiting& o) const { return until > o.until; }
+    };
 
     const MethodCall& call() const { return *definition().method; }
     Look look(std::uint32_t index) const;
     bool has_room() const;
     bool fill();
+    void begin(std::vector<std::uint32_t> picked);
     void consider(std::uint32_t index, std::vector<std::uint32_t>& picked);
     void leave_behind(std::uint32_t index);
     void hold();
@@ -52,6 +61,28 @@ private:
     void put_outcomes();
     void returned(std::uint32_t index);
     void unburden(std::size_t count);
+
+    // --- with a rollout ---
+    bool step_gated();
+    std::size_t window_room() const;
+    void look_ahead();
+    void consider_gated(std::uint32_t index);
+    void stand_in_line(std::uint32_t index);
+    void begin_some();
+    void give_up(std::uint32_t index);
+    void put_skipped();
+    void judge(Outcome& outcome) const;
+    void wait_for_next(std::uint32_t index, WallTime until);
+    void arm_waiting();
+    void end_waiting();
+    bool is_overdue(std::uint32_t index) const;
+    void arm_ttl();
+    void expire();
+    bool expire_some();
+    void ordered(bool is_first) override;
+    void fill(GateReport& report) const override;
+    void add_places(GateReport& report) const override;
+    bool is_quiet() const override;
 
     void applied(const JobEvent& event) override;
     void refused(JobEvent event) override;
@@ -72,6 +103,14 @@ private:
     std::size_t held_at_once_ = 0;        ///< Of those just looked at.
     bool is_intent_under_way_ = false;
     bool is_hold_armed_ = false;
+    // With a rollout:
+    std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;  ///< Claimed.
+    std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
+    std::size_t intent_devices_ = 0;      ///< Of the intent under way.
+    std::uint64_t armed_wait_ = 0;        ///< Counts the timers for the next attempts.
+    std::uint64_t armed_ttl_ = 0;
+    std::uint32_t expiring_ = UINT32_MAX;  ///< Position up to which who is not there was looked at again.
+    bool is_skip_under_way_ = false;
 };
 
 }  // namespace carillon

@@ -3,24 +3,114 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 
 namespace carillon {
+namespace {
+
+std::unique_ptr<PartGate> make_gate(const JobSite& site, const JobEntry& entry, JobPart::Targets& targets,
+                                    const PartState& state) {
+    if (!entry.definition().rollout) return nullptr;
+    return std::make_unique<PartGate>(site.shard.number(), std::move(targets.places),
+                                      std::move(targets.order), state);
+}
+
+}  // namespace
 
 JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
     : site_(site),
       entry_(std::move(entry)),
       ordinals_(std::move(targets.ordinals)),
       state_(std::move(targets.state)),
-      next_sequence_(targets.next_sequence) {
+      next_sequence_(targets.next_sequence),
+      gate_(make_gate(site, *entry_, targets, state_)),
+      backing_off_(std::move(targets.backing_off)) {
     CARILLON_ASSERT(ordinals_.size() == state_.size());
 }
 
 void JobPart::begin() {
     publish(next_sequence_);
+    has_begun_ = true;
     if (state_.is_done()) return finish_if_done();
+    if (gate_) {
+        // The orders, which may have changed everything, are on their way if they are not there.
+        if (gate_->has_orders()) begin_ordered();
+        return;
+    }
     if (state_.counts().running > 0) put_end(EndKind::restart);
-    arm_deadline();
+    arm_deadline(++armed_);
     if (!is_closed_) wake();
+}
+
+void JobPart::begin_ordered() {
+    ordered(true);
+    arm_deadline(++armed_);
+    report_soon();
+    if (!is_closed_) wake();
+}
+
+void JobPart::obey(PartOrders orders) {
+    if (is_finished_ || is_stopped_) return;
+    const bool is_first = !gate_->has_orders();
+    gate_->obey(std::move(orders), state_);
+    if (!has_begun_) return;
+    if (is_first) return begin_ordered();
+    if (gate_->is_held()) return_permits();
+    ordered(false);
+    arm_deadline(++armed_);
+    report_soon();
+    wake();
+}
+
+void JobPart::permit(std::uint64_t granted) {
+    if (is_finished_) return;
+    gate_->granted(granted);
+    if (!may_begin() || gate_->is_held()) return return_permits();
+    arm_lapse();
+    wake();
+}
+
+void JobPart::arm_lapse() {
+    if (is_lapse_armed_ || gate_->balance() == 0) return;
+    is_lapse_armed_ = true;
+    after(Gate::lapse, [this, old = gate_->all_granted()] {
+        is_lapse_armed_ = false;
+        if (gate_->is_unspent(old)) return_permits();
+        arm_lapse();
+    });
+}
+
+void JobPart::return_permits() {
+    const auto balance = gate_->balance();
+    if (balance == 0) return;
+    gate_->give_back(balance);
+    report_soon();
+}
+
+void JobPart::report_soon() {
+    if (is_report_due_) return;
+    is_report_due_ = true;
+    boost::asio::post(shard().executor(), [weak = weak_from_this()] {
+        const auto self = std::static_pointer_cast<JobPart>(weak.lock());
+        if (!self) return;
+        self->is_report_due_ = false;
+        if (!self->is_finished_) self->send_report();
+    });
+}
+
+void JobPart::send_report() {
+    entry_->share(shard().number(), share());
+    auto report = gate_->report();
+    if (!is_finished_) {
+        fill(report);
+        if (gate_->has_order()) add_places(report);
+        const auto& orders = gate_->orders();
+        report.obeyed = !orders.is_held || is_quiet() ? orders.number : 0;
+        if (!may_begin() || gate_->is_held()) report.wanted = 0;
+    } else {
+        report.obeyed = UINT64_MAX;
+    }
+    site_.report(job(), std::move(report));
 }
 
 void JobPart::cancel() {
@@ -62,15 +152,15 @@ void JobPart::pause() {
 Duration JobPart::time_left() const {
     // The distance is bounded before it becomes nanoseconds.
     constexpr auto most = WallTime::ticks_per_second * JobLimits::execution_time_max_s;
-    const auto ticks = definition().deadline().ticks - shard().clock().wall_now().ticks;
+    const auto ticks = deadline().ticks - shard().clock().wall_now().ticks;
     return std::chrono::nanoseconds(std::clamp<std::int64_t>(ticks, 0, most) * 100);
 }
 
-void JobPart::arm_deadline() {
-    if (is_finished_ || is_closed_ || is_stopped_) return;
+void JobPart::arm_deadline(std::uint64_t armed) {
+    if (armed != armed_ || is_finished_ || is_closed_ || is_stopped_) return;
     const auto left = time_left();
     if (left > Duration::zero()) {
-        return after(std::min<Duration>(left, timer_distance_max), [this] { arm_deadline(); });
+        return after(std::min<Duration>(left, timer_distance_max), [this, armed] { arm_deadline(armed); });
     }
     close();
     put_end(EndKind::deadline);
@@ -102,13 +192,26 @@ void JobPart::append(JobEvent event) {
 }
 
 void JobPart::publish(std::uint64_t position) {
+    if (gate_) entry_->share(shard().number(), share());
     entry_->publish(shard().number(), state_, position, shard().clock().now());
+}
+
+/// What progress shows of this part beside its counters.
+PartShare JobPart::share() const {
+    GateReport report;
+    if (gate_->has_orders()) fill(report);
+    return {gate_->waves(), state_.attempts(), report.backing_off, report.waits_offline};
 }
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (is_finished_) return;
     if (result) {
-        CARILLON_ASSERT(state_.apply(event));
+        if (gate_) {
+            CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) { gate_->note(index, state_); }));
+            report_soon();
+        } else {
+            CARILLON_ASSERT(state_.apply(event));
+        }
         publish(sequence + 1);
         applied(event);
         return finish_if_done();
@@ -126,6 +229,7 @@ void JobPart::finish_if_done() {
     if (is_finished_ || !state_.is_done()) return;
     is_finished_ = true;
     is_closed_ = true;
+    if (gate_) send_report();
     site_.finished(job());
 }
 

@@ -3,7 +3,9 @@
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_limits.hpp"
+#include "core/jobs/job_order.hpp"
 #include "core/jobs/job_state.hpp"
+#include "core/jobs/part_gate.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
 
@@ -29,6 +31,8 @@ struct JobSite {
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     /// Told once of each part whose devices have all ended, durably.
     std::function<void(std::uint64_t job)> finished;
+    /// Takes a part's report to the gate of its job.
+    std::function<void(std::uint64_t job, GateReport)> report;
 };
 
 /// The share of a running job that belongs to one shard: writes events, and takes the step an event
@@ -48,6 +52,12 @@ public:
         std::vector<Ordinal> ordinals;
         PartState state;
         std::uint64_t next_sequence = 1;
+        // Of jobs with a rollout only:
+        std::vector<std::uint32_t> places;  ///< By index; none if devices begin as they are stored.
+        std::vector<std::uint32_t> order;   ///< Indexes by place, or none: then the part sorts by itself.
+        PartKeys keys;                      ///< Of which places are to be made.
+        std::vector<std::pair<std::uint32_t, WallTime>>
+            backing_off;  ///< Since before a restart, and until when.
     };
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
@@ -59,6 +69,9 @@ public:
     void begin();
     /// Ends pending devices at once and those in flight within `cancel_grace`.
     void cancel();
+    /// Of jobs with a rollout: what the coordinator wants, and all permits its gate ever gave.
+    void obey(PartOrders orders);
+    void permit(std::uint64_t granted);
     /// The hub goes down: writes what is known and does nothing more.
     void stop();
 
@@ -70,6 +83,7 @@ protected:
     Shard& shard() const { return site_.shard; }
     const JobDefinition& definition() const { return entry_->definition(); }
     PartState& state() { return state_; }
+    const PartState& state() const { return state_; }
     const std::vector<Ordinal>& ordinals() const { return ordinals_; }
     JobSite& site() { return site_; }
     std::uint32_t size() const { return static_cast<std::uint32_t>(ordinals_.size()); }
@@ -85,6 +99,28 @@ protected:
     /// No device may be begun any more.
     virtual void closed() {}
 
+    // --- of jobs with a rollout ----------------------------------------------------------------
+    /// Null in others.
+    PartGate* gate() const { return gate_.get(); }
+    /// Orders have come; the first time `is_first`.
+    virtual void ordered(bool is_first) = 0;
+    /// Adds what is wanted and in flight,
+    virtual void fill(GateReport& report) const = 0;
+    /// and the places of what is wanted.
+    virtual void add_places(GateReport& report) const = 0;
+    /// True if nothing begins any more without a new permit: no permit, no intent and no request is under
+    /// way.
+    virtual bool is_quiet() const = 0;
+    /// The gate is told what has changed, once for all of this turn of the loop.
+    void report_soon();
+    void return_permits();
+    /// Before this nobody who is not there is given up.
+    bool is_patient() const { return shard().clock().wall_now() < gate_->orders().patient_until; }
+    WallTime deadline() const {
+        return gate_ && gate_->has_orders() ? gate_->orders().deadline : definition().deadline();
+    }
+    std::vector<std::pair<std::uint32_t, WallTime>>& backing_off() { return backing_off_; }
+
     void wake() { site_.turns.wake(*this); }
     /// No steps for `retry_delay`.
     void pause();
@@ -99,7 +135,11 @@ protected:
     Duration time_left() const;
 
 private:
-    void arm_deadline();
+    void arm_deadline(std::uint64_t armed);
+    void begin_ordered();
+    void arm_lapse();
+    void send_report();
+    PartShare share() const;
     void close();
     void put_end(EndKind end);
     void settled(Result<> result, JobEvent event, std::uint64_t sequence);
@@ -111,6 +151,12 @@ private:
     const std::vector<Ordinal> ordinals_;
     PartState state_;
     std::uint64_t next_sequence_;
+    const std::unique_ptr<PartGate> gate_;
+    std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
+    std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
+    bool has_begun_ = false;
+    bool is_report_due_ = false;
+    bool is_lapse_armed_ = false;
     bool is_closed_ = false;
     bool is_cancelling_ = false;
     bool is_paused_ = false;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "core/jobs/job_control.hpp"
 #include "core/jobs/job_tally.hpp"
 #include "model/job.hpp"
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,12 +25,51 @@ struct JobRevision {
     auto operator<=>(const JobRevision&) const = default;
 };
 
+/// What a part of a job with a rollout counts beside its devices' states.
+struct PartShare {
+    std::vector<GateCounts> waves;
+    std::uint64_t attempts = 0;
+    std::uint64_t backing_off = 0;
+    std::uint64_t waits_offline = 0;
+};
+
+/// How a job with a rollout is directed, as its coordinator shows it.
+struct RolloutView {
+    std::optional<ControlPause> pause;
+    std::uint64_t revision = 0;
+    std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
+    std::vector<ControlWave> waves;
+    std::size_t open_waves = 0;
+    std::optional<bool> verdict;
+    std::optional<std::uint64_t> in_flight_max;
+    WallTime deadline;
+    bool waits_in_line = false;  ///< For a place among `running_max`.
+    bool is_cancelling = false;
+    bool is_evaluating = false;
+    std::uint64_t sequence = 0;  ///< Of the job's log.
+};
+
+/// Why pending devices have not begun.
+struct HeldCounts {
+    std::uint64_t paused = 0;
+    std::uint64_t queue = 0;
+    std::uint64_t wave = 0;
+    std::uint64_t offline = 0;
+    std::uint64_t backoff = 0;
+    std::uint64_t pace = 0;
+};
+
 /// Everything about a job's progress at one moment; all of it of the same moment.
 struct JobProgress {
     std::uint64_t number = 0;  ///< The hub's own number for the job; an id may come again after 30 days.
     JobSnapshot snapshot;
     JobRevision revision;
     JobTally tally;
+    // Of a job with a rollout:
+    std::shared_ptr<const RolloutView> rollout;
+    std::vector<GateCounts> waves;
+    std::uint64_t attempts = 0;
+    HeldCounts held;
     bool has_tally = true;            ///< False if it ended under a version that did not count reasons.
     std::optional<double> elapsed_s;  ///< Since its targets were found, until now or its end.
     /// Devices ended a second: over `RateMeter::window` while running, over all of its time at the end; 0

@@ -88,6 +88,7 @@ DeviceJobStatus status_of(TargetState state) {
     switch (state) {
         case TargetState::pending:
         case TargetState::attempted:
+        case TargetState::again:
             break;
         case TargetState::running:
             return DeviceJobStatus::running;
@@ -134,6 +135,20 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
             if (outcome.kind == OutcomeKind::answered) row.answer = outcome.answer;
             if (outcome.kind == OutcomeKind::failed) set_error(row, outcome.failure);
             return;
+        }
+    } else if (const auto* known = std::get_if<Outcomes2Event>(&event)) {
+        for (const auto& outcome : known->outcomes) {
+            if (outcome.index != index) continue;
+            const bool is_rejected = outcome.kind == OutcomeKind::rejected;
+            if (is_rejected || outcome.kind == OutcomeKind::answered) row.answer = outcome.answer;
+            if (outcome.kind == OutcomeKind::failed) set_error(row, outcome.failure);
+            return;
+        }
+    } else if (const auto* written = std::get_if<WrittenEvent>(&event)) {
+        for (const auto& device : written->devices) {
+            if (device.index == index && device.failure.reason != FailReason::none) {
+                return set_error(row, device.failure);
+            }
         }
     } else if (const auto* chunk = std::get_if<TwinChunkEvent>(&event)) {
         for (const auto& failed : chunk->failures) {
@@ -313,7 +328,7 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
     row.type = definition.type;
     row.status = status_of(state);
     row.start = definition.start;
-    row.end = definition.deadline();
+    row.end = entry.deadline();
     row.created = entry.started();
     row.last_updated = fold.last_event(index).time;
     bool needs_detail = false;
@@ -322,6 +337,10 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
         failure.reason = fold.state().reason(index);
         needs_detail = failure.reason == FailReason::other;
         if (!needs_detail) set_error(row, failure);
+        if (failure.reason == FailReason::rejected) {
+            row.answer.emplace();
+            needs_detail = true;
+        }
     } else if (state == TargetState::succeeded && definition.type == JobType::device_method) {
         MethodAnswer answer;
         answer.status = fold.answer_status(index);

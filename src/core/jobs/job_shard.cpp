@@ -3,6 +3,9 @@
 #include "core/jobs/job_method_part.hpp"
 #include "core/jobs/job_twin_part.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace carillon {
 namespace {
 
@@ -18,7 +21,8 @@ std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entr
 
 JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
                    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
-                   std::function<void(std::uint64_t)> finished)
+                   std::function<void(std::uint64_t)> finished,
+                   std::function<void(std::uint64_t, GateReport)> report)
     : shard_(shard),
       turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
@@ -28,7 +32,8 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throt
             limits,
             throttles,
             std::move(methods_in_flight),
-            [this](std::uint64_t job) { part_finished(job); }},
+            [this](std::uint64_t job) { part_finished(job); },
+            std::move(report)},
       finished_(std::move(finished)) {
     shard_.add_observer(*this);
 }
@@ -56,19 +61,55 @@ void JobShard::stop() {
 }
 
 void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                       WallTime started, UniqueFunction<void(Result<std::uint64_t>)> done) {
+                       WallTime started, std::uint64_t source, UniqueFunction<void(Result<Prepared>)> done) {
     auto found = [this, entry, held = std::move(done)](Result<JobPart::Targets> targets) mutable {
         scans_.erase(entry->number());
         if (!targets) return held(fail(std::move(targets).error()));
         entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
-        const auto size = targets->state.counts().device;
-        parts_.insert_or_assign(entry->number(), make_part(site_, entry, *std::move(targets)));
-        held(size);
+        Prepared prepared;
+        prepared.devices = targets->state.counts().device;
+        const auto& rollout = entry->definition().rollout;
+        if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
+            prepared.keys = std::exchange(targets->keys, {});
+            unplaced_.insert_or_assign(entry->number(), *std::move(targets));
+        } else {
+            parts_.insert_or_assign(entry->number(), make_part(site_, entry, *std::move(targets)));
+        }
+        held(std::move(prepared));
     };
-    auto scan =
-        std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started, std::move(found));
+    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started, source,
+                                                std::move(found));
     scans_.insert_or_assign(entry->number(), scan);
     turns_.wake(*scan);
+}
+
+void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
+                     UniqueFunction<void(Result<>)> done) {
+    const auto number = entry->number();
+    const auto found = unplaced_.find(number);
+    if (found == unplaced_.end()) return;  // The job was discarded meanwhile.
+    auto& targets = found->second;
+    auto& committer = shard_.committer();
+    for (std::size_t from = 0; from < places.places.size(); from += OrderEvent::devices_max) {
+        OrderEvent event;
+        event.time = shard_.clock().wall_now();
+        const auto to = std::min(places.places.size(), from + OrderEvent::devices_max);
+        event.places.assign(places.places.begin() + static_cast<std::ptrdiff_t>(from),
+                            places.places.begin() + static_cast<std::ptrdiff_t>(to));
+        committer.batch().put(Table::job_events,
+                              job_event_key(number, shard_.number(), targets.next_sequence++),
+                              encode_job_event(event));
+    }
+    targets.places = std::move(places.places);
+    targets.order = std::move(places.order);
+    committer.on_durable([this, entry, held = std::move(done)](const Result<>& result) mutable {
+        const auto placed = unplaced_.find(entry->number());
+        if (placed == unplaced_.end()) return;
+        auto ready = std::move(placed->second);
+        unplaced_.erase(placed);
+        if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
+        held(result);
+    });
 }
 
 void JobShard::begin(std::uint64_t job) {
@@ -76,6 +117,20 @@ void JobShard::begin(std::uint64_t job) {
     if (found == parts_.end()) return;
     const auto part = found->second;
     part->begin();
+}
+
+void JobShard::obey(std::uint64_t job, PartOrders orders) {
+    const auto found = parts_.find(job);
+    if (found == parts_.end()) return;  // It has ended, and said that nothing of it begins any more.
+    const auto part = found->second;
+    part->obey(std::move(orders));
+}
+
+void JobShard::permit(std::uint64_t job, std::uint64_t granted) {
+    const auto found = parts_.find(job);
+    if (found == parts_.end()) return;
+    const auto part = found->second;
+    part->permit(granted);
 }
 
 void JobShard::cancel(std::uint64_t job) {
@@ -91,6 +146,7 @@ void JobShard::discard(std::uint64_t job) {
         scans_.erase(scan);
     }
     parts_.erase(job);
+    unplaced_.erase(job);
     // If this is refused, the next start erases them.
     shard_.committer().batch().erase_range(Table::job_events, job_event_key(job, shard_.number()),
                                            job_event_key(job, shard_.number() + 1));

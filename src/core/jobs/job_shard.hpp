@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/job_order.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
 #include "core/shard/background_turns.hpp"
@@ -20,10 +21,12 @@ public:
     /// `finished` is told, on this shard's thread, of each part whose devices have all ended.
     JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
              std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
-             std::function<void(std::uint64_t job)> finished);
+             std::function<void(std::uint64_t job)> finished,
+             std::function<void(std::uint64_t job, GateReport)> report);
     ~JobShard() override;
 
     TwinLogFolder& folder() { return folder_; }
+    std::uint32_t number() const { return shard_.number(); }
 
     /// A job that was running at the restart, with what its log says. Before the threads run.
     void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling);
@@ -31,11 +34,23 @@ public:
     void start();
     void stop();
 
-    /// Finds and stores the job's devices, publishes their number, and tells `done`; the part then
-    /// waits for `begin`.
+    /// What a part has found: how many devices and, where they are to stand in an order, what that is made
+    /// of.
+    struct Prepared {
+        std::uint64_t devices = 0;
+        PartKeys keys;
+    };
+    /// `source`: see `JobTargetScan`. Finds and stores the job's devices, publishes their number, and tells
+    /// `done`; the part then waits for `begin`, and before that for `place` if the job has an order.
     void prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                 WallTime started, UniqueFunction<void(Result<std::uint64_t>)> done);
+                 WallTime started, std::uint64_t source, UniqueFunction<void(Result<Prepared>)> done);
+    /// Stores where the devices stand.
+    void place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
+               UniqueFunction<void(Result<>)> done);
     void begin(std::uint64_t job);
+    /// For the part of a job with a rollout, see `JobPart`.
+    void obey(std::uint64_t job, PartOrders orders);
+    void permit(std::uint64_t job, std::uint64_t granted);
     void cancel(std::uint64_t job);
     /// Forgets a job that is being prepared or was, and its events.
     void discard(std::uint64_t job);
@@ -52,6 +67,7 @@ private:
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;
+    std::map<std::uint64_t, JobPart::Targets> unplaced_;  ///< Prepared, and waiting for their places.
     std::map<std::uint64_t, std::shared_ptr<JobPart>> parts_;
     std::vector<std::uint64_t> cancelling_;  ///< Adopted parts to cancel at the start.
 };

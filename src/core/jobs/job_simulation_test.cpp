@@ -45,6 +45,7 @@ struct Simulation {
         l.running_max = 1 + dice.below(4);
         l.outcome_batch_bytes_max = 1 + dice.below(100);
         if (dice.chance(60)) l.twin_log_devices_max = dice.below(20);
+        if (dice.chance(50)) l.reconnect_grace_s = static_cast<std::int64_t>(dice.below(10));
         return l;
     }
     std::string device() { return fmt::format("d{:02}", dice.below(world.devices.size() + 1)); }
@@ -62,12 +63,76 @@ struct Simulation {
                 return "*";
         }
     }
+    /// A rollout of any policies, or none.
+    std::string rollout(JobType type) {
+        if (!dice.chance(50)) return {};
+        std::vector<std::string> members;
+        const bool is_method = type == JobType::device_method;
+        std::string pace;
+        if (is_method && dice.chance(50)) pace = fmt::format(R"("maxInFlight":{})", 1 + dice.below(5));
+        if (dice.chance(30)) {
+            pace += fmt::format(R"({}"rate":"{}/s")", pace.empty() ? "" : ",", 1 + dice.below(20));
+        }
+        if (!pace.empty()) members.push_back(R"("pace":{)" + pace + "}");
+        if (dice.chance(40)) {
+            std::string waves;
+            for (auto left = 1 + dice.below(3); left > 0; --left) {
+                waves += fmt::format(R"({}{{"size":{},"soak":"{}s","gate":"{}","within":"{}s","else":"{}",)"
+                                     R"("pass":{{"succeeded":"{}%","ended":"{}%"}}}})",
+                                     waves.empty() ? "" : ",", 1 + dice.below(6), dice.below(2),
+                                     dice.chance(20) ? "manual" : "auto", 2 + dice.below(20),
+                                     dice.chance(40)   ? "go"
+                                     : dice.chance(20) ? "cancel"
+                                                       : "pause",
+                                     1 + dice.below(100), 1 + dice.below(100));
+            }
+            members.push_back(R"("waves":[)" + waves + "]");
+        }
+        if (dice.chance(30)) members.emplace_back(R"("order":"random")");
+        if (dice.chance(30)) {
+            members.push_back(fmt::format(R"("stop":[{{"failed":{},"do":"{}"}}])", 1 + dice.below(4),
+                                          dice.chance(30) ? "cancel" : "pause"));
+        }
+        if (is_method && dice.chance(40)) {
+            members.push_back(
+                fmt::format(R"("retry":{{"attempts":{},"repeatable":{},"backoff":{{"from":"{}ms"}}}})",
+                            2 + dice.below(3), dice.chance(50), 100 + dice.below(5000)));
+        }
+        if (is_method && dice.chance(40)) {
+            members.emplace_back(dice.chance(50) ? R"("offline":{"then":"skip"})"
+                                                 : R"("offline":{"ttl":"5s"})");
+        }
+        std::string text = "{";
+        for (const auto& member : members) text += (text.size() > 1 ? "," : "") + member;
+        return text + "}";
+    }
+    void direct() {
+        if (world.jobs.empty()) return;
+        const auto& id = world.jobs[dice.below(world.jobs.size())].id;
+        JobWish wish;
+        switch (dice.below(4)) {
+            case 0:
+                break;
+            case 1:
+                wish.what = JobWish::resume;
+                break;
+            case 2:
+                wish.what = JobWish::promote;
+                wish.wave = static_cast<std::uint32_t>(dice.below(3));
+                break;
+            default:
+                wish.what = JobWish::change;
+                wish.changes = fmt::format(R"({{"pace":{{"rate":"{}/s"}}}})", 1 + dice.below(50));
+        }
+        world.direct(id, wish);
+    }
     void create() {
         if (world.jobs.size() >= 8) return;
         const auto type = dice.chance(60) ? JobType::device_method : JobType::update_twin;
         const auto start = dice.chance(70) ? 0 : static_cast<std::int64_t>(dice.below(40)) - 10;
         world.create(fmt::format("j{}", world.jobs.size()), type, choice(), start,
-                     5 + static_cast<std::int64_t>(dice.below(60)), static_cast<int>(5 + dice.below(20)));
+                     25 + static_cast<std::int64_t>(dice.below(40)), static_cast<int>(5 + dice.below(20)),
+                     rollout(type));
     }
     void connect() {
         constexpr JobWorld::Manner manners[] = {
@@ -92,6 +157,8 @@ struct Simulation {
             world.advance(std::chrono::milliseconds(1 + dice.below(dice.chance(20) ? 10'000 : 200)));
         } else if (throw_of_dice < 70) {
             create();
+        } else if (throw_of_dice < 71) {
+            direct();
         } else if (throw_of_dice < 72) {
             if (!world.jobs.empty()) world.cancel(world.jobs[dice.below(world.jobs.size())].id);
         } else if (throw_of_dice < 82) {

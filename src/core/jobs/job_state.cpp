@@ -14,6 +14,7 @@ std::uint64_t& PartState::count_of(TargetState state) {
             return counts_.canceled;
         case TargetState::pending:
         case TargetState::attempted:
+        case TargetState::again:
             break;
     }
     return counts_.pending;
@@ -38,6 +39,7 @@ TargetState PartState::state_after(OutcomeKind kind) {
         case OutcomeKind::canceled:
             return TargetState::canceled;
         case OutcomeKind::failed:
+        case OutcomeKind::rejected:
             break;
     }
     return TargetState::failed;
@@ -55,7 +57,35 @@ bool PartState::fail(std::uint32_t index, FailReason reason) {
     return true;
 }
 
+bool PartState::begin(const BegunEvent::Device& device) {
+    // Of its last attempt, in case this one does not leave.
+    if (!move(device.index, TargetState::running, reason(device.index))) return false;
+    if (attempts_.size() < states_.size()) attempts_.resize(states_.size());
+    attempts_[device.index] = static_cast<std::uint8_t>(device.attempt);
+    ++all_attempts_;
+    return true;
+}
+
 bool PartState::take(const Outcome& outcome) {
+    const bool is_rejected = outcome.kind == OutcomeKind::rejected;
+    if (outcome.again_ms > 0) {
+        return move(outcome.index, TargetState::again,
+                    is_rejected ? FailReason::rejected : outcome.failure.reason);
+    }
+    if (is_rejected) {
+        if (!fail(outcome.index, FailReason::rejected)) return false;
+        tally_.add_answer(outcome.answer.status);
+        return true;
+    }
+    if (outcome.kind == OutcomeKind::not_sent && outcome.index < attempts_.size() &&
+        !is_terminal(at(outcome.index))) {
+        // What did not leave is no attempt.
+        if (attempts_[outcome.index] > 0) --attempts_[outcome.index];
+        --all_attempts_;
+        if (attempts_[outcome.index] > 0) {
+            return move(outcome.index, TargetState::again, reason(outcome.index));
+        }
+    }
     if (outcome.kind == OutcomeKind::failed) return fail(outcome.index, outcome.failure);
     if (!move(outcome.index, state_after(outcome.kind))) return false;
     if (outcome.kind == OutcomeKind::answered) tally_.add_answer(outcome.answer.status);
@@ -68,6 +98,7 @@ bool PartState::end(std::uint32_t index, EndKind kind) {
     const bool is_running = state == TargetState::running;
     switch (kind) {
         case EndKind::deadline: {
+            if (state == TargetState::again) return fail(index, reason(index));
             const auto waited =
                 state == TargetState::attempted ? FailReason::not_online : FailReason::deadline;
             return fail(index, is_running ? FailReason::timeout : waited);

@@ -9,8 +9,9 @@
 
 namespace carillon {
 
-/// Where one device of a job stands; `attempted` is pending after a dispatch that found the link dead.
-enum class TargetState : std::uint8_t { pending, attempted, running, succeeded, failed, canceled };
+/// Where one device of a job stands; `attempted` is pending after a dispatch that found the link dead,
+/// `again` is pending after an attempt that failed and is to be repeated.
+enum class TargetState : std::uint8_t { pending, attempted, again, running, succeeded, failed, canceled };
 constexpr bool is_terminal(TargetState state) {
     return state >= TargetState::succeeded;
 }
@@ -21,7 +22,7 @@ constexpr bool is_terminal(TargetState state) {
 class PartState {
 public:
     std::size_t size() const { return states_.size(); }
-    std::size_t memory() const { return states_.capacity() * sizeof(states_[0]); }
+    std::size_t memory() const { return states_.capacity() * sizeof(states_[0]) + attempts_.capacity(); }
     const JobCounts& counts() const { return counts_; }
     /// Why those failed that `counts` says failed, and what those answered that succeeded.
     const JobTally& tally() const { return tally_; }
@@ -30,9 +31,16 @@ public:
     TargetState at(std::uint32_t index) const {
         return static_cast<TargetState>(states_[index] & state_mask);
     }
+    /// Of a device that failed, or of the last attempt of one in `again`.
     FailReason reason(std::uint32_t index) const {
         return static_cast<FailReason>(states_[index] >> reason_shift & 0xff);
     }
+
+    /// Requests sent to one device, or to all; of jobs with a rollout only.
+    std::uint32_t attempts(std::uint32_t index) const {
+        return index < attempts_.size() ? attempts_[index] : 0;
+    }
+    std::uint64_t attempts() const { return all_attempts_; }
 
     /// A mark of the live part: this device is being worked on and an event about it is due. An
     /// event that changes its state takes the mark away; it is not part of the fold.
@@ -109,13 +117,57 @@ private:
         }
         return true;
     }
+    template <class Changed>
+    bool apply_event(const OrderEvent&, Changed&) {
+        return true;  // Changes no state.
+    }
+    template <class Changed>
+    bool apply_event(const WrittenEvent& event, Changed& changed) {
+        for (const auto& device : event.devices) {
+            if (device.index >= states_.size()) return false;
+            const bool is_written = device.failure.reason == FailReason::none;
+            if (is_written ? move(device.index, TargetState::succeeded)
+                           : fail(device.index, device.failure)) {
+                if (is_written) ++all_attempts_;
+                changed(device.index);
+            }
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const Outcomes2Event& event, Changed& changed) {
+        for (const auto& outcome : event.outcomes) {
+            if (outcome.index >= states_.size()) return false;
+            if (take(outcome)) changed(outcome.index);
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const CanceledEvent& event, Changed& changed) {
+        for (const auto i : event.indexes) {
+            if (i >= states_.size()) return false;
+            if (move(i, TargetState::canceled)) changed(i);
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const BegunEvent& event, Changed& changed) {
+        for (const auto& device : event.devices) {
+            if (device.index >= states_.size()) return false;
+            if (begin(device)) changed(device.index);
+        }
+        return true;
+    }
     static TargetState state_after(OutcomeKind kind);
+    bool begin(const BegunEvent::Device& device);
     bool fail(std::uint32_t index, const Failure& failure);
     bool fail(std::uint32_t index, FailReason reason);
     bool take(const Outcome& outcome);
     bool end(std::uint32_t index, EndKind kind);
 
     std::vector<std::uint16_t> states_;
+    std::vector<std::uint8_t> attempts_;  ///< None in jobs without a rollout.
+    std::uint64_t all_attempts_ = 0;
     JobCounts counts_;
     JobTally tally_;
 };

@@ -3,15 +3,21 @@
 #include "base/log.hpp"
 #include "core/shard/placement.hpp"
 
+#include <boost/asio/post.hpp>
+#include <utility>
+
 namespace carillon {
 
 JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
-                             std::optional<query::JobCondition> condition, WallTime started, Done done)
+                             std::optional<query::JobCondition> condition, WallTime started,
+                             std::uint64_t source, Done done)
     : site_(site),
       entry_(std::move(entry)),
       condition_(std::move(condition)),
       started_(started),
+      source_(source),
       done_(std::move(done)) {
+    if (source_ != 0) return;
     if (condition_) {
         if (const auto ids = condition_->where.device_ids()) {
             hinted_.emplace(std::vector<std::string_view>(ids->begin(), ids->end()));
@@ -42,6 +48,11 @@ bool JobTargetScan::step() {
                                       job_event_key(entry_->number(), number + 1));
     }
     const auto enough = site_.shard.clock().now() + slice_max;
+    if (source_ != 0) {
+        if (fold_) return step_source(enough);
+        read_source();
+        return false;
+    }
     if (!listed_) return knows_candidates_ ? step_all(enough) : step_candidates(enough);
     return step_listed(enough);
 }
@@ -96,12 +107,86 @@ bool JobTargetScan::step_listed(TimePoint enough) {
     return false;
 }
 
+/// Reads this part of the source's log where blocking calls run, and goes on.
+void JobTargetScan::read_source() {
+    if (std::exchange(is_reading_, true)) return;
+    const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
+    const auto from = job_event_key(source_, site_.shard.number());
+    const auto to = job_event_key(source_, site_.shard.number() + 1);
+    auto work = [self, from, to, &store = site_.shard.store(), home = site_.shard.executor()] {
+        JobFold fold;
+        Result<> outcome;
+        const auto visit = [&](std::string_view key, std::string_view value) {
+            const auto event = decode_job_event(as_bytes(value));
+            if (event && fold.apply(sequence_of_event_key(key), *event)) return true;
+            outcome = fail(Errc::store_corrupt, "the log of a job does not fold");
+            return false;
+        };
+        if (auto read = store.scan(Table::job_events, from, to, visit); !read) outcome = fail(read.error());
+        boost::asio::post(home, [self, outcome, held = std::move(fold)]() mutable {
+            if (self->is_over_) return;
+            if (outcome) {
+                self->fold_.emplace(std::move(held));
+                return self->site_.turns.wake(*self);
+            }
+            self->is_over_ = true;
+            self->done_(fail(outcome.error()));
+        });
+    };
+    site_.shard.storage().run(std::move(work));
+}
+
+/// True if the source's device stands where the rollout takes its targets from.
+bool JobTargetScan::is_chosen(std::uint32_t index) const {
+    const auto& from = *entry_->definition().rollout->from;
+    const auto& state = fold_->state();
+    switch (state.at(index)) {
+        case TargetState::succeeded:
+            return from.succeeded;
+        case TargetState::failed:
+            return from.failed && from.kinds.has(kind_of(state.reason(index)));
+        case TargetState::canceled:
+            return from.canceled;
+        case TargetState::pending:
+        case TargetState::attempted:
+        case TargetState::again:
+        case TargetState::running:
+            break;
+    }
+    return from.pending;
+}
+
+bool JobTargetScan::step_source(TimePoint enough) {
+    std::size_t looked = 0;
+    while (source_index_ < fold_->size()) {
+        const auto index = source_index_++;
+        if (is_chosen(index)) {
+            const auto text = fold_->keys().get(index);
+            const auto nul = text.find('\0');
+            const auto key = nul == text.npos ? IdentityKey::parse(text)
+                                              : IdentityKey::parse(std::string_view(text).substr(0, nul),
+                                                                   std::string_view(text).substr(nul + 1));
+            const Record* record = key ? site_.shard.directory().find(*key) : nullptr;
+            const bool is_there = record && record->exists();
+            if (!condition_) {
+                add(is_there ? record->ordinal : no_ordinal, text, is_there ? record : nullptr);
+            } else if (is_there) {
+                examine(*record);
+            }
+        }
+        if (is_slice_over(++looked, enough)) return true;
+    }
+    fold_.reset();
+    finish();
+    return false;
+}
+
 void JobTargetScan::examine_listed(std::string_view id) {
     auto key = IdentityKey::parse(id);
     if (!condition_) {
         // Ids that are not registered are targets too, and fail; nobody's id goes unanswered.
         const Record* record = key ? site_.shard.directory().find(*key) : nullptr;
-        return add(record && record->exists() ? record->ordinal : no_ordinal, id);
+        return add(record && record->exists() ? record->ordinal : no_ordinal, id, record);
     }
     if (!key) return;
     const auto& directory = site_.shard.directory();
@@ -122,12 +207,33 @@ void JobTargetScan::examine(const Record& record) {
         const auto live = record.live();
         if (!condition_->where.keeps(query::Row(*record.committed, record.key, live), meter_)) return;
     }
-    add(record.ordinal, KeyList::text_of(record.key));
+    add(record.ordinal, KeyList::text_of(record.key), &record);
 }
 
-void JobTargetScan::add(Ordinal ordinal, std::string_view key) {
+/// The number of the group to which a device of a spread belongs.
+std::uint32_t JobTargetScan::group_of(const Record* record) {
+    std::string name;
+    if (record && record->committed) {
+        const Record* parent = nullptr;
+        if (record->key.is_module()) parent = site_.shard.directory().find(IdentityKey(record->key.device));
+        const bool has_parent = parent && parent->committed;
+        name = spread_group(entry_->definition().rollout->order.spread, record->committed->twin,
+                            has_parent ? &parent->committed->twin : nullptr);
+    }
+    if (groups_.size() >= spread_groups_max && !groups_.contains(name)) name.clear();
+    const auto [group, is_new] = groups_.emplace(std::move(name), static_cast<std::uint32_t>(groups_.size()));
+    if (is_new) targets_.keys.names.push_back(group->first);
+    return group->second;
+}
+
+void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* record) {
     chunk_.ordinals.push_back(ordinal);
     keys_.append(key);
+    const auto& rollout = entry_->definition().rollout;
+    if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
+        targets_.keys.hashes.push_back(order_hash(entry_->definition().seed, key));
+        if (rollout->order.kind == RolloutOrderKind::spread) targets_.keys.groups.push_back(group_of(record));
+    }
     if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
 }
 

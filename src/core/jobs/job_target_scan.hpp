@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/job_fold.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/scan/candidate_scan.hpp"
 #include "core/shard/key_list.hpp"
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace carillon {
@@ -22,13 +24,17 @@ class JobTargetScan final : public BackgroundWork {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     static constexpr std::size_t slice_records_max = 4096;
+    /// Groups of a spread in one part; who comes later stands in the group of those without a value.
+    static constexpr std::size_t spread_groups_max = 65'536;
 
     /// Given the targets once they are durable, or what hindered.
     using Done = UniqueFunction<void(Result<JobPart::Targets>)>;
 
     /// `condition` is absent for a job that lists its devices. `started` is the job's.
+    /// `source` is the number of the job whose devices are the targets, or 0.
     JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
-                  std::optional<query::JobCondition> condition, WallTime started, Done done);
+                  std::optional<query::JobCondition> condition, WallTime started, std::uint64_t source,
+                  Done done);
 
     bool step() override;
     /// `done` is not called any more.
@@ -38,9 +44,13 @@ private:
     bool step_all(TimePoint enough);
     bool step_candidates(TimePoint enough);
     bool step_listed(TimePoint enough);
+    void read_source();
+    bool step_source(TimePoint enough);
+    bool is_chosen(std::uint32_t index) const;
     void examine(const Record& record);
     void examine_listed(std::string_view id);
-    void add(Ordinal ordinal, std::string_view key);
+    void add(Ordinal ordinal, std::string_view key, const Record* record);
+    std::uint32_t group_of(const Record* record);
     void put_chunk();
     void finish();
     bool is_slice_over(std::size_t looked, TimePoint enough);
@@ -49,6 +59,7 @@ private:
     const std::shared_ptr<JobEntry> entry_;
     const std::optional<query::JobCondition> condition_;
     const WallTime started_;
+    const std::uint64_t source_;
     Done done_;
     bool is_over_ = false;
     bool has_begun_ = false;
@@ -61,10 +72,16 @@ private:
     std::optional<IdList> hinted_;              ///< The only ids the condition can hold for.
     std::optional<IdList::Reader> listed_;      ///< Ids to look up instead of a scan of all.
 
+    std::optional<JobFold> fold_;     ///< This part of the source, once it is read.
+    std::uint32_t source_index_ = 0;  ///< The next device of it.
+    bool is_reading_ = false;
+
     query::Meter meter_;        ///< Of the condition.
     std::uint64_t enough_ = 0;  ///< Steps of it at which the clock is looked at.
 
     JobPart::Targets targets_;
+    std::unordered_map<std::string, std::uint32_t>
+        groups_;  ///< Of a spread, by name.  Bound: spread_groups_max
     TargetsEvent chunk_;
     KeyList keys_;
 };

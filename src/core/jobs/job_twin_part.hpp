@@ -3,6 +3,9 @@
 #include "core/jobs/job_part.hpp"
 #include "core/shard/row_prefetch.hpp"
 
+#include <deque>
+#include <vector>
+
 namespace carillon {
 
 /// A twin job on one shard: a cursor over its devices, one atomic chunk at a time. The next chunk is
@@ -35,6 +38,7 @@ private:
     };
     struct Chunk {
         TwinChunkEvent event;
+        std::vector<WrittenEvent::Device> written;  ///< Of a job with a rollout.
         std::vector<Ordinal> patched;
         std::vector<Notice> notices;
         std::size_t notice_bytes = 0;
@@ -45,8 +49,18 @@ private:
     void ask_again();
     void fetch_ahead(std::size_t index) const;
     void patch(std::uint32_t index, Chunk& chunk);
+    void fail(std::uint32_t index, Failure failure, Chunk& chunk) const;
     void put(Chunk chunk);
     void notify(const std::vector<Notice>& notices) const;
+    bool step_gated();
+    bool has_next() const { return !again_.empty() || cursor_ < gate()->open_end(); }
+    std::uint32_t take_next();
+    void wait_for_room();
+    void ordered(bool is_first) override;
+    void fill(GateReport& report) const override;
+    void add_places(GateReport& report) const override;
+    bool is_quiet() const override { return gate()->balance() == 0 && chunks_under_way_ == 0; }
+
     void applied(const JobEvent& event) override;
     void refused(JobEvent event) override;
 
@@ -55,6 +69,9 @@ private:
     std::size_t chunks_under_way_ = 0;
     std::size_t notice_bytes_ = 0;
     std::size_t connected_ = 0;
+    // With a rollout, where `cursor_` is a position:
+    std::deque<std::uint32_t> again_;  ///< Devices whose chunk the store refused, as they are to begin.
+    std::size_t devices_under_way_ = 0;
     bool is_asking_ = false;  ///< A timer will ask the throttle again.
 };
 

@@ -20,8 +20,13 @@ struct Jobs::Engine {
                     if (*alive) coordinator->part_finished(job);
                 });
             };
-            job_shards.push_back(
-                std::make_unique<JobShard>(shards[i], limits, throttles, in_flight, std::move(finished)));
+            job_shards.push_back(std::make_unique<JobShard>(
+                shards[i], limits, throttles, in_flight, std::move(finished),
+                [this](std::uint64_t job, GateReport report) {
+                    Shards::post(shards.first(), [this, job, held = std::move(report), alive = alive] {
+                        if (*alive) coordinator->reported(job, held);
+                    });
+                }));
         }
         coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards);
         rows = std::make_unique<JobRows>(shards, board);
@@ -31,6 +36,7 @@ struct Jobs::Engine {
     Result<> load();
     Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
     Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard) const;
+    Result<JobCoordinator::Stored> read_log(std::uint64_t number) const;
 
     Shards& shards;
     const JobEngineLimits limits;
@@ -77,17 +83,17 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
 
     const auto shared = std::make_shared<const JobDefinition>(*std::move(definition));
     const auto entry = std::make_shared<JobEntry>(number, shared, job_shards.size());
+    // Those of its parts; a job's own log begins with its acceptance.
     const auto erase_events = [&] {
-        cleaning.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
+        cleaning.erase_range(Table::job_events, job_event_key(number), job_event_key(number, job_log_part));
     };
+    JobCoordinator::Stored stored;
+    if (shared->rollout) {
+        auto read = read_log(number);
+        if (!read) return fail(std::move(read).error());
+        stored = *std::move(read);
+    }
     if (is_terminal(record->status)) {
-        const auto now = shards.first().clock().wall_now();
-        if (record->ended < now.plus_s(-JobLimits::history_kept_s)) {
-            cleaning.erase(Table::jobs, job_definition_key(number));
-            cleaning.erase(Table::jobs, job_record_key(number));
-            erase_events();
-            return {};
-        }
         // Targets of a start that was cancelled while it was under way.
         if (!record->counts) erase_events();
         entry->set_terminal(*record);
@@ -97,6 +103,7 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
             auto targets = fold_part(number, i);
             if (!targets) return fail(std::move(targets).error());
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
+            stored.part_sizes.push_back(targets->state.size());
             job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
         }
     } else {
@@ -105,9 +112,10 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     if (!board.add(entry)) return fail(Errc::store_corrupt, "two jobs are called '" + shared->id + "'");
     if (record->started.ticks != 0) board.add_started(entry);
     if (is_terminal(record->status)) {
+        coordinator->recall(entry, *record, stored);
         coordinator->remember(entry);
     } else {
-        coordinator->resume(entry, *record);
+        coordinator->resume(entry, *record, stored);
     }
     return {};
 }
@@ -123,6 +131,13 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         }
         if (const auto* found = std::get_if<TargetsEvent>(&*event)) {
             targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
+        } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
+            targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
+        } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
+            for (const auto& each : known->outcomes) {
+                if (each.again_ms > 0)
+                    targets.backing_off.emplace_back(each.index, until_of(each, known->time));
+            }
         }
         targets.next_sequence = sequence_of_event_key(key) + 1;
         return true;
@@ -132,6 +147,26 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
     if (!read) return fail(std::move(read).error());
     if (!outcome) return fail(std::move(outcome).error());
     return targets;
+}
+
+Result<JobCoordinator::Stored> Jobs::Engine::read_log(std::uint64_t number) const {
+    JobCoordinator::Stored stored;
+    Result<> outcome;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+        auto event = decode_job_log_event(as_bytes(value));
+        if (!event) {
+            outcome = fail(std::move(event).error());
+            return false;
+        }
+        stored.log.push_back(*std::move(event));
+        stored.next_sequence = sequence_of_event_key(key) + 1;
+        return true;
+    };
+    auto read = shards.first().store().scan(Table::job_events, job_event_key(number, job_log_part),
+                                            job_event_key(number + 1), visit);
+    if (!read) return fail(std::move(read).error());
+    if (!outcome) return fail(std::move(outcome).error());
+    return stored;
 }
 
 Jobs::Jobs(Shards& shards, Throttles& throttles, JobEngineLimits limits, const query::QueryOptions& options)
@@ -169,7 +204,8 @@ Task<> Jobs::stop() {
 
 Task<Result<JobSnapshot>> Jobs::create(JobDefinition definition) {
     auto& shards = engine_->shards;
-    co_return co_await shards.on(shards.first(), engine_->coordinator->create(std::move(definition)));
+    auto shared = std::make_shared<JobDefinition>(std::move(definition));
+    return shards.on(shards.first(), engine_->coordinator->create(std::move(shared)));
 }
 
 std::optional<JobSnapshot> Jobs::snapshot(const std::string& id) const {
@@ -194,9 +230,15 @@ Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
     return JobWatcher::open(std::move(entry), engine_->watchers);
 }
 
-Task<Result<JobSnapshot>> Jobs::cancel(std::string id) {
+Task<Result<JobSnapshot>> Jobs::cancel(std::string id, JobActor by) {
     auto& shards = engine_->shards;
-    co_return co_await shards.on(shards.first(), engine_->coordinator->cancel(std::move(id)));
+    co_return co_await shards.on(shards.first(), engine_->coordinator->cancel(std::move(id), std::move(by)));
+}
+
+Task<Result<>> Jobs::direct(std::string id, JobWish wish) {
+    auto& shards = engine_->shards;
+    co_return co_await shards.on(shards.first(),
+                                 engine_->coordinator->direct(std::move(id), std::move(wish)));
 }
 
 Task<JobListPage> Jobs::list(JobFilter filter, std::string position, std::size_t page_size) {

@@ -16,6 +16,7 @@
 namespace carillon {
 
 struct JobProgress;
+struct JobWish;
 class JobWatcher;
 class Shards;
 class Throttles;
@@ -55,7 +56,9 @@ public:
     /// Queued, scheduled or running jobs end as cancelled: devices in flight finish or are marked
     /// canceled, pending ones are canceled. Fails with `job_not_found`,
     /// `operation_not_allowed_in_current_state`. Ours: see docs/jobs.md.
-    Task<Result<JobSnapshot>> cancel(std::string id);
+    Task<Result<JobSnapshot>> cancel(std::string id, JobActor by = {});
+    /// Directs a job with a rollout, see `JobCoordinator::direct`.
+    Task<Result<>> direct(std::string id, JobWish wish);
 
     /// Newest first. `position` is that of the page before, or empty.
     Task<JobListPage> list(JobFilter filter, std::string position, std::size_t page_size);

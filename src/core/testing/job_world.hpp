@@ -5,6 +5,7 @@
 // product.
 
 #include "core/jobs/job_progress.hpp"
+#include "core/jobs/job_wish.hpp"
 #include "core/testing/job_testing.hpp"
 
 #include <cstdint>
@@ -30,6 +31,13 @@ struct WatchedJob {
     JobRevision last_revision;
     std::shared_ptr<std::optional<Result<JobSnapshot>>> creating;
     std::shared_ptr<std::optional<Result<JobSnapshot>>> cancelling;
+    // Of a job with a rollout:
+    bool has_rollout = false;
+    int attempts_max = 1;
+    std::optional<std::uint64_t> cap;
+    bool is_pause_acknowledged = false;   ///< And nobody has asked for anything since.
+    std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then.
+    std::shared_ptr<std::optional<Result<>>> pausing;
 };
 
 /// A hub with its job engine, devices and a store that can crash, in one thread and by one seed.
@@ -68,8 +76,10 @@ public:
     // --- jobs --------------------------------------------------------------------------------
     /// A method whose payload names the job, or a patch of a property named by the job.
     void create(const std::string& id, JobType type, const std::string& choice, std::int64_t start_in_s,
-                std::int64_t execution_s, int timeout_s = 10);
+                std::int64_t execution_s, int timeout_s = 10, const std::string& rollout = {});
     void cancel(const std::string& id);
+    /// Directs a job with a rollout; others refuse it.
+    void direct(const std::string& id, JobWish wish);
 
     /// What must hold at any moment.
     void check();
@@ -103,6 +113,8 @@ private:
     void reply(const std::string& device, std::uint16_t request, int status);
     void note_answers();
     void check_progress(WatchedJob& job, const JobCounts& counts);
+    void check_rollout(const WatchedJob& job, const JobProgress& progress) const;
+    WatchedJob* find_job(const std::string& id);
     std::vector<DeviceJob> rows(const std::string& job);
     void check_method_row(const DeviceJob& row);
     void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);

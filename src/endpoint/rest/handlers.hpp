@@ -70,6 +70,10 @@ Task<Result<HttpResponse>> list_jobs(Request& request);
 // job_progress.cpp: of our own making
 Task<Result<HttpResponse>> get_job_progress(Request& request);
 Task<Result<HttpResponse>> follow_job(Request& request);
+Task<Result<HttpResponse>> pause_job(Request& request);
+Task<Result<HttpResponse>> resume_job(Request& request);
+Task<Result<HttpResponse>> promote_job(Request& request);
+Task<Result<HttpResponse>> change_job(Request& request);
 
 // transfer_jobs.cpp
 Task<Result<HttpResponse>> create_transfer_job(Request& request);

@@ -56,6 +56,87 @@ void append_answers(JsonWriter& json, const JobTally& tally) {
     json.end_array().member("otherAnswers", tally.unnamed_answers());
 }
 
+// --- a job with a rollout ---
+
+std::string_view phase_of(const JobSnapshot& job, const RolloutView& view) {
+    if (job.status == JobStatus::queued && view.is_evaluating) return "evaluating";
+    if (job.status == JobStatus::running && view.is_cancelling) return "cancelling";
+    return job_status_text(job.status);
+}
+
+void append_actor(JsonWriter& json, const JobActor& actor) {
+    json.member("by", actor.policy);
+    if (!actor.says.empty()) json.member("says", actor.says);
+}
+
+void append_held(JsonWriter& json, const HeldCounts& held) {
+    json.key("held").begin_object();
+    const auto add = [&json](std::string_view reason, std::uint64_t count) {
+        if (count > 0) json.member(reason, count);
+    };
+    add("paused", held.paused);
+    add("queue", held.queue);
+    add("wave", held.wave);
+    add("offline", held.offline);
+    add("backoff", held.backoff);
+    add("pace", held.pace);
+    json.end_object();
+}
+
+void append_waves(JsonWriter& json, const RolloutView& view, const std::vector<GateCounts>& counts) {
+    json.key("waves").begin_array();
+    for (std::size_t i = 0; !view.rollout->waves.empty() && i < view.waves.size(); ++i) {
+        const auto& wave = view.waves[i];
+        json.begin_object().member("n", static_cast<std::uint64_t>(i)).member("size", wave.size);
+        json.member("state", wave_state_text(wave.state));
+        if (wave.state != WaveState::waiting) {
+            const auto count = i < counts.size() ? counts[i] : GateCounts();
+            json.member("succeeded", count.succeeded).member("failed", count.failed);
+            if (count.canceled > 0) json.member("canceled", count.canceled);
+            json.member("openedTime", to_iso8601(wave.opened));
+        }
+        json.end_object();
+    }
+    json.end_array();
+}
+
+void append_rollout(JsonWriter& json, const JobProgress& progress) {
+    const auto& view = *progress.rollout;
+    json.member("phase", phase_of(progress.snapshot, view)).member("revision", view.revision);
+    json.key("paused");
+    if (view.pause) {
+        json.begin_object();
+        append_actor(json, view.pause->by);
+        json.member("at", to_iso8601(view.pause->at)).member("why", view.pause->why).end_object();
+    } else {
+        json.null();
+    }
+    json.member("attempts", progress.attempts);
+    append_held(json, progress.held);
+    append_waves(json, view, progress.waves);
+    json.key("verdict");
+    const auto& success = view.rollout->success;
+    if (success.succeeded || success.all) {
+        const bool is_open = !view.verdict;
+        json.value(is_open ? "open" : *view.verdict ? "met" : "missed");
+    } else {
+        json.null();
+    }
+    json.key("inFlightMax");
+    if (view.in_flight_max) {
+        json.value(*view.in_flight_max);
+    } else {
+        json.null();
+    }
+    json.member("deadline", to_iso8601(view.deadline)).key("warnings").begin_array();
+    std::optional<std::uint64_t> devices;
+    if (progress.snapshot.counts) devices = progress.snapshot.counts->device;
+    for (const auto& warning : view.rollout->warnings(progress.snapshot.definition->type, devices)) {
+        json.value(warning);
+    }
+    json.end_array().member_raw("rollout", view.rollout->effective_json());
+}
+
 }  // namespace
 
 std::string JobEventToken::text() const {
@@ -101,6 +182,7 @@ void append_job_progress_json(std::string& out, const JobProgress& progress) {
         append_failures(json, progress.tally);
         append_answers(json, progress.tally);
     }
+    if (progress.rollout) append_rollout(json, progress);
     json.end_object();
 }
 

@@ -15,9 +15,9 @@ namespace {
 
 constexpr ItemType job_response{"JobResponse", "jobResponse"};
 
-std::string job_json(const JobSnapshot& job) {
+std::string job_json(const JobSnapshot& job, JobJson form = JobJson::whole) {
     std::string body;
-    append_job_json(body, job);
+    append_job_json(body, job, form);
     return body;
 }
 
@@ -28,8 +28,7 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     if (!body) co_return fail(body.error());
     auto definition = JobDefinition::parse(request.ids[0], body->root(), request.flavour, request.now);
     if (!definition) co_return fail(std::move(definition).error());
-    // Unread it would be a brake that is not there: the job would run at once.
-    if (definition->rollout) co_return fail(Errc::argument_invalid, "rollout: not in this version");
+    if (definition->rollout) definition->creator = actor_of(request);
     // Too long is refused here, and every other fault when the job starts. Source: azure-iot-sdk-csharp#1680.
     const std::size_t condition_max = request.hub.query_options().statement_bytes_max;
     if (definition->condition && definition->condition->size() > condition_max) {
@@ -60,7 +59,8 @@ Task<Result<HttpResponse>> get_job(Request& request) {
 
 Task<Result<HttpResponse>> cancel_job(Request& request) {
     std::string id(request.ids[0]);
-    const auto job = co_await request.hub.jobs().cancel(std::move(id));
+    auto cancelling = request.hub.jobs().cancel(std::move(id), actor_of(request));
+    const auto job = co_await std::move(cancelling);
     if (!job) co_return fail(job.error());
     co_return ok(job_json(*job));
 }
@@ -144,7 +144,7 @@ Task<Result<HttpResponse>> list_jobs(Request& request) {
     const JobListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
     std::vector<std::string> items;
     items.reserve(found.jobs.size());
-    for (const JobSnapshot& job : found.jobs) items.push_back(job_json(job));
+    for (const JobSnapshot& job : found.jobs) items.push_back(job_json(job, JobJson::listed));
     std::string continuation;
     if (!found.position.empty()) continuation = request.hub.page_tokens().seal(purpose, found.position);
     co_return page_response(request, job_response, items, continuation);

@@ -11,6 +11,7 @@
 #include "endpoint/rest/http_message.hpp"
 #include "endpoint/rest/web_sessions.hpp"
 #include "model/etag_match.hpp"
+#include "model/job.hpp"
 #include "model/twin.hpp"
 
 #include <array>
@@ -64,6 +65,9 @@ struct Request {
 
 /// The decoded value of `name` in a query string; names in any case, the first one counts.
 std::optional<std::string> find_parameter(std::string_view query, std::string_view name);
+
+/// Who asks, as the log of a job names it.
+JobActor actor_of(const Request& request);
 
 /// An answer of 200 with a JSON body, and with a quoted `ETag` if `etag` is given.
 HttpResponse ok(std::string body, std::string_view etag = {});

@@ -66,7 +66,11 @@ constexpr Route table[] = {
     {"POST", "/jobs/v2/{}/cancel", write_or_service, C::job_operations, small, cancel_job},
 
     {"GET", "/carillon/jobs/{}", read_or_service, C::none, small, get_job_progress},
+    {"PATCH", "/carillon/jobs/{}", write_or_service, C::job_operations, small, change_job},
     {"GET", "/carillon/jobs/{}/events", read_or_service, C::none, small, follow_job},
+    {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},
+    {"POST", "/carillon/jobs/{}/resume", write_or_service, C::job_operations, small, resume_job},
+    {"POST", "/carillon/jobs/{}/promote", write_or_service, C::job_operations, small, promote_job},
 
     {"POST", "/jobs/create", registry_write, C::job_operations, small, create_transfer_job},
     {"GET", "/jobs", registry_read, C::job_operations, small, list_transfer_jobs},

@@ -1,0 +1,132 @@
+#pragma once
+
+#include "core/jobs/gate.hpp"
+#include "core/jobs/job_log.hpp"
+#include "model/job.hpp"
+#include "model/rollout.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+enum class WaveState : std::uint8_t { waiting, open, soaking, gate, passed, failed };
+std::string_view wave_state_text(WaveState state);
+
+/// One wave of a job, as its log says.
+struct ControlWave {
+    std::size_t entry = 0;   ///< Of `Rollout::waves`; beyond them for the rest that they leave over.
+    std::uint64_t size = 0;  ///< Devices.
+    WaveState state = WaveState::waiting;
+    WallTime opened;
+    WallTime since;         ///< When it came into this state.
+    std::int64_t held = 0;  ///< Ticks for which `within` stood still, as the job was paused.
+    bool operator==(const ControlWave&) const = default;
+};
+
+/// That a job is paused, by whom and why.
+struct ControlPause {
+    JobActor by;
+    WallTime at;
+    std::string why;
+    DirectedEvent::Cause cause = DirectedEvent::by_hand;
+    std::uint32_t wave = 0;  ///< Of `by_wave`.
+};
+
+/// What the parts have counted, together.
+struct ControlCounts {
+    std::vector<GateCounts> waves;  ///< At least one.
+    KindCounts kinds{};
+
+    GateCounts sum() const;
+    LogTotals totals() const;
+};
+
+/// How a job with a rollout stands, as a whole: the fold of its log, and what follows from it and from the
+/// parts' counts. Decides by giving events; whoever stores them gives each back by `apply` when it is
+/// durable. Has no clock, store or thread. Rules: docs/rollout-reference.md.
+class JobControl {
+public:
+    explicit JobControl(const JobDefinition& definition);
+
+    void apply(const JobLogEvent& event);
+    /// Its targets are known, and its waves are cut.
+    void set_targets(std::uint64_t targets);
+
+    // --- how it stands ---------------------------------------------------------------------------
+    const Rollout& rollout() const { return *rollout_; }
+    const std::shared_ptr<const Rollout>& shared_rollout() const { return rollout_; }
+    const std::optional<ControlPause>& pause() const { return pause_; }
+    bool is_paused() const { return pause_.has_value(); }
+    std::uint64_t revision() const { return revision_; }
+    std::uint64_t targets() const { return targets_; }
+    const std::vector<ControlWave>& waves() const { return waves_; }
+    bool has_waves() const { return !rollout_->waves.empty(); }
+    /// Waves that have been opened, the first ones.
+    std::size_t open_waves() const { return open_waves_; }
+    const std::optional<bool>& verdict() const { return verdict_; }
+    /// Devices begun and not ended at most: of the cap and of what bounds the overshoot of a stop rule.
+    std::optional<std::uint64_t> in_flight_max() const;
+
+    // --- what follows ----------------------------------------------------------------------------
+    /// What is to be stored next, from these counts at this moment; often nothing.
+    std::vector<JobLogEvent> decide(const ControlCounts& counts, WallTime now) const;
+    /// When time alone may let something follow.
+    std::optional<WallTime> next(WallTime now) const;
+
+    // --- what people want: nothing if it holds already ---
+    std::vector<JobLogEvent> pause_by(JobActor by, std::string why, const LogTotals& totals,
+                                      WallTime now) const;
+    std::vector<JobLogEvent> resume_by(JobActor by, std::string why, const LogTotals& totals,
+                                       WallTime now) const;
+    /// Fails with `argument_invalid` for a wave that is not there, with
+    /// `operation_not_allowed_in_current_state` for one that waits and for the last.
+    Result<std::vector<JobLogEvent>> promote_by(JobActor by, std::uint32_t wave, std::string why,
+                                                const ControlCounts& counts, WallTime now) const;
+    /// `changes` is a merge patch of the rollout. Fails with `argument_invalid`.
+    Result<std::vector<JobLogEvent>> change_by(JobActor by, JsonValue changes, WallTime start,
+                                               WallTime now) const;
+    VerdictEvent judge(const GateCounts& counts, bool is_cancelled, WallTime now) const;
+
+private:
+    const RolloutWave& entry_of(const ControlWave& wave) const;
+    void cut_waves(std::size_t kept);
+    void take(const DirectedEvent& event);
+    bool trip_rules(const ControlCounts& counts, WallTime now, std::vector<JobLogEvent>& events) const;
+    void judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,
+                    std::vector<JobLogEvent>& events, const LogTotals& totals) const;
+    void open_next(std::uint32_t passed, WallTime now, std::vector<JobLogEvent>& events) const;
+    std::int64_t within_left(const ControlWave& wave, WallTime now) const;
+
+    const JobType type_;
+    const std::int64_t deadline_s_;  ///< As the request had it.
+    std::shared_ptr<const Rollout> rollout_;
+    std::uint64_t targets_ = 0;
+    bool has_targets_ = false;
+    std::optional<ControlPause> pause_;
+    std::uint64_t revision_ = 0;
+    std::vector<ControlWave> waves_;
+    std::size_t open_waves_ = 0;
+    std::vector<bool> tripped_;  ///< Rules, since the last resume.
+    LogTotals base_;             ///< Totals at the last resume, from which rules count.
+    std::optional<bool> verdict_;
+};
+
+/// The sizes of the waves that `entries` make of so many devices, and of which entry each is; what they leave
+/// over is one more, of no entry. At most `RolloutLimits::waves_expanded_max`.
+struct WaveSize {
+    std::size_t entry = 0;
+    std::uint64_t size = 0;
+    bool operator==(const WaveSize&) const = default;
+};
+std::vector<WaveSize> expand_waves(const std::vector<RolloutWave>& entries, std::uint64_t devices);
+
+/// Shares `count` out to parts of these sizes, in proportion, by largest remainder; never more than a part
+/// has.
+std::vector<std::uint64_t> share_out(std::uint64_t count, const std::vector<std::uint64_t>& sizes);
+
+}  // namespace carillon

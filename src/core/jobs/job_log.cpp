@@ -1,0 +1,298 @@
+#include "core/jobs/job_log.hpp"
+
+#include "core/shard/pack.hpp"
+
+namespace carillon {
+namespace {
+
+enum Kind : std::uint8_t {
+    created = 32,
+    changed = 33,
+    directed = 34,
+    wave_opened = 35,
+    wave_judged = 36,
+    rule_tripped = 37,
+    verdict = 42,
+    prepared = 45,
+    started = 46,
+    ended = 47,
+};
+
+void pack_actor(Packer& pack, const JobActor& actor) {
+    pack.text(actor.policy);
+    pack.text(actor.says);
+}
+
+JobActor unpack_actor(Unpacker& in) {
+    JobActor actor;
+    actor.policy = in.text();
+    actor.says = in.text();
+    return actor;
+}
+
+void pack_counts(Packer& pack, const GateCounts& counts) {
+    pack.number(counts.succeeded);
+    pack.number(counts.failed);
+    pack.number(counts.canceled);
+}
+
+GateCounts unpack_counts(Unpacker& in) {
+    GateCounts counts;
+    counts.succeeded = in.number();
+    counts.failed = in.number();
+    counts.canceled = in.number();
+    return counts;
+}
+
+void pack_totals(Packer& pack, const LogTotals& totals) {
+    pack.number(totals.ended);
+    pack.number(totals.kinds.size());
+    for (const auto count : totals.kinds) pack.number(count);
+}
+
+LogTotals unpack_totals(Unpacker& in) {
+    LogTotals totals;
+    totals.ended = in.number();
+    const auto kinds = in.count();
+    for (std::size_t i = 0; i < kinds && in.ok(); ++i) {
+        // Kinds that a later version knows are others here.
+        totals.kinds[i < totals.kinds.size() ? i : 0] += in.number();
+    }
+    return totals;
+}
+
+constexpr Kind kind_of(const CreatedEvent&) {
+    return created;
+}
+void pack_body(Packer& pack, const CreatedEvent& event) {
+    pack_actor(pack, event.by);
+    pack.text(event.document_hash);
+}
+bool unpack_body(Unpacker& in, CreatedEvent& event) {
+    event.by = unpack_actor(in);
+    event.document_hash = in.text();
+    return true;
+}
+
+constexpr Kind kind_of(const ChangedEvent&) {
+    return changed;
+}
+void pack_body(Packer& pack, const ChangedEvent& event) {
+    pack_actor(pack, event.by);
+    pack.text(event.before);
+    pack.text(event.after);
+}
+bool unpack_body(Unpacker& in, ChangedEvent& event) {
+    event.by = unpack_actor(in);
+    event.before = in.text();
+    event.after = in.text();
+    return true;
+}
+
+constexpr Kind kind_of(const DirectedEvent&) {
+    return directed;
+}
+void pack_body(Packer& pack, const DirectedEvent& event) {
+    pack.u8(event.what);
+    pack_actor(pack, event.by);
+    pack.text(event.why);
+    pack.u8(event.cause);
+    pack.number(event.wave);
+    pack_totals(pack, event.totals);
+}
+bool unpack_body(Unpacker& in, DirectedEvent& event) {
+    const auto what = in.u8();
+    event.by = unpack_actor(in);
+    event.why = in.text();
+    const auto cause = in.u8();
+    event.wave = static_cast<std::uint32_t>(in.number());
+    event.totals = unpack_totals(in);
+    event.what = static_cast<DirectedEvent::What>(what);
+    event.cause = static_cast<DirectedEvent::Cause>(cause);
+    return what >= DirectedEvent::paused && what <= DirectedEvent::cancelling &&
+           cause <= DirectedEvent::by_wave;
+}
+
+constexpr Kind kind_of(const WaveOpenedEvent&) {
+    return wave_opened;
+}
+void pack_body(Packer& pack, const WaveOpenedEvent& event) {
+    pack.number(event.wave);
+    pack.number(event.size);
+}
+bool unpack_body(Unpacker& in, WaveOpenedEvent& event) {
+    event.wave = static_cast<std::uint32_t>(in.number());
+    event.size = in.number();
+    return true;
+}
+
+constexpr Kind kind_of(const WaveJudgedEvent&) {
+    return wave_judged;
+}
+void pack_body(Packer& pack, const WaveJudgedEvent& event) {
+    pack.u8(event.what);
+    pack.number(event.wave);
+    pack.number(event.size);
+    pack_counts(pack, event.counts);
+    pack.u8(event.is_forced ? 1 : 0);
+    pack.text(event.why);
+}
+bool unpack_body(Unpacker& in, WaveJudgedEvent& event) {
+    const auto what = in.u8();
+    event.what = static_cast<WaveJudgedEvent::What>(what);
+    event.wave = static_cast<std::uint32_t>(in.number());
+    event.size = in.number();
+    event.counts = unpack_counts(in);
+    event.is_forced = in.u8() == 1;
+    event.why = in.text();
+    return what >= WaveJudgedEvent::passed && what <= WaveJudgedEvent::open_again;
+}
+
+constexpr Kind kind_of(const RuleTrippedEvent&) {
+    return rule_tripped;
+}
+void pack_body(Packer& pack, const RuleTrippedEvent& event) {
+    pack.number(event.rule);
+    pack.number(event.failed);
+    pack.number(event.ended);
+    pack.u8(event.is_noted ? 1 : 0);
+}
+bool unpack_body(Unpacker& in, RuleTrippedEvent& event) {
+    event.rule = static_cast<std::uint32_t>(in.number());
+    event.failed = in.number();
+    event.ended = in.number();
+    event.is_noted = in.u8() == 1;
+    return true;
+}
+
+constexpr Kind kind_of(const VerdictEvent&) {
+    return verdict;
+}
+void pack_body(Packer& pack, const VerdictEvent& event) {
+    pack.u8(event.is_met ? 1 : 0);
+    pack.number(event.succeeded);
+    pack.number(event.devices);
+}
+bool unpack_body(Unpacker& in, VerdictEvent& event) {
+    event.is_met = in.u8() == 1;
+    event.succeeded = in.number();
+    event.devices = in.number();
+    return true;
+}
+
+constexpr Kind kind_of(const PreparedEvent&) {
+    return prepared;
+}
+void pack_body(Packer& pack, const PreparedEvent& event) {
+    pack.number(event.targets);
+    pack.text(event.digest);
+}
+bool unpack_body(Unpacker& in, PreparedEvent& event) {
+    event.targets = in.number();
+    event.digest = in.text();
+    return true;
+}
+
+constexpr Kind kind_of(const StartedEvent&) {
+    return started;
+}
+void pack_body(Packer& pack, const StartedEvent& event) {
+    pack.number(event.number);
+}
+bool unpack_body(Unpacker& in, StartedEvent& event) {
+    event.number = in.number();
+    return true;
+}
+
+constexpr Kind kind_of(const JobEndedEvent&) {
+    return ended;
+}
+void pack_body(Packer& pack, const JobEndedEvent& event) {
+    pack.u8(static_cast<std::uint8_t>(event.status));
+    for (const auto count : {event.counts.pending, event.counts.running, event.counts.succeeded,
+                             event.counts.failed, event.counts.canceled}) {
+        pack.number(count);
+    }
+}
+bool unpack_body(Unpacker& in, JobEndedEvent& event) {
+    const auto status = in.u8();
+    event.status = static_cast<JobStatus>(status);
+    auto& counts = event.counts;
+    for (auto* count :
+         {&counts.pending, &counts.running, &counts.succeeded, &counts.failed, &counts.canceled}) {
+        *count = in.number();
+        counts.device += *count;
+    }
+    return status >= static_cast<std::uint8_t>(JobStatus::completed) &&
+           status <= static_cast<std::uint8_t>(JobStatus::cancelled);
+}
+
+template <class Event>
+Result<JobLogEvent> unpack_event(Unpacker& in) {
+    Event event;
+    event.time = in.time();
+    if (!unpack_body(in, event) || !in.at_end())
+        return fail(Errc::store_corrupt, "an event of a job's log does not decode");
+    return JobLogEvent(std::move(event));
+}
+
+}  // namespace
+
+std::uint64_t LogTotals::failed() const {
+    return failed(FailureKinds::all());
+}
+
+std::uint64_t LogTotals::failed(const FailureKinds& of) const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (of.has(static_cast<FailureKind>(i))) sum += kinds[i];
+    }
+    return sum;
+}
+
+WallTime time_of(const JobLogEvent& event) {
+    return std::visit([](const auto& e) { return e.time; }, event);
+}
+
+std::string encode_job_log_event(const JobLogEvent& event) {
+    std::string out;
+    Packer pack{out};
+    std::visit(
+        [&](const auto& e) {
+            pack.u8(kind_of(e));
+            pack.time(e.time);
+            pack_body(pack, e);
+        },
+        event);
+    return out;
+}
+
+Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
+    Unpacker in{bytes};
+    switch (in.u8()) {
+        case created:
+            return unpack_event<CreatedEvent>(in);
+        case changed:
+            return unpack_event<ChangedEvent>(in);
+        case directed:
+            return unpack_event<DirectedEvent>(in);
+        case wave_opened:
+            return unpack_event<WaveOpenedEvent>(in);
+        case wave_judged:
+            return unpack_event<WaveJudgedEvent>(in);
+        case rule_tripped:
+            return unpack_event<RuleTrippedEvent>(in);
+        case verdict:
+            return unpack_event<VerdictEvent>(in);
+        case prepared:
+            return unpack_event<PreparedEvent>(in);
+        case started:
+            return unpack_event<StartedEvent>(in);
+        case ended:
+            return unpack_event<JobEndedEvent>(in);
+        default:
+            return fail(Errc::store_corrupt, "an event of a job's log of an unknown kind");
+    }
+}
+
+}  // namespace carillon

@@ -1,0 +1,450 @@
+// What the coordinator does for jobs with a rollout: their logs, gates, waves, pauses, places and orders.
+
+#include "base/await.hpp"
+#include "base/log.hpp"
+#include "core/jobs/job_coordinator.hpp"
+
+#include <fmt/core.h>
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace carillon {
+
+std::unique_ptr<JobRun> JobCoordinator::make_run(const JobDefinition& definition) const {
+    if (!definition.rollout) return nullptr;
+    auto run = std::make_unique<JobRun>(definition, job_shards_.size());
+    run->patient_until = patient_until_;
+    return run;
+}
+
+WallTime JobCoordinator::deadline_of(const Active& job) const {
+    return job.entry->definition().start.plus_s(job.run->control.rollout().deadline_s);
+}
+
+// --- the start -----------------------------------------------------------------------------------
+
+/// A start of a job with a rollout: what its parts have found so far.
+struct JobCoordinator::Placing {
+    std::shared_ptr<JobEntry> entry;
+    std::uint64_t attempt = 0;
+    std::vector<std::uint64_t> sizes;
+    std::vector<PartKeys> keys;
+    std::size_t parts_left = 0;
+    bool has_order = false;
+    std::optional<Error> refused;  ///< What hindered a part.
+    std::vector<PartPlaces> places;
+};
+
+std::shared_ptr<JobCoordinator::Placing> JobCoordinator::make_placing(const Active& job) const {
+    auto placing = std::make_shared<Placing>();
+    placing->entry = job.entry;
+    placing->attempt = job.life.attempt();
+    placing->sizes.resize(job_shards_.size());
+    placing->keys.resize(job_shards_.size());
+    placing->parts_left = job_shards_.size();
+    placing->has_order = job.entry->definition().rollout->order.kind != RolloutOrderKind::as_stored;
+    return placing;
+}
+
+void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, std::size_t part,
+                              Result<JobShard::Prepared> found, const std::shared_ptr<Placing>& placing) {
+    const auto tell = [&](Result<std::uint64_t> devices) {
+        happen(number, [&](Active& job) { return job.life.part_prepared(attempt, devices, now()); });
+    };
+    if (!placing && !found) return tell(fail(std::move(found).error()));
+    if (!placing) return tell(found->devices);
+    if (placing->has_order && !found) placing->refused = found.error();
+    if (!placing->has_order && !found) return tell(fail(found.error()));
+    auto* job = find(number);
+    if (!job || job->life.attempt() != attempt || job->life.phase() != JobPhase::evaluating) return;
+    if (found) {
+        placing->sizes[part] = found->devices;
+        placing->keys[part] = std::move(found->keys);
+    }
+    const bool is_last = --placing->parts_left == 0;
+    if (!placing->has_order) {
+        if (is_last) job->run->set_parts(placing->sizes, false);
+        return tell(found->devices);
+    }
+    if (!is_last) return;
+    if (placing->refused) {
+        for (std::size_t i = 0; i < job_shards_.size(); ++i) tell(fail(*placing->refused));
+        return;
+    }
+    job->run->set_parts(placing->sizes, true);
+    // Sorting a million devices takes long enough to keep everybody waiting.
+    shard_.storage().run([this, alive = alive_, home = shard_.executor(), placing] {
+        placing->places = place_devices(std::exchange(placing->keys, {}));
+        boost::asio::post(home, [this, alive, placing] {
+            if (*alive) place(placing);
+        });
+    });
+}
+
+void JobCoordinator::place(const std::shared_ptr<Placing>& placing) {
+    for (std::size_t i = 0; i < job_shards_.size(); ++i) {
+        auto done = [this, alive = alive_, home = shard_.executor(), placing, i](const Result<>& result) {
+            boost::asio::post(home, [this, alive, placing, i, result] {
+                if (!*alive) return;
+                Result<std::uint64_t> devices = placing->sizes[i];
+                if (!result) devices = fail(result.error());
+                happen(placing->entry->number(),
+                       [&](Active& job) { return job.life.part_prepared(placing->attempt, devices, now()); });
+            });
+        };
+        Shards::post(shards_[i], [shard = job_shards_[i].get(), entry = placing->entry,
+                                  places = std::move(placing->places[i]), held = std::move(done)]() mutable {
+            shard->place(entry, std::move(places), std::move(held));
+        });
+    }
+}
+
+// --- the log -------------------------------------------------------------------------------------
+
+std::uint64_t JobCoordinator::source_of(const Active& job) const {
+    const auto& rollout = job.entry->definition().rollout;
+    if (!rollout || !rollout->from) return 0;
+    const auto source = board_.find(rollout->from->job);
+    return source ? source->number() : UINT64_MAX;  // What is gone has no devices.
+}
+
+void JobCoordinator::name_source(const JobDefinition& definition, int change) {
+    if (!definition.rollout || !definition.rollout->from) return;
+    const auto& name = definition.rollout->from->job;
+    if ((named_[name] += change) == 0) named_.erase(name);
+}
+
+Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
+    const auto& rollout = definition.rollout;
+    if (!rollout) return {};
+    // The cloud ignores the member, and would run the job at once; silence would be dangerous.
+    if (limits_.strict_cancel) return fail(Errc::argument_invalid, "rollout: the hub runs in strict mode");
+    const auto absent = [](std::string_view member) {
+        return fail(Errc::argument_invalid, fmt::format("rollout.{}: not in this version", member));
+    };
+    if (rollout->from && !board_.find(rollout->from->job)) {
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.from.job: there is no job with id '{}'", rollout->from->job));
+    }
+    if (rollout->success.all) return absent("success.all");
+    if (definition.type == JobType::update_twin && rollout->offline.then != OfflineThen::write)
+        return absent("offline.then");
+    return {};
+}
+
+void JobCoordinator::draw_seed(JobDefinition& definition) const {
+    if (!definition.rollout || definition.rollout->seed) return;
+    definition.seed = shard_.random().u64() >> 11;  // What a document may say: 2^53 - 1 at most.
+}
+
+void JobCoordinator::put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition) {
+    CreatedEvent event;
+    event.time = definition.created;
+    event.by = definition.creator;
+    event.document_hash = definition.document_hash;
+    shard_.committer().batch().put(Table::job_events,
+                                   job_event_key(number, job_log_part, run.next_sequence++),
+                                   encode_job_log_event(event));
+}
+
+void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
+    if (events.empty()) return;
+    auto& run = *job.run;
+    const auto number = job.entry->number();
+    auto& batch = shard_.committer().batch();
+    for (const auto& event : events) {
+        batch.put(Table::job_events, job_event_key(number, job_log_part, run.next_sequence++),
+                  encode_job_log_event(event));
+        const auto* directed = std::get_if<DirectedEvent>(&event);
+        if (directed &&
+            (directed->what == DirectedEvent::paused || directed->what == DirectedEvent::cancelling)) {
+            run.is_stopping = true;
+            run.gate.close();
+        }
+    }
+    run.is_writing = true;
+    shard_.committer().on_durable([this, alive = alive_, number, sequence = run.next_sequence,
+                                   held = std::move(events)](const Result<>& result) {
+        if (!*alive) return;
+        if (auto* found = find(number); found && result) found->run->durable_sequence = sequence;
+        logged(number, result.has_value(), held);
+    });
+}
+
+void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::vector<JobLogEvent>& events) {
+    auto* job = find(number);
+    if (!job) return;
+    auto& run = *job->run;
+    run.is_writing = false;
+    run.is_stopping = false;
+    if (!is_durable) {
+        // What follows by itself follows again; a person is told.
+        return after(retry_delay, [this, number] { go_on(number); });
+    }
+    for (const auto& event : events) run.control.apply(event);
+    if (job->life.phase() == JobPhase::queued) {
+        // A paused job stands in no line.
+        schedule_.leave(job->entry->definition().start, number);
+        happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
+    }
+    job = find(number);
+    if (!job) return;
+    if (job->run->has_begun) give_orders(*job);
+    show(*job);
+    go_on(number);
+}
+
+void JobCoordinator::end_log(Active& job, const JobRecord& record) {
+    std::vector<JobLogEvent> events;
+    const auto counts = record.counts.value_or(JobCounts());
+    const auto& success = job.run->control.rollout().success;
+    if (success.succeeded || success.all) {
+        const GateCounts sum{counts.succeeded, counts.failed, counts.canceled};
+        events.emplace_back(job.run->control.judge(sum, record.status != JobStatus::completed, now()));
+    }
+    events.emplace_back(JobEndedEvent{now(), record.status, counts});
+    put_log(job, std::move(events));
+}
+
+// --- what people want ----------------------------------------------------------------------------
+
+Result<std::vector<JobLogEvent>> JobCoordinator::events_of(Active& job, const JobWish& wish) const {
+    const auto& run = *job.run;
+    const auto& control = run.control;
+    if (wish.revision && *wish.revision != control.revision()) {
+        return fail(Errc::precondition_failed,
+                    fmt::format("The job's revision is {}, not {}.", control.revision(), *wish.revision));
+    }
+    switch (wish.what) {
+        case JobWish::pause:
+            return control.pause_by(wish.by, wish.why, run.counts().totals(), now());
+        case JobWish::resume:
+            return control.resume_by(wish.by, wish.why, run.counts().totals(), now());
+        case JobWish::promote:
+            if (job.life.phase() != JobPhase::running) break;
+            return control.promote_by(wish.by, wish.wave, wish.why, run.counts(), now());
+        case JobWish::change: {
+            const auto json = JsonDocument::parse(wish.changes);
+            if (!json) return fail(json.error());
+            return control.change_by(wish.by, json->root(), job.entry->definition().start, now());
+        }
+    }
+    return fail(Errc::operation_not_allowed_in_current_state, "The job does not run.");
+}
+
+Task<Result<>> JobCoordinator::direct(std::string id, JobWish wish) {
+    const auto entry = board_.find(id);
+    if (!entry) co_return fail(Errc::job_not_found, fmt::format("There is no job with id '{}'.", id));
+    if (!entry->definition().rollout) {
+        co_return fail(Errc::operation_not_allowed_in_current_state,
+                       fmt::format("Job '{}' was made without a rollout.", id));
+    }
+    const auto number = entry->number();
+    while (auto* job = find(number)) {
+        const auto phase = job->life.phase();
+        if (phase == JobPhase::cancelling || phase == JobPhase::ending || phase == JobPhase::ended) break;
+        if (job->run->is_writing) {
+            co_await shard_.committer().durable();
+            continue;
+        }
+        auto events = events_of(*job, wish);
+        if (!events) co_return fail(std::move(events).error());
+        if (!events->empty()) {
+            put_log(*job, *std::move(events));
+            // Told to the run before this goes on.
+            const auto written = co_await shard_.committer().durable();
+            if (!written) co_return fail(unavailable(written.error()));
+            log.info("job directed job={} what={} by={}", id, static_cast<int>(wish.what), wish.by.policy);
+        }
+        if (wish.what == JobWish::pause) co_return co_await quiet(number);
+        co_return Result<>{};
+    }
+    co_return fail(Errc::operation_not_allowed_in_current_state,
+                   fmt::format("Job '{}' is over or is being cancelled.", id));
+}
+
+/// Until no device of a paused job begins any more.
+Task<Result<>> JobCoordinator::quiet(std::uint64_t number) {
+    const auto* paused = find(number);
+    const auto orders = paused ? paused->run->orders() : 0;
+    const auto until = shard_.clock().now() + quiet_max;
+    for (;;) {
+        auto* job = find(number);
+        if (!job || !job->run->has_begun || job->run->gate.is_obeyed(orders)) co_return Result<>{};
+        if (shard_.clock().now() >= until) break;
+        auto wait = [this, job, until](UniqueFunction<void(bool)> done) {
+            // Whichever comes first.
+            auto once = std::make_shared<UniqueFunction<void(bool)>>(std::move(done));
+            auto fire = [once] {
+                if (auto held = std::exchange(*once, {})) held(true);
+            };
+            job->run->watchers.emplace_back(fire);
+            shard_.timers().at(until, fire);
+        };
+        co_await from_callback<bool>(wait);
+    }
+    co_return fail(
+        Errc::service_unavailable,
+        "The pause stands, but not every part of the job has said yet that nothing begins any more.");
+}
+
+// --- going on ------------------------------------------------------------------------------------
+
+void JobCoordinator::give_orders(Active& job) {
+    auto& run = *job.run;
+    run.renew_orders();
+    run.gate.set_rate(run.control.rollout().pace.rate, shard_.clock().now());
+    const auto number = job.entry->number();
+    for (std::size_t i = 0; i < job_shards_.size(); ++i) {
+        Shards::post(shards_[i], [shard = job_shards_[i].get(), number,
+                                  orders = run.orders_for(i, job.life.started(), deadline_of(job))] {
+            shard->obey(number, orders);
+        });
+    }
+}
+
+void JobCoordinator::reported(std::uint64_t number, const GateReport& report) {
+    auto* job = find(number);
+    if (!job || !job->run) return;
+    job->run->report(report);
+    for (auto& watcher : std::exchange(job->run->watchers, {})) watcher();
+    go_on(number);
+}
+
+void JobCoordinator::go_on(std::uint64_t number) {
+    auto* job = find(number);
+    if (!job || !job->run->has_begun || !is_open_) return;
+    auto& run = *job->run;
+    const bool is_running = job->life.phase() == JobPhase::running;
+    if (is_running && !run.is_writing && run.gate.has_heard_all()) {
+        auto events = run.control.decide(run.counts(), now());
+        const auto cancels = [](const JobLogEvent& event) {
+            const auto* directed = std::get_if<DirectedEvent>(&event);
+            return directed && directed->what == DirectedEvent::cancelling;
+        };
+        const bool is_cancelling = std::any_of(events.begin(), events.end(), cancels);
+        for (const auto& event : events) {
+            const auto* directed = std::get_if<DirectedEvent>(&event);
+            if (directed)
+                log.warn("job stopped by its own rules job={} why={}", job->entry->definition().id,
+                         directed->why);
+        }
+        put_log(*job, std::move(events));
+        if (is_cancelling) {
+            // In one batch with the reason.
+            happen(number, [this](Active& held) { return held.life.cancel(now()); });
+            job = find(number);
+            if (!job) return;
+        }
+    }
+    keep_place(*job);
+    job = find(number);
+    if (!job) return;
+    const bool may_begin = job->life.phase() == JobPhase::running && !job->run->control.is_paused() &&
+                           !job->run->is_stopping && job->run->has_place;
+    if (may_begin) {
+        job->run->gate.open(shard_.clock().now());
+        give_permits(*job);
+    } else {
+        job->run->gate.close();
+    }
+    arm_run(*job);
+}
+
+void JobCoordinator::give_permits(Active& job) {
+    auto& gate = job.run->gate;
+    gate.set_cap(job.run->control.in_flight_max());
+    const auto number = job.entry->number();
+    for (const auto& permit : gate.give(shard_.clock().now())) {
+        Shards::post(shards_[permit.part], [shard = job_shards_[permit.part].get(), number,
+                                            granted = permit.granted] { shard->permit(number, granted); });
+    }
+}
+
+/// A job counts among `running_max` only while a device of it is begun or could begin.
+void JobCoordinator::keep_place(Active& job) {
+    auto& run = *job.run;
+    const auto number = job.entry->number();
+    const auto start = job.entry->definition().start;
+    const bool is_idle = run.is_idle();
+    const bool was_in_line = run.is_in_line;
+    if (run.has_place && is_idle) {
+        run.has_place = false;
+        schedule_.free_place();
+        pump();
+    } else if (!run.has_place && is_idle && std::exchange(run.is_in_line, false)) {
+        schedule_.leave(start, number);
+    } else if (!run.has_place && !is_idle && !std::exchange(run.is_in_line, true)) {
+        schedule_.queue(start, number);
+        pump();
+    }
+    if (auto* held = find(number); held && held->run->is_in_line != was_in_line) show(*held);
+}
+
+/// A job that is paused before it begins stands in line at its deadline after all, which then ends its
+/// devices.
+void JobCoordinator::arm_late_start(Active& job) {
+    shard_.timers().cancel(job.run->timer);
+    const auto left = std::clamp<std::int64_t>(deadline_of(job).ticks - now().ticks, 0,
+                                               std::int64_t{60} * WallTime::ticks_per_second);
+    job.run->timer =
+        shard_.timers().at(shard_.clock().now() + std::chrono::nanoseconds(left * 100),
+                           [this, alive = alive_, number = job.entry->number()] {
+                               if (!*alive) return;
+                               happen(number, [this](Active& late) { return late.life.place(is_due(late)); });
+                           });
+}
+
+void JobCoordinator::arm_run(Active& job) {
+    auto& run = *job.run;
+    shard_.timers().cancel(run.timer);
+    const auto now_steady = shard_.clock().now();
+    auto at = now_steady + timer_distance_max;
+    bool is_due = false;
+    if (const auto token = run.gate.next(now_steady)) {
+        at = std::min<TimePoint>(at, *token);
+        is_due = true;
+    }
+    if (const auto wall = run.control.next(now())) {
+        const auto ticks = std::clamp<std::int64_t>(wall->ticks - now().ticks, 0,
+                                                    std::int64_t{60} * WallTime::ticks_per_second);
+        at = std::min<TimePoint>(at, now_steady + std::chrono::nanoseconds(ticks * 100));
+        is_due = true;
+    }
+    if (!is_due) return;
+    run.timer = shard_.timers().at(at, [this, alive = alive_, number = job.entry->number()] {
+        if (*alive) go_on(number);
+    });
+}
+
+void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
+                            const Stored& stored) {
+    if (!entry->definition().rollout) return;
+    Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}};
+    if (record.counts) job.run->control.set_targets(record.counts->device);
+    for (const auto& event : stored.log) job.run->control.apply(event);
+    job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;
+    show(job);
+}
+
+void JobCoordinator::show(Active& job) {
+    const auto& run = *job.run;
+    auto view = std::make_shared<RolloutView>();
+    view->pause = run.control.pause();
+    view->revision = run.control.revision();
+    view->rollout = run.control.shared_rollout();
+    view->waves = run.control.waves();
+    view->open_waves = run.control.open_waves();
+    view->verdict = run.control.verdict();
+    view->in_flight_max = run.control.in_flight_max();
+    view->deadline = deadline_of(job);
+    const auto phase = job.life.phase();
+    view->waits_in_line = run.is_in_line;
+    view->is_cancelling = phase == JobPhase::cancelling;
+    view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
+    view->sequence = run.durable_sequence;
+    job.entry->show(std::move(view));
+}
+
+}  // namespace carillon

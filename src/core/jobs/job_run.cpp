@@ -1,0 +1,75 @@
+#include "core/jobs/job_run.hpp"
+
+#include <algorithm>
+
+namespace carillon {
+
+JobRun::JobRun(const JobDefinition& definition, std::size_t parts)
+    : control(definition), gate(parts), parts_(parts) {
+    counts_.waves.resize(1);
+}
+
+void JobRun::set_parts(const std::vector<std::uint64_t>& sizes, bool has_order) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) all += parts_[i].size = sizes[i];
+    has_order_ = has_order;
+    control.set_targets(all);
+}
+
+void JobRun::report(const GateReport& report) {
+    gate.report(report);
+    parts_[report.part].last = report;
+    parts_[report.part].last.places.clear();
+    counts_ = {};
+    counts_.waves.resize(std::max<std::size_t>(1, control.waves().size()));
+    for (const auto& part : parts_) {
+        for (std::size_t i = 0; i < part.last.waves.size() && i < counts_.waves.size(); ++i) {
+            counts_.waves[i] += part.last.waves[i];
+        }
+        for (std::size_t i = 0; i < counts_.kinds.size(); ++i) counts_.kinds[i] += part.last.kinds[i];
+    }
+}
+
+std::uint64_t JobRun::backing_off() const {
+    std::uint64_t sum = 0;
+    for (const auto& part : parts_) sum += part.last.backing_off;
+    return sum;
+}
+
+std::uint64_t JobRun::waits_offline() const {
+    std::uint64_t sum = 0;
+    for (const auto& part : parts_) sum += part.last.waits_offline;
+    return sum;
+}
+
+PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadline) const {
+    PartOrders orders;
+    orders.number = orders_;
+    orders.is_held = control.is_paused();
+    orders.rollout = control.shared_rollout();
+    orders.deadline = deadline;
+    orders.patient_until = patient_until;
+    const auto& waves = control.waves();
+    const auto open = control.has_waves() ? control.open_waves() : waves.size();
+    // Without an order each wave takes its share of what is left in each part.
+    std::vector<std::uint64_t> left;
+    for (const auto& each : parts_) left.push_back(each.size);
+    std::uint64_t end = 0;
+    for (std::size_t i = 0; i < waves.size(); ++i) {
+        if (has_order_) {
+            end += waves[i].size;
+        } else {
+            const auto shares = share_out(waves[i].size, left);
+            for (std::size_t p = 0; p < left.size(); ++p) left[p] -= shares[p];
+            end += shares[part];
+        }
+        orders.wave_ends.push_back(static_cast<std::uint32_t>(end));
+        if (i < open) {
+            orders.open_to = static_cast<std::uint32_t>(end);
+            orders.opened.push_back(control.has_waves() ? waves[i].opened : started);
+        }
+    }
+    return orders;
+}
+
+}  // namespace carillon

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "base/timers.hpp"
+#include "base/unique_function.hpp"
+#include "core/jobs/gate.hpp"
+#include "core/jobs/job_control.hpp"
+#include "core/jobs/part_gate.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace carillon {
+
+/// A job with a rollout as its coordinator holds it: what its log says, its gate, what its parts told last,
+/// and what they are told. No clock, store or thread.
+class JobRun {
+public:
+    JobRun(const JobDefinition& definition, std::size_t parts);
+
+    JobControl control;
+    Gate gate;
+
+    /// What each part has of the targets; `has_order` if they have places.
+    void set_parts(const std::vector<std::uint64_t>& sizes, bool has_order);
+    void report(const GateReport& report);
+    const ControlCounts& counts() const { return counts_; }
+    std::uint64_t backing_off() const;
+    std::uint64_t waits_offline() const;
+
+    /// What a part is told. `started` opens a job without waves.
+    PartOrders orders_for(std::size_t part, WallTime started, WallTime deadline) const;
+    /// The parts are to be told anew.
+    std::uint64_t renew_orders() { return ++orders_; }
+    std::uint64_t orders() const { return orders_; }
+
+    /// True if no device is begun, and none could be.
+    bool is_idle() const {
+        return gate.has_heard_all() && gate.in_flight() == 0 && (control.is_paused() || gate.wanted() == 0);
+    }
+
+    std::uint64_t next_sequence = 1;     ///< Of its log.
+    std::uint64_t durable_sequence = 1;  ///< The same, of what is on disk.
+    WallTime patient_until;              ///< See `PartOrders`.
+    bool is_writing = false;             ///< Events of its log are on their way to disk.
+    bool is_stopping = false;            ///< Those will pause or cancel it: nothing begins any more.
+    bool has_begun = false;              ///< Its parts have.
+    bool has_place = false;              ///< It is one of `running_max`,
+    bool is_in_line = false;             ///< or waits for that again.
+    Timers::Id timer;
+    std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each report.
+
+private:
+    struct Part {
+        std::uint64_t size = 0;
+        GateReport last;
+    };
+    std::vector<Part> parts_;
+    bool has_order_ = false;
+    ControlCounts counts_;
+    std::uint64_t orders_ = 0;
+};
+
+}  // namespace carillon

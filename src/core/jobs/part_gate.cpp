@@ -1,0 +1,82 @@
+#include "core/jobs/part_gate.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace carillon {
+
+PartGate::PartGate(std::uint32_t part, std::vector<std::uint32_t> places, std::vector<std::uint32_t> order,
+                   const PartState& state)
+    : part_(part),
+      places_(std::move(places)),
+      size_(static_cast<std::uint32_t>(state.size())),
+      order_(std::move(order)) {
+    if (has_order() && order_.empty()) {
+        order_.resize(size_);
+        std::iota(order_.begin(), order_.end(), 0);
+        std::sort(order_.begin(), order_.end(),
+                  [this](std::uint32_t a, std::uint32_t b) { return places_[a] < places_[b]; });
+    }
+    count_all(state);
+}
+
+void PartGate::obey(PartOrders orders, const PartState& state) {
+    if (orders.number <= orders_.number) return;
+    const bool has_new_waves = orders.wave_ends != orders_.wave_ends;
+    orders_ = std::move(orders);
+    if (has_order()) {
+        const auto end = std::partition_point(order_.begin(), order_.end(), [this](std::uint32_t index) {
+            return places_[index] < orders_.open_to;
+        });
+        open_end_ = static_cast<std::uint32_t>(end - order_.begin());
+    } else {
+        open_end_ = std::min(orders_.open_to, size_);
+    }
+    if (has_new_waves) count_all(state);
+}
+
+std::size_t PartGate::wave_of(std::uint32_t index) const {
+    const auto& ends = orders_.wave_ends;
+    const auto found = std::upper_bound(ends.begin(), ends.end(), place(index));
+    if (found == ends.end()) return ends.empty() ? 0 : ends.size() - 1;
+    return static_cast<std::size_t>(found - ends.begin());
+}
+
+void PartGate::note(std::uint32_t index, const PartState& state) {
+    auto& wave = waves_[wave_of(index)];
+    switch (state.at(index)) {
+        case TargetState::succeeded:
+            ++wave.succeeded;
+            break;
+        case TargetState::failed:
+            ++wave.failed;
+            ++kinds_[static_cast<std::size_t>(kind_of(state.reason(index)))];
+            break;
+        case TargetState::canceled:
+            ++wave.canceled;
+            break;
+        case TargetState::pending:
+        case TargetState::attempted:
+        case TargetState::again:
+        case TargetState::running:
+            break;
+    }
+}
+
+void PartGate::count_all(const PartState& state) {
+    waves_.assign(std::max<std::size_t>(1, orders_.wave_ends.size()), {});
+    kinds_ = {};
+    for (std::uint32_t i = 0; i < size_; ++i) note(i, state);
+}
+
+GateReport PartGate::report() const {
+    GateReport report;
+    report.part = part_;
+    report.used = used_;
+    report.returned = returned_;
+    report.waves = waves_;
+    report.kinds = kinds_;
+    return report;
+}
+
+}  // namespace carillon

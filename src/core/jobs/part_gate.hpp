@@ -1,0 +1,89 @@
+#pragma once
+
+#include "core/jobs/gate.hpp"
+#include "core/jobs/job_state.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace carillon {
+
+/// What the coordinator wants of one part of a job with a rollout: a state, never a step, so that the newest
+/// says it all.
+struct PartOrders {
+    std::uint64_t number = 0;  ///< Rises with each change.
+    bool is_held = false;      ///< Nothing begins: the job is paused or may not go on.
+    /// In a job with an order, places of the whole job; else positions of this part: where each wave ends,
+    /// and up to where waves are open.
+    std::vector<std::uint32_t> wave_ends;
+    std::uint32_t open_to = 0;
+    std::vector<WallTime> opened;            ///< When each open wave was opened.
+    std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
+    WallTime deadline;
+    WallTime patient_until;  ///< Before this nobody who is not there is given up: the hub has just started.
+};
+
+/// A part's side of its job's gate: which devices are next, which of them may begin, and what the gate is
+/// told. A *position* counts the part's devices in the order in which they begin. Of one part, on its shard's
+/// thread.
+class PartGate {
+public:
+    /// `places` are those of the part's devices in the whole job, or none if they begin as they are stored.
+    /// `order` has the indexes by place; if it is empty it is made of `places`.
+    PartGate(std::uint32_t part, std::vector<std::uint32_t> places, std::vector<std::uint32_t> order,
+             const PartState& state);
+
+    bool has_orders() const { return orders_.number > 0; }
+    const PartOrders& orders() const { return orders_; }
+    const Rollout& rollout() const { return *orders_.rollout; }
+    void obey(PartOrders orders, const PartState& state);
+    bool is_held() const { return !has_orders() || orders_.is_held; }
+
+    // --- order ---------------------------------------------------------------------------------
+    bool has_order() const { return !places_.empty(); }
+    /// The device at a position.
+    std::uint32_t at(std::uint32_t position) const { return has_order() ? order_[position] : position; }
+    /// Orders devices as they are to begin.
+    std::uint32_t place(std::uint32_t index) const { return has_order() ? places_[index] : index; }
+    /// Positions before this one are open.
+    std::uint32_t open_end() const { return open_end_; }
+    bool is_open(std::uint32_t index) const { return place(index) < orders_.open_to; }
+    std::size_t wave_of(std::uint32_t index) const;
+
+    // --- permits -------------------------------------------------------------------------------
+    /// All permits ever given.
+    void granted(std::uint64_t all) { granted_ = std::max(granted_, all); }
+    std::uint64_t all_granted() const { return granted_; }
+    std::uint64_t balance() const { return granted_ - used_ - returned_; }
+    /// True if some of the first `count` permits are neither used nor given back.
+    bool is_unspent(std::uint64_t count) const { return used_ + returned_ < count; }
+    void use(std::uint64_t count) { used_ += count; }
+    void give_back(std::uint64_t count) { returned_ += count; }
+
+    // --- counts --------------------------------------------------------------------------------
+    /// A device has changed its state, durably.
+    void note(std::uint32_t index, const PartState& state);
+    const std::vector<GateCounts>& waves() const { return waves_; }
+    const KindCounts& kinds() const { return kinds_; }
+
+    /// The report without what is wanted and in flight.
+    GateReport report() const;
+
+private:
+    void count_all(const PartState& state);
+
+    const std::uint32_t part_;
+    const std::vector<std::uint32_t> places_;
+    const std::uint32_t size_;
+    std::vector<std::uint32_t> order_;  ///< Indexes by place; none without an order.
+    PartOrders orders_;
+    std::uint32_t open_end_ = 0;
+    std::uint64_t granted_ = 0;
+    std::uint64_t used_ = 0;
+    std::uint64_t returned_ = 0;
+    std::vector<GateCounts> waves_{1};
+    KindCounts kinds_{};
+};
+
+}  // namespace carillon
