@@ -483,6 +483,27 @@ Result<std::string> ServiceClient::job_progress(std::string_view job) {
     return impl_->document({"GET", live_job_path(job), {}, {}});
 }
 
+Result<std::vector<std::string>> ServiceClient::job_history(std::string_view job) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    std::vector<std::string> events;
+    std::string after = "0";
+    for (;;) {
+        const auto page = impl_->document({"GET", live_job_path(job) + "/history?after=" + after, {}, {}});
+        if (!page) return fail(page.error());
+        if (page->empty()) return events;
+        for (const std::string_view line : split(*page, '\n')) {
+            if (!line.empty()) events.emplace_back(line);
+        }
+        // An id is the job's number, a dash, and the event's number.
+        const auto last = JsonDocument::parse(events.back());
+        const std::string id(last ? last->root().find("id").string() : std::string_view());
+        const std::string next = id.substr(id.find('-') + 1);
+        if (!parse_u64(next) || next == after)
+            return fail(Errc::malformed_packet, "an event without a number");
+        after = next;
+    }
+}
+
 Result<std::string> ServiceClient::pause_job(std::string_view job, std::string_view why) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
     return impl_->document({"POST", live_job_path(job) + "/pause", {}, why_json(why)});

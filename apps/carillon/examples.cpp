@@ -60,6 +60,7 @@ constexpr Example table[] = {
     {"job resume", R"~(carillon job resume 8d2f7a)~"},
     {"job promote", R"~(carillon job promote 8d2f7a --wave 0)~"},
     {"job set", R"~(carillon job set 8d2f7a --rate 50/s)~"},
+    {"job history", R"~(carillon job history 8d2f7a -o ndjson)~"},
     {"job rerun", R"~(carillon job rerun 8d2f7a --only failed --wait)~"},
     {"job cancel", R"~(carillon job cancel 8d2f7a)~"},
     {"job devices", R"~(carillon job devices 8d2f7a)~"},

@@ -162,6 +162,18 @@ Result<Exit> show(const JobArgs& args) {
     return show_document(args.hub, *job);
 }
 
+Result<Exit> history(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    return show_pages(args.hub, {}, 0, [&](const std::string&) -> Result<ServicePage> {
+        ServicePage page;
+        auto events = client->job_history(args.order.id);
+        if (!events) return fail(std::move(events).error());
+        page.items = *std::move(events);
+        return page;
+    });
+}
+
 Result<Exit> pause(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
@@ -359,6 +371,12 @@ void add_directing(CLI::App& group, int& exit_code) {
         ->check(whole_number(0, std::int64_t{1} << 53));
 
     args = std::make_shared<JobArgs>();
+    add_job_id_flag(
+        add_verb(group, "history", "List what was decided about a job with a rollout, and by whom", args,
+                 history, exit_code),
+        *args);
+
+    args = std::make_shared<JobArgs>();
     args->only = "failed";
     auto& rerun_verb =
         add_verb(group, "rerun", "Order the same again for some devices of a job", args, rerun, exit_code);
@@ -366,7 +384,8 @@ void add_directing(CLI::App& group, int& exit_code) {
     rerun_verb.add_option("--only", args->only,
                           "Devices in these states: failed, canceled, pending, succeeded [failed]");
     rerun_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
-    rerun_verb.add_option("-q,--query-condition", args->order.condition, "Only those of them: tags.site = 'lab'");
+    rerun_verb.add_option("-q,--query-condition", args->order.condition,
+                          "Only those of them: tags.site = 'lab'");
     rerun_verb.add_option("--from-kinds", args->rollout.from_kinds,
                           "Of the failed ones, those that failed so: timeout,rejected");
     add_rollout_change_flags(rerun_verb, args->rollout);

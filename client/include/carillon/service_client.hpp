@@ -239,6 +239,8 @@ public:
     // once what was asked for is durable, and fail with `job_not_found`,
     // `operation_not_allowed_in_current_state`.
     Result<std::string> job_progress(std::string_view job);
+    /// What was decided about it and by whom, a JSON document for each event, oldest first.
+    Result<std::vector<std::string>> job_history(std::string_view job);
     /// No device begins any more; those that have begun end as usual.
     Result<std::string> pause_job(std::string_view job, std::string_view why = {});
     Result<std::string> resume_job(std::string_view job, std::string_view why = {});

@@ -19,6 +19,9 @@ struct JobEngineLimits {
     /// about half a second of work: documents the entries stand for, and bytes.
     std::size_t twin_log_devices_max = 500'000;
     std::size_t twin_log_bytes_max = 64 * 1024 * 1024;
+    /// Of a job's own log, in one answer.
+    static constexpr std::size_t history_page_events_max = 500;
+    static constexpr std::size_t history_page_bytes_max = 512 * 1024;
     /// For so long after a start of the hub, when no device is there yet, none is given up for that.
     std::int64_t reconnect_grace_s = 300;
     bool strict_cancel = false;  ///< Answers 405 to cancelling a running job, as the service does.

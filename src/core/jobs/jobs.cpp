@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "core/jobs/job_coordinator.hpp"
+#include "core/jobs/job_log_json.hpp"
 #include "core/jobs/job_rows.hpp"
 #include "core/jobs/job_watcher.hpp"
 
@@ -47,6 +48,33 @@ struct Jobs::Engine {
     std::unique_ptr<JobCoordinator> coordinator;
     std::unique_ptr<JobRows> rows;
 };
+
+namespace {
+
+/// Lines of a job's own log behind event `after`. Counted on the way, so that a call stays short.
+Result<std::vector<std::string>> read_job_log(Store& store, std::uint64_t number, std::uint64_t after) {
+    std::vector<std::string> lines;
+    std::size_t bytes = 0;
+    Result<> outcome;
+    const auto visit = [&](std::string_view key, std::string_view value) {
+        const auto event = decode_job_log_event(as_bytes(value));
+        if (!event) {
+            outcome = fail(event.error());
+            return false;
+        }
+        lines.push_back(job_log_event_json(number, sequence_of_event_key(key), *event));
+        bytes += lines.back().size();
+        return lines.size() < JobEngineLimits::history_page_events_max &&
+               bytes < JobEngineLimits::history_page_bytes_max;
+    };
+    const auto from = job_event_key(number, job_log_part, after + 1);
+    auto scanned = store.scan(Table::job_events, from, job_event_key(number + 1), visit);
+    if (!scanned) return fail(Errc::service_unavailable, scanned.error().detail);
+    if (!outcome) return fail(std::move(outcome).error());
+    return lines;
+}
+
+}  // namespace
 
 Result<> Jobs::Engine::load() {
     for (auto& shard : job_shards) {
@@ -228,6 +256,16 @@ Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
     auto entry = engine_->board.find(id);
     if (!entry) return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
     return JobWatcher::open(std::move(entry), engine_->watchers);
+}
+
+Task<Result<std::vector<std::string>>> Jobs::history(std::string id, std::uint64_t after) {
+    auto& shards = engine_->shards;
+    const auto entry = engine_->board.find(id);
+    if (!entry) co_return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
+    auto read = [number = entry->number(), after](Shard& shard) -> Result<std::vector<std::string>> {
+        return read_job_log(shard.store(), number, after);
+    };
+    co_return co_await shards.call(shards.first(), read);
 }
 
 Task<Result<JobSnapshot>> Jobs::cancel(std::string id, JobActor by) {

@@ -50,6 +50,10 @@ public:
     std::optional<JobSnapshot> snapshot(const std::string& id) const;
     /// How far a job has come, with the reasons of failures; nothing for an id that is not known.
     std::optional<JobProgress> progress(const std::string& id) const;
+    /// The job's own log, a line of JSON for each event behind number `after`, oldest first: none if it has no
+    /// rollout, and so many at once as `JobEngineLimits` says; none are left when there are none. Fails with
+    /// `job_not_found`, `service_unavailable`.
+    Task<Result<std::vector<std::string>>> history(std::string id, std::uint64_t after);
     /// To follow a job. Fails with `job_not_found`, and with `throttling_exception` beyond
     /// `JobWatcher::count_max`.
     Result<std::unique_ptr<JobWatcher>> watch(const std::string& id);

@@ -67,9 +67,14 @@ Task<Result<HttpResponse>> get_job(Request& request);
 Task<Result<HttpResponse>> cancel_job(Request& request);
 Task<Result<HttpResponse>> list_jobs(Request& request);
 
+// about.cpp
+Task<Result<HttpResponse>> get_about(Request& request);
+
 // job_progress.cpp: of our own making
 Task<Result<HttpResponse>> get_job_progress(Request& request);
 Task<Result<HttpResponse>> follow_job(Request& request);
+// job_history.cpp
+Task<Result<HttpResponse>> get_job_history(Request& request);
 Task<Result<HttpResponse>> pause_job(Request& request);
 Task<Result<HttpResponse>> resume_job(Request& request);
 Task<Result<HttpResponse>> promote_job(Request& request);

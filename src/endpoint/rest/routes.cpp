@@ -66,6 +66,7 @@ constexpr Route table[] = {
     {"POST", "/jobs/v2/{}/cancel", write_or_service, C::job_operations, small, cancel_job},
 
     {"GET", "/carillon/jobs/{}", read_or_service, C::none, small, get_job_progress},
+    {"GET", "/carillon/jobs/{}/history", read_or_service, C::none, small, get_job_history},
     {"PATCH", "/carillon/jobs/{}", write_or_service, C::job_operations, small, change_job},
     {"GET", "/carillon/jobs/{}/events", read_or_service, C::none, small, follow_job},
     {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},
@@ -99,6 +100,7 @@ constexpr Route table[] = {
 
     {"GET", "/carillon/backup", owner, C::none, small, make_backup},
 
+    {"GET", "/carillon/about", read_or_service, C::none, tiny, get_about},
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
