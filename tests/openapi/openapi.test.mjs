@@ -212,6 +212,9 @@ test('jobs, their rows and their progress', async () => {
   await ask('patch', '/carillon/jobs/{jobId}', id('waves'), { body: { rollout: { pace: { rate: '100/s' } } } });
   await ask('post', '/carillon/jobs/{jobId}/pause', id('twins'), { body: {}, status: 405 });
   await ask('post', '/carillon/jobs/{jobId}/promote', id('waves'), { body: { wave: 0 } });
+  assert.match(await ask('get', '/carillon/jobs/{jobId}/history', id('waves')), /"event":"promoted"/);
+  await ask('get', '/carillon/jobs/{jobId}/history', id('none'), { status: 404 });
+  assert.equal((await ask('get', '/carillon/about')).rollout, 1);
   await over('waves');
   for (const job of ['twins', 'fails', 'methods', 'later']) {
     await ask('get', '/carillon/jobs/{jobId}', id(job));
