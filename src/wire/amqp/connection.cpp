@@ -10,6 +10,7 @@ namespace carillon::amqp {
 namespace {
 
 constexpr std::string_view amqp_header("AMQP\x00\x01\x00\x00", 8);
+constexpr std::size_t protocol_name_bytes = 4;
 constexpr std::string_view sasl_header("AMQP\x03\x01\x00\x00", 8);
 
 /// A peer is silent when nothing came for twice what was announced. AMQP 1.0 §2.4.5
@@ -102,6 +103,13 @@ bool Connection::take_header(Bytes& input) {
     std::copy_n(input.begin(), count, header_.begin() + header_bytes_);
     header_bytes_ = static_cast<std::uint8_t>(header_bytes_ + count);
     input = input.subspan(count);
+    const auto begins = amqp_header.substr(0, std::min(std::size_t{header_bytes_}, protocol_name_bytes));
+    if (!as_text(header_).starts_with(begins)) {
+        // Who speaks something else may be waiting to be spoken to.
+        header_bytes_ = 0;
+        header_received();
+        return false;
+    }
     if (header_bytes_ < header_.size()) return false;
     header_bytes_ = 0;
     header_received();

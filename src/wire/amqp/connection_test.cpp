@@ -137,7 +137,7 @@ TEST(AmqpConnection, WhatTheServerSaysOfItselfIsWhatTheServiceSays) {
 }
 
 TEST(AmqpConnection, AnotherProtocolIsToldWhichIsSpoken) {
-    for (const char* hex : {"414d5150 02010000", "414d5150 00000901", "414d5150 00010001",
+    for (const char* hex : {"47", "414d51 52", "414d5150 02010000", "414d5150 00000901", "414d5150 00010001",
                             "47455420 2f204854", "10260004 4d515454", "16030100 01020304"}) {
         Server server;
         server.receive(from_hex(hex));
