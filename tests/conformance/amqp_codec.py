@@ -30,6 +30,10 @@ class Symbol(str):
     pass
 
 
+class Timestamp(int):
+    """Milliseconds since 1970."""
+
+
 class Described:
     def __init__(self, code, value):
         self.code, self.value = code, value
@@ -69,6 +73,8 @@ def encode_any(value):
         return bytes(value)
     if isinstance(value, bool):
         return encode("bool", value)
+    if isinstance(value, Timestamp):
+        return encode("timestamp", value)
     if isinstance(value, int):
         return encode("int" if -2**31 <= value < 2**31 else "long", value)
     if isinstance(value, Symbol):

@@ -75,6 +75,8 @@ def value_of(text):
         return uuid.UUID(rest)
     if colon and kind == "symbol":
         return Symbol(rest)
+    if colon and kind == "time":
+        return codec.Timestamp(int((time.time() + int(rest[3:])) * 1000))
     if colon and kind == "bytes":
         return bytes.fromhex(rest)
     return text
@@ -291,6 +293,12 @@ class Talk:
             return self.performative(words[0], words[1:])
         getattr(self, "do_" + words[0])(words[1:])
 
+    def do_settle(self, words):
+        """settle OUTCOME [settled=false]: what the client says of the message that came last"""
+        plain, pairs = split(words)
+        self.performative("disposition", [f"first={self.last_id}", "role=true", f"state={plain[0]}",
+                                          f"settled={pairs.get('settled', 'true')}"])
+
     def do_alive(self, _):
         """The session answers, and nothing was said before."""
         self.performative("flow", ["echo=true"])
@@ -363,6 +371,7 @@ class Talk:
         name, fields, payload = self.frame()
         if name != "transfer":
             raise Failure(f"{name} {fields} came")
+        self.last_id = fields.get("id")
         while fields.get("more"):
             name, fields, rest = self.frame()
             payload += rest
@@ -443,13 +452,26 @@ class Talk:
             raise Failure(f"{name} {fields} came")
 
     def do_large(self, words):
-        """large NAME BYTES: a message with so many bytes of body, in several frames"""
+        """large NAME BYTES [TO]: a message with so many bytes of body, in several frames"""
         size = int(words[1])
-        message = codec.section(0x75, b"\xb0" + struct.pack(">I", size) + b"x" * size)
+        message = codec.encode_message({"properties": {"to": words[2]}}) if len(words) > 2 else b""
+        message += codec.section(0x75, b"\xb0" + struct.pack(">I", size) + b"x" * size)
         for at in range(0, len(message), 60000):
             self.send("transfer", {"handle": self.handles[words[0]], "id": self.next_id, "tag": b"t", "format": 0,
                                    "more": at + 60000 < len(message)}, message[at:at + 60000])
         self.next_id += 1
+
+    def do_fill_queue(self, words):
+        """fill_queue NAME ID COUNT: so many messages for a device, each accepted"""
+        for _ in range(int(words[2])):
+            self.do_transfer([words[0], f"prop.to=/devices/{words[1]}/messages/devicebound", "body=x"])
+        left = int(words[2])
+        while left > 0:
+            name, fields, _ = self.frame()
+            if name != "disposition" or fields["state"].code != 0x24:
+                raise Failure(f"{name} {fields} came")
+            last = fields.get("last")
+            left -= (fields["first"] if last is None else last) - fields["first"] + 1
 
     def do_login_not(self, _):
         """More than a stranger may send, without a word that logs in."""

@@ -71,6 +71,13 @@ public:
     }
 };
 
+class CloudMessagesLink final : public DeviceLinkHandler {
+public:
+    using DeviceLinkHandler::DeviceLinkHandler;
+    void flowed() override { device().cloud_credit_changed(); }
+    void disposed(const Disposal& disposal) override { device().cloud_message_disposed(disposal); }
+};
+
 }  // namespace
 
 void open_device_link(HubConnection& connection, const LinkRequest& request) {
@@ -91,6 +98,8 @@ std::unique_ptr<LinkHandler> make_device_link(HubConnection& connection, HostedD
     switch (kind) {
         case LinkKind::telemetry:
             return std::make_unique<TelemetryLink>(connection, device, kind, link);
+        case LinkKind::devicebound:
+            return std::make_unique<CloudMessagesLink>(connection, device, kind, link);
         case LinkKind::method_responses:
             return std::make_unique<MethodResponsesLink>(connection, device, kind, link);
         case LinkKind::twin_requests:

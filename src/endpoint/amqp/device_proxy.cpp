@@ -2,6 +2,8 @@
 
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
+#include "endpoint/amqp/cloud_message_format.hpp"
+#include "endpoint/amqp/feedback_feed.hpp"
 #include "endpoint/amqp/hosted_device.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "net/io_thread.hpp"
@@ -175,6 +177,30 @@ void DeviceProxy::take_desired(bool takes, std::optional<std::pair<Receipt, std:
     });
 }
 
+void DeviceProxy::set_cloud_room(std::uint32_t credit, std::uint64_t seen) {
+    there([credit, seen](DeviceProxy& self) {
+        self.cloud_credit_ = credit;
+        self.cloud_seen_ = seen;
+        if (credit > 0 && !self.is_closed_ && self.device_.is_connected())
+            self.device_.offer_cloud_messages();
+    });
+}
+
+void DeviceProxy::settle_cloud_message(const LockToken& lock, Settlement how, const Disposal& disposal) {
+    Disposal told;  // Without its views.
+    told.link = disposal.link;
+    told.id = disposal.id;
+    told.settled = disposal.settled;
+    there([lock, how, told](DeviceProxy& self) {
+        if (self.is_closed_) return;
+        self.device_.settle_cloud_message(
+            lock, how, [self = self.shared_from_this(), told](const Result<>& result) {
+                self->connection_->post(
+                    [told, result](HubConnection& connection) { answer_disposal(connection, told, result); });
+            });
+    });
+}
+
 // --- what the hub wants of the device --------------------------------------------------------------
 
 bool DeviceProxy::take_mail(std::size_t bytes) {
@@ -201,6 +227,25 @@ void DeviceProxy::send_desired(std::int64_t version, std::string_view body) {
         self->mail_bytes_.fetch_sub(body.size() + mail_overhead_bytes, std::memory_order_relaxed);
         device.send_desired(version, body);
     });
+}
+
+std::size_t DeviceProxy::cloud_message_room() const {
+    const std::uint64_t on_its_way = cloud_sent_ - cloud_seen_;
+    return is_closed_ || on_its_way >= cloud_credit_ ? 0
+                                                     : cloud_credit_ - static_cast<std::size_t>(on_its_way);
+}
+
+DeviceLink::Taken DeviceProxy::send_cloud_message(const CloudDelivery& delivery) {
+    if (cloud_message_room() == 0) return Taken::not_now;
+    std::string message = format_cloud_message(delivery);
+    // The connection tells its room again with each that it takes, and it is offered then.
+    if (!take_mail(message.size())) return Taken::not_now;
+    ++cloud_sent_;
+    back([self = this, lock = delivery.lock, message = std::move(message)](HostedDevice& device) {
+        self->mail_bytes_.fetch_sub(message.size() + mail_overhead_bytes, std::memory_order_relaxed);
+        device.send_cloud_message(lock, message);
+    });
+    return Taken::until_settled;
 }
 
 bool DeviceProxy::is_congested() const {

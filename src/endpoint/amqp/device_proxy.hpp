@@ -4,6 +4,7 @@
 #include "core/shard/record.hpp"
 #include "endpoint/amqp/telemetry_message.hpp"
 #include "endpoint/device/connected_device.hpp"
+#include "model/cloud_message.hpp"
 #include "net/channel.hpp"
 #include "wire/amqp/connection.hpp"
 
@@ -56,6 +57,10 @@ public:
     void report(const Receipt& receipt, std::string correlation_id, std::string patch,
                 std::optional<std::int64_t> expected_version);
     void answer_method(std::uint16_t request_id, int status, std::string payload);
+    /// The `credit` for cloud-to-device messages, when `seen` of those sent here had been taken.
+    void set_cloud_room(std::uint32_t credit, std::uint64_t seen);
+    /// What the device says of a cloud-to-device message; tells `HostedDevice::cloud_settled`.
+    void settle_cloud_message(const LockToken& lock, Settlement how, const Disposal& disposal);
     /// Whether the device takes direct methods and notifications of desired properties from now on.
     void take_methods(bool takes);
     /// Tells `HostedDevice::desired_taken` once it is so, if there is a request to answer.
@@ -68,6 +73,9 @@ public:
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) override;
     bool takes_desired() const override { return takes_desired_; }
     void send_desired(std::int64_t version, std::string_view body) override;
+    std::size_t cloud_message_room() const override;
+    std::optional<Duration> cloud_message_lock() const override { return CloudMessageLimits::lock_time; }
+    Taken send_cloud_message(const CloudDelivery& delivery) override;
     bool is_congested() const override;
     void close(Errc reason) override;
 
@@ -88,6 +96,9 @@ private:
     IoThread& thread_;  ///< The shard's.
     device::ConnectedDevice device_;
     std::atomic<std::size_t> mail_bytes_{0};
+    std::uint64_t cloud_sent_ = 0;  ///< Cloud-to-device messages, to the connection.
+    std::uint64_t cloud_seen_ = 0;  ///< Of these, how many it had taken when it told `cloud_credit_`.
+    std::uint32_t cloud_credit_ = 0;
     bool takes_methods_ = false;
     bool takes_desired_ = false;
     bool is_closed_ = false;  ///< By the hub.

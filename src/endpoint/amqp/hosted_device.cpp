@@ -2,10 +2,12 @@
 
 #include "base/log.hpp"
 #include "endpoint/amqp/device_links.hpp"
+#include "endpoint/amqp/feedback_feed.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/device/twin_errors.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace carillon::amqp {
 
@@ -117,6 +119,7 @@ void HostedDevice::detached(LinkKind kind, LinkId link) {
     if (LinkId* known = slot(kind)) *known = 0;
     update_methods();
     if (kind == LinkKind::twin_responses) proxy_->take_desired(false, std::nullopt);
+    if (kind == LinkKind::devicebound) give_cloud_messages_back();
     std::erase(all_links_, link);
     if (all_links_.empty() && !is_connecting_ && !asked_) connection_.retire(*this);  // Destroys this.
 }
@@ -212,6 +215,44 @@ void HostedDevice::send_desired(std::int64_t version, std::string_view body) {
     std::string message;
     append_desired_notification(message, version, body);
     send_twin(message);
+}
+
+// --- cloud-to-device messages ----------------------------------------------------------------------
+
+void HostedDevice::cloud_credit_changed() {
+    const LinkId link = links_.devicebound;
+    proxy_->set_cloud_room(link != 0 ? connection_.wire().credit(link) : 0, cloud_seen_);
+}
+
+void HostedDevice::send_cloud_message(const LockToken& lock, std::string_view message) {
+    const std::uint64_t cookie = ++cloud_seen_;
+    Disposal nobody_waits;
+    nobody_waits.settled = true;
+    const LinkId link = links_.devicebound;
+    if (link == 0) return proxy_->settle_cloud_message(lock, Settlement::abandon, nobody_waits);
+    given_.emplace(cookie, lock);
+    Outgoing outgoing;
+    outgoing.tag = lock;
+    outgoing.cookie = cookie;
+    if (connection_.wire().send(link, outgoing, as_bytes(message))) return cloud_credit_changed();
+    connection_.detach(link, Error{Errc::message_too_large, "The device takes no message of this size."});
+}
+
+void HostedDevice::cloud_message_disposed(const Disposal& disposal) {
+    const auto found = given_.find(disposal.cookie);
+    if (found == given_.end()) return;
+    const LockToken lock = found->second;
+    given_.erase(found);
+    proxy_->settle_cloud_message(lock, settlement_of(disposal.state), disposal);
+}
+
+void HostedDevice::give_cloud_messages_back() {
+    Disposal nobody_waits;
+    nobody_waits.settled = true;
+    proxy_->set_cloud_room(0, cloud_seen_);
+    for (const auto& [cookie, lock] : std::exchange(given_, {})) {
+        proxy_->settle_cloud_message(lock, Settlement::abandon, nobody_waits);
+    }
 }
 
 // --- methods ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 #include "base/device_id.hpp"
 #include "endpoint/amqp/device_proxy.hpp"
+#include "model/cloud_message.hpp"
 #include "wire/amqp/connection.hpp"
 #include "wire/amqp/hub_links.hpp"
 #include "wire/amqp/hub_messages.hpp"
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -49,6 +51,8 @@ public:
     void attached(LinkKind kind, LinkId link);
     void detached(LinkKind kind, LinkId link);
     void ask_twin(const Receipt& receipt, TwinRequest request);
+    void cloud_credit_changed();
+    void cloud_message_disposed(const Disposal& disposal);
 
     // --- from the proxy ------------------------------------------------------------------------------
     void connected(const Result<>& result, Duration wait, KeyTag key, std::optional<WallTime> token_end);
@@ -59,6 +63,7 @@ public:
     void refuse_twin(const Receipt& receipt, std::string_view correlation_id, const Error& error);
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload);
     void send_desired(std::int64_t version, std::string_view body);
+    void send_cloud_message(const LockToken& lock, std::string_view message);
     /// The hub ends it.
     void closed(Errc reason);
 
@@ -80,6 +85,7 @@ private:
     void update_methods();
     void end(const Error& why);
     void send_twin(std::string_view message);
+    void give_cloud_messages_back();
 
     HubConnection& connection_;
     const IdentityKey key_;
@@ -89,6 +95,9 @@ private:
     std::optional<Asked> asked_;
     std::optional<WallTime> token_end_;
     std::deque<std::string> early_answers_;  ///< Bound: early_answers_max.
+    /// Cloud-to-device messages that the device has. Bound: ConnectionLimits::unsettled_max.
+    std::unordered_map<std::uint64_t, LockToken> given_;
+    std::uint64_t cloud_seen_ = 0;  ///< Those that came from the proxy; the last one's cookie.
     bool is_connecting_ = false;
     bool is_connected_ = false;
     bool is_ended_ = false;

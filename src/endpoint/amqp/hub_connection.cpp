@@ -211,7 +211,7 @@ void HubConnection::timer_fired() {
 void HubConnection::look_at_tokens() {
     const WallTime now = wall_now();
     const Error ended{Errc::iot_hub_unauthorized_access, "The token has expired."};
-    const bool had_tokens = !authenticator_.wallet().is_empty();
+    had_tokens_ = had_tokens_ || !authenticator_.wallet().is_empty();
     if (authenticator_.wallet().drop_expired(now)) {
         std::vector<LinkId> lost;
         for (const auto& [link, handler] : handlers_) {
@@ -222,7 +222,7 @@ void HubConnection::look_at_tokens() {
     for (const auto& [key, device] : hosted_) {
         if (device->token_end() && *device->token_end() < now) device->token_ended();
     }
-    if (had_tokens && authenticator_.wallet().is_empty() && hosted_.empty()) {
+    if (had_tokens_ && authenticator_.wallet().is_empty() && hosted_.empty()) {
         constexpr const char* why = "every token has expired";
         wire_.close(Errc::iot_hub_unauthorized, why,
                     {.name = "amqp:unauthorized-access", .description = why, .info = {}});

@@ -174,6 +174,7 @@ private:
     bool is_wound_up_ = false;
     bool is_over_ = false;  ///< The channel has closed.
     bool recheck_asked_ = false;
+    bool had_tokens_ = false;
     std::atomic<bool> is_congested_{false};
 };
 

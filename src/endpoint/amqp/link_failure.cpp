@@ -31,6 +31,8 @@ std::string_view condition_name(Errc code) {
         case Errc::iot_hub_format_error:
         case Errc::malformed_packet:
             return "com.microsoft:argument-error";
+        case Errc::invalid_message_expiry_time:
+            return "com.microsoft:argument-out-of-range";
         case Errc::precondition_failed:
             return "com.microsoft:precondition-failed";
         case Errc::device_message_lock_lost:

@@ -2,6 +2,7 @@
 #include "endpoint/amqp/device_links.hpp"
 #include "endpoint/amqp/event_links.hpp"
 #include "endpoint/amqp/link_handler.hpp"
+#include "endpoint/amqp/service_links.hpp"
 
 namespace carillon::amqp {
 
@@ -18,6 +19,10 @@ void open_link(HubConnection& connection, const LinkRequest& request) {
         case LinkKind::module_inputs:
         case LinkKind::devicebound:
             return open_device_link(connection, request);
+        case LinkKind::service_send:
+        case LinkKind::feedback:
+        case LinkKind::file_notifications:
+            return open_service_link(connection, request);
         default:
             // The events of the hub share the port, and have addresses of their own.
             return open_event_link(connection, request);

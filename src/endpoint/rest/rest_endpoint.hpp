@@ -21,9 +21,9 @@ struct WebDashboard;
 class WebSocketFactory {
 public:
     virtual ~WebSocketFactory() = default;
-    /// `request` is a complete GET of `/$iothub/websocket` with `Upgrade: websocket`; nothing has been
-    /// answered. `surplus` came behind it. Owns the channel from here on and sets its handler before
-    /// it returns. Called on the channel's thread, outside its callbacks.
+    /// `request` is a complete GET of `/$iothub/websocket` or `/$servicebus/websocket` with `Upgrade:
+    /// websocket`; nothing has been answered. `surplus` came behind it. Owns the channel from here on and
+    /// sets its handler before it returns. Called on the channel's thread, outside its callbacks.
     virtual void upgrade(std::unique_ptr<Channel> channel, const rest::HttpRequest& request,
                          std::string surplus) = 0;
 };

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/device_id.hpp"
+#include "base/result.hpp"
+#include "core/messages/feedback.hpp"
+#include "model/cloud_message.hpp"
+#include "wire/amqp/message.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace carillon::amqp {
+
+/// Properties of one cloud-to-device message, as for telemetry.
+inline constexpr std::size_t cloud_properties_max = 1024;
+
+/// A cloud-to-device message as a device receives it. Source: iotedge: AmqpMessageConverter.cs; IoT Hub docs,
+/// "Create and read IoT Hub messages".
+std::string format_cloud_message(const CloudDelivery& delivery);
+
+/// Whom a back end's message is for, from its `to`: `/devices/{id}[/modules/{id}]/messages/devicebound`, with
+/// or without scheme and host. Fails with `argument_invalid`.
+Result<IdentityKey> read_cloud_message_target(const MessageView& message);
+/// A message as a back end sends it. Values of application properties that are not text are written as text.
+/// Fails with `argument_invalid` for an unknown `iothub-ack`, or beyond `cloud_properties_max`.
+/// Source: azure-iot-sdk-csharp: MessageConverter.cs; azure-iot-cli-extension sends the expiry in
+/// milliseconds.
+Result<CloudMessage> read_cloud_message(const MessageView& message);
+
+/// A batch of feedback as a back end receives it; `hub_name` is the hub's, the first label of its host.
+/// Source: azure-iot-sdk-csharp: AmqpFeedbackReceiver.cs; azure-iot-sdk-c: iothub_messaging_ll.c reads the
+/// status from `description`.
+std::string format_feedback(const FeedbackBatch& batch, std::string_view hub_name);
+
+}  // namespace carillon::amqp

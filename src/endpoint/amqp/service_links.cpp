@@ -1,0 +1,152 @@
+#include "endpoint/amqp/service_links.hpp"
+
+#include "core/hub/hub.hpp"
+#include "core/shard/cloud_messages.hpp"
+#include "core/shard/shard.hpp"
+#include "endpoint/amqp/cloud_message_format.hpp"
+#include "endpoint/amqp/feedback_feed.hpp"
+#include "endpoint/amqp/hub_connection.hpp"
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace carillon::amqp {
+
+namespace {
+
+/// Source: azure-iot-sdk-c#2233, log of the service.
+constexpr std::uint32_t service_link_credit = 1000;
+
+constexpr std::array<std::string_view, 2> devicebound{"messages", "devicebound"};
+constexpr std::array<std::string_view, 3> feedback{"messages", "servicebound", "feedback"};
+constexpr std::array<std::string_view, 3> file_notifications{"messages", "servicebound", "filenotifications"};
+
+std::span<const std::string_view> path_of(LinkKind kind) {
+    if (kind == LinkKind::service_send) return devicebound;
+    if (kind == LinkKind::feedback) return feedback;
+    return file_notifications;
+}
+
+bool may(HubConnection& connection, LinkKind kind) {
+    return connection.authenticator().may(AccessRights::service_connect, path_of(kind));
+}
+
+class ServiceLink : public LinkHandler {
+public:
+    ServiceLink(HubConnection& connection, LinkKind kind) : connection_(connection), kind_(kind) {}
+    bool is_still_allowed() override { return may(connection_, kind_); }
+
+protected:
+    HubConnection& connection() { return connection_; }
+
+private:
+    HubConnection& connection_;
+    const LinkKind kind_;
+};
+
+/// Puts a message into its queue on the shard's thread, and disposes of it when that is durable.
+void enqueue(HubConnection& connection, const Receipt& receipt, IdentityKey key, CloudMessage message) {
+    Shard& shard = connection.hub().shards().owner(key.device);
+    IoThread& thread = connection.endpoint().threads().of_shard(shard.number());
+    thread.post([connection = connection.shared_from_this(), &shard, receipt, key = std::move(key),
+                 message = std::move(message)]() mutable {
+        auto done = [connection, receipt](const Result<std::uint64_t>& queued) {
+            Result<> result;
+            if (!queued) result = fail(queued.error());
+            connection->post([receipt, result](HubConnection& here) { here.dispose(receipt, result); });
+        };
+        Record* record = shard.directory().find(key);
+        if (record == nullptr || !record->exists()) return done(fail(shard.missing(key), key.path()));
+        shard.cloud_messages().enqueue(*record, std::move(message), std::move(done));
+    });
+}
+
+class SenderLink final : public ServiceLink {
+public:
+    using ServiceLink::ServiceLink;
+    void delivered(const Delivery& delivery) override {
+        const auto view = decode_message(delivery.message);
+        if (!view) {
+            return connection().dispose(delivery.receipt,
+                                        fail(Errc::iot_hub_format_error, "The message is malformed."));
+        }
+        auto key = read_cloud_message_target(*view);
+        if (!key) return connection().dispose(delivery.receipt, fail(std::move(key).error()));
+        auto message = read_cloud_message(*view);
+        if (!message) return connection().dispose(delivery.receipt, fail(std::move(message).error()));
+        enqueue(connection(), delivery.receipt, *std::move(key), *std::move(message));
+    }
+};
+
+/// Gives batches of feedback as long as there is credit.
+class FeedbackLink final : public ServiceLink {
+public:
+    FeedbackLink(HubConnection& connection, LinkKind kind, LinkId link)
+        : ServiceLink(connection, kind),
+          link_(link),
+          feed_(std::make_shared<FeedbackFeed>(connection, link)) {
+        feed_->start();
+    }
+    ~FeedbackLink() override {
+        Disposal nobody_waits;
+        nobody_waits.settled = true;
+        for (const auto& [cookie, lock] : given_) feed_->settle(lock, Settlement::abandon, nobody_waits);
+        feed_->leave();
+    }
+
+    void flowed() override { feed_->set_room(connection().wire().credit(link_), seen_); }
+
+    void send(const LockToken& lock, std::string_view message) {
+        ++seen_;
+        const std::uint64_t cookie = ++last_cookie_;
+        given_.emplace(cookie, lock);
+        const Outgoing outgoing{.tag = lock, .cookie = cookie};
+        if (!connection().wire().send(link_, outgoing, as_bytes(message))) {
+            return connection().detach(
+                link_, Error{Errc::message_too_large, "The client takes no message of this size."});
+        }
+        flowed();
+    }
+    void disposed(const Disposal& disposal) override {
+        const auto found = given_.find(disposal.cookie);
+        if (found == given_.end()) return;
+        feed_->settle(found->second, settlement_of(disposal.state), disposal);
+        given_.erase(found);
+    }
+
+private:
+    const LinkId link_;
+    const std::shared_ptr<FeedbackFeed> feed_;
+    std::unordered_map<std::uint64_t, LockToken> given_;  ///< Bound: ConnectionLimits::unsettled_max.
+    std::uint64_t last_cookie_ = 0;
+    std::uint64_t seen_ = 0;
+};
+
+}  // namespace
+
+void FeedbackFeed::deliver(HubConnection& connection, LinkId link, const LockToken& lock,
+                           std::string_view message) {
+    static_cast<FeedbackLink*>(connection.handler(link))->send(lock, message);
+}
+
+void open_service_link(HubConnection& connection, const LinkRequest& request) {
+    const LinkKind kind = request.address.kind;
+    if (!may(connection, kind)) {
+        return connection.refuse(request.id, {Errc::iot_hub_unauthorized_access, "Unauthorized."});
+    }
+    if (kind == LinkKind::service_send) {
+        return connection.accept(request.id, std::make_unique<SenderLink>(connection, kind),
+                                 service_link_credit);
+    }
+    if (kind == LinkKind::feedback) {
+        return connection.accept(request.id, std::make_unique<FeedbackLink>(connection, kind, request.id), 0);
+    }
+    // Nothing is uploaded, so nothing is told; a client that waits for it waits.
+    connection.accept(request.id, std::make_unique<ServiceLink>(connection, kind), 0);
+}
+
+}  // namespace carillon::amqp
