@@ -1,0 +1,156 @@
+#include "model/enrollment.hpp"
+
+#include "base/text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+SeededRandom chance{7};
+
+Result<Enrollment> read(std::string_view body, const Enrollment* existing = nullptr,
+                        Enrollment::Kind kind = Enrollment::Kind::individual, std::string_view id = "dev-1") {
+    const auto document = JsonDocument::parse(body);
+    EXPECT_TRUE(document);
+    return Enrollment::parse(kind, id, document->root(), existing, chance);
+}
+
+std::string shown(const Enrollment& enrollment, EnrollmentKeys keys = EnrollmentKeys::withheld) {
+    std::string out;
+    append_enrollment_json(out, enrollment, keys);
+    return out;
+}
+
+// Vectors of the DPS documentation and of our contract (dps.md 3.2).
+TEST(Enrollment, DerivesTheKeyOfAGroupsDevice) {
+    EXPECT_EQ(derived_device_key(
+                  "8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw==",
+                  "sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6"),
+              "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=");
+    const std::string group =
+        base64_encode("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    EXPECT_EQ(derived_device_key(group, "dev-1"), "EtBdIjQtG6MIZuJsLAZuYcZmG4eKsQPsEui0yZSLdWk=");
+    EXPECT_EQ(derived_device_key(group, "Dev-1"), "gL7Gr+Xpu+aN5Sr8+bcZCtrJISnTNLJDbhrrvyneLBY=");
+}
+
+TEST(Enrollment, HasAShortIdThatEndsInALetterADigitOrAHyphen) {
+    for (const char* good : {"a", "A-1", "a.b_c:d-", "0"}) EXPECT_TRUE(is_enrollment_id(good)) << good;
+    for (const char* bad : {"", "a.", "a_", "a:", "a b", "a/b", "a%20", "\xC3\xA9"})
+        EXPECT_FALSE(is_enrollment_id(bad)) << bad;
+    EXPECT_TRUE(is_enrollment_id(std::string(128, 'a')));
+    EXPECT_FALSE(is_enrollment_id(std::string(129, 'a')));
+}
+
+TEST(Enrollment, GetsKeysWhereNoneAreGivenAndKeepsThemInAnUpdate) {
+    const auto made = read(R"({"attestation":{"type":"symmetricKey"}})");
+    ASSERT_TRUE(made);
+    EXPECT_EQ(base64_decode(made->primary_key)->size(), 64U);
+    EXPECT_NE(made->primary_key, made->secondary_key);
+    const auto updated = read(R"({"attestation":{"type":"symmetricKey","symmetricKey":{}}})", &*made);
+    ASSERT_TRUE(updated);
+    EXPECT_EQ(updated->primary_key, made->primary_key);
+    const auto other = read(
+        R"({"attestation":{"type":"symmetrickey","symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==",)"
+        R"("secondaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})",
+        &*made);
+    ASSERT_TRUE(other);
+    EXPECT_EQ(other->primary_key, "MDEyMzQ1Njc4OWFiY2RlZg==");
+}
+
+TEST(Enrollment, TellsKeysOnlyWhereItShould) {
+    const auto made = read(R"({"attestation":{"type":"symmetricKey"}})");
+    ASSERT_TRUE(made);
+    EXPECT_EQ(shown(*made).find(made->primary_key), std::string::npos);
+    EXPECT_NE(shown(*made, EnrollmentKeys::told).find(made->primary_key), std::string::npos);
+}
+
+TEST(Enrollment, ReadsBackFromTheStoreTheSame) {
+    const auto made = read(
+        R"({"registrationId":"DEV-1","deviceId":"pump","attestation":{"type":"symmetricKey"},)"
+        R"("capabilities":{"iotEdge":true},"provisioningStatus":"disabled","allocationPolicy":"GeoLatency",)"
+        R"("iotHubs":["hub.localhost"],"iotHubHostName":"hub.localhost","initialTwin":{"tags":{"a":1}},)"
+        R"("optionalDeviceInformation":{"x":"y"},"reprovisionPolicy":{"migrateDeviceData":false}})");
+    ASSERT_TRUE(made) << made.error().detail;
+    Enrollment stored = *made;
+    stored.etag = 9;
+    stored.created = WallTime::from_unix_s(1'700'000'000);
+    stored.updated = WallTime::from_unix_s(1'700'000'100);
+    const auto back = Enrollment::decode(stored.encode());
+    ASSERT_TRUE(back) << back.error().detail;
+    EXPECT_EQ(shown(*back, EnrollmentKeys::told), shown(stored, EnrollmentKeys::told));
+    EXPECT_EQ(back->allocation_policy, "geoLatency");
+    EXPECT_FALSE(back->is_enabled);
+    ASSERT_TRUE(back->reprovision);
+    EXPECT_TRUE(back->reprovision->update_hub_assignment);
+    EXPECT_FALSE(back->reprovision->migrate_device_data);
+    EXPECT_EQ(Enrollment::decode("{}").error().code, Errc::store_corrupt);
+    EXPECT_EQ(Enrollment::decode("x").error().code, Errc::store_corrupt);
+}
+
+TEST(Enrollment, SaysWhereABodyIsWrong) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"({})", "attestation must be an object"},
+        {R"({"attestation":{}})", "attestation.type"},
+        {R"({"attestation":{"type":"none"}})", "attestation.type"},
+        {R"({"attestation":{"type":"symmetricKey","symmetricKey":{"primaryKey":"AAAA","secondaryKey":"AAAA"}}})",
+         "16 to 64 bytes"},
+        {R"({"attestation":{"type":"symmetricKey","symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})",
+         "both keys"},
+        {R"({"attestation":{"type":"x509","x509":{"clientCertificates":{"primary":{"certificate":"AAAA"}}}}})",
+         "neither"},
+        {R"({"attestation":{"type":"x509","x509":{"clientCertificates":{}}}})", "primary certificate"},
+        {R"({"registrationId":"other","attestation":{"type":"symmetricKey"}})", "id of the path"},
+        {R"({"attestation":{"type":"symmetricKey"},"provisioningStatus":"maybe"})", "provisioningStatus"},
+        {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"custom"})", "not offered"},
+        {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"near"})", "allocationPolicy"},
+        {R"({"attestation":{"type":"symmetricKey"},"iotHubs":"a"})", "iotHubs"},
+        {R"({"attestation":{"type":"symmetricKey"},"iotHubs":[1]})", "iotHubs"},
+        {R"({"attestation":{"type":"symmetricKey"},"initialTwin":5})", "initialTwin"},
+        {R"({"attestation":{"type":"symmetricKey"},"deviceId":"a b"})", "deviceId"},
+        {R"({"attestation":{"type":"symmetricKey"},"capabilities":{"iotEdge":"perhaps"}})", "iotEdge"},
+    };
+    for (const auto& [body, expected] : cases) {
+        const auto refused = read(body);
+        ASSERT_FALSE(refused) << body;
+        EXPECT_EQ(refused.error().code, Errc::argument_invalid) << body;
+        EXPECT_NE(refused.error().detail.find(expected), std::string::npos) << refused.error().detail;
+    }
+    EXPECT_EQ(read("[]").error().code, Errc::iot_hub_format_error);
+    EXPECT_EQ(read(R"({"attestation":{"type":"tpm"}})").error().code, Errc::feature_not_supported);
+    EXPECT_EQ(read(R"({"attestation":{"type":"x509"}})", nullptr, Enrollment::Kind::group).error().code,
+              Errc::feature_not_supported);
+}
+
+TEST(Enrollment, PrintsEtagsAsBase64OfATextInQuotes) {
+    EXPECT_TRUE(provisioning_etag_text(1).starts_with("Ij"));
+    EXPECT_NE(provisioning_etag_text(1), provisioning_etag_text(2));
+}
+
+TEST(Registration, ReadsBackFromTheStoreTheSame) {
+    Registration registration;
+    registration.id = "dev-1";
+    registration.operation_id = "5.abc";
+    registration.group = "g";
+    registration.device_id = "dev-1";
+    registration.assigned_hub = "hub.localhost";
+    registration.substatus = "initialAssignment";
+    registration.etag = 3;
+    const auto back = Registration::decode(registration.encode());
+    ASSERT_TRUE(back);
+    std::string before;
+    std::string after;
+    append_registration_json(before, registration);
+    append_registration_json(after, *back);
+    EXPECT_EQ(after, before);
+    EXPECT_EQ(back->operation_id, "5.abc");
+    EXPECT_NE(before.find(R"("status":"assigned")"), std::string::npos);
+    registration.status = RegistrationStatus::disabled;
+    std::string disabled;
+    append_registration_json(disabled, registration);
+    EXPECT_EQ(disabled.find("assignedHub"), std::string::npos);
+    EXPECT_NE(disabled.find("errorMessage"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace carillon
