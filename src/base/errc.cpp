@@ -76,6 +76,14 @@ std::string_view errc_name(Errc code) {
             return "DeviceNotOnline";
         case Errc::device_connection_closed_remotely:
             return "DeviceConnectionClosedRemotely";
+        case Errc::enrollment_not_found:
+            return "EnrollmentNotFound";
+        case Errc::registration_not_found:
+            return "RegistrationNotFound";
+        case Errc::operation_not_found:
+            return "OperationNotFound";
+        case Errc::enrollment_already_exists:
+            return "EnrollmentAlreadyExists";
         case Errc::configuration_not_found:
             return "ConfigurationNotFound";
         case Errc::generic_method_not_allowed:

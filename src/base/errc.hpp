@@ -7,7 +7,7 @@ namespace carillon {
 /// Error numbers. Those the service documents keep their value, whose first three digits are
 /// the HTTP status; those below 1000 are ours and never reach a peer under that number.
 /// Source: IoT Hub docs, "Understand and resolve Azure IoT Hub error codes";
-/// azure-iot-sdk-csharp: ErrorCode.cs.
+/// azure-iot-sdk-csharp: ErrorCode.cs. Those of provisioning (404201 to 404203, 409201): azure-docs#57082.
 enum class Errc : int {
     malformed_packet = 1,   ///< A peer's bytes break its protocol; the connection ends.
     connection_closed = 2,  ///< The peer or the network ended the connection.
@@ -49,11 +49,15 @@ enum class Errc : int {
     feature_not_supported = 404013,
     device_not_online = 404103,
     device_connection_closed_remotely = 404104,
+    enrollment_not_found = 404201,
+    registration_not_found = 404202,
+    operation_not_found = 404203,
     configuration_not_found = 404301,
     generic_method_not_allowed = 405000,
     operation_not_allowed_in_current_state = 405102,
     device_already_exists = 409001,
     job_already_exists = 409104,
+    enrollment_already_exists = 409201,
     module_already_exists_on_device = 409301,
     configuration_already_exists = 409401,
     generic_length_required = 411000,

@@ -165,6 +165,7 @@ rocksdb::ColumnFamilyOptions family_options(Table table, const RocksOptions& wan
         case Table::jobs:
         case Table::configurations:
         case Table::cloud_messages:
+        case Table::provisioning:
             blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
             break;
         case Table::twin_log:

@@ -24,12 +24,13 @@ enum class Table : std::uint8_t {
     events = 6,          ///< Device-to-cloud messages, oldest removed.
     configurations = 7,  ///< Configurations, and which of them select which twins.
     cloud_messages = 8,  ///< Cloud-to-device messages that wait, and feedback on those that do not any more.
+    provisioning = 9,    ///< Enrollments, and the records of registrations.
 };
-inline constexpr std::size_t table_count = 9;
+inline constexpr std::size_t table_count = 10;
 /// Names of the tables on disk, by `Table`; they stay.
 inline constexpr std::array<const char*, table_count> table_names = {
     "meta",       "identities", "sessions",       "twin_log",       "jobs",
-    "job_events", "events",     "configurations", "cloud_messages",
+    "job_events", "events",     "configurations", "cloud_messages", "provisioning",
 };
 
 /// Writes that become durable together or not at all, applied in the order they were added.

@@ -7,6 +7,7 @@
 #include "core/hub/login_brake.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/messages/messages.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/queries/queries.hpp"
 #include "core/registry/registry.hpp"
 #include "core/scan/page_tokens.hpp"
@@ -31,7 +32,8 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),
       transfers_(std::make_unique<Transfers>(shards_)),
       configurations_(std::make_unique<Configurations>(shards_, query_options_)),
-      events_(std::make_unique<Events>(shards_)) {}
+      events_(std::make_unique<Events>(shards_)),
+      provisioning_(std::make_unique<Provisioning>(shards_, *registry_, host_names_)) {}
 
 Hub::~Hub() = default;
 

@@ -17,6 +17,7 @@ class Jobs;
 class LoginBrake;
 class Messages;
 class PageTokens;
+class Provisioning;
 class Queries;
 class Registry;
 class Transfers;
@@ -52,6 +53,7 @@ public:
     Transfers& transfers() { return *transfers_; }
     Configurations& configurations() { return *configurations_; }
     Events& events() { return *events_; }
+    Provisioning& provisioning() { return *provisioning_; }
 
 private:
     Shards shards_;
@@ -69,6 +71,7 @@ private:
     std::unique_ptr<Transfers> transfers_;
     std::unique_ptr<Configurations> configurations_;
     std::unique_ptr<Events> events_;
+    std::unique_ptr<Provisioning> provisioning_;
 };
 
 }  // namespace carillon

@@ -8,6 +8,7 @@
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/messages/messages.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/queries/queries.hpp"
 #include "core/shard/telemetry.hpp"
 #include "store/memory_store.hpp"
@@ -100,6 +101,7 @@ public:
         CARILLON_ASSERT(hub_->configurations().load());
         hub_->events().use(storage_);
         CARILLON_ASSERT(hub_->events().load());
+        CARILLON_ASSERT(hub_->provisioning().load());
         hub_->jobs().start();
         hub_->configurations().start();
     }

@@ -1,0 +1,131 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "core/registry/registry.hpp"
+#include "core/shard/shards.hpp"
+#include "model/enrollment.hpp"
+#include "model/etag_match.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// Whoever may be registering under an id, and what would prove it.
+struct Enrollee {
+    std::string registration_id;  ///< As the device spells it.
+    std::string group;            ///< Empty for an individual enrollment.
+    AttestationType attestation = AttestationType::symmetric_key;
+    std::string primary_key;  ///< base64; of a group's device, derived from the group's key.
+    std::string secondary_key;
+    std::string primary_sha256;  ///< Thumbprints, upper-case hex.
+    std::string secondary_sha256;
+};
+
+/// What a device that has proved itself asks for.
+struct RegistrationRequest {
+    Enrollee enrollee;
+    std::string certificate_sha256;  ///< Of the certificate it showed, where that proved it.
+    std::string api_version;         ///< Empty if it said none.
+};
+
+/// Tells devices that hold no more than a registration id and a key to which hub they belong, and registers
+/// them there: enrollments, which back ends write, and the records of registrations. Any thread may call;
+/// what is answered is on disk. An individual enrollment and the records of one registration id live with the
+/// shard that owns this id, read from the store when they are needed; groups are few, and kept.
+///
+/// A device's identity is written before the record of its registration, so a crash between the two leaves a
+/// device that registers again and is given the same.
+/// Source: DPS docs, "concepts-service", "concepts-device-reprovision".
+class Provisioning {
+public:
+    /// All outlive this.
+    Provisioning(Shards& shards, Registry& registry, const std::vector<std::string>& host_names);
+    ~Provisioning();
+    Provisioning(const Provisioning&) = delete;
+    Provisioning& operator=(const Provisioning&) = delete;
+
+    /// The id scopes that devices name; without one nobody registers. Before the threads run.
+    void use(std::vector<std::string> id_scopes);
+    bool is_on() const { return !id_scopes_.empty(); }
+    /// Compares without case.
+    bool has_scope(std::string_view scope) const;
+    /// Reads the groups and counts the rest. Before the threads run.
+    Result<> load();
+
+    // --- for back ends -----------------------------------------------------------------------------
+    /// Creates an enrollment, or with `match` replaces one. `body` as of `Enrollment::parse`. Fails with
+    /// `enrollment_already_exists`, `enrollment_not_found`, `precondition_failed`, `argument_invalid`,
+    /// `too_many_devices` where a hub has as many as it may.
+    Task<Result<Enrollment>> put(Enrollment::Kind kind, std::string id, std::string body, EtagMatch match);
+    /// Fails with `enrollment_not_found`.
+    Task<Result<Enrollment>> find(Enrollment::Kind kind, std::string id);
+    /// Without `match` removes unconditionally. Devices and their identities stay. Fails with
+    /// `enrollment_not_found`, `precondition_failed`.
+    Task<Result<>> remove(Enrollment::Kind kind, std::string id, EtagMatch match);
+
+    /// A page of what the store holds, by id without case.
+    template <class T>
+    struct Page {
+        std::vector<T> items;
+        std::string next;  ///< Where the next page begins; empty on the last.
+    };
+    Task<Result<Page<Enrollment>>> list(Enrollment::Kind kind, std::string from, std::size_t count);
+
+    /// Fails with `registration_not_found`.
+    Task<Result<Registration>> find_registration(std::string id);
+    Task<Result<>> remove_registration(std::string id, EtagMatch match);
+    /// Those of one group.
+    Task<Result<Page<Registration>>> list_registrations(std::string group, std::string from,
+                                                        std::size_t count);
+
+    // --- for devices -------------------------------------------------------------------------------
+    /// Who may register as `id`: the individual enrollment where there is one, enabled or not, else every
+    /// group. Fails with `store_failed`.
+    Task<Result<std::vector<Enrollee>>> enrollees(std::string id);
+    /// Registers a device that has proved itself; the record says how it ended. Fails with
+    /// `iot_hub_unauthorized_access` if its enrollment is gone meanwhile.
+    Task<Result<Registration>> register_device(RegistrationRequest request);
+    /// How the operation ended that `register_device` named. Fails with `operation_not_found` for an id
+    /// that is another device's, or not the newest.
+    Task<Result<Registration>> operation(std::string id, std::string operation_id);
+
+private:
+    struct Part;
+    using Groups = std::map<std::string, Enrollment>;  ///< By id in lower case.
+
+    Shard& home(std::string_view lower_id);
+    Part& part(const Shard& shard);
+    std::shared_ptr<const Groups> groups() const;
+    /// Hubs that devices may be assigned to are this one, under any of its names; the twin must be one.
+    Result<> check(const Enrollment& enrollment) const;
+
+    Task<Result<Enrollment>> put_there(Part* part, Enrollment::Kind kind, std::string id, std::string body,
+                                       EtagMatch match);
+    Task<Result<>> remove_there(Part* part, Enrollment::Kind kind, std::string id, EtagMatch match);
+    Task<Result<>> remove_record(Part* part, std::string id, EtagMatch match);
+    Task<Result<Registration>> register_there(Part* part, RegistrationRequest request);
+    /// Makes the device's identity; gives the substatus.
+    Task<Result<std::string>> give_identity(const RegistrationRequest& request, const Enrollment& enrollment,
+                                            const Registration* before, std::string device_id);
+    Result<std::optional<Enrollment>> read_enrollment(Shard& shard, Enrollment::Kind kind,
+                                                      std::string_view lower_id) const;
+    void replace_group(const std::string& lower_id, std::optional<Enrollment> group);
+
+    Shards& shards_;
+    Registry& registry_;
+    const std::vector<std::string>& host_names_;
+    std::vector<std::string> id_scopes_;  ///< Bound: the configuration.
+    std::vector<std::unique_ptr<Part>> parts_;
+    std::atomic<std::size_t> individuals_{0};
+    std::atomic<std::size_t> records_{0};
+    mutable std::mutex mutex_;  ///< Guards `groups_`, held for a look at it.
+    std::shared_ptr<const Groups> groups_ = std::make_shared<const Groups>();
+};
+
+}  // namespace carillon
