@@ -19,7 +19,7 @@ Task<Result<HttpResponse>> get_job_history(Request& request) {
     auto lines = co_await std::move(reading);
     if (!lines) co_return fail(std::move(lines).error());
     HttpResponse response;
-    response.add("Content-Type", "application/x-ndjson");
+    response.content_type = "application/x-ndjson";
     for (const std::string& line : *lines) response.body += line + '\n';
     co_return response;
 }
