@@ -55,6 +55,8 @@ struct ServerConfig {
     TelemetryLimits telemetry;
     JobEngineLimits jobs;
     ConfigurationPaces configurations;
+    /// What devices name that register here (Device Provisioning Service); empty: none do.
+    std::vector<std::string> provisioning_scopes;
 };
 
 /// How the hub is set up by this configuration: queries, and in strict mode the throttles of its tier.

@@ -7,12 +7,14 @@
 #include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/messages/messages.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/shard/placement.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/transfers/transfers.hpp"
 #include "endpoint/amqp/amqp_endpoint.hpp"
 #include "endpoint/blob/blob_containers.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
+#include "endpoint/mqtt/registration_endpoint.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
 #include "endpoint/rest/websocket_protocols.hpp"
@@ -181,6 +183,7 @@ struct Server::Parts {
     std::unique_ptr<StorageThread> event_threads;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<MqttEndpoint> mqtt;
+    std::unique_ptr<MqttRegistrationEndpoint> registrations;  ///< Null unless the hub provisions devices.
     std::unique_ptr<AmqpEndpoint> amqp;
     std::unique_ptr<WebSocketProtocols> websockets;
     std::span<const rest::WebFile> web_files;
@@ -363,18 +366,22 @@ Result<> Server::Parts::load_hub() {
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;
     if (auto loaded = hub->events().load(); !loaded) return loaded;
+    hub->provisioning().use(config.provisioning_scopes);
+    if (auto loaded = hub->provisioning().load(); !loaded) return loaded;
     return hub->transfers().load();
 }
 
 Result<> Server::Parts::listen() {
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
+    if (hub->provisioning().is_on()) registrations = std::make_unique<MqttRegistrationEndpoint>(*hub, *mqtt);
+    ConnectionFactory& mqtt_door = registrations ? static_cast<ConnectionFactory&>(*registrations) : *mqtt;
     amqp = std::make_unique<AmqpEndpoint>(*hub, *threads);
     websockets = std::make_unique<WebSocketProtocols>(
-        WebSocketProtocols::Served{{"mqtt", mqtt.get()}, {"AMQPWSB10", amqp.get()}});
+        WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     backups = std::make_unique<Backups>(*store, data_dir->path(), config.hostnames.front(), clock,
                                         static_cast<std::uint32_t>(storage.size() + 2));
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get());
-    auto done = listen_on(*mqtt, config.mqtts_port, "--mqtts-port", summary.mqtts);
+    auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https);
     if (!done) return done;
@@ -387,7 +394,7 @@ Result<> Server::Parts::listen() {
         const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
         summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
     }
-    done = listen_plainly(*mqtt, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
+    done = listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
     if (!done) return done;
     return listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
 }

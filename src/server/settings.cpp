@@ -176,6 +176,21 @@ std::string set_metrics_interval(ServerConfig& config, const Values& values) {
     return refused;
 }
 
+std::string set_scopes(ServerConfig& config, const Values& values) {
+    constexpr std::size_t scopes_max = 16;
+    constexpr std::size_t scope_chars_max = 64;
+    if (values.size() > scopes_max) return "takes at most 16 id scopes";
+    for (const std::string& scope : values) {
+        const bool is_legal = std::all_of(scope.begin(), scope.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        });
+        if (scope.empty() || scope.size() > scope_chars_max || !is_legal)
+            return "is not an id scope, which is of letters and digits, such as 0ne00ABCDEF: " + scope;
+    }
+    config.provisioning_scopes = values;
+    return {};
+}
+
 using Kind = Setting::Kind;
 constexpr std::array settings{
     Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>},
@@ -218,6 +233,7 @@ constexpr std::array settings{
     Setting{"jobs.method_window_max", Kind::number,
             set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>},
     Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
+    Setting{"provisioning.id_scopes", Kind::list, set_scopes},
 };
 
 }  // namespace

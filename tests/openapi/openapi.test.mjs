@@ -12,6 +12,8 @@ import { Hub, parts, sign, until } from '../lib/hub.mjs';
 import { close, connect, ga } from '../lib/devices.mjs';
 
 const hub = Hub.fromEnvironment();
+const idScope = '0ne00ABCDEF';
+process.env.CARILLON_PROVISIONING__ID_SCOPES = idScope;
 const ga2021 = 'api-version=2021-04-12';
 const preview = 'api-version=2016-09-30-preview';
 let document;
@@ -373,6 +375,42 @@ test('what is not offered says so', async () => {
       await ask(method, path, names, { ...body, status: 501 });
     }
   }
+});
+
+test('provisioning', async () => {
+  const key = Buffer.alloc(32, 5).toString('base64');
+  const keys = { type: 'symmetricKey', symmetricKey: { primaryKey: key, secondaryKey: key } };
+  for (const [base, id] of [['/enrollments', 'registrationId'], ['/enrollmentGroups', 'enrollmentGroupId']]) {
+    const path = `${base}/{${id}}`;
+    const one = { [id]: 'one' };
+    await ask('put', path, one, { body: { attestation: keys, initialTwin: { tags: { a: 1 } } } });
+    await ask('put', path, one, { body: { attestation: keys }, status: 409 });
+    await ask('put', path, one, { body: { attestation: keys }, headers: { 'If-Match': '"nothing"' }, status: 412 });
+    await ask('put', path, one, { body: { attestation: {} }, ...any, status: 400 });
+    await ask('put', path, one, { body: { attestation: keys, allocationPolicy: 'static', iotHubs: [hub.address], reprovisionPolicy: { migrateDeviceData: false } }, ...any });
+    await ask('get', path, one);
+    await ask('get', path, { [id]: 'none' }, { status: 404 });
+    const { symmetricKey } = await ask('post', `${path}/attestationmechanism`, one);
+    assert.equal(symmetricKey.primaryKey, key);
+    await ask('post', `${base}/query`, {}, { body: { query: '*' } });
+    const entries = { [base.slice(1)]: [{ [id]: 'two', attestation: keys }] };
+    assert.equal((await ask('post', base, {}, { body: { mode: 'create', ...entries } })).isSuccessful, true);
+    await ask('delete', path, { [id]: 'two' }, { status: 204 });
+  }
+  const device = { idScope, registrationId: 'one' };
+  const token = sign(`${idScope}/registrations/one`, key, Math.floor(Date.now() / 1000) + 600, 'registration');
+  const own = { headers: { Authorization: token } };
+  const path = '/{idScope}/registrations/{registrationId}';
+  await ask('put', `${path}/register`, device, { body: { registrationId: 'one' }, status: 401 });
+  await ask('put', `${path}/register`, device, { body: { registrationId: 'two' }, ...own, status: 400 });
+  const { operationId } = await ask('put', `${path}/register`, device, { body: { registrationId: 'one' }, ...own, status: 202 });
+  const ended = await ask('get', `${path}/operations/{operationId}`, { ...device, operationId }, own);
+  assert.equal(ended.registrationState.assignedHub, hub.address);
+  await ask('get', `${path}/operations/{operationId}`, { ...device, operationId: 'other' }, { ...own, status: 404 });
+  await ask('post', path, device, { body: { registrationId: 'one' }, ...own });
+  await ask('get', '/registrations/{registrationId}', { registrationId: 'one' });
+  await ask('post', '/registrations/{enrollmentGroupId}/query', { enrollmentGroupId: 'one' });
+  await ask('delete', '/registrations/{registrationId}', { registrationId: 'one' }, { status: 204 });
 });
 
 test('every operation that is offered was called with success', () => {

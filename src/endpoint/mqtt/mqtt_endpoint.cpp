@@ -41,6 +41,11 @@ void MqttEndpoint::accepted(std::unique_ptr<Channel> channel) {
     new mqtt::Connection(*this, std::move(channel));
 }
 
+void MqttEndpoint::take_over(std::unique_ptr<Channel> channel, Bytes begun) {
+    auto* connection = new mqtt::Connection(*this, std::move(channel));
+    connection->received(begun);
+}
+
 void MqttEndpoint::add(mqtt::Connection& connection) {
     const std::lock_guard lock(mutex_);
     connection.next_ = first_;

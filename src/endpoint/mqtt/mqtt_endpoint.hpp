@@ -48,6 +48,8 @@ public:
     ~MqttEndpoint() override;
 
     void accepted(std::unique_ptr<Channel> channel) override;
+    /// The same for a connection whose first bytes were read already.
+    void take_over(std::unique_ptr<Channel> channel, Bytes begun);
 
     /// The counters of a thread; any thread may read them.
     const mqtt::Metrics& metrics(std::size_t thread) const { return states_[thread]->metrics; }

@@ -30,6 +30,7 @@ struct Need {
     AccessRights other = AccessRights::none;  ///< `none` if there is no second way.
     bool own_device = false;
     bool as_device = false;
+    bool as_registrant = false;  ///< The caller is not registered yet: it has a registration id, and its key.
 
     bool is_open() const { return either == AccessRights::none; }
     bool is_met_by(AccessRights held) const {

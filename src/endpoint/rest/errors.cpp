@@ -94,7 +94,7 @@ void append_nested(std::string& out, const Error& error, std::string_view text, 
 
 }  // namespace
 
-HttpResponse error_response(const Error& error, WallTime now, Random& random, const MethodContext& method) {
+HttpResponse error_response(const Error& error, WallTime now, Random& random, const ErrorContext& context) {
     if (is_ours(error.code)) {
         log.error("request failed code={} detail={}", static_cast<int>(error.code), error.detail);
     }
@@ -102,10 +102,12 @@ HttpResponse error_response(const Error& error, WallTime now, Random& random, co
     response.status = http_status(error.code);
     const std::string_view name = errc_name(error.code);
     response.add("iothub-errorcode", name);
+    if (context.is_of_provisioning)
+        response.add("x-ms-error-code", std::to_string(static_cast<int>(error.code)));
     const std::string text = text_of(error);
     const std::string tracking_id = random.hex32();
     JsonWriter json(response.body);
-    switch (envelope_of(error.code, method.is_of_method)) {
+    switch (context.is_of_provisioning ? Envelope::coded : envelope_of(error.code, context.is_of_method)) {
         case Envelope::plain:
             json.begin_object()
                 .member("Message", fmt::format("ErrorCode:{};{}", name, text))
@@ -122,7 +124,7 @@ HttpResponse error_response(const Error& error, WallTime now, Random& random, co
                 .end_object();
             break;
         case Envelope::nested:
-            append_nested(response.body, error, text, now, tracking_id, method.connect_timeout_s);
+            append_nested(response.body, error, text, now, tracking_id, context.connect_timeout_s);
             break;
     }
     return response;

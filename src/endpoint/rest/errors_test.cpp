@@ -11,7 +11,7 @@ constexpr WallTime now{WallTime::from_unix_s(1'795'514'400).ticks + 1};  // 2026
 
 HttpResponse respond(Errc code, std::string detail, int connect_timeout_s = 0) {
     SeededRandom random(7);
-    MethodContext method;
+    ErrorContext method;
     method.connect_timeout_s = connect_timeout_s;
     return error_response(Error{code, std::move(detail)}, now, random, method);
 }

@@ -122,6 +122,28 @@ Task<Result<HttpResponse>> renew_token_key(Request& request);
 // backup.cpp: of our own making
 Task<Result<HttpResponse>> make_backup(Request& request);
 
+// enrollments.cpp
+Task<Result<HttpResponse>> put_enrollment(Request& request);
+Task<Result<HttpResponse>> get_enrollment(Request& request);
+Task<Result<HttpResponse>> delete_enrollment(Request& request);
+Task<Result<HttpResponse>> get_enrollment_attestation(Request& request);
+Task<Result<HttpResponse>> query_enrollments(Request& request);
+Task<Result<HttpResponse>> bulk_enrollments(Request& request);
+Task<Result<HttpResponse>> put_enrollment_group(Request& request);
+Task<Result<HttpResponse>> get_enrollment_group(Request& request);
+Task<Result<HttpResponse>> delete_enrollment_group(Request& request);
+Task<Result<HttpResponse>> get_enrollment_group_attestation(Request& request);
+Task<Result<HttpResponse>> query_enrollment_groups(Request& request);
+Task<Result<HttpResponse>> bulk_enrollment_groups(Request& request);
+Task<Result<HttpResponse>> get_registration(Request& request);
+Task<Result<HttpResponse>> delete_registration(Request& request);
+Task<Result<HttpResponse>> query_registrations(Request& request);
+
+// registrations.cpp: what devices ask for that are not registered yet
+Task<Result<HttpResponse>> register_device(Request& request);
+Task<Result<HttpResponse>> get_registration_operation(Request& request);
+Task<Result<HttpResponse>> look_up_registration(Request& request);
+
 // openapi.cpp
 Task<Result<HttpResponse>> get_openapi(Request& request);
 

@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/task.hpp"
 #include "core/hub/hub.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/device/authentication.hpp"
 #include "endpoint/rest/authorize.hpp"
@@ -32,7 +33,7 @@ inline constexpr std::string_view web_cookie = "__Host-carillon";
 struct Request {
     Hub& hub;
     const HttpRequest* http = nullptr;
-    std::array<std::string_view, 2> ids{};  ///< What stands at the pattern's `{}`, decoded.
+    std::array<std::string_view, 3> ids{};  ///< What stands at the pattern's `{}`, decoded.
     std::string_view query;                 ///< Behind the `?`, still encoded.
     Flavour flavour = Flavour::ga;
     WallTime now;
@@ -44,6 +45,8 @@ struct Request {
     /// sessions stand on a policy.
     device::AuthMethod proved_by = device::AuthMethod::policy;
     std::optional<WebSession> session;  ///< Who is signed in, and showed no token.
+    std::optional<Enrollee> enrollee;   ///< Who registers, once it has proved itself.
+    std::string certificate_sha256;     ///< By which that was, if not by a token. Bound: fixed.
     std::string peer;                   ///< `address:port`
     Duration answer_after{};            ///< Set by a login that failed: how long its answer waits.
 

@@ -7,6 +7,7 @@
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/device/device_requests.hpp"
+#include "endpoint/device/registrant.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
@@ -96,6 +97,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
         const auto override_method = request.find("x-http-method-override");
         if (override_method && equals_ignoring_case(*override_method, "PATCH")) method = "PATCH";
     }
+    match_ = {};
     auto match = find_route(method, path_);
     if (!match) return fail(std::move(match).error());
     match_ = *match;
@@ -107,7 +109,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     if (request_.session && match_.route->handler != sign_in) {
         if (auto allowed = check_session(request); !allowed) return allowed;
         is_authenticated = true;
-    } else if (match_.route->need.as_device) {
+    } else if (match_.route->need.as_device || match_.route->need.as_registrant) {
         awaits_device_ = true;
         const PeerCertificate* shown = find_certificate_ ? find_certificate_() : nullptr;
         certificate_ = shown != nullptr ? std::optional(*shown) : std::nullopt;
@@ -188,10 +190,10 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
     }
     auto result = co_await match_.route->handler(request_);
     if (!result) {
-        MethodContext method;
-        method.is_of_method = is_direct_method(*match_.route);
-        method.connect_timeout_s = request_.connect_timeout_s;
-        co_return failed(result.error(), method);
+        ErrorContext context;
+        context.is_of_method = is_direct_method(*match_.route);
+        context.connect_timeout_s = request_.connect_timeout_s;
+        co_return failed(result.error(), context);
     }
     if (request_.session) note_for_session(request, *result);
     stamp(*result);
@@ -199,9 +201,19 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
 }
 
 Task<std::optional<HttpResponse>> RestHandler::authenticate(const HttpRequest& request) {
-    auto proving = match_.route->need.as_device ? prove_device(request) : check_device();
+    const Need& need = match_.route->need;
+    auto proving = need.as_device       ? prove_device(request)
+                   : need.as_registrant ? prove_registrant(request)
+                                        : check_device();
     const auto proved = co_await std::move(proving);
     if (proved) co_return std::nullopt;
+    if (need.as_registrant) {
+        const bool is_known_scope = proved.error().code == Errc::iot_hub_unauthorized_access;
+        if (!is_known_scope) co_return failed(proved.error());
+        note_wrong_login(request_.ids[1], proved.error());
+        // What was wrong is for the log.
+        co_return failed(Error{Errc::iot_hub_unauthorized_access, "Unauthorized"});
+    }
     // A disabled device has proved itself.
     const bool is_wrong = proved.error().code == Errc::iot_hub_unauthorized_access;
     const auto key = request_.device_key();
@@ -235,6 +247,25 @@ Task<Result<>> RestHandler::prove_device(const HttpRequest& request) {
                    "The credentials are not valid for this device: " + proof.error().detail + ".");
 }
 
+Task<Result<>> RestHandler::prove_registrant(const HttpRequest& request) {
+    device::RegistrantCredentials credentials{.scope = std::string(request_.ids[0]),
+                                              .registration_id = std::string(request_.ids[1]),
+                                              .token = {},
+                                              .certificate_sha256 = {},
+                                              .common_name = {}};
+    if (const auto token = request.find("authorization")) credentials.token = std::string(*token);
+    if (const auto certificate = std::exchange(certificate_, std::nullopt)) {
+        credentials.certificate_sha256 = certificate->sha256;
+        credentials.common_name = certificate->common_name;
+    }
+    request_.certificate_sha256 = credentials.token ? std::string() : credentials.certificate_sha256;
+    auto finding = device::identify_registrant(hub_, std::move(credentials), request_.now);
+    auto found = co_await std::move(finding);
+    if (!found) co_return fail(std::move(found).error());
+    request_.enrollee = *std::move(found);
+    co_return Result<>{};
+}
+
 Task<Result<>> RestHandler::check_device() {
     auto key = request_.device_key();
     if (!key) co_return authorizer_.check_device(nullptr);
@@ -266,8 +297,12 @@ void RestHandler::note_wrong_login(std::string_view identity, const Error& error
     request_.answer_after = hub_.logins().failed(failure, clock_.now());
 }
 
-HttpResponse RestHandler::failed(const Error& error, const MethodContext& method) {
-    HttpResponse response = error_response(error, clock_.wall_now(), ids_, method);
+HttpResponse RestHandler::failed(const Error& error, ErrorContext context) {
+    context.is_of_provisioning = match_.route != nullptr && is_of_provisioning(*match_.route);
+    HttpResponse response = error_response(error, clock_.wall_now(), ids_, context);
+    // Devices that register take an error of ours for final unless it says when to come back.
+    if (context.is_of_provisioning && response.status >= 429)
+        response.add("Retry-After", std::to_string(device::registration_retry_s));
     response.wait = std::exchange(request_.answer_after, Duration::zero());
     stamp(response);
     return response;

@@ -46,9 +46,11 @@ private:
     Task<Result<>> check_device();
     /// Whether the caller is the device in the path.
     Task<Result<>> prove_device(const HttpRequest& request);
+    /// Whether the caller may register under the id in the path.
+    Task<Result<>> prove_registrant(const HttpRequest& request);
     /// `identity` is a policy or a device; empty if the hub has none of this name.
     void note_wrong_login(std::string_view identity, const Error& error);
-    HttpResponse failed(const Error& error, const MethodContext& method = {});
+    HttpResponse failed(const Error& error, ErrorContext context = {});
     void stamp(HttpResponse& response);
     /// Records what a session did; adds what a browser is to be told.
     void note_for_session(const HttpRequest& request, HttpResponse& response) const;

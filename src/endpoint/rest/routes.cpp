@@ -24,6 +24,8 @@ constexpr Need write_or_own{.either = AccessRights::registry_write, .own_device 
 constexpr Need device{.either = AccessRights::device_connect, .own_device = true, .as_device = true};
 /// What needs no token: signing in, and the description of it all.
 constexpr Need anyone{};
+/// A device that registers, by a key or certificate of its enrollment.
+constexpr Need registrant{.as_registrant = true};
 
 /// What a stranger may send. With a header and an answer it stays below 64 KB.
 constexpr std::size_t tiny = 32 * 1024;
@@ -112,6 +114,27 @@ constexpr Route table[] = {
     {"POST", "/devices/{}/applyConfigurationContent", registry_write, C::configurations, small,
      apply_configuration_content},
 
+    {"PUT", "/enrollments/{}", registry_write, C::registry, small, put_enrollment},
+    {"GET", "/enrollments/{}", registry_read, C::registry, small, get_enrollment},
+    {"DELETE", "/enrollments/{}", registry_write, C::registry, small, delete_enrollment},
+    {"POST", "/enrollments/query", registry_read, C::registry, small, query_enrollments},
+    {"POST", "/enrollments/{}/attestationmechanism", registry_write, C::registry, small,
+     get_enrollment_attestation},
+    {"POST", "/enrollments", registry_write, C::registry, small, bulk_enrollments},
+    {"PUT", "/enrollmentGroups/{}", registry_write, C::registry, small, put_enrollment_group},
+    {"GET", "/enrollmentGroups/{}", registry_read, C::registry, small, get_enrollment_group},
+    {"DELETE", "/enrollmentGroups/{}", registry_write, C::registry, small, delete_enrollment_group},
+    {"POST", "/enrollmentGroups/query", registry_read, C::registry, small, query_enrollment_groups},
+    {"POST", "/enrollmentGroups/{}/attestationmechanism", registry_write, C::registry, small,
+     get_enrollment_group_attestation},
+    {"POST", "/enrollmentGroups", registry_write, C::registry, small, bulk_enrollment_groups},
+    {"GET", "/registrations/{}", registry_read, C::registry, small, get_registration},
+    {"DELETE", "/registrations/{}", registry_write, C::registry, small, delete_registration},
+    {"POST", "/registrations/{}/query", registry_read, C::registry, small, query_registrations},
+    {"PUT", "/{}/registrations/{}/register", registrant, C::none, tiny, register_device},
+    {"GET", "/{}/registrations/{}/operations/{}", registrant, C::none, tiny, get_registration_operation},
+    {"POST", "/{}/registrations/{}", registrant, C::none, tiny, look_up_registration},
+
     {"GET", "/digitaltwins/{}", service, C::none, small, not_offered},
     {"PATCH", "/digitaltwins/{}", service, C::none, small, not_offered},
     {"POST", "/digitaltwins/{}/commands/{}", service, C::none, small, not_offered},
@@ -156,6 +179,14 @@ bool fits(std::string_view pattern, std::span<const std::string_view> segments, 
 }
 
 }  // namespace
+
+bool is_of_provisioning(const Route& route) {
+    for (const std::string_view part :
+         {"/enrollments", "/enrollmentGroups", "/registrations", "/{}/registrations"}) {
+        if (route.pattern.starts_with(part)) return true;
+    }
+    return false;
+}
 
 std::span<const Route> routes() {
     return table;

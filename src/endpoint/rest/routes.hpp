@@ -35,6 +35,9 @@ bool is_direct_method(const Route& route);
 /// True for a call whose answer may hold keys of identities.
 bool tells_keys(const Route& route);
 
+/// True for an operation of the provisioning service, whose errors have a form of their own.
+bool is_of_provisioning(const Route& route);
+
 /// True for an operation that the service does not have.
 constexpr bool is_ours(const Route& route) {
     return route.pattern.starts_with("/carillon/");
@@ -69,7 +72,7 @@ private:
 
 struct RouteMatch {
     const Route* route = nullptr;
-    std::array<std::size_t, 2> id_positions{};
+    std::array<std::size_t, 3> id_positions{};
     std::size_t id_count = 0;
 
     std::span<const std::size_t> ids() const { return {id_positions.data(), id_count}; }

@@ -1,0 +1,128 @@
+#include "endpoint/device/registrant.hpp"
+
+#include "base/json.hpp"
+#include "base/member_reader.hpp"
+#include "base/text.hpp"
+#include "core/hub/hub.hpp"
+#include "wire/sas/sas_token.hpp"
+
+namespace carillon::device {
+
+namespace {
+
+/// What the SDKs sign registrations as. Some leave it out, or empty.
+constexpr std::string_view key_name = "registration";
+
+auto refused(const char* why) {
+    return fail(Errc::iot_hub_unauthorized_access, why);
+}
+
+/// True if the token is for this registration: `scope/registrations/id`, in any case, a slash behind it or
+/// not.
+bool covers_registration(const sas::Token& token, const RegistrantCredentials& credentials) {
+    auto resource = percent_decode(token.resource);
+    if (!resource) return false;
+    if (resource->ends_with('/')) resource->pop_back();
+    return equals_ignoring_case(*resource,
+                                credentials.scope + "/registrations/" + credentials.registration_id);
+}
+
+bool is_signed_by(const sas::Token& token, const Enrollee& enrollee) {
+    // Both are tried, so that the time taken does not tell which one it was.
+    const bool by_primary = sas::is_signed_by(token, enrollee.primary_key);
+    const bool by_secondary = sas::is_signed_by(token, enrollee.secondary_key);
+    return by_primary || by_secondary;
+}
+
+Result<Enrollee> find_signer(std::vector<Enrollee> candidates, const RegistrantCredentials& credentials,
+                             WallTime now) {
+    const auto token = sas::parse_token(*credentials.token);
+    if (!token) return refused("malformed token");
+    if (sas::is_expired(*token, now)) return refused("expired token");
+    if (!token->key_name.empty() && token->key_name != key_name) return refused("token of another kind");
+    if (!covers_registration(*token, credentials)) return refused("token is for another");
+    for (Enrollee& candidate : candidates) {
+        if (candidate.attestation == AttestationType::symmetric_key && is_signed_by(*token, candidate))
+            return std::move(candidate);
+    }
+    return refused(candidates.empty() ? "unknown registration id" : "wrong key");
+}
+
+Result<Enrollee> find_holder(std::vector<Enrollee> candidates, const RegistrantCredentials& credentials) {
+    if (credentials.certificate_sha256.empty()) return refused("neither token nor certificate");
+    if (!equals_ignoring_case(credentials.common_name, credentials.registration_id))
+        return refused("certificate of another");
+    for (Enrollee& candidate : candidates) {
+        const bool is_its = equals_ignoring_case(candidate.primary_sha256, credentials.certificate_sha256) ||
+                            equals_ignoring_case(candidate.secondary_sha256, credentials.certificate_sha256);
+        if (candidate.attestation == AttestationType::x509 && is_its) return std::move(candidate);
+    }
+    return refused("certificate of nobody enrolled");
+}
+
+void write_operation(JsonWriter& json, const Registration& registration, std::string_view status) {
+    json.member("operationId", registration.operation_id).member("status", status);
+}
+
+std::string_view status_text(RegistrationStatus status) {
+    switch (status) {
+        case RegistrationStatus::assigned:
+            return "assigned";
+        case RegistrationStatus::failed:
+            return "failed";
+        case RegistrationStatus::disabled:
+            break;
+    }
+    return "disabled";
+}
+
+}  // namespace
+
+Task<Result<Enrollee>> identify_registrant(Hub& hub, RegistrantCredentials credentials, WallTime now) {
+    Provisioning& provisioning = hub.provisioning();
+    if (!provisioning.has_scope(credentials.scope)) {
+        co_return fail(Errc::generic_not_found, "The id scope is not one of this hub's.");
+    }
+    if (!is_enrollment_id(credentials.registration_id)) co_return refused("not a registration id");
+    auto candidates = co_await provisioning.enrollees(credentials.registration_id);
+    if (!candidates) co_return fail(std::move(candidates).error());
+    if (credentials.token) co_return find_signer(*std::move(candidates), credentials, now);
+    co_return find_holder(*std::move(candidates), credentials);
+}
+
+Result<> check_registration_body(std::string_view body, std::string_view registration_id) {
+    if (trimmed(body).empty()) return {};
+    const auto document = JsonDocument::parse(body);
+    if (!document) return fail(document.error());
+    if (!document->root().is_object()) return fail(Errc::iot_hub_format_error, "The body must be an object.");
+    MemberReader in(document->root());
+    const auto named = in.text("registrationId");
+    if (named && !equals_ignoring_case(*named, registration_id))
+        in.refuse("registrationId is not the one that was authenticated.");
+    if (!in.find("tpm").is_null_or_absent()) in.refuse("This hub does not provision by TPM.");
+    if (!in.find("csr").is_null_or_absent()) in.refuse("This hub issues no certificates.");
+    return in.error();
+}
+
+std::string operation_begun_json(const Registration& registration) {
+    std::string text;
+    JsonWriter json(text);
+    json.begin_object();
+    write_operation(json, registration, "assigning");
+    json.end_object();
+    return text;
+}
+
+std::string operation_ended_json(const Registration& registration) {
+    std::string state;
+    append_registration_json(state, registration);
+    std::string text;
+    JsonWriter json(text);
+    json.begin_object();
+    write_operation(json, registration, status_text(registration.status));
+    json.member_raw("registrationState", state);
+    json.end_object();
+    return text;
+}
+
+}  // namespace carillon::device
