@@ -12,6 +12,7 @@ shift
 "$here/lib/npm.sh" "$here/sdk/ga"
 "$here/lib/npm.sh" "$here/sdk/legacy"
 "$here/lib/npm.sh" "$here/sdk/eventhubs"
+"$here/lib/npm.sh" "$here/sdk/dps"
 "$here/lib/npm.sh" "$here/openapi"
 [ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 

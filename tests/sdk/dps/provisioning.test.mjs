@@ -1,0 +1,168 @@
+// Devices that register by the unmodified packages of the Device Provisioning Service, and back ends that
+// enroll them, against one hub that is both services.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Hub, call, parts, sign } from '../../lib/hub.mjs';
+
+const require = createRequire(import.meta.url);
+const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
+const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
+const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
+const { X509Security } = require('azure-iot-security-x509');
+const transports = {
+  mqtt: require('azure-iot-provisioning-device-mqtt').Mqtt,
+  mqttWs: require('azure-iot-provisioning-device-mqtt').MqttWs,
+  http: require('azure-iot-provisioning-device-http').Http,
+};
+const { Client, Message } = require('azure-iot-device');
+const { Mqtt } = require('azure-iot-device-mqtt');
+
+const scope = '0ne00ABCDEF';
+const hub = Hub.fromEnvironment();
+process.env.CARILLON_PROVISIONING__ID_SCOPES = scope;
+let service;
+
+before(async () => {
+  await hub.start();
+  service = ProvisioningServiceClient.fromConnectionString(hub.connectionString);
+});
+after(async () => {
+  assert.equal(await hub.stop(), 0);
+});
+
+const newKey = () => randomBytes(32).toString('base64');
+const derive = (groupKey, id) => createHmac('sha256', Buffer.from(groupKey, 'base64')).update(id).digest('base64');
+
+function register(id, credentials, transport) {
+  const security = typeof credentials === 'string' ? new SymmetricKeySecurityClient(id, credentials) : new X509Security(id, credentials);
+  return ProvisioningDeviceClient.create(hub.address, scope, new transports[transport](), security).register();
+}
+
+/** Connects as the device that was assigned, and sends a message. */
+async function connects(result, key) {
+  const client = Client.fromConnectionString(`HostName=${result.assignedHub};DeviceId=${result.deviceId};SharedAccessKey=${key}`, Mqtt);
+  await client.open();
+  await client.sendEvent(new Message('{}'));
+  await client.close();
+}
+
+async function twin(id) {
+  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
+  const token = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 600, SharedAccessKeyName);
+  const answer = await fetch(`https://${hub.address}/twins/${id}?api-version=2021-04-12`, { headers: { Authorization: token } });
+  return answer.json();
+}
+
+for (const transport of Object.keys(transports)) {
+  test(`an individual enrollment registers over ${transport}, and its device connects by the same key`, async () => {
+    const id = `solo-${transport}`;
+    const key = newKey();
+    const made = await service.createOrUpdateIndividualEnrollment({
+      registrationId: id, deviceId: `pump-${transport}`,
+      attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: key, secondaryKey: newKey() } },
+      initialTwin: { tags: { site: 'north' }, properties: { desired: { interval: 60 } } },
+    });
+    assert.equal(made.responseBody.provisioningStatus, 'enabled');
+    const result = await register(id, key, transport);
+    assert.equal(result.deviceId, `pump-${transport}`);
+    assert.equal(result.assignedHub, hub.address);
+    assert.equal(result.substatus, 'initialAssignment');
+    await connects(result, key);
+    const { tags, properties } = await twin(result.deviceId);
+    assert.equal(tags.site, 'north');
+    assert.equal(properties.desired.interval, 60);
+    const state = (await service.getDeviceRegistrationState(id)).responseBody;
+    assert.equal(state.deviceId, result.deviceId);
+    assert.equal(state.status, 'assigned');
+  });
+
+  test(`a device of a group registers over ${transport} by its derived key`, async () => {
+    const group = `fleet-${transport.toLowerCase()}`;
+    const key = newKey();
+    await service.createOrUpdateEnrollmentGroup({
+      enrollmentGroupId: group, attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: newKey(), secondaryKey: key } },
+    });
+    const id = `sensor-${transport.toLowerCase()}`;
+    const deviceKey = derive(key, id);
+    const result = await register(id, deviceKey, transport);
+    assert.equal(result.deviceId, id);
+    await connects(result, deviceKey);
+    const records = await call(service.createEnrollmentGroupDeviceRegistrationStateQuery({ query: '*' }, group), 'next');
+    assert.deepEqual(records.map(({ registrationId }) => registrationId), [id]);
+    await assert.rejects(register(`other-${transport}`, key, transport), 'the group\'s own key opens nothing');
+  });
+
+  test(`a wrong key, an unknown device and a disabled one are refused over ${transport}`, async () => {
+    const id = `shut-${transport}`;
+    const key = newKey();
+    await service.createOrUpdateIndividualEnrollment({
+      registrationId: id, provisioningStatus: 'disabled',
+      attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: key, secondaryKey: newKey() } },
+    });
+    await assert.rejects(register(id, newKey(), transport), (error) => /Unauthorized|Not authorized/i.test(`${error.name} ${error.message}`));
+    await assert.rejects(register(`${id}-unknown`, key, transport));
+    await assert.rejects(register(id, key, transport));
+    assert.equal((await twin(id)).deviceId, undefined, 'no identity was made');
+  });
+}
+
+test('a device with a certificate of its own registers over MQTT, and connects by it', async () => {
+  const file = (name) => join(hub.directory, name);
+  execFileSync('openssl', ['req', '-x509', '-days', '2', '-subj', '/CN=cert-1', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+    '-nodes', '-keyout', file('cert-1.key'), '-out', file('cert-1.pem')], { stdio: 'ignore' });
+  const credentials = { cert: readFileSync(file('cert-1.pem'), 'utf8'), key: readFileSync(file('cert-1.key'), 'utf8') };
+  const made = await service.createOrUpdateIndividualEnrollment({
+    registrationId: 'cert-1', attestation: { type: 'x509', x509: { clientCertificates: { primary: { certificate: credentials.cert } } } },
+  });
+  assert.match(made.responseBody.attestation.x509.clientCertificates.primary.info.subjectName, /cert-1/);
+  const result = await register('cert-1', credentials, 'mqtt');
+  assert.equal(result.deviceId, 'cert-1');
+  const client = Client.fromConnectionString(`HostName=${result.assignedHub};DeviceId=cert-1;x509=true`, Mqtt);
+  client.setOptions(credentials);
+  await client.open();
+  await client.close();
+});
+
+test('enrollments are read, changed under their etags, queried page by page, and deleted', async () => {
+  const enrollment = { registrationId: 'Kept', attestation: { type: 'symmetricKey' } };
+  const made = (await service.createOrUpdateIndividualEnrollment(enrollment)).responseBody;
+  assert.equal(Buffer.from(made.attestation.symmetricKey.primaryKey, 'base64').length, 64);
+  await assert.rejects(service.createOrUpdateIndividualEnrollment(enrollment), { name: 'DeviceAlreadyExistsError' });
+  const read = (await service.getIndividualEnrollment('kept')).responseBody;
+  assert.equal(read.registrationId, 'Kept');
+  assert.equal(read.attestation.symmetricKey, undefined, 'keys are not told');
+  const mechanism = (await service.getIndividualEnrollmentAttestationMechanism('kept')).responseBody;
+  assert.equal(mechanism.symmetricKey.primaryKey, made.attestation.symmetricKey.primaryKey);
+  const changed = (await service.createOrUpdateIndividualEnrollment({ ...read, provisioningStatus: 'disabled' })).responseBody;
+  assert.notEqual(changed.etag, read.etag);
+  await assert.rejects(service.createOrUpdateIndividualEnrollment({ ...read }), { name: 'InvalidEtagError' });
+  const found = [];
+  const query = service.createIndividualEnrollmentQuery({ query: '*' }, 2);
+  do found.push(...await call(query, 'next')); while (query.hasMoreResults);
+  assert.ok(found.length >= 8, `${found.length}`);
+  assert.deepEqual(found.map(({ registrationId }) => registrationId.toLowerCase()), found.map(({ registrationId }) => registrationId.toLowerCase()).sort());
+  await service.deleteIndividualEnrollment('KEPT');
+  await assert.rejects(service.getIndividualEnrollment('kept'));
+});
+
+test('several are written at once, each by itself', async () => {
+  const bulk = await call(service, 'runBulkEnrollmentOperation', {
+    mode: 'create', enrollments: ['b-1', 'b-2', 'solo-mqtt'].map((registrationId) => ({ registrationId, attestation: { type: 'symmetricKey' } })),
+  });
+  assert.equal(bulk.isSuccessful, false);
+  assert.deepEqual(bulk.errors.map(({ registrationId, errorCode }) => [registrationId, errorCode]), [['solo-mqtt', 409201]]);
+  assert.equal((await service.getIndividualEnrollment('b-2')).responseBody.registrationId, 'b-2');
+});
+
+test('a restart forgets nothing', async () => {
+  await hub.stop('SIGKILL');
+  await hub.start();
+  assert.equal((await service.getDeviceRegistrationState('solo-mqtt')).responseBody.deviceId, 'pump-mqtt');
+  assert.equal((await service.getEnrollmentGroup('fleet-http')).responseBody.enrollmentGroupId, 'fleet-http');
+});
