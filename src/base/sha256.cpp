@@ -15,14 +15,14 @@ struct FreeContext {
 
 }  // namespace
 
-Sha256 sha256(std::initializer_list<std::string_view> parts) {
+Sha256Digest sha256(std::initializer_list<std::string_view> parts) {
     // A context of its own costs more than the digest of a short text does.
     thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
     CARILLON_ASSERT(context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1);
     for (const std::string_view part : parts) {
         CARILLON_ASSERT(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1);
     }
-    Sha256 digest{};
+    Sha256Digest digest{};
     unsigned int size = 0;
     const int ended =
         EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size);

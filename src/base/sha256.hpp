@@ -8,9 +8,9 @@
 namespace carillon {
 
 /// SHA-256 (FIPS 180-4) of the parts behind each other.
-using Sha256 = std::array<char, 32>;
-Sha256 sha256(std::initializer_list<std::string_view> parts);
-inline std::string_view as_text(const Sha256& digest) {
+using Sha256Digest = std::array<char, 32>;
+Sha256Digest sha256(std::initializer_list<std::string_view> parts);
+inline std::string_view as_text(const Sha256Digest& digest) {
     return {digest.data(), digest.size()};
 }
 

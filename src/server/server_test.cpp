@@ -22,6 +22,7 @@ ServerConfig config_in(const TempDir& dir) {
     config.data_dir = dir.file("data");
     config.bind = {"127.0.0.1"};
     config.mqtts_port = 0;
+    config.amqps_port = 0;
     config.https_port = 0;
     config.threads = 2;
     config.log_level = LogLevel::off;

@@ -12,7 +12,7 @@
 namespace carillon {
 namespace {
 
-std::uint64_t first_eight(const Sha256& digest) {
+std::uint64_t first_eight(const Sha256Digest& digest) {
     return read_be<std::uint64_t>(as_text(digest));
 }
 
