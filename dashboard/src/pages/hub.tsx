@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { type Policy, getPolicy, listPolicies, may, mayChange, renewPolicyKey, session, refreshSession } from '../api.ts';
 import { Button, Code, Dialog, Field, Loading, Problem, Time, useLoaded } from '../ui/basics.tsx';
 
-/** Whoever may see or change keys of policies has all rights: a key gives what its policy may. */
+/** A key gives what its policy may, so seeing and renewing keys takes every right. */
 const isOwner = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
 
 export function HubPage() {

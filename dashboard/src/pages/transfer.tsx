@@ -7,7 +7,7 @@ import { Button, Dialog, Field, Problem, save } from '../ui/basics.tsx';
 
 const refusalsMax = 10_000;
 const exportMax = 200_000;
-/** After a refusal for want of room; the hub was asked too often, or its disk is full for now. */
+/** After a refusal that passes: the hub was asked too often, or its disk is full. */
 const pauseMs = 2000;
 
 const pause = (ms: number) => new Promise((resolve) => { setTimeout(resolve, ms); });
