@@ -78,6 +78,16 @@ struct Scene {
     std::string expected;
 };
 
+/// The files as they are when no merge changes them meanwhile.
+Tree read_settled_tree(const fs::path& folder) {
+    Tree before = read_tree(folder);
+    for (;;) {
+        Tree now = read_tree(folder);
+        if (now == before) return now;
+        before = std::move(now);
+    }
+}
+
 Scene make_scene(const fs::path& folder, unsigned seed) {
     Scene scene;
     std::mt19937 random(seed);
@@ -98,12 +108,12 @@ Scene make_scene(const fs::path& folder, unsigned seed) {
     commit(400);
     EXPECT_TRUE(store->flush());
     commit(60);
-    scene.older = read_tree(folder);
+    scene.older = read_settled_tree(folder);
     commit(300);
     EXPECT_TRUE(store->compact(Table::jobs));
     commit(200);
     // As a kill leaves it: nothing is closed.
-    scene.tree = read_tree(folder);
+    scene.tree = read_settled_tree(folder);
     scene.expected = *contents(*store);
     return scene;
 }
