@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the MQTT conformance scripts against a real `carillon serve`, over TLS.
+"""Runs the conformance scripts of MQTT or AMQP against a real `carillon serve`, over TLS.
 
-  tests/conformance/run.py --binary build/dev/apps/carillon/carillon [--case WORD] [FILE.txt ...]
+  tests/conformance/run.py mqtt --binary build/dev/apps/carillon/carillon [--case WORD] [FILE.txt ...]
 
 The hub gets a directory and a loopback address of its own and is stopped at the end. README.md beside
 this file describes the scripts. Exit status 0 if every case holds. Needs nothing but Python 3.
@@ -17,16 +17,18 @@ import shutil
 import tempfile
 import traceback
 
+import amqp_talk
+import mqtt_talk
 from hub import Hub
 from script import Failure, parse_file
-from talk import Talk
 
 FAILURES_MAX = 25  # Each may have waited in vain.
 HERE = pathlib.Path(__file__).resolve().parent
+TALKS = {"mqtt": mqtt_talk.Talk, "amqp": amqp_talk.Talk}
+ADDRESSES = {"mqtt": "127.83.9.1", "amqp": "127.83.9.2"}  # So that both may run at once.
 
 
-def run_case(hub, case):
-    talk = Talk(hub)
+def run_case(talk, case):
     try:
         for step in case.steps:
             try:
@@ -39,30 +41,32 @@ def run_case(hub, case):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("protocol", choices=sorted(TALKS))
     arguments.add_argument("--binary", required=True, help="the carillon program")
     arguments.add_argument("--case", default="", help="only cases whose name holds this")
-    arguments.add_argument("--address", default="127.83.9.1", help="the hub's loopback address")
+    arguments.add_argument("--address", help="the hub's loopback address")
     arguments.add_argument("--patience", type=float, default=20, help="seconds until silence is a failure")
     arguments.add_argument("files", nargs="*", type=pathlib.Path)
     options = arguments.parse_args()
 
-    files = options.files or sorted((HERE / "mqtt").glob("*.txt"))
+    files = options.files or sorted((HERE / options.protocol).glob("*.txt"))
     cases = [case for file in files for case in parse_file(file) if options.case in case.name]
     if not cases:
         print("no case of that name", file=sys.stderr)
         return 1
+    address = options.address or ADDRESSES[options.protocol]
     directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-conformance-"))
     failed = 0
     done = 0
     try:
-        with Hub(options.binary, directory, options.address, options.patience) as hub:
+        with Hub(options.binary, directory, address, options.patience) as hub:
             for case in cases:
                 if failed == FAILURES_MAX:
                     print(f"stopped after {failed} failures")
                     break
                 done += 1
                 try:
-                    run_case(hub, case)
+                    run_case(TALKS[options.protocol](hub), case)
                 except Failure as failure:
                     failed += 1
                     print(f"FAILED {case.name}\n    {failure}")
