@@ -1,7 +1,7 @@
 #include "model/cloud_message.hpp"
 
-#include "base/stored_bytes.hpp"
 #include "base/text.hpp"
+#include "model/message_members.hpp"
 
 #include <algorithm>
 
@@ -145,18 +145,7 @@ std::string encode_cloud_message(const CloudMessage& message) {
     out.i64(message.expires.ticks);
     if (message.expiry) out.i64(message.expiry->ticks);
     if (message.ack) out.u8(static_cast<std::uint8_t>(*message.ack));
-    out.varint(message.system.size());
-    for (const auto& [name, value] : message.system) {
-        out.text(name);
-        out.text(value);
-    }
-    out.varint(message.properties.size());
-    for (const auto& [name, value] : message.properties) {
-        out.text(name);
-        out.u8(value ? 1 : 0);
-        if (value) out.text(*value);
-    }
-    out.text(message.body);
+    write_message_members(out, message.system, message.properties, message.body);
     return bytes;
 }
 
@@ -173,21 +162,7 @@ Result<CloudMessage> decode_cloud_message(Bytes bytes) {
         if (ack >= ack_texts.size()) in.spoil();
         message.ack = static_cast<Ack>(ack);
     }
-    const std::size_t system_count = in.count(2);
-    for (std::size_t i = 0; i < system_count && in.ok(); ++i) {
-        std::string name(in.text());
-        message.system.emplace_back(std::move(name), in.text());
-    }
-    const std::size_t property_count = in.count(2);
-    for (std::size_t i = 0; i < property_count && in.ok(); ++i) {
-        std::string name(in.text());
-        std::optional<std::string> value;
-        const std::uint8_t has_value = in.u8();
-        if (has_value > 1) in.spoil();
-        if (has_value == 1) value = in.text();
-        message.properties.emplace_back(std::move(name), std::move(value));
-    }
-    message.body = in.text();
+    read_message_members(in, message.system, message.properties, message.body);
     if (!in.is_done()) return fail(Errc::store_corrupt, "a stored cloud-to-device message does not decode");
     return message;
 }
