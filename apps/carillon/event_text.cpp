@@ -9,13 +9,13 @@ namespace carillon {
 
 namespace {
 
-/// Text of a device's on somebody's terminal: what would move the cursor is written as in JSON.
+/// Text that a device sent, safe to print on a terminal: control characters are escaped as in JSON.
 std::string harmless(std::string_view text) {
     std::string quoted;
     append_json_string(quoted, text);
     std::string out;
     for (std::size_t i = 1; i + 1 < quoted.size(); ++i) {
-        // Quotes and backslashes stand for themselves.
+        // Quotes and backslashes need no escape here.
         if (quoted[i] == '\\' && (quoted[i + 1] == '"' || quoted[i + 1] == '\\')) ++i;
         out += quoted[i];
     }

@@ -10,7 +10,7 @@
 
 namespace carillon {
 
-/// What is shown of an event beside its time, device and body. The words of `az iot hub monitor-events`.
+/// Which parts of an event are shown besides its time, device and body. Named as by `az iot hub monitor-events`.
 enum class EventPart { annotations, application, system };
 
 /// `anno`, `app`, `sys` or `all`; several separated by commas. Fails with `config_invalid`.

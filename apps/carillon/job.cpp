@@ -372,7 +372,7 @@ void add_directing(CLI::App& group, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     add_job_id_flag(
-        add_verb(group, "history", "List what was decided about a job with a rollout, and by whom", args,
+        add_verb(group, "history", "List what was done to a job with a rollout, when, and by which policy", args,
                  history, exit_code),
         *args);
 
