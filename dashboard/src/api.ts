@@ -194,6 +194,21 @@ export const listJobs = (filter: { type?: string; status?: string }, size: numbe
 };
 export const getJob = (job: string) => ask<Omit<Job, 'status'> & { status: Job['status'] | 'unknown' }>('GET', `/jobs/v2/${id(job)}`);
 export const createJob = (job: string, body: object) => ask<Schemas['JobAccepted']>('PUT', `/jobs/v2/${id(job)}`, { body });
+export const directJob = (job: string, what: 'pause' | 'resume', why: string) =>
+  ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/${what}`, { body: why ? { why } : {} });
+export const promoteWave = (job: string, wave: number, why: string) =>
+  ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/promote`, { body: { wave, ...(why ? { why } : {}) } });
+/** Changes the rollout of a job, unless somebody else decided something since `revision`. */
+export const changeJob = (job: string, rollout: object, revision: number) =>
+  ask<JobProgress>('PATCH', `/carillon/jobs/${id(job)}`, { body: { rollout }, headers: { 'If-Match': String(revision) } });
+
+/** A line of a job's history; which members there are depends on `event`. */
+export interface JobEvent { id: string; time: string; event: string; by?: string; says?: string; why?: string; [member: string]: unknown }
+/** At most 500 events behind the one with the number `after`. */
+export async function jobHistory(job: string, after: number): Promise<JobEvent[]> {
+  const response = await send('GET', `/carillon/jobs/${id(job)}/history${after ? `?after=${after}` : ''}`);
+  return (await response.text()).split('\n').filter(Boolean).map((line) => JSON.parse(line) as JobEvent);
+}
 export const cancelJob = (job: string) => ask<Job>('POST', `/jobs/v2/${id(job)}/cancel`, { body: {} });
 
 // --- events --------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // A job while it is being written: what is sent for it, and how the command line would say it.
 
-import { type Json, parseObject, parseValue } from './json.ts';
+import { type Json, type JsonObject, parseObject, parseValue } from './json.ts';
+import { type RolloutDraft, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
 
 export interface JobDraft {
   id: string;
@@ -15,6 +16,8 @@ export interface JobDraft {
   /** As an input of type datetime-local gives it; empty means now. */
   start: string;
   maxSeconds: number;
+  /** None is all devices at once, as in the service. */
+  rollout?: RolloutDraft | undefined;
 }
 
 export const emptyDraft = (id: string): JobDraft => ({
@@ -31,6 +34,7 @@ export function newId(now: Date): string {
 export interface Problems {
   target?: string;
   action?: string;
+  delivery?: string;
   schedule?: string;
 }
 
@@ -41,7 +45,7 @@ const isEmptyObject = (text: string) => {
 
 export function problemsOf(draft: JobDraft, now: number): Problems {
   const problems: Problems = {};
-  if (draft.condition.trim() === '') problems.target = 'Say which devices; * stands for all of them.';
+  if (draft.condition.trim() === '' && !draft.rollout?.from) problems.target = 'Say which devices; * stands for all of them.';
   if (draft.action === 'method') {
     const payload = parseValue(draft.payload);
     if (!/^.{1,100}$/.test(draft.methodName)) problems.action = 'A method has a name of up to 100 characters.';
@@ -55,9 +59,12 @@ export function problemsOf(draft: JobDraft, now: number): Problems {
     else if (desired.error) problems.action = `Desired properties: ${desired.error}`;
     else if (isEmptyObject(draft.tags) && isEmptyObject(draft.desired)) problems.action = 'Neither tags nor desired properties would change.';
   }
+  const delivery = draft.rollout && rolloutProblem(draft.rollout, draft.action === 'method');
+  if (delivery) problems.delivery = delivery;
+  const daysAhead = draft.rollout ? 366 : 7;
   if (!/^[A-Za-z0-9'-]{1,64}$/.test(draft.id) || draft.id === 'query') problems.schedule = 'The id is of up to 64 letters, digits and hyphens.';
-  else if (draft.start && !(Date.parse(draft.start) < now + 7 * 86_400_000)) problems.schedule = 'A job may start within a week.';
-  else if (!(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = 'A job may run for 1 second to a week (604,800 seconds).';
+  else if (draft.start && !(Date.parse(draft.start) < now + daysAhead * 86_400_000)) problems.schedule = draft.rollout ? 'A job with a rollout may start within 366 days.' : 'A job may start within a week.';
+  else if (!draft.rollout && !(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = 'A job may run for 1 second to a week (604,800 seconds).';
   return problems;
 }
 
@@ -76,9 +83,11 @@ export function bodyOf(draft: JobDraft): { [member: string]: Json } {
     body.type = 'scheduleUpdateTwin';
     body.updateTwin = { etag: '*', ...twinPatch(draft) };
   }
-  body.queryCondition = draft.condition;
+  if (draft.condition.trim()) body.queryCondition = draft.condition;
   if (draft.start) body.startTime = new Date(draft.start).toISOString();
-  body.maxExecutionTimeInSeconds = draft.maxSeconds;
+  // A rollout has its deadline in the place of this.
+  if (draft.rollout) body.rollout = rolloutOf(draft.rollout, draft.action === 'method');
+  else body.maxExecutionTimeInSeconds = draft.maxSeconds;
   return body;
 }
 
@@ -93,7 +102,8 @@ function twinPatch(draft: JobDraft): { [member: string]: Json } {
 export const shellWord = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 export function commandOf(draft: JobDraft): string {
-  const words = ['carillon job create', '--job-id', shellWord(draft.id), '-q', shellWord(draft.condition)];
+  const words = ['carillon job create', '--job-id', shellWord(draft.id)];
+  if (draft.condition.trim()) words.push('-q', shellWord(draft.condition));
   if (draft.action === 'method') {
     words.push('--method-name', shellWord(draft.methodName), '--method-payload', shellWord(draft.payload.trim()));
     words.push('--method-response-timeout', String(draft.responseTimeout), '--method-connect-timeout', String(draft.connectTimeout));
@@ -101,7 +111,8 @@ export function commandOf(draft: JobDraft): string {
     words.push('--twin-patch', shellWord(JSON.stringify(twinPatch(draft))));
   }
   if (draft.start) words.push('--start-time', new Date(draft.start).toISOString());
-  words.push('--ttl', String(draft.maxSeconds));
+  if (draft.rollout) words.push('--rollout', shellWord(JSON.stringify(rolloutOf(draft.rollout, draft.action === 'method'))));
+  else words.push('--ttl', String(draft.maxSeconds));
   return words.join(' ');
 }
 
@@ -114,7 +125,7 @@ export function requestOf(draft: JobDraft, origin: string): string {
 }
 
 /** A draft like a job that there was, under a new id. */
-export function draftLike(job: { queryCondition?: string; type: string; cloudToDeviceMethod?: object; updateTwin?: object; maxExecutionTimeInSeconds: number }, id: string): JobDraft {
+export function draftLike(job: { queryCondition?: string; type: string; cloudToDeviceMethod?: object; updateTwin?: object; maxExecutionTimeInSeconds: number; rollout?: object }, id: string): JobDraft {
   const draft = emptyDraft(id);
   draft.condition = job.queryCondition ?? '';
   draft.maxSeconds = job.maxExecutionTimeInSeconds;
@@ -131,5 +142,6 @@ export function draftLike(job: { queryCondition?: string; type: string; cloudToD
     draft.tags = text(twin.tags);
     draft.desired = text(twin.properties?.desired);
   }
+  if (job.rollout) draft.rollout = rolloutDraftOf(job.rollout as JsonObject);
   return draft;
 }

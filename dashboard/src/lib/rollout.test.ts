@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import type { JsonObject } from './json.ts';
+import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf } from './draft.ts';
+import { carefulRollout, emptyRollout, emptyStop, emptyWave, leastSeconds, plannedWaves, rolloutDraftOf, rolloutOf, rolloutPatch, rolloutProblem } from './rollout.ts';
+
+test('a rollout that nothing is said of is empty, and the careful one has waves and a stop rule', () => {
+  expect(rolloutOf(emptyRollout, true)).toEqual({});
+  expect(rolloutOf(carefulRollout, false)).toEqual({ waves: [{ size: '1%' }, { size: '9%' }, { size: 'rest' }], stop: [{ failed: '5%' }] });
+});
+
+test('every member goes to the hub and comes back', () => {
+  const whole: JsonObject = {
+    pace: { rate: '50/s', maxInFlight: '2%', adaptive: false }, order: { spread: ['tags.site', 'tags.model'] }, seed: 7,
+    waves: [{ size: 25, pass: { succeeded: '99%', ended: '90.5%' }, soak: '2h', gate: 'manual', within: '1d', else: 'cancel' }, { size: '10%', grow: 2.5 }],
+    stop: [{ failed: '5%', kinds: ['timeout', 'rejected'], after: 20, do: 'cancel' }, { failed: 3 }], success: { succeeded: '99%' },
+    okStatus: ['200-299', '404'], retry: { attempts: 3, on: ['status:503'], backoff: { from: '30s', to: '5m', factor: 1.5 }, repeatable: true },
+    offline: { then: 'wait', ttl: '2h' }, deadline: '14d', from: { job: 'j', in: ['failed'] }, keep: '90d', note: 'firmware 2.0',
+  };
+  const draft = rolloutDraftOf(whole);
+  expect(rolloutProblem(draft, true)).toBeUndefined();
+  expect(rolloutOf(draft, true)).toEqual(whole);
+  const twin = rolloutOf(draft, false);
+  expect(twin).not.toHaveProperty('retry');
+  expect(twin.pace).toEqual({ rate: '50/s' });
+});
+
+test('what the hub would refuse is said before', () => {
+  const problem = (part: object, isMethod = true) => rolloutProblem({ ...emptyRollout, ...part }, isMethod);
+  for (const good of [{ rate: '30/m' }, { maxInFlight: '2.25%' }, { deadline: '500ms' }, { okStatus: '200, 404-405' }, { attempts: '10' }, { success: '100%' }, { order: 'spread', spread: 'tags.site' }]) expect(problem(good)).toBeUndefined();
+  for (const bad of [
+    { rate: '30' }, { rate: '0/s' }, { maxInFlight: '0%' }, { maxInFlight: '101%' }, { deadline: '2 h' }, { keep: '1h' }, { okStatus: '2xx' }, { attempts: '1' }, { attempts: '2.5' }, { success: '99' },
+    { order: 'spread', spread: '' }, { order: 'spread', spread: 'site' }, { isSteady: true }, { note: 'ä'.repeat(129) }, { retryOn: 'always' },
+    { waves: [{ ...emptyWave, size: 'rest' }, { ...emptyWave, size: 5 + '' }] }, { waves: [{ ...emptyWave, size: '5', grow: '1' }] }, { waves: [{ ...emptyWave, soak: 'long' }] },
+    { stop: [{ ...emptyStop, failed: '5', after: '20' }] }, { stop: [{ ...emptyStop, kinds: 'bad luck' }] },
+  ]) expect(problem(bad), JSON.stringify(bad)).toBeDefined();
+  expect(problem({ attempts: '1' }, false), 'of a twin job there are no attempts').toBeUndefined();
+});
+
+test('a change of a job that runs names what changed, and nothing else', () => {
+  const before = rolloutDraftOf({ pace: { rate: '5/s', maxInFlight: 10 }, deadline: '7d', stop: [{ failed: '5%', do: 'pause' }] });
+  expect(rolloutPatch(before, before, true)).toEqual({});
+  expect(rolloutPatch(before, { ...before, rate: '', deadline: '14d' }, true)).toEqual({ pace: { rate: null, maxInFlight: 10 }, deadline: '14d' });
+  expect(rolloutPatch(before, { ...before, rate: '', maxInFlight: '', stop: [] }, true)).toEqual({ pace: null, stop: null });
+  expect(rolloutPatch(before, { ...before, okStatus: '*', note: 'x' }, true), 'may not change').toEqual({});
+});
+
+test('the plan says how many devices each wave takes, and how long that is at least', () => {
+  const sizes = (waves: object[], all: number) => plannedWaves({ ...emptyRollout, waves: waves.map((wave) => ({ ...emptyWave, ...wave })) }, all).map(({ devices }) => devices);
+  expect(sizes([{ size: '1%' }, { size: '9%' }, {}], 250)).toEqual([3, 23, 224]);
+  expect(sizes([{ size: '5' }], 8), 'devices that no wave covers form a last one').toEqual([5, 3]);
+  expect(sizes([{ size: '5' }, {}], 3)).toEqual([3]);
+  expect(sizes([{ size: '10', grow: '3' }], 100)).toEqual([10, 30, 60]);
+  expect(leastSeconds({ ...emptyRollout, rate: '30/m', waves: [{ ...emptyWave, size: '10', soak: '1m' }, { ...emptyWave, soak: '2h' }] }, 60)).toBe(180);
+});
+
+test('a draft with a rollout has its deadline there, and may name the devices of another job', () => {
+  const draft = { ...emptyDraft('j'), action: 'method' as const, methodName: 'm', rollout: { ...emptyRollout, okStatus: '*', from: { job: 'i', in: ['failed'] } } };
+  expect(problemsOf(draft, Date.now())).toEqual({});
+  const body = bodyOf(draft);
+  expect(body).not.toHaveProperty('maxExecutionTimeInSeconds');
+  expect(body).not.toHaveProperty('queryCondition');
+  expect(body.rollout).toEqual({ okStatus: ['*'], from: { job: 'i', in: ['failed'] } });
+  expect(commandOf(draft)).toBe(`carillon job create --job-id j --method-name m --method-payload null --method-response-timeout 30 --method-connect-timeout 0 --rollout '{"okStatus":["*"],"from":{"job":"i","in":["failed"]}}'`);
+  expect(draftLike({ type: 'scheduleDeviceMethod', maxExecutionTimeInSeconds: 60, rollout: { note: 'n' } }, 'k').rollout?.note).toBe('n');
+  expect(problemsOf({ ...draft, rollout: { ...emptyRollout, rate: 'fast' } }, Date.now()).delivery).toMatch(/^Rate/);
+});

@@ -1,0 +1,276 @@
+// A rollout while it is being written: docs/rollout-reference.md has the rules. An empty text is the default.
+
+import { t } from '../texts.ts';
+import type { Json, JsonObject } from './json.ts';
+
+export interface WaveDraft {
+  size: string;
+  succeeded: string;
+  ended: string;
+  soak: string;
+  gate: string;
+  within: string;
+  otherwise: string;
+  grow: string;
+}
+
+export interface StopDraft {
+  failed: string;
+  after: string;
+  then: string;
+  kinds: string;
+}
+
+export interface RolloutDraft {
+  rate: string;
+  maxInFlight: string;
+  isSteady: boolean;
+  order: string;
+  spread: string;
+  seed: string;
+  waves: WaveDraft[];
+  stop: StopDraft[];
+  success: string;
+  okStatus: string;
+  attempts: string;
+  retryOn: string;
+  backoffFrom: string;
+  backoffTo: string;
+  backoffFactor: string;
+  isRepeatable: boolean;
+  offline: string;
+  offlineTtl: string;
+  deadline: string;
+  keep: string;
+  note: string;
+  /** The devices of another job are the targets. */
+  from?: { job: string; in: string[]; kinds?: string[] };
+}
+
+export const emptyWave: WaveDraft = { size: 'rest', succeeded: '', ended: '', soak: '', gate: '', within: '', otherwise: '', grow: '' };
+export const emptyStop: StopDraft = { failed: '5%', after: '', then: '', kinds: '' };
+
+export const emptyRollout: RolloutDraft = {
+  rate: '', maxInFlight: '', isSteady: false, order: '', spread: '', seed: '', waves: [], stop: [], success: '', okStatus: '', attempts: '',
+  retryOn: '', backoffFrom: '', backoffTo: '', backoffFactor: '', isRepeatable: false, offline: '', offlineTtl: '', deadline: '', keep: '', note: '',
+};
+
+/** What a rollout begins as: few devices first, and no further when too many of them fail. */
+export const carefulRollout: RolloutDraft = {
+  ...emptyRollout,
+  waves: [{ ...emptyWave, size: '1%' }, { ...emptyWave, size: '9%' }, emptyWave],
+  stop: [emptyStop],
+};
+
+const shareForm = /^(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%$/;
+const durationForm = /^(0s|[1-9]\d{0,8}(ms|s|m|h|d))$/;
+const rateForm = /^[1-9]\d{0,6}\/[sm]$/;
+const statusForm = /^(\*|\d{1,10}(-\d{1,10})?)$/;
+const retryForm = /^(rejected|timeout|disconnected|unknown|status:(\d{1,10}|[1-9]xx))$/;
+const pathForm = /^(tags|properties\.(desired|reported))\.\S+$/;
+const kindNames = ['rejected', 'timeout', 'disconnected', 'unknown', 'offline', 'deadline', 'gone', 'tooLarge'];
+
+const isShare = (text: string) => shareForm.test(text) && Number.parseFloat(text) > 0;
+const isCount = (text: string) => /^[1-9]\d{0,7}$/.test(text) && Number(text) <= 10_000_000;
+const isAmount = (text: string) => isShare(text) || isCount(text);
+const isNumber = (text: string, least: number, most: number) => /^\d+(\.\d{1,2})?$/.test(text) && Number(text) >= least && Number(text) <= most;
+
+export const wordsOf = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+
+/** `90s` in seconds; none of what is no duration. */
+export function secondsOf(text: string): number | undefined {
+  if (!durationForm.test(text)) return undefined;
+  const unit = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }[text.replace(/^\d+/, '') as 'ms' | 's' | 'm' | 'h' | 'd'];
+  return Number.parseInt(text, 10) * unit;
+}
+
+const amount = (text: string): Json => (text.endsWith('%') ? text : Number(text));
+
+function put(object: JsonObject, key: string, text: string, value: (text: string) => Json = (same) => same): void {
+  if (text !== '') object[key] = value(text);
+}
+
+function waveOf(wave: WaveDraft): JsonObject {
+  const result: JsonObject = { size: wave.size === 'rest' ? 'rest' : amount(wave.size) };
+  put(result, 'grow', wave.grow, Number);
+  const pass: JsonObject = {};
+  put(pass, 'succeeded', wave.succeeded);
+  put(pass, 'ended', wave.ended);
+  if (Object.keys(pass).length > 0) result.pass = pass;
+  put(result, 'soak', wave.soak);
+  put(result, 'gate', wave.gate);
+  put(result, 'within', wave.within);
+  put(result, 'else', wave.otherwise);
+  return result;
+}
+
+function stopOf(rule: StopDraft): JsonObject {
+  const result: JsonObject = { failed: amount(rule.failed) };
+  if (rule.kinds.trim()) result.kinds = wordsOf(rule.kinds);
+  put(result, 'after', rule.after, Number);
+  put(result, 'do', rule.then);
+  return result;
+}
+
+/** The member `rollout` of a job; for a draft without problems. */
+export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
+  const result: JsonObject = {};
+  const pace: JsonObject = {};
+  put(pace, 'rate', draft.rate);
+  if (isMethod) put(pace, 'maxInFlight', draft.maxInFlight, amount);
+  if (isMethod && draft.isSteady) pace.adaptive = false;
+  if (Object.keys(pace).length > 0) result.pace = pace;
+  if (draft.order === 'spread') result.order = { spread: wordsOf(draft.spread) };
+  else put(result, 'order', draft.order);
+  put(result, 'seed', draft.seed, Number);
+  if (draft.waves.length > 0) result.waves = draft.waves.map(waveOf);
+  if (draft.stop.length > 0) result.stop = draft.stop.map(stopOf);
+  if (draft.success) result.success = { succeeded: draft.success };
+  if (isMethod && draft.okStatus.trim()) result.okStatus = wordsOf(draft.okStatus);
+  if (isMethod && draft.attempts) {
+    const retry: JsonObject = { attempts: Number(draft.attempts) };
+    if (draft.retryOn.trim()) retry.on = wordsOf(draft.retryOn);
+    const backoff: JsonObject = {};
+    put(backoff, 'from', draft.backoffFrom);
+    put(backoff, 'to', draft.backoffTo);
+    put(backoff, 'factor', draft.backoffFactor, Number);
+    if (Object.keys(backoff).length > 0) retry.backoff = backoff;
+    if (draft.isRepeatable) retry.repeatable = true;
+    result.retry = retry;
+  }
+  if (isMethod && draft.offline) result.offline = { then: draft.offline, ...(draft.offlineTtl ? { ttl: draft.offlineTtl } : {}) };
+  put(result, 'deadline', draft.deadline);
+  if (draft.from) result.from = { ...draft.from };
+  put(result, 'keep', draft.keep);
+  put(result, 'note', draft.note);
+  return result;
+}
+
+const textOf = (value: Json | undefined) => (value === undefined || value === null ? '' : String(value));
+const wordsText = (value: Json | undefined) => (Array.isArray(value) ? value.join(', ') : '');
+const objectOf = (value: Json | undefined) => (value && typeof value === 'object' && !Array.isArray(value) ? value : {}) as JsonObject;
+const listOf = (value: Json | undefined) => (Array.isArray(value) ? value.map(objectOf) : []);
+
+/** The other way round: of a job that there was, or of the rules in force in one that runs. */
+export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
+  const { order, from } = rollout;
+  const pace = objectOf(rollout.pace);
+  const retry = objectOf(rollout.retry);
+  const backoff = objectOf(retry.backoff);
+  const offline = objectOf(rollout.offline);
+  const draft: RolloutDraft = {
+    rate: textOf(pace.rate), maxInFlight: textOf(pace.maxInFlight), isSteady: pace.adaptive === false,
+    order: typeof order === 'object' && order ? 'spread' : textOf(order), spread: wordsText(objectOf(order).spread), seed: textOf(rollout.seed),
+    waves: listOf(rollout.waves).map((wave) => ({
+      size: textOf(wave.size), succeeded: textOf(objectOf(wave.pass).succeeded), ended: textOf(objectOf(wave.pass).ended), soak: textOf(wave.soak),
+      gate: textOf(wave.gate), within: textOf(wave.within), otherwise: textOf(wave.else), grow: textOf(wave.grow),
+    })),
+    stop: listOf(rollout.stop).map((rule) => ({ failed: textOf(rule.failed), after: textOf(rule.after), then: textOf(rule.do), kinds: wordsText(rule.kinds) })),
+    success: textOf(objectOf(rollout.success).succeeded), okStatus: wordsText(rollout.okStatus),
+    attempts: textOf(retry.attempts), retryOn: wordsText(retry.on), backoffFrom: textOf(backoff.from), backoffTo: textOf(backoff.to),
+    backoffFactor: textOf(backoff.factor), isRepeatable: retry.repeatable === true,
+    offline: textOf(offline.then), offlineTtl: textOf(offline.ttl), deadline: textOf(rollout.deadline), keep: textOf(rollout.keep), note: textOf(rollout.note),
+  };
+  if (from) draft.from = from as unknown as NonNullable<RolloutDraft['from']>;
+  return draft;
+}
+
+function waveProblem(wave: WaveDraft, isLast: boolean): string | undefined {
+  const p = t.rollout.problems;
+  if (wave.size === 'rest' ? !isLast : !isAmount(wave.size)) return p.size;
+  if (wave.grow && !(isLast && isNumber(wave.grow, 1.1, 10))) return p.grow;
+  if ([wave.succeeded, wave.ended].some((text) => text && !isShare(text))) return p.share;
+  if ([wave.soak, wave.within].some((text) => text && secondsOf(text) === undefined)) return p.duration;
+  return undefined;
+}
+
+function stopProblem(rule: StopDraft): string | undefined {
+  const p = t.rollout.problems;
+  if (!isAmount(rule.failed)) return p.amount;
+  if (rule.after && !(rule.failed.endsWith('%') && isCount(rule.after))) return p.after;
+  return wordsOf(rule.kinds).every((kind) => kindNames.includes(kind)) ? undefined : p.kinds(kindNames.join(', '));
+}
+
+/** What is wrong with it, or nothing. The hub checks it all again, and what only it can know. */
+export function rolloutProblem(draft: RolloutDraft, isMethod: boolean): string | undefined {
+  const p = t.rollout.problems;
+  const wave = draft.waves.map((one, i) => waveProblem(one, i === draft.waves.length - 1));
+  const wrongWave = wave.findIndex(Boolean);
+  if (wrongWave >= 0) return `${t.rollout.wave(wrongWave + 1)}: ${wave[wrongWave] ?? ''}`;
+  const rule = draft.stop.map(stopProblem).find(Boolean);
+  if (rule) return `${t.rollout.stopRule}: ${rule}`;
+  const checks: [string, string, boolean, string][] = [
+    [draft.rate, t.rollout.rate, rateForm.test(draft.rate), p.rate],
+    [draft.success, t.rollout.success, isShare(draft.success), p.share],
+    [draft.deadline, t.rollout.deadline, (secondsOf(draft.deadline) ?? 0) > 0, p.duration],
+    [draft.keep, t.rollout.keep, (secondsOf(draft.keep) ?? 0) >= 86_400, p.duration],
+  ];
+  if (isMethod) {
+    checks.push(
+      [draft.maxInFlight, t.rollout.maxInFlight, isAmount(draft.maxInFlight), p.amount],
+      [draft.okStatus.trim(), t.rollout.okStatus, wordsOf(draft.okStatus).every((word) => statusForm.test(word)), p.status],
+      [draft.attempts, t.rollout.attempts, /^\d+$/.test(draft.attempts) && isNumber(draft.attempts, 2, 10), p.attempts],
+      [draft.retryOn.trim(), t.rollout.retryOn, wordsOf(draft.retryOn).every((word) => retryForm.test(word)), p.retryOn],
+      [draft.backoffFrom, t.rollout.backoffFrom, secondsOf(draft.backoffFrom) !== undefined, p.duration],
+      [draft.backoffTo, t.rollout.backoffTo, secondsOf(draft.backoffTo) !== undefined, p.duration],
+      [draft.backoffFactor, t.rollout.backoffFactor, isNumber(draft.backoffFactor, 1, 10), p.factor],
+      [draft.offlineTtl, t.rollout.offlineTtl, secondsOf(draft.offlineTtl) !== undefined, p.duration],
+    );
+  }
+  for (const [text, name, isRight, problem] of checks) if (text && !isRight) return `${name}: ${problem}`;
+  if (draft.order === 'spread') {
+    const paths = wordsOf(draft.spread);
+    if (paths.length < 1 || paths.length > 3 || !paths.every((path) => pathForm.test(path))) return `${t.rollout.spread}: ${p.spread}`;
+  }
+  if (isMethod && draft.isSteady && !draft.maxInFlight) return p.steady;
+  if (new TextEncoder().encode(draft.note).length > 256) return p.note;
+  return undefined;
+}
+
+/** Members that may change while the job runs. */
+const changeable = ['pace', 'stop', 'success', 'retry', 'deadline', 'waves'] as const;
+
+/** The merge patch between two states of a rollout; lists are replaced whole, and null removes. */
+export function rolloutPatch(before: RolloutDraft, after: RolloutDraft, isMethod: boolean): JsonObject {
+  const old = rolloutOf(before, isMethod);
+  const now = rolloutOf(after, isMethod);
+  const patch: JsonObject = {};
+  for (const key of changeable) {
+    if (JSON.stringify(old[key]) === JSON.stringify(now[key])) continue;
+    const was = old[key];
+    const is = now[key];
+    if (is === undefined) patch[key] = null;
+    else if (typeof is === 'object' && !Array.isArray(is)) patch[key] = { ...Object.fromEntries(Object.keys(objectOf(was)).filter((name) => !(name in objectOf(is))).map((name) => [name, null])), ...is };
+    else patch[key] = is;
+  }
+  return patch;
+}
+
+export interface PlannedWave { devices: number; rule: WaveDraft }
+
+const share = (text: string, all: number) => Math.max(1, Math.ceil((Number.parseFloat(text) * all) / 100));
+
+/** How many devices each wave would take of so many; at most so many waves of one that grows are told. */
+export function plannedWaves(draft: RolloutDraft, all: number, most = 20): PlannedWave[] {
+  const result: PlannedWave[] = [];
+  let left = all;
+  for (const [i, wave] of draft.waves.entries()) {
+    let size = wave.size === 'rest' ? left : wave.size.endsWith('%') ? share(wave.size, all) : Number(wave.size);
+    do {
+      const devices = Math.min(left, size);
+      if (devices > 0) result.push({ devices, rule: wave });
+      left -= devices;
+      size = Math.ceil(size * (Number(wave.grow) || 1));
+    } while (i === draft.waves.length - 1 && wave.grow && left > 0 && result.length < most);
+  }
+  if (left > 0) result.push({ devices: left, rule: emptyWave });
+  return result;
+}
+
+/** Seconds that the pace and the soaks alone take; gates and slow answers come on top. */
+export function leastSeconds(draft: RolloutDraft, all: number): number {
+  const perSecond = rateForm.test(draft.rate) ? Number.parseInt(draft.rate, 10) / (draft.rate.endsWith('m') ? 60 : 1) : undefined;
+  // The last wave opens nothing, so its soak is not waited for.
+  const soaks = plannedWaves(draft, all).slice(0, -1).reduce((sum, { rule }) => sum + (secondsOf(rule.soak) ?? 0), 0);
+  return (perSecond ? all / perSecond : 0) + soaks;
+}

@@ -1,0 +1,3 @@
+// What the page says.
+
+export { en as t } from './texts/en.ts';
