@@ -1,12 +1,12 @@
 // The dashboard in a browser, against the real hub and a simulated fleet.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { Hub, until } from '../lib/hub.mjs';
 import { Browser } from './browser.mjs';
+import { ask, startFleet } from './support.mjs';
 
 const hub = Hub.fromEnvironment();
 const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
@@ -16,18 +16,9 @@ const longId = `x${'-long'.repeat(25)}:%`;
 const oddId = "a'$(b)+#?*!%2E,=@;";
 let browser;
 let page;
-let fleet;
+let endFleet;
 
-async function rest(method, path, body, headers = {}) {
-  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
-  const token = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
-  const version = path.startsWith('/carillon/') ? '' : '?api-version=2021-04-12';
-  const answer = await fetch(`https://${hub.address}${path}${version}`, {
-    method, headers: { Authorization: token, 'Content-Type': 'application/json', ...headers }, ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
+const rest = (...request) => ask(hub, ...request);
 
 before(async () => {
   await hub.start();
@@ -35,20 +26,14 @@ before(async () => {
   await rest('PATCH', `/twins/${encodeURIComponent(oddId)}`, {
     tags: Object.fromEntries(hostile.map((text, i) => [`t${i}`, text])), properties: { desired: { html: hostile[0], interval: 60 } },
   });
-  fleet = spawn(hub.binary, ['simulate', '-n', String(devices), '--create', '--fail-percent', '10', '--telemetry-every', '2s'], {
-    stdio: 'ignore', env: { ...process.env, CARILLON_LOGIN: hub.connectionString, CARILLON_CA: hub.caFile },
-  });
-  await until(async () => (await rest('GET', '/carillon/overview')).connectedCount === devices, 'the fleet to connect');
+  endFleet = await startFleet(hub, devices, '--fail-percent', '10', '--telemetry-every', '2s');
   browser = await Browser.open(hub, pictures);
   page = browser.page;
 });
 
 after(async () => {
   await browser?.close();
-  if (fleet) {
-    fleet.kill('SIGTERM');
-    await new Promise((resolve) => { fleet.on('exit', resolve); });
-  }
+  await endFleet?.();
   await hub.stop();
 });
 
@@ -169,6 +154,7 @@ test('a job is made in steps, watched to its end, and its failures opened', asyn
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('tab', { name: 'Call a method' }).click();
   await page.getByLabel('Method', { exact: true }).fill('lock');
+  await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByLabel('Job id').fill('from-the-page');
   await page.getByRole('button', { name: 'Next' }).click();

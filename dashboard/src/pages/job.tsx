@@ -3,15 +3,15 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type DeviceJob, type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange, query, queryAll } from '../api.ts';
 import { toCsv, toNdjson } from '../lib/csv.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
-import { idsCondition, jobRowsStatement } from '../lib/query.ts';
-import { address, go, parameter, setParameters } from '../router.ts';
+import { jobRowsStatement } from '../lib/query.ts';
+import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Dialog, Empty, Loading, Problem, State, Time, save, useLoaded } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
+import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
 import { typeName } from './jobs.tsx';
+import { t } from '../texts.ts';
 
 const samplesMax = 600;
-/** So many failed devices are named in a job that tries again; a condition has a bound. */
-const rerunMax = 2000;
 const exportMax = 200_000;
 
 export function JobPage() {
@@ -57,15 +57,11 @@ function OneJob({ id }: { id: string }) {
   }
   const counts = now.deviceJobStatistics;
   const isOver = ['completed', 'failed', 'cancelled'].includes(now.status);
+  const phase = now.paused && !isOver ? 'paused' : now.phase ?? now.status;
   const run = (work: () => Promise<void>) => {
     problem.value = undefined;
     work().catch((refusal: unknown) => { problem.value = refusal; });
   };
-  const rerun = () => run(async () => {
-    const { rows, isWhole } = await queryAll<DeviceJob>(jobRowsStatement(id, 'failed'), rerunMax);
-    if (!isWhole) throw new Error(`More than ${count(rerunMax)} devices failed, too many to be named. Write a condition that finds them.`);
-    go(address('/new-job', { from: id, condition: idsCondition(rows.map((row) => row.deviceId)) }));
-  });
 
   return (
     <>
@@ -73,18 +69,21 @@ function OneJob({ id }: { id: string }) {
       <header class="page">
         <h1 class="id">{id}</h1>
         <div class="row wrap">
+          {hasRollout(now) && <RolloutActions job={now} />}
           {mayChange() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>Cancel the job</Button>}
-          {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <Button onClick={rerun}>Run again where it failed</Button>}
+          {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>Run again where it failed</a>}
+          {mayChange() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>Run again for those canceled</a>}
           {mayChange() && <a class="button" href={address('/new-job', { from: id })}>Make one like it</a>}
         </div>
       </header>
       <Problem of={problem.value} />
       <section class="card progress">
         <header>
-          <h2><State of={now.status} /></h2>
+          <h2><State of={phase} text={t.run.phases[phase]} /></h2>
           <span class="hint">{typeName(now.type)}{job.cloudToDeviceMethod ? ` · ${String((job.cloudToDeviceMethod as { methodName?: string }).methodName)}` : ''}</span>
           <span class={`stream ${stream.value}`} role="status">{stream.value === 'over' ? '' : stream.value === 'live' ? 'live' : stream.value === 'lost' ? 'connection lost, trying again' : 'connecting'}</span>
         </header>
+        <Paused job={now} />
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}
         <JobBar counts={counts} />
         {counts && <p class="figure"><strong>{percent(endedOf(counts), counts.deviceCount)}</strong> of {count(counts.deviceCount)} devices {isOver ? '' : 'so far'}</p>}
@@ -96,8 +95,10 @@ function OneJob({ id }: { id: string }) {
           <div><dt>Started</dt><dd><Time at={job.startTime} /></dd></div>
           {isOver && <div><dt>Ended</dt><dd><Time at={job.endTime} /></dd></div>}
         </dl>
+        {hasRollout(now) && <RolloutFacts job={now} />}
         <ProgressChart samples={samples.current} all={counts?.deviceCount ?? 0} />
       </section>
+      {hasRollout(now) && <Rollout job={now} />}
       {(now.failures?.length ?? 0) > 0 && (
         <section class="card">
           <header><h2>Why devices failed</h2></header>
@@ -119,6 +120,7 @@ function OneJob({ id }: { id: string }) {
         </section>
       )}
       <Devices id={id} state={parameter('state')} key={`${parameter('state')} ${isOver}`} />
+      {hasRollout(now) && <History job={now} />}
       <details class="card">
         <summary>Definition</summary>
         <Code text={JSON.stringify(job, null, 2)} what="definition" />

@@ -2,14 +2,17 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { createJob, getJob, mayChange, query } from '../api.ts';
 import { type JobDraft, bodyOf, commandOf, draftLike, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
-import { count } from '../lib/format.ts';
+import { count, duration } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
+import { type RolloutDraft, carefulRollout, emptyRollout, leastSeconds, plannedWaves, secondsOf } from '../lib/rollout.ts';
 import { address, go, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded } from '../ui/basics.tsx';
+import { RolloutForm } from '../ui/rollout_form.tsx';
+import { t } from '../texts.ts';
 
-const steps = ['target', 'action', 'schedule', 'review'] as const;
+const steps = ['target', 'action', 'delivery', 'schedule', 'review'] as const;
 type Step = (typeof steps)[number];
-const names: Record<Step, string> = { target: 'Target', action: 'Action', schedule: 'Schedule', review: 'Review' };
+const names: Record<Step, string> = { target: 'Target', action: 'Action', delivery: t.rollout.title, schedule: 'Schedule', review: 'Review' };
 
 export function NewJobPage() {
   const draft = useSignal<JobDraft>({ ...emptyDraft(newId(new Date())), condition: parameter('condition') });
@@ -24,13 +27,15 @@ export function NewJobPage() {
     getJob(from).then((job) => {
       if (job.status === 'unknown') throw new Error(`There is no job ${from}.`);
       const like = draftLike(job, draft.value.id);
-      draft.value = { ...like, condition: condition || like.condition };
+      const states = parameter('in').split(',').filter(Boolean);
+      if (states.length === 0) draft.value = { ...like, condition: condition || like.condition };
+      else draft.value = { ...like, condition, rollout: { ...(like.rollout ?? likeWithout(like)), from: { job: from, in: states } } };
     }).catch((refusal: unknown) => { problem.value = refusal; });
   }, []);
-  const change = (part: Partial<JobDraft>) => { draft.value = { ...draft.value, ...part }; };
+  const change = (part: Changes) => { draft.value = { ...draft.value, ...part }; };
   const problems = problemsOf(draft.value, Date.now());
   const at = steps.indexOf(step.value);
-  const wrong = step.value === 'review' ? (problems.target ?? problems.action ?? problems.schedule) : problems[step.value];
+  const wrong = step.value === 'review' ? (problems.target ?? problems.action ?? problems.delivery ?? problems.schedule) : problems[step.value];
   const create = async () => {
     isBusy.value = true;
     problem.value = undefined;
@@ -57,6 +62,7 @@ export function NewJobPage() {
       <section class="card">
         {step.value === 'target' && <Target draft={draft.value} change={change} />}
         {step.value === 'action' && <Action draft={draft.value} change={change} />}
+        {step.value === 'delivery' && <Delivery draft={draft.value} change={change} />}
         {step.value === 'schedule' && <Schedule draft={draft.value} change={change} />}
         {step.value === 'review' && <Review draft={draft.value} />}
         {wrong && <p class="hint" role="status">{wrong}</p>}
@@ -72,7 +78,12 @@ export function NewJobPage() {
   );
 }
 
-interface Part { draft: JobDraft; change: (part: Partial<JobDraft>) => void }
+/** The rollout of a job that had none: with no brakes, and every answer is a success, as before. */
+const likeWithout = (draft: JobDraft): RolloutDraft => ({ ...emptyRollout, ...(draft.action === 'method' ? { okStatus: '*' } : {}) });
+
+interface Part { draft: JobDraft; change: (part: Changes) => void }
+/** A part of a draft; a rollout that is `undefined` is taken away. */
+type Changes = Partial<Omit<JobDraft, 'rollout'>> & { rollout?: RolloutDraft | undefined };
 
 /** A condition as a query takes it: `*` means all there. */
 const queried = (condition: string) => (condition.trim() === '*' ? '' : condition);
@@ -98,7 +109,39 @@ function useTarget(condition: string) {
   });
 }
 
+/** How many devices another job has in these states. */
+function useSource(from: RolloutDraft['from']) {
+  return useLoaded(async () => {
+    if (!from) return undefined;
+    const counts = (await getJob(from.job)).deviceJobStatistics;
+    const each: Record<string, number> = { succeeded: counts?.succeededCount ?? 0, failed: counts?.failedCount ?? 0, canceled: counts?.canceledCount ?? 0, pending: counts?.pendingCount ?? 0 };
+    return from.in.reduce((sum, state) => sum + (each[state] ?? 0), 0);
+  });
+}
+
 function Target({ draft, change }: Part) {
+  return draft.rollout?.from ? <TargetOfJob draft={draft} change={change} rollout={draft.rollout} from={draft.rollout.from} /> : <TargetByQuery draft={draft} change={change} />;
+}
+
+function TargetOfJob({ draft, change, rollout, from }: Part & { rollout: RolloutDraft; from: NonNullable<RolloutDraft['from']> }) {
+  const found = useSource(from);
+  const drop = () => {
+    const { from: _, ...rest } = rollout;
+    change({ rollout: rest });
+  };
+  return (
+    <>
+      <p>{t.rollout.fromJob(from.job, from.in.join(', '))}{found.value !== undefined && <>: <strong data-testid="target-count">{count(found.value)}</strong></>}</p>
+      <Field label={t.rollout.fromNarrow} hint={t.rollout.fromHint}>
+        <textarea class="code" name="condition" rows={3} spellcheck={false} value={draft.condition} onInput={(event) => change({ condition: event.currentTarget.value })} />
+      </Field>
+      <div class="row"><Button kind="quiet" onClick={drop}>{t.rollout.fromDrop}</Button></div>
+      <Problem of={found.problem} />
+    </>
+  );
+}
+
+function TargetByQuery({ draft, change }: Part) {
   const found = useTarget(draft.condition);
   return (
     <>
@@ -153,27 +196,64 @@ function Action({ draft, change }: Part) {
   );
 }
 
+function Delivery({ draft, change }: Part) {
+  const { rollout } = draft;
+  return (
+    <>
+      <div class="tabs" role="tablist" aria-label={t.rollout.title}>
+        <button type="button" role="tab" aria-selected={!rollout} disabled={!!rollout?.from} onClick={() => change({ rollout: undefined })}>{t.rollout.allAtOnce}</button>
+        <button type="button" role="tab" aria-selected={!!rollout} onClick={() => { if (!rollout) change({ rollout: carefulRollout }); }}>{t.rollout.stepByStep}</button>
+      </div>
+      <p class="hint">{rollout ? t.rollout.stepByStepHint : t.rollout.allAtOnceHint}</p>
+      {rollout && <RolloutForm draft={rollout} isMethod={draft.action === 'method'} change={(part) => change({ rollout: { ...rollout, ...part } })} />}
+    </>
+  );
+}
+
 function Schedule({ draft, change }: Part) {
   return (
     <>
       <Field label="Job id" hint="Used once; up to 64 letters, digits and hyphens"><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
       <Field label="Start" hint="In your own time zone; empty means now"><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
-      <Field label="Seconds it may run" hint="Devices that have not ended by then count as failed"><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>
+      {!draft.rollout && <Field label="Seconds it may run" hint="Devices that have not ended by then count as failed"><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
+    </>
+  );
+}
+
+function Plan({ rollout, all }: { rollout: RolloutDraft; all: number }) {
+  const waves = plannedWaves(rollout, all);
+  const seconds = leastSeconds(rollout, all);
+  if (waves.length < 2 && seconds === 0) return null;
+  return (
+    <>
+      <h2>{t.rollout.plan}</h2>
+      {waves.length > 1 && (
+        <ol class="plan">
+          {waves.map(({ devices, rule }, i) => (
+            <li key={i}>{t.rollout.planWave(count(devices))}{i < waves.length - 1 && [(secondsOf(rule.soak) ?? 0) > 0 && t.rollout.planSoak(rule.soak), rule.gate === 'manual' && t.rollout.planGate].filter(Boolean).map((text) => `, ${String(text)}`)}</li>
+          ))}
+        </ol>
+      )}
+      {seconds > 0 && <p class="hint">{t.rollout.planLeast(duration(seconds))}</p>}
     </>
   );
 }
 
 function Review({ draft }: { draft: JobDraft }) {
   const found = useTarget(draft.condition);
+  const source = useSource(draft.rollout?.from);
+  const all = draft.rollout?.from ? source.value : found.value?.all;
   const text = useSignal({ command: '', request: '' });
   useSignalEffect(() => { text.value = { command: commandOf(draft), request: requestOf(draft, location.origin) }; });
   return (
     <>
       <dl class="facts stacked">
-        <div><dt>Devices</dt><dd>{found.value ? <>{count(found.value.all)} now, {count(found.value.all - found.value.connected)} of them offline</> : '…'} <code class="break">{draft.condition}</code></dd></div>
+        <div><dt>Devices</dt><dd>{draft.rollout?.from ? <>{t.rollout.fromJob(draft.rollout.from.job, draft.rollout.from.in.join(', '))}{source.value !== undefined && `: ${count(source.value)}`}</> : found.value ? <>{count(found.value.all)} now, {count(found.value.all - found.value.connected)} of them offline</> : '…'} <code class="break">{draft.condition}</code></dd></div>
         <div><dt>Does</dt><dd>{draft.action === 'method' ? <>calls <code>{draft.methodName}</code></> : 'changes the twins'}</dd></div>
-        <div><dt>Starts</dt><dd>{draft.start ? draft.start.replace('T', ' ') : 'at once'}, and runs for at most {count(draft.maxSeconds)} s</dd></div>
+        <div><dt>Starts</dt><dd>{draft.start ? draft.start.replace('T', ' ') : 'at once'}{!draft.rollout && `, and runs for at most ${count(draft.maxSeconds)} s`}</dd></div>
+        <div><dt>{t.rollout.title}</dt><dd>{draft.rollout ? t.rollout.stepByStep : t.rollout.allAtOnce}</dd></div>
       </dl>
+      {draft.rollout && all !== undefined && all > 0 && <Plan rollout={draft.rollout} all={all} />}
       <Problem of={found.problem} />
       <h2>The same from the command line</h2>
       <Code text={text.value.command} what="command" />

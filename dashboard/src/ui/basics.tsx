@@ -98,10 +98,11 @@ export const Loading = ({ what = 'Loading' }: { what?: string }) => <p class="lo
 const tones: Record<string, string> = {
   Connected: 'good', enabled: 'good', completed: 'good', succeeded: 'good', running: 'live', Disconnected: 'calm', pending: 'calm',
   scheduled: 'calm', queued: 'calm', disabled: 'warn', cancelled: 'warn', canceled: 'warn', failed: 'bad',
+  open: 'live', soaking: 'live', gate: 'warn', paused: 'warn', passed: 'good',
 };
 
 /** A word with a dot of its colour; the word says it all. */
-export const State = ({ of }: { of: string }) => <span class={`state ${tones[of] ?? 'calm'}`}>{of}</span>;
+export const State = ({ of, text }: { of: string; text?: string | undefined }) => <span class={`state ${tones[of] ?? 'calm'}`}>{text ?? of}</span>;
 
 /** Seconds that pass, for what says how long ago something was. */
 export function useNow(): number {

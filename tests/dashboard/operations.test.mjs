@@ -1,0 +1,140 @@
+// What a person does with a fleet from the dashboard, day by day, in a browser against the real hub.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { Hub, until } from '../lib/hub.mjs';
+import { Browser } from './browser.mjs';
+import { ask, startFleet } from './support.mjs';
+
+const hub = Hub.fromEnvironment();
+const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
+const devices = 100;
+const rest = (...request) => ask(hub, ...request);
+let browser;
+let page;
+let endFleet;
+
+before(async () => {
+  await hub.start();
+  endFleet = await startFleet(hub, devices, '--seed', '7', '--faulty-percent', '80', '--faulty-tenth', '3');
+  browser = await Browser.open(hub, pictures);
+  page = browser.page;
+  browser.expect(/401/);
+  await browser.signIn();
+  browser.expect();
+});
+
+after(async () => {
+  await browser?.close();
+  await endFleet?.();
+  await hub.stop();
+});
+
+const next = () => page.getByRole('button', { name: 'Next' }).click();
+const dialog = () => page.getByRole('dialog');
+
+test('a rollout is made in the wizard, waits behind its canary, and goes on when it is promoted', async () => {
+  await browser.go('/new-job');
+  await page.getByLabel('Which devices').fill("tags.fleet = 'sim-' AND tags.tenth < 3");
+  await next();
+  await page.getByRole('tab', { name: 'Call a method' }).click();
+  await page.getByLabel('Method', { exact: true }).fill('update');
+  await next();
+  await page.getByRole('tab', { name: 'Step by step' }).click();
+  const canary = page.getByRole('group', { name: 'Wave 1' });
+  await canary.getByLabel('Size').fill('1O');
+  await page.getByRole('status').getByText('Wave 1: a number of devices').waitFor();
+  assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled());
+  await canary.getByLabel('Size').fill('5');
+  await canary.getByLabel('Then').selectOption('manual');
+  await page.getByRole('button', { name: 'Remove wave 2' }).click();
+  await page.getByText('More rules').click();
+  await page.getByLabel('Goal of the job').fill('90%');
+  await page.getByLabel('Note').fill('firmware 2.0');
+  await browser.picture('new-job-delivery');
+  await next();
+  await page.getByLabel('Job id').fill('canary');
+  assert.equal(await page.getByLabel('Seconds it may run').count(), 0);
+  await next();
+  await page.getByText('5 devices, then waits for an approval').waitFor();
+  await page.getByText('"size":5,"gate":"manual"').first().waitFor();
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('row', { name: /waits for approval/ }).waitFor();
+  await page.getByText('their wave is not open').waitFor();
+  await browser.picture('rollout');
+  await page.getByRole('button', { name: 'Promote wave 1' }).click();
+  await dialog().getByText(/Wave 2 opens, with \d+ devices/).waitFor();
+  await page.getByLabel('Why').fill('looks good');
+  await dialog().getByRole('button', { name: 'Promote wave 1' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  await page.getByText('met (90%)').waitFor();
+  await page.getByText(/Wave 1 promoted/).waitFor();
+  await page.getByText('looks good').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Pause' }).count(), 0);
+  browser.quiet();
+});
+
+test('a rollout is paused, changed and resumed, each with a reason that its history keeps', async () => {
+  await rest('PUT', '/jobs/v2/slow', { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'm' }, queryCondition: "tags.tenth != 3", rollout: { pace: { rate: '1/m' } } });
+  await browser.go('/job?id=slow');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByLabel('Why').fill('door 43 stays open');
+  await dialog().getByRole('button', { name: 'Pause' }).click();
+  await page.getByText('Paused by iothubowner').waitFor();
+  await page.getByText('the job is paused').waitFor();
+  await page.getByRole('button', { name: 'Change the rollout' }).click();
+  const apply = dialog().getByRole('button', { name: 'Apply' });
+  assert.ok(await apply.isDisabled(), 'nothing is changed yet');
+  await dialog().locator('[name=rate]').fill('500/s');
+  // Somebody else decides something in between.
+  await rest('PATCH', '/carillon/jobs/slow', { rollout: { deadline: '2h' } });
+  browser.expect(/412/);
+  await apply.click();
+  await dialog().getByText('Somebody changed the job meanwhile').waitFor();
+  browser.expect();
+  await dialog().getByRole('button', { name: 'Back' }).click();
+  await page.getByText('deadline: "2h"').or(page.getByText(/deadline: .* → "2h"/)).first().waitFor();
+  await page.getByRole('button', { name: 'Change the rollout' }).click();
+  await dialog().locator('[name=rate]').fill('500/s');
+  await browser.picture('rollout-change');
+  await apply.click();
+  await dialog().waitFor({ state: 'detached' });
+  assert.deepEqual((await rest('GET', '/carillon/jobs/slow')).rollout.pace, { rate: '500/s' });
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await dialog().getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  await page.getByText('Resumed').waitFor();
+  await page.getByText('door 43 stays open').waitFor();
+  browser.quiet();
+});
+
+test('a wave that fails pauses its job; it is cancelled, and run again for the devices that were not reached', async () => {
+  await rest('PUT', '/jobs/v2/bad', { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'm' }, queryCondition: '*', rollout: { waves: [{ size: '50%' }, { size: 'rest' }], order: { spread: ['tags.tenth'] } } });
+  await browser.go('/job?id=bad');
+  await page.getByText('Paused by the hub itself').waitFor();
+  await page.getByText(/Wave 1: \d+ of \d+ succeeded, needs/).first().waitFor();
+  await page.getByText('The device answered with a status outside of okStatus').first().waitFor();
+  await browser.picture('rollout-failed');
+  await page.getByRole('button', { name: 'Promote wave 1' }).click();
+  await dialog().getByText('goes on in spite of that').waitFor();
+  await dialog().getByRole('button', { name: 'Back' }).click();
+  await page.getByRole('button', { name: 'Cancel the job' }).click();
+  await dialog().getByRole('button', { name: 'Cancel the job' }).click();
+  await page.getByRole('heading', { name: 'cancelled' }).waitFor();
+  const { failedCount, canceledCount } = (await rest('GET', '/carillon/jobs/bad')).deviceJobStatistics;
+  assert.ok(failedCount > 0 && canceledCount > 0);
+  await page.getByRole('link', { name: 'Run again for those canceled' }).click();
+  await page.getByText('The devices of bad that are canceled').waitFor();
+  await page.getByTestId('target-count').getByText(String(canceledCount)).waitFor();
+  await page.getByLabel('Only those of them').fill('tags.tenth != 3');
+  for (let i = 0; i < 3; i += 1) await next();
+  await page.getByLabel('Job id').fill('again');
+  await next();
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  const again = (await rest('GET', '/carillon/jobs/again')).deviceJobStatistics;
+  assert.equal(again.failedCount, 0);
+  assert.ok(again.deviceCount > 0 && again.deviceCount < canceledCount);
+  browser.quiet();
+});
