@@ -14,6 +14,7 @@ export type DeviceJob = Schemas['DeviceJob'];
 export type MethodResult = Schemas['MethodResult'];
 export type Overview = Schemas['Overview'];
 export type Module = Schemas['Module'];
+export type DeviceMessage = Schemas['Event'];
 export type Configuration = Schemas['Configuration'];
 export type Policy = Schemas['SharedAccessPolicy'];
 export type Right = Session['rights'][number];
@@ -48,14 +49,16 @@ function readError(status: number, code: string, body: string): ApiError {
 }
 
 interface Options {
+  /** As JSON; or as it is, of a request that says what it is. */
   body?: unknown;
+  text?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
   /** Of a refusal that is an answer all the same: the value of its header `iothub-errorcode`. */
   answer?: string;
 }
 
-async function send(method: string, path: string, { body, headers = {}, signal, answer }: Options = {}): Promise<Response> {
+async function send(method: string, path: string, { body, text, headers = {}, signal, answer }: Options = {}): Promise<Response> {
   const fields: Record<string, string> = { ...headers };
   if (body !== undefined) fields['Content-Type'] = 'application/json';
   if (method !== 'GET' && session.value) fields['X-Carillon-CSRF'] = session.value.csrfToken;
@@ -63,7 +66,7 @@ async function send(method: string, path: string, { body, headers = {}, signal, 
   try {
     response = await fetch(path, {
       method, headers: fields, credentials: 'same-origin', cache: 'no-store', ...(signal ? { signal } : {}),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(text !== undefined ? { body: text } : body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (problem) {
     if ((problem as Error).name === 'AbortError') throw problem;
@@ -157,6 +160,16 @@ export const deleteModule = (device: string, module: string) =>
   ask<void>('DELETE', `/devices/${id(device)}/modules/${id(module)}`, { headers: { 'If-Match': '*' } });
 export const getModuleTwin = (device: string, module: string) => ask<Twin>('GET', `/twins/${id(device)}/modules/${id(module)}`);
 
+export interface CloudMessage { body: string; fields: Record<string, string> }
+/** Queues a message for a device; gives its sequence number. */
+export async function sendMessage(device: string, { body, fields }: CloudMessage): Promise<string> {
+  const headers = { 'Content-Type': 'application/octet-stream', ...fields };
+  const response = await send('POST', withVersion(`/devices/${id(device)}/messages/devicebound`), { text: body, headers });
+  return response.headers.get('iothub-sequencenumber') ?? '';
+}
+export const purgeMessages = (device: string) =>
+  ask<Schemas['PurgeResult']>('DELETE', `/devices/${id(device)}/commands`);
+
 /** Writes up to 100 identities, each by itself. */
 export const writeDevices = (entries: object[]) =>
   ask<Schemas['BulkResult']>('POST', '/devices', { body: entries, answer: 'BulkRegistryOperationFailure' });
@@ -219,7 +232,7 @@ export type StreamState = 'connecting' | 'live' | 'lost' | 'over';
  * Follows an event stream until `stop` is called or the stream says `end`. A stream that is cut goes on where it was:
  * the browser asks again with the last id, and where it gives up, this asks again in its place.
  */
-export function follow<T>(path: string, onState: (document: T) => void, onStream: (state: StreamState) => void): () => void {
+function followStream(path: string, names: string[], onEvent: (data: string, name: string) => void, onStream: (state: StreamState) => void): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = '';
@@ -231,24 +244,24 @@ export function follow<T>(path: string, onState: (document: T) => void, onStream
   };
   const begin = () => {
     if (isOver) return;
-    source = new EventSource(last ? `${path}?after=${id(last)}` : path);
+    source = new EventSource(last ? `${path}${path.includes('?') ? '&' : '?'}after=${id(last)}` : path);
     const take = (event: Event) => {
-      const { data, lastEventId } = event as MessageEvent<string>;
+      const { data, lastEventId, type } = event as MessageEvent<string>;
       if (lastEventId) last = lastEventId;
       isReachable.value = true;
-      onState(JSON.parse(data) as T);
+      onEvent(data, type);
       onStream('live');
     };
-    source.addEventListener('progress', take);
-    source.addEventListener('overview', take);
+    for (const name of names) source.addEventListener(name, take);
     source.addEventListener('end', (event) => {
       take(event);
       stop();
       onStream('over');
     });
     source.addEventListener('open', () => onStream('live'));
-    source.addEventListener('error', () => {
-      if (isOver) return;
+    source.addEventListener('error', (event) => {
+      // A stream that ends in trouble says so in an event of the same name, which has data.
+      if (isOver || 'data' in event) return;
       onStream('lost');
       if (source?.readyState !== EventSource.CLOSED) return;
       // Refused, not cut: the hub may be on its way up or down, or the session over.
@@ -261,4 +274,16 @@ export function follow<T>(path: string, onState: (document: T) => void, onStream
   onStream('connecting');
   begin();
   return stop;
+}
+
+/** Of a job or of the overview: each event holds the whole state. */
+export const follow = <T>(path: string, onState: (document: T) => void, onStream: (state: StreamState) => void) =>
+  followStream(path, ['progress', 'overview'], (data) => onState(JSON.parse(data) as T), onStream);
+
+/** Messages of devices whose ids match, from now on or from a time in ISO 8601; `*` stands for any text. */
+export function followMessages(pattern: string, from: string, onMessage: (message: DeviceMessage) => void, onStream: (state: StreamState) => void): () => void {
+  const words = [pattern && pattern !== '*' ? `deviceId=${id(pattern)}` : '', `from=${id(from)}`].filter(Boolean).join('&');
+  return followStream(`/carillon/events?${words}`, ['message', 'position'], (data, name) => {
+    if (name === 'message') onMessage(JSON.parse(data) as DeviceMessage);
+  }, onStream);
 }

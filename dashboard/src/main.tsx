@@ -5,6 +5,7 @@ import { isReachable, mayChange, refreshSession, session, signOut } from './api.
 import { ConfigurationPage, ConfigurationsPage, NewConfigurationPage } from './pages/configurations.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
+import { EventsPage } from './pages/events.tsx';
 import { HubPage } from './pages/hub.tsx';
 import { JobPage } from './pages/job.tsx';
 import { JobsPage } from './pages/jobs.tsx';
@@ -27,6 +28,7 @@ effect(() => {
 const places: [string, string, IconName][] = [
   ['/', 'Overview', 'overview'],
   ['/devices', 'Devices', 'devices'],
+  ['/events', 'Messages', 'events'],
   ['/jobs', 'Jobs', 'jobs'],
   ['/configurations', 'Configurations', 'configurations'],
   ['/queries', 'Queries', 'queries'],
@@ -49,6 +51,7 @@ function Page() {
     case '/sign-in': return <OverviewPage />;
     case '/devices': return <DevicesPage />;
     case '/device': return <DevicePage />;
+    case '/events': return <EventsPage />;
     case '/jobs': return <JobsPage />;
     case '/job': return <JobPage />;
     case '/new-job': return <NewJobPage />;

@@ -17,7 +17,7 @@ let endFleet;
 
 before(async () => {
   await hub.start();
-  endFleet = await startFleet(hub, devices, '--seed', '7', '--faulty-percent', '80', '--faulty-tenth', '3');
+  endFleet = await startFleet(hub, devices, '--seed', '7', '--faulty-percent', '80', '--faulty-tenth', '3', '--telemetry-every', '1s');
   browser = await Browser.open(hub, pictures);
   page = browser.page;
   browser.expect(/401/);
@@ -136,5 +136,49 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   const again = (await rest('GET', '/carillon/jobs/again')).deviceJobStatistics;
   assert.equal(again.failedCount, 0);
   assert.ok(again.deviceCount > 0 && again.deviceCount < canceledCount);
+  browser.quiet();
+});
+
+test('a message is queued for a device that is away, and the queue emptied', async () => {
+  await rest('PUT', '/devices/away', {});
+  await browser.go('/device?id=away');
+  await page.getByRole('tab', { name: 'Send a message' }).click();
+  await page.getByTestId('queue').getByText('0 waiting').waitFor();
+  await page.getByLabel('Body').fill('open');
+  await page.getByLabel('Message id').fill('m-1');
+  await page.getByLabel('Application properties').fill('{"level": 1}');
+  await page.getByText('The property level must have a text').waitFor();
+  await page.getByLabel('Application properties').fill('{"level": "high"}');
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByTestId('queue').getByText('1 waiting').waitFor();
+  await browser.picture('device-send');
+  const [message] = JSON.parse(`[${await hub.ok('c2d', 'receive', '-d', 'away', '-o', 'json')}]`);
+  assert.equal(message.data, 'open');
+  assert.ok(JSON.stringify(message).includes('"level":"high"'), JSON.stringify(message));
+  await page.getByRole('button', { name: 'Empty the queue' }).click();
+  await dialog().getByRole('button', { name: 'Empty the queue' }).click();
+  await page.getByText('1 messages were removed').waitFor();
+  await page.getByTestId('queue').getByText('0 waiting').waitFor();
+  browser.quiet();
+});
+
+test('messages of devices are seen as they come, of one and of all', async () => {
+  await browser.go('/device?id=sim-000004');
+  await page.getByRole('tab', { name: 'Messages', exact: true }).click();
+  await page.locator('.messages li').first().waitFor();
+  assert.equal(await page.locator('.messages a.id').count(), 0);
+  await page.getByRole('navigation').getByRole('link', { name: 'Messages' }).click();
+  await page.locator('[name=device]').fill('sim-00000?');
+  await until(async () => new Set(await page.locator('.messages a.id').allTextContents()).size === 10, 'messages of ten devices, and no other');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const seen = await page.getByTestId('messages').textContent();
+  await browser.picture('events');
+  await rest('GET', '/carillon/overview');
+  assert.equal(await page.getByTestId('messages').textContent(), seen, 'while it is held nothing moves');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await until(async () => (await page.getByTestId('messages').textContent()) !== seen, 'messages to go on');
+  await page.getByLabel('Containing').fill('no message says this');
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await page.getByText('No message yet').waitFor();
   browser.quiet();
 });

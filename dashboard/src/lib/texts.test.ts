@@ -1,10 +1,12 @@
 import { batchBytes, batchesOf, linesOf, readLine } from './import.ts';
 import { configurationBody, configurationCommand, configurationProblem, draftOf, emptyConfiguration } from './configuration.ts';
 import { expect, test } from 'vitest';
+import { emptyMessage, messageOf, messageProblem } from './cloud_message.ts';
 import { csvField, toCsv } from './csv.ts';
 import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf, shellWord } from './draft.ts';
 import { ago, duration, percent, rate } from './format.ts';
 import { condition, idsCondition, listStatement, valueText } from './query.ts';
+import { Recent } from './recent.ts';
 import { windowOf } from './virtual.ts';
 
 test('conditions are written so that no value leaves its quotes', () => {
@@ -110,4 +112,23 @@ test('a file of devices is read in pieces, and sent in groups that the hub takes
   expect((await groups('a\nb\na\n')).map((group) => group.lines.length)).toEqual([2, 1]);
   const long = JSON.stringify({ id: 'x', tags: { t: 'y'.repeat(batchBytes) } });
   expect((await groups(`a\n${long}\nb\n`)).map((group) => group.lines.length)).toEqual([1, 1, 1]);
+});
+
+test('a message becomes header fields, and what no field may hold is said before', () => {
+  const draft = { ...emptyMessage, body: 'open', properties: '{"level": "high"}', messageId: 'm1', ack: 'full', expiry: '2' };
+  expect(messageProblem(draft)).toBeUndefined();
+  expect(messageOf(draft, 0)).toEqual({ body: 'open', fields: { 'iothub-messageid': 'm1', 'iothub-ack': 'full', 'iothub-expiry': '1970-01-01T00:02:00.000Z', 'iothub-app-level': 'high' } });
+  expect(messageOf(emptyMessage, 0)).toEqual({ body: '', fields: {} });
+  for (const bad of [{ properties: '{"a": 1}' }, { properties: '{"a b": "1"}' }, { properties: '{"a": "é"}' }, { properties: '{"a": "1\\r\\nx: y"}' }, { messageId: 'é' }, { expiry: '2881' }, { expiry: 'soon' }, { body: 'é'.repeat(32_769) }]) {
+    expect(messageProblem({ ...draft, ...bad }), JSON.stringify(bad).slice(0, 60)).toBeDefined();
+  }
+});
+
+test('of what comes faster than it is shown the newest stays, and the rest is counted', () => {
+  const recent = new Recent<number>(3);
+  for (let n = 1; n <= 10; n += 1) recent.add(n);
+  expect(recent.take([])).toEqual({ items: [10, 9, 8], added: 3, skipped: 7 });
+  recent.add(11);
+  expect(recent.take([10, 9, 8])).toEqual({ items: [11, 10, 9], added: 1, skipped: 0 });
+  expect(recent.isEmpty).toBe(true);
 });

@@ -4,6 +4,8 @@ import { ApiError, type Device, type DeviceJob, type MethodResult, type Twin, cr
 import { type Change, type JsonObject, applyPatch, changesBetween, leaves, isEqual, parseObject, parseValue, patchBetween, withoutMetadata } from '../lib/json.ts';
 import { deviceJobsStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
+import { t } from '../texts.ts';
+import { DeviceEvents, DeviceMessages } from './device_messages.tsx';
 import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
 
 const pretty = (value: unknown) => JSON.stringify(value ?? {}, null, 2);
@@ -16,7 +18,7 @@ export function DevicePage() {
 
 function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
-  const tab = useSignal<'twin' | 'method' | 'identity' | 'modules' | 'jobs'>('twin');
+  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs'>('twin');
   useEffect(() => {
     document.title = `${id} · Carillon`;
     return () => guardLeaving(undefined);
@@ -46,7 +48,7 @@ function OneDevice({ id }: { id: string }) {
         {it.modelId && <div><dt>Model</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
       <div class="tabs" role="tablist" aria-label="Parts of the device">
-        {([['twin', 'Twin'], ['method', 'Method'], ['identity', 'Identity'], ['modules', 'Modules'], ['jobs', 'Jobs']] as const).map(([name, label]) => (
+        {([['twin', 'Twin'], ['method', 'Method'], ['messages', t.messages.send], ['events', t.events.title], ['identity', 'Identity'], ['modules', 'Modules'], ['jobs', 'Jobs']] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -54,6 +56,8 @@ function OneDevice({ id }: { id: string }) {
       {/* What is being written stays while another part is looked at. */}
       <div hidden={tab.value !== 'twin'}><TwinEditor twin={it} onSaved={twin.reload} /></div>
       {tab.value === 'method' && <MethodCall id={id} isConnected={it.connectionState === 'Connected'} />}
+      {tab.value === 'messages' && <DeviceMessages id={id} waiting={it.cloudToDeviceMessageCount} onChanged={twin.reload} />}
+      {tab.value === 'events' && <DeviceEvents id={id} />}
       {tab.value === 'identity' && <Identity id={id} onChanged={twin.reload} />}
       {tab.value === 'modules' && <Modules device={id} />}
       {tab.value === 'jobs' && <Jobs id={id} />}

@@ -5,7 +5,7 @@ import { toCsv, toNdjson } from '../lib/csv.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { jobRowsStatement } from '../lib/query.ts';
 import { address, parameter, setParameters } from '../router.ts';
-import { Button, Code, Dialog, Empty, Loading, Problem, State, Time, save, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, save, useLoaded } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
 import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
 import { typeName } from './jobs.tsx';
@@ -81,7 +81,7 @@ function OneJob({ id }: { id: string }) {
         <header>
           <h2><State of={phase} text={t.run.phases[phase]} /></h2>
           <span class="hint">{typeName(now.type)}{job.cloudToDeviceMethod ? ` · ${String((job.cloudToDeviceMethod as { methodName?: string }).methodName)}` : ''}</span>
-          <span class={`stream ${stream.value}`} role="status">{stream.value === 'over' ? '' : stream.value === 'live' ? 'live' : stream.value === 'lost' ? 'connection lost, trying again' : 'connecting'}</span>
+          <Stream state={stream.value} />
         </header>
         <Paused job={now} />
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { type Job, type Overview, follow, listJobs, mayChange, type StreamState } from '../api.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address } from '../router.ts';
-import { Empty, Icon, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
+import { Empty, Icon, Loading, Problem, State, Stream, Time, useLoaded } from '../ui/basics.tsx';
 import { JobBar, Sparkline } from '../ui/progress.tsx';
 
 const samples = 120;
@@ -47,7 +47,7 @@ export function OverviewPage() {
     <>
       <header class="page">
         <h1>Overview</h1>
-        <span class={`stream ${stream.value}`} role="status">{stream.value === 'live' ? 'live' : stream.value === 'lost' ? 'connection lost, trying again' : 'connecting'}</span>
+        <Stream state={stream.value} />
       </header>
       {!hub ? <Loading /> : (
         <>

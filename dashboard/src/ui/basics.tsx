@@ -3,10 +3,12 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { ApiError } from '../api.ts';
+import { ApiError, type StreamState } from '../api.ts';
 import { ago, isNever, localTime } from '../lib/format.ts';
+import { t } from '../texts.ts';
 
 const icons = {
+  events: 'M4 5h16v11H9l-5 4z',
   overview: 'M4 13h6V4H4zM14 20h6v-9h-6zM4 20h6v-4H4zM14 8h6V4h-6z',
   devices: 'M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM11 18h2',
   jobs: 'M4 7l2 2 3-4M4 17l2 2 3-4M13 7h7M13 17h7',
@@ -103,6 +105,9 @@ const tones: Record<string, string> = {
 
 /** A word with a dot of its colour; the word says it all. */
 export const State = ({ of, text }: { of: string; text?: string | undefined }) => <span class={`state ${tones[of] ?? 'calm'}`}>{text ?? of}</span>;
+
+/** Whether what is shown is of now. */
+export const Stream = ({ state }: { state: StreamState }) => <span class={`stream ${state}`} role="status">{t.stream[state]}</span>;
 
 /** Seconds that pass, for what says how long ago something was. */
 export function useNow(): number {
