@@ -32,7 +32,7 @@ std::string module_path(const IdentityKey& module) {
 
 /// True if the request changes nothing, so that it may be repeated at will.
 bool is_read(const HttpRequest& request) {
-    return request.method == "GET" || request.target.starts_with("/devices/query");
+    return request.method == "GET" || (request.method == "POST" && request.target.ends_with("/query"));
 }
 
 /// True if a request that failed so may be made again. Of a change that is only so if nothing happened.
@@ -595,6 +595,20 @@ Result<ServicePage> ServiceClient::query(std::string_view statement, std::size_t
     JsonWriter json(request.body);
     json.begin_object().member("query", std::string(statement)).end_object();
     return impl_->page(std::move(request), page_size, continuation);
+}
+
+Result<std::string> ServiceClient::send(const ServiceRequest& request, std::string_view etag) {
+    HttpRequest whole{
+        std::string(request.method), std::string(request.target), {}, std::string(request.body)};
+    if (!etag.empty()) whole.headers.push_back(if_match(etag));
+    return impl_->document(whole);
+}
+
+Result<ServicePage> ServiceClient::send_for_page(const ServiceRequest& request, std::size_t page_size,
+                                                 std::string_view continuation) {
+    HttpRequest whole{
+        std::string(request.method), std::string(request.target), {}, std::string(request.body)};
+    return impl_->page(std::move(whole), page_size, continuation);
 }
 
 Result<> ServiceClient::follow_events(const EventsQuery& query, std::chrono::steady_clock::time_point until,

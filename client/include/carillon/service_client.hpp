@@ -286,6 +286,13 @@ public:
     /// Calls `take` with each row of a query, page by page, until it returns false or there are no more.
     Result<> query_all(std::string_view statement, const std::function<bool(const std::string&)>& take);
 
+    /// Any other request, for what has no call of its own here; gives the body of the answer. `etag` goes
+    /// with it as `If-Match`, unless it is empty. `request.target` is a path, with a query or without.
+    Result<std::string> send(const ServiceRequest& request, std::string_view etag = {});
+    /// The same for a listing, whose answer is a JSON array. `page_size` 0 leaves it to the hub.
+    Result<ServicePage> send_for_page(const ServiceRequest& request, std::size_t page_size,
+                                      std::string_view continuation = {});
+
 private:
     struct Impl;
     explicit ServiceClient(std::unique_ptr<Impl> impl);
