@@ -39,6 +39,8 @@ void add_c2d(CLI::App& app, int& exit_code);
 void add_feedback(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
+void add_enrollment(CLI::App& app, int& exit_code);
+void add_enrollment_group(CLI::App& app, int& exit_code);
 void add_events(CLI::App& app, int& exit_code);
 void add_consumer_group(CLI::App& app, int& exit_code);
 void add_policy(CLI::App& app, int& exit_code);

@@ -5,14 +5,10 @@
 #include "device_transfer_job.hpp"
 #include "entry_lines.hpp"
 #include "hub_flags.hpp"
+#include "private_file.hpp"
 #include "terminal.hpp"
 
-#include <sys/stat.h>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 
 namespace carillon {
@@ -30,50 +26,10 @@ struct ExportArgs {
     bool waits_not = false;
 };
 
-/// A file that appears when it is whole, for its owner only: keys are in it.
-class Target {
-public:
-    Result<> open(const std::string& name) {
-        if (name == "-") return {};
-        std::error_code ignored;
-        path_ = name;
-        if (std::filesystem::is_directory(path_, ignored)) path_ /= default_name;
-        part_ = path_.string() + ".part";
-        const auto mask = ::umask(0077);
-        file_.open(part_, std::ios::binary | std::ios::trunc);
-        ::umask(mask);
-        if (!file_) return fail(Errc::io_failed, part_.string() + ": " + std::strerror(errno));
-        return {};
-    }
-    ~Target() {
-        std::error_code ignored;
-        if (!part_.empty()) std::filesystem::remove(part_, ignored);
-    }
-    std::ostream& out() { return path_.empty() ? std::cout : file_; }
-    Result<> finish() {
-        out().flush();
-        if (!out())
-            return fail(Errc::io_failed,
-                        "the export could not be written: " + std::string(std::strerror(errno)));
-        if (path_.empty()) return {};
-        file_.close();
-        std::error_code error;
-        std::filesystem::rename(part_, path_, error);
-        if (error) return fail(Errc::io_failed, path_.string() + ": " + error.message());
-        part_.clear();
-        return {};
-    }
-
-private:
-    std::filesystem::path path_;
-    std::filesystem::path part_;
-    std::ofstream file_;
-};
-
 Result<Exit> export_to_file(const ExportArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    Target target;
+    PrivateFile target;
     StatusLine status;
     std::uint64_t lines = 0;
     std::string continuation;
@@ -90,7 +46,8 @@ Result<Exit> export_to_file(const ExportArgs& args) {
                 "this hub exports its devices only to a blob container: give its URI in place of the file");
         }
         if (!is_open) {
-            if (auto opened = target.open(args.target); !opened) return fail(std::move(opened).error());
+            if (auto opened = target.open(args.target, default_name); !opened)
+                return fail(std::move(opened).error());
             is_open = true;
         }
         for (const std::string& line : page->items) target.out() << line << '\n';

@@ -42,6 +42,14 @@ std::string_view next_step(Errc code) {
             return "`carillon configuration list` shows the configurations there are.";
         case Errc::configuration_already_exists:
             return "`carillon configuration show` prints it, `carillon configuration update` changes it.";
+        case Errc::enrollment_not_found:
+            return "`carillon enrollment list` and `carillon enrollment-group list` show those there are.";
+        case Errc::enrollment_already_exists:
+            return "`show` prints it, `update` changes it.";
+        case Errc::registration_not_found:
+            return "The device has not registered; `carillon enrollment-group registration list` shows those "
+                   "of "
+                   "a group that have.";
         case Errc::operation_not_allowed_in_current_state:
             return "Only a job that has not ended can be cancelled; `carillon job show` prints its state.";
         case Errc::precondition_failed:

@@ -35,6 +35,8 @@ constexpr std::array groups{
     add_feedback,
     add_job,
     add_configuration,
+    add_enrollment,
+    add_enrollment_group,
     add_query,
     add_events,
     add_consumer_group,

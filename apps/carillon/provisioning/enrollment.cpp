@@ -1,0 +1,280 @@
+// carillon enrollment, carillon enrollment-group: who may register. The words of `az iot dps`.
+
+#include "base/json.hpp"
+#include "flag_checks.hpp"
+#include "identity_flags.hpp"
+#include "json_text.hpp"
+#include "provisioning/enrollment_request.hpp"
+#include "provisioning/enrollment_verbs.hpp"
+#include "talk.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace carillon {
+
+namespace {
+
+using Kind = Enrollments::Kind;
+
+/// Far beyond what any certificate takes; a device node would not end.
+constexpr std::size_t certificate_file_bytes_max = 64 * 1024;
+
+struct EnrollmentArgs {
+    HubFlags hub;
+    EnrollmentOrder order;
+    std::string certificate_file;
+    std::string secondary_certificate_file;
+    std::string etag;
+    std::size_t top = 0;
+    bool shows_keys = false;
+    bool yes = false;
+};
+
+const char* name_of(Kind kind) {
+    return kind == Kind::group ? "enrollment group " : "enrollment ";
+}
+
+Result<> read_certificate(const char* flag, const std::string& file, std::string& into) {
+    if (file.empty()) return {};
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return fail_usage(std::string(flag) + ": " + file + ": " + std::strerror(errno));
+    std::string text(certificate_file_bytes_max, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    auto certificate = certificate_of_pem(flag, text);
+    if (!certificate) return fail(std::move(certificate).error());
+    into = *std::move(certificate);
+    return {};
+}
+
+/// The order with what its flags name.
+Result<EnrollmentOrder> read_order(const EnrollmentArgs& args) {
+    EnrollmentOrder order = args.order;
+    for (auto [flag, text] : {std::pair{"--initial-twin-tags", &order.tags},
+                              {"--initial-twin-properties", &order.desired},
+                              {"--device-information", &order.device_information}}) {
+        if (text->empty()) continue;
+        auto json = read_json_argument(flag, *text);
+        if (!json) return fail(std::move(json).error());
+        *text = *std::move(json);
+    }
+    auto read = read_certificate("--certificate-path", args.certificate_file, order.certificate);
+    if (!read) return fail(std::move(read).error());
+    read = read_certificate("--secondary-certificate-path", args.secondary_certificate_file,
+                            order.secondary_certificate);
+    if (!read) return fail(std::move(read).error());
+    if (order.attestation.empty()) order.attestation = order.certificate.empty() ? "symmetrickey" : "x509";
+    return order;
+}
+
+Result<Exit> create(const EnrollmentArgs& args) {
+    const auto order = read_order(args);
+    if (!order) return fail(order.error());
+    const auto body = new_enrollment_json(*order);
+    if (!body) return fail(body.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto made = Enrollments(*client).put(order->kind, order->id, *body);
+    if (!made) return fail(made.error());
+    return show_document(args.hub, *made);
+}
+
+Result<Exit> show(const EnrollmentArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    Enrollments enrollments(*client);
+    auto found = enrollments.find(args.order.kind, args.order.id);
+    if (!found) return fail(std::move(found).error());
+    if (args.shows_keys) {
+        const auto attestation = enrollments.attestation(args.order.kind, args.order.id);
+        if (!attestation) return fail(attestation.error());
+        found = with_attestation(*found, *attestation);
+        if (!found) return fail(std::move(found).error());
+    }
+    return show_document(args.hub, *found);
+}
+
+Result<Exit> list(const EnrollmentArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const Kind kind = args.order.kind;
+    std::vector<Column> columns{{kind == Kind::group ? "enrollmentGroupId" : "registrationId",
+                                 kind == Kind::group ? "enrollmentGroupId" : "registrationId"},
+                                {"attestation", "attestation.type"},
+                                {"status", "provisioningStatus"},
+                                {"lastUpdatedDateTimeUtc", "lastUpdatedDateTimeUtc"}};
+    if (kind == Kind::individual) columns.push_back({"deviceId", "deviceId"});
+    return show_pages(args.hub, std::move(columns), args.top, [&](const std::string& continuation) {
+        return Enrollments(*client).list(kind, 0, continuation);
+    });
+}
+
+/// Of two keys of which one is named, the other stays.
+Result<> fill_keys(Enrollments& enrollments, EnrollmentOrder& order) {
+    if (order.primary_key.empty() == order.secondary_key.empty()) return {};
+    const auto attestation = enrollments.attestation(order.kind, order.id);
+    if (!attestation) return fail(attestation.error());
+    const auto document = JsonDocument::parse(*attestation);
+    if (!document) return fail(document.error());
+    const JsonValue keys = document->root().find("symmetricKey");
+    if (order.primary_key.empty()) order.primary_key = keys.find("primaryKey").string();
+    if (order.secondary_key.empty()) order.secondary_key = keys.find("secondaryKey").string();
+    return {};
+}
+
+Result<Exit> update(const EnrollmentArgs& args) {
+    auto order = read_order(args);
+    if (!order) return fail(std::move(order).error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    Enrollments enrollments(*client);
+    const auto current = enrollments.find(order->kind, order->id);
+    if (!current) return fail(current.error());
+    if (auto filled = fill_keys(enrollments, *order); !filled) return fail(std::move(filled).error());
+    const auto body = changed_enrollment_json(*order, *current);
+    if (!body) return fail(body.error());
+    // What was read is what is replaced: a change in between is a conflict, not lost.
+    const auto made = enrollments.put(order->kind, order->id, *body, etag_to_replace(args.etag, *current));
+    if (!made) return fail(made.error());
+    return show_document(args.hub, *made);
+}
+
+Result<Exit> remove(const EnrollmentArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const std::string name = name_of(args.order.kind) + args.order.id;
+    if (!args.yes && !args.hub.only_shows && !is_confirmed("Delete " + name + "? Its devices stay."))
+        return Exit::failed;
+    auto gone =
+        Enrollments(*client).remove(args.order.kind, args.order.id, args.etag.empty() ? "*" : args.etag);
+    if (!gone) return fail(std::move(gone).error());
+    std::cerr << name << " deleted\n";
+    return Exit::ok;
+}
+
+CLI::App& add_verb(CLI::App& group, const char* name, const std::string& description,
+                   const std::shared_ptr<EnrollmentArgs>& args, Result<Exit> (*run)(const EnrollmentArgs&),
+                   int& exit_code) {
+    auto& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    on_chosen(verb, args, run, exit_code);
+    return verb;
+}
+
+std::shared_ptr<EnrollmentArgs> args_of(Kind kind) {
+    auto args = std::make_shared<EnrollmentArgs>();
+    args->order.kind = kind;
+    return args;
+}
+
+void add_credential_flags(CLI::App& verb, EnrollmentArgs& args) {
+    verb.add_option("--primary-key,--pk", args.order.primary_key,
+                    "Base64 of 16 to 64 bytes [the hub makes one]");
+    verb.add_option("--secondary-key,--sk", args.order.secondary_key, "Likewise");
+    const bool is_group = args.order.kind == Kind::group;
+    verb.add_option("--certificate-path,--cp", args.certificate_file,
+                    is_group ? "PEM file of the certificate that signs the devices' own"
+                             : "PEM file of the device's certificate")
+        ->type_name("FILE");
+    verb.add_option("--secondary-certificate-path,--scp", args.secondary_certificate_file,
+                    "PEM file of the next certificate")
+        ->type_name("FILE");
+}
+
+/// What may be changed later, too.
+void add_setting_flags(CLI::App& verb, EnrollmentOrder& order) {
+    if (order.kind == Kind::individual) {
+        verb.add_option("--device-id", order.device_id, "Id of the device in the hub [the enrollment's]")
+            ->type_name("DEVICE");
+        verb.add_option("--device-information,--info", order.device_information,
+                        "Object of your own as JSON, @FILE or -");
+    }
+    verb.add_option("--initial-twin-tags,--tags", order.tags,
+                    "Tags of a new device's twin as JSON, @FILE or -");
+    verb.add_option("--initial-twin-properties,--props", order.desired,
+                    "Its desired properties as JSON, @FILE or -");
+    verb.add_option("--edge-enabled,--ee", order.iot_edge, "true for devices of IoT Edge")->type_name("BOOL");
+    verb.add_option("--provisioning-status,--ps", order.status, "enabled or disabled")
+        ->check(one_of({"enabled", "disabled"}));
+    verb.add_option("--reprovision-policy,--rp", order.reprovision_policy,
+                    "What a device gets that registers again: reprovisionandmigratedata, "
+                    "reprovisionandresetdata or never")
+        ->check(one_of({"reprovisionandmigratedata", "reprovisionandresetdata", "never"}));
+    verb.add_option("--allocation-policy,--ap", order.allocation_policy, "hashed, geolatency or static")
+        ->check(one_of({"hashed", "geolatency", "static"}));
+    verb.add_option("--iot-hubs,--ih", order.hubs, "Host name of a hub to assign to; repeatable")
+        ->type_name("HOST");
+}
+
+void add_etag_flag(CLI::App& verb, std::string& etag, const char* otherwise) {
+    verb.add_option("--etag,-e", etag, std::string("Only if it still has this etag [") + otherwise + "]");
+}
+
+void add_verbs(CLI::App& group, Kind kind, const std::string& one, int& exit_code) {
+    auto args = args_of(kind);
+    auto& create_verb =
+        add_verb(group, "create", "Create " + one + "; prints its keys", args, create, exit_code);
+    add_enrollment_id_flag(create_verb, args->order.id);
+    create_verb
+        .add_option("--attestation-type,--at", args->order.attestation,
+                    "How a device proves itself: symmetrickey or x509 [symmetrickey, or x509 where a "
+                    "certificate is given]")
+        ->check(one_of({"symmetrickey", "x509"}));
+    add_credential_flags(create_verb, *args);
+    add_setting_flags(create_verb, args->order);
+
+    args = args_of(kind);
+    auto& show_verb = add_verb(group, "show", "Print " + one, args, show, exit_code);
+    add_enrollment_id_flag(show_verb, args->order.id);
+    show_verb.add_flag("--show-keys,--keys", args->shows_keys, "With its keys");
+
+    args = args_of(kind);
+    auto& list_verb = add_verb(group, "list", "List all, without keys", args, list, exit_code);
+    list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
+
+    args = args_of(kind);
+    auto& update_verb =
+        add_verb(group, "update", "Change " + one + "; what is not named stays", args, update, exit_code);
+    add_enrollment_id_flag(update_verb, args->order.id);
+    add_credential_flags(update_verb, *args);
+    add_setting_flags(update_verb, args->order);
+    add_etag_flag(update_verb, args->etag, "the one just read");
+
+    args = args_of(kind);
+    auto& delete_verb =
+        add_verb(group, "delete", "Delete " + one + "; its devices stay", args, remove, exit_code);
+    add_enrollment_id_flag(delete_verb, args->order.id);
+    add_etag_flag(delete_verb, args->etag, "any");
+    add_yes_flag(delete_verb, args->yes);
+    add_registration_group(group, kind, exit_code);
+}
+
+}  // namespace
+
+void add_enrollment_id_flag(CLI::App& verb, std::string& id) {
+    verb.add_option("enrollment,--enrollment-id,--eid", id, "Id of the enrollment")
+        ->required()
+        ->type_name("ID");
+}
+
+void add_enrollment(CLI::App& app, int& exit_code) {
+    auto& group =
+        *app.add_subcommand("enrollment", "Devices that may register by a key or certificate of their own");
+    group.require_subcommand(1);
+    add_verbs(group, Kind::individual, "an individual enrollment", exit_code);
+    add_enrollment_import(group, exit_code);
+    add_enrollment_export(group, exit_code);
+}
+
+void add_enrollment_group(CLI::App& app, int& exit_code) {
+    auto& group = *app.add_subcommand("enrollment-group", "Groups of devices that may register");
+    group.require_subcommand(1);
+    add_verbs(group, Kind::group, "an enrollment group", exit_code);
+    add_compute_device_key(group, exit_code);
+}
+
+}  // namespace carillon
