@@ -17,6 +17,10 @@ export type Module = Schemas['Module'];
 export type DeviceMessage = Schemas['Event'];
 export type Configuration = Schemas['Configuration'];
 export type Policy = Schemas['SharedAccessPolicy'];
+export type Enrollment = Schemas['Enrollment'];
+export type EnrollmentGroup = Schemas['EnrollmentGroup'];
+export type DeviceRegistration = Schemas['DeviceRegistration'];
+export type Attestation = Schemas['Attestation'];
 export type Right = Session['rights'][number];
 
 const version = 'api-version=2021-04-12';
@@ -198,6 +202,32 @@ export const listPolicies = () => ask<Policy[]>('GET', '/carillon/policies');
 export const getPolicy = (policy: string) => ask<Policy>('GET', `/carillon/policies/${id(policy)}`);
 export const renewPolicyKey = (policy: string, key: Schemas['PolicyKeyRenewal']['key']) =>
   ask<Policy>('POST', `/carillon/policies/${id(policy)}/renewKey`, { body: { key } });
+
+// --- provisioning --------------------------------------------------------------------------------
+
+const enrollmentPath = (isGroup: boolean, one: string) => `/${isGroup ? 'enrollmentGroups' : 'enrollments'}/${id(one)}`;
+
+export const listEnrollments = (isGroup: boolean, continuation: string) =>
+  page<Enrollment | EnrollmentGroup>('POST', enrollmentPath(isGroup, 'query'), 100, continuation, { body: { query: '*' } });
+export const enrollmentKeys = (isGroup: boolean, one: string) => ask<Attestation>('POST', `${enrollmentPath(isGroup, one)}/attestationmechanism`);
+/** Creates, and then tells the keys; or with an etag changes. */
+export const putEnrollment = (isGroup: boolean, one: string, body: object, etag?: string) =>
+  ask<Enrollment | EnrollmentGroup>('PUT', enrollmentPath(isGroup, one), { body, ...(etag ? { headers: { 'If-Match': etag } } : {}) });
+export const deleteEnrollment = (isGroup: boolean, one: string, etag: string) =>
+  ask<void>('DELETE', enrollmentPath(isGroup, one), { headers: { 'If-Match': etag } });
+export const listRegistrations = (group: string, continuation: string) =>
+  page<DeviceRegistration>('POST', `/registrations/${id(group)}/query`, 100, continuation);
+/** The record of an individual enrollment, or none. */
+export const getRegistration = async (registration: string): Promise<DeviceRegistration[]> => {
+  try {
+    return [await ask<DeviceRegistration>('GET', `/registrations/${id(registration)}`)];
+  } catch (problem) {
+    if ((problem as ApiError).status === 404) return [];
+    throw problem;
+  }
+};
+export const deleteRegistration = (registration: string, etag: string) =>
+  ask<void>('DELETE', `/registrations/${id(registration)}`, { headers: { 'If-Match': etag } });
 
 // --- jobs ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import { isReachable, mayChange, refreshSession, session, signOut } from './api.
 import { ConfigurationPage, ConfigurationsPage, NewConfigurationPage } from './pages/configurations.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
+import { EnrollmentsPage } from './pages/enrollments.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { HubPage } from './pages/hub.tsx';
 import { JobPage } from './pages/job.tsx';
@@ -14,6 +15,7 @@ import { OverviewPage } from './pages/overview.tsx';
 import { QueriesPage } from './pages/queries.tsx';
 import { SignInPage } from './pages/sign_in.tsx';
 import { address, path } from './router.ts';
+import { t } from './texts.ts';
 import { Bell, Button, Empty, Icon, type IconName, Loading } from './ui/basics.tsx';
 
 type Theme = 'auto' | 'light' | 'dark';
@@ -28,9 +30,10 @@ effect(() => {
 const places: [string, string, IconName][] = [
   ['/', 'Overview', 'overview'],
   ['/devices', 'Devices', 'devices'],
-  ['/events', 'Messages', 'events'],
+  ['/events', t.events.title, 'events'],
   ['/jobs', 'Jobs', 'jobs'],
   ['/configurations', 'Configurations', 'configurations'],
+  ['/enrollments', t.enrollments.title, 'enrollments'],
   ['/queries', 'Queries', 'queries'],
   ['/hub', 'Hub', 'hub'],
 ];
@@ -51,6 +54,7 @@ function Page() {
     case '/sign-in': return <OverviewPage />;
     case '/devices': return <DevicesPage />;
     case '/device': return <DevicePage />;
+    case '/enrollments': return <EnrollmentsPage />;
     case '/events': return <EventsPage />;
     case '/jobs': return <JobsPage />;
     case '/job': return <JobPage />;

@@ -1,12 +1,15 @@
 // What a person does with a fleet from the dashboard, day by day, in a browser against the real hub.
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { Hub, until } from '../lib/hub.mjs';
+import { scope, token } from '../provisioning/enrolled.mjs';
 import { Browser } from './browser.mjs';
 import { ask, startFleet } from './support.mjs';
 
+process.env.CARILLON_PROVISIONING__ID_SCOPES = scope;
 const hub = Hub.fromEnvironment();
 const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
 const devices = 100;
@@ -171,6 +174,7 @@ test('messages of devices are seen as they come, of one and of all', async () =>
   await page.locator('[name=device]').fill('sim-00000?');
   await until(async () => new Set(await page.locator('.messages a.id').allTextContents()).size === 10, 'messages of ten devices, and no other');
   await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
   const seen = await page.getByTestId('messages').textContent();
   await browser.picture('events');
   await rest('GET', '/carillon/overview');
@@ -180,5 +184,52 @@ test('messages of devices are seen as they come, of one and of all', async () =>
   await page.getByLabel('Containing').fill('no message says this');
   await page.getByRole('button', { name: 'Clear' }).click();
   await page.getByText('No message yet').waitFor();
+  browser.quiet();
+});
+
+test('an enrollment group is made, a device registers by its key, and the page shows its record', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'Enrollments' }).click();
+  await page.getByText('There are no enrollments yet').waitFor();
+  await page.getByRole('button', { name: 'New group' }).click();
+  await page.getByLabel('Group id').fill('pumps');
+  await page.getByLabel('Tags of a new device').fill('{"site": "lab"}');
+  await browser.picture('enrollment-new');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('dialog', { name: 'Keys of pumps' }).waitFor();
+  const groupKey = await dialog().getByLabel('Primary key', { exact: true }).textContent();
+  await page.getByRole('button', { name: 'Close' }).click();
+  const signedBy = createHmac('sha256', Buffer.from(groupKey, 'base64')).update('pump-1').digest('base64');
+  const registered = await fetch(`https://${hub.address}/${scope}/registrations/pump-1/register?api-version=2021-06-01`, { method: 'PUT', headers: { Authorization: token({ id: 'pump-1', signedBy, sr: encodeURIComponent(`${scope}/registrations/pump-1`) }) }, body: '{}' });
+  assert.equal(registered.status, 202);
+  await until(async () => (await rest('POST', '/devices/query', { query: "SELECT * FROM devices WHERE deviceId = 'pump-1'" })).length === 1, 'the device to be made');
+  await page.getByRole('button', { name: 'Records of pumps' }).click();
+  await dialog().getByRole('link', { name: 'pump-1' }).waitFor();
+  await dialog().getByText('assigned').waitFor();
+  await browser.picture('enrollment-records');
+  await page.getByRole('button', { name: 'Close' }).click();
+  assert.equal((await rest('GET', '/twins/pump-1')).tags.site, 'lab');
+  await page.getByRole('button', { name: 'Change pumps' }).click();
+  await page.getByLabel('Devices may register').uncheck();
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('row', { name: /pumps .*disabled/ }).waitFor();
+  await page.getByRole('button', { name: 'Keys of pumps' }).click();
+  assert.equal(await dialog().getByLabel('Primary key', { exact: true }).textContent(), groupKey, 'a change keeps the keys');
+  await page.getByRole('button', { name: 'Close' }).click();
+  await browser.picture('enrollments');
+  await page.getByRole('tab', { name: 'Individual' }).click();
+  await page.getByRole('button', { name: 'New individual enrollment' }).click();
+  await page.getByLabel('Registration id', { exact: true }).fill('door-1');
+  await page.getByLabel(/^Device id/).fill('front-door');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('dialog', { name: 'Keys of door-1' }).waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  browser.expect(/404/);
+  await page.getByRole('button', { name: 'Records of door-1' }).click();
+  await dialog().getByText('No device has registered by it yet').waitFor();
+  browser.expect();
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Delete door-1' }).click();
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('There are no enrollments yet').waitFor();
   browser.quiet();
 });

@@ -42,7 +42,8 @@ export const localTime = (time: string) => clock.format(new Date(time));
 
 export function ago(time: string, now: number): string {
   const seconds = (now - Date.parse(time)) / 1000;
+  // The page looks at the clock every few seconds.
+  if (Math.abs(seconds) < 5) return 'just now';
   if (seconds < 0) return `in ${duration(-seconds)}`;
-  if (seconds < 5) return 'just now';
   return `${duration(seconds).split(' ').slice(0, 2).join(' ')} ago`;
 }

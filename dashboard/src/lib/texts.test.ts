@@ -1,6 +1,7 @@
 import { batchBytes, batchesOf, linesOf, readLine } from './import.ts';
 import { configurationBody, configurationCommand, configurationProblem, draftOf, emptyConfiguration } from './configuration.ts';
 import { expect, test } from 'vitest';
+import { emptyEnrollment, enrollmentBody, enrollmentDraftOf, enrollmentProblem } from './enrollment.ts';
 import { emptyMessage, messageOf, messageProblem } from './cloud_message.ts';
 import { csvField, toCsv } from './csv.ts';
 import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf, shellWord } from './draft.ts';
@@ -131,4 +132,15 @@ test('of what comes faster than it is shown the newest stays, and the rest is co
   recent.add(11);
   expect(recent.take([10, 9, 8])).toEqual({ items: [11, 10, 9], added: 1, skipped: 0 });
   expect(recent.isEmpty).toBe(true);
+});
+
+test('an enrollment is written as the hub takes it, and one that is there keeps what the page does not show', () => {
+  const draft = { ...emptyEnrollment(true), id: 'pumps', tags: '{"site": 1}' };
+  expect(enrollmentProblem(draft, true)).toBeUndefined();
+  expect(enrollmentBody(draft)).toEqual({ enrollmentGroupId: 'pumps', attestation: { type: 'symmetricKey' }, provisioningStatus: 'enabled', reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true }, initialTwin: { tags: { site: 1 } } });
+  const stored = { registrationId: 'p-1', deviceId: 'd', attestation: { type: 'x509' as const }, capabilities: { iotEdge: true }, provisioningStatus: 'disabled' as const, reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false }, initialTwin: {}, createdDateTimeUtc: '', lastUpdatedDateTimeUtc: '', etag: 'e' };
+  const again = enrollmentDraftOf(stored);
+  expect(again).toMatchObject({ isGroup: false, isEnabled: false, again: 'reset', deviceId: 'd' });
+  expect(enrollmentBody(again, stored)).toMatchObject({ capabilities: { iotEdge: true }, attestation: { type: 'x509' }, reprovisionPolicy: { migrateDeviceData: false } });
+  for (const bad of [{ id: '' }, { id: 'a b' }, { id: 'a.' }, { tags: '[' }, { proof: 'x509' as const, certificate: 'MII' }]) expect(enrollmentProblem({ ...draft, ...bad }, true)).toBeDefined();
 });

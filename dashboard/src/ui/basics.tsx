@@ -14,6 +14,7 @@ const icons = {
   jobs: 'M4 7l2 2 3-4M4 17l2 2 3-4M13 7h7M13 17h7',
   queries: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4 4',
   configurations: 'M4 7h9M17 7h3M15 4v6M4 17h3M11 17h9M9 14v6',
+  enrollments: 'M8 15.5a3.5 3.5 0 1 1 3.3-4.7H21V14h-2.5v3H15v-3h-3.7A3.5 3.5 0 0 1 8 15.5zM8 12v.1',
   hub: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM12 12l8-4.5M12 12v9M12 12L4 7.5',
   plus: 'M12 5v14M5 12h14',
   sun: 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5',
@@ -100,7 +101,7 @@ export const Loading = ({ what = 'Loading' }: { what?: string }) => <p class="lo
 const tones: Record<string, string> = {
   Connected: 'good', enabled: 'good', completed: 'good', succeeded: 'good', running: 'live', Disconnected: 'calm', pending: 'calm',
   scheduled: 'calm', queued: 'calm', disabled: 'warn', cancelled: 'warn', canceled: 'warn', failed: 'bad',
-  open: 'live', soaking: 'live', gate: 'warn', paused: 'warn', passed: 'good',
+  assigned: 'good', open: 'live', soaking: 'live', gate: 'warn', paused: 'warn', passed: 'good',
 };
 
 /** A word with a dot of its colour; the word says it all. */
