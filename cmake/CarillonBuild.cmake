@@ -18,6 +18,8 @@ find_package(spdlog REQUIRED)
 find_package(RocksDB REQUIRED)
 find_package(GTest REQUIRED)
 find_package(tl-expected REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET GLOBAL libpq)
 find_library(JEMALLOC jemalloc REQUIRED)
 
 option(CARILLON_SANITIZED "The build runs under a sanitizer, which brings its own allocator" OFF)

@@ -12,18 +12,18 @@ packages=(
   # building
   g++ make git cmake ninja-build ccache mold pkg-config
   # libraries, see ARCHITECTURE.md "Dependencies"; every build is configured with all of them
-  libboost1.81-dev libssl-dev librocksdb-dev libexpected-dev libspdlog-dev libfmt-dev
+  libboost1.81-dev libssl-dev librocksdb-dev libpq-dev libexpected-dev libspdlog-dev libfmt-dev
   libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev libgtest-dev
   # the demonstration, and the interpreters that configuring looks for
   openssl python3
 )
-is_bench=
+starts_services=
 for set in "$@"; do
   case $set in
-    test) packages+=(python3-paho-mqtt curl iproute2 zsh fish groff-base chromium) ;;
+    test) packages+=(python3-paho-mqtt curl iproute2 zsh fish groff-base chromium postgresql-15); starts_services=yes ;;
     clang) packages+=(clang-14 libclang-rt-14-dev clang-format-14) ;;
     docs) packages+=(doxygen) ;;
-    bench) packages+=(mosquitto nginx postgresql-15 linux-perf valgrind); is_bench=yes ;;
+    bench) packages+=(mosquitto nginx postgresql-15 linux-perf valgrind); starts_services=yes ;;
     *) echo "usage: tools/setup.sh [test] [clang] [docs] [bench]" >&2; exit 2 ;;
   esac
 done
@@ -50,9 +50,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# These packages would start a broker on 1883, a web server on 80 and a database on 5432; the benchmark starts its own.
+# These packages would start a broker on 1883, a web server on 80 and a database on 5432; tests and benchmark start their own.
 policy=/usr/sbin/policy-rc.d
-if [ -n "$is_bench" ] && [ ! -e "$policy" ]; then
+if [ -n "$starts_services" ] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod +x "$policy"
   trap 'rm -f "$log"; "${as_root[@]}" rm -f "$policy"' EXIT
