@@ -1,4 +1,5 @@
 #include "store/memory_store.hpp"
+#include "store/postgres/postgres_testing.hpp"
 #include "store/rocks_store.hpp"
 #include "store/store_test_util.hpp"
 
@@ -44,12 +45,33 @@ private:
     std::unique_ptr<RocksStore> store_;
 };
 
+/// A restart is what a fail-over is too: another incarnation claims the lanes.
+class PostgresDriver final : public Driver {
+public:
+    PostgresDriver() { open(server_.reset()); }
+    Store& store() override { return *store_; }
+    void reopen() override {
+        store_.reset();
+        open(server_.claim("n1"));
+    }
+
+private:
+    void open(const TestPostgres::Claimed& claimed) {
+        auto opened = PgStore::open(TestPostgres::options(claimed, server_.conninfo()));
+        if (opened) store_ = *std::move(opened);
+        ASSERT_TRUE(opened) << opened.error().detail;
+    }
+    TestPostgres& server_ = TestPostgres::instance();
+    std::unique_ptr<PgStore> store_;
+};
+
 /// The promises of the port, held against every driver.
 class StorePort : public testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
         if (std::string_view(GetParam()) == "memory") driver_ = std::make_unique<MemoryDriver>();
         if (std::string_view(GetParam()) == "rocksdb") driver_ = std::make_unique<RocksDriver>();
+        if (std::string_view(GetParam()) == "postgres") driver_ = std::make_unique<PostgresDriver>();
     }
     Store& store() { return driver_->store(); }
     void reopen() { driver_->reopen(); }
@@ -247,7 +269,7 @@ TEST_P(StorePort, ConcurrentCommitsAreEachWholeToEveryReader) {
     EXPECT_FALSE(torn) << "a scan saw part of a batch";
 }
 
-INSTANTIATE_TEST_SUITE_P(Drivers, StorePort, testing::Values("memory", "rocksdb"),
+INSTANTIATE_TEST_SUITE_P(Drivers, StorePort, testing::Values("memory", "rocksdb", "postgres"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 Batch one(std::string key) {

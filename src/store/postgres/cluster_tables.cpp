@@ -1,0 +1,240 @@
+#include "store/postgres/cluster_tables.hpp"
+
+#include "base/text.hpp"
+
+#include <fmt/core.h>
+#include <cstdlib>
+
+namespace carillon {
+namespace {
+
+constexpr const char* format_setting = "format";
+/// Dead rows of a node that are kept, so that its numbers go on and its last ends can be seen.
+constexpr std::int64_t past_incarnations_max = 16;
+
+tl::unexpected<Error> refused(const PgFailure& failure) {
+    return fail(Errc::store_failed,
+                "PostgreSQL: " + failure.reason + (failure.state.empty() ? "" : " (" + failure.state + ")"));
+}
+
+std::string creation_script() {
+    std::string sql =
+        "CREATE SCHEMA carillon;"
+        "CREATE TABLE setting (name text PRIMARY KEY, value text NOT NULL);"
+        "CREATE TABLE node (id text, incarnation bigint, beat bigint NOT NULL, state text NOT NULL,"
+        " wall timestamptz NOT NULL, address text NOT NULL, version text NOT NULL,"
+        " PRIMARY KEY (id, incarnation));"
+        // Changed at every commit: room for versions in the page.
+        "CREATE TABLE lane (lane int PRIMARY KEY, owner text NOT NULL, incarnation bigint NOT NULL,"
+        " epoch bigint NOT NULL, seq bigint NOT NULL) WITH (fillfactor = 20);";
+    sql += fmt::format("INSERT INTO lane SELECT n, '-', 0, 0, 0 FROM generate_series(0, {}) n;",
+                       ClusterTables::lane_count - 1);
+    for (const char* table : table_names) {
+        // Logs are erased from the front, so what is dead is to go before scans have to step over it. Values
+        // are not compressed: most are packed already.
+        sql += fmt::format(
+            "CREATE TABLE kv_{0} (key bytea PRIMARY KEY, value bytea NOT NULL) WITH "
+            "(autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.1);"
+            "ALTER TABLE kv_{0} ALTER COLUMN value SET STORAGE EXTERNAL;",
+            table);
+    }
+    sql += fmt::format("INSERT INTO setting VALUES ('{}', '{}');", format_setting, ClusterTables::format);
+    return sql;
+}
+
+NodeRow node_of(const PgRows& rows, std::size_t row) {
+    NodeRow node;
+    node.incarnation = {std::string(rows.text(row, 0)), rows.number(row, 1)};
+    node.beat = rows.number(row, 2);
+    node.state = rows.text(row, 3);
+    node.beat_age_s = std::strtod(std::string(rows.text(row, 4)).c_str(), nullptr);
+    node.address = rows.text(row, 5);
+    node.version = rows.text(row, 6);
+    return node;
+}
+
+}  // namespace
+
+const NodeRow* ClusterView::find(const Incarnation& incarnation) const {
+    for (const NodeRow& node : nodes) {
+        if (node.incarnation == incarnation) return &node;
+    }
+    return nullptr;
+}
+
+Result<> ClusterTables::create(const std::string& conninfo,
+                               const std::map<std::string, std::string>& settings) {
+    auto connection = PgConnection::open(conninfo, "carillon/init");
+    if (!connection) return fail(std::move(connection).error());
+    auto begun = (*connection)->run_script("BEGIN");
+    if (!begun) return refused(begun.error());
+    auto made = (*connection)->run_script(creation_script());
+    if (!made && made.error().state == "42P06") {
+        return fail(Errc::config_invalid,
+                    "this database has a cluster already; each hub needs one of its own");
+    }
+    if (!made) return refused(made.error());
+    for (const auto& [name, value] : settings) {
+        auto stored =
+            (*connection)->run({"", "INSERT INTO setting VALUES ($1, $2)", {pg_text(name), pg_text(value)}});
+        if (!stored) return refused(stored.error());
+    }
+    auto done = (*connection)->run_script("COMMIT");
+    if (!done) return refused(done.error());
+    return {};
+}
+
+Result<std::unique_ptr<ClusterTables>> ClusterTables::open(const std::string& conninfo,
+                                                           const std::string& session_name) {
+    auto connection = PgConnection::open(conninfo, session_name);
+    if (!connection) return fail(std::move(connection).error());
+    std::unique_ptr<ClusterTables> tables(new ClusterTables(*std::move(connection)));
+    auto there = tables->connection_->run({"", "SELECT to_regclass('carillon.setting') IS NOT NULL", {}});
+    if (!there) return refused(there.error());
+    if (there->text(0, 0) != "t") {
+        return fail(Errc::not_found_locally,
+                    "this database has no cluster; `carillon cluster init` makes one");
+    }
+    auto stored = tables->setting(format_setting);
+    if (!stored) return fail(std::move(stored).error());
+    const auto number = *stored ? parse_i64(**stored) : std::nullopt;
+    if (!number || *number > format) {
+        return fail(Errc::not_found_locally, "the cluster's tables are those of a later program");
+    }
+    return tables;
+}
+
+Result<std::optional<std::string>> ClusterTables::setting(const std::string& name) {
+    auto rows = connection_->run({"setting", "SELECT value FROM setting WHERE name = $1", {pg_text(name)}});
+    if (!rows) return refused(rows.error());
+    if (rows->is_empty()) return std::optional<std::string>();
+    return std::optional<std::string>(rows->text(0, 0));
+}
+
+Result<> ClusterTables::set(const std::string& name, const std::string& value) {
+    PgStatement statement{"", "DELETE FROM setting WHERE name = $1", {pg_text(name)}};
+    if (!value.empty()) {
+        statement.sql = "INSERT INTO setting VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+        statement.params.push_back(pg_text(value));
+    }
+    auto done = connection_->run(statement);
+    if (!done) return refused(done.error());
+    return {};
+}
+
+Result<Incarnation> ClusterTables::join(const std::string& node, const std::string& address) {
+    auto rows = connection_->run({"",
+                                  "INSERT INTO node SELECT $1, coalesce(max(incarnation), 0) + 1, 0, 'live', "
+                                  "clock_timestamp(), $2, $3 "
+                                  "FROM node WHERE id = $1 RETURNING incarnation",
+                                  {pg_text(node), pg_text(address), pg_text(CARILLON_VERSION)}});
+    if (!rows) return refused(rows.error());
+    const Incarnation self{node, rows->number(0, 0)};
+    // Those that own nothing any more and ended long ago.
+    auto tidied = connection_->run(
+        {"",
+         "DELETE FROM node n WHERE id = $1 AND incarnation < $2 AND state <> 'live' AND NOT EXISTS "
+         "(SELECT FROM lane WHERE owner = n.id AND lane.incarnation = n.incarnation)",
+         {pg_text(node), pg_number(self.number - past_incarnations_max)}});
+    if (!tidied) return refused(tidied.error());
+    return self;
+}
+
+Result<std::optional<std::int64_t>> ClusterTables::beat(const Incarnation& self,
+                                                        PgConnection::Deadline deadline) {
+    auto rows =
+        connection_->run({"beat",
+                          "UPDATE node SET beat = beat + 1, wall = clock_timestamp() WHERE id = $1 AND "
+                          "incarnation = $2 AND state = 'live' RETURNING beat",
+                          {pg_text(self.node), pg_number(self.number)}},
+                         deadline);
+    if (!rows) return refused(rows.error());
+    if (rows->is_empty()) return std::optional<std::int64_t>();
+    return std::optional<std::int64_t>(rows->number(0, 0));
+}
+
+Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
+    // One statement, so that nodes and lanes are of one moment.
+    auto rows = connection_->run(
+        {"view",
+         "SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), address, "
+         "version,"
+         " NULL, NULL, NULL FROM node n WHERE state = 'live' OR incarnation = "
+         "(SELECT max(incarnation) FROM node WHERE id = n.id) UNION ALL "
+         "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq FROM lane "
+         "ORDER BY 8 NULLS FIRST, 1, 2",
+         {}},
+        deadline);
+    if (!rows) return refused(rows.error());
+    ClusterView view;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+        if (rows->text(row, 3).empty()) {
+            view.lanes.push_back(
+                {{static_cast<int>(rows->number(row, 7)), rows->number(row, 8), rows->number(row, 9)},
+                 {std::string(rows->text(row, 0)), rows->number(row, 1)}});
+        } else {
+            view.nodes.push_back(node_of(*rows, row));
+        }
+    }
+    if (view.lanes.empty()) return fail(Errc::store_failed, "the cluster has no lanes any more");
+    return view;
+}
+
+Result<bool> ClusterTables::kill(const Incarnation& who, std::int64_t beat) {
+    auto rows =
+        connection_->run({"kill",
+                          "UPDATE node SET state = 'dead' WHERE id = $1 AND incarnation = $2 AND beat = "
+                          "$3 AND state = 'live' RETURNING 1",
+                          {pg_text(who.node), pg_number(who.number), pg_number(beat)}});
+    if (!rows) return refused(rows.error());
+    return !rows->is_empty();
+}
+
+Result<> ClusterTables::end_sessions(const Incarnation& dead) {
+    auto ended = connection_->run(
+        {"end_sessions",
+         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+         "starts_with(application_name, $1)",
+         {pg_text(fmt::format("carillon/{}/{}/", dead.node, dead.number))}});
+    if (!ended) return refused(ended.error());
+    return {};
+}
+
+Result<std::vector<PgLane>> ClusterTables::claim(const Incarnation& self, PgConnection::Deadline deadline) {
+    auto limited =
+        connection_->run_script(fmt::format("SET lock_timeout = {}", lock_wait_max.count()), deadline);
+    if (!limited) return refused(limited.error());
+    auto claimed = connection_->run(
+        {"claim",
+         "UPDATE lane l SET owner = $1, incarnation = $2, epoch = epoch + 1 WHERE (owner = $1 AND "
+         "incarnation = "
+         "$2 OR NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner AND n.incarnation = l.incarnation AND "
+         "n.state = 'live')) AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.incarnation = $2 AND "
+         "n.state "
+         "= 'live')",
+         {pg_text(self.node), pg_number(self.number)}},
+        deadline);
+    if (!claimed) return refused(claimed.error());
+    auto rows = connection_->run(
+        {"claimed",
+         "SELECT lane, epoch, seq FROM lane WHERE owner = $1 AND incarnation = $2 ORDER BY lane",
+         {pg_text(self.node), pg_number(self.number)}},
+        deadline);
+    if (!rows) return refused(rows.error());
+    std::vector<PgLane> lanes;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+        lanes.push_back({static_cast<int>(rows->number(row, 0)), rows->number(row, 1), rows->number(row, 2)});
+    }
+    return lanes;
+}
+
+Result<> ClusterTables::leave(const Incarnation& self) {
+    auto done = connection_->run(
+        {"leave",
+         "UPDATE node SET state = 'left' WHERE id = $1 AND incarnation = $2 AND state = 'live'",
+         {pg_text(self.node), pg_number(self.number)}});
+    if (!done) return refused(done.error());
+    return {};
+}
+
+}  // namespace carillon
