@@ -88,6 +88,19 @@ ColumnPlan::Node ColumnPlan::compile_leaf(const Expr& expr, bool is_negated) {
     return leaf;
 }
 
+bool ColumnPlan::is_selective(const Node& node) {
+    const auto& children = node.children;
+    auto selects = [](const Node& child) { return is_selective(child); };
+    if (node.kind == Node::Kind::and_) return std::any_of(children.begin(), children.end(), selects);
+    if (node.kind == Node::Kind::or_) return std::all_of(children.begin(), children.end(), selects);
+    return node.kind == Node::Kind::leaf;
+}
+
+bool ColumnPlan::is_exact(const Node& node) {
+    return node.kind != Node::Kind::open && std::all_of(node.children.begin(), node.children.end(),
+                                                        [](const Node& child) { return is_exact(child); });
+}
+
 // --- the filter ----------------------------------------------------------------------------------
 
 ColumnFilter::ColumnFilter(const ColumnPlan& plan, std::vector<const Column*> columns)
@@ -180,6 +193,21 @@ void ColumnFilter::extend(Leaf& leaf, Meter& meter) {
     const auto holds = holds_for(*leaf.node->expr, leaf.node->is_negated, value, meter);
     if (!holds) is_exact_ = false;
     leaf.table.push_back(holds.value_or(true) ? 1 : 0);
+}
+
+bool ColumnFilter::can_hold(const Step& step, std::uint32_t row) const {
+    auto holds = [this, row](const Step& child) { return can_hold(child, row); };
+    switch (step.kind) {
+        case Node::Kind::leaf:
+            return leaves_[step.leaf].table[leaves_[step.leaf].column->at(row)] != 0;
+        case Node::Kind::and_:
+            return std::all_of(step.children.begin(), step.children.end(), holds);
+        case Node::Kind::or_:
+            return std::any_of(step.children.begin(), step.children.end(), holds);
+        case Node::Kind::open:
+            break;
+    }
+    return true;
 }
 
 std::uint64_t ColumnFilter::word(std::size_t index) const {

@@ -15,6 +15,10 @@ class ColumnPlan {
 public:
     explicit ColumnPlan(const Condition& where);
 
+    /// Whether columns of `paths` could say of any row that the condition does not hold.
+    bool is_selective() const { return is_selective(root_); }
+    /// Whether they could say it of every row.
+    bool is_exact() const { return is_exact(root_); }
     /// The paths whose columns would help, each once.
     const std::vector<std::shared_ptr<const Path>>& paths() const { return paths_; }
 
@@ -32,6 +36,8 @@ private:
         Node() = default;
         explicit Node(Kind of) : kind(of) {}
     };
+    static bool is_selective(const Node& node);
+    static bool is_exact(const Node& node);
     Node compile(const Expr& expr, bool is_negated);
     Node compile_leaf(const Expr& expr, bool is_negated);
 
@@ -64,6 +70,8 @@ public:
     /// Leaves that `word` looks 64 values up for.
     std::size_t leaves() const { return leaves_.size(); }
     std::uint64_t word(std::size_t index) const;
+    /// What `word` says of one row, for those who look at few.
+    bool can_hold(std::uint32_t row) const { return can_hold(root_, row); }
 
 private:
     using Node = ColumnPlan::Node;
@@ -85,6 +93,7 @@ private:
     void extend(Leaf& leaf, Meter& meter);
     bool fill_by_look_up(Leaf& leaf);
     std::uint64_t word(const Step& step, std::size_t index) const;
+    bool can_hold(const Step& step, std::uint32_t row) const;
 
     std::vector<Leaf> leaves_;
     std::size_t table_bytes_ = 0;

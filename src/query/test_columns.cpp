@@ -52,6 +52,8 @@ std::vector<std::size_t> TestColumns::kept(const Condition& where, Collection co
         const auto& row = rows_[i];
         if (!row || row->key.is_module() != (collection == Collection::modules)) continue;
         const bool can_hold = (filter.word(i / Column::word_rows) >> (i % Column::word_rows) & 1) != 0;
+        if (filter.can_hold(static_cast<std::uint32_t>(i)) != can_hold)
+            throw std::logic_error("a row differs from its word");
         if (can_hold && (filter.is_exact() || where.keeps(row->row()))) numbers.push_back(i);
     }
     return numbers;

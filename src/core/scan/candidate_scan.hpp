@@ -31,6 +31,14 @@ public:
     std::uint64_t rows(std::size_t word) const;
     /// The rows of a word that nothing is known of.
     std::uint64_t stale(std::size_t word) const { return index_.stale(word); }
+    /// Whether a row can match, or nothing is known of it.
+    bool can_match(Ordinal ordinal) const {
+        const std::size_t word = ordinal / query::Column::word_rows;
+        if (word >= index_.words()) return true;
+        const std::uint64_t bit = std::uint64_t{1} << (ordinal % query::Column::word_rows);
+        if ((index_.stale(word) & bit) != 0) return true;
+        return (index_.rows(collection_, word) & bit) != 0 && filter_.can_hold(ordinal);
+    }
 
 private:
     TwinIndex& index_;
@@ -47,6 +55,7 @@ public:
         : filter_(shard, plan, collection) {}
 
     bool is_useful() const { return filter_.is_useful(); }
+    IndexedFilter& filter() { return filter_; }
     /// Does a piece of some microseconds; true if there is more to do.
     bool step(query::Meter& meter);
     /// After the last step.

@@ -72,11 +72,15 @@ public:
         if (record_ != nullptr) after_ = record_->key;
         record_ = nullptr;
     }
+    /// What `next` would give.
+    const Record* peek() const { return plan_.ids ? nullptr : next_in_order(); }
+    /// Goes on behind `record`.
+    void stand_at(const Record& record) { record_ = &record; }
     /// Once paused: the key behind which `next` goes on; none if it has not begun.
     const std::optional<IdentityKey>& place_left() const { return after_; }
 
 private:
-    const Record* next_in_order() {
+    const Record* next_in_order() const {
         const Record* record = record_ != nullptr ? directory_.next(*record_) : place();
         if (record == nullptr || plan_.prefix.empty()) return record;
         return record->key.device.str().starts_with(plan_.prefix) ? record : nullptr;
@@ -132,28 +136,47 @@ public:
           cursor_(shard.directory(), plan, std::move(after)) {}
 
     Task<Result<std::vector<FoundRow>>> run() {
-        // Values that many rows have fill a page here.
-        co_await walk(nullptr, plan_.ids ? any_number : shard_.index().limits().probe_rows);
-        if (is_over_ || rows_.size() == rows_max_) co_return answer();
-        CandidateScan candidates(shard_, plan_.columns, plan_.query.collection);
-        if (candidates.is_useful()) {
-            while (candidates.step(meter_)) {
-                if (slice_.is_over()) co_await give_way();
+        TwinIndex& index = shard_.index();
+        std::optional<CandidateScan> candidates;
+        candidates.emplace(shard_, plan_.columns, plan_.query.collection);
+        const bool is_whole = !plan_.ids && plan_.prefix.empty();
+        if (!is_whole || !candidates->is_useful() || !index.order().is_ready()) {
+            // Values that many rows have fill a page here.
+            co_await walk(nullptr, plan_.ids ? any_number : index.limits().probe_rows);
+            if (is_done()) co_return answer();
+            if (!candidates->is_useful() && plan_.columns.is_selective()) {
+                // Making columns reads what a scan would.
+                cursor_.pause();
+                co_await index.made(plan_.columns.paths());
+                candidates.emplace(shard_, plan_.columns, plan_.query.collection);
             }
-            co_await find_rest(&candidates, candidates.count());
-        } else {
+        }
+        if (!candidates->is_useful()) {
             // What the first rows say of the others.
             const std::size_t all = shard_.directory().size();
-            const std::size_t likely = looked_ == 0 ? all : rows_.size() * all / looked_;
-            co_await find_rest(nullptr, likely);
+            co_await find_rest(nullptr, looked_ == 0 ? all : rows_.size() * all / looked_);
+        } else if (is_whole && index.order().is_ready()) {
+            co_await find_in_order(*candidates);
+        } else {
+            co_await find_all(*candidates);
+            co_await find_rest(&*candidates, candidates->count());
         }
-        // Only now, as making columns takes from the time of a query under way.
-        shard_.index().want(plan_.columns.paths());
+        // Those of which others were enough; only now, as making them takes from the time of a query under
+        // way.
+        index.want(plan_.columns.paths());
         co_return answer();
     }
 
 private:
     static constexpr std::size_t any_number = static_cast<std::size_t>(-1);
+    /// Rows passed over one by one cost as much as this many found by words of 64, and a candidate that
+    /// is compared by its key costs as much as this many passed over.
+    static constexpr std::size_t passed_per_found = 16;
+    static constexpr std::size_t passed_per_compared = 32;
+    /// Rows passed over between two looks at the slice.
+    static constexpr std::size_t passed_a_look = 64;
+
+    bool is_done() const { return is_over_ || rows_.size() == rows_max_; }
 
     Result<std::vector<FoundRow>> answer() {
         if (refused_) return fail(*std::move(refused_));
@@ -198,6 +221,62 @@ private:
             }
             if (slice_.is_over()) co_await give_way();
         }
+    }
+
+    Task<> find_all(CandidateScan& candidates) {
+        while (candidates.step(meter_)) {
+            if (slice_.is_over()) co_await give_way();
+        }
+    }
+
+    /// A page of a value that is not rare is soon found by passing over the rows that do not match; if it is
+    /// not, all rows that can match are found, and then passed over or compared.
+    Task<> find_in_order(CandidateScan& candidates) {
+        const std::size_t all = shard_.directory().size();
+        IndexedFilter& filter = candidates.filter();
+        for (std::size_t left = all / passed_per_found + 1; left > 0 && !is_done();) {
+            while (!filter.prepare(meter_)) {
+                if (slice_.is_over()) co_await give_way();
+            }
+            left -= pass([&filter](Ordinal ordinal) { return filter.can_match(ordinal); }, left);
+            if (!is_done() && left > 0) co_await give_way();
+        }
+        if (is_done()) co_return;
+        co_await find_all(candidates);
+        if (candidates.count() * passed_per_compared < all) co_return co_await choose(&candidates);
+        while (!is_done()) {
+            pass([&candidates](Ordinal ordinal) { return candidates.has(ordinal); }, any_number);
+            if (!is_done()) co_await give_way();
+        }
+    }
+
+    /// Passes over up to `looks` rows in key order and takes those that can match and do; until the page is
+    /// full or the slice is over. Gives how many it looked at.
+    template <class CanMatch>
+    std::size_t pass(CanMatch can_match, std::size_t looks) {
+        KeyOrder::Walk walk(shard_.index().order(), cursor_.peek());
+        std::size_t looked = 0;
+        bool is_time = false;
+        while (looked < looks && !is_done()) {
+            const auto ordinal = walk.next();
+            if (!ordinal) {
+                is_over_ = true;
+                break;
+            }
+            const bool is_candidate = can_match(*ordinal);
+            ++looked;
+            is_time = is_time || ((is_candidate || looked % passed_a_look == 0) && slice_.is_over());
+            if (!is_candidate && !is_time && looked < looks) continue;
+            // One that is gone leaves no place to go on from.
+            const Record* record = shard_.directory().find(*ordinal);
+            if (record == nullptr) continue;
+            cursor_.stand_at(*record);
+            if (is_candidate && keeps(*record)) {
+                rows_.push_back(FoundRow{record->key, *record->committed, record->live()});
+            }
+            if (is_time) break;
+        }
+        return looked;
     }
 
     /// Finds, among all candidates, those that come next in key order.
@@ -286,7 +365,8 @@ public:
     Task<Result<>> run() {
         if (plan_.ids || !plan_.prefix.empty()) co_return co_await by_key();
         auto gathered = co_await by_whatever_helps();
-        // Only now, as making columns takes from the time of a query under way.
+        // Those of which others were enough; only now, as making them takes from the time of a query under
+        // way.
         shard_.index().want(plan_.columns.paths());
         shard_.index().want(plan_.group_paths);
         co_return gathered;
@@ -296,15 +376,32 @@ private:
     using Pins = std::vector<std::optional<query::ColumnPin>>;
 
     Task<Result<>> by_whatever_helps() {
-        TwinIndex& index = shard_.index();
-        IndexedFilter filter(shard_, plan_.columns, plan_.query.collection);
-        const auto pins = index.pin(plan_.group_paths);
-        const bool has_groups =
-            std::all_of(pins.begin(), pins.end(), [](const auto& pin) { return pin.has_value(); });
-        if (filter.is_useful() || (filter.is_exact() && has_groups)) {
-            co_return co_await by_columns(filter, has_groups ? &pins : nullptr);
+        if (!look_at_columns() && can_be_helped()) {
+            // Making columns reads what a scan would.
+            TwinIndex::Paths paths = plan_.columns.paths();
+            paths.insert(paths.end(), plan_.group_paths.begin(), plan_.group_paths.end());
+            co_await shard_.index().made(paths);
+            look_at_columns();
+        }
+        if (filter_->is_useful() || (filter_->is_exact() && has_groups_)) {
+            co_return co_await by_columns(*filter_, has_groups_ ? &pins_ : nullptr);
         }
         co_return co_await by_ordinal();
+    }
+
+    /// Whether the columns that are there help.
+    bool look_at_columns() {
+        filter_.emplace(shard_, plan_.columns, plan_.query.collection);
+        pins_ = shard_.index().pin(plan_.group_paths);
+        has_groups_ =
+            std::all_of(pins_.begin(), pins_.end(), [](const auto& pin) { return pin.has_value(); });
+        return filter_->is_useful() || (filter_->is_exact() && has_groups_);
+    }
+    /// Whether columns would.
+    bool can_be_helped() const {
+        if (plan_.columns.is_selective()) return true;
+        return plan_.columns.is_exact() && std::all_of(plan_.group_paths.begin(), plan_.group_paths.end(),
+                                                       [](const auto& path) { return is_columnar(*path); });
     }
 
     query::Row row_at(Ordinal ordinal) {
@@ -387,6 +484,9 @@ private:
     query::Aggregation& groups_;
     query::Meter meter_;
     Slice slice_;
+    std::optional<IndexedFilter> filter_;
+    Pins pins_;  ///< The columns of the groups that are there.
+    bool has_groups_ = false;
     LiveState live_;  ///< Of the row last made.
 };
 

@@ -1,5 +1,6 @@
 #include "core/shard/twin_index.hpp"
 
+#include "base/await.hpp"
 #include "base/log.hpp"
 #include "core/shard/row_prefetch.hpp"
 
@@ -32,15 +33,16 @@ TwinIndex::TwinIndex(const Directory& directory, Clock& clock, Timers& timers,
       clock_(clock),
       timers_(timers),
       background_(std::move(background)),
-      limits_(limits) {}
+      limits_(limits),
+      order_(directory) {}
 
 TwinIndex::~TwinIndex() {
     *alive_ = false;
 }
 
 std::size_t TwinIndex::bytes() const {
-    std::size_t bytes =
-        (devices_.capacity() + modules_.capacity() + stale_.capacity()) * sizeof(std::uint64_t);
+    std::size_t bytes = order_.bytes() + (devices_.capacity() + modules_.capacity() + stale_.capacity()) *
+                                             sizeof(std::uint64_t);
     for (const Used& used : columns_) bytes += used.column->bytes();
     for (const ColumnPtr& column : building_) bytes += column->bytes();
     return bytes;
@@ -67,12 +69,17 @@ std::vector<std::optional<ColumnPin>> TwinIndex::pin(const Paths& paths) {
 
 bool TwinIndex::is_known(const Path& path) const {
     auto of_column = [&](const ColumnPtr& column) { return column->path()->same_as(path); };
-    return std::any_of(columns_.begin(), columns_.end(),
+    return is_making(path) ||
+           std::any_of(columns_.begin(), columns_.end(),
                        [&](const Used& u) { return of_column(u.column); }) ||
-           std::any_of(building_.begin(), building_.end(), of_column) ||
-           std::any_of(wanted_.begin(), wanted_.end(), [&](const auto& w) { return w->same_as(path); }) ||
            std::any_of(refused_.begin(), refused_.end(),
                        [&](const Refused& r) { return r.path->same_as(path); });
+}
+
+bool TwinIndex::is_making(const Path& path) const {
+    return std::any_of(building_.begin(), building_.end(),
+                       [&](const ColumnPtr& c) { return c->path()->same_as(path); }) ||
+           std::any_of(wanted_.begin(), wanted_.end(), [&](const auto& w) { return w->same_as(path); });
 }
 
 void TwinIndex::want(const Paths& paths) {
@@ -84,6 +91,13 @@ void TwinIndex::want(const Paths& paths) {
         if (query::is_columnar(*path) && !is_known(*path)) wanted_.push_back(path);
     }
     if (building_.empty() && !wanted_.empty()) start_build();
+}
+
+Task<> TwinIndex::made(const Paths& paths) {
+    want(paths);
+    auto is_missing = [this](const auto& path) { return is_making(*path); };
+    auto wait = [this](UniqueFunction<void(bool)> done) { waiting_.push_back(std::move(done)); };
+    while (std::any_of(paths.begin(), paths.end(), is_missing)) co_await from_callback<bool>(wait);
 }
 
 // --- making columns --------------------------------------------------------------------------------
@@ -145,6 +159,15 @@ void TwinIndex::publish() {
     }
     evict();
     if (!wanted_.empty()) start_build();
+    if (is_ready_ && !std::exchange(is_ordering_, true)) post(&TwinIndex::build_order);
+    for (auto& done : std::exchange(waiting_, {})) done(true);
+}
+
+void TwinIndex::build_order() {
+    const TimePoint until = clock_.now() + slice_max;
+    while (order_.build(look_interval)) {
+        if (clock_.now() >= until) return post(&TwinIndex::build_order);
+    }
 }
 
 void TwinIndex::evict() {
@@ -167,6 +190,7 @@ void TwinIndex::read(Ordinal ordinal, std::span<const ColumnPtr> columns) {
     put_bit(devices_, ordinal, exists && !record->key.is_module());
     put_bit(modules_, ordinal, exists && record->key.is_module());
     if (!exists) {
+        order_.remove(ordinal);
         for (const ColumnPtr& column : columns) column->set(ordinal, query::Value{});
         return;
     }
@@ -191,6 +215,11 @@ void TwinIndex::grow(Ordinal ordinal) {
 void TwinIndex::mark_stale(Ordinal ordinal) {
     ++touches_;
     grow(ordinal);
+    if (!order_.has(ordinal)) {
+        // At once, or a walk would miss it.
+        const Record* record = directory_.find(ordinal);
+        if (record != nullptr && record->exists()) order_.add(*record);
+    }
     std::uint64_t& word = stale_[ordinal / Column::word_rows];
     const std::uint64_t bit = std::uint64_t{1} << (ordinal % Column::word_rows);
     if ((word & bit) != 0) return;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/task.hpp"
 #include "base/timers.hpp"
+#include "base/unique_function.hpp"
 #include "core/shard/directory.hpp"
+#include "core/shard/key_order.hpp"
 #include "core/shard/twin_index_limits.hpp"
 #include "query/column.hpp"
 
@@ -47,10 +50,14 @@ public:
     /// Asks for columns; they come some time later, if they can. Paths without a column that can be
     /// had, and shards too small to gain, are passed over.
     void want(const Paths& paths);
+    /// The same, and waits until they have come or were refused.
+    Task<> made(const Paths& paths);
     /// The columns of `paths`, kept and unchanged in meaning while pinned; none where there is none.
     std::vector<std::optional<query::ColumnPin>> pin(const Paths& paths);
     /// Whether `rows` can be asked: some column was once made.
     bool is_ready() const { return is_ready_; }
+    /// All identities in key order; comes behind the first columns.
+    const KeyOrder& order() const { return order_; }
     /// Words of 64 rows, by ordinal.
     std::size_t words() const { return stale_.size(); }
     /// The devices, or modules, among the rows of a word; right for rows that are not stale.
@@ -80,10 +87,12 @@ private:
     void grow(Ordinal ordinal);
     void mark_stale(Ordinal ordinal);
     bool is_known(const query::Path& path) const;
+    bool is_making(const query::Path& path) const;
     void start_build();
     void post(void (TwinIndex::*work)());
     void wait(Duration delay);
     void build();
+    void build_order();
     void publish();
     void refuse_large();
     void evict();
@@ -104,6 +113,8 @@ private:
     std::vector<std::uint64_t> devices_;
     std::vector<std::uint64_t> modules_;
     std::vector<std::uint64_t> stale_;
+    KeyOrder order_;
+    bool is_ordering_ = false;  ///< The order is being built, or is there.
     std::vector<Used> columns_;
     std::uint64_t uses_ = 0;
     std::vector<Refused> refused_;
@@ -111,6 +122,8 @@ private:
     Paths wanted_;  ///< For the next build.
     std::vector<ColumnPtr> building_;
     Ordinal build_at_ = 0;
+    /// Who waits for columns. Bound: the requests under way.
+    std::vector<UniqueFunction<void(bool)>> waiting_;
     TimePoint build_began_{};
 
     std::size_t stale_rows_ = 0;
