@@ -14,11 +14,12 @@ shift
 "$here/lib/npm.sh" "$here/sdk/eventhubs"
 "$here/lib/npm.sh" "$here/sdk/dps"
 "$here/lib/npm.sh" "$here/openapi"
+"$here/lib/npm.sh" "$here/mcp"
 [ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 
 # Libraries of the distribution are not built with the thread sanitizer, so what they do unseen is not judged.
 export TSAN_OPTIONS="suppressions=$here/tsan.supp:ignore_noninstrumented_modules=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 
-# Each test has addresses, ports and directories of its own; two at once suit two cores, and nothing
-# they claim depends on how fast they are.
-ctest --test-dir "$build" --output-on-failure --parallel "${TEST_JOBS:-2}" "$@"
+# Each test has addresses, ports and directories of its own, and nothing they claim depends on how fast they are.
+# Three quarters of their time they wait, so there are three for each processor.
+ctest --test-dir "$build" --output-on-failure --parallel "${TEST_JOBS:-$((3 * $(nproc)))}" "$@"

@@ -48,6 +48,7 @@ void add_query(CLI::App& app, int& exit_code);
 void add_simulate(CLI::App& app, int& exit_code);
 void add_store(CLI::App& app, int& exit_code);
 void add_backup(CLI::App& app, int& exit_code);
+void add_mcp(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 void add_reference(CLI::App& app, int& exit_code);
 

@@ -112,6 +112,7 @@ constexpr Example table[] = {
     {"policy renew-key", R"~(carillon policy renew-key service --renew-key primary)~"},
     {"policy renew-token-key", R"~(carillon policy renew-token-key)~"},
     {"simulate", R"~(carillon simulate --devices 1000 --create --reported-every 1m)~"},
+    {"mcp", R"~(carillon mcp --context plant)~"},
     {"completion bash", R"~(source <(carillon completion bash))~"},
     {"completion zsh", R"~(source <(carillon completion zsh))~"},
     {"completion fish", R"~(carillon completion fish | source)~"},

@@ -44,6 +44,7 @@ constexpr std::array groups{
     add_simulate,
     add_store,
     add_backup,
+    add_mcp,
     add_completion,
     add_reference,
 };
