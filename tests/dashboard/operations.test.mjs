@@ -142,6 +142,28 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   browser.quiet();
 });
 
+test('scheduled jobs stand in a calendar, and on the day for which another one is written', async () => {
+  const start = new Date(Date.now() + 3 * 86_400_000);
+  await rest('PUT', '/jobs/v2/nightly', { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { a: 1 } }, queryCondition: '*', startTime: start.toISOString() });
+  await browser.go('/jobs');
+  await page.getByRole('tab', { name: 'Calendar' }).click();
+  await page.getByRole('heading', { name: 'Next to start' }).waitFor();
+  if (start.getMonth() !== new Date().getMonth()) await page.getByRole('button', { name: 'The next month' }).click();
+  const days = page.getByRole('region', { name: 'Calendar' });
+  await days.getByRole('link', { name: /nightly/ }).waitFor();
+  await browser.picture('calendar');
+  await days.getByRole('link', { name: /nightly/ }).click();
+  await page.getByRole('heading', { name: 'scheduled' }).waitFor();
+  await page.getByRole('link', { name: 'Make one like it' }).click();
+  await page.getByLabel('Which devices').waitFor();
+  for (let i = 0; i < 3; i += 1) await next();
+  const local = new Date(start.getTime() - start.getTimezoneOffset() * 60_000).toISOString().slice(0, 11);
+  await page.getByLabel('Start').fill(`${local}23:59`);
+  await page.getByRole('status').getByText('nightly').waitFor();
+  await rest('POST', '/jobs/v2/nightly/cancel', {});
+  browser.quiet();
+});
+
 test('a message is queued for a device that is away, and the queue emptied', async () => {
   await rest('PUT', '/devices/away', {});
   await browser.go('/device?id=away');

@@ -37,6 +37,15 @@ const clock = new Intl.DateTimeFormat('en-GB', {
   year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
 });
 
+const hours = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const months = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric' });
+const weekdays = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
+const days = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
+export const clockTime = (time: string) => hours.format(new Date(time));
+export const monthName = (day: Date) => months.format(day);
+export const weekdayName = (day: Date) => weekdays.format(day);
+export const dayName = (day: Date) => days.format(day);
+
 /** In the viewer's zone. */
 export const localTime = (time: string) => clock.format(new Date(time));
 

@@ -1,6 +1,7 @@
 import { batchBytes, batchesOf, linesOf, readLine } from './import.ts';
 import { configurationBody, configurationCommand, configurationProblem, draftOf, emptyConfiguration } from './configuration.ts';
 import { expect, test } from 'vitest';
+import { byDay, dayKey, monthFrom, monthKey, weeksOf } from './calendar.ts';
 import { emptyEnrollment, enrollmentBody, enrollmentDraftOf, enrollmentProblem } from './enrollment.ts';
 import { emptyMessage, messageOf, messageProblem } from './cloud_message.ts';
 import { csvField, toCsv } from './csv.ts';
@@ -143,4 +144,15 @@ test('an enrollment is written as the hub takes it, and one that is there keeps 
   expect(again).toMatchObject({ isGroup: false, isEnabled: false, again: 'reset', deviceId: 'd' });
   expect(enrollmentBody(again, stored)).toMatchObject({ capabilities: { iotEdge: true }, attestation: { type: 'x509' }, reprovisionPolicy: { migrateDeviceData: false } });
   for (const bad of [{ id: '' }, { id: 'a b' }, { id: 'a.' }, { tags: '[' }, { proof: 'x509' as const, certificate: 'MII' }]) expect(enrollmentProblem({ ...draft, ...bad }, true)).toBeDefined();
+});
+
+test('a month is shown as whole weeks from Monday on, whatever day it begins with', () => {
+  const keys = (year: number, month: number) => weeksOf(year, month).map((week) => `${dayKey(week[0] as Date)} ${dayKey(week[6] as Date)}`);
+  expect(keys(2026, 1)).toEqual(['2026-01-26 2026-02-01', '2026-02-02 2026-02-08', '2026-02-09 2026-02-15', '2026-02-16 2026-02-22', '2026-02-23 2026-03-01']);
+  expect(keys(2027, 1), 'four weeks').toHaveLength(4);
+  expect(keys(2026, 7), 'six weeks').toHaveLength(6);
+  expect([monthKey(2026, -1), monthKey(2026, 12)]).toEqual(['2025-12', '2027-01']);
+  expect(monthFrom('2026-13', new Date(2026, 10, 29))).toEqual({ year: 2026, month: 10 });
+  const at = (hour: number) => new Date(2026, 1, 3, hour).toISOString();
+  expect(byDay([{ at: at(9) }, { at: at(7) }], (item) => item.at).get('2026-02-03')).toEqual([{ at: at(7) }, { at: at(9) }]);
 });

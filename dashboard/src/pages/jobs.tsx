@@ -5,12 +5,31 @@ import { count } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Empty, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
+import { t } from '../texts.ts';
+import { Calendar } from './calendar.tsx';
 
 const pageSize = 50;
 const statuses = ['running', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
 export const typeName = (type: string) => (type === 'scheduleDeviceMethod' ? 'Method' : 'Twin update');
 
 export function JobsPage() {
+  const isCalendar = parameter('view') === 'calendar';
+  return (
+    <>
+      <header class="page">
+        <h1>Jobs</h1>
+        {mayChange() && <a class="button primary" href={address('/new-job')}>Make a job</a>}
+      </header>
+      <div class="tabs" role="tablist" aria-label={t.calendar.view}>
+        <button type="button" role="tab" aria-selected={!isCalendar} onClick={() => setParameters({ view: '', month: '' })}>{t.calendar.list}</button>
+        <button type="button" role="tab" aria-selected={isCalendar} onClick={() => setParameters({ view: 'calendar' })}>{t.calendar.title}</button>
+      </div>
+      {isCalendar ? <Calendar /> : <List />}
+    </>
+  );
+}
+
+function List() {
   const more = useSignal<Job[]>([]);
   const continuation = useSignal<string | undefined>(undefined);
   const problem = useSignal<unknown>(undefined);
@@ -38,10 +57,6 @@ export function JobsPage() {
   const jobs = [...(first.value?.items ?? []), ...more.value.filter((job) => !known.has(job.jobId))];
   return (
     <>
-      <header class="page">
-        <h1>Jobs</h1>
-        {mayChange() && <a class="button primary" href={address('/new-job')}>Make a job</a>}
-      </header>
       <div class="filters">
         <div class="chips" role="group" aria-label="Status">
           {['', ...statuses].map((name) => (

@@ -9,6 +9,7 @@ import { address, go, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
 import { t } from '../texts.ts';
+import { PlannedThen } from './calendar.tsx';
 
 const steps = ['target', 'action', 'delivery', 'schedule', 'review'] as const;
 type Step = (typeof steps)[number];
@@ -215,6 +216,7 @@ function Schedule({ draft, change }: Part) {
     <>
       <Field label="Job id" hint="Used once; up to 64 letters, digits and hyphens"><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
       <Field label="Start" hint="In your own time zone; empty means now"><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
+      <PlannedThen start={draft.start} />
       {!draft.rollout && <Field label="Seconds it may run" hint="Devices that have not ended by then count as failed"><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
     </>
   );
