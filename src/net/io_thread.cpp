@@ -133,12 +133,13 @@ void IoThread::turn() {
     for (int i = 0; i < reported_count_; ++i) {
         if (reported_[i] != nullptr) reported_[i]->ready(events[static_cast<std::size_t>(i)].events);
     }
-    const bool is_busy = reported_count_ > 0 || !to_serve_.empty();
+    const bool is_busy = reported_count_ > 0 || !to_serve_.empty() || !buffers_->strangers.is_empty();
     reported_count_ = 0;
 
     work_off(to_serve_, &SocketChannel::serve_again);
     const bool had_posted = run_posted();
     run_timers();
+    buffers_->strangers.work();
     work_off(to_flush_, &SocketChannel::flush);
     work_off(to_finish_, &SocketChannel::finish);
     run_background(is_busy || had_posted);
@@ -158,7 +159,7 @@ void IoThread::run_background(bool is_busy) {
 
 int IoThread::wait_ms() {
     if (stopped_.load() || !posted_.empty() || !background_.empty() || !to_serve_.empty() ||
-        !to_flush_.empty() || !to_finish_.empty()) {
+        !to_flush_.empty() || !to_finish_.empty() || !buffers_->strangers.is_empty()) {
         return 0;
     }
     TimePoint next = TimePoint::max();
@@ -227,6 +228,7 @@ void IoThread::forget(const SocketChannel& channel) {
     replace_by_null(to_serve_, &channel);
     replace_by_null(to_finish_, &channel);
     replace_by_null(working_, &channel);
+    buffers_->strangers.forget(channel);
 }
 
 void IoThread::add(SocketChannel& channel) {

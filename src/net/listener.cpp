@@ -128,7 +128,7 @@ public:
 
     void ready(std::uint32_t) override {
         for (int i = 0; i < accepted_at_once_max; ++i) {
-            if (!thread_.buffers().handshakes.has_room(thread_.clock().now())) return wait(pause_when_busy);
+            if (!has_room()) return wait(pause_when_busy);
             ConnectionCount* count = listener_.options_.limits.count;
             if (count != nullptr && !count->take()) return pause_at_limit(*count);
             SocketAddress peer;
@@ -146,6 +146,12 @@ public:
     }
 
 private:
+    bool has_room() {
+        ThreadBuffers& buffers = thread_.buffers();
+        return buffers.strangers.waiting() < HandshakeGate::handshakes_max &&
+               buffers.handshakes.has_room(thread_.clock().now());
+    }
+
     void welcome(int descriptor, SocketAddress& peer) {
         const ChannelLimits& limits = listener_.options_.limits;
         StrangerCounts* strangers = limits.strangers;
@@ -155,17 +161,9 @@ private:
             turn_away(descriptor);
             return say_turned_away(*strangers, peer);
         }
-        SslPtr ssl;
-        if (listener_.options_.tls != nullptr) {
-            ssl = listener_.options_.tls->current()->new_connection();
-            if (ssl == nullptr) {
-                if (strangers != nullptr) strangers->give_back(account);
-                return turn_away(descriptor);
-            }
-        }
-        auto channel =
-            std::make_unique<SocketChannel>(thread_, descriptor, std::move(ssl), peer.text(), limits);
+        auto channel = std::make_unique<SocketChannel>(thread_, descriptor, nullptr, peer.text(), limits);
         SocketChannel& started = *channel;
+        if (listener_.options_.tls != nullptr) started.serves_tls(*listener_.options_.tls);
         if (strangers != nullptr) started.counts_as_stranger(account);
         listener_.factory_.accepted(std::move(channel));
         started.start();

@@ -18,12 +18,13 @@ namespace carillon {
 class Listener {
 public:
     static constexpr int backlog = 4096;  ///< A reconnecting fleet arrives at once.
-    static constexpr int accepted_at_once_max = 16;
+    static constexpr int accepted_at_once_max = 8;
     /// Pause after the process ran out of descriptors or memory.
     static constexpr std::chrono::milliseconds pause_after_refusal{100};
     /// Pause while `ConnectionCount::open_max` connections are open.
     static constexpr std::chrono::milliseconds pause_when_full{50};
-    /// Pause while the thread has as many handshakes in the making as `HandshakeGate` allows.
+    /// Pause while the thread has as many handshakes in the making as `HandshakeGate` allows, or as many
+    /// hellos to answer.
     static constexpr std::chrono::milliseconds pause_when_busy{10};
     /// Unacknowledged data ends a connection after this. Ours: a peer behind a cable that was pulled
     /// is gone within a minute, with what it holds.

@@ -35,6 +35,20 @@ int in_kernel(int descriptor) {
     return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+/// The length of the whole records at the front of `input`; all of it if that is no record, which OpenSSL
+/// says.
+std::size_t whole_records(Bytes input) {
+    constexpr std::size_t header_bytes = 5;  // RFC 8446 §5.1: type, version, length
+    std::size_t whole = 0;
+    while (input.size() - whole >= header_bytes) {
+        const std::size_t length = std::size_t{input[whole + 3]} << 8U | input[whole + 4];
+        if (length > cipher_record_bytes_max) return input.size();
+        if (input.size() - whole < header_bytes + length) break;
+        whole += header_bytes + length;
+    }
+    return whole;
+}
+
 }  // namespace
 
 /// Where a channel goes, once nothing of it is in use here.
@@ -75,6 +89,11 @@ SocketChannel::~SocketChannel() {
     thread_->forget(*this);
     count_unsent(0);
     if (is_enrolled_) thread_->discharge(*this);
+}
+
+void SocketChannel::serves_tls(const TlsContexts& contexts) {
+    served_ = &contexts;
+    state_ = State::handshaking;
 }
 
 void SocketChannel::counts_as_stranger(StrangerCounts::Account account) {
@@ -155,7 +174,7 @@ void SocketChannel::settle() {
 void SocketChannel::read() {
     if (state_ == State::finished || move_) return;
     const bool discards = state_ == State::closing || state_ == State::lingering;
-    const bool waits = is_paused_ || (!held_.empty() && state_ != State::handshaking);
+    const bool waits = is_paused_ || step_asked_ || (!held_.empty() && state_ != State::handshaking);
     if (waits && !discards) return;
     auto& input = thread_->buffers().input;
     std::size_t room = input.size();
@@ -185,65 +204,69 @@ void SocketChannel::read() {
     // reported will not be told again.
     is_readable_ = count == room || peer_hung_up_;
     if (!discards) digest({input.data(), count});
-    const bool is_held_up = !held_.empty() && state_ != State::handshaking;
+    const bool is_held_up = step_asked_ || (!held_.empty() && state_ != State::handshaking);
     if (is_readable_ && state_ != State::finished && !is_held_up) ask_to_serve();
 }
 
-/// Of the whole records at the front of what comes, their length. Of a server's handshake, what is behind
-/// them is held here, where it takes what it is: OpenSSL sets 33 KB aside for a hello of which one byte is
-/// there.
-std::size_t SocketChannel::hold_unfinished(Bytes input) {
-    constexpr std::size_t header_bytes = 5;  // RFC 8446 §5.1: type, version, length
-    std::size_t whole = 0;
-    while (input.size() - whole >= header_bytes) {
-        const std::size_t length = std::size_t{input[whole + 3]} << 8U | input[whole + 4];
-        // What is no record, OpenSSL says.
-        if (length > cipher_record_bytes_max) return input.size();
-        if (input.size() - whole < header_bytes + length) break;
-        whole += header_bytes + length;
-    }
-    held_ = as_text(input.subspan(whole));
-    return whole;
+void SocketChannel::digest(Bytes input) {
+    if (state_ == State::handshaking && served_ != nullptr) return collect(input);
+    if (ssl_) return digest_tls(input);
+    deliver(input);
 }
 
-void SocketChannel::digest(Bytes input) {
+/// Keeps what comes of a server's handshake until it is a whole record, and then until it is its turn.
+void SocketChannel::collect(Bytes input) {
+    // What begins otherwise is another protocol, and of those some would wait for us.
+    if (input_bytes_ == input.size() && input[0] != handshake_record) return die(Errc::tls_failed);
+    held_ += as_text(input);
+    if (step_asked_ || whole_records(as_bytes(held_)) == 0) return;
+    step_asked_ = true;
+    using Step = StrangerTurns::Step;
+    thread_->buffers().strangers.ask_for_step(*this, ssl_ ? Step::later : Step::first);
+}
+
+void SocketChannel::take_step() {
+    step_asked_ = false;
+    if (state_ != State::handshaking) return;
+    is_busy_ = true;
+    if (!ssl_) ssl_ = served_->current()->new_connection();
     if (!ssl_) {
-        deliver(input);
-    } else {
-        std::string joined;
-        if (state_ == State::handshaking && SSL_is_server(ssl_.get()) != 0) {
-            if (!held_.empty()) {
-                joined.swap(held_);
-                joined += as_text(input);
-                input = as_bytes(joined);
-            }
-            // What begins otherwise is another protocol, and of those some would wait for us.
-            if (input_bytes_ == input.size() && input[0] != handshake_record) return die(Errc::tls_failed);
-            input = input.first(hold_unfinished(input));
-            if (input.empty()) return;
-        }
-        Bytes& unread = thread_->buffers().unread;
-        unread = input;
-        if (state_ == State::handshaking) handshake();
-        if (state_ == State::open && !held_.empty()) {  // Said behind the handshake, with its end.
-            held_.insert(0, as_text(unread));
-            joined.swap(held_);
-            held_.clear();
-            unread = as_bytes(joined);
-        }
-        if (state_ == State::open) decrypt();
-        if (state_ == State::open && !unread.empty()) held_ = as_text(unread);
-        unread = {};
+        die(Errc::io_failed);
+        return settle();
     }
+    borrow_buffers();
+    // OpenSSL gets whole records only: it sets 33 KB aside for a hello of which one byte is there.
+    const std::string said = std::move(held_);
+    const std::size_t whole = whole_records(as_bytes(said));
+    held_ = said.substr(whole);
+    digest_tls(as_bytes(said).first(whole));
+    if (is_readable_) ask_to_serve();
+    settle();
+}
+
+void SocketChannel::digest_tls(Bytes input) {
+    Bytes& unread = thread_->buffers().unread;
+    unread = input;
+    if (state_ == State::handshaking) handshake();
+    std::string joined;
+    if (state_ == State::open && !held_.empty()) {  // Said behind the handshake, with its end.
+        held_.insert(0, as_text(unread));
+        joined.swap(held_);
+        unread = as_bytes(joined);
+    }
+    if (state_ == State::open) decrypt();
+    if (state_ == State::open && !unread.empty()) held_ = as_text(unread);
+    unread = {};
 }
 
 void SocketChannel::handshake() {
-    const bool is_server = SSL_is_server(ssl_.get()) != 0;
+    const bool is_server = served_ != nullptr;
     const int done = SSL_do_handshake(ssl_.get());
     const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
-    HandshakeGate& gate = thread_->buffers().handshakes;
-    if (is_server && done != 1 && !failed && !thread_->buffers().output.empty()) {
-        gate.answered(this, thread_->clock().now());
+    ThreadBuffers& buffers = thread_->buffers();
+    if (is_server && done != 1 && !failed && !buffers.output.empty()) {
+        buffers.handshakes.answered(this, thread_->clock().now());
+        buffers.strangers.answered(*this);
     }
     push_output();  // Our flight, or the alert that says why not.
     if (failed) {
@@ -253,7 +276,8 @@ void SocketChannel::handshake() {
     }
     if (done != 1 || state_ != State::handshaking) return;
     state_ = State::open;
-    gate.finished(this, thread_->clock().now());
+    buffers.handshakes.finished(this, thread_->clock().now());
+    buffers.strangers.finished(*this);
     // A server was verified by the handshake, and nobody asks for more.
     if (is_server) certificate_ = read_peer_certificate(ssl_.get());
     handler_->handshaken();
@@ -325,7 +349,9 @@ void SocketChannel::ask_to_serve() {
 void SocketChannel::authenticated() {
     is_authenticated_ = true;
     is_no_stranger();
-    if (state_ == State::open) thread_->timers().cancel(deadline_);
+    if (state_ != State::open) return;
+    thread_->timers().cancel(deadline_);
+    end_asked_ = false;
 }
 
 // --- writing ---------------------------------------------------------------------------------
@@ -554,7 +580,10 @@ void SocketChannel::abort(Errc reason) {
 /// Lets go of the socket now; the handler is told at the end of the turn.
 void SocketChannel::die(Errc reason) {
     if (state_ == State::finished) return;
-    if (state_ == State::handshaking) thread_->buffers().handshakes.ended(this);
+    if (state_ == State::handshaking) {
+        thread_->buffers().handshakes.ended(this);
+        thread_->buffers().strangers.finished(*this);
+    }
     state_ = State::finished;
     reason_ = reason;
     thread_->unwatch(descriptor_, *this);
@@ -576,11 +605,17 @@ void SocketChannel::finish() {
 
 void SocketChannel::arm(Timers::Id& timer, std::chrono::seconds after) {
     thread_->timers().cancel(timer);
-    const bool lingers = state_ == State::lingering;
-    timer = thread_->timers().at(thread_->clock().now() + after, [this, lingers] {
-        if (lingers) return die(reason_);
-        abort(Errc::connection_forcefully_closed);
+    end_asked_ = false;
+    timer = thread_->timers().at(thread_->clock().now() + after, [this] {
+        end_asked_ = true;
+        thread_->buffers().strangers.ask_for_end(*this);
     });
+}
+
+void SocketChannel::time_is_up() {
+    if (!end_asked_ && state_ != State::handshaking) return;
+    if (state_ == State::lingering) return die(reason_);
+    abort(Errc::connection_forcefully_closed);
 }
 
 /// Cuts the peer off unless it takes something within `stall_max`. That the kernel takes nothing says

@@ -5,6 +5,7 @@
 #include "net/channel.hpp"
 #include "net/io_thread.hpp"
 #include "net/stranger_counts.hpp"
+#include "net/stranger_turns.hpp"
 #include "net/tls_context.hpp"
 
 #include <atomic>
@@ -76,13 +77,17 @@ struct ChannelLimits {
 ///          ^            |                |                       |                       ^
 ///          |            +----------------+---- abort, error, limit ---------------------+
 ///     connecting, where the connection is ours to make (connector.hpp)
-class SocketChannel final : public Channel, public Pollable {
+class SocketChannel final : public Channel, public Pollable, public Stranger {
 public:
-    /// Takes the connected, non-blocking `descriptor`. Without `ssl` bytes are sent as they are.
+    /// Takes the connected, non-blocking `descriptor`. `ssl` is the client's side of TLS; without it bytes
+    /// are sent as they are, unless it `serves_tls`.
     SocketChannel(IoThread& thread, int descriptor, SslPtr ssl, std::string peer_address,
                   const ChannelLimits& limits);
     ~SocketChannel() override;
 
+    /// It is the server's side of TLS, which is made when the peer has said a whole record, by what
+    /// `contexts` has then: who says less costs no more than it said. Before `start`.
+    void serves_tls(const TlsContexts& contexts);
     /// It has a place in the account of its address, which it gives back once it is authenticated or closed.
     /// Before `start`.
     void counts_as_stranger(StrangerCounts::Account account);
@@ -111,6 +116,8 @@ public:
 
     // --- for the thread ------------------------------------------------------------------------
     void ready(std::uint32_t events) override;
+    void take_step() override;
+    void time_is_up() override;
     void serve_again();
     void flush();
     void finish();
@@ -130,8 +137,9 @@ private:
     void settle();
     void borrow_buffers();
     void digest(Bytes input);
+    void collect(Bytes input);
+    void digest_tls(Bytes input);
     void handshake();
-    std::size_t hold_unfinished(Bytes input);
     void close_socket();
     void is_no_stranger();
     void decrypt();
@@ -157,6 +165,7 @@ private:
     IoThread* thread_;
     ChannelHandler* handler_ = nullptr;
     SslPtr ssl_;
+    const TlsContexts* served_ = nullptr;  ///< Of a server's side of TLS.
     int descriptor_;
     State state_;
     bool is_busy_ : 1 = false;  ///< In a function that may call the handler.
@@ -171,6 +180,8 @@ private:
     bool was_congested_ : 1 = false;
     bool is_enrolled_ : 1 = false;
     bool is_counted_stranger_ : 1 = false;
+    bool step_asked_ : 1 = false;
+    bool end_asked_ : 1 = false;
     StrangerCounts::Account stranger_account_ = 0;
     Errc reason_ = Errc::connection_closed;
     KeyTag key_ = KeyTag::none;

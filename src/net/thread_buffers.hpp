@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "net/handshake_gate.hpp"
+#include "net/stranger_turns.hpp"
 
 #include <array>
 #include <cstdint>
@@ -18,7 +19,7 @@ struct BioFree {
 };
 
 /// What the connections of a thread share: buffers lent while bytes move, so that an idle connection
-/// owns none, and the gate for new ones. Its thread only.
+/// owns none, the gate for new ones, and what waits of strangers. Its thread only.
 struct ThreadBuffers {
     static constexpr std::size_t size = 64 * 1024;
     static constexpr std::size_t pooled_max = 64;  ///< Queues kept for the next to speak.
@@ -37,6 +38,7 @@ struct ThreadBuffers {
     /// of the thread share it.
     std::unique_ptr<bio_st, BioFree> bio;
     HandshakeGate handshakes;  ///< Of connections that the thread accepted.
+    StrangerTurns strangers;
 
 private:
     std::vector<std::string> pool_;  ///< Bound: pooled_max.

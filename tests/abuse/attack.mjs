@@ -2,6 +2,7 @@
 // and is bounded by the numbers given here.
 
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { connect, createServer } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
@@ -9,6 +10,9 @@ import { readFileSync } from 'node:fs';
 /** True in `make abuse`; else attacks are small enough for every run of the tests. */
 export const isFull = process.env.ABUSE === 'full';
 export const size = (short, full) => (isFull ? full : short);
+
+/** From here on this process takes only what time others leave: an attacker has a machine of its own. */
+export const giveWay = () => setPriority(constants.priority.PRIORITY_LOW);
 
 export const MQTTS = 8883;
 export const HTTPS = 443;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hub } from '../lib/hub.mjs';
-import { HTTPS, MQTTS, clientHello, leave, size, source, stranger } from './attack.mjs';
+import { HTTPS, MQTTS, clientHello, giveWay, leave, size, source, stranger } from './attack.mjs';
 import { Honest } from './honest.mjs';
 
 const SLOWED_AT_MOST = 4;
@@ -17,6 +17,7 @@ let honest;
 before(async () => {
   await hub.start();
   honest = await Honest.begin(hub);
+  giveWay();
 });
 after(() => hub.stop());
 
