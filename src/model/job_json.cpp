@@ -1,5 +1,9 @@
 #include "base/text.hpp"
 #include "model/job.hpp"
+#include "model/job_text.hpp"
+
+#include <limits>
+#include <utility>
 
 namespace carillon {
 
@@ -72,8 +76,29 @@ std::size_t job_json_bytes(const JobSnapshot& job) {
     return bytes;
 }
 
-void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
-    const JobDefinition& definition = *job.definition;
+bool JobText::append(std::string& out, std::size_t bytes_max) {
+    while (part_ != Part::end && out.size() < bytes_max) {
+        switch (part_) {
+            case Part::head:
+                append_head(out);
+                part_ = ids_ ? Part::ids : Part::tail;
+                break;
+            case Part::ids:
+                append_ids(out, bytes_max);
+                break;
+            case Part::tail:
+                append_tail(out);
+                part_ = Part::end;
+                break;
+            case Part::end:
+                break;
+        }
+    }
+    return part_ != Part::end;
+}
+
+void JobText::append_head(std::string& text) {
+    const JobDefinition& definition = *job_.definition;
     JsonWriter out(text);
     out.begin_object();
     out.member("jobId", definition.id);
@@ -82,10 +107,28 @@ void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
         if (may_be_condition(*definition.device_ids))
             out.member("queryCondition", condition_of(*definition.device_ids));
         out.key("deviceIds").begin_array();
-        IdList::Reader ids(*definition.device_ids);
-        while (const auto id = ids.next()) out.value(*id);
-        out.end_array();
+        ids_.emplace(*definition.device_ids);
     }
+}
+
+void JobText::append_ids(std::string& out, std::size_t bytes_max) {
+    while (out.size() < bytes_max) {
+        const auto id = ids_->next();
+        if (!id) {
+            out += ']';
+            part_ = Part::tail;
+            return;
+        }
+        if (std::exchange(has_ids_, true)) out += ',';
+        JsonWriter(out).value(*id);
+    }
+}
+
+void JobText::append_tail(std::string& text) const {
+    const JobSnapshot& job = job_;
+    const JobDefinition& definition = *job.definition;
+    text += ',';  // Behind the id, or whatever else the head ended with.
+    JsonWriter out(text);
     out.member("createdTime", to_iso8601(definition.created));
     out.member("startTime", to_iso8601(definition.start));
     out.member("maxExecutionTimeInSeconds",
@@ -97,7 +140,7 @@ void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
     if (is_terminal(job.status)) out.member("endTime", to_iso8601(job.ended));
     if (job.status == JobStatus::failed) out.member("failureReason", job.failure_reason);
     if (job.counts) write_statistics(out, *job.counts);
-    if (definition.rollout && form == JobJson::whole) {
+    if (definition.rollout && form_ == JobJson::whole) {
         out.member_raw("rollout", definition.rollout->text);
     } else if (definition.rollout) {
         out.key("rollout").begin_object().member("version", 1);
@@ -105,6 +148,10 @@ void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
         out.end_object();
     }
     out.end_object();
+}
+
+void append_job_json(std::string& text, const JobSnapshot& job, JobJson form) {
+    JobText(job, form).append(text, std::numeric_limits<std::size_t>::max());
 }
 
 void append_job_accepted_json(std::string& text, const JobSnapshot& job) {

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/job_list_source.hpp"
 #include "endpoint/rest/paging.hpp"
 #include "model/job.hpp"
 
@@ -15,10 +16,12 @@ namespace {
 
 constexpr ItemType job_response{"JobResponse", "jobResponse"};
 
-std::string job_json(const JobSnapshot& job, JobJson form = JobJson::whole) {
-    std::string body;
-    append_job_json(body, job, form);
-    return body;
+HttpResponse ok_job(JobSnapshot job) {
+    HttpResponse response;
+    std::vector<JobSnapshot> jobs;
+    jobs.push_back(std::move(job));
+    response.source = std::make_shared<JobListSource>(std::move(jobs), PageFrame(), JobJson::whole);
+    return response;
 }
 
 }  // namespace
@@ -44,8 +47,8 @@ Task<Result<HttpResponse>> put_job(Request& request) {
 
 Task<Result<HttpResponse>> get_job(Request& request) {
     std::string id(request.ids[0]);
-    const auto job = co_await request.hub.jobs().find(std::move(id));
-    if (job) co_return ok(job_json(*job));
+    auto job = co_await request.hub.jobs().find(std::move(id));
+    if (job) co_return ok_job(*std::move(job));
     // Not a 404: clients tell import and export jobs from these by it (azure-iot-sdk-csharp#2941).
     std::string body;
     JsonWriter(body)
@@ -60,9 +63,9 @@ Task<Result<HttpResponse>> get_job(Request& request) {
 Task<Result<HttpResponse>> cancel_job(Request& request) {
     std::string id(request.ids[0]);
     auto cancelling = request.hub.jobs().cancel(std::move(id), actor_of(request));
-    const auto job = co_await std::move(cancelling);
-    if (!job) co_return fail(job.error());
-    co_return ok(job_json(*job));
+    auto job = co_await std::move(cancelling);
+    if (!job) co_return fail(std::move(job).error());
+    co_return ok_job(*std::move(job));
 }
 
 namespace {
@@ -141,13 +144,13 @@ Task<Result<HttpResponse>> list_jobs(Request& request) {
         if (!opened) co_return fail(std::move(opened).error());
         position = *std::move(opened);
     }
-    const JobListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
-    std::vector<std::string> items;
-    items.reserve(found.jobs.size());
-    for (const JobSnapshot& job : found.jobs) items.push_back(job_json(job, JobJson::listed));
+    JobListPage found = co_await request.hub.jobs().list(filter, std::move(position), page.size);
     std::string continuation;
     if (!found.position.empty()) continuation = request.hub.page_tokens().seal(purpose, found.position);
-    co_return page_response(request, job_response, items, continuation);
+    PageFrame frame;
+    HttpResponse response = begin_page(request, job_response, continuation, frame);
+    response.source = std::make_shared<JobListSource>(std::move(found.jobs), std::move(frame));
+    co_return response;
 }
 
 }  // namespace carillon::rest

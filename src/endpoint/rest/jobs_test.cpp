@@ -188,6 +188,18 @@ TEST_F(QueryRoute, AnswersWithAnEnvelopeInThePreview) {
         "\"aggregate\"");
 }
 
+TEST_F(QueryRoute, RefusesATokenThatIsANumber) {
+    for (const char* token : {"1", "0", "-1", "17.5", R"("17")"}) {
+        for (const char* version : {preview, ga}) {
+            const std::string body =
+                R"({"sql":"SELECT * FROM devices","continuationToken":)" + std::string(token) + "}";
+            const Answer answer = call("POST", at("/devices/query", version), body);
+            EXPECT_EQ(answer.status, 400) << version << ' ' << token;
+            EXPECT_EQ(answer.error(), "ArgumentInvalid") << version << ' ' << token;
+        }
+    }
+}
+
 TEST_F(QueryRoute, RefusesWhatIsNoStatement) {
     EXPECT_EQ(query("SELEKT nothing").error(), "ArgumentInvalid");
     EXPECT_TRUE(query("SELEKT nothing").contains("ErrorCode:ArgumentInvalid;BadRequest"));

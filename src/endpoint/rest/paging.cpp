@@ -32,26 +32,39 @@ PageRequest read_page_request(const Request& request, MemberReader* body) {
     return page;
 }
 
-HttpResponse page_response(const Request& request, const ItemType& type, std::span<const std::string> items,
-                           std::string_view continuation) {
+HttpResponse begin_page(const Request& request, const ItemType& type, std::string_view continuation,
+                        PageFrame& frame) {
     HttpResponse response;
-    std::size_t bytes = 128 + continuation.size();
-    for (const std::string& item : items) bytes += item.size() + 1;
-    response.body.reserve(bytes);
-    JsonWriter json(response.body);
     const bool is_preview = request.flavour == Flavour::preview;
-    if (is_preview) json.begin_object().member("type", type.envelope).key("items");
-    json.begin_array();
-    for (const std::string& item : items) json.raw(item);
-    json.end_array();
+    JsonWriter before(frame.before);
+    if (is_preview) before.begin_object().member("type", type.envelope).key("items");
+    before.begin_array();
+    JsonWriter behind(frame.behind);
+    behind.end_array();
     if (is_preview) {
-        json.key("continuationToken");
-        continuation.empty() ? json.null() : json.value(continuation);
-        json.end_object();
+        behind.key("continuationToken");
+        continuation.empty() ? behind.null() : behind.value(continuation);
+        behind.end_object();
     } else if (!continuation.empty()) {
         response.add("x-ms-continuation", continuation);
     }
     response.add("x-ms-item-type", type.header);
+    return response;
+}
+
+HttpResponse page_response(const Request& request, const ItemType& type, std::span<const std::string> items,
+                           std::string_view continuation) {
+    PageFrame frame;
+    HttpResponse response = begin_page(request, type, continuation, frame);
+    std::size_t bytes = frame.before.size() + frame.behind.size();
+    for (const std::string& item : items) bytes += item.size() + 1;
+    response.body.reserve(bytes);
+    response.body += frame.before;
+    for (const std::string& item : items) {
+        if (response.body.size() > frame.before.size()) response.body += ',';
+        response.body += item;
+    }
+    response.body += frame.behind;
     return response;
 }
 

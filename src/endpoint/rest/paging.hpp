@@ -36,6 +36,14 @@ struct ItemType {
     std::string_view envelope;
 };
 
+/// What stands before and behind the items of a page, which are divided by commas.
+struct PageFrame {
+    std::string before;
+    std::string behind;
+};
+/// A page whose body is still missing.
+HttpResponse begin_page(const Request& request, const ItemType& type, std::string_view continuation,
+                        PageFrame& frame);
 /// A page: today a bare array, with `x-ms-continuation` only if more follows (an empty one makes
 /// Node clients loop); in the preview an object whose `continuationToken` is null at the end (an
 /// absent one makes its clients loop).
