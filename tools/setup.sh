@@ -20,7 +20,7 @@ packages=(
 starts_services=
 for set in "$@"; do
   case $set in
-    test) packages+=(python3-paho-mqtt curl iproute2 zsh fish groff-base chromium postgresql-15); starts_services=yes ;;
+    test) packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules curl iproute2 zsh fish groff-base chromium postgresql-15); starts_services=yes ;;
     clang) packages+=(clang-14 libclang-rt-14-dev clang-format-14) ;;
     docs) packages+=(doxygen) ;;
     bench) packages+=(mosquitto nginx postgresql-15 linux-perf valgrind); starts_services=yes ;;
