@@ -103,7 +103,7 @@ export function untilOnline(invoke) {
     try {
       return await invoke();
     } catch (error) {
-      if (error.responseBody?.includes('404103')) return null;
+      if (error.responseBody?.match(/40410[34]/)) return null; // not online; its connection closed meanwhile
       throw error;
     }
   }, 'the device to take methods');
