@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { components } from './schema';
+import { t } from './texts.ts';
 
 type Schemas = components['schemas'];
 export type Session = Schemas['Session'];
@@ -49,7 +50,7 @@ function readError(status: number, code: string, body: string): ApiError {
     if (text.startsWith('{')) text = (JSON.parse(text) as { message?: string }).message ?? text;
   } catch { /* as it came */ }
   text = text.replace(/^ErrorCode:[^;]*;/, '').replace(/^BadRequest: /, '');
-  return new ApiError(status, code, text || `The hub answered ${status}.`);
+  return new ApiError(status, code, text || t.api.answered(status));
 }
 
 interface Options {
@@ -75,7 +76,7 @@ async function send(method: string, path: string, { body, text, headers = {}, si
   } catch (problem) {
     if ((problem as Error).name === 'AbortError') throw problem;
     isReachable.value = false;
-    throw new ApiError(0, 'Unreachable', 'The hub does not answer.');
+    throw new ApiError(0, 'Unreachable', t.api.silent);
   }
   isReachable.value = true;
   if (response.ok || (answer && response.headers.get('iothub-errorcode') === answer)) return response;

@@ -28,14 +28,14 @@ effect(() => {
 });
 
 const places: [string, string, IconName][] = [
-  ['/', 'Overview', 'overview'],
-  ['/devices', 'Devices', 'devices'],
+  ['/', t.common.overview, 'overview'],
+  ['/devices', t.common.devices, 'devices'],
   ['/events', t.events.title, 'events'],
-  ['/jobs', 'Jobs', 'jobs'],
-  ['/configurations', 'Configurations', 'configurations'],
+  ['/jobs', t.common.jobs, 'jobs'],
+  ['/configurations', t.common.configurations, 'configurations'],
   ['/enrollments', t.enrollments.title, 'enrollments'],
-  ['/queries', 'Queries', 'queries'],
-  ['/hub', 'Hub', 'hub'],
+  ['/queries', t.common.queries, 'queries'],
+  ['/hub', t.common.hub, 'hub'],
 ];
 
 /** Pages that are a part of another place. */
@@ -44,7 +44,7 @@ const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs',
 function ThemeButton() {
   const next = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'auto';
   const icon = ({ auto: 'auto', light: 'sun', dark: 'moon' } as const)[theme.value];
-  const label = `Theme: ${theme.value}. Change to ${next}`;
+  const label = t.shell.theme(t.shell.themes[theme.value], t.shell.themes[next]);
   return <Button kind="quiet" icon={icon} aria-label={label} title={label} onClick={() => { theme.value = next; }} />;
 }
 
@@ -64,7 +64,7 @@ function Page() {
     case '/new-configuration': return <NewConfigurationPage />;
     case '/hub': return <HubPage />;
     case '/queries': return <QueriesPage />;
-    default: return <Empty title="There is no such page."><a href={address('/')}>Go to the overview</a></Empty>;
+    default: return <Empty title={t.shell.noSuchPage}><a href={address('/')}>{t.shell.goOverview}</a></Empty>;
   }
 }
 
@@ -75,8 +75,8 @@ function App() {
   const here = partOf[path.value] ?? path.value;
   return (
     <div class="shell">
-      <a class="skip" href="#content">Skip to the content</a>
-      <nav aria-label="Pages">
+      <a class="skip" href="#content">{t.shell.skipContent}</a>
+      <nav aria-label={t.shell.pages}>
         <a class="brand" href={address('/')}><Bell /><span>Carillon</span></a>
         <ul>
           {places.map(([to, name, icon]) => (
@@ -85,10 +85,10 @@ function App() {
         </ul>
         <div class="who">
           <p class="host" title={who.hostName}>{who.hostName}</p>
-          <p class="hint">{who.policy} · {mayChange() ? 'may change' : 'reads only'}</p>
+          <p class="hint">{who.policy} · {mayChange() ? t.shell.mayChange : t.shell.readsOnly}</p>
           <div class="row">
             <ThemeButton />
-            <Button kind="quiet" icon="leave" aria-label="Sign out" title="Sign out" onClick={() => void signOut()} />
+            <Button kind="quiet" icon="leave" aria-label={t.shell.signOut} title={t.shell.signOut} onClick={() => void signOut()} />
           </div>
         </div>
       </nav>
@@ -104,7 +104,7 @@ function Unreachable() {
   return (
     <div class="notice warn" role="status">
       <Icon name="warning" />
-      <p>The hub does not answer. This page tries again by itself.</p>
+      <p>{t.shell.unreachable}</p>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import { shellWord } from './draft.ts';
 import { type JsonObject, parseObject } from './json.ts';
+import { t } from '../texts.ts';
 
 export interface ConfigurationDraft {
   id: string;
@@ -37,14 +38,14 @@ export const draftOf = (of: Stored): ConfigurationDraft => ({
 export function configurationProblem(draft: ConfigurationDraft): { part: 'id' | 'priority' | 'content' | 'metrics' | 'labels'; text: string } | undefined {
   const content = parseObject(draft.content);
   if (content.error) return { part: 'content', text: content.error };
-  if (!content.value || Object.keys(content.value).length !== 1) return { part: 'content', text: 'One member: deviceContent, or moduleContent.' };
+  if (!content.value || Object.keys(content.value).length !== 1) return { part: 'content', text: t.configuration.content };
   for (const part of ['metrics', 'labels'] as const) {
     const { value, error } = parseObject(draft[part]);
     if (error) return { part, text: error };
-    if (Object.values(value ?? {}).some((text) => typeof text !== 'string')) return { part, text: 'Each value is a text.' };
+    if (Object.values(value ?? {}).some((text) => typeof text !== 'string')) return { part, text: t.configuration.value };
   }
-  if (!/^[a-z0-9+%_*!'-]{1,128}$/.test(draft.id)) return { part: 'id', text: "The id is of lower-case letters, digits and + % _ * ! ' -" };
-  if (!Number.isInteger(draft.priority)) return { part: 'priority', text: 'The priority is a whole number.' };
+  if (!/^[a-z0-9+%_*!'-]{1,128}$/.test(draft.id)) return { part: 'id', text: t.configuration.id };
+  if (!Number.isInteger(draft.priority)) return { part: 'priority', text: t.configuration.priority };
   return undefined;
 }
 

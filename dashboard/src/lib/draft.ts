@@ -2,6 +2,7 @@
 
 import { type Json, type JsonObject, parseObject, parseValue } from './json.ts';
 import { type RolloutDraft, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
+import { t } from '../texts.ts';
 
 export interface JobDraft {
   id: string;
@@ -45,26 +46,26 @@ const isEmptyObject = (text: string) => {
 
 export function problemsOf(draft: JobDraft, now: number): Problems {
   const problems: Problems = {};
-  if (draft.condition.trim() === '' && !draft.rollout?.from) problems.target = 'Say which devices; * stands for all of them.';
+  if (draft.condition.trim() === '' && !draft.rollout?.from) problems.target = t.draft.noTarget;
   if (draft.action === 'method') {
     const payload = parseValue(draft.payload);
-    if (!/^.{1,100}$/.test(draft.methodName)) problems.action = 'A method has a name of up to 100 characters.';
-    else if (payload.error) problems.action = `Payload: ${payload.error}`;
-    else if (!(draft.responseTimeout >= 5 && draft.responseTimeout <= 300)) problems.action = 'A device may be given 5 to 300 seconds to answer.';
-    else if (!(draft.connectTimeout >= 0 && draft.connectTimeout <= 300)) problems.action = 'A device may be waited for for up to 300 seconds.';
+    if (!/^.{1,100}$/.test(draft.methodName)) problems.action = t.draft.methodName;
+    else if (payload.error) problems.action = `${t.common.payload}: ${payload.error}`;
+    else if (!(draft.responseTimeout >= 5 && draft.responseTimeout <= 300)) problems.action = t.draft.responseTimeout;
+    else if (!(draft.connectTimeout >= 0 && draft.connectTimeout <= 300)) problems.action = t.draft.connectTimeout;
   } else {
     const tags = parseObject(draft.tags);
     const desired = parseObject(draft.desired);
-    if (tags.error) problems.action = `Tags: ${tags.error}`;
-    else if (desired.error) problems.action = `Desired properties: ${desired.error}`;
-    else if (isEmptyObject(draft.tags) && isEmptyObject(draft.desired)) problems.action = 'Neither tags nor desired properties would change.';
+    if (tags.error) problems.action = `${t.common.tags}: ${tags.error}`;
+    else if (desired.error) problems.action = `${t.common.desiredProperties}: ${desired.error}`;
+    else if (isEmptyObject(draft.tags) && isEmptyObject(draft.desired)) problems.action = t.draft.noChange;
   }
   const delivery = draft.rollout && rolloutProblem(draft.rollout, draft.action === 'method');
   if (delivery) problems.delivery = delivery;
   const daysAhead = draft.rollout ? 366 : 7;
-  if (!/^[A-Za-z0-9'-]{1,64}$/.test(draft.id) || draft.id === 'query') problems.schedule = 'The id is of up to 64 letters, digits and hyphens.';
-  else if (draft.start && !(Date.parse(draft.start) < now + daysAhead * 86_400_000)) problems.schedule = draft.rollout ? 'A job with a rollout may start within 366 days.' : 'A job may start within a week.';
-  else if (!draft.rollout && !(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = 'A job may run for 1 second to a week (604,800 seconds).';
+  if (!/^[A-Za-z0-9'-]{1,64}$/.test(draft.id) || draft.id === 'query') problems.schedule = t.draft.id;
+  else if (draft.start && !(Date.parse(draft.start) < now + daysAhead * 86_400_000)) problems.schedule = draft.rollout ? t.draft.startWithinYear : t.draft.startWithinWeek;
+  else if (!draft.rollout && !(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = t.draft.maxSeconds;
   return problems;
 }
 

@@ -1,7 +1,9 @@
 // How numbers and times are written.
 
-const whole = new Intl.NumberFormat('en');
-const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+import { locale, t } from '../texts.ts';
+
+const whole = new Intl.NumberFormat(locale);
+const tenth = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 
 export const count = (n: number) => whole.format(n);
 
@@ -15,8 +17,8 @@ export function percent(part: number, all: number): string {
   if (all === 0) return '0 %';
   const share = (100 * part) / all;
   // Neither all nor nothing is said of what is neither.
-  if (part > 0 && share < 0.1) return '< 0.1 %';
-  if (part < all && share > 99.9) return '> 99.9 %';
+  if (part > 0 && share < 0.1) return `< ${tenth.format(0.1)} %`;
+  if (part < all && share > 99.9) return `> ${tenth.format(99.9)} %`;
   return `${tenth.format(share)} %`;
 }
 
@@ -27,20 +29,20 @@ export function duration(seconds: number | null | undefined): string {
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+  return `${Math.floor(s / 86_400)} ${t.time.day} ${Math.floor((s % 86_400) / 3600)} h`;
 }
 
 /** The service's "never" is the year 1. */
 export const isNever = (time: string | undefined) => !time || time.startsWith('0001-');
 
-const clock = new Intl.DateTimeFormat('en-GB', {
+const clock = new Intl.DateTimeFormat(locale, {
   year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
 });
 
-const hours = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const months = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric' });
-const weekdays = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
-const days = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
+const hours = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+const months = new Intl.DateTimeFormat(locale, { month: 'long', year: 'numeric' });
+const weekdays = new Intl.DateTimeFormat(locale, { weekday: 'short' });
+const days = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
 export const clockTime = (time: string) => hours.format(new Date(time));
 export const monthName = (day: Date) => months.format(day);
 export const weekdayName = (day: Date) => weekdays.format(day);
@@ -52,7 +54,7 @@ export const localTime = (time: string) => clock.format(new Date(time));
 export function ago(time: string, now: number): string {
   const seconds = (now - Date.parse(time)) / 1000;
   // The page looks at the clock every few seconds.
-  if (Math.abs(seconds) < 5) return 'just now';
-  if (seconds < 0) return `in ${duration(-seconds)}`;
-  return `${duration(seconds).split(' ').slice(0, 2).join(' ')} ago`;
+  if (Math.abs(seconds) < 5) return t.time.justNow;
+  if (seconds < 0) return t.time.ahead(duration(-seconds));
+  return t.time.ago(duration(seconds).split(' ').slice(0, 2).join(' '));
 }

@@ -1,6 +1,7 @@
 // Files of devices: read piece by piece, sent as the hub takes them, up to 100 lines at a time.
 
 import { type JsonObject, isObject } from './json.ts';
+import { t } from '../texts.ts';
 
 /** What the hub takes at once. */
 export const batchLines = 100;
@@ -26,9 +27,9 @@ export function readLine(text: string, number: number): Line | Refusal | undefin
   try {
     const entry = JSON.parse(line) as unknown;
     if (isObject(entry) && typeof entry.id === 'string') return { number, entry };
-    return { number, id: '', text: 'The line has no id.' };
+    return { number, id: '', text: t.import.noId };
   } catch {
-    return { number, id: '', text: 'The line is not JSON.' };
+    return { number, id: '', text: t.import.notJson };
   }
 }
 

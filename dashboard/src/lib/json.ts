@@ -1,5 +1,7 @@
 // Documents: how two differ, and the patch that makes one of the other.
 
+import { t } from '../texts.ts';
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
@@ -90,7 +92,7 @@ export function parseObject(text: string): { value: JsonObject; error?: undefine
   } catch (problem) {
     return { error: explain(text, problem as Error) };
   }
-  return isObject(value) ? { value } : { error: 'This must be an object: { … }.' };
+  return isObject(value) ? { value } : { error: t.json.notObject };
 }
 
 /** Reads any value, or says why the text is none. */
@@ -105,7 +107,7 @@ export function parseValue(text: string): { value: Json; error?: undefined } | {
 /** The browser counts characters; people count lines. */
 function explain(text: string, problem: Error): string {
   const position = /position (\d+)/.exec(problem.message)?.[1];
-  if (position === undefined) return text.trim() === '' ? 'Nothing is written here.' : 'This is not JSON: it ends too early.';
+  if (position === undefined) return text.trim() === '' ? t.json.empty : t.json.cutShort;
   const before = text.slice(0, Number(position)).split('\n');
-  return `This is not JSON: line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}.`;
+  return t.json.notJson(before.length, (before.at(-1)?.length ?? 0) + 1);
 }

@@ -5,7 +5,8 @@ import { type ConfigurationDraft, configurationBody, configurationCommand, confi
 import { count } from '../lib/format.ts';
 import { appliedCondition, hiddenStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
-import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, Time, useLoaded, setTitle } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 const canWrite = () => may('RegistryWrite') && mayChange();
 
@@ -19,30 +20,30 @@ const system = (configuration: Configuration, name: string) => {
 
 export function ConfigurationsPage() {
   const list = useLoaded(listConfigurations);
-  useEffect(() => { document.title = 'Configurations · Carillon'; }, []);
+  useEffect(() => { setTitle(t.common.configurations); }, []);
   const configurations = [...(list.value ?? [])].sort(byStrength);
   return (
     <>
       <header class="page">
-        <h1>Configurations</h1>
+        <h1>{t.common.configurations}</h1>
         <div class="row">
-          <Button kind="quiet" icon="refresh" onClick={list.reload}>Refresh</Button>
-          {canWrite() && <a class="button primary" href={address('/new-configuration')}>Make a configuration</a>}
+          <Button kind="quiet" icon="refresh" onClick={list.reload}>{t.common.refresh}</Button>
+          {canWrite() && <a class="button primary" href={address('/new-configuration')}>{t.configurations.makeConfiguration}</a>}
         </div>
       </header>
       <Problem of={list.problem} retry={list.reload} />
       {!list.value ? list.isLoading && <Loading /> : configurations.length === 0 ? (
-        <Empty title="There are no configurations yet.">A configuration gives desired properties to every device that matches a condition, now and later.</Empty>
+        <Empty title={t.configurations.none}>{t.configurations.noneHint}</Empty>
       ) : (
-        <div class="table-scroll card flush" tabIndex={0} role="region" aria-label="Configurations">
+        <div class="table-scroll card flush" tabIndex={0} role="region" aria-label={t.common.configurations}>
           <table class="jobs-table">
-            <thead><tr><th>Configuration</th><th class="number">Priority</th><th>Condition</th><th class="number">Targeted</th><th class="number">Applied</th><th>Changed</th></tr></thead>
+            <thead><tr><th>{t.configurations.configuration}</th><th class="number">{t.configurations.priority}</th><th>{t.common.condition}</th><th class="number">{t.configurations.targeted}</th><th class="number">{t.configurations.applied}</th><th>{t.configurations.changed}</th></tr></thead>
             <tbody>
               {configurations.map((one) => (
                 <tr key={one.id}>
                   <td><a class="id" href={address('/configuration', { id: one.id })}>{one.id}</a></td>
                   <td class="number">{count(one.priority)}</td>
-                  <td class="cell"><code title={one.targetCondition}>{one.targetCondition || <em>none</em>}</code></td>
+                  <td class="cell"><code title={one.targetCondition}>{one.targetCondition || <em>{t.configurations.noCondition}</em>}</code></td>
                   <td class="number">{system(one, 'targetedCount')}</td>
                   <td class="number">{system(one, 'appliedCount')}</td>
                   <td><Time at={one.lastUpdatedTimeUtc} relative /></td>
@@ -52,7 +53,7 @@ export function ConfigurationsPage() {
           </table>
         </div>
       )}
-      {configurations.length > 1 && <p class="hint">The strongest is first. Where two set the same property of a device, the upper one is in force.</p>}
+      {configurations.length > 1 && <p class="hint">{t.configurations.strongestFirst}</p>}
     </>
   );
 }
@@ -67,7 +68,7 @@ function OneConfiguration({ id }: { id: string }) {
   const isEditing = useSignal(false);
   const isRemoving = useSignal(false);
   const problem = useSignal<unknown>(undefined);
-  useEffect(() => { document.title = `${id} · Carillon`; }, []);
+  useEffect(() => { setTitle(id); }, []);
   if (!it.value) {
     return (
       <>
@@ -90,50 +91,50 @@ function OneConfiguration({ id }: { id: string }) {
   const custom = Object.entries(configuration.metrics.queries);
   return (
     <>
-      <p class="crumb"><a href={address('/configurations')}>Configurations</a></p>
+      <p class="crumb"><a href={address('/configurations')}>{t.common.configurations}</a></p>
       <header class="page">
         <h1 class="id">{configuration.id}</h1>
         <div class="row wrap">
-          <Button kind="quiet" icon="refresh" onClick={it.reload}>Refresh</Button>
-          {canWrite() && !isEditing.value && <Button onClick={() => { isEditing.value = true; }}>Change it</Button>}
-          {canWrite() && <Button kind="danger" onClick={() => { isRemoving.value = true; }}>Delete it</Button>}
+          <Button kind="quiet" icon="refresh" onClick={it.reload}>{t.common.refresh}</Button>
+          {canWrite() && !isEditing.value && <Button onClick={() => { isEditing.value = true; }}>{t.configurations.change}</Button>}
+          {canWrite() && <Button kind="danger" onClick={() => { isRemoving.value = true; }}>{t.configurations.removeIt}</Button>}
         </div>
       </header>
       <Problem of={it.problem ?? problem.value} retry={it.reload} />
       <dl class="facts">
-        <div><dt>Priority</dt><dd>{count(configuration.priority)}</dd></div>
-        <div><dt>For</dt><dd>{isOfModules ? 'modules' : 'devices'}</dd></div>
-        <div><dt>Targeted</dt><dd data-testid="targeted">{system(configuration, 'targetedCount')}</dd></div>
-        <div><dt>Applied</dt><dd data-testid="applied">{system(configuration, 'appliedCount')}</dd></div>
-        <div><dt>Created</dt><dd><Time at={configuration.createdTimeUtc} relative /></dd></div>
-        <div><dt>Changed</dt><dd><Time at={configuration.lastUpdatedTimeUtc} relative /></dd></div>
+        <div><dt>{t.configurations.priority}</dt><dd>{count(configuration.priority)}</dd></div>
+        <div><dt>{t.configurations.of}</dt><dd>{isOfModules ? t.configurations.modules : t.configurations.devices}</dd></div>
+        <div><dt>{t.configurations.targeted}</dt><dd data-testid="targeted">{system(configuration, 'targetedCount')}</dd></div>
+        <div><dt>{t.configurations.applied}</dt><dd data-testid="applied">{system(configuration, 'appliedCount')}</dd></div>
+        <div><dt>{t.configurations.created}</dt><dd><Time at={configuration.createdTimeUtc} relative /></dd></div>
+        <div><dt>{t.configurations.changed}</dt><dd><Time at={configuration.lastUpdatedTimeUtc} relative /></dd></div>
       </dl>
       {isEditing.value ? (
         <Editor draft={draftOf(configuration)} of={configuration} onDone={() => { isEditing.value = false; it.reload(); }} onCancel={() => { isEditing.value = false; }} />
       ) : (
         <div class="twin">
           <section class="card">
-            <header><h2>What it sets</h2></header>
-            <Code text={JSON.stringify(configuration.content, null, 2)} what="content" />
+            <header><h2>{t.configurations.sets}</h2></header>
+            <Code text={JSON.stringify(configuration.content, null, 2)} what={t.configurations.content} />
           </section>
           <section class="card">
-            <header><h2>For which</h2></header>
-            <Code text={configuration.targetCondition || 'No condition: it selects nothing.'} what="condition" />
+            <header><h2>{t.configurations.forWhich}</h2></header>
+            <Code text={configuration.targetCondition || t.configurations.noConditionHint} what={t.configurations.condition} />
             {!isOfModules && configuration.targetCondition && (
-              <p><a href={address('/devices', { w: appliedCondition(configuration.id), raw: '1' })}>The devices where it is in force</a></p>
+              <p><a href={address('/devices', { w: appliedCondition(configuration.id), raw: '1' })}>{t.configurations.devicesInForce}</a></p>
             )}
             {configuration.labels && Object.keys(configuration.labels).length > 0 && (
-              <><h3>Labels</h3><Code text={JSON.stringify(configuration.labels, null, 2)} what="labels" /></>
+              <><h3>{t.configurations.labels}</h3><Code text={JSON.stringify(configuration.labels, null, 2)} what={t.configurations.labelsNamed} /></>
             )}
           </section>
         </div>
       )}
       {custom.length > 0 && (
         <section class="card flush">
-          <header class="inset"><h2>Metrics</h2></header>
-          <div class="table-scroll" tabIndex={0} role="region" aria-label="Metrics">
+          <header class="inset"><h2>{t.configurations.metrics}</h2></header>
+          <div class="table-scroll" tabIndex={0} role="region" aria-label={t.configurations.metrics}>
             <table>
-              <thead><tr><th>Metric</th><th class="number">Count</th><th>Query</th></tr></thead>
+              <thead><tr><th>{t.configurations.metric}</th><th class="number">{t.configurations.count}</th><th>{t.configurations.query}</th></tr></thead>
               <tbody>
                 {custom.map(([name, statement]) => (
                   <tr key={name}>
@@ -149,9 +150,9 @@ function OneConfiguration({ id }: { id: string }) {
       )}
       <Devices id={configuration.id} isOfModules={isOfModules} />
       {isRemoving.value && (
-        <Dialog title="Delete the configuration?" onClose={() => { isRemoving.value = false; }}>
-          <p class="break">{configuration.id} goes. Each device that has its settings gets what weaker configurations set instead, or loses them.</p>
-          <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>Keep it</Button><Button kind="danger" onClick={() => void remove()}>Delete</Button></footer>
+        <Dialog title={t.configurations.removeAsk} onClose={() => { isRemoving.value = false; }}>
+          <p class="break">{t.configurations.deleteSays(configuration.id)}</p>
+          <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>{t.common.keep}</Button><Button kind="danger" onClick={() => void remove()}>{t.common.remove}</Button></footer>
         </Dialog>
       )}
     </>
@@ -164,21 +165,21 @@ function Devices({ id, isOfModules }: { id: string; isOfModules: boolean }) {
   if (!hidden.value || hidden.value.items.length === 0) return null;
   return (
     <section class="card">
-      <header><h2>Selected, but hidden by stronger configurations</h2></header>
+      <header><h2>{t.configurations.hidden}</h2></header>
       <ul class="plain">
         {hidden.value.items.map((row) => <li key={`${row.deviceId}/${row.moduleId ?? ''}`}><a class="id" href={address('/device', { id: row.deviceId })}>{row.deviceId}{row.moduleId && ` / ${row.moduleId}`}</a></li>)}
       </ul>
-      {hidden.value.continuation && <p class="hint">And more.</p>}
+      {hidden.value.continuation && <p class="hint">{t.configurations.more}</p>}
     </section>
   );
 }
 
 export function NewConfigurationPage() {
-  useEffect(() => { document.title = 'Make a configuration · Carillon'; }, []);
+  useEffect(() => { setTitle(t.configurations.makeConfiguration); }, []);
   return (
     <>
-      <p class="crumb"><a href={address('/configurations')}>Configurations</a></p>
-      <header class="page"><h1>Make a configuration</h1></header>
+      <p class="crumb"><a href={address('/configurations')}>{t.common.configurations}</a></p>
+      <header class="page"><h1>{t.configurations.makeConfiguration}</h1></header>
       <Editor draft={{ ...emptyConfiguration, condition: parameter('condition') }}
         onDone={(id) => go(address('/configuration', { id }))} onCancel={() => go(address('/configurations'))} />
     </>
@@ -197,7 +198,7 @@ function Editor({ draft: first, of, onDone, onCancel }: { draft: ConfigurationDr
   const wrong = configurationProblem(draft.value);
   const isTouched = draft.value !== first;
   useEffect(() => {
-    guardLeaving(isTouched ? () => confirm('Leave without saving the configuration?') : undefined);
+    guardLeaving(isTouched ? () => confirm(t.configurations.leaveWithoutSaving) : undefined);
     return () => guardLeaving(undefined);
   }, [isTouched]);
   const write = async (event: Event) => {
@@ -208,7 +209,7 @@ function Editor({ draft: first, of, onDone, onCancel }: { draft: ConfigurationDr
       const body = configurationBody(draft.value, of);
       // The hub says of each text what is wrong with it, before anything changes.
       const { targetConditionError, customMetricQueryErrors } = await testConfigurationQueries(body.targetCondition, body.metrics.queries);
-      refusals.value = [...(targetConditionError ? [`Condition: ${targetConditionError}`] : []), ...Object.entries(customMetricQueryErrors).map(([name, text]) => `Metric ${name}: ${text}`)];
+      refusals.value = [...(targetConditionError ? [`${t.common.condition}: ${targetConditionError}`] : []), ...Object.entries(customMetricQueryErrors).map(([name, text]) => `${t.configurations.metric} ${name}: ${text}`)];
       if (refusals.value.length === 0) {
         const saved = await putConfiguration(draft.value.id, body, of?.etag);
         guardLeaving(undefined);
@@ -221,26 +222,26 @@ function Editor({ draft: first, of, onDone, onCancel }: { draft: ConfigurationDr
     <form class="card" onSubmit={(event) => void write(event)}>
       <div class="row wrap">
         {!of && (
-          <Field label="Configuration id" hint="Up to 128 lower-case letters, digits and + % _ * ! ' -">
+          <Field label={t.configurations.configurationId} hint={t.configurations.idHint}>
             <input name="configuration-id" required maxLength={128} spellcheck={false} autocomplete="off" value={draft.value.id} onInput={(event) => set({ id: event.currentTarget.value })} />
           </Field>
         )}
-        <Field label="Priority" hint="Where two set the same property, the higher one is in force">
+        <Field label={t.configurations.priority} hint={t.configurations.priorityHint}>
           <input type="number" step={1} value={draft.value.priority} onInput={(event) => set({ priority: event.currentTarget.valueAsNumber })} />
         </Field>
       </div>
-      <Field label="Which devices" hint={<>A condition on deviceId, tags or reported properties; <code>*</code> for all; <code>FROM devices.modules WHERE …</code> for modules</>}>
+      <Field label={t.common.whichDevices} hint={t.configurations.conditionHint(<code>*</code>, <code>FROM devices.modules WHERE …</code>)}>
         <textarea class="code" rows={2} spellcheck={false} value={draft.value.condition} onInput={(event) => set({ condition: event.currentTarget.value })} />
       </Field>
-      {of ? <p class="hint">What it sets cannot be changed: make another with a higher priority.</p> : (
-        <JsonInput label="What it sets, by path" rows={6} value={draft.value.content} error={wrong?.part === 'content' ? wrong.text : undefined} onInput={(text) => set({ content: text })} />
+      {of ? <p class="hint">{t.configurations.setsStay}</p> : (
+        <JsonInput label={t.configurations.setsByPath} rows={6} value={draft.value.content} error={wrong?.part === 'content' ? wrong.text : undefined} onInput={(text) => set({ content: text })} />
       )}
-      <JsonInput label="Metrics: queries by their names" rows={4} value={draft.value.metrics} error={wrong?.part === 'metrics' ? wrong.text : undefined} onInput={(text) => set({ metrics: text })} />
-      <JsonInput label="Labels" rows={3} value={draft.value.labels} error={wrong?.part === 'labels' ? wrong.text : undefined} onInput={(text) => set({ labels: text })} />
-      {!of && !wrong && <details><summary>The same by the command line</summary><Code text={configurationCommand(draft.value)} what="command" /></details>}
+      <JsonInput label={t.configurations.metricsByName} rows={4} value={draft.value.metrics} error={wrong?.part === 'metrics' ? wrong.text : undefined} onInput={(text) => set({ metrics: text })} />
+      <JsonInput label={t.configurations.labels} rows={3} value={draft.value.labels} error={wrong?.part === 'labels' ? wrong.text : undefined} onInput={(text) => set({ labels: text })} />
+      {!of && !wrong && <details><summary>{t.configurations.sameCommandLine}</summary><Code text={configurationCommand(draft.value)} what={t.common.command} /></details>}
       {refusals.value.map((text) => <div class="notice bad" role="alert" key={text}><p>{text}</p></div>)}
       <Problem of={problem.value} />
-      <footer class="row end"><Button onClick={onCancel}>Cancel</Button><Button type="submit" kind="primary" disabled={!!wrong || isBusy.value || !canWrite()}>{of ? 'Save' : 'Create'}</Button></footer>
+      <footer class="row end"><Button onClick={onCancel}>{t.common.cancel}</Button><Button type="submit" kind="primary" disabled={!!wrong || isBusy.value || !canWrite()}>{of ? t.common.save : t.common.create}</Button></footer>
     </form>
   );
 }

@@ -2,11 +2,12 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { ApiError, type Device, type DeviceJob, type MethodResult, type Twin, createModule, deleteDevice, deleteModule, getDevice, getModuleTwin, getTwin, invokeMethod, listModules, may, mayChange, patchTwin, query, session, updateDevice } from '../api.ts';
 import { type Change, type JsonObject, applyPatch, changesBetween, leaves, isEqual, parseObject, parseValue, patchBetween, withoutMetadata } from '../lib/json.ts';
+import { duration } from '../lib/format.ts';
 import { deviceJobsStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
 import { t } from '../texts.ts';
 import { DeviceEvents, DeviceMessages } from './device_messages.tsx';
-import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 
 const pretty = (value: unknown) => JSON.stringify(value ?? {}, null, 2);
 
@@ -20,7 +21,7 @@ function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
   const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs'>('twin');
   useEffect(() => {
-    document.title = `${id} · Carillon`;
+    setTitle(id);
     return () => guardLeaving(undefined);
   }, []);
   if (!twin.value) {
@@ -34,21 +35,21 @@ function OneDevice({ id }: { id: string }) {
   const it = twin.value;
   return (
     <>
-      <p class="crumb"><a href={address('/devices')}>Devices</a></p>
+      <p class="crumb"><a href={address('/devices')}>{t.common.devices}</a></p>
       <header class="page">
         <h1 class="id">{it.deviceId}</h1>
-        <Button kind="quiet" icon="refresh" onClick={twin.reload}>Refresh</Button>
+        <Button kind="quiet" icon="refresh" onClick={twin.reload}>{t.common.refresh}</Button>
       </header>
       <dl class="facts">
-        <div><dt>Connection</dt><dd><State of={it.connectionState} /></dd></div>
-        <div><dt>Status</dt><dd><State of={it.status} /></dd></div>
-        <div><dt>Last seen</dt><dd><Time at={it.lastActivityTime} relative /></dd></div>
-        <div><dt>Authentication</dt><dd>{it.authenticationType}</dd></div>
-        <div><dt>Twin version</dt><dd>{it.version}</dd></div>
-        {it.modelId && <div><dt>Model</dt><dd class="break">{it.modelId}</dd></div>}
+        <div><dt>{t.common.connection}</dt><dd><State of={it.connectionState} /></dd></div>
+        <div><dt>{t.common.status}</dt><dd><State of={it.status} /></dd></div>
+        <div><dt>{t.common.lastSeen}</dt><dd><Time at={it.lastActivityTime} relative /></dd></div>
+        <div><dt>{t.device.authentication}</dt><dd>{it.authenticationType}</dd></div>
+        <div><dt>{t.device.twinVersion}</dt><dd>{it.version}</dd></div>
+        {it.modelId && <div><dt>{t.device.model}</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
-      <div class="tabs" role="tablist" aria-label="Parts of the device">
-        {([['twin', 'Twin'], ['method', 'Method'], ['messages', t.messages.send], ['events', t.events.title], ['identity', 'Identity'], ['modules', 'Modules'], ['jobs', 'Jobs']] as const).map(([name, label]) => (
+      <div class="tabs" role="tablist" aria-label={t.device.partsDevice}>
+        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs]] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -98,7 +99,7 @@ function TwinEditor({ twin, onSaved }: { twin: Twin; onSaved: () => void }) {
     if (!isTouched && twin.version >= base.value.version) show(twin, writableOf(twin));
   }, [twin.etag, twin.version]);
   useEffect(() => {
-    guardLeaving(isChanged ? () => confirm('Leave without saving the twin?') : undefined);
+    guardLeaving(isChanged ? () => confirm(t.device.leaveWithoutSaving) : undefined);
     const ask = (event: BeforeUnloadEvent) => { if (isChanged) event.preventDefault(); };
     addEventListener('beforeunload', ask);
     return () => removeEventListener('beforeunload', ask);
@@ -144,26 +145,26 @@ function TwinEditor({ twin, onSaved }: { twin: Twin; onSaved: () => void }) {
     <>
       <div class="twin">
         <section class="card">
-          <JsonInput label="Tags" value={tags.value} rows={8} disabled={!canWrite} error={parsed.tags.error} onInput={(text) => { tags.value = text; }} />
-          <JsonInput label="Desired properties" value={desired.value} rows={12} disabled={!canWrite} error={parsed.desired.error} onInput={(text) => { desired.value = text; }} />
+          <JsonInput label={t.common.tags} value={tags.value} rows={8} disabled={!canWrite} error={parsed.tags.error} onInput={(text) => { tags.value = text; }} />
+          <JsonInput label={t.common.desiredProperties} value={desired.value} rows={12} disabled={!canWrite} error={parsed.desired.error} onInput={(text) => { desired.value = text; }} />
           <Problem of={problem.value} />
           {canWrite ? (
             <div class="row end">
-              <Button disabled={!isChanged} onClick={() => show(twin, writableOf(twin))}>Discard</Button>
-              <Button kind="primary" disabled={!isChanged || !isRight} onClick={compare}>Review and save</Button>
+              <Button disabled={!isChanged} onClick={() => show(twin, writableOf(twin))}>{t.device.discard}</Button>
+              <Button kind="primary" disabled={!isChanged || !isRight} onClick={compare}>{t.device.reviewSave}</Button>
             </div>
-          ) : <p class="hint">{may('ServiceConnect') ? 'This session only reads.' : `The policy ${session.value?.policy ?? ''} lacks ServiceConnect, which writing twins needs.`}</p>}
+          ) : <p class="hint">{may('ServiceConnect') ? t.session.readsOnly : t.device.lacksRight(session.value?.policy ?? '')}</p>}
         </section>
         <section class="card">
-          <header><h2>Reported properties</h2></header>
-          <pre class="code" tabIndex={0} aria-label="Reported properties">{pretty(withoutMetadata(twin.properties.reported as JsonObject))}</pre>
+          <header><h2>{t.device.reportedProperties}</h2></header>
+          <pre class="code" tabIndex={0} aria-label={t.device.reportedProperties}>{pretty(withoutMetadata(twin.properties.reported as JsonObject))}</pre>
         </section>
       </div>
       <Differences twin={twin} />
       {review.value && (
-        <Dialog title="What will change" onClose={() => { review.value = undefined; }} wide>
+        <Dialog title={t.device.willChange} onClose={() => { review.value = undefined; }} wide>
           <Changes of={review.value} />
-          <footer class="row end"><Button onClick={() => { review.value = undefined; }}>Back</Button><Button kind="primary" disabled={review.value.length === 0} onClick={() => void write()}>Save</Button></footer>
+          <footer class="row end"><Button onClick={() => { review.value = undefined; }}>{t.common.back}</Button><Button kind="primary" disabled={review.value.length === 0} onClick={() => void write()}>{t.common.save}</Button></footer>
         </Dialog>
       )}
       {conflict.value && <Conflict base={before} theirs={conflict.value} onMerge={merge} onTake={(theirs) => { conflict.value = undefined; show(theirs, writableOf(theirs)); onSaved(); }} onClose={() => { conflict.value = undefined; }} />}
@@ -173,30 +174,30 @@ function TwinEditor({ twin, onSaved }: { twin: Twin; onSaved: () => void }) {
 
 function Conflict({ base, theirs, onMerge, onTake, onClose }: { base: Writable; theirs: Twin; onMerge: (theirs: Twin) => void; onTake: (theirs: Twin) => void; onClose: () => void }) {
   return (
-    <Dialog title="This twin was changed elsewhere" onClose={onClose} wide>
-      <p>Nothing of yours was saved. Since you began, this changed:</p>
+    <Dialog title={t.device.twinChangedElsewhere} onClose={onClose} wide>
+      <p>{t.device.conflict}</p>
       <Changes of={changesBetween({ ...base }, { ...writableOf(theirs) })} />
       <footer class="row end wrap">
-        <Button onClick={onClose}>Go on editing</Button>
-        <Button kind="danger" onClick={() => onTake(theirs)}>Take theirs, drop mine</Button>
-        <Button kind="primary" onClick={() => onMerge(theirs)}>Put mine on top</Button>
+        <Button onClick={onClose}>{t.device.goEditing}</Button>
+        <Button kind="danger" onClick={() => onTake(theirs)}>{t.device.takeTheirsDrop}</Button>
+        <Button kind="primary" onClick={() => onMerge(theirs)}>{t.device.putMineTop}</Button>
       </footer>
     </Dialog>
   );
 }
 
 function Changes({ of }: { of: Change[] }) {
-  if (of.length === 0) return <p class="hint">Nothing differs.</p>;
+  if (of.length === 0) return <p class="hint">{t.device.nothingDiffers}</p>;
   return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label="Changes">
+    <div class="table-scroll" tabIndex={0} role="region" aria-label={t.device.changes}>
       <table class="changes">
-        <thead><tr><th>Path</th><th>Before</th><th>After</th></tr></thead>
+        <thead><tr><th>{t.common.path}</th><th>{t.device.before}</th><th>{t.device.after}</th></tr></thead>
         <tbody>
           {of.map((change) => (
             <tr key={change.path}>
               <td class="break">{change.path}</td>
-              <td class="before">{change.before === undefined ? <em>not there</em> : JSON.stringify(change.before)}</td>
-              <td class="after">{change.after === undefined ? <em>removed</em> : JSON.stringify(change.after)}</td>
+              <td class="before">{change.before === undefined ? <em>{t.device.notThere}</em> : JSON.stringify(change.before)}</td>
+              <td class="after">{change.after === undefined ? <em>{t.device.removed}</em> : JSON.stringify(change.after)}</td>
             </tr>
           ))}
         </tbody>
@@ -212,13 +213,13 @@ function Differences({ twin }: { twin: Twin }) {
   if (open.length === 0) return null;
   return (
     <section class="card">
-      <header><h2>Desired, and not reported so</h2></header>
-      <div class="table-scroll" tabIndex={0} role="region" aria-label="Differences">
+      <header><h2>{t.device.openDifferences}</h2></header>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label={t.device.differences}>
         <table class="changes">
-          <thead><tr><th>Path</th><th>Desired</th><th>Reported</th></tr></thead>
+          <thead><tr><th>{t.common.path}</th><th>{t.device.desired}</th><th>{t.device.reported}</th></tr></thead>
           <tbody>
             {open.map(([path, value]) => (
-              <tr key={path}><td class="break">{path}</td><td class="after">{JSON.stringify(value)}</td><td class="before">{reported.has(path) ? JSON.stringify(reported.get(path)) : <em>not reported</em>}</td></tr>
+              <tr key={path}><td class="break">{path}</td><td class="after">{JSON.stringify(value)}</td><td class="before">{reported.has(path) ? JSON.stringify(reported.get(path)) : <em>{t.device.notReported}</em>}</td></tr>
             ))}
           </tbody>
         </table>
@@ -253,18 +254,18 @@ function MethodCall({ id, isConnected }: { id: string; isConnected: boolean }) {
   return (
     <>
       <form class="card" onSubmit={(event) => void call(event)}>
-        {!isConnected && <p class="notice warn">The device is not connected, so that a call fails at once.</p>}
+        {!isConnected && <p class="notice warn">{t.device.notConnected}</p>}
         <div class="row wrap">
-          <Field label="Method"><input name="method" required maxLength={100} spellcheck={false} disabled={!canCall} value={name.value} onInput={(event) => { name.value = event.currentTarget.value; }} /></Field>
-          <Field label="Seconds to answer"><input type="number" min={5} max={300} disabled={!canCall} value={timeout.value} onInput={(event) => { timeout.value = event.currentTarget.valueAsNumber; }} /></Field>
+          <Field label={t.common.method}><input name="method" required maxLength={100} spellcheck={false} disabled={!canCall} value={name.value} onInput={(event) => { name.value = event.currentTarget.value; }} /></Field>
+          <Field label={t.common.secondsAnswer}><input type="number" min={5} max={300} disabled={!canCall} value={timeout.value} onInput={(event) => { timeout.value = event.currentTarget.valueAsNumber; }} /></Field>
         </div>
-        <JsonInput label="Payload" rows={5} disabled={!canCall} value={payload.value} error={parsed.error} onInput={(text) => { payload.value = text; }} />
-        {canCall ? <div class="row end"><Button type="submit" kind="primary" disabled={isBusy.value || !!parsed.error}>{isBusy.value ? 'Calling …' : 'Call'}</Button></div> : <p class="hint">Calling needs ServiceConnect, and a session that may change.</p>}
+        <JsonInput label={t.common.payload} rows={5} disabled={!canCall} value={payload.value} error={parsed.error} onInput={(text) => { payload.value = text; }} />
+        {canCall ? <div class="row end"><Button type="submit" kind="primary" disabled={isBusy.value || !!parsed.error}>{isBusy.value ? t.device.calling : t.device.call}</Button></div> : <p class="hint">{t.device.callNeeds}</p>}
       </form>
       {calls.value.map((one) => (
         <section class="card answer" key={one.at.getTime()}>
-          <header><h2 class="id">{one.name}</h2><span class="hint"><Time at={one.at.toISOString()} /> · {one.seconds.toFixed(1)} s</span></header>
-          {one.result ? <><p>The device answered with status <strong>{one.result.status}</strong>.</p><Code text={pretty(one.result.payload)} what="answer" /></> : <Problem of={one.problem} />}
+          <header><h2 class="id">{one.name}</h2><span class="hint"><Time at={one.at.toISOString()} /> · {duration(one.seconds)}</span></header>
+          {one.result ? <><p>{t.device.answered(<strong>{one.result.status}</strong>)}</p><Code text={pretty(one.result.payload)} what={t.device.answer} /></> : <Problem of={one.problem} />}
         </section>
       ))}
     </>
@@ -290,29 +291,29 @@ function Identity({ id, onChanged }: { id: string; onChanged: () => void }) {
   const canWrite = may('RegistryWrite') && mayChange();
   return (
     <section class="card">
-      <header><h2>Keys and connection string</h2></header>
+      <header><h2>{t.device.keysConnectionString}</h2></header>
       <Problem of={problem.value} />
       {!device.value ? (
-        may('RegistryRead') ? <><p>Who has a key of a device can act as this device. That you looked is recorded in the hub's log.</p><Button onClick={reveal}>Show the keys</Button></> : <p class="hint">Keys need RegistryRead.</p>
+        may('RegistryRead') ? <><p>{t.device.keysHint}</p><Button onClick={reveal}>{t.device.showKeys}</Button></> : <p class="hint">{t.device.keysNeed}</p>
       ) : login ? (
         <>
-          <Field label="Connection string"><Code text={login} what="connection string" /></Field>
-          <Field label="Primary key"><Code text={keys?.primaryKey ?? ''} what="primary key" /></Field>
-          <Field label="Secondary key"><Code text={keys?.secondaryKey ?? ''} what="secondary key" /></Field>
-          <h3>In a program</h3>
+          <Field label={t.common.connectionString}><Code text={login} what={t.common.connectionStringNamed} /></Field>
+          <Field label={t.common.primaryKey}><Code text={keys?.primaryKey ?? ''} what={t.common.primaryKeyNamed} /></Field>
+          <Field label={t.common.secondaryKey}><Code text={keys?.secondaryKey ?? ''} what={t.common.secondaryKeyNamed} /></Field>
+          <h3>{t.device.inProgram}</h3>
           <Code what="Node.js" text={`const { Client } = require('azure-iot-device');\nconst { Mqtt } = require('azure-iot-device-mqtt');\nconst client = Client.fromConnectionString('${login}', Mqtt);`} />
         </>
-      ) : <Code text={pretty(device.value.authentication)} what="authentication" />}
+      ) : <Code text={pretty(device.value.authentication)} what={t.device.authenticationNamed} />}
       {canWrite && (
         <footer class="row wrap danger-zone">
-          <Button onClick={toggle}>Enable or disable</Button>
-          <Button kind="danger" onClick={() => { isRemoving.value = true; }}>Delete the device</Button>
+          <Button onClick={toggle}>{t.device.enableDisable}</Button>
+          <Button kind="danger" onClick={() => { isRemoving.value = true; }}>{t.device.deleteDevice}</Button>
         </footer>
       )}
       {isRemoving.value && (
-        <Dialog title="Delete the device?" onClose={() => { isRemoving.value = false; }}>
-          <p class="break">{id}, its keys, twin and modules go, and cannot be brought back. If it is connected, its connection ends.</p>
-          <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>Keep it</Button><Button kind="danger" onClick={() => run(async () => { await deleteDevice(id); go(address('/devices')); })}>Delete</Button></footer>
+        <Dialog title={t.device.deleteDeviceAsk} onClose={() => { isRemoving.value = false; }}>
+          <p class="break">{t.device.deleteSays(id)}</p>
+          <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>{t.common.keep}</Button><Button kind="danger" onClick={() => run(async () => { await deleteDevice(id); go(address('/devices')); })}>{t.common.remove}</Button></footer>
         </Dialog>
       )}
     </section>
@@ -342,10 +343,10 @@ function Modules({ device }: { device: string }) {
   return (
     <section class="card flush">
       <Problem of={problem.value} />
-      {modules.value.length === 0 ? <Empty title="This device has no modules.">Modules are programs of one device, each with its own keys and twin.</Empty> : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Modules">
+      {modules.value.length === 0 ? <Empty title={t.device.noModules}>{t.device.noModulesHint}</Empty> : (
+        <div class="table-scroll" tabIndex={0} role="region" aria-label={t.device.modules}>
           <table>
-            <thead><tr><th>Module</th><th>Connection</th><th>Last seen</th><th>Managed by</th><th>Twin</th></tr></thead>
+            <thead><tr><th>{t.device.module}</th><th>{t.common.connection}</th><th>{t.common.lastSeen}</th><th>{t.device.managedBy}</th><th>{t.device.twin}</th></tr></thead>
             <tbody>
               {modules.value.map((module) => (
                 <tr key={module.moduleId}>
@@ -355,8 +356,8 @@ function Modules({ device }: { device: string }) {
                   <td>{module.managedBy ?? ''}</td>
                   <td>
                     <div class="row">
-                      <Button kind="quiet" aria-label={`Show the twin of ${module.moduleId}`} onClick={() => run(async () => { shown.value = await getModuleTwin(device, module.moduleId); })}>Show</Button>
-                      {canWrite && <Button kind="quiet" icon="close" aria-label={`Delete ${module.moduleId}`} title="Delete" onClick={() => { removing.value = module.moduleId; }} />}
+                      <Button kind="quiet" aria-label={t.device.showTwinOf(module.moduleId)} onClick={() => run(async () => { shown.value = await getModuleTwin(device, module.moduleId); })}>{t.common.show}</Button>
+                      {canWrite && <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(module.moduleId)} title={t.common.remove} onClick={() => { removing.value = module.moduleId; }} />}
                     </div>
                   </td>
                 </tr>
@@ -367,19 +368,19 @@ function Modules({ device }: { device: string }) {
       )}
       {canWrite && (
         <form class="inset row wrap" onSubmit={create}>
-          <Field label="New module"><input name="module-id" required maxLength={128} spellcheck={false} autocomplete="off" value={name.value} onInput={(event) => { name.value = event.currentTarget.value; }} /></Field>
-          <Button type="submit" icon="plus">Create</Button>
+          <Field label={t.device.newModule}><input name="module-id" required maxLength={128} spellcheck={false} autocomplete="off" value={name.value} onInput={(event) => { name.value = event.currentTarget.value; }} /></Field>
+          <Button type="submit" icon="plus">{t.common.create}</Button>
         </form>
       )}
       {shown.value && (
-        <Dialog title={`Twin of ${shown.value.moduleId ?? ''}`} onClose={() => { shown.value = undefined; }} wide>
-          <Code text={pretty(shown.value)} what="twin" />
+        <Dialog title={t.device.twinOf(shown.value.moduleId ?? '')} onClose={() => { shown.value = undefined; }} wide>
+          <Code text={pretty(shown.value)} what={t.device.twinNamed} />
         </Dialog>
       )}
       {removing.value !== undefined && (
-        <Dialog title="Delete the module?" onClose={() => { removing.value = undefined; }}>
-          <p class="break">{removing.value}, its keys and its twin go, and cannot be brought back.</p>
-          <footer class="row end"><Button onClick={() => { removing.value = undefined; }}>Keep it</Button><Button kind="danger" onClick={() => run(async () => { const gone = removing.value ?? ''; removing.value = undefined; await deleteModule(device, gone); modules.reload(); })}>Delete</Button></footer>
+        <Dialog title={t.device.deleteModule} onClose={() => { removing.value = undefined; }}>
+          <p class="break">{t.device.deleteModuleSays(removing.value)}</p>
+          <footer class="row end"><Button onClick={() => { removing.value = undefined; }}>{t.common.keep}</Button><Button kind="danger" onClick={() => run(async () => { const gone = removing.value ?? ''; removing.value = undefined; await deleteModule(device, gone); modules.reload(); })}>{t.common.remove}</Button></footer>
         </Dialog>
       )}
     </section>
@@ -389,11 +390,11 @@ function Modules({ device }: { device: string }) {
 function Jobs({ id }: { id: string }) {
   const jobs = useLoaded(() => query<DeviceJob>(deviceJobsStatement(id), 100));
   if (!jobs.value) return jobs.isLoading ? <Loading /> : <Problem of={jobs.problem} retry={jobs.reload} />;
-  if (jobs.value.items.length === 0) return <Empty title="No job has touched this device." />;
+  if (jobs.value.items.length === 0) return <Empty title={t.device.noJobs} />;
   return (
-    <div class="table-scroll card flush" tabIndex={0} role="region" aria-label="Jobs of this device">
+    <div class="table-scroll card flush" tabIndex={0} role="region" aria-label={t.device.jobsDevice}>
       <table>
-        <thead><tr><th>Job</th><th>Status</th><th>Ended</th><th>Outcome</th></tr></thead>
+        <thead><tr><th>{t.common.job}</th><th>{t.common.status}</th><th>{t.common.ended}</th><th>{t.common.outcome}</th></tr></thead>
         <tbody>
           {jobs.value.items.map((job) => (
             <tr key={job.jobId}><td><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a></td><td><State of={job.status} /></td><td><Time at={job.endTimeUtc} relative /></td><td class="cell">{job.error ? job.error.description : job.outcome?.deviceMethodResponse ? JSON.stringify(job.outcome.deviceMethodResponse) : ''}</td></tr>

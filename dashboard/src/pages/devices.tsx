@@ -1,12 +1,13 @@
 import { computed, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { createDevice, getDevice, may, mayChange, query } from '../api.ts';
+import { ApiError, createDevice, getDevice, may, mayChange, query } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { type Clause, type Operator, condition, countStatement, idsCondition, listStatement } from '../lib/query.ts';
 import { windowOf } from '../lib/virtual.ts';
 import { address, go, parameter, setParameters } from '../router.ts';
 import { ExportButton, ImportDialog } from './transfer.tsx';
-import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, textOf, useLoaded } from '../ui/basics.tsx';
+import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 const pageSize = 200;
 const rowHeight = 40;
@@ -15,7 +16,7 @@ const chosenMax = 200;
 interface Row { deviceId: string; status: string; connectionState: string; lastActivityTime: string; [column: string]: unknown }
 
 const operators: [Operator, string][] = [
-  ['=', 'is'], ['!=', 'is not'], ['<', '<'], ['<=', '≤'], ['>', '>'], ['>=', '≥'], ['starts', 'begins with'], ['defined', 'is there'], ['missing', 'is missing'],
+  ['=', t.devices.is], ['!=', t.devices.isNot], ['<', '<'], ['<=', '≤'], ['>', '>'], ['>=', '≥'], ['starts', t.devices.begins], ['defined', t.devices.isThere], ['missing', t.devices.isMissing],
 ];
 
 /** What is asked for stands in the address: `q` an id's beginning, `c` clauses, `w` a condition by hand, `cols`. */
@@ -50,7 +51,7 @@ export function DevicesPage() {
     return items[0]?.n ?? 0;
   });
 
-  useEffect(() => { document.title = 'Devices · Carillon'; }, []);
+  useEffect(() => { setTitle(t.common.devices); }, []);
   useEffect(() => {
     const mine = ++turn.current;
     state.value = 'loading';
@@ -89,39 +90,39 @@ export function DevicesPage() {
   return (
     <>
       <header class="page">
-        <h1>Devices</h1>
+        <h1>{t.common.devices}</h1>
         <div class="row wrap">
           {may('RegistryRead') && <ExportButton onProblem={(refusal) => { problem.value = refusal; }} />}
-          {may('RegistryWrite') && mayChange() && <Button onClick={() => { isImporting.value = true; }}>Import</Button>}
-          {may('RegistryWrite') && mayChange() && <Button icon="plus" onClick={() => { isCreating.value = true; }}>Create a device</Button>}
-          {mayChange() && <a class="button primary" href={address('/new-job', { condition: chosen.value.size ? idsCondition([...chosen.value]) : wanted.value || '*' })}>{chosen.value.size ? `Job for ${count(chosen.value.size)} chosen` : 'Job for these'}</a>}
+          {may('RegistryWrite') && mayChange() && <Button onClick={() => { isImporting.value = true; }}>{t.common.importIt}</Button>}
+          {may('RegistryWrite') && mayChange() && <Button icon="plus" onClick={() => { isCreating.value = true; }}>{t.devices.createDevice}</Button>}
+          {mayChange() && <a class="button primary" href={address('/new-job', { condition: chosen.value.size ? idsCondition([...chosen.value]) : wanted.value || '*' })}>{chosen.value.size ? t.devices.jobForChosen(count(chosen.value.size)) : t.devices.jobForThese}</a>}
         </div>
       </header>
-      <section class="card search" aria-label="Which devices">
+      <section class="card search" aria-label={t.common.whichDevices}>
         {isRaw.value ? (
-          <Field label="Condition" hint="What stands behind WHERE in a query">
+          <Field label={t.common.condition} hint={t.devices.conditionHint}>
             <textarea class="code" rows={2} spellcheck={false} value={parameter('w')} onInput={(event) => setParameters({ w: event.currentTarget.value, raw: '1' })} />
           </Field>
         ) : (
           <>
-            <Field label="Id begins with">
+            <Field label={t.devices.idBegins}>
               <input type="search" name="prefix" spellcheck={false} value={parameter('q')} onInput={(event) => setParameters({ q: event.currentTarget.value })} />
             </Field>
             {clauses.value.map((clause, i) => <ClauseRow key={i} clause={clause} at={i} />)}
           </>
         )}
         <div class="row wrap">
-          {!isRaw.value && <Button kind="quiet" icon="plus" onClick={() => setClauses([...clauses.value, { path: 'tags.', operator: '=', value: '' }])}>Add a condition</Button>}
-          <Button kind="quiet" onClick={() => setParameters(isRaw.value ? { w: '', raw: '' } : { w: wanted.value, raw: '1', q: '', c: '' })}>{isRaw.value ? 'Use the builder' : 'Write it by hand'}</Button>
-          <label class="inline">Columns <input name="columns" placeholder="tags.building, properties.reported.fw" spellcheck={false} value={parameter('cols')} onChange={(event) => setParameters({ cols: event.currentTarget.value })} /></label>
+          {!isRaw.value && <Button kind="quiet" icon="plus" onClick={() => setClauses([...clauses.value, { path: 'tags.', operator: '=', value: '' }])}>{t.devices.addCondition}</Button>}
+          <Button kind="quiet" onClick={() => setParameters(isRaw.value ? { w: '', raw: '' } : { w: wanted.value, raw: '1', q: '', c: '' })}>{isRaw.value ? t.devices.useBuilder : t.devices.writeHand}</Button>
+          <label class="inline">{t.devices.columns} <input name="columns" placeholder="tags.building, properties.reported.fw" spellcheck={false} value={parameter('cols')} onChange={(event) => setParameters({ cols: event.currentTarget.value })} /></label>
         </div>
         {!isRaw.value && wanted.value && <code class="statement">WHERE {wanted.value}</code>}
       </section>
-      <p class="hint" role="status" data-testid="count">{total.value === undefined ? (total.isLoading ? 'Counting …' : '') : `${count(total.value)} ${total.value === 1 ? 'device' : 'devices'}`}</p>
+      <p class="hint" role="status" data-testid="count">{total.value === undefined ? (total.isLoading ? t.devices.counting : '') : t.devices.count(total.value, count(total.value))}</p>
       <Problem of={problem.value} retry={() => { again.value++; }} />
       {rows.value.length > 0 ? <List rows={rows.value} chosen={chosen.value} onChoose={(next) => { chosen.value = next; }} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
-        <Empty title={wanted.value ? 'No device is like this.' : 'No device is registered yet.'}>
-          {wanted.value ? 'Conditions on what a twin lacks are never met.' : <>Create one here, or a fleet to try by <code>carillon simulate -n 100 --create</code>.</>}
+        <Empty title={wanted.value ? t.devices.noneSo : t.devices.none}>
+          {wanted.value ? t.devices.noneSoHint : t.devices.noneHint(<code>carillon simulate -n 100 --create</code>)}
         </Empty>
       )}
       {isImporting.value && <ImportDialog onClose={() => { isImporting.value = false; again.value++; }} />}
@@ -134,13 +135,13 @@ function ClauseRow({ clause, at }: { clause: Clause; at: number }) {
   const change = (part: Partial<Clause>) => setClauses(clauses.value.map((one, i) => (i === at ? { ...one, ...part } : one)));
   const hasValue = clause.operator !== 'defined' && clause.operator !== 'missing';
   return (
-    <div class="clause" role="group" aria-label={`Condition ${at + 1}`}>
-      <input aria-label="Path" list="paths" spellcheck={false} value={clause.path} onInput={(event) => change({ path: event.currentTarget.value })} />
-      <select aria-label="Comparison" value={clause.operator} onChange={(event) => change({ operator: event.currentTarget.value as Operator })}>
+    <div class="clause" role="group" aria-label={t.devices.conditionNumber(at + 1)}>
+      <input aria-label={t.common.path} list="paths" spellcheck={false} value={clause.path} onInput={(event) => change({ path: event.currentTarget.value })} />
+      <select aria-label={t.devices.comparison} value={clause.operator} onChange={(event) => change({ operator: event.currentTarget.value as Operator })}>
         {operators.map(([operator, name]) => <option key={operator} value={operator}>{name}</option>)}
       </select>
-      {hasValue && <input aria-label="Value" spellcheck={false} value={clause.value} onInput={(event) => change({ value: event.currentTarget.value })} />}
-      <Button kind="quiet" icon="close" aria-label="Remove this condition" onClick={() => setClauses(clauses.value.filter((_, i) => i !== at))} />
+      {hasValue && <input aria-label={t.devices.value} spellcheck={false} value={clause.value} onInput={(event) => change({ value: event.currentTarget.value })} />}
+      <Button kind="quiet" icon="close" aria-label={t.devices.removeCondition} onClick={() => setClauses(clauses.value.filter((_, i) => i !== at))} />
       <datalist id="paths">
         {['tags.', 'properties.desired.', 'properties.reported.', 'connectionState', 'status', 'lastActivityTime', 'version'].map((path) => <option key={path} value={path} />)}
       </datalist>
@@ -166,14 +167,14 @@ function List({ rows, chosen, onChoose, onEnd, isMore }: { rows: Row[]; chosen: 
   };
   const { first, last } = windowOf(rows.length, rowHeight, view.value.top, view.value.height);
   return (
-    <div class="table-scroll virtual card flush" ref={element} onScroll={look} tabIndex={0} role="region" aria-label="Devices">
+    <div class="table-scroll virtual card flush" ref={element} onScroll={look} tabIndex={0} role="region" aria-label={t.common.devices}>
       <table class="fixed" aria-rowcount={rows.length}>
-        <thead><tr><th class="choice">{chosen.size > 0 ? <Button kind="quiet" icon="close" aria-label="Choose none" title="Choose none" onClick={() => onChoose(new Set())} /> : <span class="hidden-text">Chosen</span>}</th><th class="id-column">Device</th><th>Connection</th><th>Status</th><th>Last seen</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
+        <thead><tr><th class="choice">{chosen.size > 0 ? <Button kind="quiet" icon="close" aria-label={t.devices.chooseNone} title={t.devices.chooseNone} onClick={() => onChoose(new Set())} /> : <span class="hidden-text">{t.devices.chosen}</span>}</th><th class="id-column">{t.common.device}</th><th>{t.common.connection}</th><th>{t.common.status}</th><th>{t.common.lastSeen}</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
         <tbody>
           {first > 0 && <tr class="spacer" aria-hidden="true" style={{ height: `${first * rowHeight}px` }} />}
           {rows.slice(first, last).map((row, i) => (
             <tr key={row.deviceId} aria-rowindex={first + i + 1}>
-              <td class="choice"><input type="checkbox" aria-label={`Choose ${row.deviceId}`} checked={chosen.has(row.deviceId)} onChange={() => choose(row.deviceId)} /></td>
+              <td class="choice"><input type="checkbox" aria-label={t.devices.choose(row.deviceId)} checked={chosen.has(row.deviceId)} onChange={() => choose(row.deviceId)} /></td>
               <td><a class="id" title={row.deviceId} href={address('/device', { id: row.deviceId })}>{row.deviceId}</a></td>
               <td><State of={row.connectionState} /></td>
               <td><State of={row.status} /></td>
@@ -184,7 +185,7 @@ function List({ rows, chosen, onChoose, onEnd, isMore }: { rows: Row[]; chosen: 
           {last < rows.length && <tr class="spacer" aria-hidden="true" style={{ height: `${(rows.length - last) * rowHeight}px` }} />}
         </tbody>
       </table>
-      {isMore && <Loading what="Loading more" />}
+      {isMore && <Loading what={t.devices.loadingMore} />}
     </div>
   );
 }
@@ -206,29 +207,29 @@ function Create({ onClose }: { onClose: () => void }) {
     } catch (refusal) {
       problem.value = refusal;
       // An answer that was lost looks like a refusal; then the device is there.
-      if (textOf(refusal).includes('does not answer')) void getDevice(id.value).catch(() => {});
+      if (refusal instanceof ApiError && refusal.status === 0) void getDevice(id.value).catch(() => {});
     }
   };
   return (
-    <Dialog title="Create a device" onClose={onClose}>
+    <Dialog title={t.devices.createDevice} onClose={onClose}>
       <form onSubmit={(event) => void create(event)}>
-        <Field label="Device id" hint="Up to 128 letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '">
+        <Field label={t.devices.deviceId} hint={t.devices.idHint}>
           <input name="device-id" required maxLength={128} spellcheck={false} autocomplete="off" value={id.value} onInput={(event) => { id.value = event.currentTarget.value; }} />
         </Field>
-        <Field label="It proves who it is by">
+        <Field label={t.devices.proof}>
           <select value={kind.value} onChange={(event) => { kind.value = event.currentTarget.value as 'sas'; }}>
-            <option value="sas">keys that the hub makes</option>
-            <option value="selfSigned">a certificate of its own</option>
-            <option value="certificateAuthority">a certificate of an authority</option>
+            <option value="sas">{t.devices.keysHubMakes}</option>
+            <option value="selfSigned">{t.devices.certificateOwn}</option>
+            <option value="certificateAuthority">{t.devices.certificateAuthority}</option>
           </select>
         </Field>
         {kind.value === 'selfSigned' && (
-          <Field label="Thumbprint" hint="SHA-1 or SHA-256 in hexadecimal">
+          <Field label={t.devices.thumbprint} hint={t.devices.thumbprintHint}>
             <input required spellcheck={false} value={thumbprint.value} onInput={(event) => { thumbprint.value = event.currentTarget.value; }} />
           </Field>
         )}
         <Problem of={problem.value} />
-        <footer class="row end"><Button onClick={onClose}>Cancel</Button><Button type="submit" kind="primary">Create</Button></footer>
+        <footer class="row end"><Button onClick={onClose}>{t.common.cancel}</Button><Button type="submit" kind="primary">{t.common.create}</Button></footer>
       </form>
     </Dialog>
   );

@@ -4,12 +4,12 @@ import { type Attestation, type DeviceRegistration, type Enrollment, type Enroll
 import { type EnrollmentDraft, emptyEnrollment, enrollmentBody, enrollmentDraftOf, enrollmentProblem, idOf } from '../lib/enrollment.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { t } from '../texts.ts';
-import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 
 type Any = Enrollment | EnrollmentGroup;
 
 export function EnrollmentsPage() {
-  useEffect(() => { document.title = `${t.enrollments.title} · Carillon`; }, []);
+  useEffect(() => { setTitle(t.enrollments.title); }, []);
   const isGroup = parameter('kind') !== 'individual';
   return (
     <>

@@ -3,14 +3,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import { may } from '../api.ts';
 import { parameter, setParameters } from '../router.ts';
 import { t } from '../texts.ts';
-import { Field } from '../ui/basics.tsx';
+import { Field, setTitle } from '../ui/basics.tsx';
 import { LiveMessages } from '../ui/live_messages.tsx';
 
 export function EventsPage() {
   const typed = useSignal(parameter('device'));
   const text = useSignal('');
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => { document.title = `${t.events.title} · Carillon`; return () => clearTimeout(timer.current); }, []);
+  useEffect(() => { setTitle(t.events.title); return () => clearTimeout(timer.current); }, []);
   const type = (pattern: string) => {
     typed.value = pattern;
     clearTimeout(timer.current);

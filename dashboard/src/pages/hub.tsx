@@ -1,28 +1,29 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Policy, getPolicy, listPolicies, may, mayChange, renewPolicyKey, session, refreshSession } from '../api.ts';
-import { Button, Code, Dialog, Field, Loading, Problem, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Field, Loading, Problem, Time, useLoaded, setTitle } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 /** A key gives what its policy may, so seeing and renewing keys takes every right. */
 const isOwner = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
 
 export function HubPage() {
-  useEffect(() => { document.title = 'Hub · Carillon'; }, []);
+  useEffect(() => { setTitle(t.common.hub); }, []);
   const who = session.value;
   if (!who) return null;
   return (
     <>
-      <header class="page"><h1>Hub</h1></header>
+      <header class="page"><h1>{t.common.hub}</h1></header>
       <dl class="facts">
-        <div><dt>Host name</dt><dd class="break">{who.hostName}</dd></div>
-        <div><dt>Version</dt><dd>{who.version}</dd></div>
-        <div><dt>Signed in by</dt><dd>{who.policy}</dd></div>
-        <div><dt>The session ends</dt><dd><Time at={who.expiresTime} relative /></dd></div>
+        <div><dt>{t.hub.hostName}</dt><dd class="break">{who.hostName}</dd></div>
+        <div><dt>{t.hub.version}</dt><dd>{who.version}</dd></div>
+        <div><dt>{t.hub.signedInBy}</dt><dd>{who.policy}</dd></div>
+        <div><dt>{t.hub.sessionEnds}</dt><dd><Time at={who.expiresTime} relative /></dd></div>
       </dl>
       {isOwner() ? <Policies host={who.hostName} /> : (
         <section class="card">
-          <header><h2>Policies</h2></header>
-          <p class="hint">To see policies and renew their keys a policy needs all four rights; {who.policy} has {who.rights.join(', ')}.</p>
+          <header><h2>{t.hub.policies}</h2></header>
+          <p class="hint">{t.hub.needsAll(who.policy, who.rights.join(', '))}</p>
         </section>
       )}
     </>
@@ -40,12 +41,12 @@ function Policies({ host }: { host: string }) {
   };
   return (
     <section class="card flush">
-      <header class="inset"><h2>Policies</h2></header>
+      <header class="inset"><h2>{t.hub.policies}</h2></header>
       <Problem of={list.problem ?? problem.value} retry={list.reload} />
       {!list.value ? list.isLoading && <Loading /> : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Policies">
+        <div class="table-scroll" tabIndex={0} role="region" aria-label={t.hub.policies}>
           <table>
-            <thead><tr><th>Policy</th><th>Rights</th><th>Keys</th></tr></thead>
+            <thead><tr><th>{t.common.policy}</th><th>{t.hub.rights}</th><th>{t.hub.keys}</th></tr></thead>
             <tbody>
               {list.value.map((policy) => (
                 <tr key={policy.keyName}>
@@ -53,8 +54,8 @@ function Policies({ host }: { host: string }) {
                   <td>{policy.rights}</td>
                   <td>
                     <div class="row">
-                      <Button kind="quiet" aria-label={`Show the keys of ${policy.keyName}`} onClick={() => void reveal(policy.keyName)}>Show</Button>
-                      {mayChange() && <Button kind="quiet" aria-label={`Renew a key of ${policy.keyName}`} onClick={() => { renewing.value = policy.keyName; }}>Renew</Button>}
+                      <Button kind="quiet" aria-label={t.hub.showKeysOf(policy.keyName)} onClick={() => void reveal(policy.keyName)}>{t.common.show}</Button>
+                      {mayChange() && <Button kind="quiet" aria-label={t.hub.renewOf(policy.keyName)} onClick={() => { renewing.value = policy.keyName; }}>{t.hub.renew}</Button>}
                     </div>
                   </td>
                 </tr>
@@ -64,11 +65,11 @@ function Policies({ host }: { host: string }) {
         </div>
       )}
       {shown.value && (
-        <Dialog title={`Keys of ${shown.value.keyName}`} onClose={() => { shown.value = undefined; }} wide>
-          <p class="hint">Who has one of them may do what the policy may. That you looked is recorded in the hub's log.</p>
-          <Field label="Connection string"><Code what="connection string" text={`HostName=${host};SharedAccessKeyName=${shown.value.keyName};SharedAccessKey=${shown.value.primaryKey ?? ''}`} /></Field>
-          <Field label="Primary key"><Code what="primary key" text={shown.value.primaryKey ?? ''} /></Field>
-          <Field label="Secondary key"><Code what="secondary key" text={shown.value.secondaryKey ?? ''} /></Field>
+        <Dialog title={t.hub.keysOf(shown.value.keyName)} onClose={() => { shown.value = undefined; }} wide>
+          <p class="hint">{t.hub.keysHint}</p>
+          <Field label={t.common.connectionString}><Code what={t.common.connectionStringNamed} text={`HostName=${host};SharedAccessKeyName=${shown.value.keyName};SharedAccessKey=${shown.value.primaryKey ?? ''}`} /></Field>
+          <Field label={t.common.primaryKey}><Code what={t.common.primaryKeyNamed} text={shown.value.primaryKey ?? ''} /></Field>
+          <Field label={t.common.secondaryKey}><Code what={t.common.secondaryKeyNamed} text={shown.value.secondaryKey ?? ''} /></Field>
         </Dialog>
       )}
       {renewing.value !== undefined && <Renew policy={renewing.value} onClose={() => { renewing.value = undefined; }} onDone={(policy) => { renewing.value = undefined; shown.value = policy; }} />}
@@ -88,15 +89,15 @@ function Renew({ policy, onClose, onDone }: { policy: string; onClose: () => voi
     } catch (refusal) { problem.value = refusal; }
   };
   return (
-    <Dialog title={`Renew a key of ${policy}`} onClose={onClose}>
-      <p>Connections that stand on the old key end at once: back ends, devices whose tokens it signed, and dashboard sessions of this policy{session.value?.policy === policy && ', this one among them'}.</p>
-      <p class="hint">To change both without an interruption: renew the secondary, give it to everybody, swap the two, and renew the secondary again.</p>
+    <Dialog title={t.hub.renewOf(policy)} onClose={onClose}>
+      <p>{t.hub.renewSays} {session.value?.policy === policy && t.hub.renewSaysThis}</p>
+      <p class="hint">{t.hub.renewHint}</p>
       <Problem of={problem.value} />
       <footer class="row end wrap">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button onClick={() => void renew('swap')}>Swap the two</Button>
-        <Button kind="danger" onClick={() => void renew('secondary')}>Renew the secondary</Button>
-        <Button kind="danger" onClick={() => void renew('primary')}>Renew the primary</Button>
+        <Button onClick={onClose}>{t.common.cancel}</Button>
+        <Button onClick={() => void renew('swap')}>{t.hub.swapTwo}</Button>
+        <Button kind="danger" onClick={() => void renew('secondary')}>{t.hub.renewSecondary}</Button>
+        <Button kind="danger" onClick={() => void renew('primary')}>{t.hub.renewPrimary}</Button>
       </footer>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import { toCsv, toNdjson } from '../lib/csv.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { jobRowsStatement } from '../lib/query.ts';
 import { address, parameter, setParameters } from '../router.ts';
-import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, save, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, save, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
 import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
 import { typeName } from './jobs.tsx';
@@ -31,7 +31,7 @@ function OneJob({ id }: { id: string }) {
   });
 
   useEffect(() => {
-    document.title = `${id} · Carillon`;
+    setTitle(id);
     return follow<JobProgress>(`/carillon/jobs/${encodeURIComponent(id)}/events`, (document) => {
       const counts = document.deviceJobStatistics;
       if (counts) {
@@ -45,7 +45,7 @@ function OneJob({ id }: { id: string }) {
   }, []);
 
   const job = definition.value;
-  if (job?.status === 'unknown') return <Empty title={`There is no job ${id}.`}><a href={address('/jobs')}>All jobs</a></Empty>;
+  if (job?.status === 'unknown') return <Empty title={t.job.noSuchJob(id)}><a href={address('/jobs')}>{t.common.allJobs}</a></Empty>;
   const now = progress.value;
   if (!now || !job) {
     return (
@@ -65,15 +65,15 @@ function OneJob({ id }: { id: string }) {
 
   return (
     <>
-      <p class="crumb"><a href={address('/jobs')}>Jobs</a></p>
+      <p class="crumb"><a href={address('/jobs')}>{t.common.jobs}</a></p>
       <header class="page">
         <h1 class="id">{id}</h1>
         <div class="row wrap">
           {hasRollout(now) && <RolloutActions job={now} />}
-          {mayChange() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>Cancel the job</Button>}
-          {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>Run again where it failed</a>}
-          {mayChange() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>Run again for those canceled</a>}
-          {mayChange() && <a class="button" href={address('/new-job', { from: id })}>Make one like it</a>}
+          {mayChange() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>{t.job.cancelJob}</Button>}
+          {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>{t.job.runAgainFailed}</a>}
+          {mayChange() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>{t.job.runAgainCanceled}</a>}
+          {mayChange() && <a class="button" href={address('/new-job', { from: id })}>{t.job.makeOneLikeIt}</a>}
         </div>
       </header>
       <Problem of={problem.value} />
@@ -86,14 +86,14 @@ function OneJob({ id }: { id: string }) {
         <Paused job={now} />
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}
         <JobBar counts={counts} />
-        {counts && <p class="figure"><strong>{percent(endedOf(counts), counts.deviceCount)}</strong> of {count(counts.deviceCount)} devices {isOver ? '' : 'so far'}</p>}
+        {counts && <p class="figure">{t.job.figure(<strong>{percent(endedOf(counts), counts.deviceCount)}</strong>, count(counts.deviceCount))}</p>}
         {counts && <Legend counts={counts} chosen={parameter('state')} onChoose={(state) => setParameters({ state, reason: '' })} />}
         <dl class="facts">
-          <div><dt>{isOver ? 'Mean rate' : 'Rate'}</dt><dd>{rate(now.devicesPerSecond)} devices/s</dd></div>
-          <div><dt>{isOver ? 'Took' : 'Runs for'}</dt><dd>{duration(now.elapsedSeconds)}</dd></div>
-          {!isOver && <div><dt>Left</dt><dd>{duration(now.secondsLeft)}</dd></div>}
-          <div><dt>Started</dt><dd><Time at={job.startTime} /></dd></div>
-          {isOver && <div><dt>Ended</dt><dd><Time at={job.endTime} /></dd></div>}
+          <div><dt>{isOver ? t.job.meanRate : t.job.rate}</dt><dd>{t.job.perSecond(rate(now.devicesPerSecond))}</dd></div>
+          <div><dt>{isOver ? t.job.took : t.job.runsFor}</dt><dd>{duration(now.elapsedSeconds)}</dd></div>
+          {!isOver && <div><dt>{t.job.left}</dt><dd>{duration(now.secondsLeft)}</dd></div>}
+          <div><dt>{t.common.started}</dt><dd><Time at={job.startTime} /></dd></div>
+          {isOver && <div><dt>{t.common.ended}</dt><dd><Time at={job.endTime} /></dd></div>}
         </dl>
         {hasRollout(now) && <RolloutFacts job={now} />}
         <ProgressChart samples={samples.current} all={counts?.deviceCount ?? 0} />
@@ -101,36 +101,36 @@ function OneJob({ id }: { id: string }) {
       {hasRollout(now) && <Rollout job={now} />}
       {(now.failures?.length ?? 0) > 0 && (
         <section class="card">
-          <header><h2>Why devices failed</h2></header>
+          <header><h2>{t.job.whyDevicesFailed}</h2></header>
           <ul class="plain reasons">
             {now.failures?.map((failure) => (
               <li key={`${failure.code} ${failure.description}`}><span class="number">{count(failure.count)}</span><span class="break">{failure.description} <span class="hint">{failure.code}</span></span></li>
             ))}
-            {(now.otherFailures ?? 0) > 0 && <li><span class="number">{count(now.otherFailures ?? 0)}</span><span>for other reasons</span></li>}
+            {(now.otherFailures ?? 0) > 0 && <li><span class="number">{count(now.otherFailures ?? 0)}</span><span>{t.job.otherReasons}</span></li>}
           </ul>
         </section>
       )}
       {(now.answers?.length ?? 0) > 0 && (
         <section class="card">
-          <header><h2>What devices answered</h2></header>
+          <header><h2>{t.job.devicesAnswered}</h2></header>
           <ul class="plain reasons">
-            {now.answers?.map((answer) => <li key={answer.status}><span class="number">{count(answer.count)}</span><span>with status {answer.status}</span></li>)}
-            {(now.otherAnswers ?? 0) > 0 && <li><span class="number">{count(now.otherAnswers ?? 0)}</span><span>with others</span></li>}
+            {now.answers?.map((answer) => <li key={answer.status}><span class="number">{count(answer.count)}</span><span>{t.job.withStatus(answer.status)}</span></li>)}
+            {(now.otherAnswers ?? 0) > 0 && <li><span class="number">{count(now.otherAnswers ?? 0)}</span><span>{t.job.withOthers}</span></li>}
           </ul>
         </section>
       )}
       <Devices id={id} state={parameter('state')} key={`${parameter('state')} ${isOver}`} />
       {hasRollout(now) && <History job={now} />}
       <details class="card">
-        <summary>Definition</summary>
-        <Code text={JSON.stringify(job, null, 2)} what="definition" />
+        <summary>{t.job.definition}</summary>
+        <Code text={JSON.stringify(job, null, 2)} what={t.job.definitionNamed} />
       </details>
       {isCancelling.value && (
-        <Dialog title="Cancel the job?" onClose={() => { isCancelling.value = false; }}>
-          <p>{count(counts?.pendingCount ?? 0)} devices that wait are not touched any more. What has been done on {count(counts ? endedOf(counts) : 0)} devices stays; {count(counts?.runningCount ?? 0)} under way may still finish.</p>
+        <Dialog title={t.job.cancelJobAsk} onClose={() => { isCancelling.value = false; }}>
+          <p>{t.job.cancelSays(count(counts?.pendingCount ?? 0), count(counts ? endedOf(counts) : 0), count(counts?.runningCount ?? 0))}</p>
           <footer class="row end">
-            <Button onClick={() => { isCancelling.value = false; }}>Let it run</Button>
-            <Button kind="danger" onClick={() => { isCancelling.value = false; run(async () => { await cancelJob(id); }); }}>Cancel the job</Button>
+            <Button onClick={() => { isCancelling.value = false; }}>{t.job.letItRun}</Button>
+            <Button kind="danger" onClick={() => { isCancelling.value = false; run(async () => { await cancelJob(id); }); }}>{t.job.cancelJob}</Button>
           </footer>
         </Dialog>
       )}
@@ -158,7 +158,7 @@ function Devices({ id, state }: { id: string; state: string }) {
     isBusy.value = true;
     try {
       const { rows: all, isWhole } = await queryAll<DeviceJob>(jobRowsStatement(id, state), exportMax);
-      if (!isWhole) throw new Error(`More than ${count(exportMax)} rows. The command line takes any number: carillon job devices ${id} -o ${kind}`);
+      if (!isWhole) throw new Error(t.common.tooManyRows(count(exportMax), `carillon job devices ${id} -o ${kind}`));
       const flat = all.map((row) => ({ deviceId: row.deviceId, moduleId: row.moduleId, status: row.status, startTimeUtc: row.startTimeUtc, endTimeUtc: row.endTimeUtc, error: row.error?.description, response: row.outcome?.deviceMethodResponse }));
       if (kind === 'csv') save(`${id}.csv`, 'text/csv', toCsv(flat));
       else save(`${id}.ndjson`, 'application/x-ndjson', toNdjson(all));
@@ -168,18 +168,18 @@ function Devices({ id, state }: { id: string; state: string }) {
   return (
     <section class="card flush">
       <header class="inset">
-        <h2>Devices{state && `: ${state}`}</h2>
+        <h2>{t.common.devices}{state && `: ${t.states[state] ?? state}`}</h2>
         <div class="row">
-          <Button kind="quiet" icon="refresh" onClick={() => void load('')}>Refresh</Button>
+          <Button kind="quiet" icon="refresh" onClick={() => void load('')}>{t.common.refresh}</Button>
           <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('csv')}>CSV</Button>
           <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('ndjson')}>NDJSON</Button>
         </div>
       </header>
       <Problem of={problem.value} />
-      {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title="No device is in this state." />) : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Devices of this job">
+      {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title={t.job.noneInState} />) : (
+        <div class="table-scroll" tabIndex={0} role="region" aria-label={t.job.devicesJob}>
           <table>
-            <thead><tr><th>Device</th><th>Status</th><th>Last change</th><th>Outcome</th></tr></thead>
+            <thead><tr><th>{t.common.device}</th><th>{t.common.status}</th><th>{t.job.lastChange}</th><th>{t.common.outcome}</th></tr></thead>
             <tbody>
               {rows.value.map((row) => (
                 <tr key={`${row.deviceId} ${row.moduleId ?? ''}`}>
@@ -193,7 +193,7 @@ function Devices({ id, state }: { id: string; state: string }) {
           </table>
         </div>
       )}
-      {next.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void load(next.value ?? '')}>Load more</Button></div>}
+      {next.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void load(next.value ?? '')}>{t.common.loadMore}</Button></div>}
     </section>
   );
 }

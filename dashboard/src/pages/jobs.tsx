@@ -3,22 +3,22 @@ import { useEffect } from 'preact/hooks';
 import { type Job, listJobs, mayChange } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
-import { Button, Empty, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Empty, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
 import { t } from '../texts.ts';
 import { Calendar } from './calendar.tsx';
 
 const pageSize = 50;
 const statuses = ['running', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
-export const typeName = (type: string) => (type === 'scheduleDeviceMethod' ? 'Method' : 'Twin update');
+export const typeName = (type: string) => (type === 'scheduleDeviceMethod' ? t.common.method : t.jobs.twinUpdate);
 
 export function JobsPage() {
   const isCalendar = parameter('view') === 'calendar';
   return (
     <>
       <header class="page">
-        <h1>Jobs</h1>
-        {mayChange() && <a class="button primary" href={address('/new-job')}>Make a job</a>}
+        <h1>{t.common.jobs}</h1>
+        {mayChange() && <a class="button primary" href={address('/new-job')}>{t.common.makeJob}</a>}
       </header>
       <div class="tabs" role="tablist" aria-label={t.calendar.view}>
         <button type="button" role="tab" aria-selected={!isCalendar} onClick={() => setParameters({ view: '', month: '' })}>{t.calendar.list}</button>
@@ -41,7 +41,7 @@ function List() {
   });
   useEffect(() => { more.value = []; continuation.value = undefined; }, [status, parameter('type')]);
   useEffect(() => {
-    document.title = 'Jobs · Carillon';
+    setTitle(t.common.jobs);
     const timer = setInterval(() => { if (!document.hidden) first.reload(); }, 5000);
     return () => clearInterval(timer);
   }, []);
@@ -58,24 +58,24 @@ function List() {
   return (
     <>
       <div class="filters">
-        <div class="chips" role="group" aria-label="Status">
+        <div class="chips" role="group" aria-label={t.common.status}>
           {['', ...statuses].map((name) => (
-            <button type="button" key={name} aria-pressed={status === name} onClick={() => setParameters({ status: name })}>{name || 'all'}</button>
+            <button type="button" key={name} aria-pressed={status === name} onClick={() => setParameters({ status: name })}>{name ? t.states[name] ?? name : t.jobs.all}</button>
           ))}
         </div>
-        <select aria-label="Type" value={parameter('type')} onChange={(event) => setParameters({ type: event.currentTarget.value })}>
-          <option value="">every type</option>
-          <option value="scheduleUpdateTwin">twin updates</option>
-          <option value="scheduleDeviceMethod">methods</option>
+        <select aria-label={t.jobs.type} value={parameter('type')} onChange={(event) => setParameters({ type: event.currentTarget.value })}>
+          <option value="">{t.jobs.everyType}</option>
+          <option value="scheduleUpdateTwin">{t.jobs.twinUpdates}</option>
+          <option value="scheduleDeviceMethod">{t.jobs.methods}</option>
         </select>
       </div>
       <Problem of={first.problem ?? problem.value} retry={first.reload} />
       {!first.value ? first.isLoading && <Loading /> : jobs.length === 0 ? (
-        <Empty title={status ? `No job is ${status}.` : 'There are no jobs yet.'}>A job changes the twins, or calls a method, of all devices that a query finds.</Empty>
+        <Empty title={status ? t.jobs.noneSo(t.states[status] ?? status) : t.jobs.none}>{t.jobs.noneHint}</Empty>
       ) : (
-        <div class="table-scroll card flush" tabIndex={0} role="region" aria-label="Jobs">
+        <div class="table-scroll card flush" tabIndex={0} role="region" aria-label={t.common.jobs}>
           <table class="jobs-table">
-            <thead><tr><th>Job</th><th>Type</th><th>Status</th><th>Devices</th><th class="number">Failed</th><th>Started</th><th>Ended</th></tr></thead>
+            <thead><tr><th>{t.common.job}</th><th>{t.jobs.type}</th><th>{t.common.status}</th><th>{t.common.devices}</th><th class="number">{t.jobs.failed}</th><th>{t.common.started}</th><th>{t.common.ended}</th></tr></thead>
             <tbody>
               {jobs.map((job) => (
                 <tr key={job.jobId}>
@@ -92,7 +92,7 @@ function List() {
           </table>
         </div>
       )}
-      {next && <Button onClick={() => void loadMore()}>Load more</Button>}
+      {next && <Button onClick={() => void loadMore()}>{t.common.loadMore}</Button>}
     </>
   );
 }

@@ -6,14 +6,14 @@ import { count, duration } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
 import { type RolloutDraft, carefulRollout, emptyRollout, leastSeconds, plannedWaves, secondsOf } from '../lib/rollout.ts';
 import { address, go, parameter } from '../router.ts';
-import { Button, Code, Field, JsonInput, Problem, State, useLoaded } from '../ui/basics.tsx';
+import { Button, Code, Field, JsonInput, Problem, State, useLoaded, setTitle } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
 import { t } from '../texts.ts';
 import { PlannedThen } from './calendar.tsx';
 
 const steps = ['target', 'action', 'delivery', 'schedule', 'review'] as const;
 type Step = (typeof steps)[number];
-const names: Record<Step, string> = { target: 'Target', action: 'Action', delivery: t.rollout.title, schedule: 'Schedule', review: 'Review' };
+const names: Record<Step, string> = { target: t.newJob.target, action: t.newJob.action, delivery: t.rollout.title, schedule: t.newJob.schedule, review: t.newJob.review };
 
 export function NewJobPage() {
   const draft = useSignal<JobDraft>({ ...emptyDraft(newId(new Date())), condition: parameter('condition') });
@@ -21,12 +21,12 @@ export function NewJobPage() {
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
   useEffect(() => {
-    document.title = 'Make a job · Carillon';
+    setTitle(t.common.makeJob);
     const from = parameter('from');
     const condition = parameter('condition');
     if (!from) return;
     getJob(from).then((job) => {
-      if (job.status === 'unknown') throw new Error(`There is no job ${from}.`);
+      if (job.status === 'unknown') throw new Error(t.job.noSuchJob(from));
       const like = draftLike(job, draft.value.id);
       const states = parameter('in').split(',').filter(Boolean);
       if (states.length === 0) draft.value = { ...like, condition: condition || like.condition };
@@ -48,9 +48,9 @@ export function NewJobPage() {
   };
   return (
     <>
-      <p class="crumb"><a href={address('/jobs')}>Jobs</a></p>
-      <header class="page"><h1>Make a job</h1></header>
-      {!mayChange() && <p class="notice warn">This session only reads. Sign in again, with changes allowed, to run a job; until then you can write one and copy the command.</p>}
+      <p class="crumb"><a href={address('/jobs')}>{t.common.jobs}</a></p>
+      <header class="page"><h1>{t.common.makeJob}</h1></header>
+      {!mayChange() && <p class="notice warn">{t.newJob.readsOnly}</p>}
       <ol class="steps">
         {steps.map((name, i) => (
           <li key={name}>
@@ -69,10 +69,10 @@ export function NewJobPage() {
         {wrong && <p class="hint" role="status">{wrong}</p>}
         <Problem of={problem.value} />
         <footer class="row between">
-          <Button disabled={at === 0} onClick={() => { step.value = steps[at - 1] ?? 'target'; }}>Back</Button>
+          <Button disabled={at === 0} onClick={() => { step.value = steps[at - 1] ?? 'target'; }}>{t.common.back}</Button>
           {step.value === 'review'
-            ? <Button kind="primary" disabled={!!wrong || isBusy.value || !mayChange()} onClick={() => void create()}>{draft.value.start ? 'Schedule the job' : 'Run the job'}</Button>
-            : <Button kind="primary" disabled={!!wrong} onClick={() => { step.value = steps[at + 1] ?? 'review'; }}>Next</Button>}
+            ? <Button kind="primary" disabled={!!wrong || isBusy.value || !mayChange()} onClick={() => void create()}>{draft.value.start ? t.newJob.scheduleJob : t.newJob.runJob}</Button>
+            : <Button kind="primary" disabled={!!wrong} onClick={() => { step.value = steps[at + 1] ?? 'review'; }}>{t.newJob.next}</Button>}
         </footer>
       </section>
     </>
@@ -146,21 +146,21 @@ function TargetByQuery({ draft, change }: Part) {
   const found = useTarget(draft.condition);
   return (
     <>
-      <Field label="Which devices" hint="The condition of a query; * is all of them. The devices are found when the job starts.">
+      <Field label={t.common.whichDevices} hint={t.newJob.conditionHint}>
         <textarea class="code" name="condition" rows={4} spellcheck={false} value={draft.condition} onInput={(event) => change({ condition: event.currentTarget.value })} placeholder="tags.building = '43' AND properties.reported.fw < 7" />
       </Field>
       <div class="row wrap">
-        <Button kind="quiet" onClick={() => change({ condition: '*' })}>All devices</Button>
-        <Button kind="quiet" onClick={() => change({ condition: "connectionState = 'Connected'" })}>Those connected</Button>
+        <Button kind="quiet" onClick={() => change({ condition: '*' })}>{t.newJob.allDevices}</Button>
+        <Button kind="quiet" onClick={() => change({ condition: "connectionState = 'Connected'" })}>{t.newJob.connected}</Button>
       </div>
       <Problem of={found.problem} />
       {found.value && (
         <div class="sample" role="status">
-          <p><strong data-testid="target-count">{count(found.value.all)}</strong> devices are so now, <strong>{count(found.value.connected)}</strong> of them connected.</p>
+          <p>{t.newJob.matches(<strong data-testid="target-count">{count(found.value.all)}</strong>, <strong>{count(found.value.connected)}</strong>)}</p>
           {found.value.all > 0 && (
             <ul class="plain">
               {found.value.sample.map((row) => <li key={row.deviceId} class="row"><span class="id">{row.deviceId}</span><State of={row.connectionState} /></li>)}
-              {found.value.all > found.value.sample.length && <li class="hint">and {count(found.value.all - found.value.sample.length)} more</li>}
+              {found.value.all > found.value.sample.length && <li class="hint">{t.newJob.andMore(count(found.value.all - found.value.sample.length))}</li>}
             </ul>
           )}
         </div>
@@ -172,24 +172,24 @@ function TargetByQuery({ draft, change }: Part) {
 function Action({ draft, change }: Part) {
   return (
     <>
-      <div class="tabs" role="tablist" aria-label="What the job does">
-        <button type="button" role="tab" aria-selected={draft.action === 'twin'} onClick={() => change({ action: 'twin' })}>Update twins</button>
-        <button type="button" role="tab" aria-selected={draft.action === 'method'} onClick={() => change({ action: 'method' })}>Call a method</button>
+      <div class="tabs" role="tablist" aria-label={t.newJob.whatItDoes}>
+        <button type="button" role="tab" aria-selected={draft.action === 'twin'} onClick={() => change({ action: 'twin' })}>{t.newJob.updateTwins}</button>
+        <button type="button" role="tab" aria-selected={draft.action === 'method'} onClick={() => change({ action: 'method' })}>{t.newJob.callMethod}</button>
       </div>
       {draft.action === 'twin' ? (
         <>
-          <p class="hint">What is written here is merged into each twin; null removes. Devices that are offline get desired properties when they come back.</p>
-          <JsonInput label="Tags" rows={6} value={draft.tags} onInput={(tags) => change({ tags })} />
-          <JsonInput label="Desired properties" rows={8} value={draft.desired} onInput={(desired) => change({ desired })} />
+          <p class="hint">{t.newJob.twinHint}</p>
+          <JsonInput label={t.common.tags} rows={6} value={draft.tags} onInput={(tags) => change({ tags })} />
+          <JsonInput label={t.common.desiredProperties} rows={8} value={draft.desired} onInput={(desired) => change({ desired })} />
         </>
       ) : (
         <>
-          <p class="hint">Each device is called once. One that is offline is waited for until the job's time is over.</p>
-          <Field label="Method"><input name="method" maxLength={100} spellcheck={false} value={draft.methodName} onInput={(event) => change({ methodName: event.currentTarget.value })} /></Field>
-          <JsonInput label="Payload" rows={5} value={draft.payload} onInput={(payload) => change({ payload })} />
+          <p class="hint">{t.newJob.methodHint}</p>
+          <Field label={t.common.method}><input name="method" maxLength={100} spellcheck={false} value={draft.methodName} onInput={(event) => change({ methodName: event.currentTarget.value })} /></Field>
+          <JsonInput label={t.common.payload} rows={5} value={draft.payload} onInput={(payload) => change({ payload })} />
           <div class="row wrap">
-            <Field label="Seconds to answer"><input type="number" min={5} max={300} value={draft.responseTimeout} onInput={(event) => change({ responseTimeout: event.currentTarget.valueAsNumber })} /></Field>
-            <Field label="Seconds to connect"><input type="number" min={0} max={300} value={draft.connectTimeout} onInput={(event) => change({ connectTimeout: event.currentTarget.valueAsNumber })} /></Field>
+            <Field label={t.common.secondsAnswer}><input type="number" min={5} max={300} value={draft.responseTimeout} onInput={(event) => change({ responseTimeout: event.currentTarget.valueAsNumber })} /></Field>
+            <Field label={t.newJob.secondsConnect}><input type="number" min={0} max={300} value={draft.connectTimeout} onInput={(event) => change({ connectTimeout: event.currentTarget.valueAsNumber })} /></Field>
           </div>
         </>
       )}
@@ -214,10 +214,10 @@ function Delivery({ draft, change }: Part) {
 function Schedule({ draft, change }: Part) {
   return (
     <>
-      <Field label="Job id" hint="Used once; up to 64 letters, digits and hyphens"><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
-      <Field label="Start" hint="In your own time zone; empty means now"><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
+      <Field label={t.newJob.jobId} hint={t.newJob.jobIdHint}><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
+      <Field label={t.newJob.start} hint={t.newJob.startHint}><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
       <PlannedThen start={draft.start} />
-      {!draft.rollout && <Field label="Seconds it may run" hint="Devices that have not ended by then count as failed"><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
+      {!draft.rollout && <Field label={t.newJob.secondsRun} hint={t.newJob.secondsRunHint}><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
     </>
   );
 }
@@ -250,17 +250,17 @@ function Review({ draft }: { draft: JobDraft }) {
   return (
     <>
       <dl class="facts stacked">
-        <div><dt>Devices</dt><dd>{draft.rollout?.from ? <>{t.rollout.fromJob(draft.rollout.from.job, draft.rollout.from.in.join(', '))}{source.value !== undefined && `: ${count(source.value)}`}</> : found.value ? <>{count(found.value.all)} now, {count(found.value.all - found.value.connected)} of them offline</> : '…'} <code class="break">{draft.condition}</code></dd></div>
-        <div><dt>Does</dt><dd>{draft.action === 'method' ? <>calls <code>{draft.methodName}</code></> : 'changes the twins'}</dd></div>
-        <div><dt>Starts</dt><dd>{draft.start ? draft.start.replace('T', ' ') : 'at once'}{!draft.rollout && `, and runs for at most ${count(draft.maxSeconds)} s`}</dd></div>
+        <div><dt>{t.common.devices}</dt><dd>{draft.rollout?.from ? <>{t.rollout.fromJob(draft.rollout.from.job, draft.rollout.from.in.join(', '))}{source.value !== undefined && `: ${count(source.value)}`}</> : found.value ? t.newJob.nowOffline(count(found.value.all), count(found.value.all - found.value.connected)) : '…'} <code class="break">{draft.condition}</code></dd></div>
+        <div><dt>{t.newJob.does}</dt><dd>{draft.action === 'method' ? t.newJob.calls(<code>{draft.methodName}</code>) : t.newJob.changesTwins}</dd></div>
+        <div><dt>{t.newJob.starts}</dt><dd>{draft.start ? draft.start.replace('T', ' ') : t.newJob.atOnce}{!draft.rollout && t.newJob.forAtMost(count(draft.maxSeconds))}</dd></div>
         <div><dt>{t.rollout.title}</dt><dd>{draft.rollout ? t.rollout.stepByStep : t.rollout.allAtOnce}</dd></div>
       </dl>
       {draft.rollout && all !== undefined && all > 0 && <Plan rollout={draft.rollout} all={all} />}
       <Problem of={found.problem} />
-      <h2>The same from the command line</h2>
-      <Code text={text.value.command} what="command" />
-      <h2>The same by the REST API</h2>
-      <Code text={text.value.request} what="request" />
+      <h2>{t.newJob.sameCommandLine}</h2>
+      <Code text={text.value.command} what={t.common.command} />
+      <h2>{t.newJob.sameRestApi}</h2>
+      <Code text={text.value.request} what={t.newJob.request} />
     </>
   );
 }

@@ -3,16 +3,17 @@ import { useEffect } from 'preact/hooks';
 import { type Job, type Overview, follow, listJobs, mayChange, type StreamState } from '../api.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address } from '../router.ts';
-import { Empty, Icon, Loading, Problem, State, Stream, Time, useLoaded } from '../ui/basics.tsx';
+import { Empty, Icon, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Sparkline } from '../ui/progress.tsx';
+import { t } from '../texts.ts';
 
 const samples = 120;
 const rates = [
-  ['connectsPerSecond', 'Connects'],
-  ['disconnectsPerSecond', 'Disconnects'],
-  ['methodsPerSecond', 'Method calls'],
-  ['writesPerSecond', 'Twin writes'],
-  ['messagesPerSecond', 'Messages'],
+  ['connectsPerSecond', t.overview.connects],
+  ['disconnectsPerSecond', t.overview.disconnects],
+  ['methodsPerSecond', t.overview.methodCalls],
+  ['writesPerSecond', t.overview.twinWrites],
+  ['messagesPerSecond', t.overview.messages],
 ] as const;
 type RateName = (typeof rates)[number][0];
 
@@ -27,7 +28,7 @@ export function OverviewPage() {
   });
 
   useEffect(() => {
-    document.title = 'Overview · Carillon';
+    setTitle(t.common.overview);
     return follow<Overview>('/carillon/overview/events', (document) => {
       now.value = document;
       runningBefore.value = document.runningJobs.map((job) => job.jobId).join();
@@ -46,40 +47,40 @@ export function OverviewPage() {
   return (
     <>
       <header class="page">
-        <h1>Overview</h1>
+        <h1>{t.common.overview}</h1>
         <Stream state={stream.value} />
       </header>
       {!hub ? <Loading /> : (
         <>
-          <section class="tiles" aria-label="The fleet now">
+          <section class="tiles" aria-label={t.overview.fleetNow}>
             <a class="tile big" href={address('/devices')}>
-              <span class="name">Registered devices</span>
+              <span class="name">{t.overview.registeredDevices}</span>
               <span class="value" data-testid="registered">{count(hub.registeredCount)}</span>
             </a>
             <a class="tile big" href={address('/devices', { w: "connectionState = 'Connected'" })}>
-              <span class="name">Connected</span>
+              <span class="name">{t.overview.connected}</span>
               <span class="value" data-testid="connected">{count(hub.connectedCount)}</span>
-              <span class="hint">{percent(Math.min(hub.connectedCount, hub.registeredCount), hub.registeredCount)} of the registered</span>
+              <span class="hint">{t.overview.ofRegistered(percent(Math.min(hub.connectedCount, hub.registeredCount), hub.registeredCount))}</span>
             </a>
             {rates.map(([name, label]) => (
               <div class="tile" key={name}>
                 <span class="name">{label}/s</span>
                 <span class="value">{rate(hub[name])}</span>
-                <Sparkline values={history.value[name]} label={`${label} a second over the last two minutes`} />
+                <Sparkline values={history.value[name]} label={t.overview.lately(label)} />
               </div>
             ))}
           </section>
           <section class="card">
-            <header><h2>Running jobs</h2>{hub.runningJobCount > hub.runningJobs.length && <span class="hint">{count(hub.runningJobCount)}, the newest shown</span>}</header>
+            <header><h2>{t.overview.runningJobs}</h2>{hub.runningJobCount > hub.runningJobs.length && <span class="hint">{t.overview.newest(count(hub.runningJobCount))}</span>}</header>
             {hub.runningJobs.length === 0 ? (
-              <Empty title="No job is running.">{mayChange() && <a href={address('/new-job')}>Make a job</a>}</Empty>
+              <Empty title={t.overview.noneRunning}>{mayChange() && <a href={address('/new-job')}>{t.common.makeJob}</a>}</Empty>
             ) : (
               <ul class="jobs">
                 {hub.runningJobs.map((job) => (
                   <li key={job.jobId}>
                     <a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a>
                     <JobBar counts={job.deviceJobStatistics} />
-                    <span class="hint">{rate(job.devicesPerSecond)} devices/s{job.secondsLeft != null && `, ${duration(job.secondsLeft)} left`}</span>
+                    <span class="hint">{t.job.perSecond(rate(job.devicesPerSecond))}{job.secondsLeft != null && t.overview.left(duration(job.secondsLeft))}</span>
                   </li>
                 ))}
               </ul>
@@ -90,7 +91,7 @@ export function OverviewPage() {
       <Problem of={recent.problem} retry={recent.reload} />
       {failing.length > 0 && (
         <section class="card">
-          <header><h2>Needs attention</h2></header>
+          <header><h2>{t.overview.needsAttention}</h2></header>
           <ul class="plain">
             {failing.map((job) => (
               <li key={job.jobId} class="attention">
@@ -103,7 +104,7 @@ export function OverviewPage() {
       )}
       {ended.length > 0 && (
         <section class="card">
-          <header><h2>Ended last</h2><a href={address('/jobs')}>All jobs</a></header>
+          <header><h2>{t.overview.endedLast}</h2><a href={address('/jobs')}>{t.common.allJobs}</a></header>
           <ul class="jobs">
             {ended.map((job) => (
               <li key={job.jobId}>
@@ -121,5 +122,5 @@ export function OverviewPage() {
 
 function failureOf(job: Job): string {
   const failed = job.deviceJobStatistics?.failedCount ?? 0;
-  return failed > 0 ? `– ${count(failed)} ${failed === 1 ? 'device' : 'devices'} failed` : `– ${job.failureReason ?? 'failed'}`;
+  return failed > 0 ? t.overview.failed(failed, count(failed)) : `– ${job.failureReason ?? t.states.failed ?? ''}`;
 }

@@ -2,9 +2,10 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { query, queryAll } from '../api.ts';
 import { toCsv, toNdjson } from '../lib/csv.ts';
-import { count } from '../lib/format.ts';
+import { count, duration } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
-import { Button, Code, Empty, Field, Problem, save, textOf } from '../ui/basics.tsx';
+import { Button, Code, Empty, Field, Problem, save, textOf, setTitle } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 const exportMax = 200_000;
 type Row = Record<string, unknown>;
@@ -44,7 +45,7 @@ export function QueriesPage() {
     isBusy.value = false;
   };
   useEffect(() => {
-    document.title = 'Queries · Carillon';
+    setTitle(t.common.queries);
     if (parameter('q')) void ask(false);
   }, []);
   const take = async (kind: 'csv' | 'ndjson') => {
@@ -52,7 +53,7 @@ export function QueriesPage() {
     problem.value = undefined;
     try {
       const all = await queryAll<Row>(asked.value, exportMax);
-      if (!all.isWhole) throw new Error(`More than ${count(exportMax)} rows. The command line takes any number: carillon query -o ${kind}`);
+      if (!all.isWhole) throw new Error(t.common.tooManyRows(count(exportMax), `carillon query -o ${kind}`));
       if (kind === 'csv') save('query.csv', 'text/csv', toCsv(all.rows));
       else save('query.ndjson', 'application/x-ndjson', toNdjson(all.rows));
     } catch (refusal) { problem.value = refusal; }
@@ -61,35 +62,35 @@ export function QueriesPage() {
   const columns = [...new Set((rows.value ?? []).flatMap((row) => Object.keys(row)))];
   return (
     <>
-      <header class="page"><h1>Queries</h1></header>
+      <header class="page"><h1>{t.common.queries}</h1></header>
       <form class="card" onSubmit={(event) => { event.preventDefault(); void ask(false); }}>
-        <Field label="Statement" hint="Ctrl and Enter run it">
+        <Field label={t.queries.statement} hint={t.queries.statementHint}>
           <textarea class="code" name="statement" rows={4} spellcheck={false} value={statement.value}
             onInput={(event) => { statement.value = event.currentTarget.value; }}
             onKeyDown={(event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); void ask(false); } }} />
         </Field>
         <div class="row between wrap">
-          <select aria-label="Examples" value="" onChange={(event) => { statement.value = event.currentTarget.value || statement.value; event.currentTarget.value = ''; }}>
-            <option value="">Examples …</option>
+          <select aria-label={t.queries.examples} value="" onChange={(event) => { statement.value = event.currentTarget.value || statement.value; event.currentTarget.value = ''; }}>
+            <option value="">{t.queries.examplesText}</option>
             {examples.map((text) => <option key={text} value={text}>{text}</option>)}
           </select>
-          <Button type="submit" kind="primary" disabled={isBusy.value}>Run</Button>
+          <Button type="submit" kind="primary" disabled={isBusy.value}>{t.queries.run}</Button>
         </div>
         {problem.value ? <Place statement={asked.value} message={textOf(problem.value)} /> : null}
         <Problem of={problem.value} />
       </form>
-      {rows.value && (rows.value.length === 0 ? <Empty title="Nothing was found." /> : (
+      {rows.value && (rows.value.length === 0 ? <Empty title={t.queries.nothingFound} /> : (
         <section class="card flush">
           <header class="inset">
-            <p role="status"><strong>{count(rows.value.length)}</strong> {rows.value.length === 1 ? 'row' : 'rows'}{continuation.value && ' so far'} <span class="hint">in {seconds.value.toFixed(2)} s</span></p>
+            <p role="status">{t.queries.found(rows.value.length, <strong>{count(rows.value.length)}</strong>, continuation.value !== '')} <span class="hint">{t.queries.tookSeconds(duration(seconds.value))}</span></p>
             <div class="row">
-              <Button kind="quiet" aria-pressed={view.value === 'json'} onClick={() => { view.value = view.value === 'json' ? 'table' : 'json'; }}>{view.value === 'json' ? 'Table' : 'JSON'}</Button>
+              <Button kind="quiet" aria-pressed={view.value === 'json'} onClick={() => { view.value = view.value === 'json' ? 'table' : 'json'; }}>{view.value === 'json' ? t.queries.table : 'JSON'}</Button>
               <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('csv')}>CSV</Button>
               <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('ndjson')}>NDJSON</Button>
             </div>
           </header>
-          {view.value === 'json' ? <Code text={JSON.stringify(rows.value, null, 2)} what="rows" /> : (
-            <div class="table-scroll" tabIndex={0} role="region" aria-label="Rows">
+          {view.value === 'json' ? <Code text={JSON.stringify(rows.value, null, 2)} what={t.queries.rows} /> : (
+            <div class="table-scroll" tabIndex={0} role="region" aria-label={t.queries.rowsTable}>
               <table>
                 <thead><tr>{columns.map((name) => <th key={name}>{name}</th>)}</tr></thead>
                 <tbody>
@@ -104,7 +105,7 @@ export function QueriesPage() {
               </table>
             </div>
           )}
-          {continuation.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void ask(true)}>Load more</Button></div>}
+          {continuation.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void ask(true)}>{t.common.loadMore}</Button></div>}
         </section>
       ))}
     </>

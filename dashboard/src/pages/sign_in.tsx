@@ -2,7 +2,8 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { signIn } from '../api.ts';
 import { address, go, path } from '../router.ts';
-import { Bell, Button, Field, Problem } from '../ui/basics.tsx';
+import { Bell, Button, Field, Problem, setTitle } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 export function SignInPage() {
   const way = useSignal<'string' | 'policy'>('string');
@@ -27,7 +28,7 @@ export function SignInPage() {
   };
 
   useEffect(() => {
-    document.title = 'Sign in · Carillon';
+    setTitle(t.signIn.signIn);
     // The code of a link is in the fragment, which a browser does not send. It works once.
     const code = path.value === '/sign-in' ? location.hash.slice(1) : '';
     if (!code) return;
@@ -47,23 +48,23 @@ export function SignInPage() {
     <main class="lone">
       <form class="card sign-in" onSubmit={submit}>
         <div class="brand"><Bell /><h1>Carillon</h1></div>
-        <div class="tabs" role="tablist" aria-label="Sign in by">
-          {([['string', 'Connection string'], ['policy', 'Policy and key']] as const).map(([name, label]) => (
+        <div class="tabs" role="tablist" aria-label={t.signIn.signInBy}>
+          {([['string', t.common.connectionString], ['policy', t.signIn.policyKey]] as const).map(([name, label]) => (
             <button type="button" role="tab" key={name} aria-selected={way.value === name} onClick={() => { way.value = name; }}>{label}</button>
           ))}
         </div>
         {way.value === 'string' ? (
-          <Field label="Connection string of a policy" hint={<>As <code>carillon connection-string</code> prints it</>}>
+          <Field label={t.signIn.connectionStringPolicy} hint={t.signIn.asPrinted(<code>carillon connection-string</code>)}>
             <input type="password" name="connection-string" autocomplete="off" spellcheck={false} required value={connectionString.value}
               onInput={(event) => { connectionString.value = event.currentTarget.value; }} />
           </Field>
         ) : (
           <>
-            <Field label="Policy">
+            <Field label={t.common.policy}>
               <input name="policy" autocomplete="username" spellcheck={false} required value={policy.value}
                 onInput={(event) => { policy.value = event.currentTarget.value; }} />
             </Field>
-            <Field label="Key">
+            <Field label={t.signIn.key}>
               <input type="password" name="key" autocomplete="off" spellcheck={false} required value={key.value}
                 onInput={(event) => { key.value = event.currentTarget.value; }} />
             </Field>
@@ -71,11 +72,11 @@ export function SignInPage() {
         )}
         <label class="check">
           <input type="checkbox" name="change" checked={mayChange.value} onChange={(event) => { mayChange.value = event.currentTarget.checked; }} />
-          <span>Allow changes<span class="hint"> – edit twins, call methods, run jobs. Without, this session only reads.</span></span>
+          <span>{t.signIn.allow}<span class="hint"> {t.signIn.allowHint}</span></span>
         </label>
         <Problem of={problem.value} />
-        <Button type="submit" kind="primary" disabled={isBusy.value}>Sign in</Button>
-        <p class="hint">On the hub's machine, <code>carillon dashboard</code> prints a link that signs in by itself.</p>
+        <Button type="submit" kind="primary" disabled={isBusy.value}>{t.signIn.signIn}</Button>
+        <p class="hint">{t.signIn.link(<code>carillon dashboard</code>)}</p>
       </form>
     </main>
   );

@@ -4,6 +4,7 @@ import { ApiError, exportDevices, writeDevices } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { type Refusal, batchesOf, linesOf } from '../lib/import.ts';
 import { Button, Dialog, Field, Problem, save } from '../ui/basics.tsx';
+import { t } from '../texts.ts';
 
 const refusalsMax = 10_000;
 const exportMax = 200_000;
@@ -86,29 +87,29 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
   };
   const isIdle = state.value === 'ready';
   return (
-    <Dialog title="Import devices" onClose={onClose} wide>
+    <Dialog title={t.transfer.importDevices} onClose={onClose} wide>
       <form onSubmit={(event) => void run(event)}>
-        <Field label="File" hint={<>A line for each: an identity as <code>carillon device export</code> writes it, or just a device id</>}>
+        <Field label={t.transfer.file} hint={t.transfer.fileHint(<code>carillon device export</code>)}>
           <input type="file" required disabled={!isIdle} onChange={(event) => { file.value = event.currentTarget.files?.[0]; }} />
         </Field>
-        <Field label="Lines that say nothing else" hint="A line may name its own importMode">
+        <Field label={t.transfer.mode} hint={t.transfer.modeHint}>
           <select disabled={!isIdle} value={mode.value} onChange={(event) => { mode.value = event.currentTarget.value; }}>
-            <option value="createOrUpdate">create the device, or change it</option>
-            <option value="create">create the device; refuse what is there</option>
-            <option value="updateTwin">change tags and desired properties only</option>
-            <option value="delete">delete the device</option>
+            <option value="createOrUpdate">{t.transfer.createDeviceChange}</option>
+            <option value="create">{t.transfer.createDeviceRefuse}</option>
+            <option value="updateTwin">{t.transfer.changeTagsDesired}</option>
+            <option value="delete">{t.transfer.deleteDevice}</option>
           </select>
         </Field>
         {!isIdle && (
           <p role="status" data-testid="import">
-            <strong>{count(written.value)}</strong> written, <strong>{count(refused.value)}</strong> refused
-            {waits.value && ' · the hub asks to wait'}{state.value === 'done' && ' · done'}
+            {t.transfer.progress(<strong>{count(written.value)}</strong>, <strong>{count(refused.value)}</strong>)}
+            {waits.value && t.transfer.waits}{state.value === 'done' && t.transfer.done}
           </p>
         )}
         {refusals.value.length > 0 && (
-          <div class="table-scroll" tabIndex={0} role="region" aria-label="Refused lines">
+          <div class="table-scroll" tabIndex={0} role="region" aria-label={t.transfer.refusedLines}>
             <table>
-              <thead><tr><th class="number">Line</th><th>Device</th><th>Why</th></tr></thead>
+              <thead><tr><th class="number">{t.transfer.line}</th><th>{t.common.device}</th><th>{t.transfer.why}</th></tr></thead>
               <tbody>{refusals.value.slice(0, 20).map((one) => <tr key={`${one.number}/${one.id}`}><td class="number">{one.number || ''}</td><td class="break">{one.id}</td><td class="break">{one.text}</td></tr>)}</tbody>
             </table>
           </div>
@@ -116,11 +117,11 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
         <Problem of={problem.value} />
         <footer class="row end wrap">
           {refusals.value.length > 0 && state.value === 'done' && (
-            <Button icon="download" onClick={() => save('refused.ndjson', 'application/x-ndjson', refusals.value.map((one) => `${JSON.stringify(one)}\n`).join(''))}>Refused lines</Button>
+            <Button icon="download" onClick={() => save('refused.ndjson', 'application/x-ndjson', refusals.value.map((one) => `${JSON.stringify(one)}\n`).join(''))}>{t.transfer.refusedLines}</Button>
           )}
-          {state.value === 'running' && <Button kind="danger" onClick={stop}>Stop</Button>}
-          {isIdle ? <><Button onClick={onClose}>Cancel</Button><Button type="submit" kind="primary" disabled={!file.value}>Import</Button></>
-            : <Button kind="primary" disabled={state.value !== 'done'} onClick={onClose}>Close</Button>}
+          {state.value === 'running' && <Button kind="danger" onClick={stop}>{t.transfer.stop}</Button>}
+          {isIdle ? <><Button onClick={onClose}>{t.common.cancel}</Button><Button type="submit" kind="primary" disabled={!file.value}>{t.common.importIt}</Button></>
+            : <Button kind="primary" disabled={state.value !== 'done'} onClick={onClose}>{t.common.close}</Button>}
         </footer>
       </form>
     </Dialog>
@@ -140,11 +141,11 @@ export function ExportButton({ onProblem }: { onProblem: (problem: unknown) => v
         parts.push(page.items.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
         done.value += page.items.length;
         continuation = page.continuation;
-        if (continuation && done.value >= exportMax) throw new Error(`More than ${count(exportMax)} devices. The command line takes any number: carillon device export --exclude-keys devices.txt`);
+        if (continuation && done.value >= exportMax) throw new Error(t.common.tooManyDevices(count(exportMax), 'carillon device export --exclude-keys devices.txt'));
       } while (continuation);
       save('devices.ndjson', 'application/x-ndjson', parts.join(''));
     } catch (problem) { onProblem(problem); }
     done.value = undefined;
   };
-  return <Button icon="download" disabled={done.value !== undefined} onClick={() => void run()}>{done.value === undefined ? 'Export' : `Exporting ${count(done.value)} …`}</Button>;
+  return <Button icon="download" disabled={done.value !== undefined} onClick={() => void run()}>{done.value === undefined ? t.transfer.exportIt : t.transfer.exporting(count(done.value))}</Button>;
 }

@@ -70,6 +70,8 @@ export function Field({ label, hint, error, children }: { label: string; hint?: 
   );
 }
 
+export const setTitle = (text: string) => { document.title = `${text} · Carillon`; };
+
 export const textOf = (problem: unknown) => (problem instanceof Error ? problem.message : String(problem));
 
 export function Problem({ of, retry }: { of: unknown; retry?: () => void }) {
@@ -80,9 +82,9 @@ export function Problem({ of, retry }: { of: unknown; retry?: () => void }) {
       <Icon name="warning" />
       <div>
         <p>{textOf(of)}</p>
-        {isRefused && <p class="hint">Sign in by a policy with more rights, or with changes allowed, to go on.</p>}
+        {isRefused && <p class="hint">{t.basics.needsMore}</p>}
       </div>
-      {retry && <Button onClick={retry} icon="refresh">Try again</Button>}
+      {retry && <Button onClick={retry} icon="refresh">{t.basics.tryAgain}</Button>}
     </div>
   );
 }
@@ -96,7 +98,7 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-export const Loading = ({ what = 'Loading' }: { what?: string }) => <p class="loading" role="status">{what} …</p>;
+export const Loading = ({ what = t.basics.loading }: { what?: string }) => <p class="loading" role="status">{what} …</p>;
 
 const tones: Record<string, string> = {
   Connected: 'good', enabled: 'good', completed: 'good', succeeded: 'good', running: 'live', Disconnected: 'calm', pending: 'calm',
@@ -105,7 +107,7 @@ const tones: Record<string, string> = {
 };
 
 /** A word with a dot of its colour; the word says it all. */
-export const State = ({ of, text }: { of: string; text?: string | undefined }) => <span class={`state ${tones[of] ?? 'calm'}`}>{text ?? of}</span>;
+export const State = ({ of, text }: { of: string; text?: string | undefined }) => <span class={`state ${tones[of] ?? 'calm'}`}>{text ?? t.states[of] ?? of}</span>;
 
 /** Whether what is shown is of now. */
 export const Stream = ({ state }: { state: StreamState }) => <span class={`stream ${state}`} role="status">{t.stream[state]}</span>;
@@ -123,8 +125,8 @@ export function useNow(): number {
 /** The viewer's time, with UTC for who rests on it. */
 export function Time({ at, relative = false }: { at: string | undefined; relative?: boolean }) {
   const now = useNow();
-  if (!at || isNever(at)) return <span class="hint">never</span>;
-  return <time dateTime={at} title={`${localTime(at)} here · ${at} UTC`}>{relative ? ago(at, now) : localTime(at)}</time>;
+  if (!at || isNever(at)) return <span class="hint">{t.basics.never}</span>;
+  return <time dateTime={at} title={t.basics.bothTimes(localTime(at), at)}>{relative ? ago(at, now) : localTime(at)}</time>;
 }
 
 export function Copy({ text, what }: { text: string; what: string }) {
@@ -134,7 +136,7 @@ export function Copy({ text, what }: { text: string; what: string }) {
     isDone.value = true;
     setTimeout(() => { isDone.value = false; }, 1500);
   };
-  return <Button kind="quiet" icon={isDone.value ? 'check' : 'copy'} onClick={() => void copy()} aria-label={`Copy ${what}`} title={`Copy ${what}`} />;
+  return <Button kind="quiet" icon={isDone.value ? 'check' : 'copy'} onClick={() => void copy()} aria-label={t.basics.copy(what)} title={t.basics.copy(what)} />;
 }
 
 /** The browser's own modal dialog: it keeps the focus and is closed by Escape. */
@@ -147,7 +149,7 @@ export function Dialog({ title, onClose, children, wide = false }: { title: stri
     <dialog ref={element} class={wide ? 'wide' : ''} aria-label={title} onClose={onClose} onCancel={onClose}>
       <header>
         <h2>{title}</h2>
-        <Button kind="quiet" icon="close" onClick={onClose} aria-label="Close" />
+        <Button kind="quiet" icon="close" onClick={onClose} aria-label={t.common.close} />
       </header>
       {children}
     </dialog>

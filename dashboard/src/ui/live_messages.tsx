@@ -90,7 +90,7 @@ function Message({ message, isNamed }: { message: DeviceMessage; isNamed: boolea
         <Time at={message.enqueuedTime} />
         {isNamed && <a class="id" href={address('/device', { id: message.deviceId })}>{message.deviceId}</a>}
         {message.moduleId && <span class="id">{message.moduleId}</span>}
-        <span class="hint">{t.events.place(String(message.partition), String(message.sequenceNumber))}{message.bodyFormat === 'base64' && ' · base64'}</span>
+        <span class="hint">{t.events.place(String(message.partition), String(message.sequenceNumber))}{message.bodyFormat === 'base64' && t.events.base64}</span>
       </p>
       <code class="break">{body.length > bodyShown ? `${body.slice(0, bodyShown)} …` : body}</code>
       {properties.length > 0 && <p class="hint break">{properties.map(([name, value]) => `${name}=${value ?? ''}`).join(' · ')}</p>}

@@ -2,6 +2,7 @@
 
 import type { JobCounts } from '../api.ts';
 import { count, percent } from '../lib/format.ts';
+import { t } from '../texts.ts';
 
 const states = [
   ['succeeded', 'succeededCount'],
@@ -19,8 +20,8 @@ export const endedOf = (counts: Counts) => (counts.succeededCount ?? 0) + (count
 export function JobBar({ counts }: { counts: Counts | undefined }) {
   const all = counts?.deviceCount ?? 0;
   const text = counts && all > 0
-    ? `${percent(endedOf(counts), all)} ended: ${states.map(([name, key]) => `${count(counts[key] ?? 0)} ${name}`).join(', ')}`
-    : 'No devices yet';
+    ? t.progress.bar(percent(endedOf(counts), all), states.map(([name, key]) => `${count(counts[key] ?? 0)} ${t.states[name] ?? name}`).join(', '))
+    : t.progress.none;
   return (
     <svg class="bar" role="img" aria-label={text} viewBox="0 0 1000 10" preserveAspectRatio="none">
       <title>{text}</title>
@@ -39,14 +40,14 @@ export function JobBar({ counts }: { counts: Counts | undefined }) {
 export function Legend({ counts, chosen, onChoose }: { counts: Counts; chosen: string; onChoose: (state: string) => void }) {
   const words: Record<string, string> = { succeeded: 'completed' };
   return (
-    <div class="legend" role="group" aria-label="Devices by state">
+    <div class="legend" role="group" aria-label={t.progress.devicesState}>
       {states.map(([name, key]) => {
         const word = words[name] ?? name;
         return (
           <button type="button" key={name} class={name} aria-pressed={chosen === word} onClick={() => onChoose(chosen === word ? '' : word)}>
             <span class="swatch" aria-hidden="true" />
             <span class="number">{count(counts[key] ?? 0)}</span>
-            <span class="name">{name}</span>
+            <span class="name">{t.states[name] ?? name}</span>
           </button>
         );
       })}
@@ -77,7 +78,7 @@ export function ProgressChart({ samples, all }: { samples: { at: number; ended: 
     `M0,160 ${samples.map((sample) => `L${x(sample.at)},${y(sample[key])}`).join(' ')} L1000,160Z`;
   return (
     <svg class="chart" role="img" viewBox="0 0 1000 160" preserveAspectRatio="none"
-      aria-label={`${count(last.ended)} of ${count(all)} devices have ended, ${count(last.failed)} of them failed`}>
+      aria-label={t.progress.chart(count(last.ended), count(all), count(last.failed))}>
       <line x1="0" x2="1000" y1="10" y2="10" class="goal" />
       <path class="ended" d={area('ended')} />
       <path class="failed" d={area('failed')} />
