@@ -15,7 +15,7 @@ import { OverviewPage } from './pages/overview.tsx';
 import { QueriesPage } from './pages/queries.tsx';
 import { SignInPage } from './pages/sign_in.tsx';
 import { address, path } from './router.ts';
-import { t } from './texts.ts';
+import { chooseLanguage, language, t } from './texts.ts';
 import { Bell, Button, Empty, Icon, type IconName, Loading } from './ui/basics.tsx';
 
 type Theme = 'auto' | 'light' | 'dark';
@@ -46,6 +46,11 @@ function ThemeButton() {
   const icon = ({ auto: 'auto', light: 'sun', dark: 'moon' } as const)[theme.value];
   const label = t.shell.theme(t.shell.themes[theme.value], t.shell.themes[next]);
   return <Button kind="quiet" icon={icon} aria-label={label} title={label} onClick={() => { theme.value = next; }} />;
+}
+
+function LanguageButton() {
+  const other = language === 'en' ? 'fr' : 'en';
+  return <Button kind="quiet" lang={other} aria-label={t.shell.languageHint} title={t.shell.languageHint} onClick={() => chooseLanguage(other)}>{other.toUpperCase()}</Button>;
 }
 
 function Page() {
@@ -88,6 +93,7 @@ function App() {
           <p class="hint">{who.policy} · {mayChange() ? t.shell.mayChange : t.shell.readsOnly}</p>
           <div class="row">
             <ThemeButton />
+            <LanguageButton />
             <Button kind="quiet" icon="leave" aria-label={t.shell.signOut} title={t.shell.signOut} onClick={() => void signOut()} />
           </div>
         </div>

@@ -255,3 +255,23 @@ test('an enrollment group is made, a device registers by its key, and the page s
   await page.getByText('There are no enrollments yet').waitFor();
   browser.quiet();
 });
+
+test('the page is in French for who chooses it, on every page', async () => {
+  await browser.go('/');
+  await page.getByRole('button', { name: 'Afficher en français' }).click();
+  await page.getByRole('heading', { name: 'Vue d’ensemble' }).waitFor();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'fr');
+  for (const [path, title] of Object.entries({
+    '/devices': 'Appareils', '/events': 'Messages', '/jobs': 'Tâches', '/new-job': 'Créer une tâche', '/configurations': 'Configurations', '/new-configuration': 'Créer une configuration',
+    '/enrollments': 'Inscriptions', '/queries': 'Requêtes', '/hub': 'Hub', '/device?id=away': 'away', '/job?id=canary': 'canary',
+  })) {
+    await browser.go(path);
+    await page.getByRole('heading', { level: 1, name: title }).waitFor();
+  }
+  await page.getByRole('heading', { name: 'Vagues' }).waitFor();
+  await page.getByText('Vague 1 validée').waitFor();
+  await browser.picture('job-french');
+  await page.getByRole('button', { name: 'Show in English' }).click();
+  await page.getByRole('heading', { name: 'Waves' }).waitFor();
+  browser.quiet();
+});
