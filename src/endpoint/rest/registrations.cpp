@@ -29,10 +29,7 @@ HttpResponse accepted(const Request& request, const Registration& registration) 
 Task<Result<HttpResponse>> register_device(Request& request) {
     auto checked = device::check_registration_body(request.http->body, request.ids[1]);
     if (!checked) co_return fail(std::move(checked).error());
-    RegistrationRequest wanted{.enrollee = *request.enrollee,
-                               .certificate_sha256 = request.certificate_sha256,
-                               .api_version = request.parameter("api-version").value_or("")};
-    auto registering = request.hub.provisioning().register_device(std::move(wanted));
+    auto registering = request.hub.provisioning().register_device(*request.registrant);
     const auto registered = co_await std::move(registering);
     if (!registered) co_return fail(registered.error());
     co_return accepted(request, *registered);

@@ -5,7 +5,7 @@
 #include "base/json.hpp"
 #include "base/task.hpp"
 #include "core/hub/hub.hpp"
-#include "core/provisioning/provisioning.hpp"
+#include "core/registry/registry.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/device/authentication.hpp"
 #include "endpoint/rest/authorize.hpp"
@@ -16,9 +16,14 @@
 #include "model/twin.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+namespace carillon {
+struct RegistrationRequest;
+}
 
 namespace carillon::rest {
 
@@ -45,10 +50,10 @@ struct Request {
     /// sessions stand on a policy.
     device::AuthMethod proved_by = device::AuthMethod::policy;
     std::optional<WebSession> session;  ///< Who is signed in, and showed no token.
-    std::optional<Enrollee> enrollee;   ///< Who registers, once it has proved itself.
-    std::string certificate_sha256;     ///< By which that was, if not by a token. Bound: fixed.
-    std::string peer;                   ///< `address:port`
-    Duration answer_after{};            ///< Set by a login that failed: how long its answer waits.
+    /// Who registers, once it has proved itself.
+    std::shared_ptr<RegistrationRequest> registrant;
+    std::string peer;         ///< `address:port`
+    Duration answer_after{};  ///< Set by a login that failed: how long its answer waits.
 
     explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;

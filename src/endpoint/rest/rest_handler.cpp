@@ -258,11 +258,14 @@ Task<Result<>> RestHandler::prove_registrant(const HttpRequest& request) {
         credentials.certificate_sha256 = certificate->sha256;
         credentials.common_name = certificate->common_name;
     }
-    request_.certificate_sha256 = credentials.token ? std::string() : credentials.certificate_sha256;
+    RegistrationRequest proved;
+    if (!credentials.token) proved.certificate_sha256 = credentials.certificate_sha256;
+    proved.api_version = request_.parameter("api-version").value_or("");
     auto finding = device::identify_registrant(hub_, std::move(credentials), request_.now);
     auto found = co_await std::move(finding);
     if (!found) co_return fail(std::move(found).error());
-    request_.enrollee = *std::move(found);
+    proved.enrollee = *std::move(found);
+    request_.registrant = std::make_shared<RegistrationRequest>(std::move(proved));
     co_return Result<>{};
 }
 
