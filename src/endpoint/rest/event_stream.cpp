@@ -26,22 +26,16 @@ Result<std::shared_ptr<EventStream>> EventStream::open(Events& events, EventOrde
     return stream;
 }
 
-void EventStream::begin(std::unique_ptr<Channel> channel, const HttpContext& context, BodyFraming framing) {
-    self_ = shared_from_this();
-    channel_ = std::move(channel);
-    context_.emplace(context);
-    framing_ = framing;
-    channel_->set_handler(*this);
+void EventStream::started() {
     say_place();
     resume();
 }
 
 void EventStream::resume() {
-    if (is_running_ || is_over_) return;
+    if (is_running_ || is_over()) return;
     is_running_ = true;
-    context_->timers.cancel(timer_);
-    timer_ = {};
-    boost::asio::co_spawn(context_->executor, run(self_), boost::asio::detached);
+    let_sleep();
+    boost::asio::co_spawn(context().executor, run(self<EventStream>()), boost::asio::detached);
 }
 
 Task<> EventStream::run(std::shared_ptr<EventStream> self) {
@@ -56,45 +50,39 @@ Task<> EventStream::run(std::shared_ptr<EventStream> self) {
 }
 
 Task<> EventStream::work() {
-    while (!is_over_) {
+    while (!is_over()) {
         if (!out_.empty()) {
             if (!flush()) co_return;
             // What was sent leaves at the end of the turn; only then the channel knows whether it is stuck.
-            co_await boost::asio::post(context_->executor, boost::asio::use_awaitable);
+            co_await boost::asio::post(context().executor, boost::asio::use_awaitable);
         } else if (is_ending_) {
             finish();
-        } else if (channel_->is_congested()) {
+        } else if (channel().is_congested()) {
             put_back();
             co_return;
         } else if (!render()) {
             auto reading = read_on();
             const bool has_read = co_await std::move(reading);
-            if (!has_read && out_.empty() && !is_over_ && !is_ending_ && sleep()) co_return;
+            if (!has_read && out_.empty() && !is_over() && !is_ending_ && sleep()) co_return;
         }
     }
 }
 
 /// Hands the channel a part of what was gathered. False if the client does not take it now.
 bool EventStream::flush() {
-    if (channel_->is_congested()) {
+    if (channel().is_congested()) {
         put_back();
         return false;
     }
     const std::string_view rest = std::string_view(out_).substr(sent_);
     const std::string_view part = rest.substr(0, HttpLimits::piece_bytes_max);
-    std::string framed;
-    append_piece(framed, part, framing_);
-    if (!channel_->send(as_bytes(framed))) {
-        is_over_ = true;
-        channel_->abort(Errc::connection_closed);
-        return false;
-    }
+    if (!send_piece(part)) return false;
     sent_ += part.size();
     if (sent_ == out_.size()) {
         out_ = {};
         sent_ = 0;
     }
-    channel_->holds(out_.size() - sent_);
+    channel().holds(out_.size() - sent_);
     return true;
 }
 
@@ -103,7 +91,7 @@ void EventStream::put_back() {
     if (at_ < piece_.size()) parts_[turn_].reader->go_to(piece_[at_].sequence);
     piece_ = {};
     at_ = 0;
-    channel_->holds(out_.size() - sent_);
+    channel().holds(out_.size() - sent_);
 }
 
 /// Makes lines of what was read. False if there is nothing left of it.
@@ -127,14 +115,14 @@ Task<bool> EventStream::read_on() {
         if (next && *next >= std::min(part.end, part.reader->extent().next)) continue;
         auto reading = part.reader->read(order_.filter);
         auto piece = co_await std::move(reading);
-        if (is_over_) co_return false;
+        if (is_over()) co_return false;
         if (!piece) {
             say_error(piece.error());
             co_return false;
         }
         piece_ = *std::move(piece);
         at_ = 0;
-        if (piece_.is_empty() && context_->clock.now() - spoke_at_ >= heartbeat) say_place();
+        if (piece_.is_empty() && context().clock.now() - spoke_at_ >= heartbeat) say_place();
         co_return true;
     }
     if (!order_.follows) say_end();
@@ -143,23 +131,21 @@ Task<bool> EventStream::read_on() {
 
 /// False if there is something to read already.
 bool EventStream::sleep() {
-    const auto weak = weak_from_this();
-    const auto now = context_->clock.now();
+    const std::weak_ptr<EventStream> weak = self<EventStream>();
+    const auto now = context().clock.now();
     if (now - spoke_at_ >= heartbeat) {
         say_place();
         return false;
     }
     for (const Part& part : parts_) {
-        auto wake = [weak, executor = context_->executor] {
+        auto wake = [weak, executor = context().executor] {
             boost::asio::post(executor, [weak] {
                 if (const auto self = weak.lock()) self->resume();
             });
         };
         if (!part.reader->wake_at_news(std::move(wake))) return false;
     }
-    timer_ = context_->timers.at(spoke_at_ + heartbeat, [weak] {
-        if (const auto self = weak.lock()) self->resume();
-    });
+    wake_at(spoke_at_ + heartbeat, [this] { resume(); });
     return true;
 }
 
@@ -177,7 +163,7 @@ std::string EventStream::place() const {
 
 void EventStream::say_event(const EventPiece::Event& event) {
     ++count_;
-    spoke_at_ = context_->clock.now();
+    spoke_at_ = context().clock.now();
     const std::size_t before = out_.size();
     if (order_.is_event_stream) out_ += "id: " + place() + "\ndata: ";
     if (auto said = append_event_json(out_, parts_[turn_].reader->partition(), event); !said) {
@@ -188,7 +174,7 @@ void EventStream::say_event(const EventPiece::Event& event) {
 }
 
 void EventStream::say_place() {
-    spoke_at_ = context_->clock.now();
+    spoke_at_ = context().clock.now();
     if (order_.is_event_stream) {
         const std::string text = place();
         out_ += "event: position\nid: " + text + "\ndata: {\"position\":\"" + text + "\"}\n\n";
@@ -215,35 +201,11 @@ void EventStream::say_error(const Error& error) {
     out_ += order_.is_event_stream ? "\n\n" : "\n";
 }
 
-void EventStream::ended(Channel&) {
-    // Whoever closes its side of a stream without an end has left.
-    finish();
-}
-
 void EventStream::shutting_down(Channel&) {
     // Who follows comes again with its place. What was to have an end, or ends within a line, is cut.
     const bool is_open = order_.follows && order_.limit == 0;
     if (is_open && sent_ == 0) return finish();
-    if (is_over_) return;
-    is_over_ = true;
-    context_->timers.cancel(timer_);
-    channel_->close();
-}
-
-void EventStream::finish() {
-    if (is_over_) return;
-    is_over_ = true;
-    context_->timers.cancel(timer_);
-    const std::string_view end = end_of_body(framing_);
-    if (!end.empty() && !channel_->send(as_bytes(end))) return channel_->abort(Errc::connection_closed);
-    channel_->close();
-}
-
-void EventStream::closed(Errc) {
-    is_over_ = true;
-    context_->timers.cancel(timer_);
-    const auto channel = std::move(channel_);
-    const auto self = std::move(self_);  // perhaps the last reference
+    cut();
 }
 
 }  // namespace carillon::rest

@@ -2,11 +2,9 @@
 
 #include "core/events/events.hpp"
 #include "endpoint/rest/event_order.hpp"
-#include "endpoint/rest/http_connection.hpp"
-#include "net/channel.hpp"
+#include "endpoint/rest/streamed_response.hpp"
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +15,7 @@ namespace carillon::rest {
 /// partition in turn. Reads on when what was read has left: while bytes wait for the client it keeps no more
 /// than the line under way. Sleeps at the end of the log until something comes. Lives on the channel's
 /// thread.
-class EventStream final : public ResponseStream,
-                          public ChannelHandler,
-                          public std::enable_shared_from_this<EventStream> {
+class EventStream final : public StreamedResponse {
 public:
     /// Lines gathered before they are handed to the channel, which sends them in a turn of its thread.
     static constexpr std::size_t gathered_bytes = 48 * 1024;
@@ -29,13 +25,8 @@ public:
     /// `events` outlives it. Fails as `Events::open` does.
     static Result<std::shared_ptr<EventStream>> open(Events& events, EventOrder order);
 
-    void begin(std::unique_ptr<Channel> channel, const HttpContext& context, BodyFraming framing) override;
-
-    void received(Bytes) override {}  // nothing is due from the client
     void drained() override { resume(); }
-    void ended(Channel& channel) override;
     void shutting_down(Channel& channel) override;
-    void closed(Errc reason) override;
 
 private:
     /// A partition and where reading it ends, if it does.
@@ -44,6 +35,7 @@ private:
         std::uint64_t end = UINT64_MAX;
     };
     explicit EventStream(EventOrder order) : order_(std::move(order)) {}
+    void started() override;
     static Task<> run(std::shared_ptr<EventStream> self);
     Task<> work();
     Task<bool> read_on();
@@ -56,7 +48,6 @@ private:
     bool flush();
     void put_back();
     bool sleep();
-    void finish();
     std::string place() const;
 
     const EventOrder order_;
@@ -68,14 +59,8 @@ private:
     std::size_t sent_ = 0;     ///< Of `out_`.
     std::uint64_t count_ = 0;
     TimePoint spoke_at_;
-    std::optional<HttpContext> context_;
-    std::unique_ptr<Channel> channel_;
-    std::shared_ptr<EventStream> self_;  ///< Until `closed`.
-    Timers::Id timer_;
-    BodyFraming framing_ = BodyFraming::chunked;
     bool is_running_ = false;
     bool is_ending_ = false;  ///< Nothing follows what is in `out_`.
-    bool is_over_ = false;
 };
 
 }  // namespace carillon::rest
