@@ -73,3 +73,10 @@ test('a device of that time connects, is called and sends', async () => {
   await call(again, 'open');
   await quit(again);
 });
+
+test('a back end over AMQP opens, hears that a device is unknown, and closes', async () => {
+  const client = service.Client.fromConnectionString(hub.connectionString);
+  await call(client, 'open');
+  await assert.rejects(call(client, 'send', 'nobody', 'hello'), { name: 'DeviceNotFoundError' });
+  await call(client, 'close');
+});
