@@ -45,11 +45,21 @@ void TwinLogFolder::begin_if_due() {
     if (devices_ <= devices_max_ / 2 && bytes_ <= bytes_max_ / 2) is_emptying_ = false;
     if (!is_emptying_) return;
     is_folding_ = true;
+    begin();
+}
+
+void TwinLogFolder::begin() {
+    // Not before: a pass writes each document once, for all entries that there are by then.
+    if (gives_way()) return after(stretch_pause, &TwinLogFolder::begin);
+    pass_.end = shard_.next_sequence();
+    folded_ = 0;
+    has_refusal_ = false;
     read();
 }
 
-Result<TwinLogFolder::Pass> TwinLogFolder::read_oldest(const Store& store, std::uint32_t shard) {
-    Pass pass;
+Result<TwinLogFolder::Piece> TwinLogFolder::read_piece(const Store& store, std::string_view from,
+                                                       std::string_view to) {
+    Piece piece;
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         auto entry = decode_twin_log_entry(as_bytes(value));
@@ -57,24 +67,23 @@ Result<TwinLogFolder::Pass> TwinLogFolder::read_oldest(const Store& store, std::
             outcome = fail(std::move(entry).error());
             return false;
         }
-        pass.last_sequence = read_be<std::uint64_t>(key.substr(4));
-        pass.devices += entry->ordinals.size();
-        pass.bytes += key.size() + value.size();
-        pass.ordinals.insert(pass.ordinals.end(), entry->ordinals.begin(), entry->ordinals.end());
-        return pass.devices < pass_devices_max;
+        piece.last_sequence = read_be<std::uint64_t>(key.substr(4));
+        piece.devices += entry->ordinals.size();
+        piece.bytes += key.size() + value.size();
+        piece.ordinals.insert(piece.ordinals.end(), entry->ordinals.begin(), entry->ordinals.end());
+        return piece.devices < piece_devices_max;
     };
-    auto scanned = store.scan(Table::twin_log, twin_log_key(shard, 0), twin_log_key(shard + 1, 0), visit);
+    auto scanned = store.scan(Table::twin_log, from, to, visit);
     if (!scanned) return fail(std::move(scanned).error());
     if (!outcome) return fail(std::move(outcome).error());
-    std::sort(pass.ordinals.begin(), pass.ordinals.end());
-    pass.ordinals.erase(std::unique(pass.ordinals.begin(), pass.ordinals.end()), pass.ordinals.end());
-    return pass;
+    return piece;
 }
 
 void TwinLogFolder::read() {
     shard_.storage().run([this, alive = alive_, executor = shard_.executor(), &store = shard_.store(),
-                          number = shard_.number()]() mutable {
-        auto found = read_oldest(store, number);
+                          from = twin_log_key(shard_.number(), pass_.from),
+                          to = twin_log_key(shard_.number(), pass_.end)]() mutable {
+        auto found = read_piece(store, from, to);
         boost::asio::post(executor, [this, alive = std::move(alive), held = std::move(found)]() mutable {
             if (!*alive || is_stopped_) return;
             if (!held) {
@@ -82,16 +91,27 @@ void TwinLogFolder::read() {
                           held.error().detail);
                 return end(true);
             }
-            if (held->devices == 0) {  // Nothing is there, whatever we counted.
+            if (held->devices > 0) {
+                add(*held);
+                return read();
+            }
+            if (pass_.devices == 0) {  // Nothing is there, whatever we counted.
                 devices_ = bytes_ = 0;
                 return end(false);
             }
-            pass_ = *std::move(held);
-            folded_ = 0;
-            has_refusal_ = false;
             fold();
         });
     });
+}
+
+void TwinLogFolder::add(const Piece& piece) {
+    pass_.is_in.resize(shard_.directory().next_ordinal());
+    for (const Ordinal ordinal : piece.ordinals) {
+        if (ordinal < pass_.is_in.size()) pass_.is_in[ordinal] = true;
+    }
+    pass_.from = piece.last_sequence + 1;
+    pass_.devices += piece.devices;
+    pass_.bytes += piece.bytes;
 }
 
 bool TwinLogFolder::gives_way() const {
@@ -101,23 +121,27 @@ bool TwinLogFolder::gives_way() const {
 
 void TwinLogFolder::fold() {
     if (has_refusal_) return end(true);
-    if (folded_ == pass_.ordinals.size()) return erase();
+    if (folded_ == pass_.is_in.size()) return erase();
     const bool has_room = !shard_.committer().is_full() && !gives_way();
-    if (has_room) {
-        const auto to = std::min(folded_ + slice_devices, pass_.ordinals.size());
-        for (; folded_ < to; ++folded_) {
-            // A document that is going or gone needs no bytes any more.
-            Record* record = shard_.directory().find(pass_.ordinals[folded_]);
-            if (const Document* newest = record ? record->newest() : nullptr)
-                shard_.write_whole(*record, *newest);
-        }
-        shard_.committer().on_durable([this, alive = alive_](const Result<>& result) {
-            if (*alive && !result) has_refusal_ = true;
-        });
-    }
+    if (has_room) fold_slice();
     if (!has_room || ++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
     boost::asio::post(shard_.background(), [this, alive = alive_] {
         if (*alive && !is_stopped_) fold();
+    });
+}
+
+void TwinLogFolder::fold_slice() {
+    for (std::size_t written = 0; folded_ < pass_.is_in.size() && written < slice_devices; ++folded_) {
+        if (!pass_.is_in[folded_]) continue;
+        // A document that is going or gone needs no bytes any more.
+        Record* record = shard_.directory().find(folded_);
+        const Document* newest = record != nullptr ? record->newest() : nullptr;
+        if (newest == nullptr) continue;
+        shard_.write_whole(*record, *newest);
+        ++written;
+    }
+    shard_.committer().on_durable([this, alive = alive_](const Result<>& result) {
+        if (*alive && !result) has_refusal_ = true;
     });
 }
 
@@ -127,14 +151,14 @@ void TwinLogFolder::erase() {
         if (!*alive) return;
         if (!rewritten || has_refusal_) return end(true);
         shard_.committer().batch().erase_range(Table::twin_log, twin_log_key(shard_.number(), 0),
-                                               twin_log_key(shard_.number(), pass_.last_sequence + 1));
+                                               twin_log_key(shard_.number(), pass_.from));
         shard_.committer().on_durable([this, held = alive_](const Result<>& erased) {
             if (!*held) return;
             if (erased) {
                 devices_ -= std::min(devices_, pass_.devices);
                 bytes_ -= std::min(bytes_, pass_.bytes);
-                log.debug("twin log folded shard={} documents={} left={}", shard_.number(),
-                          pass_.ordinals.size(), devices_);
+                log.debug("twin log folded shard={} entries_of={} left={}", shard_.number(), pass_.devices,
+                          devices_);
             }
             end(!erased);
         });
