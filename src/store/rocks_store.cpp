@@ -564,6 +564,48 @@ Result<std::unique_ptr<StoreCopy>> RocksStore::copy() {
         [&db] { db.EnableFileDeletions(false).PermitUncheckedError(); });
 }
 
+bool RocksStore::is_stopped() const {
+    return impl_->failed || impl_->listener->is_stopped();
+}
+
+StoreUsage RocksStore::usage() const {
+    StoreUsage usage;
+    const auto number = [&](rocksdb::ColumnFamilyHandle* family, const std::string& name) {
+        std::uint64_t value = 0;
+        return impl_->db->GetIntProperty(family, name, &value) ? value : 0;
+    };
+    for (std::size_t table = 0; table < table_count; ++table) {
+        rocksdb::ColumnFamilyHandle* const family = impl_->families[table];
+        usage.table_bytes[table] = number(family, rocksdb::DB::Properties::kTotalSstFilesSize);
+        usage.buffer_bytes += number(family, rocksdb::DB::Properties::kCurSizeAllMemTables);
+        usage.reader_bytes += number(family, rocksdb::DB::Properties::kEstimateTableReadersMem);
+        usage.pending_compaction_bytes +=
+            number(family, rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
+    }
+    // These are of the whole database, or of the one cache, whichever family is asked.
+    rocksdb::ColumnFamilyHandle* const any = impl_->families.front();
+    usage.cache_bytes = number(any, rocksdb::DB::Properties::kBlockCacheUsage);
+    usage.flushes_running = number(any, rocksdb::DB::Properties::kNumRunningFlushes);
+    usage.compactions_running = number(any, rocksdb::DB::Properties::kNumRunningCompactions);
+    usage.delayed_bytes_per_second = number(any, rocksdb::DB::Properties::kActualDelayedWriteRate);
+    const std::filesystem::path folder = impl_->db->GetName();
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        if (at->path().extension() != ".log") continue;
+        std::error_code gone;  // A log may go while it is looked at.
+        const auto size = at->file_size(gone);
+        if (!gone) usage.log_bytes += size;
+    }
+    const auto space = std::filesystem::space(folder, error);
+    if (!error) {
+        usage.disk_free_bytes = space.available;
+        usage.disk_bytes = space.capacity;
+    }
+    usage.is_stopped = is_stopped();
+    return usage;
+}
+
 Result<> RocksStore::flush() {
     const std::vector<rocksdb::ColumnFamilyHandle*> all(impl_->families.begin(), impl_->families.end());
     const rocksdb::Status flushed = impl_->db->Flush(rocksdb::FlushOptions(), all);

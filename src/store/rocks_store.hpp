@@ -3,6 +3,7 @@
 #include "store/store.hpp"
 #include "store/store_copy.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -44,6 +45,22 @@ struct RocksOptions {
     std::function<void(const std::string& reason)> on_lost_sync;
 };
 
+/// What the store takes, in bytes, and what it has to do. See `RocksStore::usage`.
+struct StoreUsage {
+    std::array<std::uint64_t, table_count> table_bytes{};  ///< Files on disk, by `Table`.
+    std::uint64_t log_bytes = 0;                           ///< Write-ahead logs on disk.
+    std::uint64_t buffer_bytes = 0;                        ///< Write buffers in memory.
+    std::uint64_t cache_bytes = 0;                         ///< Blocks in memory.
+    std::uint64_t reader_bytes = 0;              ///< Indexes in memory that the cache does not hold.
+    std::uint64_t pending_compaction_bytes = 0;  ///< That compaction is behind by.
+    std::uint64_t flushes_running = 0;
+    std::uint64_t compactions_running = 0;
+    std::uint64_t delayed_bytes_per_second = 0;  ///< To what writes are slowed; 0 for not.
+    std::uint64_t disk_free_bytes = 0;           ///< Of the file system, for whoever runs the hub.
+    std::uint64_t disk_bytes = 0;
+    bool is_stopped = false;  ///< The disk refused a write, and the store takes none until it works again.
+};
+
 /// The embedded store: RocksDB, with a column family for each table. Every commit is one write
 /// batch and one sync of the log, shared by commits that wait at the same time.
 ///
@@ -76,6 +93,11 @@ public:
     /// The files as they are at this moment; commits go on. Blocks for a few files' worth of looking, and
     /// fails with `store_failed`.
     Result<std::unique_ptr<StoreCopy>> copy();
+
+    /// What it takes now; some hundred microseconds, and files are looked at.
+    StoreUsage usage() const;
+    /// Whether it refuses writes at the moment.
+    bool is_stopped() const;
 
     /// Writes buffers out to table files and waits; for tests and measurements.
     Result<> flush();
