@@ -322,6 +322,12 @@ test('messages of devices and consumer groups', async () => {
   await ask('get', '/carillon/consumer-groups/{groupName}', groupName, { status: 404 });
 });
 
+test('the audit log', async () => {
+  const { entries } = await ask('get', '/carillon/audit', {}, { query: 'after=0&top=3' });
+  assert.equal(entries.length, 3);
+  await ask('get', '/carillon/audit', {}, { query: 'top=0', status: 400 });
+});
+
 test('keys of policies and of the hub are made new', async () => {
   await ask('get', '/carillon/policies', {});
   await ask('get', '/carillon/policies/{policyName}', { policyName: 'service' });

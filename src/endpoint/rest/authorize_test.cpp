@@ -148,6 +148,7 @@ const std::vector<Row> rows{
     {"GET", "/carillon/policies/service", owner},
     {"POST", "/carillon/policies/service/renewKey", owner},
     {"POST", "/carillon/tokenKey/renew", owner},
+    {"GET", "/carillon/audit", owner},
     {"DELETE", "/messages/serviceBound/feedback/l", services},
     {"POST", "/messages/serviceBound/feedback/l/abandon", services},
     {"POST", "/devices/d/messages/events", device_policies},

@@ -144,6 +144,9 @@ Task<Result<HttpResponse>> register_device(Request& request);
 Task<Result<HttpResponse>> get_registration_operation(Request& request);
 Task<Result<HttpResponse>> look_up_registration(Request& request);
 
+// audit.cpp: of our own making
+Task<Result<HttpResponse>> list_audit(Request& request);
+
 // openapi.cpp
 Task<Result<HttpResponse>> get_openapi(Request& request);
 

@@ -56,7 +56,8 @@ protected:
         const HttpConnection::Context context{hub_.io().get_executor(), timers_, clock_};
         HttpConnection::serve(
             std::make_unique<FakeChannel>(wire_),
-            std::make_unique<RestHandler>(*hub_, nullptr, running_, &web_, "192.0.2.1:50000"), context);
+            std::make_unique<RestHandler>(*hub_, nullptr, running_, metrics_, &web_, "192.0.2.1:50000"),
+            context);
     }
     void disconnect() {
         if (wire_.handler != nullptr) wire_.handler->closed(Errc::connection_closed);
@@ -124,6 +125,7 @@ protected:
     Timers timers_;
     mutable carillon::testing::TestHub hub_;
     std::atomic<std::size_t> running_{0};
+    RestMetrics metrics_;
     SeededRandom random_{7};
     WebDashboard web_{*hub_, "token key", random_, web_files};
     Wire wire_;

@@ -22,6 +22,7 @@
 #include <string_view>
 
 namespace carillon {
+class AuditLog;
 struct RegistrationRequest;
 }
 
@@ -44,6 +45,7 @@ struct Request {
     WallTime now;
     int connect_timeout_s = 0;                 ///< Set by direct methods, told if the device stays away.
     std::optional<Authorizer::Caller> caller;  ///< Who showed a token.
+    AuditLog* audit = nullptr;                 ///< Null if the hub keeps none.
     BackupPort* backups = nullptr;             ///< Null if the hub makes none.
     WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
     /// How the caller proved to be the device of the path, where the route asks for that. The dashboard's
@@ -53,6 +55,7 @@ struct Request {
     /// Who registers, once it has proved itself.
     std::shared_ptr<RegistrationRequest> registrant;
     std::string peer;         ///< `address:port`
+    std::string id;           ///< As the answer names it (`x-ms-request-id`).
     Duration answer_after{};  ///< Set by a login that failed: how long its answer waits.
 
     explicit Request(Hub& h) : hub(h) {}

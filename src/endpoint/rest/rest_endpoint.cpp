@@ -2,16 +2,28 @@
 
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
+#include "endpoint/rest/rest_metrics.hpp"
 #include "net/io_thread.hpp"
 
 namespace carillon {
 
+RestEndpoint::RestEndpoint(Hub& hub, WebSocketFactory* websockets, rest::WebDashboard* web,
+                           rest::BackupPort* backups, AuditLog* audit)
+    : hub_(hub), websockets_(websockets), web_(web), backups_(backups), audit_(audit) {}
+
+RestEndpoint::~RestEndpoint() {
+    for (const auto& metrics : metrics_) delete metrics.load();
+}
+
 void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
     IoThread& thread = channel->thread();
+    auto& metrics = metrics_[thread.number() % threads_max];
+    if (metrics.load() == nullptr) metrics.store(new rest::RestMetrics());
     const rest::HttpConnection::Context context{thread.executor(), thread.timers(), thread.clock()};
     auto find_certificate = [&peer = *channel] { return peer.peer_certificate(); };
-    auto handler = std::make_unique<rest::RestHandler>(hub_, websockets_, running_, web_,
-                                                       channel->peer_address(), backups_, find_certificate);
+    auto handler =
+        std::make_unique<rest::RestHandler>(hub_, websockets_, running_, *metrics.load(), web_,
+                                            channel->peer_address(), backups_, audit_, find_certificate);
     rest::HttpConnection::serve(std::move(channel), std::move(handler), context);
 }
 

@@ -2,6 +2,7 @@
 
 #include "net/channel.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -9,11 +10,13 @@
 
 namespace carillon {
 
+class AuditLog;
 class Hub;
 
 namespace rest {
 class BackupPort;
 struct HttpRequest;
+struct RestMetrics;
 struct WebDashboard;
 }  // namespace rest
 
@@ -33,21 +36,28 @@ public:
 /// endpoint outlives its connections. Without `web` there is no dashboard, without `backups` are none made.
 class RestEndpoint final : public ConnectionFactory {
 public:
+    /// Threads that are counted apart; beyond it they share.
+    static constexpr std::size_t threads_max = 256;
+
     explicit RestEndpoint(Hub& hub, WebSocketFactory* websockets = nullptr, rest::WebDashboard* web = nullptr,
-                          rest::BackupPort* backups = nullptr)
-        : hub_(hub), websockets_(websockets), web_(web), backups_(backups) {}
+                          rest::BackupPort* backups = nullptr, AuditLog* audit = nullptr);
+    ~RestEndpoint() override;
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
+    /// The counters of a thread; null if it has had no connection. Any thread.
+    const rest::RestMetrics* metrics(std::size_t thread) const { return metrics_[thread].load(); }
 
 private:
     Hub& hub_;
     WebSocketFactory* websockets_;
     rest::WebDashboard* web_;
     rest::BackupPort* backups_;
+    AuditLog* audit_;
     std::atomic<std::size_t> running_{0};
+    std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.
 };
 
 }  // namespace carillon

@@ -2,12 +2,14 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "core/hub/audit_log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/login_brake.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/device/device_requests.hpp"
 #include "endpoint/device/registrant.hpp"
+#include "endpoint/rest/audit.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
@@ -30,11 +32,12 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
 }
 
 RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                         WebDashboard* web, std::string peer, BackupPort* backups,
-                         FindCertificate find_certificate)
+                         RestMetrics& metrics, WebDashboard* web, std::string peer, BackupPort* backups,
+                         AuditLog* audit, FindCertificate find_certificate)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
+      metrics_(metrics),
       web_(web),
       clock_(hub.shards()[0].clock()),
       ids_(hub.shards()[0].random().u64()),
@@ -42,6 +45,7 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
       request_(hub),
       find_certificate_(std::move(find_certificate)) {
     request_.web = web;
+    request_.audit = audit;
     request_.backups = backups;
     request_.peer = std::move(peer);
 }
@@ -149,6 +153,9 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
 
 HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     Admission admission;
+    match_ = {};
+    began_ = clock_.now();
+    request_.id = ids_.uuid();
     if (!request.authority.empty() && !sas::is_hub_name(request.authority, hub_.host_names())) {
         admission.refusal = refuse(Errc::generic_bad_request, "The request target names another host.");
         return admission;
@@ -163,7 +170,7 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     if (request_.session) admission.key = request_.session->key;
     if (request_.caller) admission.key = request_.caller->key;
     if (!understood) {
-        admission.refusal = failed(understood.error());
+        admission.refusal = rejected(understood.error());
     } else {
         admission.body_bytes_max = match_.route->body_bytes_max;
         admission.awaits_authentication = awaits_device_;
@@ -171,8 +178,23 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     return admission;
 }
 
+void RestHandler::count(const HttpResponse& response) {
+    RouteMetrics& route = metrics_.of(match_.route);
+    const auto status_class = static_cast<std::size_t>(response.status / 100);
+    ++route.answers[status_class < RouteMetrics::classes ? status_class : 0];
+    // What waits on purpose says nothing of the hub, and a stream is ready at once.
+    if (response.wait == Duration::zero() && !response.stream) route.seconds.add(clock_.now() - began_);
+}
+
 Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
     if (is_file_) co_return answer_with_file(web_->files, request);
+    auto carrying = carry_out(request);
+    HttpResponse response = co_await std::move(carrying);
+    count(response);
+    co_return response;
+}
+
+Task<HttpResponse> RestHandler::carry_out(const HttpRequest& request) {
     /// Counts one request while it runs, however it ends.
     struct Running {
         explicit Running(std::atomic<std::size_t>& c) : count(c) { ++count; }
@@ -188,7 +210,8 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
         const auto passed = co_await std::move(passing);
         if (!passed) co_return failed(passed.error());
     }
-    auto result = co_await match_.route->handler(request_);
+    auto handling = handle_audited();
+    auto result = co_await std::move(handling);
     if (!result) {
         ErrorContext context;
         context.is_of_method = is_direct_method(*match_.route);
@@ -209,16 +232,16 @@ Task<std::optional<HttpResponse>> RestHandler::authenticate(const HttpRequest& r
     if (proved) co_return std::nullopt;
     if (need.as_registrant) {
         const bool is_known_scope = proved.error().code == Errc::iot_hub_unauthorized_access;
-        if (!is_known_scope) co_return failed(proved.error());
+        if (!is_known_scope) co_return rejected(proved.error());
         note_wrong_login(request_.ids[1], proved.error());
         // What was wrong is for the log.
-        co_return failed(Error{Errc::iot_hub_unauthorized_access, "Unauthorized"});
+        co_return rejected(Error{Errc::iot_hub_unauthorized_access, "Unauthorized"});
     }
     // A disabled device has proved itself.
     const bool is_wrong = proved.error().code == Errc::iot_hub_unauthorized_access;
     const auto key = request_.device_key();
     if (is_wrong) note_wrong_login(key ? key->device.str() : std::string_view(), proved.error());
-    co_return failed(proved.error());
+    co_return rejected(proved.error());
 }
 
 /// What a stranger hears is the same for a device that is not there and a key that is wrong; the log says
@@ -269,6 +292,44 @@ Task<Result<>> RestHandler::prove_registrant(const HttpRequest& request) {
     co_return Result<>{};
 }
 
+Task<Result<HttpResponse>> RestHandler::handle_audited() {
+    const Route& route = *match_.route;
+    if (request_.audit == nullptr || !request_.audit->is_on() || !is_audited(route)) {
+        auto handling = route.handler(request_);
+        co_return co_await std::move(handling);
+    }
+    const auto entry = std::make_unique<AuditEntry>();
+    const auto identity = audited_identity(route, request_);
+    if (identity) {
+        auto hashing = hash_identity(hub_, *identity);
+        entry->before = co_await std::move(hashing);
+    }
+    auto handling = route.handler(request_);
+    auto result = co_await std::move(handling);
+    // What a caller did wrong has changed nothing; of what went wrong here nobody knows.
+    const int status = result ? result->status : http_status(result.error().code);
+    if (status >= 400 && (status < 500 || is_direct_method(route))) co_return result;
+    if (identity) {
+        auto hashing = hash_identity(hub_, *identity);
+        entry->after = co_await std::move(hashing);
+    } else if (result && !is_direct_method(route)) {
+        entry->after = sha256_hex(result->content());
+    }
+    describe_change(*entry, route, request_, match_.ids().size());
+    entry->status = status;
+    if (is_direct_method(route)) {  // It does not wait for a disk.
+        request_.audit->note(std::move(*entry));
+        co_return result;
+    }
+    auto writing = request_.audit->write(std::move(*entry));
+    const auto written = co_await std::move(writing);
+    if (written || !result) co_return result;
+    log.error("change not noted in the audit log operation=\"{} {}\" id={} reason={}", route.method,
+              route.pattern, request_.id, written.error().detail);
+    co_return fail(Errc::service_unavailable,
+                   "The change was made, but could not be noted in the audit log.");
+}
+
 Task<Result<>> RestHandler::check_device() {
     auto key = request_.device_key();
     if (!key) co_return authorizer_.check_device(nullptr);
@@ -311,12 +372,19 @@ HttpResponse RestHandler::failed(const Error& error, ErrorContext context) {
     return response;
 }
 
+HttpResponse RestHandler::rejected(const Error& error) {
+    HttpResponse response = failed(error);
+    count(response);
+    return response;
+}
+
 HttpResponse RestHandler::refuse(Errc code, std::string_view text) {
-    return failed(Error{code, std::string(text)});
+    match_ = {};
+    return rejected(Error{code, std::string(text)});
 }
 
 void RestHandler::stamp(HttpResponse& response) {
-    response.add("x-ms-request-id", ids_.uuid());
+    response.add("x-ms-request-id", request_.id.empty() ? ids_.uuid() : request_.id);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include "endpoint/rest/http_connection.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
+#include "endpoint/rest/rest_metrics.hpp"
 #include "endpoint/rest/routes.hpp"
 
 #include <atomic>
@@ -25,7 +26,8 @@ public:
     /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port`
     /// at the other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
-                WebDashboard* web = nullptr, std::string peer = {}, BackupPort* backups = nullptr,
+                RestMetrics& metrics, WebDashboard* web = nullptr, std::string peer = {},
+                BackupPort* backups = nullptr, AuditLog* audit = nullptr,
                 FindCertificate find_certificate = {});
 
     Admission admit(const HttpRequest& request) override;
@@ -50,6 +52,13 @@ private:
     Task<Result<>> prove_registrant(const HttpRequest& request);
     /// `identity` is a policy or a device; empty if the hub has none of this name.
     void note_wrong_login(std::string_view identity, const Error& error);
+    /// Counts an answer to the request admitted last.
+    void count(const HttpResponse& response);
+    Task<HttpResponse> carry_out(const HttpRequest& request);
+    /// Calls the handler, and notes in the audit log what it changed.
+    Task<Result<HttpResponse>> handle_audited();
+    /// The same for what goes no further, counted.
+    HttpResponse rejected(const Error& error);
     HttpResponse failed(const Error& error, ErrorContext context = {});
     void stamp(HttpResponse& response);
     /// Records what a session did; adds what a browser is to be told.
@@ -58,6 +67,7 @@ private:
     Hub& hub_;
     WebSocketFactory* websockets_;
     std::atomic<std::size_t>& running_;
+    RestMetrics& metrics_;  ///< Of the connection's thread.
     WebDashboard* web_;
     Clock& clock_;
     SeededRandom ids_;  ///< Request and tracking ids: unlikely to repeat, no secrets.
@@ -69,6 +79,7 @@ private:
     std::optional<PeerCertificate> certificate_;  ///< Of a request that a device has to prove.
     bool awaits_device_ = false;                  ///< Who signed is looked up before the body is read.
     bool is_file_ = false;                        ///< The request is for a file of the dashboard.
+    TimePoint began_{};                           ///< When the request was admitted.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

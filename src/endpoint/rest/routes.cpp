@@ -103,6 +103,8 @@ constexpr Route table[] = {
     {"GET", "/carillon/backup", owner, C::none, small, make_backup},
 
     {"GET", "/carillon/about", read_or_service, C::none, tiny, get_about},
+    {"GET", "/carillon/audit", owner, C::none, small, list_audit},
+
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
@@ -194,7 +196,15 @@ std::span<const Route> routes() {
 
 bool changes_something(const Route& route) {
     return route.method != "GET" && route.handler != query_devices &&
-           route.handler != test_configuration_queries;
+           route.handler != test_configuration_queries && route.handler != query_enrollments &&
+           route.handler != query_enrollment_groups && route.handler != query_registrations;
+}
+
+bool is_audited(const Route& route) {
+    const bool is_of_message = route.handler == send_device_message || route.handler == send_module_message ||
+                               route.handler == complete_feedback || route.handler == abandon_feedback;
+    const bool is_of_device = route.need.as_device || route.need.as_registrant;
+    return changes_something(route) && !route.need.is_open() && !is_of_message && !is_of_device;
 }
 
 bool is_direct_method(const Route& route) {

@@ -31,6 +31,9 @@ struct Route {
 
 /// True for a call by which something may change; false for what only asks.
 bool changes_something(const Route& route);
+/// True for what the audit log notes: changes that back ends and people ask for. Messages to devices are
+/// traffic, and so is what devices do.
+bool is_audited(const Route& route);
 bool is_direct_method(const Route& route);
 /// True for a call whose answer may hold keys of identities.
 bool tells_keys(const Route& route);
