@@ -72,6 +72,7 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
         text += fmt::format("  MQTT without TLS  {}\n", summary.insecure_mqtt);
     if (!summary.insecure_amqp.empty())
         text += fmt::format("  AMQP without TLS  {}\n", summary.insecure_amqp);
+    if (!summary.admin.empty()) text += fmt::format("  Admin  {}\n", summary.admin);
     text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
                         summary.identities, summary.shards, summary.threads);
     if (summary.is_new_hub) text += "A new hub: five shared access policies with random keys.\n";
@@ -214,6 +215,9 @@ void add_serve(CLI::App& app, int& exit_code) {
     single("--insecure-mqtt-port", "insecure_mqtt_port", "MQTT without TLS, on 127.0.0.1 only (none)")
         ->type_name("N");
     single("--insecure-amqp-port", "insecure_amqp_port", "AMQP without TLS, on 127.0.0.1 only (none)")
+        ->type_name("N");
+    single("--admin-port", "admin.port",
+           "Metrics and health, on 127.0.0.1 unless admin.bind says more (none)")
         ->type_name("N");
     single("--ready-file", "ready_file", "Written once all listeners accept, removed at the end")
         ->type_name("FILE");

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "core/configurations/configurations.hpp"
+#include "core/hub/audit_log.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/shard/telemetry_limits.hpp"
@@ -32,11 +33,16 @@ struct ServerConfig {
     std::uint16_t https_port = 443;
     std::uint16_t insecure_mqtt_port = 0;  ///< Without TLS, on 127.0.0.1 only; 0 for none.
     std::uint16_t insecure_amqp_port = 0;  ///< The same for AMQP.
+    std::string admin_bind = "127.0.0.1";  ///< Of metrics and health.
+    std::uint16_t admin_port = 0;          ///< 0 for none.
+    bool admin_tls = false;                ///< By the hub's own certificates.
+    std::string admin_token_file;          ///< Holds what `/metrics` asks for; empty for nothing.
+    std::size_t audit_entries_max = AuditLog::entries_default;
     std::string ready_file;                ///< Written when all listeners accept; empty for none.
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.
     std::size_t connections_unknown_per_address_max = 1024;
-    std::uint32_t drain_s = 0;             ///< Over which a stop spreads the ends of connections.
+    std::uint32_t drain_s = 0;  ///< Over which a stop spreads the ends of connections.
     LogLevel log_level = LogLevel::info;
     Compatibility compatibility = Compatibility::helpful;
     std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.

@@ -38,6 +38,9 @@ Result<> write_hub_file(const std::filesystem::path& data_dir, const HubFile& fi
         .member("address", file.address)
         .member("httpsPort", static_cast<int>(file.https_port))
         .member("mqttsPort", static_cast<int>(file.mqtts_port))
+        .member("adminAddress", file.admin_address)
+        .member("adminPort", static_cast<int>(file.admin_port))
+        .member("adminTls", file.admin_tls)
         .member("caFile", file.ca_file)
         .key("policies")
         .begin_array();
@@ -60,6 +63,9 @@ Result<HubFile> read_hub_file(const std::filesystem::path& data_dir) {
     file.address = root.find("address").string();
     file.https_port = port_member(root, "httpsPort");
     file.mqtts_port = port_member(root, "mqttsPort");
+    file.admin_address = root.find("adminAddress").string();
+    file.admin_port = port_member(root, "adminPort");
+    file.admin_tls = root.find("adminTls").is_boolean() && root.find("adminTls").boolean();
     file.ca_file = root.find("caFile").string();
     const JsonValue policies = root.find("policies");
     for (JsonValue policy = policies.first(); policy.exists(); policy = policy.next()) {

@@ -20,6 +20,9 @@ struct HubFile {
     std::string address;  ///< Where this machine reaches the hub.
     std::uint16_t https_port = 443;
     std::uint16_t mqtts_port = 8883;
+    std::string admin_address;     ///< Of metrics and health.
+    std::uint16_t admin_port = 0;  ///< 0 if the hub has no such listener.
+    bool admin_tls = false;
     std::string ca_file;  ///< What to trust; empty for the system's authorities.
     std::vector<Policy> policies;
 

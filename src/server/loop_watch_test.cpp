@@ -9,14 +9,15 @@
 namespace carillon {
 namespace {
 
-TEST(LoopWatch, NoticesOneLoopOfSeveralThatDoesNotTurn) {
-    SystemClock clock;
-    IoThreads threads(3, clock);
+using Loops = std::vector<std::size_t>;
+
+TEST(LoopWatch, FindsTheOneLoopOfSeveralThatDoesNotTurn) {
+    SystemClock loop_clock;
+    IoThreads threads(3, loop_clock);
+    ManualClock clock(WallTime::from_unix_s(0));
+    clock.advance(std::chrono::seconds(1));
+    LoopWatch watch(threads, clock);
     threads.start();
-    LoopWatch watch(threads);
-    for (int turns = 0; turns < 3;) {
-        if (watch.all_turn()) ++turns;
-    }
     std::promise<void> hangs;
     std::promise<void> goes_on;
     threads[1].post([&] {
@@ -24,13 +25,16 @@ TEST(LoopWatch, NoticesOneLoopOfSeveralThatDoesNotTurn) {
         goes_on.get_future().wait();
     });
     hangs.get_future().wait();
-    while (!watch.all_turn()) std::this_thread::yield();  // What was asked before it hung.
-    for (int looks = 0; looks < 100; ++looks) {
-        ASSERT_FALSE(watch.all_turn());
-        std::this_thread::yield();
-    }
+    watch.ask();
+    while (watch.lag(0).count() + watch.lag(2).count() < 2) std::this_thread::yield();
+    EXPECT_EQ(watch.stuck(), Loops{});
+    clock.advance(LoopWatch::stuck_after);
+    watch.ask();  // As late as before: what was asked first has not come.
+    EXPECT_EQ(watch.stuck(), Loops{1});
     goes_on.set_value();
-    while (!watch.all_turn()) std::this_thread::yield();
+    while (watch.lag(1).count() < 1) std::this_thread::yield();
+    while (!watch.stuck().empty()) std::this_thread::yield();
+    EXPECT_EQ(watch.lag(1).sum(), std::chrono::nanoseconds(LoopWatch::stuck_after).count());
     threads.stop();
 }
 

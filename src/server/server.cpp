@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/events/events.hpp"
+#include "core/hub/audit_log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
@@ -20,12 +21,16 @@
 #include "endpoint/rest/websocket_protocols.hpp"
 #include "net/io_thread.hpp"
 #include "net/listener.hpp"
+#include "server/admin_options.hpp"
 #include "server/backups.hpp"
+#include "server/certificate_dates.hpp"
 #include "server/certificates.hpp"
+#include "server/config_changes.hpp"
 #include "server/data_dir.hpp"
 #include "server/descriptors.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
+#include "server/hub_pages.hpp"
 #include "server/hub_store.hpp"
 #include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
@@ -58,6 +63,7 @@ unsigned usable_cores() {
 
 constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
+constexpr std::chrono::seconds between_loop_looks{1};
 constexpr std::size_t event_threads_count = 2;
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
@@ -98,6 +104,7 @@ Result<HubCertificates> find_certificates(const ServerConfig& config, const Data
 
 /// A refused port in words that say the ways out.
 Error refused(const Error& error, const std::string& address, std::uint16_t port, const char* flag) {
+    const bool is_for_sdks = std::string_view(flag) != "--admin-port";
     std::string detail =
         "cannot listen on " + address + " port " + std::to_string(port) + ": " + error.detail + ".";
     if (error.detail == std::strerror(EACCES)) {
@@ -107,56 +114,15 @@ Error refused(const Error& error, const std::string& address, std::uint16_t port
             "  sudo sysctl net.ipv4.ip_unprivileged_port_start=443\n"
             "  a container or a firewall rule that maps the port to a higher one\n"
             "or choose another with " +
-            std::string(flag) + ", which the Azure SDKs cannot be told.";
+            std::string(flag) + (is_for_sdks ? ", which the Azure SDKs cannot be told." : ".");
     } else if (error.detail == std::strerror(EADDRINUSE)) {
         detail +=
             "\nAnother program has this port (`ss -ltnp` shows which). Stop it, choose another port with " +
             std::string(flag) +
-            " (the Azure SDKs know only 443, 8883 and 5671), or another address with --bind.";
+            (is_for_sdks ? " (the Azure SDKs know only 443, 8883 and 5671), or another address with --bind."
+                         : ".");
     }
     return {error.code, std::move(detail)};
-}
-
-/// The keys whose values differ, for those that cannot change while the hub runs.
-std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) {
-    std::string names;
-    const auto compare = [&names](const char* key, bool is_same) {
-        if (!is_same) names += (names.empty() ? "" : ",") + std::string(key);
-    };
-    compare("data_dir", now.data_dir == next.data_dir);
-    compare("hostnames", now.hostnames == next.hostnames);
-    compare("bind", now.bind == next.bind);
-    compare("mqtts_port", now.mqtts_port == next.mqtts_port);
-    compare("amqps_port", now.amqps_port == next.amqps_port);
-    compare("https_port", now.https_port == next.https_port);
-    compare("insecure_mqtt_port", now.insecure_mqtt_port == next.insecure_mqtt_port);
-    compare("insecure_amqp_port", now.insecure_amqp_port == next.insecure_amqp_port);
-    compare("ready_file", now.ready_file == next.ready_file);
-    compare("threads", now.threads == next.threads);
-    compare("drain_s", now.drain_s == next.drain_s);
-    compare("connections.open_max", now.connections_open_max == next.connections_open_max);
-    compare("connections.unknown_per_address_max",
-            now.connections_unknown_per_address_max == next.connections_unknown_per_address_max);
-    compare("compatibility", now.compatibility == next.compatibility);
-    compare("strict.tier", now.strict_tier == next.strict_tier);
-    compare("strict.units", now.strict_units == next.strict_units);
-    compare("query.functions", now.query_functions == next.query_functions);
-    compare("query.statement_bytes_max", now.query_statement_bytes_max == next.query_statement_bytes_max);
-    compare("storage.import_root", now.import_root == next.import_root);
-    compare("storage.web", now.storage_web == next.storage_web);
-    compare("storage.hosts", now.storage_hosts == next.storage_hosts);
-    compare("storage.ca_file", now.storage_ca == next.storage_ca);
-    compare("telemetry.bytes_max", now.telemetry.bytes_max == next.telemetry.bytes_max);
-    compare("telemetry.age_max_s", now.telemetry.age_max_s == next.telemetry.age_max_s);
-    compare("jobs.active_max", now.jobs.active_max == next.jobs.active_max);
-    compare("jobs.active_bytes_max", now.jobs.active_bytes_max == next.jobs.active_bytes_max);
-    compare("jobs.history_bytes_max", now.jobs.history_bytes_max == next.jobs.history_bytes_max);
-    compare("jobs.running_max", now.jobs.running_max == next.jobs.running_max);
-    compare("jobs.twin_chunk_devices", now.jobs.twin_chunk_devices == next.jobs.twin_chunk_devices);
-    compare("jobs.method_window_max", now.jobs.method_window_max == next.jobs.method_window_max);
-    compare("configurations.metrics_interval_s",
-            now.configurations.metrics_interval == next.configurations.metrics_interval);
-    return names;
 }
 
 }  // namespace
@@ -170,6 +136,7 @@ struct Server::Parts {
     UnsentTotal unsent;
     ConnectionCount connections;
     StrangerCounts strangers;
+    CertificateDates certificates;
     std::optional<DataDir> data_dir;
     std::unique_ptr<RocksStore> store;
     HubMeta meta;
@@ -182,6 +149,8 @@ struct Server::Parts {
     std::unique_ptr<StorageThread> lookout;
     std::unique_ptr<StorageThread> event_threads;
     std::unique_ptr<Hub> hub;
+    std::unique_ptr<AuditLog> audit;
+    std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttRegistrationEndpoint> registrations;  ///< Null unless the hub provisions devices.
     std::unique_ptr<AmqpEndpoint> amqp;
@@ -191,6 +160,8 @@ struct Server::Parts {
     std::unique_ptr<Backups> backups;
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
+    std::unique_ptr<HubPages> pages;
+    std::unique_ptr<AdminEndpoint> admin;
     std::uint16_t https_port = 0;  ///< As bound.
     HubFile hub_file;              ///< Without the keys.
     bool runs = false;
@@ -208,13 +179,15 @@ struct Server::Parts {
     /// Without TLS, on the loopback address, if there is a port.
     Result<> listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                             std::string& shown);
+    Result<> listen_for_operators();
     Result<> tell_machine() const;
     void follow_keys();
     Result<> announce();
     void run();
 
-    void trim_telemetry(Shard& shard);
+    void look_after(Shard& shard, ShardFigures& own);
     void look_at_backups(Shard& shard);
+    void look_at_loops();
     bool wait_for(const std::function<bool()>& done) const;
     void end_connections_slowly(const std::function<void()>& tick);
     void on_each_thread(const std::function<void(IoThread&)>& what);
@@ -228,8 +201,9 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
     auto parts = std::make_unique<Parts>();
     parts->web_files = web_files;
     parts->config = config;
-    for (auto step : {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_web,
-                      &Parts::build_transfers, &Parts::build_events, &Parts::load_hub, &Parts::listen}) {
+    for (auto step :
+         {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_web, &Parts::build_transfers,
+          &Parts::build_events, &Parts::load_hub, &Parts::listen, &Parts::listen_for_operators}) {
         auto done = (*parts.*step)();
         if (!done) return fail(std::move(done).error());
     }
@@ -272,15 +246,16 @@ Result<> Server::Parts::open_store() {
 }
 
 Result<> Server::Parts::load_tls() {
-    auto certificates = find_certificates(config, *data_dir);
-    if (!certificates) return fail(std::move(certificates).error());
-    auto context = TlsContext::load(certificates->files);
+    auto found = find_certificates(config, *data_dir);
+    if (!found) return fail(std::move(found).error());
+    auto context = TlsContext::load(found->files);
     if (!context) return fail(std::move(context).error());
     tls = std::make_unique<TlsContexts>(*std::move(context));
+    certificates.note(*found);
     // For people to copy, and for programs that stand in other folders.
-    if (!certificates->ca.empty()) summary.ca_file = std::filesystem::absolute(certificates->ca).string();
-    summary.made_ca = certificates->made_ca;
-    summary.made_certificates = certificates->made_server;
+    if (!found->ca.empty()) summary.ca_file = std::filesystem::absolute(found->ca).string();
+    summary.made_ca = found->made_ca;
+    summary.made_certificates = found->made_server;
     return {};
 }
 
@@ -289,7 +264,7 @@ Result<> Server::Parts::build_hub() {
     if (!policies) return fail(std::move(policies).error());
     const std::size_t thread_count = config.threads != 0 ? config.threads : usable_cores();
     threads = std::make_unique<IoThreads>(thread_count, clock);
-    loops = std::make_unique<LoopWatch>(*threads);
+    loops = std::make_unique<LoopWatch>(*threads, clock);
     summary.threads = thread_count;
     std::vector<std::unique_ptr<Shard>> shards;
     for (std::size_t i = 0; i < meta.shard_count; ++i) {
@@ -362,6 +337,9 @@ Result<> Server::Parts::load_hub() {
     for (std::size_t i = 0; i < hub->shards().count(); ++i)
         summary.identities += hub->shards()[i].directory().size();
     if (auto loaded = hub->messages().load(); !loaded) return loaded;
+    audit = std::make_unique<AuditLog>(hub->shards().first());
+    audit->use(config.audit_entries_max);
+    if (auto loaded = audit->load(); !loaded) return loaded;
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;
@@ -380,7 +358,7 @@ Result<> Server::Parts::listen() {
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     backups = std::make_unique<Backups>(*store, data_dir->path(), config.hostnames.front(), clock,
                                         static_cast<std::uint32_t>(storage.size() + 2));
-    rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get());
+    rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
     auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https);
@@ -394,7 +372,8 @@ Result<> Server::Parts::listen() {
         const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
         summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
     }
-    done = listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
+    done =
+        listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
     if (!done) return done;
     return listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
 }
@@ -436,16 +415,43 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
     return {};
 }
 
+/// What operators read is about the hub as a whole, and yet not for everybody.
+Result<> Server::Parts::listen_for_operators() {
+    if (config.admin_port == 0) return {};
+    auto options = admin_options(config, tls.get());
+    if (!options) return fail(std::move(options).error());
+    const HubSources sources{.hub = *hub,
+                             .shards = figures,
+                             .threads = *threads,
+                             .loops = *loops,
+                             .mqtt = *mqtt,
+                             .rest = *rest,
+                             .store = *store,
+                             .unsent = unsent,
+                             .connections = connections,
+                             .certificates = certificates,
+                             .clock = clock,
+                             .started = clock.wall_now()};
+    pages = std::make_unique<HubPages>(sources);
+    auto opened = AdminEndpoint::open(*pages, clock, *std::move(options));
+    if (!opened) return fail(refused(opened.error(), config.admin_bind, config.admin_port, "--admin-port"));
+    admin = *std::move(opened);
+    summary.admin = config.admin_bind + ":" + std::to_string(admin->port());
+    return {};
+}
+
 void Server::Parts::run() {
     runs = true;
     threads->start();
+    audit->note_hub("start");
     threads->of_shard(0).post([this] { look_at_backups(hub->shards()[0]); });
     hub->jobs().start();
     hub->transfers().start();
     hub->configurations().start();
     for (std::size_t i = 0; i < hub->shards().count(); ++i) {
         Shard& shard = hub->shards()[i];
-        threads->of_shard(i).post([this, &shard] { trim_telemetry(shard); });
+        figures.push_back(std::make_unique<ShardFigures>());
+        threads->of_shard(i).post([this, &shard, own = figures.back().get()] { look_after(shard, *own); });
     }
 }
 
@@ -481,24 +487,40 @@ Result<> Server::Parts::announce() {
     hub_file.mqtts_port = listeners.front()->port();
     hub_file.https_port = https_port;
     hub_file.ca_file = summary.ca_file;
+    if (admin) {
+        hub_file.admin_address = config.admin_bind;
+        hub_file.admin_port = admin->port();
+        hub_file.admin_tls = config.admin_tls;
+    }
     auto told = tell_machine();
     if (!told) return told;
     for (auto& listener : listeners) {
         auto started = listener->start();
         if (!started) return started;
     }
+    if (admin) {
+        if (auto started = admin->start(); !started) return started;
+        admin->thread().post([this] { look_at_loops(); });
+    }
     if (config.ready_file.empty()) return {};
     return write_file(config.ready_file, "ready\n", Readable::by_all);
 }
 
-void Server::Parts::trim_telemetry(Shard& shard) {
+void Server::Parts::look_after(Shard& shard, ShardFigures& own) {
     shard.telemetry().trim();
-    shard.timers().at(clock.now() + between_trims, [this, &shard] { trim_telemetry(shard); });
+    own.note(shard);
+    shard.timers().at(clock.now() + between_trims, [this, &shard, &own] { look_after(shard, own); });
 }
 
 void Server::Parts::look_at_backups(Shard& shard) {
     backups->look();
     shard.timers().at(clock.now() + between_looks, [this, &shard] { look_at_backups(shard); });
+}
+
+/// From the thread for operators, which turns when others do not.
+void Server::Parts::look_at_loops() {
+    loops->ask();
+    admin->thread().timers().at(clock.now() + between_loop_looks, [this] { look_at_loops(); });
 }
 
 // --- running -----------------------------------------------------------------------------------
@@ -525,15 +547,19 @@ Result<> Server::reload(const ServerConfig& config) {
     auto context = TlsContext::load(certificates->files);
     if (!context) return fail(std::move(context).error());
     parts_->tls->replace(*std::move(context));
+    parts_->certificates.note(*certificates);
     log.set_level(next.log_level);
     const std::string restart = names_of_changes(next, config);
     if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);
     parts_->config = std::move(next);
+    parts_->audit->note_hub("reload");
     return {};
 }
 
 bool Server::is_well() {
-    return parts_->loops->all_turn();
+    const bool is_well = parts_->loops->stuck().empty();
+    parts_->loops->ask();
+    return is_well;
 }
 
 // --- stopping ----------------------------------------------------------------------------------
@@ -546,6 +572,7 @@ void Server::stop(const std::function<void()>& tick) {
         std::error_code ignored;
         std::filesystem::remove(parts.config.ready_file, ignored);
     }
+    if (parts.pages) parts.pages->stopping();
     for (auto& listener : parts.listeners) listener->stop();
     boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
         .wait_for(drain_max);
@@ -569,6 +596,7 @@ void Server::stop(const std::function<void()>& tick) {
         parts.wait_for([&parts] { return parts.threads->connections() == 0; });
     }
     parts.flush_commits();
+    if (parts.admin) parts.admin->stop();
     parts.threads->stop();
     parts.transfer_thread.reset();
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.

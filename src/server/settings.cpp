@@ -123,6 +123,17 @@ std::string set_port(ServerConfig& config, const Values& values) {
 std::string set_unknown_connections(ServerConfig& config, const Values& values) {
     return set_number(config.connections_unknown_per_address_max, values, 1, 10'000'000);
 }
+
+std::string set_admin_tls(ServerConfig& config, const Values& values) {
+    if (values.front() != "on" && values.front() != "off") return "must be on or off";
+    config.admin_tls = values.front() == "on";
+    return {};
+}
+
+std::string set_audit_entries(ServerConfig& config, const Values& values) {
+    return set_number(config.audit_entries_max, values, 0, 10'000'000);
+}
+
 std::string set_connections(ServerConfig& config, const Values& values) {
     return set_number(config.connections_open_max, values, 0, 10'000'000);
 }
@@ -201,6 +212,11 @@ constexpr std::array settings{
     Setting{"amqps_port", Kind::number, set_port<&ServerConfig::amqps_port, 0>},
     Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>},
     Setting{"insecure_amqp_port", Kind::number, set_port<&ServerConfig::insecure_amqp_port, 0>},
+    Setting{"admin.port", Kind::number, set_port<&ServerConfig::admin_port, 0>},
+    Setting{"admin.bind", Kind::text, set_text<&ServerConfig::admin_bind>},
+    Setting{"admin.tls", Kind::text, set_admin_tls},
+    Setting{"admin.token_file", Kind::text, set_text<&ServerConfig::admin_token_file>},
+    Setting{"audit.entries_max", Kind::number, set_audit_entries},
     Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
     Setting{"threads", Kind::number, set_threads},
     Setting{"connections.open_max", Kind::number, set_connections},

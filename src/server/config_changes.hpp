@@ -1,0 +1,12 @@
+#pragma once
+
+#include "server/config.hpp"
+
+#include <string>
+
+namespace carillon {
+
+/// The keys whose values differ, for those that cannot change while the hub runs; separated by commas.
+std::string names_of_changes(const ServerConfig& now, const ServerConfig& next);
+
+}  // namespace carillon

@@ -1,0 +1,55 @@
+#include "server/process_metrics.hpp"
+
+#include "server/descriptors.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cstdio>
+#include <filesystem>
+
+namespace carillon {
+namespace {
+
+double seconds(const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+std::uint64_t descriptors_open() {
+    // Linux says how many there are since 6.2; before, they are counted, one of them being what lists them.
+    struct stat folder {};
+    if (::stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0) {
+        return static_cast<std::uint64_t>(folder.st_size);
+    }
+    std::uint64_t count = 0;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; !error && at != end;
+         at.increment(error)) {
+        ++count;
+    }
+    return count > 0 ? count - 1 : 0;
+}
+
+}  // namespace
+
+void write_process(MetricsText& page, WallTime started) {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    page.counter("process_cpu_seconds", "Processor time of the process.")
+        .sample(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    unsigned long pages_all = 0;
+    unsigned long pages_resident = 0;
+    if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+        if (std::fscanf(file, "%lu %lu", &pages_all, &pages_resident) != 2) pages_resident = 0;
+        std::fclose(file);
+    }
+    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    page.gauge("process_resident_memory_bytes", "Memory that the process has.")
+        .sample(std::uint64_t{pages_resident} * page_bytes);
+    page.gauge("process_open_fds", "Descriptors that are open.").sample(descriptors_open());
+    page.gauge("process_max_fds", "Descriptors that may be open.")
+        .sample(std::uint64_t{descriptors_of_process()});
+    page.gauge("process_start_time_seconds", "When the process began.").sample(started.unix_s());
+}
+
+}  // namespace carillon
