@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "examples.hpp"
 #include "flag_checks.hpp"
+#include "operate/operator_commands.hpp"
 #include "terminal.hpp"
 #include "usage_mistake.hpp"
 
@@ -45,6 +46,10 @@ constexpr std::array groups{
     add_store,
     add_backup,
     add_mcp,
+    add_audit,
+    add_health,
+    add_doctor,
+    add_debug,
     add_completion,
     add_reference,
 };

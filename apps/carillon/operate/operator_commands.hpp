@@ -1,0 +1,16 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace carillon {
+
+// Groups of subcommands for those who operate a hub; as those of commands.hpp.
+
+void add_audit(CLI::App& app, int& exit_code);
+void add_health(CLI::App& app, int& exit_code);
+void add_doctor(CLI::App& app, int& exit_code);
+void add_debug(CLI::App& app, int& exit_code);
+
+}  // namespace carillon
