@@ -1,9 +1,10 @@
 import { defineConfig } from 'vite';
 
-// Served under /ui, with the assets under /ui/assets/ named by their content. Nothing is inlined: the hub's
+// Served under /ui/, with the assets under /ui/assets/ named by their content, and found relative to the page, which
+// may be behind a proxy that puts a folder in front. Nothing is inlined: the hub's
 // content policy lets the page load files of the hub and nothing else.
 export default defineConfig({
-  base: '/ui/',
+  base: './',
   publicDir: false,
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact', legalComments: 'none' },
   build: {

@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { components } from './schema';
+import { hubBase } from './router.ts';
 import { t } from './texts.ts';
 
 type Schemas = components['schemas'];
@@ -69,7 +70,7 @@ async function send(method: string, path: string, { body, text, headers = {}, si
   if (method !== 'GET' && session.value) fields['X-Carillon-CSRF'] = session.value.csrfToken;
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await fetch(hubBase + path, {
       method, headers: fields, credentials: 'same-origin', cache: 'no-store', ...(signal ? { signal } : {}),
       ...(text !== undefined ? { body: text } : body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -275,7 +276,7 @@ function followStream(path: string, names: string[], onEvent: (data: string, nam
   };
   const begin = () => {
     if (isOver) return;
-    source = new EventSource(last ? `${path}${path.includes('?') ? '&' : '?'}after=${id(last)}` : path);
+    source = new EventSource(last ? `${hubBase}${path}${path.includes('?') ? '&' : '?'}after=${id(last)}` : hubBase + path);
     const take = (event: Event) => {
       const { data, lastEventId, type } = event as MessageEvent<string>;
       if (lastEventId) last = lastEventId;

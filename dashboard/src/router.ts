@@ -2,7 +2,9 @@
 
 import { computed, signal } from '@preact/signals';
 
-const base = '/ui';
+/** Where the hub is, as the browser sees it: empty, or the folder that a proxy puts in front. Scripts are in `/ui/assets/`. */
+export const hubBase = new URL(import.meta.url).pathname.replace(/\/ui\/assets\/[^/]*$/, '');
+const base = `${hubBase}/ui`;
 const place = signal({ path: location.pathname, search: location.search });
 
 addEventListener('popstate', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Hub, until } from '../lib/hub.mjs';
 import { scope, token } from '../provisioning/enrolled.mjs';
 import { Browser } from './browser.mjs';
-import { ask, startFleet } from './support.mjs';
+import { ask, startFleet, startProxy } from './support.mjs';
 
 process.env.CARILLON_PROVISIONING__ID_SCOPES = scope;
 const hub = Hub.fromEnvironment();
@@ -273,5 +273,36 @@ test('the page is in French for who chooses it, on every page', async () => {
   await browser.picture('job-french');
   await page.getByRole('button', { name: 'Show in English' }).click();
   await page.getByRole('heading', { name: 'Waves' }).waitFor();
+  browser.quiet();
+});
+
+test('behind a proxy that puts a folder in front, all that the page asks for is below it', async () => {
+  const endProxy = await startProxy(hub, 8443, '/iot/hub');
+  const root = `https://${hub.address}:8443/iot/hub`;
+  const outside = [];
+  const look = (request) => { if (request.url().startsWith('https:') && !request.url().startsWith(`${root}/`)) outside.push(request.url()); };
+  browser.expect(/^asked https:..[^/]*:8443.iot.hub./, /401/);
+  page.on('request', look);
+  try {
+    await browser.context.clearCookies();
+    await page.goto(`${root}/ui`);
+    await page.getByLabel('Connection string of a policy').fill((await hub.local('connection-string')).trim());
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('status').getByText('live').waitFor();
+    assert.equal(page.url(), `${root}/ui/`);
+    await page.getByRole('navigation').getByRole('link', { name: 'Devices' }).click();
+    await page.getByRole('link', { name: 'sim-000000' }).click();
+    await page.getByLabel('Tags').waitFor();
+    assert.equal(page.url(), `${root}/ui/device?id=sim-000000`);
+    await page.reload();
+    await page.getByLabel('Tags').waitFor();
+    await page.goto(`${root}/ui/job?id=canary`);
+    await page.getByText('Wave 1 promoted').waitFor();
+    assert.deepEqual(outside, []);
+  } finally {
+    page.off('request', look);
+    await page.goto('about:blank');
+    await endProxy();
+  }
   browser.quiet();
 });

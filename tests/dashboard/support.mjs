@@ -1,6 +1,9 @@
 // What the tests of the dashboard share: the hub asked behind the page's back, and a simulated fleet.
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, request } from 'node:https';
+import { join } from 'node:path';
 import { parts, sign, until } from '../lib/hub.mjs';
 
 /** Asks the hub as its owner does; gives the answer's JSON. */
@@ -26,4 +29,28 @@ export async function startFleet(hub, devices, ...flags) {
     fleet.kill('SIGTERM');
     await new Promise((resolve) => { fleet.on('exit', resolve); });
   };
+}
+
+/** A reverse proxy that shows the hub below a folder, as operators do who have one name for many services. */
+export async function startProxy(hub, port, folder) {
+  const data = join(hub.directory, 'data');
+  const [key, cert] = ['server-ecdsa-key.pem', 'server-ecdsa.pem'].map((name) => readFileSync(join(data, name)));
+  const proxy = createServer({ key, cert }, (asked, answer) => {
+    if (!asked.url.startsWith(`${folder}/`)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    const onward = request({ host: hub.address, port: 443, method: asked.method, path: asked.url.slice(folder.length), headers: { ...asked.headers, host: hub.address } }, (given) => {
+      answer.writeHead(given.statusCode, given.headers);
+      given.pipe(answer);
+    });
+    onward.on('error', () => answer.destroy());
+    answer.on('close', () => onward.destroy());
+    asked.pipe(onward);
+  });
+  await new Promise((resolve) => { proxy.listen(port, hub.address, resolve); });
+  return () => new Promise((resolve) => {
+    proxy.close(resolve);
+    proxy.closeAllConnections();
+  });
 }

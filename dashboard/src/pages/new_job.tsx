@@ -5,7 +5,7 @@ import { type JobDraft, bodyOf, commandOf, draftLike, emptyDraft, newId, problem
 import { count, duration } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
 import { type RolloutDraft, carefulRollout, emptyRollout, leastSeconds, plannedWaves, secondsOf } from '../lib/rollout.ts';
-import { address, go, parameter } from '../router.ts';
+import { address, go, hubBase, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded, setTitle } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
 import { t } from '../texts.ts';
@@ -246,7 +246,7 @@ function Review({ draft }: { draft: JobDraft }) {
   const source = useSource(draft.rollout?.from);
   const all = draft.rollout?.from ? source.value : found.value?.all;
   const text = useSignal({ command: '', request: '' });
-  useSignalEffect(() => { text.value = { command: commandOf(draft), request: requestOf(draft, location.origin) }; });
+  useSignalEffect(() => { text.value = { command: commandOf(draft), request: requestOf(draft, location.origin + hubBase) }; });
   return (
     <>
       <dl class="facts stacked">

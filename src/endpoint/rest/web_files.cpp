@@ -83,7 +83,16 @@ HttpResponse answer_with_file(std::span<const WebFile> files, const HttpRequest&
         return refusal;
     }
     const std::string path = path_of(request.target);
+    if (path == "/ui") {
+        // What the page names is relative, so that it also works behind a proxy that puts a folder in front.
+        auto moved = plain_answer(302, "The dashboard is in ui/.\n");
+        moved.add("Location", "ui/").add("Cache-Control", "no-cache");
+        return moved;
+    }
     const bool is_asset = path.starts_with(assets);
+    // Places within the page are one step below /ui/; further down it would not find its assets.
+    if (!is_asset && path.find('/', std::string_view("/ui/").size()) != std::string::npos)
+        return plain_answer(404, "There is no such page.\n");
     const std::string_view wanted = is_asset ? std::string_view(path) : page;
     const auto file =
         std::find_if(files.begin(), files.end(), [wanted](const WebFile& f) { return f.path == wanted; });

@@ -20,8 +20,8 @@ struct WebFile {
 /// True for a target below `/ui`, where the dashboard is.
 bool is_web_path(std::string_view target);
 
-/// Answers GET and HEAD with a file. Paths outside `/ui/assets/` are places within the page, which finds
-/// its way by itself, so they get the page; `files` holds it as `/ui/index.html`.
+/// Answers GET and HEAD with a file. Paths one step below `/ui/` are places within the page, which finds
+/// its way by itself, so they get the page; `files` holds it as `/ui/index.html`. `/ui` leads to `/ui/`.
 /// Every answer carries a policy that lets the page load from nowhere but this hub and be framed by nobody.
 HttpResponse answer_with_file(std::span<const WebFile> files, const HttpRequest& request);
 
