@@ -46,6 +46,11 @@ std::size_t clamped(std::size_t page_size, Flavour flavour) {
                     flavour == Flavour::preview ? Queries::preview_page_size_max : Queries::page_size_max);
 }
 
+Error row_too_long(const IdentityKey& key) {
+    return Error{Errc::argument_invalid, "The row of '" + key.path() + "' takes more than " +
+                                             std::to_string(Queries::page_bytes_max) + " bytes; select less"};
+}
+
 std::size_t rows_wanted(std::optional<std::uint64_t> remaining, std::size_t page_size) {
     return remaining ? static_cast<std::size_t>(std::min<std::uint64_t>(*remaining, page_size)) : page_size;
 }
@@ -107,12 +112,13 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
     query::Meter meter;
     std::uint64_t give_way_at = slice_steps_max;
     std::size_t bytes = 0;
+    const IdentityKey* last = nullptr;
     for (const FoundRow& row : *rows) {
-        if (answer.page.items.size() == page_size || bytes >= page_bytes_max) {
-            answer.place = place_of((*rows)[answer.page.items.size() - 1].key);
+        if (answer.page.items.size() == page_size) {
+            answer.place = place_of(*last);
             break;
         }
-        std::string& item = answer.page.items.emplace_back();
+        std::string item;
         if (is_whole) {
             append_twin_json(item, row.document, row.live, flavour);
             meter.steps += item.size() / 16;
@@ -120,8 +126,15 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
             auto added =
                 plan->query.append_projected(item, query::Row(row.document, row.key, row.live), meter);
             if (!added) co_return fail(std::move(added).error());
+            if (item.size() > page_bytes_max) co_return fail(row_too_long(row.key));
         }
+        if (last != nullptr && bytes + item.size() > page_bytes_max) {
+            answer.place = place_of(*last);
+            break;
+        }
+        last = &row.key;
         bytes += item.size();
+        answer.page.items.push_back(std::move(item));
         if (meter.steps < give_way_at) continue;
         co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
         give_way_at = meter.steps + slice_steps_max;

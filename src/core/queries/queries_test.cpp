@@ -80,6 +80,45 @@ TEST_F(QueriesTest, PagesHoldEveryRowOnceInKeyOrderOverAllShards) {
     }
 }
 
+std::string long_tags() {
+    return R"({"s":")" + std::string(4000, 'x') + R"(","t":")" + std::string(3000, 'y') + "\"}";
+}
+std::string select_tags(int times) {
+    std::string list = "tags AS t0";
+    for (int i = 1; i < times; ++i) list += ", tags AS t" + std::to_string(i);
+    return "SELECT " + list + " FROM devices";
+}
+
+TEST_F(QueriesTest, APageEndsBeforeTheRowThatWouldMakeItLong) {
+    add_devices(5);
+    for (int i = 0; i < 5; ++i) tag(device(i), long_tags());
+    std::size_t rows = 0;
+    std::size_t pages = 0;
+    std::string token;
+    do {
+        const auto found = page(select_tags(40), token);  // of 280 KB a row
+        ASSERT_TRUE(found) << found.error().detail;
+        std::size_t bytes = 0;
+        for (const std::string& item : found->items) bytes += item.size();
+        EXPECT_LE(bytes, Queries::page_bytes_max);
+        rows += found->items.size();
+        token = found->continuation;
+        ++pages;
+    } while (!token.empty());
+    EXPECT_EQ(rows, 5U);
+    EXPECT_EQ(pages, 3U);
+}
+
+TEST_F(QueriesTest, ARowThatIsLongerThanAPageIsRefused) {
+    add_devices(1);
+    tag(device(0), long_tags());
+    EXPECT_TRUE(page(select_tags(100)));
+    const auto refused = page(select_tags(120));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::argument_invalid);
+    EXPECT_EQ(refused.error().detail, "The row of 'd000' takes more than 786432 bytes; select less");
+}
+
 TEST_F(QueriesTest, NoTokenIsGivenWhenNothingFollows) {
     EXPECT_TRUE(page("SELECT * FROM devices")->continuation.empty());
     add_devices(3);
