@@ -203,28 +203,20 @@ void DeviceProxy::settle_cloud_message(const LockToken& lock, Settlement how, co
 
 // --- what the hub wants of the device --------------------------------------------------------------
 
-bool DeviceProxy::take_mail(std::size_t bytes) {
-    const std::size_t added = bytes + mail_overhead_bytes;
-    if (mail_bytes_.load(std::memory_order_relaxed) + added > mail_bytes_max) return false;
-    mail_bytes_.fetch_add(added, std::memory_order_relaxed);
-    return true;
-}
-
 void DeviceProxy::send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) {
-    if (is_closed_ || !take_mail(name.size() + payload.size())) return;  // Its caller's time runs out.
+    if (is_closed_ || !mail_.take(name.size() + payload.size())) return;  // Its caller's time runs out.
     back([self = this, request_id, name = std::string(name),
           payload = std::string(payload)](HostedDevice& device) {
-        self->mail_bytes_.fetch_sub(name.size() + payload.size() + mail_overhead_bytes,
-                                    std::memory_order_relaxed);
+        self->mail_.give_back(name.size() + payload.size());
         device.send_method(request_id, name, payload);
     });
 }
 
 void DeviceProxy::send_desired(std::int64_t version, std::string_view body) {
     if (is_closed_) return;
-    if (!take_mail(body.size())) return close(Errc::throttling_exception);
+    if (!mail_.take(body.size())) return close(Errc::throttling_exception);
     back([self = this, version, body = std::string(body)](HostedDevice& device) {
-        self->mail_bytes_.fetch_sub(body.size() + mail_overhead_bytes, std::memory_order_relaxed);
+        self->mail_.give_back(body.size());
         device.send_desired(version, body);
     });
 }
@@ -239,17 +231,17 @@ DeviceLink::Taken DeviceProxy::send_cloud_message(const CloudDelivery& delivery)
     if (cloud_message_room() == 0) return Taken::not_now;
     std::string message = format_cloud_message(delivery);
     // The connection tells its room again with each that it takes, and it is offered then.
-    if (!take_mail(message.size())) return Taken::not_now;
+    if (!mail_.take(message.size())) return Taken::not_now;
     ++cloud_sent_;
     back([self = this, lock = delivery.lock, message = std::move(message)](HostedDevice& device) {
-        self->mail_bytes_.fetch_sub(message.size() + mail_overhead_bytes, std::memory_order_relaxed);
+        self->mail_.give_back(message.size());
         device.send_cloud_message(lock, message);
     });
     return Taken::until_settled;
 }
 
 bool DeviceProxy::is_congested() const {
-    return connection_->is_congested() || mail_bytes_.load(std::memory_order_relaxed) > mail_bytes_max / 2;
+    return connection_->is_congested() || mail_.is_half_full();
 }
 
 }  // namespace carillon::amqp

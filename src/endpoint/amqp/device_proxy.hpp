@@ -2,13 +2,13 @@
 
 #include "base/device_id.hpp"
 #include "core/shard/record.hpp"
+#include "endpoint/amqp/mail_room.hpp"
 #include "endpoint/amqp/telemetry_message.hpp"
 #include "endpoint/device/connected_device.hpp"
 #include "model/cloud_message.hpp"
 #include "net/channel.hpp"
 #include "wire/amqp/connection.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,12 +30,6 @@ class HubConnection;
 /// tell it.
 class DeviceProxy final : public DeviceLink, public std::enable_shared_from_this<DeviceProxy> {
 public:
-    /// What is on its way to the connection; a device that has more is sent no methods, and ends if it is
-    /// told of desired properties.
-    static constexpr std::size_t mail_bytes_max = 256 * 1024;
-    /// What each takes besides its texts.
-    static constexpr std::size_t mail_overhead_bytes = 256;
-
     DeviceProxy(HubConnection& connection, IdentityKey key);
 
     // --- from the connection's thread ----------------------------------------------------------------
@@ -87,7 +81,6 @@ private:
     /// this.
     template <class F>
     void back(F function);
-    bool take_mail(std::size_t bytes);
     Result<> try_tokens(const Login& login, bool renews);
 
     const std::shared_ptr<HubConnection> connection_;
@@ -95,7 +88,9 @@ private:
     Hub& hub_;
     IoThread& thread_;  ///< The shard's.
     device::ConnectedDevice device_;
-    std::atomic<std::size_t> mail_bytes_{0};
+    /// For what is on its way to the connection. A device that has no room is sent no methods, and ends if it
+    /// is told of desired properties.
+    MailRoom mail_;
     std::uint64_t cloud_sent_ = 0;  ///< Cloud-to-device messages, to the connection.
     std::uint64_t cloud_seen_ = 0;  ///< Of these, how many it had taken when it told `cloud_credit_`.
     std::uint32_t cloud_credit_ = 0;
