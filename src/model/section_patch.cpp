@@ -276,6 +276,11 @@ std::string text_of(JsonValue value) {
 
 }  // namespace
 
+ComparablePatch::ComparablePatch(SectionPatch of) : patch(std::move(of)) {
+    const auto compiled = Compiler(tree).run(patch.root());
+    CARILLON_ASSERT(compiled);  // It was checked when it was parsed.
+}
+
 bool is_section_key(std::string_view key) {
     if (key.size() > TwinLimits::key_bytes_max) return false;
     for (std::size_t at = 0; at < key.size();) {

@@ -65,6 +65,16 @@ struct SectionPatch::Impl {
     PatchTree tree;
 };
 
+/// A patch with a compiled form of its own, to be compared with sections.
+struct ComparablePatch {
+    explicit ComparablePatch(SectionPatch of);
+    ComparablePatch(const ComparablePatch&) = delete;
+    ComparablePatch& operator=(const ComparablePatch&) = delete;
+
+    const SectionPatch patch;
+    PatchTree tree;
+};
+
 /// True if `key` may name a member of a section.
 /// Source: IoT Hub docs, "Understand and use device twins", property formats.
 bool is_section_key(std::string_view key);
