@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "model/job.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 
 namespace carillon {
@@ -51,6 +52,21 @@ std::string echo_update(JsonValue update) {
     return text;
 }
 
+/// The `updateTwin` of a job that takes back what another one wrote: it says nothing itself.
+Result<> check_undo_update(JsonValue update) {
+    const auto refuse = [] {
+        return fail(
+            Errc::argument_invalid,
+            "rollout.undoOf: updateTwin must be {\"etag\":\"*\"} alone, as the other job says what is "
+            "written");
+    };
+    if (update.find("etag").string() != "*") return refuse();
+    for (JsonValue v = update.first(); v.exists(); v = v.next()) {
+        if (v.key() != "etag" && v.kind() != JsonKind::null) return refuse();
+    }
+    return {};
+}
+
 /// The parts that a job of its type must have: the call or the patch, and their echoes.
 Result<> read_order(MemberReader& in, JobDefinition& job) {
     if (job.type == JobType::device_method) {
@@ -64,6 +80,11 @@ Result<> read_order(MemberReader& in, JobDefinition& job) {
     }
     const JsonValue update = in.find("updateTwin");
     if (auto error = in.error(); !error) return error;
+    if (!in.find("rollout").find("undoOf").is_null_or_absent()) {
+        if (auto checked = check_undo_update(update); !checked) return checked;
+        job.update_twin_json = echo_update(update);
+        return {};
+    }
     auto patch = TwinPatch::parse_job(update, job.flavour);
     if (!patch) return fail(std::move(patch).error());
     job.patch = *std::move(patch);
@@ -99,10 +120,13 @@ Result<> read_target(MemberReader& in, JobDefinition& job) {
     const bool has_ids = job.flavour == Flavour::preview && !ids.is_null_or_absent();
     if (has_condition && has_ids)
         return fail(Errc::argument_invalid, "queryCondition and deviceIds exclude each other");
-    if (has_ids && job.rollout && job.rollout->from)
-        return fail(Errc::argument_invalid, "rollout.from: excludes deviceIds");
+    const bool has_source = job.rollout && (job.rollout->from || !job.rollout->undo_of.empty());
+    if (has_ids && has_source) {
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.{}: excludes deviceIds", job.rollout->from ? "from" : "undoOf"));
+    }
     if (has_ids) return read_device_ids(ids, job);
-    if (has_condition || (job.rollout && job.rollout->from)) return {};
+    if (has_condition || has_source) return {};
     return fail(Errc::argument_invalid, "queryCondition is required");
 }
 

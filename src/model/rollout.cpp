@@ -10,7 +10,8 @@ namespace carillon {
 namespace {
 
 constexpr std::array<std::string_view, failure_kinds> kind_texts{
-    "other", "rejected", "timeout", "disconnected", "unknown", "offline", "deadline", "gone", "tooLarge"};
+    "other",   "rejected", "timeout", "disconnected", "unknown",
+    "offline", "deadline", "gone",    "tooLarge",     "conflict"};
 
 /// Digits and nothing else, no zero in front.
 std::optional<std::uint64_t> parse_digits(std::string_view text, std::size_t digits_max) {

@@ -88,8 +88,9 @@ enum class FailureKind : std::uint8_t {
     deadline = 6,   ///< Never begun.
     gone = 7,       ///< Removed.
     too_large = 8,  ///< The twin would be over its size.
+    conflict = 9,   ///< Of an undo: a value is no longer the one that the undone job wrote.
 };
-inline constexpr std::size_t failure_kinds = 9;
+inline constexpr std::size_t failure_kinds = 10;
 std::string_view failure_kind_text(FailureKind kind);
 std::optional<FailureKind> find_failure_kind(std::string_view text);
 
@@ -139,7 +140,7 @@ struct RolloutPass {
     bool operator==(const RolloutPass&) const = default;
 };
 
-enum class WaveElse : std::uint8_t { pause, cancel, go };
+enum class WaveElse : std::uint8_t { pause, cancel, go, undo };
 /// One entry of `waves`, as written.
 struct RolloutWave {
     std::optional<RolloutAmount> size;  ///< None: the rest.
@@ -153,7 +154,8 @@ struct RolloutWave {
     bool operator==(const RolloutWave&) const = default;
 };
 
-enum class StopAction : std::uint8_t { pause, cancel };
+/// The later, the stronger.
+enum class StopAction : std::uint8_t { pause, cancel, undo };
 struct RolloutStop {
     RolloutAmount failed;
     FailureKinds kinds = FailureKinds::all();
@@ -215,6 +217,8 @@ struct Rollout {
     RolloutOffline offline;
     std::int64_t deadline_s = RolloutLimits::deadline_short_s;
     bool has_deadline = false;  ///< Written, not by default.
+    bool keeps_undo = true;     ///< `undo`; false of method jobs.
+    std::string undo_of;        ///< The job whose writes this one takes back; empty in most.
     std::optional<RolloutFrom> from;
     std::int64_t keep_s = RolloutLimits::keep_default_s;
     std::string note;

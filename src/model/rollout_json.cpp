@@ -72,7 +72,7 @@ void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves) {
         out.end_object();
         out.member("soak", wave.soak.text()).member("gate", wave.is_manual ? "manual" : "auto");
         if (wave.within) out.member("within", wave.within->text());
-        constexpr std::string_view words[] = {"pause", "cancel", "go"};
+        constexpr std::string_view words[] = {"pause", "cancel", "go", "undo"};
         out.member("else", words[static_cast<std::size_t>(wave.otherwise)]).end_object();
     }
     out.end_array();
@@ -85,7 +85,8 @@ void write_stop(JsonWriter& out, const std::vector<RolloutStop>& rules) {
         write_amount(out, "failed", rule.failed);
         if (!rule.kinds.is_all()) write_kinds(out, "kinds", rule.kinds);
         if (rule.after) out.member("after", *rule.after);
-        out.member("do", rule.action == StopAction::cancel ? "cancel" : "pause").end_object();
+        constexpr std::string_view words[] = {"pause", "cancel", "undo"};
+        out.member("do", words[static_cast<std::size_t>(rule.action)]).end_object();
     }
     out.end_array();
 }
@@ -172,6 +173,9 @@ std::string Rollout::effective_json() const {
     if (offline.ttl) out.member("ttl", offline.ttl->text());
     out.end_object();
     out.member("deadline", RolloutDuration{deadline_s * 1000}.text());
+    const bool is_twin_job = !ok_status.is_any && ok_status.ranges.empty();
+    if (is_twin_job) out.member("undo", keeps_undo);
+    if (!undo_of.empty()) out.member("undoOf", undo_of);
     if (from) write_from(out, *from);
     out.member("keep", RolloutDuration{keep_s * 1000}.text());
     if (!note.empty()) out.member("note", note);

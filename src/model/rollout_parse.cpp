@@ -18,10 +18,10 @@ using Names = std::span<const std::string_view>;
 
 constexpr std::string_view rollout_names[] = {"pace",    "order",    "seed",  "waves",   "stop",
                                               "success", "okStatus", "retry", "offline", "deadline",
-                                              "from",    "keep",     "note"};
+                                              "undo",    "undoOf",   "from",  "keep",    "note"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"supersede", "windows",    "members", "confirm", "undo",
-                                              "undoOf",    "startAfter", "plan",    "notify"};
+constexpr std::string_view rollout_later[] = {"supersede",  "windows", "members", "confirm",
+                                              "startAfter", "plan",    "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
@@ -34,7 +34,7 @@ constexpr std::string_view backoff_names[] = {"from", "to", "factor"};
 constexpr std::string_view offline_names[] = {"then", "ttl"};
 constexpr std::string_view from_names[] = {"job", "in", "kinds"};
 constexpr std::string_view from_later[] = {"group"};
-constexpr std::string_view kinds_later[] = {"diverged", "silent", "undelivered", "conflict"};
+constexpr std::string_view kinds_later[] = {"diverged", "silent", "undelivered"};
 
 std::string nearest(std::string_view word, Names names, Names later) {
     constexpr std::size_t length_max = 64;  // A longer one is no misspelling.
@@ -57,9 +57,17 @@ std::string nearest(std::string_view word, Names names, Names later) {
 /// Reads values of the object, each with its dotted path. Keeps the first fault; what is bad reads as absent.
 class Reader {
 public:
-    explicit Reader(JobType type) : is_method_(type == JobType::device_method) {}
+    explicit Reader(JobType type)
+        : is_method_(type == JobType::device_method), keeps_undo_(type != JobType::device_method) {}
 
     bool is_method() const { return is_method_; }
+    bool keeps_undo() const { return keeps_undo_; }
+    void set_keeps_undo(bool keeps) { keeps_undo_ = keeps; }
+    /// `path` says "undo", for which the job must keep what it overwrites.
+    void need_undo(std::string_view path) {
+        if (!keeps_undo_)
+            refuse(path, is_method_ ? "\"undo\" only of a twin job" : "\"undo\" excludes \"undo\":false");
+    }
     bool ok() const { return fault_.empty(); }
     std::string take_fault() { return std::move(fault_); }
     void refuse(std::string_view path, std::string_view what) {
@@ -154,8 +162,8 @@ public:
         refuse(path, "a text", value);
         return std::nullopt;
     }
-    /// Which of the words it is; `later` are words of a later version.
-    std::optional<std::size_t> word(JsonValue value, std::string_view path, Names words, Names later = {}) {
+    /// Which of the words it is.
+    std::optional<std::size_t> word(JsonValue value, std::string_view path, Names words) {
         if (value.is_null_or_absent()) return std::nullopt;
         if (!value.is_string()) {
             refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
@@ -163,11 +171,7 @@ public:
         }
         const auto found = std::find(words.begin(), words.end(), value.string());
         if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-        if (std::find(later.begin(), later.end(), value.string()) != later.end()) {
-            refuse(path, fmt::format("\"{}\" is not in this version", value.string()));
-        } else {
-            refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
-        }
+        refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
         return std::nullopt;
     }
     std::optional<FailureKind> kind(JsonValue value, std::string_view path) {
@@ -178,8 +182,8 @@ public:
             refuse(path, fmt::format("\"{}\" is not in this version", value.string()));
         } else {
             refuse(path,
-                   "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone or "
-                   "tooLarge",
+                   "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone, "
+                   "tooLarge or conflict",
                    value);
         }
         return std::nullopt;
@@ -197,6 +201,7 @@ public:
 
 private:
     const bool is_method_;
+    bool keeps_undo_;
     std::string fault_;
 };
 
@@ -284,8 +289,7 @@ void read_order(Reader& in, JsonValue value, Rollout& rollout) {
 
 RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool is_last) {
     static constexpr std::string_view gates[] = {"auto", "manual"};
-    static constexpr std::string_view elses[] = {"pause", "cancel", "go"};
-    static constexpr std::string_view elses_later[] = {"undo"};
+    static constexpr std::string_view elses[] = {"pause", "cancel", "go", "undo"};
     RolloutWave wave;
     if (!value.is_object()) in.refuse(path, "an object", value);
     const JsonValue object = in.object(value, path, wave_names, wave_later);
@@ -305,8 +309,8 @@ RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool
     wave.is_manual = in.word(object.find("gate"), path + ".gate", gates) == std::size_t{1};
     wave.within = in.duration(object.find("within"), path + ".within");
     if (wave.within && wave.within->ms == 0) in.refuse(path + ".within", "must be longer than 0s");
-    wave.otherwise =
-        static_cast<WaveElse>(in.word(object.find("else"), path + ".else", elses, elses_later).value_or(0));
+    wave.otherwise = static_cast<WaveElse>(in.word(object.find("else"), path + ".else", elses).value_or(0));
+    if (wave.otherwise == WaveElse::undo) in.need_undo(path + ".else");
     return wave;
 }
 
@@ -323,8 +327,7 @@ void read_waves(Reader& in, JsonValue value, Rollout& rollout) {
 }
 
 void read_stop(Reader& in, JsonValue value, Rollout& rollout) {
-    static constexpr std::string_view actions[] = {"pause", "cancel"};
-    static constexpr std::string_view actions_later[] = {"undo"};
+    static constexpr std::string_view actions[] = {"pause", "cancel", "undo"};
     const JsonValue rules = in.list(value, "rollout.stop", RolloutLimits::stops_max);
     for (JsonValue v = rules.first(); v.exists() && in.ok(); v = v.next()) {
         const std::string path = fmt::format("rollout.stop[{}]", rollout.stop.size());
@@ -337,8 +340,8 @@ void read_stop(Reader& in, JsonValue value, Rollout& rollout) {
         const auto after = in.integer(rule.find("after"), path + ".after", 1, RolloutLimits::count_max);
         if (after) stop.after = static_cast<std::uint32_t>(*after);
         if (after && !stop.failed.share) in.refuse(path + ".after", "only beside a share in failed");
-        stop.action = static_cast<StopAction>(
-            in.word(rule.find("do"), path + ".do", actions, actions_later).value_or(0));
+        stop.action = static_cast<StopAction>(in.word(rule.find("do"), path + ".do", actions).value_or(0));
+        if (stop.action == StopAction::undo) in.need_undo(path + ".do");
         rollout.stop.push_back(stop);
     }
 }
@@ -463,6 +466,19 @@ void read_deadline(Reader& in, JsonValue value, std::int64_t execution_time_s, R
                                                RolloutDuration{rollout.deadline_s * 1000}.text()));
 }
 
+/// Before what may ask for an undo.
+void read_undo(Reader& in, JsonValue object, Rollout& rollout) {
+    const auto undo = in.boolean(object.find("undo"), "rollout.undo");
+    if (undo && in.is_method()) in.refuse("rollout.undo", "only of a twin job");
+    if (undo) in.set_keeps_undo(*undo && !in.is_method());
+    rollout.keeps_undo = in.keeps_undo();
+    const auto undo_of = in.text(object.find("undoOf"), "rollout.undoOf");
+    if (!undo_of) return;
+    if (in.is_method()) in.refuse("rollout.undoOf", "only of a twin job");
+    if (!is_valid_job_id(*undo_of)) in.refuse("rollout.undoOf", "is not a job id");
+    rollout.undo_of = *undo_of;
+}
+
 void read_from(Reader& in, JsonValue value, Rollout& rollout) {
     static constexpr std::string_view states[] = {"succeeded", "failed", "canceled", "pending"};
     const JsonValue object = in.object(value, "rollout.from", from_names, from_later);
@@ -511,6 +527,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
     if (in.ok()) {
         in.object(object, "rollout", rollout_names, rollout_later);
         rollout.text = object.raw();
+        read_undo(in, object, rollout);
         read_pace(in, object.find("pace"), rollout);
         read_waves(in, object.find("waves"), rollout);
         read_order(in, object.find("order"), rollout);

@@ -118,7 +118,7 @@ TEST(Rollout, ShowsItselfWithDefaultsSoThatReadingItBackChangesNothing) {
         EXPECT_EQ(of_method(shown).effective_json(), shown);
     }
     EXPECT_EQ(of_twin("{}").effective_json(),
-              R"({"pace":{},"order":"asStored","offline":{"then":"write"},"deadline":"1h","keep":"30d"})");
+              R"({"pace":{},"order":"asStored","offline":{"then":"write"},"deadline":"1h","undo":true,"keep":"30d"})");
 }
 
 TEST(Rollout, RoundsSizesUpAndCapsDownToAtLeastOne) {

@@ -38,6 +38,7 @@ struct GateReport {
     std::uint64_t waits_offline = 0;    ///< and those that were not there at their turn.
     std::vector<GateCounts> waves;      ///< One for a job without waves.
     KindCounts kinds{};
+    std::uint64_t must_missed = 0;  ///< Once all have ended: devices of `success.all` without success.
     std::uint64_t obeyed =
         0;  ///< The newest `PartOrders::number` that holds: if that is a pause, nothing begins.
 };

@@ -178,9 +178,14 @@ void JobControl::apply(const JobLogEvent& event) {
         auto& wave = waves_[judged->wave];
         wave.state = states[judged->what];
         wave.since = judged->time;
+        if (judged->what == WaveJudgedEvent::failed && entry_of(wave).otherwise == WaveElse::undo)
+            wants_undo_ = true;
     } else if (const auto* tripped = std::get_if<RuleTrippedEvent>(&event)) {
         ++revision_;
-        if (tripped->rule < tripped_.size()) tripped_[tripped->rule] = true;
+        if (tripped->rule < tripped_.size()) {
+            tripped_[tripped->rule] = true;
+            if (rollout_->stop[tripped->rule].action == StopAction::undo) wants_undo_ = true;
+        }
     } else if (const auto* verdict = std::get_if<VerdictEvent>(&event)) {
         verdict_ = verdict->is_met;
     }
@@ -259,10 +264,11 @@ bool JobControl::trip_rules(const ControlCounts& counts, WallTime now,
                   : fmt::format("stop[{}]: {} of {} failed, {} stop it", i, failed, ended, rule.failed.count);
     }
     if (!strongest) return false;
-    if (*strongest == StopAction::cancel || !is_paused()) {
+    const bool is_cancel = *strongest != StopAction::pause;  // An undo follows when the job has ended.
+    if (is_cancel || !is_paused()) {
         DirectedEvent act;
         act.time = now;
-        act.what = *strongest == StopAction::cancel ? DirectedEvent::cancelling : DirectedEvent::paused;
+        act.what = is_cancel ? DirectedEvent::cancelling : DirectedEvent::paused;
         act.by.policy = hub_actor;
         act.why = std::move(why);
         act.cause = DirectedEvent::by_rule;
@@ -278,6 +284,32 @@ std::int64_t JobControl::within_left(const ControlWave& wave, WallTime now) cons
     // It stands still while the job is paused.
     const auto until = pause_ ? std::max(pause_->at.ticks, wave.opened.ticks) : now.ticks;
     return within->ms * ticks_per_ms - (until - wave.opened.ticks - wave.held);
+}
+
+/// Why a wave that has no more time does not pass; empty if it does.
+std::string JobControl::why_failed(std::uint32_t number, const GateCounts& counts) const {
+    const auto& wave = waves_[number];
+    const auto& pass = entry_of(wave).pass;
+    const auto size = wave.size - std::min(counts.canceled, wave.size);
+    const auto ended = counts.ended();
+    if (size == 0) return fmt::format("waves[{}]: no device is left to judge by", number);
+    if (!pass.ended.is_reached(ended, size)) {
+        return fmt::format("waves[{}]: {} of {} ended, needs {}", number, ended, size, spaced(pass.ended));
+    }
+    if (pass.succeeded.is_reached(counts.succeeded, ended)) return {};
+    return fmt::format("waves[{}]: {} of {} succeeded, needs {}", number, counts.succeeded, ended,
+                       spaced(pass.succeeded));
+}
+
+std::optional<WaveJudgedEvent> JobControl::judge_last(const ControlCounts& counts, WallTime now) const {
+    if (!has_waves() || waves_.empty() || open_waves_ < waves_.size()) return std::nullopt;
+    const auto last = static_cast<std::uint32_t>(waves_.size() - 1);
+    const auto& wave = waves_[last];
+    if (entry_of(wave).otherwise != WaveElse::undo || wave.state == WaveState::passed) return std::nullopt;
+    const auto of_wave = last < counts.waves.size() ? counts.waves[last] : GateCounts();
+    auto why = why_failed(last, of_wave);
+    if (why.empty()) return std::nullopt;
+    return WaveJudgedEvent{now, WaveJudgedEvent::failed, last, wave.size, of_wave, false, std::move(why)};
 }
 
 void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,
@@ -316,16 +348,7 @@ void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, Wall
     if (holds) return entry.soak.ms > 0 ? say(WaveJudgedEvent::soaking) : pass();
     const bool is_over = ended == size;
     if (!is_over && within_left(wave, now) > 0) return;
-    std::string why;
-    if (size == 0) {
-        why = fmt::format("waves[{}]: no device is left to judge by", number);
-    } else if (!has_ended) {
-        why =
-            fmt::format("waves[{}]: {} of {} ended, needs {}", number, ended, size, spaced(entry.pass.ended));
-    } else {
-        why = fmt::format("waves[{}]: {} of {} succeeded, needs {}", number, counts.succeeded, ended,
-                          spaced(entry.pass.succeeded));
-    }
+    const auto why = why_failed(number, counts);
     say(WaveJudgedEvent::failed, why);
     DirectedEvent act;
     act.time = now;
@@ -342,6 +365,7 @@ void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, Wall
             act.what = DirectedEvent::paused;
             break;
         case WaveElse::cancel:
+        case WaveElse::undo:
             act.what = DirectedEvent::cancelling;
             break;
     }
@@ -454,13 +478,15 @@ Result<std::vector<JobLogEvent>> JobControl::change_by(JobActor by, JsonValue ch
     return std::vector<JobLogEvent>{event};
 }
 
-VerdictEvent JobControl::judge(const GateCounts& counts, bool is_cancelled, WallTime now) const {
+VerdictEvent JobControl::judge(const GateCounts& counts, std::uint64_t must_missed, bool is_cancelled,
+                               WallTime now) const {
     VerdictEvent event;
     event.time = now;
     event.succeeded = counts.succeeded;
     event.devices = targets_ - std::min(counts.canceled, targets_);
     const auto& share = rollout_->success.succeeded;
-    event.is_met = !is_cancelled && (!share || share->is_reached(event.succeeded, event.devices));
+    event.is_met =
+        !is_cancelled && must_missed == 0 && (!share || share->is_reached(event.succeeded, event.devices));
     return event;
 }
 

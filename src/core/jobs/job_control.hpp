@@ -71,6 +71,8 @@ public:
     const std::optional<bool>& verdict() const { return verdict_; }
     /// Devices begun and not ended at most: of the cap and of what bounds the overshoot of a stop rule.
     std::optional<std::uint64_t> in_flight_max() const;
+    /// A rule or a wave has asked for what the job wrote to be taken back once it has ended.
+    bool wants_undo() const { return wants_undo_; }
 
     // --- what follows ----------------------------------------------------------------------------
     /// What is to be stored next, from these counts at this moment; often nothing.
@@ -90,7 +92,12 @@ public:
     /// `changes` is a merge patch of the rollout. Fails with `argument_invalid`.
     Result<std::vector<JobLogEvent>> change_by(JobActor by, JsonValue changes, WallTime start,
                                                WallTime now) const;
-    VerdictEvent judge(const GateCounts& counts, bool is_cancelled, WallTime now) const;
+    /// The failure of the last wave, now that all devices have ended: of interest only if it asks for an
+    /// undo.
+    std::optional<WaveJudgedEvent> judge_last(const ControlCounts& counts, WallTime now) const;
+    /// `must_missed`: devices of `success.all` that did not succeed.
+    VerdictEvent judge(const GateCounts& counts, std::uint64_t must_missed, bool is_cancelled,
+                       WallTime now) const;
 
 private:
     const RolloutWave& entry_of(const ControlWave& wave) const;
@@ -100,6 +107,7 @@ private:
     void judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,
                     std::vector<JobLogEvent>& events, const LogTotals& totals) const;
     void open_next(std::uint32_t passed, WallTime now, std::vector<JobLogEvent>& events) const;
+    std::string why_failed(std::uint32_t number, const GateCounts& counts) const;
     std::int64_t within_left(const ControlWave& wave, WallTime now) const;
 
     const JobType type_;
@@ -114,6 +122,7 @@ private:
     std::vector<bool> tripped_;  ///< Rules, since the last resume.
     LogTotals base_;             ///< Totals at the last resume, from which rules count.
     std::optional<bool> verdict_;
+    bool wants_undo_ = false;
 };
 
 /// The sizes of the waves that `entries` make of so many devices, and of which entry each is; what they leave

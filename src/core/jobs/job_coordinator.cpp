@@ -92,36 +92,49 @@ Task<Result<JobSnapshot>> JobCoordinator::create(std::shared_ptr<JobDefinition> 
                        fmt::format("A job with id '{}' already exists.", definition->id));
     }
     if (auto allowed = check_rollout(*definition); !allowed) co_return fail(std::move(allowed).error());
-    const std::size_t bytes = definition->bytes();
-    if (auto room = check_room(bytes); !room) co_return fail(std::move(room).error());
-    active_bytes_ += bytes;
-    name_source(*definition, 1);
-    const auto number = ++last_number_;
-    draw_seed(*definition);
-    const std::shared_ptr<const JobDefinition> shared = definition;
-    accepting_.insert(shared->id);
-    auto& batch = shard_.committer().batch();
-    batch.put(Table::jobs, job_definition_key(number), encode_job_definition(*shared));
-    batch.put(Table::jobs, job_record_key(number), encode_job_record(JobRecord{}));
-    auto run = make_run(*shared);
-    if (run) put_created(*run, number, *shared);
+    if (auto room = check_room(definition->bytes()); !room) co_return fail(std::move(room).error());
+    auto job = put_job(std::move(definition));
     const auto written = co_await shard_.committer().durable();
-    accepting_.erase(shared->id);
     if (!written) {
-        active_bytes_ -= bytes;
-        name_source(*shared, -1);
+        take_back(job);
         co_return fail(unavailable(written.error()));
     }
+    co_return accepted(std::move(job));
+}
 
-    if (run) run->durable_sequence = run->next_sequence;
-    const auto entry = std::make_shared<JobEntry>(number, shared, job_shards_.size());
+/// Puts it into the batch, for which its place is kept meanwhile.
+JobCoordinator::Accepting JobCoordinator::put_job(std::shared_ptr<JobDefinition> definition) {
+    active_bytes_ += definition->bytes();
+    name_source(*definition, 1);
+    draw_seed(*definition);
+    accepting_.insert(definition->id);
+    Accepting job{std::move(definition), ++last_number_, {}};
+    auto& batch = shard_.committer().batch();
+    batch.put(Table::jobs, job_definition_key(job.number), encode_job_definition(*job.definition));
+    batch.put(Table::jobs, job_record_key(job.number), encode_job_record(JobRecord{}));
+    job.run = make_run(*job.definition);
+    if (job.run) put_created(*job.run, job.number, *job.definition);
+    return job;
+}
+
+void JobCoordinator::take_back(const Accepting& job) {
+    accepting_.erase(job.definition->id);
+    active_bytes_ -= job.definition->bytes();
+    name_source(*job.definition, -1);
+}
+
+JobSnapshot JobCoordinator::accepted(Accepting job) {
+    accepting_.erase(job.definition->id);
+    if (job.run) job.run->durable_sequence = job.run->next_sequence;
+    const auto number = job.number;
+    const auto entry = std::make_shared<JobEntry>(number, job.definition, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
-    log.info("job accepted job={} type={}", shared->id, job_type_text(shared->type));
+    log.info("job accepted job={} type={}", entry->definition().id, job_type_text(entry->definition().type));
     auto answer = entry->snapshot();
-    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, std::move(run), {}});
-    happen(number, [this](Active& job) { return job.life.place(is_due(job)); });
-    if (auto* job = find(number); job && job->run) show(*job);
-    co_return answer;
+    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, std::move(job.run), {}});
+    happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
+    if (auto* held = find(number); held && held->run) show(*held);
+    return answer;
 }
 
 // --- what a job's life asks for ------------------------------------------------------------------
@@ -194,7 +207,7 @@ void JobCoordinator::prepare(Active& job) {
     std::shared_ptr<Placing> placing;
     if (job.run) placing = make_placing(job);
     on_shards([this, alive = alive_, entry = job.entry, condition = std::move(job.condition),
-               started = job.life.started(), attempt = job.life.attempt(), placing, source = source_of(job),
+               started = job.life.started(), attempt = job.life.attempt(), placing, sources = sources_of(job),
                home = shard_.executor()](JobShard& shard) {
         auto done = [this, alive, home, number = entry->number(), attempt, placing,
                      part = shard.number()](Result<JobShard::Prepared> found) {
@@ -203,27 +216,32 @@ void JobCoordinator::prepare(Active& job) {
                     if (*alive) prepared(number, attempt, part, std::move(held), placing);
                 });
         };
-        shard.prepare(entry, condition, started, source, std::move(done));
+        shard.prepare(entry, condition, started, sources, std::move(done));
     });
 }
 
 void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
     const auto number = job.entry->number();
+    std::shared_ptr<JobDefinition> undo;
     if (step == JobWrite::end) {
         if (record.started.ticks != 0) {
             record.counts = job.entry->counts();
             record.tally = job.entry->tally();
         }
         job.end = record;
-        if (job.run) end_log(job, record);
+        if (job.run && end_log(job, record)) undo = undo_of(job);
     }
     if (step == JobWrite::start && job.run)
         put_log(job, {PreparedEvent{now(), job.life.targets(), {}}, StartedEvent{now(), ++last_start_}});
     shard_.committer().batch().put(Table::jobs, job_record_key(number), encode_job_record(record));
-    shard_.committer().on_durable([this, alive = alive_, number, step](const Result<>& result) {
+    // In one batch with the end, so that neither is there without the other.
+    auto following = undo ? std::make_shared<Accepting>(put_job(std::move(undo))) : nullptr;
+    shard_.committer().on_durable([this, alive = alive_, number, step, following](const Result<>& result) {
         if (!*alive) return;
+        if (following && !result) take_back(*following);
         happen(number,
                [&](Active& found) { return found.life.written(step, result.has_value(), is_due(found)); });
+        if (following && result) accepted(std::move(*following));
     });
 }
 

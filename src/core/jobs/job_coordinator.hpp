@@ -105,19 +105,29 @@ private:
 
     // --- jobs with a rollout, job_rollout.cpp ---
     struct Placing;
-    struct Placing;
     std::shared_ptr<Placing> make_placing(const Active& job) const;
     std::unique_ptr<JobRun> make_run(const JobDefinition& definition) const;
     void prepared(std::uint64_t number, std::uint64_t attempt, std::size_t part,
                   Result<JobShard::Prepared> prepared, const std::shared_ptr<Placing>& placing);
     void place(const std::shared_ptr<Placing>& placing);
     WallTime deadline_of(const Active& job) const;
-    std::uint64_t source_of(const Active& job) const;
-    /// One more, or one less, of those that have not ended takes its devices from another job.
+    JobSources sources_of(const Active& job) const;
+    /// One more, or one less, of those that have not ended takes its devices from other jobs.
     void name_source(const JobDefinition& definition, int change);
+    Result<> check_undo(const std::string& id) const;
     Result<> check_rollout(const JobDefinition& definition) const;
     void draw_seed(JobDefinition& definition) const;
     void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
+    /// A job on its way to disk.
+    struct Accepting {
+        std::shared_ptr<const JobDefinition> definition;
+        std::uint64_t number = 0;
+        std::unique_ptr<JobRun> run;
+    };
+    Accepting put_job(std::shared_ptr<JobDefinition> definition);
+    void take_back(const Accepting& job);
+    JobSnapshot accepted(Accepting job);
+    std::shared_ptr<JobDefinition> undo_of(const Active& job) const;
     /// Puts events into the batch. When they are durable the run moves, and what follows is done.
     void put_log(Active& job, std::vector<JobLogEvent> events);
     void logged(std::uint64_t job, bool is_durable, const std::vector<JobLogEvent>& events);
@@ -131,7 +141,7 @@ private:
     void arm_run(Active& job);
     void arm_late_start(Active& job);
     void show(Active& job);
-    void end_log(Active& job, const JobRecord& record);
+    bool end_log(Active& job, const JobRecord& record);
 
     void arm_schedule();
     void start_due();

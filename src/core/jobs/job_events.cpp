@@ -17,26 +17,28 @@ enum Kind : std::uint8_t {
     outcomes2 = 10,
     canceled = 11,
     begun = 12,
+    reversals = 13,
+    must_succeed = 14,
 };
 
 void pack_failure(Packer& pack, const Failure& failure) {
     pack.u8(static_cast<std::uint8_t>(failure.reason));
-    if (failure.reason != FailReason::other) return;
-    pack.number(static_cast<std::uint64_t>(failure.code));
-    pack.text(failure.text);
+    if (failure.reason == FailReason::other) pack.number(static_cast<std::uint64_t>(failure.code));
+    if (failure.reason == FailReason::other || failure.reason == FailReason::conflict)
+        pack.text(failure.text);
 }
 
 /// False if it is none.
 bool unpack_failure(Unpacker& in, Failure& failure) {
     const auto reason = in.u8();
     if (reason < static_cast<std::uint8_t>(FailReason::deadline) ||
-        reason > static_cast<std::uint8_t>(FailReason::too_large)) {
+        reason > static_cast<std::uint8_t>(FailReason::conflict)) {
         return false;
     }
     failure.reason = static_cast<FailReason>(reason);
-    if (failure.reason != FailReason::other) return true;
-    failure.code = static_cast<Errc>(in.number() & 0xffffff);
-    failure.text = in.text();
+    if (failure.reason == FailReason::other) failure.code = static_cast<Errc>(in.number() & 0xffffff);
+    if (failure.reason == FailReason::other || failure.reason == FailReason::conflict)
+        failure.text = in.text();
     return true;
 }
 
@@ -183,9 +185,69 @@ bool unpack_index(Unpacker& in, std::uint64_t& index) {
     return index <= UINT32_MAX;
 }
 
+/// The number of one of `reversals`, from 1, and the first time the thing itself.
+void pack_reversal(Packer& pack, std::uint32_t number, const std::vector<Reversal>& reversals,
+                   std::uint32_t& packed) {
+    pack.number(number);
+    if (number <= packed) return;
+    packed = number;
+    pack.text(reversals[number - 1].wrote);
+    pack.text(reversals[number - 1].before);
+}
+
+/// False if it is none.
+bool unpack_reversal(Unpacker& in, std::uint32_t& number, std::vector<Reversal>& reversals) {
+    const auto found = in.number();
+    if (found > reversals.size() + 1) return false;
+    number = static_cast<std::uint32_t>(found);
+    if (found <= reversals.size()) return true;
+    Reversal reversal;
+    reversal.wrote = in.text();
+    reversal.before = in.text();
+    reversals.push_back(std::move(reversal));
+    return true;
+}
+
+void pack_body(Packer& pack, const ReversalsEvent& event) {
+    pack.number(event.devices.size());
+    std::uint32_t packed = 0;
+    for (const auto number : event.devices) pack_reversal(pack, number, event.reversals, packed);
+}
+
+bool unpack_body(Unpacker& in, ReversalsEvent& event) {
+    const auto count = in.count();
+    if (count > ReversalsEvent::devices_max) return false;
+    event.devices.resize(count);
+    for (auto& number : event.devices) {
+        if (!in.ok() || !unpack_reversal(in, number, event.reversals)) return false;
+    }
+    return true;
+}
+
+void pack_body(Packer& pack, const MustSucceedEvent& event) {
+    pack.number(event.indexes.size());
+    std::uint32_t previous = 0;
+    for (const auto index : event.indexes) {
+        pack.number(index - previous);
+        previous = index;
+    }
+}
+
+bool unpack_body(Unpacker& in, MustSucceedEvent& event) {
+    const auto count = in.count();
+    event.indexes.reserve(count);
+    std::uint64_t index = 0;
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        if (!unpack_index(in, index)) return false;
+        event.indexes.push_back(static_cast<std::uint32_t>(index));
+    }
+    return true;
+}
+
 void pack_body(Packer& pack, const WrittenEvent& event) {
     pack.number(event.devices.size());
     std::uint32_t previous = 0;
+    std::uint32_t packed = 0;
     std::int64_t version = 0;
     for (const auto& device : event.devices) {
         pack.number(device.index - previous);
@@ -195,7 +257,7 @@ void pack_body(Packer& pack, const WrittenEvent& event) {
         if (is_written) {
             pack.signed_number(device.version - version);
             version = device.version;
-            pack.number(0);  // No pre-image is kept.
+            pack_reversal(pack, device.reversal, event.reversals, packed);
         } else {
             pack_failure(pack, device.failure);
         }
@@ -215,7 +277,7 @@ bool unpack_body(Unpacker& in, WrittenEvent& event) {
         if (what == 1) {
             version += in.signed_number();
             device.version = version;
-            if (in.number() != 0) return false;
+            if (!unpack_reversal(in, device.reversal, event.reversals)) return false;
         } else if (what != 0 || !unpack_failure(in, device.failure)) {
             return false;
         }
@@ -346,6 +408,12 @@ constexpr Kind kind_of(const CanceledEvent&) {
 constexpr Kind kind_of(const BegunEvent&) {
     return begun;
 }
+constexpr Kind kind_of(const ReversalsEvent&) {
+    return reversals;
+}
+constexpr Kind kind_of(const MustSucceedEvent&) {
+    return must_succeed;
+}
 
 template <class Event>
 Result<JobEvent> unpack_event(Unpacker& in) {
@@ -374,6 +442,8 @@ std::string_view Failure::code_name() const {
             return "DeviceRejected";
         case FailReason::too_large:
             return errc_name(Errc::argument_invalid);
+        case FailReason::conflict:
+            return errc_name(Errc::precondition_failed);
         case FailReason::none:
         case FailReason::other:
             break;
@@ -403,6 +473,9 @@ std::string_view Failure::description() const {
             return "The connection to the device was lost before it answered.";
         case FailReason::too_large:
             return "The twin would be over its size.";
+        case FailReason::conflict:
+            if (text.empty()) return "A value is no longer the one that the undone job wrote.";
+            break;
         case FailReason::none:
         case FailReason::other:
             break;
@@ -439,6 +512,9 @@ Failure rollout_failure_of(const Error& error) {
         case Errc::argument_invalid:
             failure.reason = FailReason::too_large;
             break;
+        case Errc::precondition_failed:
+            failure.reason = FailReason::conflict;
+            return failure;
         default:
             return failure;
     }
@@ -465,6 +541,8 @@ FailureKind kind_of(FailReason reason) {
             return FailureKind::disconnected;
         case FailReason::too_large:
             return FailureKind::too_large;
+        case FailReason::conflict:
+            return FailureKind::conflict;
         case FailReason::none:
         case FailReason::other:
             break;
@@ -520,6 +598,10 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<CanceledEvent>(in);
         case begun:
             return unpack_event<BegunEvent>(in);
+        case reversals:
+            return unpack_event<ReversalsEvent>(in);
+        case must_succeed:
+            return unpack_event<MustSucceedEvent>(in);
         default:
             return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }

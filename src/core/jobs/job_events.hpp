@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "core/shard/record.hpp"
 #include "model/method.hpp"
+#include "model/reversal/twin_reversal.hpp"
 #include "model/rollout.hpp"
 
 #include <cstdint>
@@ -31,13 +32,14 @@ enum class FailReason : std::uint8_t {
     rejected = 7,      ///< Answered outside `okStatus`.
     disconnected = 8,  ///< The connection was lost while the method was out.
     too_large = 9,     ///< The twin would grow over its size.
+    conflict = 10,     ///< Of an undo: a value is no longer the undone job's; the text says which.
 };
 /// As rules and people name it.
 FailureKind kind_of(FailReason reason);
 struct Failure {
     FailReason reason = FailReason::none;
     Errc code = Errc::server_error;  ///< For `other`.
-    std::string text;                ///< For `other`.
+    std::string text;                ///< For `other` and `conflict`.
 
     /// What the device's error says: `code` as the service names it, and a description.
     std::string_view code_name() const;
@@ -109,11 +111,20 @@ struct OrderEvent {
 struct WrittenEvent {
     struct Device {
         std::uint32_t index = 0;
-        Failure failure;           ///< `none` if it was written.
-        std::int64_t version = 0;  ///< The twin's desired `$version` after the write.
+        Failure failure;             ///< `none` if it was written.
+        std::int64_t version = 0;    ///< The twin's desired `$version` after the write.
+        std::uint32_t reversal = 0;  ///< Which of `reversals`, from 1; 0 if none was kept.
     };
     WallTime time;
     std::vector<Device> devices;
+    std::vector<Reversal> reversals;
+};
+/// Of an undo: how the write to each device is taken back; as many devices as targets, in order of index.
+struct ReversalsEvent {
+    static constexpr std::size_t devices_max = TargetsEvent::devices_max;
+    WallTime time;
+    std::vector<std::uint32_t> devices;  ///< Which of `reversals`, from 1; 0 if none.
+    std::vector<Reversal> reversals;
 };
 /// `OutcomesEvent` with attempts.
 struct Outcomes2Event {
@@ -137,8 +148,14 @@ struct BegunEvent {
     WallTime time;
     std::vector<Device> devices;  ///< Ascending by index.
 };
-using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent,
-                              OrderEvent, WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent>;
+/// Targets that matched `success.all`.
+struct MustSucceedEvent {
+    WallTime time;
+    std::vector<std::uint32_t> indexes;  ///< Ascending.
+};
+using JobEvent =
+    std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent, OrderEvent,
+                 WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent, ReversalsEvent, MustSucceedEvent>;
 
 WallTime time_of(const JobEvent& event);
 std::string encode_job_event(const JobEvent& event);

@@ -99,7 +99,13 @@ std::vector<JobEvent> one_of_each() {
     unsent.kind = OutcomeKind::not_sent;
     OutcomesEvent outcomes{noon, {answered, failed, unsent}};
     EndedEvent ended{noon, EndKind::cancel_rest};
-    return {targets, chunk, dispatched, outcomes, ended};
+    Failure changed{FailReason::conflict, Errc::server_error, "properties.desired.a"};
+    const Reversal kept{"", R"({"desired":{"a":1}})"};
+    const Reversal restored{R"({"desired":{"a":1}})", R"({"desired":{"a":null}})"};
+    WrittenEvent written{noon, {{0, {}, 7, 1}, {1, changed, 0, 0}, {2, {}, 9, 1}}, {kept}};
+    ReversalsEvent reversals{noon, {1, 0, 2}, {kept, restored}};
+    MustSucceedEvent must{noon, {0, 2}};
+    return {targets, chunk, dispatched, outcomes, ended, written, reversals, must};
 }
 
 TEST(JobEvents, ComeBackAsTheyWereWritten) {
@@ -116,6 +122,17 @@ TEST(JobEvents, ComeBackAsTheyWereWritten) {
     EXPECT_EQ(outcomes.outcomes[0].answer.status, -5);
     EXPECT_EQ(outcomes.outcomes[1].failure.code, Errc::argument_invalid);
     EXPECT_EQ(outcomes.outcomes[1].failure.text, "too large");
+}
+
+TEST(JobEvents, SayHowAWriteIsTakenBackOnceForEqualOnes) {
+    const auto events = one_of_each();
+    const auto written = std::get<WrittenEvent>(*decode_job_event(as_bytes(encode_job_event(events[5]))));
+    ASSERT_EQ(written.reversals.size(), 1U);
+    EXPECT_EQ(written.devices[2].reversal, 1U);
+    EXPECT_EQ(written.devices[1].failure.text, "properties.desired.a");
+    const auto reversals = std::get<ReversalsEvent>(*decode_job_event(as_bytes(encode_job_event(events[6]))));
+    EXPECT_EQ(reversals.devices, (std::vector<std::uint32_t>{1, 0, 2}));
+    EXPECT_EQ(reversals.reversals, std::get<ReversalsEvent>(events[6]).reversals);
 }
 
 TEST(JobEvents, CutAtAnyByteAreRefusedOrFoldToNothingWrong) {

@@ -259,7 +259,6 @@ void MethodPart::closed() {
     held_.clear();
     left_behind_.clear();
     waiting_ = {};
-    skipped_.clear();
     if (gate()) return_permits();
 }
 
@@ -305,8 +304,6 @@ void MethodPart::applied(const JobEvent& event) {
                 returned(outcome.index);
             }
         }
-    } else if (std::get_if<CanceledEvent>(&event)) {
-        is_skip_under_way_ = false;
     }
     wake();
 }
@@ -334,10 +331,6 @@ void MethodPart::refused(JobEvent event) {
         --outcomes_under_way_;
         outcomes_.insert(outcomes_.end(), std::make_move_iterator(known->outcomes.begin()),
                          std::make_move_iterator(known->outcomes.end()));
-    } else if (const auto* skip = std::get_if<CanceledEvent>(&event)) {
-        is_skip_under_way_ = false;
-        if (may_begin() || is_paused())
-            skipped_.insert(skipped_.end(), skip->indexes.begin(), skip->indexes.end());
     }
     pause();
 }
@@ -466,8 +459,7 @@ void MethodPart::give_up(std::uint32_t index) {
     if (offline.then == OfflineThen::skip) {
         if (gate()->is_held()) return;
         state().claim(index);
-        skipped_.push_back(index);
-        return wake();
+        return skip(index);
     }
     if (!is_overdue(index)) return;
     Outcome outcome;
@@ -477,51 +469,6 @@ void MethodPart::give_up(std::uint32_t index) {
     const bool was_begun = state().at(index) == TargetState::again;
     outcome.failure.reason = was_begun ? state().reason(index) : FailReason::not_online;
     record(std::move(outcome));
-}
-
-void MethodPart::put_skipped() {
-    if (skipped_.empty() || is_skip_under_way_) return;
-    CanceledEvent event;
-    event.time = shard().clock().wall_now();
-    event.reason = CancelReason::skipped;
-    event.indexes = std::exchange(skipped_, {});
-    std::sort(event.indexes.begin(), event.indexes.end());
-    is_skip_under_way_ = true;
-    append(std::move(event));
-}
-
-/// True if the device has been waited for as long as the job says.
-bool MethodPart::is_overdue(std::uint32_t index) const {
-    const auto& ttl = gate()->rollout().offline.ttl;
-    if (!ttl) return false;
-    const auto& opened = gate()->orders().opened;
-    const auto wave = gate()->wave_of(index);
-    return wave < opened.size() &&
-           shard().clock().wall_now().ticks >= opened[wave].ticks + ttl->ms * ticks_per_ms;
-}
-
-/// Wakes when the next wave's time to live is over, or the time of patience.
-void MethodPart::arm_ttl() {
-    const auto armed = ++armed_ttl_;
-    const auto& offline = gate()->rollout().offline;
-    if (!may_begin() || (offline.then != OfflineThen::skip && !offline.ttl)) return;
-    const auto now = shard().clock().wall_now().ticks;
-    const auto& orders = gate()->orders();
-    std::int64_t next = INT64_MAX;
-    if (orders.patient_until.ticks > now) {
-        next = orders.patient_until.ticks;
-    } else if (offline.ttl) {
-        for (const auto& opened : orders.opened) {
-            const auto over = opened.ticks + offline.ttl->ms * ticks_per_ms;
-            if (over > now) next = std::min(next, over);
-        }
-    }
-    if (next == INT64_MAX) return;
-    const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
-    const auto ticks = std::min<std::int64_t>(next - now, most);
-    after(std::chrono::nanoseconds(ticks * 100), [this, armed] {
-        if (armed == armed_ttl_ && !is_stopped()) expire();
-    });
 }
 
 /// Looks again at all devices whose turn was and that were not there.
@@ -623,7 +570,7 @@ void MethodPart::fill(GateReport& report) const {
     report.backing_off = waiting_.size();
     const auto passed =
         state().counts().pending - std::min<std::uint64_t>(state().counts().pending, size() - cursor_);
-    const auto known = ready_.size() + held_.size() + waiting_.size() + skipped_.size() + intent_devices_;
+    const auto known = ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_;
     report.waits_offline = passed > known ? passed - known : 0;
 }
 

@@ -70,14 +70,11 @@ private:
     void stand_in_line(std::uint32_t index);
     void begin_some();
     void give_up(std::uint32_t index);
-    void put_skipped();
     void judge(Outcome& outcome) const;
     void wait_for_next(std::uint32_t index, WallTime until);
     void arm_waiting();
     void end_waiting();
-    bool is_overdue(std::uint32_t index) const;
-    void arm_ttl();
-    void expire();
+    void expire() override;
     bool expire_some();
     void ordered(bool is_first) override;
     void fill(GateReport& report) const override;
@@ -105,12 +102,9 @@ private:
     bool is_hold_armed_ = false;
     // With a rollout:
     std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;  ///< Claimed.
-    std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
-    std::size_t intent_devices_ = 0;      ///< Of the intent under way.
-    std::uint64_t armed_wait_ = 0;        ///< Counts the timers for the next attempts.
-    std::uint64_t armed_ttl_ = 0;
+    std::size_t intent_devices_ = 0;       ///< Of the intent under way.
+    std::uint64_t armed_wait_ = 0;         ///< Counts the timers for the next attempts.
     std::uint32_t expiring_ = UINT32_MAX;  ///< Position up to which who is not there was looked at again.
-    bool is_skip_under_way_ = false;
 };
 
 }  // namespace carillon

@@ -8,6 +8,8 @@
 namespace carillon {
 namespace {
 
+constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
+
 std::unique_ptr<PartGate> make_gate(const JobSite& site, const JobEntry& entry, JobPart::Targets& targets,
                                     const PartState& state) {
     if (!entry.definition().rollout) return nullptr;
@@ -17,6 +19,12 @@ std::unique_ptr<PartGate> make_gate(const JobSite& site, const JobEntry& entry, 
 
 }  // namespace
 
+void JobPart::Undone::take(ReversalsEvent& event) {
+    std::vector<std::uint32_t> numbers;
+    for (auto& reversal : event.reversals) numbers.push_back(table.add(std::move(reversal)));
+    for (const auto number : event.devices) of.push_back(number == 0 ? 0 : numbers[number - 1]);
+}
+
 JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
     : site_(site),
       entry_(std::move(entry)),
@@ -24,8 +32,11 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       state_(std::move(targets.state)),
       next_sequence_(targets.next_sequence),
       gate_(make_gate(site, *entry_, targets, state_)),
-      backing_off_(std::move(targets.backing_off)) {
+      backing_off_(std::move(targets.backing_off)),
+      undone_(std::move(targets.undone)),
+      must_succeed_(std::move(targets.must_succeed)) {
     CARILLON_ASSERT(ordinals_.size() == state_.size());
+    CARILLON_ASSERT(undone_.of.empty() || undone_.of.size() == state_.size());
 }
 
 void JobPart::begin() {
@@ -109,6 +120,9 @@ void JobPart::send_report() {
         if (!may_begin() || gate_->is_held()) report.wanted = 0;
     } else {
         report.obeyed = UINT64_MAX;
+        report.must_missed = static_cast<std::uint64_t>(std::count_if(
+            must_succeed_.begin(), must_succeed_.end(),
+            [this](std::uint32_t index) { return state_.at(index) != TargetState::succeeded; }));
     }
     site_.report(job(), std::move(report));
 }
@@ -169,6 +183,7 @@ void JobPart::arm_deadline(std::uint64_t armed) {
 void JobPart::close() {
     if (is_closed_) return;
     is_closed_ = true;
+    skipped_.clear();
     closed();
 }
 
@@ -191,6 +206,60 @@ void JobPart::append(JobEvent event) {
     });
 }
 
+// --- devices that are not there ------------------------------------------------------------------
+
+void JobPart::skip(std::uint32_t index) {
+    skipped_.push_back(index);
+    wake();
+}
+
+void JobPart::put_skipped() {
+    if (skipped_.empty() || is_skip_under_way_ || is_closed_) return;
+    CanceledEvent event;
+    event.time = shard().clock().wall_now();
+    event.reason = CancelReason::skipped;
+    event.indexes = std::exchange(skipped_, {});
+    std::sort(event.indexes.begin(), event.indexes.end());
+    is_skip_under_way_ = true;
+    append(std::move(event));
+}
+
+/// True if the device has been waited for as long as the job says.
+bool JobPart::is_overdue(std::uint32_t index) const {
+    const auto& ttl = gate()->rollout().offline.ttl;
+    if (!ttl) return false;
+    const auto& opened = gate()->orders().opened;
+    const auto wave = gate()->wave_of(index);
+    return wave < opened.size() &&
+           shard().clock().wall_now().ticks >= opened[wave].ticks + ttl->ms * ticks_per_ms;
+}
+
+/// Wakes when the next wave's time to live is over, or the time of patience.
+void JobPart::arm_ttl() {
+    const auto armed = ++armed_ttl_;
+    const auto& offline = gate()->rollout().offline;
+    if (!may_begin() || (offline.then != OfflineThen::skip && !offline.ttl)) return;
+    const auto now = shard().clock().wall_now().ticks;
+    const auto& orders = gate()->orders();
+    std::int64_t next = INT64_MAX;
+    if (orders.patient_until.ticks > now) {
+        next = orders.patient_until.ticks;
+    } else if (offline.ttl) {
+        for (const auto& opened : orders.opened) {
+            const auto over = opened.ticks + offline.ttl->ms * ticks_per_ms;
+            if (over > now) next = std::min(next, over);
+        }
+    }
+    if (next == INT64_MAX) return;
+    const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
+    const auto ticks = std::min<std::int64_t>(next - now, most);
+    after(std::chrono::nanoseconds(ticks * 100), [this, armed] {
+        if (armed == armed_ttl_ && !is_stopped()) expire();
+    });
+}
+
+// -------------------------------------------------------------------------------------------------
+
 void JobPart::publish(std::uint64_t position) {
     if (gate_) entry_->share(shard().number(), share());
     entry_->publish(shard().number(), state_, position, shard().clock().now());
@@ -205,6 +274,14 @@ PartShare JobPart::share() const {
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (is_finished_) return;
+    if (const auto* skip = std::get_if<CanceledEvent>(&event)) {
+        is_skip_under_way_ = false;
+        if (!result) {
+            if (!is_closed_) skipped_.insert(skipped_.end(), skip->indexes.begin(), skip->indexes.end());
+            return pause();
+        }
+        if (!skipped_.empty()) wake();
+    }
     if (result) {
         if (gate_) {
             CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) { gate_->note(index, state_); }));

@@ -6,6 +6,7 @@
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/part_gate.hpp"
+#include "core/rollouts/reversal_table.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
 
@@ -47,6 +48,12 @@ public:
     /// Wall clocks jump, so no timer trusts a longer distance.
     static constexpr std::chrono::seconds timer_distance_max{60};
 
+    /// Of an undo: how what was written to each device is taken back.
+    struct Undone {
+        std::vector<std::uint32_t> of;  ///< By index, a number of `table`; 0 if the device is gone.
+        ReversalTable table;
+        void take(ReversalsEvent& event);
+    };
     /// What a part works through, durable before it begins.
     struct Targets {
         std::vector<Ordinal> ordinals;
@@ -58,6 +65,8 @@ public:
         PartKeys keys;                      ///< Of which places are to be made.
         std::vector<std::pair<std::uint32_t, WallTime>>
             backing_off;  ///< Since before a restart, and until when.
+        Undone undone;
+        std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
     };
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
@@ -114,12 +123,24 @@ protected:
     /// The gate is told what has changed, once for all of this turn of the loop.
     void report_soon();
     void return_permits();
+    // Devices that are not there at their turn, by the offline policy:
+    /// The device, claimed, is canceled with the next `put_skipped`.
+    void skip(std::uint32_t index);
+    void put_skipped();
+    std::size_t skipped() const { return skipped_.size(); }
+    /// True if the device has been waited for as long as the job says.
+    bool is_overdue(std::uint32_t index) const;
+    /// Calls `expire` when the next wave's time to live is over, or the time of patience.
+    void arm_ttl();
+    /// All devices whose turn was and that were not there are to be looked at again.
+    virtual void expire() {}
     /// Before this nobody who is not there is given up.
     bool is_patient() const { return shard().clock().wall_now() < gate_->orders().patient_until; }
     WallTime deadline() const {
         return gate_ && gate_->has_orders() ? gate_->orders().deadline : definition().deadline();
     }
     std::vector<std::pair<std::uint32_t, WallTime>>& backing_off() { return backing_off_; }
+    const Undone& undone() const { return undone_; }
 
     void wake() { site_.turns.wake(*this); }
     /// No steps for `retry_delay`.
@@ -153,10 +174,15 @@ private:
     std::uint64_t next_sequence_;
     const std::unique_ptr<PartGate> gate_;
     std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
+    const Undone undone_;
+    const std::vector<std::uint32_t> must_succeed_;
+    std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
+    std::uint64_t armed_ttl_ = 0;
     std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;
     bool is_lapse_armed_ = false;
+    bool is_skip_under_way_ = false;
     bool is_closed_ = false;
     bool is_cancelling_ = false;
     bool is_paused_ = false;

@@ -2,7 +2,9 @@
 
 #include "base/await.hpp"
 #include "base/log.hpp"
+#include "base/sha256.hpp"
 #include "core/jobs/job_coordinator.hpp"
+#include "model/reversal/twin_reversal.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -102,17 +104,55 @@ void JobCoordinator::place(const std::shared_ptr<Placing>& placing) {
 
 // --- the log -------------------------------------------------------------------------------------
 
-std::uint64_t JobCoordinator::source_of(const Active& job) const {
+JobSources JobCoordinator::sources_of(const Active& job) const {
+    JobSources sources;
     const auto& rollout = job.entry->definition().rollout;
-    if (!rollout || !rollout->from) return 0;
-    const auto source = board_.find(rollout->from->job);
-    return source ? source->number() : UINT64_MAX;  // What is gone has no devices.
+    if (!rollout) return sources;
+    if (rollout->success.all) {
+        // It did when the job was accepted.
+        auto all = query::parse_job_condition(*rollout->success.all, options_);
+        if (all) sources.must_succeed = *std::move(all);
+    }
+    // What is gone has no devices.
+    constexpr auto gone = UINT64_MAX;
+    if (rollout->from) {
+        const auto source = board_.find(rollout->from->job);
+        sources.from = source ? source->number() : gone;
+    }
+    if (!rollout->undo_of.empty()) {
+        const auto source = board_.find(rollout->undo_of);
+        sources.undo_of = source ? source->number() : gone;
+        if (source && source->definition().patch)
+            sources.wrote = twin_patch_text(*source->definition().patch);
+    }
+    return sources;
 }
 
 void JobCoordinator::name_source(const JobDefinition& definition, int change) {
-    if (!definition.rollout || !definition.rollout->from) return;
-    const auto& name = definition.rollout->from->job;
-    if ((named_[name] += change) == 0) named_.erase(name);
+    if (!definition.rollout) return;
+    const auto count = [this, change](const std::string& name) {
+        if ((named_[name] += change) == 0) named_.erase(name);
+    };
+    if (definition.rollout->from) count(definition.rollout->from->job);
+    if (!definition.rollout->undo_of.empty()) count(definition.rollout->undo_of);
+}
+
+/// Whether what a job wrote can be taken back.
+Result<> JobCoordinator::check_undo(const std::string& id) const {
+    const auto refuse = [&](std::string_view why) {
+        return fail(Errc::argument_invalid, fmt::format("rollout.undoOf: {}", why));
+    };
+    const auto source = board_.find(id);
+    if (!source) return refuse(fmt::format("there is no job with id '{}'", id));
+    const auto& definition = source->definition();
+    if (!definition.rollout || !definition.rollout->keeps_undo) {
+        return refuse(
+            fmt::format("job '{}' did not keep what it overwrote; only twin jobs with rollout do, unless "
+                        "undo is false",
+                        id));
+    }
+    if (!is_terminal(source->status())) return refuse(fmt::format("job '{}' has not ended", id));
+    return {};
 }
 
 Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
@@ -120,17 +160,47 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
     if (!rollout) return {};
     // The cloud ignores the member, and would run the job at once; silence would be dangerous.
     if (limits_.strict_cancel) return fail(Errc::argument_invalid, "rollout: the hub runs in strict mode");
-    const auto absent = [](std::string_view member) {
-        return fail(Errc::argument_invalid, fmt::format("rollout.{}: not in this version", member));
-    };
     if (rollout->from && !board_.find(rollout->from->job)) {
         return fail(Errc::argument_invalid,
                     fmt::format("rollout.from.job: there is no job with id '{}'", rollout->from->job));
     }
-    if (rollout->success.all) return absent("success.all");
-    if (definition.type == JobType::update_twin && rollout->offline.then != OfflineThen::write)
-        return absent("offline.then");
+    if (!rollout->undo_of.empty()) {
+        if (auto possible = check_undo(rollout->undo_of); !possible) return possible;
+    }
+    if (rollout->success.all) {
+        const auto all = query::parse_job_condition(*rollout->success.all, options_);
+        if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
+    }
     return {};
+}
+
+/// The job that takes back what this one wrote, as a rule of it asks.
+std::shared_ptr<JobDefinition> JobCoordinator::undo_of(const Active& job) const {
+    const auto& source = job.entry->definition();
+    auto definition = std::make_shared<JobDefinition>();
+    constexpr std::size_t id_chars_kept = 59;  // Of 64, which `-undo` fills up.
+    const auto head = source.id.substr(0, id_chars_kept) + "-undo";
+    definition->id = head;
+    for (int i = 2; board_.find(definition->id) || accepting_.contains(definition->id); ++i) {
+        const auto tail = std::to_string(i);
+        definition->id = source.id.substr(0, id_chars_kept - tail.size()) + "-undo" + tail;
+    }
+    definition->flavour = source.flavour;
+    definition->created = definition->start = now();
+    definition->creator.policy = hub_actor;
+    definition->update_twin_json = R"({"deviceId":null,"etag":"*"})";
+    std::string text;
+    JsonWriter out(text);
+    out.begin_object().member("undoOf", source.id);
+    if (const auto& rate = job.run->control.rollout().pace.rate)
+        out.key("pace").begin_object().member("rate", rate->text()).end_object();
+    out.member("note", fmt::format("undo of {} by its own rules", source.id)).end_object();
+    auto rollout = Rollout::parse(text, JobType::update_twin);
+    CARILLON_ASSERT(rollout);
+    definition->execution_time_max_s = rollout->deadline_s;
+    definition->document_hash = as_text(sha256({text}));
+    definition->rollout = std::make_shared<const Rollout>(*std::move(rollout));
+    return definition;
 }
 
 void JobCoordinator::draw_seed(JobDefinition& definition) const {
@@ -195,16 +265,28 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
     go_on(number);
 }
 
-void JobCoordinator::end_log(Active& job, const JobRecord& record) {
+/// Answers whether what the job wrote is to be taken back.
+bool JobCoordinator::end_log(Active& job, const JobRecord& record) {
     std::vector<JobLogEvent> events;
     const auto counts = record.counts.value_or(JobCounts());
-    const auto& success = job.run->control.rollout().success;
+    const auto& control = job.run->control;
+    bool wants_undo = control.wants_undo();
+    if (record.status == JobStatus::completed) {
+        // Nothing comes after the last wave but an undo.
+        if (auto judged = control.judge_last(job.run->counts(), now())) {
+            events.emplace_back(*std::move(judged));
+            wants_undo = true;
+        }
+    }
+    const auto& success = control.rollout().success;
     if (success.succeeded || success.all) {
         const GateCounts sum{counts.succeeded, counts.failed, counts.canceled};
-        events.emplace_back(job.run->control.judge(sum, record.status != JobStatus::completed, now()));
+        events.emplace_back(
+            control.judge(sum, job.run->must_missed(), record.status != JobStatus::completed, now()));
     }
     events.emplace_back(JobEndedEvent{now(), record.status, counts});
     put_log(job, std::move(events));
+    return wants_undo && record.started.ticks != 0;
 }
 
 // --- what people want ----------------------------------------------------------------------------

@@ -335,8 +335,8 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
     if (state == TargetState::failed) {
         Failure failure;
         failure.reason = fold.state().reason(index);
-        needs_detail = failure.reason == FailReason::other;
-        if (!needs_detail) set_error(row, failure);
+        if (failure.reason != FailReason::other) set_error(row, failure);
+        needs_detail = failure.reason == FailReason::other || failure.reason == FailReason::conflict;
         if (failure.reason == FailReason::rejected) {
             row.answer.emplace();
             needs_detail = true;

@@ -42,6 +42,12 @@ std::uint64_t JobRun::waits_offline() const {
     return sum;
 }
 
+std::uint64_t JobRun::must_missed() const {
+    std::uint64_t sum = 0;
+    for (const auto& part : parts_) sum += part.last.must_missed;
+    return sum;
+}
+
 PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadline) const {
     PartOrders orders;
     orders.number = orders_;

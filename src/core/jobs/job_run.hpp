@@ -27,6 +27,7 @@ public:
     const ControlCounts& counts() const { return counts_; }
     std::uint64_t backing_off() const;
     std::uint64_t waits_offline() const;
+    std::uint64_t must_missed() const;
 
     /// What a part is told. `started` opens a job without waves.
     PartOrders orders_for(std::size_t part, WallTime started, WallTime deadline) const;

@@ -61,7 +61,7 @@ void JobShard::stop() {
 }
 
 void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                       WallTime started, std::uint64_t source, UniqueFunction<void(Result<Prepared>)> done) {
+                       WallTime started, JobSources sources, UniqueFunction<void(Result<Prepared>)> done) {
     auto found = [this, entry, held = std::move(done)](Result<JobPart::Targets> targets) mutable {
         scans_.erase(entry->number());
         if (!targets) return held(fail(std::move(targets).error()));
@@ -77,8 +77,8 @@ void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<que
         }
         held(std::move(prepared));
     };
-    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started, source,
-                                                std::move(found));
+    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started,
+                                                std::move(sources), std::move(found));
     scans_.insert_or_assign(entry->number(), scan);
     turns_.wake(*scan);
 }

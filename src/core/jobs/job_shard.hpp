@@ -40,10 +40,10 @@ public:
         std::uint64_t devices = 0;
         PartKeys keys;
     };
-    /// `source`: see `JobTargetScan`. Finds and stores the job's devices, publishes their number, and tells
+    /// `sources`: see `JobTargetScan`. Finds and stores the job's devices, publishes their number, and tells
     /// `done`; the part then waits for `begin`, and before that for `place` if the job has an order.
     void prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                 WallTime started, std::uint64_t source, UniqueFunction<void(Result<Prepared>)> done);
+                 WallTime started, JobSources sources, UniqueFunction<void(Result<Prepared>)> done);
     /// Stores where the devices stand.
     void place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
                UniqueFunction<void(Result<>)> done);

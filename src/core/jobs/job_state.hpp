@@ -122,6 +122,14 @@ private:
         return true;  // Changes no state.
     }
     template <class Changed>
+    bool apply_event(const ReversalsEvent&, Changed&) {
+        return true;  // Nor does this one.
+    }
+    template <class Changed>
+    bool apply_event(const MustSucceedEvent& event, Changed&) {
+        return event.indexes.empty() || event.indexes.back() < states_.size();
+    }
+    template <class Changed>
     bool apply_event(const WrittenEvent& event, Changed& changed) {
         for (const auto& device : event.devices) {
             if (device.index >= states_.size()) return false;

@@ -169,7 +169,7 @@ bool JobTally::unpack(Unpacker& in) {
         Failures group;
         const auto reason = in.u8();
         if (reason < static_cast<std::uint8_t>(FailReason::deadline) ||
-            reason > static_cast<std::uint8_t>(FailReason::too_large)) {
+            reason > static_cast<std::uint8_t>(FailReason::conflict)) {
             return false;
         }
         group.failure.reason = static_cast<FailReason>(reason);

@@ -8,16 +8,29 @@
 
 namespace carillon {
 
+/// One part of the jobs from which devices are taken, read from their logs.
+struct JobTargetScan::Source {
+    std::optional<JobFold> from;
+    std::optional<JobFold> undone;
+    std::vector<std::optional<std::uint32_t>>
+        reversals;  ///< Of `undone`, by index; none if it was not written.
+    ReversalTable table;
+
+    const JobFold& devices() const { return from ? *from : *undone; }
+};
+
+JobTargetScan::~JobTargetScan() = default;
+
 JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
                              std::optional<query::JobCondition> condition, WallTime started,
-                             std::uint64_t source, Done done)
+                             JobSources sources, Done done)
     : site_(site),
       entry_(std::move(entry)),
       condition_(std::move(condition)),
       started_(started),
-      source_(source),
+      sources_(std::move(sources)),
       done_(std::move(done)) {
-    if (source_ != 0) return;
+    if (sources_.from != 0 || sources_.undo_of != 0) return;
     if (condition_) {
         if (const auto ids = condition_->where.device_ids()) {
             hinted_.emplace(std::vector<std::string_view>(ids->begin(), ids->end()));
@@ -48,9 +61,9 @@ bool JobTargetScan::step() {
                                       job_event_key(entry_->number(), number + 1));
     }
     const auto enough = site_.shard.clock().now() + slice_max;
-    if (source_ != 0) {
-        if (fold_) return step_source(enough);
-        read_source();
+    if (sources_.from != 0 || sources_.undo_of != 0) {
+        if (source_) return step_source(enough);
+        read_sources();
         return false;
     }
     if (!listed_) return knows_candidates_ ? step_all(enough) : step_candidates(enough);
@@ -107,26 +120,17 @@ bool JobTargetScan::step_listed(TimePoint enough) {
     return false;
 }
 
-/// Reads this part of the source's log where blocking calls run, and goes on.
-void JobTargetScan::read_source() {
+/// Reads the logs of these parts of the sources where blocking calls run, and goes on.
+void JobTargetScan::read_sources() {
     if (std::exchange(is_reading_, true)) return;
     const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
-    const auto from = job_event_key(source_, site_.shard.number());
-    const auto to = job_event_key(source_, site_.shard.number() + 1);
-    auto work = [self, from, to, &store = site_.shard.store(), home = site_.shard.executor()] {
-        JobFold fold;
-        Result<> outcome;
-        const auto visit = [&](std::string_view key, std::string_view value) {
-            const auto event = decode_job_event(as_bytes(value));
-            if (event && fold.apply(sequence_of_event_key(key), *event)) return true;
-            outcome = fail(Errc::store_corrupt, "the log of a job does not fold");
-            return false;
-        };
-        if (auto read = store.scan(Table::job_events, from, to, visit); !read) outcome = fail(read.error());
-        boost::asio::post(home, [self, outcome, held = std::move(fold)]() mutable {
+    auto work = [self, &store = site_.shard.store(), home = site_.shard.executor()] {
+        auto source = std::make_unique<Source>();
+        const auto outcome = read(store, self->site_.shard.number(), self->sources_, *source);
+        boost::asio::post(home, [self, outcome, held = std::move(source)]() mutable {
             if (self->is_over_) return;
             if (outcome) {
-                self->fold_.emplace(std::move(held));
+                self->source_ = std::move(held);
                 return self->site_.turns.wake(*self);
             }
             self->is_over_ = true;
@@ -136,10 +140,46 @@ void JobTargetScan::read_source() {
     site_.shard.storage().run(std::move(work));
 }
 
+Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources& sources, Source& source) {
+    const auto fold = [&](std::uint64_t job, std::optional<JobFold>& into, auto&& also) -> Result<> {
+        if (job == 0) return {};
+        into.emplace();
+        Result<> outcome;
+        const auto visit = [&](std::string_view key, std::string_view value) {
+            auto event = decode_job_event(as_bytes(value));
+            if (event && into->apply(sequence_of_event_key(key), *event)) {
+                also(*event);
+                return true;
+            }
+            outcome = fail(Errc::store_corrupt, "the log of a job does not fold");
+            return false;
+        };
+        auto read =
+            store.scan(Table::job_events, job_event_key(job, shard), job_event_key(job, shard + 1), visit);
+        return read ? outcome : fail(std::move(read).error());
+    };
+    const auto keep = [&](JobEvent& event) {
+        auto* const written = std::get_if<WrittenEvent>(&event);
+        if (written == nullptr) return;
+        source.reversals.resize(source.undone->size());
+        for (auto& reversal : written->reversals) {
+            if (reversal.wrote.empty()) reversal.wrote = sources.wrote;
+        }
+        std::vector<std::uint32_t> numbers;
+        for (auto& reversal : written->reversals) numbers.push_back(source.table.add(std::move(reversal)));
+        for (const auto& device : written->devices) {
+            if (device.reversal > 0) source.reversals[device.index] = numbers[device.reversal - 1];
+        }
+    };
+    if (auto read = fold(sources.from, source.from, [](const JobEvent&) {}); !read) return read;
+    return fold(sources.undo_of, source.undone, keep);
+}
+
 /// True if the source's device stands where the rollout takes its targets from.
 bool JobTargetScan::is_chosen(std::uint32_t index) const {
+    if (!source_->from) return true;
     const auto& from = *entry_->definition().rollout->from;
-    const auto& state = fold_->state();
+    const auto& state = source_->from->state();
     switch (state.at(index)) {
         case TargetState::succeeded:
             return from.succeeded;
@@ -156,29 +196,47 @@ bool JobTargetScan::is_chosen(std::uint32_t index) const {
     return from.pending;
 }
 
+/// How the write to a device of the source is taken back; nothing if it was not written. `key` is its key.
+std::optional<std::uint32_t> JobTargetScan::reversal_of(std::uint32_t index, std::string_view key) const {
+    const auto& undone = *source_->undone;
+    std::size_t at = index;
+    if (source_->from) {
+        at = undone.keys().lower_bound(key);
+        if (at >= undone.size() || undone.keys().get(at) != key) return std::nullopt;
+    }
+    return at < source_->reversals.size() ? source_->reversals[at] : std::nullopt;
+}
+
 bool JobTargetScan::step_source(TimePoint enough) {
     std::size_t looked = 0;
-    while (source_index_ < fold_->size()) {
+    const auto& devices = source_->devices();
+    while (source_index_ < devices.size()) {
         const auto index = source_index_++;
-        if (is_chosen(index)) {
-            const auto text = fold_->keys().get(index);
-            const auto nul = text.find('\0');
-            const auto key = nul == text.npos ? IdentityKey::parse(text)
-                                              : IdentityKey::parse(std::string_view(text).substr(0, nul),
-                                                                   std::string_view(text).substr(nul + 1));
-            const Record* record = key ? site_.shard.directory().find(*key) : nullptr;
-            const bool is_there = record && record->exists();
-            if (!condition_) {
-                add(is_there ? record->ordinal : no_ordinal, text, is_there ? record : nullptr);
-            } else if (is_there) {
-                examine(*record);
-            }
-        }
+        if (is_chosen(index)) examine_of_source(index, devices.keys().get(index));
         if (is_slice_over(++looked, enough)) return true;
     }
-    fold_.reset();
+    source_.reset();
     finish();
     return false;
+}
+
+void JobTargetScan::examine_of_source(std::uint32_t index, const std::string& text) {
+    if (source_->undone) {
+        const auto reversal = reversal_of(index, text);
+        if (!reversal) return;
+        reversal_ = *reversal;
+    }
+    const auto nul = text.find('\0');
+    const auto key = nul == text.npos ? IdentityKey::parse(text)
+                                      : IdentityKey::parse(std::string_view(text).substr(0, nul),
+                                                           std::string_view(text).substr(nul + 1));
+    const Record* record = key ? site_.shard.directory().find(*key) : nullptr;
+    const bool is_there = record && record->exists();
+    if (!condition_) {
+        add(is_there ? record->ordinal : no_ordinal, text, is_there ? record : nullptr);
+    } else if (is_there) {
+        examine(*record);
+    }
 }
 
 void JobTargetScan::examine_listed(std::string_view id) {
@@ -234,6 +292,14 @@ void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* rec
         targets_.keys.hashes.push_back(order_hash(entry_->definition().seed, key));
         if (rollout->order.kind == RolloutOrderKind::spread) targets_.keys.groups.push_back(group_of(record));
     }
+    if (sources_.must_succeed && must_succeed(record)) {
+        const auto index = targets_.ordinals.size() + chunk_.ordinals.size() - 1;
+        targets_.must_succeed.push_back(static_cast<std::uint32_t>(index));
+    }
+    if (source_ && source_->undone) {
+        auto& undone = targets_.undone;
+        undone.of.push_back(reversal_ == 0 ? 0 : undone.table.add(source_->table.at(reversal_)));
+    }
     if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
 }
 
@@ -245,6 +311,50 @@ void JobTargetScan::put_chunk() {
     const JobEvent event(std::exchange(chunk_, {}));
     keys_.clear();
     CARILLON_ASSERT(targets_.state.apply(event));
+    put(event);
+    if (!targets_.undone.of.empty()) put(reversals_of_chunk());
+    if (targets_.must_succeed.size() > chunk_musts_) put(musts_of_chunk());
+}
+
+bool JobTargetScan::must_succeed(const Record* record) {
+    const auto& all = *sources_.must_succeed;
+    if (!record || !record->exists()) return false;
+    if (record->key.is_module() != (all.collection == query::Collection::modules)) return false;
+    if (all.where.is_always()) return true;
+    const auto live = record->live();
+    return all.where.keeps(query::Row(*record->committed, record->key, live), meter_);
+}
+
+MustSucceedEvent JobTargetScan::musts_of_chunk() {
+    MustSucceedEvent event;
+    event.time = started_;
+    event.indexes.assign(targets_.must_succeed.begin() + static_cast<std::ptrdiff_t>(chunk_musts_),
+                         targets_.must_succeed.end());
+    chunk_musts_ = targets_.must_succeed.size();
+    return event;
+}
+
+/// How the writes to the newest targets are taken back.
+ReversalsEvent JobTargetScan::reversals_of_chunk() {
+    const auto& undone = targets_.undone;
+    ReversalsEvent event;
+    event.time = started_;
+    std::unordered_map<std::uint32_t, std::uint32_t> numbers;  // Of the part, and of the event.
+    for (; chunk_undone_ < undone.of.size(); ++chunk_undone_) {
+        const auto number = undone.of[chunk_undone_];
+        if (number == 0) {
+            event.devices.push_back(0);
+            continue;
+        }
+        const auto [found, is_new] =
+            numbers.emplace(number, static_cast<std::uint32_t>(event.reversals.size() + 1));
+        if (is_new) event.reversals.push_back(undone.table.at(number));
+        event.devices.push_back(found->second);
+    }
+    return event;
+}
+
+void JobTargetScan::put(const JobEvent& event) {
     auto& committer = site_.shard.committer();
     committer.batch().put(Table::job_events,
                           job_event_key(entry_->number(), site_.shard.number(), targets_.next_sequence++),

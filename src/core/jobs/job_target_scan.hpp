@@ -17,6 +17,14 @@
 
 namespace carillon {
 
+/// The jobs that a job takes its devices from, by number: 0 is none. Jobs with a rollout only, as all here.
+struct JobSources {
+    std::uint64_t from = 0;     ///< Those of them that stand in a state.
+    std::uint64_t undo_of = 0;  ///< Those that it wrote.
+    std::string wrote;          ///< What that wrote to all of them, as `Reversal::wrote`.
+    std::optional<query::JobCondition> must_succeed;  ///< `success.all`
+};
+
 /// Finds a job's devices on one shard, in key order, a slice at a time, and stores them. It reads
 /// committed documents, so every write that was acknowledged counts. What an interrupted start left
 /// in the log goes first. The shard's thread only.
@@ -31,10 +39,11 @@ public:
     using Done = UniqueFunction<void(Result<JobPart::Targets>)>;
 
     /// `condition` is absent for a job that lists its devices. `started` is the job's.
-    /// `source` is the number of the job whose devices are the targets, or 0.
     JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
-                  std::optional<query::JobCondition> condition, WallTime started, std::uint64_t source,
+                  std::optional<query::JobCondition> condition, WallTime started, JobSources sources,
                   Done done);
+
+    ~JobTargetScan() override;
 
     bool step() override;
     /// `done` is not called any more.
@@ -44,12 +53,20 @@ private:
     bool step_all(TimePoint enough);
     bool step_candidates(TimePoint enough);
     bool step_listed(TimePoint enough);
-    void read_source();
+    struct Source;
+    void read_sources();
+    static Result<> read(Store& store, std::uint32_t shard, const JobSources& sources, Source& source);
     bool step_source(TimePoint enough);
     bool is_chosen(std::uint32_t index) const;
+    std::optional<std::uint32_t> reversal_of(std::uint32_t index, std::string_view key) const;
+    void examine_of_source(std::uint32_t index, const std::string& text);
+    ReversalsEvent reversals_of_chunk();
+    MustSucceedEvent musts_of_chunk();
+    bool must_succeed(const Record* record);
     void examine(const Record& record);
     void examine_listed(std::string_view id);
     void add(Ordinal ordinal, std::string_view key, const Record* record);
+    void put(const JobEvent& event);
     std::uint32_t group_of(const Record* record);
     void put_chunk();
     void finish();
@@ -59,7 +76,7 @@ private:
     const std::shared_ptr<JobEntry> entry_;
     const std::optional<query::JobCondition> condition_;
     const WallTime started_;
-    const std::uint64_t source_;
+    const JobSources sources_;
     Done done_;
     bool is_over_ = false;
     bool has_begun_ = false;
@@ -72,8 +89,9 @@ private:
     std::optional<IdList> hinted_;              ///< The only ids the condition can hold for.
     std::optional<IdList::Reader> listed_;      ///< Ids to look up instead of a scan of all.
 
-    std::optional<JobFold> fold_;     ///< This part of the source, once it is read.
-    std::uint32_t source_index_ = 0;  ///< The next device of it.
+    std::unique_ptr<Source> source_;  ///< These parts of the sources, once they are read.
+    std::uint32_t source_index_ = 0;  ///< The next device.
+    std::uint32_t reversal_ = 0;      ///< Of the device that is examined.
     bool is_reading_ = false;
 
     query::Meter meter_;        ///< Of the condition.
@@ -84,6 +102,8 @@ private:
         groups_;  ///< Of a spread, by name.  Bound: spread_groups_max
     TargetsEvent chunk_;
     KeyList keys_;
+    std::size_t chunk_musts_ = 0;   ///< The same of `targets_.must_succeed`.
+    std::size_t chunk_undone_ = 0;  ///< `targets_.undone.of` from where `chunk_` begins.
 };
 
 }  // namespace carillon

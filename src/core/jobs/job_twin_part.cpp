@@ -11,15 +11,43 @@ namespace carillon {
 namespace {
 
 /// What a patch reads of a twin it is merged into.
-query::RowParts parts_of(const TwinPatch& patch) {
-    return {.tags = patch.tags.has_value(), .desired = patch.desired.has_value(), .other = true};
+query::RowParts parts_of(const std::optional<TwinPatch>& patch) {
+    if (!patch) return {.tags = true, .desired = true, .other = true};
+    return {.tags = patch->tags.has_value(), .desired = patch->desired.has_value(), .other = true};
+}
+
+Error no_room_to_undo() {
+    return {
+        Errc::generic_request_entity_too_large,
+        "What the job overwrote takes more memory than one undo may use. Undo the rest in another one, with "
+        "rollout.from of the devices that failed here."};
+}
+
+/// As it is stored: by index, and reversals in the order of their first devices.
+WrittenEvent in_order(WrittenEvent event) {
+    std::sort(event.devices.begin(), event.devices.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
+    std::vector<std::uint32_t> numbers(event.reversals.size() + 1);
+    std::vector<Reversal> reversals;
+    for (auto& device : event.devices) {
+        if (device.reversal == 0) continue;
+        auto& number = numbers[device.reversal];
+        if (number == 0) {
+            reversals.push_back(std::move(event.reversals[device.reversal - 1]));
+            number = static_cast<std::uint32_t>(reversals.size());
+        }
+        device.reversal = number;
+    }
+    event.reversals = std::move(reversals);
+    return event;
 }
 
 }  // namespace
 
 TwinPart::TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
     : JobPart(site, std::move(entry), std::move(targets)),
-      prefetch_(shard().directory(), parts_of(*definition().patch)) {
+      prefetch_(shard().directory(), parts_of(definition().patch)) {
+    if (gate() && definition().patch) overwritten_.emplace(*definition().patch);
     if (gate()) return;
     // Chunks go in order, so what a restart finds done is the beginning.
     while (cursor_ < size() && is_terminal(state().at(cursor_))) ++cursor_;
@@ -96,27 +124,73 @@ void TwinPart::patch(std::uint32_t index, Chunk& chunk) {
         failure.reason = FailReason::device_not_found;
         return fail(index, std::move(failure), chunk);
     }
-    auto change = patch_twin(before->twin, *definition().patch, chunk.event.time);
+    if (definition().patch) return write(index, *record, *definition().patch, {}, chunk);
+    const auto number = undone().of[index];
+    if (number == 0) return fail(index, failure_of(no_room_to_undo()), chunk);
+    auto restored = undo_.write(undone().table, number, before->twin);
+    if (!restored) return fail(index, rollout_failure_of(restored.error()), chunk);
+    if (!restored->patch) {
+        // Nothing is to be taken back, and nothing is written.
+        chunk.written.devices.push_back({index, {}, before->twin.desired.version()});
+        return;
+    }
+    const auto& patch = *restored->patch;
+    write(index, *record, patch, *std::move(restored), chunk);
+}
+
+/// `restored` is what `patch` is of, or empty for the job's own.
+void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch, UndoWriter::Write restored,
+                     Chunk& chunk) {
+    const Document& before = *record.newest();
+    auto change = patch_twin(before.twin, patch, chunk.event.time);
     if (!change) {
         return fail(index, gate() ? rollout_failure_of(change.error()) : failure_of(change.error()), chunk);
     }
     Document document;
-    document.identity = before->identity;
+    document.identity = before.identity;
     document.twin = std::move(change->twin);
     if (!change->notification.empty()) {
         // Kept for devices that are not connected as well: they may be by then.
         chunk.notice_bytes += change->notification.size();
-        if (record->link) ++chunk.connected;
-        chunk.notices.push_back({ordinal, document.twin.desired.version(), std::move(change->notification)});
+        if (record.link) ++chunk.connected;
+        chunk.notices.push_back(
+            {record.ordinal, document.twin.desired.version(), std::move(change->notification)});
     }
-    if (gate()) chunk.written.push_back({index, {}, document.twin.desired.version()});
-    shard().write(*record, std::move(document));
-    chunk.patched.push_back(ordinal);
+    if (gate()) {
+        WrittenEvent::Device device{index, {}, document.twin.desired.version()};
+        if (definition().rollout->keeps_undo) {
+            const auto& reader = restored.overwritten ? *restored.overwritten : *overwritten_;
+            device.reversal = keep({std::move(restored.text), reader.text(before.twin)}, chunk);
+        }
+        chunk.written.devices.push_back(std::move(device));
+    }
+    shard().write(record, std::move(document));
+    if (!restored.patch) {
+        chunk.patched.push_back(record.ordinal);
+        return;
+    }
+    const auto same = std::find_if(chunk.restored.begin(), chunk.restored.end(),
+                                   [&](const Restored& group) { return group.patch == restored.patch; });
+    if (same != chunk.restored.end()) {
+        same->ordinals.push_back(record.ordinal);
+    } else {
+        chunk.restored.push_back({std::move(restored.patch), {record.ordinal}});
+    }
+}
+
+/// Which of the chunk's reversals it is. Those of devices side by side are mostly equal.
+std::uint32_t TwinPart::keep(Reversal reversal, Chunk& chunk) {
+    auto& kept = chunk.written.reversals;
+    const auto same = std::find(kept.rbegin(), kept.rend(), reversal);
+    if (same != kept.rend()) return static_cast<std::uint32_t>(kept.rend() - same);
+    chunk.reversal_bytes += reversal.wrote.size() + reversal.before.size();
+    kept.push_back(std::move(reversal));
+    return static_cast<std::uint32_t>(kept.size());
 }
 
 void TwinPart::fail(std::uint32_t index, Failure failure, Chunk& chunk) const {
     if (gate()) {
-        chunk.written.push_back({index, std::move(failure), 0});
+        chunk.written.devices.push_back({index, std::move(failure), 0});
     } else {
         chunk.event.failures.push_back({index, std::move(failure)});
     }
@@ -128,19 +202,18 @@ void TwinPart::put(Chunk chunk) {
     connected_ += chunk.connected;
 
     std::size_t log_bytes = 0;
-    const auto log_devices = chunk.patched.size();
-    if (log_devices > 0) {
-        auto key = twin_log_key(shard().number(), shard().next_sequence());
-        auto entry = encode_twin_log_entry(chunk.event.time, *definition().patch, std::move(chunk.patched));
-        log_bytes = key.size() + entry.size();
-        shard().committer().batch().put(Table::twin_log, std::move(key), std::move(entry));
+    std::size_t log_devices = chunk.patched.size();
+    const auto time = chunk.event.time;
+    if (log_devices > 0) log_bytes = put_log(time, *definition().patch, std::move(chunk.patched));
+    for (auto& group : chunk.restored) {
+        log_devices += group.ordinals.size();
+        log_bytes += put_log(time, *group.patch, std::move(group.ordinals));
     }
-    const auto devices = chunk.written.size();
+    const auto devices = chunk.written.devices.size();
     devices_under_way_ += devices;
     if (gate()) {
-        std::sort(chunk.written.begin(), chunk.written.end(),
-                  [](const auto& a, const auto& b) { return a.index < b.index; });
-        append(WrittenEvent{chunk.event.time, std::move(chunk.written)});
+        chunk.written.time = time;
+        append(in_order(std::move(chunk.written)));
     } else {
         append(std::move(chunk.event));
     }
@@ -162,6 +235,15 @@ void TwinPart::put(Chunk chunk) {
     });
 }
 
+/// Answers how many bytes the entry takes.
+std::size_t TwinPart::put_log(WallTime time, const TwinPatch& patch, std::vector<Ordinal> ordinals) {
+    auto key = twin_log_key(shard().number(), shard().next_sequence());
+    auto entry = encode_twin_log_entry(time, patch, std::move(ordinals));
+    const auto bytes = key.size() + entry.size();
+    shard().committer().batch().put(Table::twin_log, std::move(key), std::move(entry));
+    return bytes;
+}
+
 void TwinPart::notify(const std::vector<Notice>& notices) const {
     const auto& directory = shard().directory();
     for (const auto& notice : notices) {
@@ -178,7 +260,13 @@ void TwinPart::refused(JobEvent event) {
     // The store took back this chunk and all after it; the cursor goes back to the first of them.
     if (const auto* chunk = std::get_if<TwinChunkEvent>(&event)) cursor_ = std::min(cursor_, chunk->from);
     if (const auto* written = std::get_if<WrittenEvent>(&event)) {
-        for (const auto& device : written->devices) again_.push_back(device.index);
+        for (const auto& device : written->devices) {
+            if (device.failure.reason == FailReason::not_online) {
+                expired_.push_back(device.index);
+            } else {
+                again_.push_back(device.index);
+            }
+        }
         std::sort(again_.begin(), again_.end(),
                   [this](std::uint32_t a, std::uint32_t b) { return gate()->place(a) < gate()->place(b); });
     }
@@ -189,9 +277,19 @@ void TwinPart::refused(JobEvent event) {
 
 bool TwinPart::step_gated() {
     if (!may_begin()) return false;
+    bool is_looking = false;
+    if (waits_for_devices()) {
+        is_looking = expire_some();
+        put_expired();
+        if (!gate()->is_held()) {
+            look_ahead();
+            put_skipped();
+            is_looking |= cursor_ < gate()->open_end() && again_.size() < Gate::outstanding_max;
+        }
+    }
     if (gate()->is_held() || !has_next()) {
         return_permits();
-        return false;
+        return is_looking;
     }
     if (!has_room()) {
         wait_for_room();
@@ -204,7 +302,7 @@ bool TwinPart::step_gated() {
                                             std::max<std::size_t>(1, site().limits.twin_chunk_devices));
     if (most == 0) {
         report_soon();
-        return false;
+        return is_looking;
     }
     const auto granted = site().throttles.take_some(ThrottleClass::job_devices, most, now);
     if (granted == 0) {
@@ -215,9 +313,14 @@ bool TwinPart::step_gated() {
     chunk.event.time = clock.wall_now();
     std::size_t used = 0;
     while (used < granted && has_next() && chunk.connected < chunk_connected_max &&
-           chunk.notice_bytes < notice_bytes_max) {
+           chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
         const auto index = take_next();
         if (is_terminal(state().at(index))) continue;
+        if (waits_for_devices() && !is_there(index)) {
+            state().release(index);
+            consider(index);
+            continue;
+        }
         patch(index, chunk);
         if (++used % 16 == 0 && clock.now() >= enough) break;
     }
@@ -226,7 +329,7 @@ bool TwinPart::step_gated() {
     if (used > 0) put(std::move(chunk));
     // The next permits are asked for while there are some left.
     if (gate()->balance() < Gate::batch_max) report_soon();
-    return has_next() && gate()->balance() > 0;
+    return is_looking || (has_next() && gate()->balance() > 0);
 }
 
 /// The next device in the order of the job.
@@ -245,12 +348,109 @@ std::uint32_t TwinPart::take_next() {
     return gate()->at(cursor_++);
 }
 
-void TwinPart::ordered(bool) {}
+void TwinPart::ordered(bool) {
+    // A time to live may be over by now, and who may be skipped may be looked at again.
+    if (waits_for_devices()) expire();
+}
+
+// --- devices that are waited for -----------------------------------------------------------------
+
+/// A device that is gone counts as there, as its turn says that it is gone.
+bool TwinPart::is_there(std::uint32_t index) const {
+    const auto ordinal = ordinals()[index];
+    const Record* record = ordinal == no_ordinal ? nullptr : shard().directory().find(ordinal);
+    return !record || !record->exists() || record->link;
+}
+
+/// Finds who could begin next, so that the gate is asked for no more than can be used.
+void TwinPart::look_ahead() {
+    for (std::size_t looked = 0;
+         looked < look_slice_max && again_.size() < Gate::outstanding_max && cursor_ < gate()->open_end();
+         ++looked) {
+        consider(gate()->at(cursor_++));
+    }
+}
+
+void TwinPart::consider(std::uint32_t index) {
+    if (is_terminal(state().at(index)) || state().is_claimed(index)) return;
+    if (is_there(index)) return stand_in_line(index);
+    give_up(index);
+    look_later();
+}
+
+void TwinPart::stand_in_line(std::uint32_t index) {
+    state().claim(index);
+    const auto at = std::upper_bound(
+        again_.begin(), again_.end(), index,
+        [this](std::uint32_t a, std::uint32_t b) { return gate()->place(a) < gate()->place(b); });
+    again_.insert(at, index);
+    report_soon();
+}
+
+/// Who was not there is looked for after this long; with many of them less often, as each look costs.
+void TwinPart::look_later() {
+    if (is_look_armed_) return;
+    is_look_armed_ = true;
+    const auto looks = std::max<std::uint64_t>(1, cursor_ / looked_each_second);
+    after(look_delay * static_cast<std::int64_t>(looks), [this] {
+        is_look_armed_ = false;
+        if (!may_begin()) return;
+        expiring_ = 0;
+        wake();
+    });
+}
+
+/// A device that is not there at its turn: what the offline policy says.
+void TwinPart::give_up(std::uint32_t index) {
+    if (is_patient() || state().is_claimed(index)) return;
+    if (gate()->rollout().offline.then == OfflineThen::skip) {
+        if (gate()->is_held()) return;
+        state().claim(index);
+        return skip(index);
+    }
+    if (!is_overdue(index)) return;
+    state().claim(index);
+    expired_.push_back(index);
+    wake();
+}
+
+void TwinPart::put_expired() {
+    if (expired_.empty()) return;
+    WrittenEvent event;
+    event.time = shard().clock().wall_now();
+    for (const auto index : std::exchange(expired_, {})) {
+        Failure failure;
+        failure.reason = FailReason::not_online;
+        event.devices.push_back({index, std::move(failure), 0});
+    }
+    append(in_order(std::move(event)));
+}
+
+void TwinPart::expire() {
+    if (!may_begin()) return;
+    expiring_ = 0;
+    arm_ttl();
+    wake();
+}
+
+/// Looks again at a slice of the devices whose turn was and that were not there; true if there is more.
+bool TwinPart::expire_some() {
+    for (std::size_t looked = 0; looked < look_slice_max && expiring_ < cursor_; ++looked) {
+        const auto index = gate()->at(expiring_++);
+        if (!is_terminal(state().at(index)) && !state().is_claimed(index)) consider(index);
+    }
+    return expiring_ < cursor_;
+}
 
 void TwinPart::fill(GateReport& report) const {
     report.in_flight = devices_under_way_;
-    const auto left = again_.size() + (gate()->open_end() - std::min(cursor_, gate()->open_end()));
-    report.wanted = std::min<std::size_t>(left, Gate::outstanding_max);
+    const auto ahead = waits_for_devices() ? 0 : gate()->open_end() - std::min(cursor_, gate()->open_end());
+    report.wanted = std::min<std::size_t>(again_.size() + ahead, Gate::outstanding_max);
+    if (!waits_for_devices()) return;
+    const auto pending = state().counts().pending;
+    const auto passed = pending - std::min<std::uint64_t>(pending, size() - cursor_);
+    const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_;
+    report.waits_offline = passed > known ? passed - known : 0;
 }
 
 void TwinPart::add_places(GateReport& report) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/jobs/job_part.hpp"
+#include "core/rollouts/undo_writer.hpp"
 #include "core/shard/row_prefetch.hpp"
 
 #include <deque>
@@ -16,12 +17,19 @@ public:
     /// Ours: chunks on their way to disk, and bytes of notifications that wait with them.
     static constexpr std::size_t chunks_under_way_max = 48;
     static constexpr std::size_t notice_bytes_max = 8 * 1024 * 1024;
+    /// Ours: a chunk ends early with so much that an undo would need.
+    static constexpr std::size_t reversal_bytes_max = 1024 * 1024;
     /// Ours: connected devices in a chunk, and in the chunks under way. They are notified in one go
     /// when their chunk is durable, which must not keep the loop for long.
     static constexpr std::size_t chunk_connected_max = 64;
     static constexpr std::size_t connected_under_way_max = 512;
     /// Ours: a chunk ends early after this long, as everything else on the shard waits for it.
     static constexpr std::chrono::microseconds slice_max{300};
+    /// Ours: devices looked at in one turn; and of those that are waited for, how soon they are looked at
+    /// again and how many in a second.
+    static constexpr std::size_t look_slice_max = 1024;
+    static constexpr std::chrono::milliseconds look_delay{500};
+    static constexpr std::uint64_t looked_each_second = 50'000;
     /// Ours: when a strict hub is asked again for devices that may go on.
     static constexpr std::chrono::milliseconds pace_delay{50};
 
@@ -36,10 +44,17 @@ private:
         std::int64_t version;
         std::string body;
     };
+    /// Devices of an undo that get the same patch.
+    struct Restored {
+        std::shared_ptr<const TwinPatch> patch;
+        std::vector<Ordinal> ordinals;
+    };
     struct Chunk {
         TwinChunkEvent event;
-        std::vector<WrittenEvent::Device> written;  ///< Of a job with a rollout.
+        WrittenEvent written;            ///< Of a job with a rollout.
+        std::size_t reversal_bytes = 0;  ///< In it.
         std::vector<Ordinal> patched;
+        std::vector<Restored> restored;  ///< Of an undo, which patches nothing else.
         std::vector<Notice> notices;
         std::size_t notice_bytes = 0;
         std::size_t connected = 0;
@@ -49,11 +64,28 @@ private:
     void ask_again();
     void fetch_ahead(std::size_t index) const;
     void patch(std::uint32_t index, Chunk& chunk);
+    void write(std::uint32_t index, Record& record, const TwinPatch& patch, UndoWriter::Write restored,
+               Chunk& chunk);
+    static std::uint32_t keep(Reversal reversal, Chunk& chunk);
+    std::size_t put_log(WallTime time, const TwinPatch& patch, std::vector<Ordinal> ordinals);
     void fail(std::uint32_t index, Failure failure, Chunk& chunk) const;
     void put(Chunk chunk);
     void notify(const std::vector<Notice>& notices) const;
     bool step_gated();
-    bool has_next() const { return !again_.empty() || cursor_ < gate()->open_end(); }
+    bool has_next() const {
+        return !again_.empty() || (!waits_for_devices() && cursor_ < gate()->open_end());
+    }
+    // Where twins of devices that are not connected are not written:
+    bool waits_for_devices() const { return gate()->rollout().offline.then != OfflineThen::write; }
+    bool is_there(std::uint32_t index) const;
+    void look_ahead();
+    void consider(std::uint32_t index);
+    void give_up(std::uint32_t index);
+    void put_expired();
+    void stand_in_line(std::uint32_t index);
+    void look_later();
+    bool expire_some();
+    void expire() override;
     std::uint32_t take_next();
     void wait_for_room();
     void ordered(bool is_first) override;
@@ -70,8 +102,15 @@ private:
     std::size_t notice_bytes_ = 0;
     std::size_t connected_ = 0;
     // With a rollout, where `cursor_` is a position:
-    std::deque<std::uint32_t> again_;  ///< Devices whose chunk the store refused, as they are to begin.
+    /// As they are to begin: devices whose chunk the store refused and, where the job waits for devices, all
+    /// that are there and claimed.
+    std::deque<std::uint32_t> again_;
+    std::vector<std::uint32_t> expired_;   ///< Claimed: waited for long enough, and to fail.
+    std::uint32_t expiring_ = UINT32_MAX;  ///< Position up to which who is not there was looked at again.
     std::size_t devices_under_way_ = 0;
+    std::optional<OverwrittenReader> overwritten_;  ///< Of the job's own patch.
+    UndoWriter undo_;
+    bool is_look_armed_ = false;
     bool is_asking_ = false;  ///< A timer will ask the throttle again.
 };
 

@@ -5,6 +5,7 @@
 #include "core/jobs/job_log_json.hpp"
 #include "core/jobs/job_rows.hpp"
 #include "core/jobs/job_watcher.hpp"
+#include "core/jobs/reports/device_reports.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -36,7 +37,7 @@ struct Jobs::Engine {
 
     Result<> load();
     Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
-    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard) const;
+    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard, bool is_undo) const;
     Result<JobCoordinator::Stored> read_log(std::uint64_t number) const;
 
     Shards& shards;
@@ -44,6 +45,7 @@ struct Jobs::Engine {
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     JobBoard board;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
+    DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
     std::vector<std::unique_ptr<JobShard>> job_shards;
     std::unique_ptr<JobCoordinator> coordinator;
     std::unique_ptr<JobRows> rows;
@@ -128,7 +130,7 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     } else if (record->status == JobStatus::running) {
         entry->set_running(record->started);
         for (std::uint32_t i = 0; i < job_shards.size(); ++i) {
-            auto targets = fold_part(number, i);
+            auto targets = fold_part(number, i, shared->rollout && !shared->rollout->undo_of.empty());
             if (!targets) return fail(std::move(targets).error());
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
             stored.part_sizes.push_back(targets->state.size());
@@ -148,11 +150,12 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     return {};
 }
 
-Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard) const {
+Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard,
+                                                 bool is_undo) const {
     JobPart::Targets targets;
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
-        const auto event = decode_job_event(as_bytes(value));
+        auto event = decode_job_event(as_bytes(value));
         if (!event || !targets.state.apply(*event)) {
             outcome = fail(Errc::store_corrupt, "the log of a running job does not fold");
             return false;
@@ -161,6 +164,11 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
             targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
         } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
             targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
+        } else if (auto* kept = std::get_if<ReversalsEvent>(&*event)) {
+            targets.undone.take(*kept);
+        } else if (const auto* must = std::get_if<MustSucceedEvent>(&*event)) {
+            targets.must_succeed.insert(targets.must_succeed.end(), must->indexes.begin(),
+                                        must->indexes.end());
         } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
             for (const auto& each : known->outcomes) {
                 if (each.again_ms > 0)
@@ -174,6 +182,9 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
                                             job_event_key(number, shard + 1), visit);
     if (!read) return fail(std::move(read).error());
     if (!outcome) return fail(std::move(outcome).error());
+    const auto& restored = targets.undone.of;
+    if (restored.size() != (is_undo ? targets.ordinals.size() : 0))
+        return fail(Errc::store_corrupt, "the log of an undo does not say how to undo");
     return targets;
 }
 
@@ -256,6 +267,15 @@ Result<std::unique_ptr<JobWatcher>> Jobs::watch(const std::string& id) {
     auto entry = engine_->board.find(id);
     if (!entry) return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
     return JobWatcher::open(std::move(entry), engine_->watchers);
+}
+
+Result<std::unique_ptr<DeviceReports>> Jobs::report(const std::string& id, const DeviceReportFilter& filter) {
+    auto entry = engine_->board.find(id);
+    if (!entry) return fail(Errc::job_not_found, "There is no job with id '" + id + "'.");
+    auto& shards = engine_->shards;
+    const auto& clock = shards.first().clock();
+    auto progress = entry->progress(clock.now(), clock.wall_now());
+    return DeviceReports::open(shards, std::move(entry), std::move(progress), filter, engine_->reports);
 }
 
 Task<Result<std::vector<std::string>>> Jobs::history(std::string id, std::uint64_t after) {

@@ -17,6 +17,8 @@ namespace carillon {
 
 struct JobProgress;
 struct JobWish;
+struct DeviceReportFilter;
+class DeviceReports;
 class JobWatcher;
 class Shards;
 class Throttles;
@@ -50,13 +52,16 @@ public:
     std::optional<JobSnapshot> snapshot(const std::string& id) const;
     /// How far a job has come, with the reasons of failures; nothing for an id that is not known.
     std::optional<JobProgress> progress(const std::string& id) const;
-    /// The job's own log, a line of JSON for each event behind number `after`, oldest first: none if it has no
-    /// rollout, and so many at once as `JobEngineLimits` says; none are left when there are none. Fails with
-    /// `job_not_found`, `service_unavailable`.
+    /// The job's own log, a line of JSON for each event behind number `after`, oldest first: none if it has
+    /// no rollout, and so many at once as `JobEngineLimits` says; none are left when there are none. Fails
+    /// with `job_not_found`, `service_unavailable`.
     Task<Result<std::vector<std::string>>> history(std::string id, std::uint64_t after);
     /// To follow a job. Fails with `job_not_found`, and with `throttling_exception` beyond
     /// `JobWatcher::count_max`.
     Result<std::unique_ptr<JobWatcher>> watch(const std::string& id);
+    /// To read what became of each device of a job, in whatever state that is. Fails with `job_not_found`,
+    /// and with `throttling_exception` beyond `DeviceReports::open_max`.
+    Result<std::unique_ptr<DeviceReports>> report(const std::string& id, const DeviceReportFilter& filter);
     /// Queued, scheduled or running jobs end as cancelled: devices in flight finish or are marked
     /// canceled, pending ones are canceled. Fails with `job_not_found`,
     /// `operation_not_allowed_in_current_state`. Ours: see docs/jobs.md.

@@ -1,0 +1,30 @@
+#include "core/rollouts/undo_writer.hpp"
+
+#include <utility>
+
+namespace carillon {
+
+Result<UndoWriter::Write> UndoWriter::write(const ReversalTable& table, std::uint32_t number,
+                                            const Twin& twin) {
+    auto found = reversals_.find(number);
+    if (found == reversals_.end()) {
+        const auto& stored = table.at(number);
+        auto reversal = TwinReversal::parse(stored.wrote, stored.before);
+        if (!reversal) return fail(std::move(reversal).error());
+        if (reversals_.size() >= kept_max) reversals_.clear();
+        found = reversals_.emplace(number, *std::move(reversal)).first;
+    }
+    auto text = found->second.restoring_text(twin);
+    if (!text) return fail(std::move(text).error());
+    if (text->empty()) return Write{};
+    const auto known = writes_.find(*text);
+    if (known != writes_.end()) return known->second;
+    auto patch = parse_twin_patch_text(*text);
+    if (!patch) return fail(std::move(patch).error());
+    Write made{std::make_shared<const TwinPatch>(*patch), std::make_shared<const OverwrittenReader>(*patch),
+               *text};
+    if (writes_.size() >= kept_max) writes_.clear();
+    return writes_.emplace(*std::move(text), std::move(made)).first->second;
+}
+
+}  // namespace carillon

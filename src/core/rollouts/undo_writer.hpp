@@ -1,0 +1,33 @@
+#pragma once
+
+#include "core/rollouts/reversal_table.hpp"
+#include "model/twin.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace carillon {
+
+/// Says what an undo writes to each of its devices. Devices of which the same is known, and that stand alike,
+/// get one and the same patch.
+class UndoWriter {
+public:
+    /// Ours: of what was compiled, so much is kept for the next devices.
+    static constexpr std::size_t kept_max = 256;
+
+    struct Write {
+        std::shared_ptr<const TwinPatch> patch;                ///< Null: there is nothing to take back.
+        std::shared_ptr<const OverwrittenReader> overwritten;  ///< Of it.
+        std::string text;                                      ///< The patch, as `Reversal::wrote`.
+    };
+    /// Fails with `precondition_failed` where a value is not the undone job's any more, see `TwinReversal`.
+    Result<Write> write(const ReversalTable& table, std::uint32_t number, const Twin& twin);
+
+private:
+    std::unordered_map<std::uint32_t, TwinReversal> reversals_;  ///< Bound: kept_max
+    std::unordered_map<std::string, Write> writes_;              ///< By text.  Bound: kept_max
+};
+
+}  // namespace carillon
