@@ -80,6 +80,13 @@ Task<Result<HttpResponse>> resume_job(Request& request);
 Task<Result<HttpResponse>> promote_job(Request& request);
 Task<Result<HttpResponse>> change_job(Request& request);
 
+// rollouts/job_list.cpp
+Task<Result<HttpResponse>> list_job_progress(Request& request);
+// rollouts/job_devices.cpp
+Task<Result<HttpResponse>> list_job_devices(Request& request);
+// rollouts/job_failures.cpp
+Task<Result<HttpResponse>> list_job_failures(Request& request);
+
 // transfer_jobs.cpp
 Task<Result<HttpResponse>> create_transfer_job(Request& request);
 Task<Result<HttpResponse>> list_transfer_jobs(Request& request);

@@ -58,12 +58,6 @@ void append_answers(JsonWriter& json, const JobTally& tally) {
 
 // --- a job with a rollout ---
 
-std::string_view phase_of(const JobSnapshot& job, const RolloutView& view) {
-    if (job.status == JobStatus::queued && view.is_evaluating) return "evaluating";
-    if (job.status == JobStatus::running && view.is_cancelling) return "cancelling";
-    return job_status_text(job.status);
-}
-
 void append_actor(JsonWriter& json, const JobActor& actor) {
     json.member("by", actor.policy);
     if (!actor.says.empty()) json.member("says", actor.says);
@@ -100,20 +94,18 @@ void append_waves(JsonWriter& json, const RolloutView& view, const std::vector<G
     json.end_array();
 }
 
-void append_rollout(JsonWriter& json, const JobProgress& progress) {
-    const auto& view = *progress.rollout;
-    json.member("phase", phase_of(progress.snapshot, view)).member("revision", view.revision);
+void append_pause(JsonWriter& json, const std::optional<ControlPause>& pause) {
     json.key("paused");
-    if (view.pause) {
-        json.begin_object();
-        append_actor(json, view.pause->by);
-        json.member("at", to_iso8601(view.pause->at)).member("why", view.pause->why).end_object();
-    } else {
+    if (!pause) {
         json.null();
+        return;
     }
-    json.member("attempts", progress.attempts);
-    append_held(json, progress.held);
-    append_waves(json, view, progress.waves);
+    json.begin_object();
+    append_actor(json, pause->by);
+    json.member("at", to_iso8601(pause->at)).member("why", pause->why).end_object();
+}
+
+void append_verdict(JsonWriter& json, const RolloutView& view) {
     json.key("verdict");
     const auto& success = view.rollout->success;
     if (success.succeeded || success.all) {
@@ -122,6 +114,16 @@ void append_rollout(JsonWriter& json, const JobProgress& progress) {
     } else {
         json.null();
     }
+}
+
+void append_rollout(JsonWriter& json, const JobProgress& progress) {
+    const auto& view = *progress.rollout;
+    json.member("phase", job_phase(progress)).member("revision", view.revision);
+    append_pause(json, view.pause);
+    json.member("attempts", progress.attempts);
+    append_held(json, progress.held);
+    append_waves(json, view, progress.waves);
+    append_verdict(json, view);
     json.key("inFlightMax");
     if (view.in_flight_max) {
         json.value(*view.in_flight_max);
@@ -157,6 +159,37 @@ std::optional<JobEventToken> JobEventToken::parse(std::string_view text) {
     token.revision.phase = token.is_end ? JobRevision::Phase::ended : static_cast<JobRevision::Phase>(*phase);
     token.revision.position = *position;
     return token;
+}
+
+std::string_view job_phase(const JobProgress& progress) {
+    const auto& job = progress.snapshot;
+    const auto* view = progress.rollout.get();
+    if (view && job.status == JobStatus::queued && view->is_evaluating) return "evaluating";
+    if (view && job.status == JobStatus::running && view->is_cancelling) return "cancelling";
+    return job_status_text(job.status);
+}
+
+void append_job_brief_json(std::string& out, const JobProgress& progress) {
+    const auto& job = progress.snapshot;
+    const auto& definition = *job.definition;
+    JsonWriter json(out);
+    json.begin_object().member("jobId", definition.id).member("type", job_type_text(definition.type));
+    json.member("status", job_status_text(job.status)).member("phase", job_phase(progress));
+    json.member("createdTime", to_iso8601(definition.created))
+        .member("startTime", to_iso8601(definition.start));
+    if (job.ended.ticks != 0) json.member("endTime", to_iso8601(job.ended));
+    if (!job.failure_reason.empty()) json.member("failureReason", job.failure_reason);
+    if (job.counts) append_counts(json, *job.counts);
+    if (const auto* view = progress.rollout.get()) {
+        json.member("revision", view->revision);
+        append_pause(json, view->pause);
+        append_verdict(json, *view);
+        if (!view->waves.empty() && !view->rollout->waves.empty())
+            json.member("openWaves", view->open_waves).member("waveCount", view->waves.size());
+        if (!view->rollout->undo_of.empty()) json.member("undoOf", view->rollout->undo_of);
+        json.member("note", view->rollout->note);
+    }
+    json.end_object();
 }
 
 void append_job_progress_json(std::string& out, const JobProgress& progress) {

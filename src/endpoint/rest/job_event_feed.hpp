@@ -25,6 +25,11 @@ struct JobEventToken {
 /// Appends a job's progress as JSON (docs/live-progress.md).
 void append_job_progress_json(std::string& out, const JobProgress& progress);
 
+/// The same for a list: without what grows with the job's waves, reasons and rollout.
+void append_job_brief_json(std::string& out, const JobProgress& progress);
+/// `scheduled`, `queued`, `evaluating`, `running`, `cancelling`, `completed`, `failed` or `cancelled`.
+std::string_view job_phase(const JobProgress& progress);
+
 /// What a client that follows a job is sent, as server-sent events; no socket, no clock. An event
 /// holds the whole state, so what came in between is simply not sent: at most `events_per_second_max`
 /// a second of `progress`, then one `end`, and comments so that silence means trouble.

@@ -67,7 +67,10 @@ constexpr Route table[] = {
     {"GET", "/jobs/v2/{}", read_or_service, C::job_operations, small, get_job},
     {"POST", "/jobs/v2/{}/cancel", write_or_service, C::job_operations, small, cancel_job},
 
+    {"GET", "/carillon/jobs", read_or_service, C::none, small, list_job_progress},
     {"GET", "/carillon/jobs/{}", read_or_service, C::none, small, get_job_progress},
+    {"GET", "/carillon/jobs/{}/devices", read_or_service, C::none, small, list_job_devices},
+    {"GET", "/carillon/jobs/{}/failures", read_or_service, C::none, small, list_job_failures},
     {"GET", "/carillon/jobs/{}/history", read_or_service, C::none, small, get_job_history},
     {"PATCH", "/carillon/jobs/{}", write_or_service, C::job_operations, small, change_job},
     {"GET", "/carillon/jobs/{}/events", read_or_service, C::none, small, follow_job},
