@@ -62,6 +62,7 @@ constexpr Example table[] = {
     {"job set", R"~(carillon job set 8d2f7a --rate 50/s)~"},
     {"job history", R"~(carillon job history 8d2f7a -o ndjson)~"},
     {"job rerun", R"~(carillon job rerun 8d2f7a --only failed --wait)~"},
+    {"job undo", R"~(carillon job undo 8d2f7a --wait)~"},
     {"job cancel", R"~(carillon job cancel 8d2f7a)~"},
     {"job devices", R"~(carillon job devices 8d2f7a)~"},
     {"configuration create",

@@ -106,13 +106,15 @@ Result<Exit> create(const JobArgs& args) {
         *text = *std::move(json);
     }
     if (order.id.empty()) order.id = SystemRandom().uuid();
+    // What an undo writes, the other job says.
+    if (!args.rollout.undo_of.empty() && order.twin_patch.empty()) order.twin_patch = "{}";
     const auto type = job_type_of(order);
     if (!type) return fail(type.error());
     auto rollout = checked_rollout(
         args.rollout, *type == "scheduleUpdateTwin" ? JobType::update_twin : JobType::device_method);
     if (!rollout) return fail(std::move(rollout).error());
     order.rollout = *std::move(rollout);
-    order.has_other_job = has_member(order.rollout, "from");
+    order.has_other_job = has_member(order.rollout, "from") || has_member(order.rollout, "undoOf");
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     return send(*client, args, order);
@@ -237,6 +239,21 @@ Result<Exit> rerun(const JobArgs& args) {
     order->rollout = *std::move(rollout);
     order->has_other_job = true;
     return send(*client, args, *order);
+}
+
+Result<Exit> undo(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    JobOrder order = args.order;
+    RolloutFlags flags = args.rollout;
+    flags.undo_of = args.order.id;
+    order.id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
+    order.twin_patch = "{}";  // What is written, the other job says.
+    order.has_other_job = true;
+    auto rollout = checked_rollout(flags, JobType::update_twin);
+    if (!rollout) return fail(std::move(rollout).error());
+    order.rollout = *std::move(rollout);
+    return send(*client, args, order);
 }
 
 Result<Exit> list(const JobArgs& args) {
@@ -372,8 +389,8 @@ void add_directing(CLI::App& group, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     add_job_id_flag(
-        add_verb(group, "history", "List what was done to a job with a rollout, when, and by which policy", args,
-                 history, exit_code),
+        add_verb(group, "history", "List what was done to a job with a rollout, when, and by which policy",
+                 args, history, exit_code),
         *args);
 
     args = std::make_shared<JobArgs>();
@@ -392,6 +409,20 @@ void add_directing(CLI::App& group, int& exit_code) {
     rerun_verb.add_flag("--wait", args->waits,
                         "Watch the new job to its end, then print it; exit code 8 if devices failed");
     add_watch_flags(rerun_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& undo_verb =
+        add_verb(group, "undo", "Take back what a twin job with a rollout wrote", args, undo, exit_code);
+    add_job_id_flag(undo_verb, *args);
+    undo_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
+    undo_verb.add_option("-q,--query-condition", args->order.condition,
+                         "Only those of its devices: tags.site = 'lab'");
+    undo_verb.add_option("--from", args->rollout.from,
+                         "Only those that stand so in a job: JOB:failed,canceled");
+    add_rollout_change_flags(undo_verb, args->rollout);
+    undo_verb.add_flag("--wait", args->waits,
+                       "Watch the new job to its end, then print it; exit code 8 if devices failed");
+    add_watch_flags(undo_verb, *args);
 }
 
 }  // namespace

@@ -210,6 +210,8 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (auto added = add_retry(json, flags); !added) return fail(std::move(added).error());
     add_offline(json, flags);
     if (!flags.deadline.empty()) json.member("deadline", flags.deadline);
+    if (flags.keeps_no_undo) json.member("undo", false);
+    if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
     if (auto added = add_from(json, flags); !added) return fail(std::move(added).error());
     if (!flags.keep.empty()) json.member("keep", flags.keep);
     if (!flags.note.empty()) json.member("note", flags.note);
@@ -240,8 +242,8 @@ void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--pass", flags.pass, "What a wave needs to pass, succeeded/ended: 99%/95% [95%/95%]");
     verb.add_option("--wave-within", flags.wave_within, "A wave that has not passed after so long fails: 1d");
     verb.add_option("--wave-else", flags.wave_else,
-                    "What a wave that fails does: pause, cancel or go [pause]")
-        ->check(one_of({"pause", "cancel", "go"}));
+                    "What a wave that fails does: pause, cancel, undo or go [pause]")
+        ->check(one_of({"pause", "cancel", "undo", "go"}));
     verb.add_option("--stop,--abort-on", flags.stop,
                     "\"failed>5% after 100 of timeout,rejected then cancel\"; may be given again");
     verb.add_option("--success", flags.success, "Share of devices that must succeed: 99%; else exit code 8");
@@ -274,6 +276,9 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--offline-ttl", flags.offline_ttl, "How long to wait for it: 2h [the deadline]");
     verb.add_option("--from", flags.from, "The devices of another job: JOB:failed,canceled");
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
+    verb.add_flag("--no-undo", flags.keeps_no_undo, "Do not keep what the job overwrites in twins");
+    verb.add_option("--undo-of", flags.undo_of, "Take back what another job wrote, instead of a patch")
+        ->type_name("JOB");
     verb.add_option("--keep", flags.keep, "How long the job is kept after its end: 90d [30d]");
     verb.add_option("--note", flags.note, "Shown in lists, up to 256 bytes");
 }

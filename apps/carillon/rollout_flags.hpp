@@ -39,6 +39,8 @@ struct RolloutFlags {
     std::string keep;
     std::string from;  ///< `JOB:failed,canceled`
     std::string from_kinds;
+    bool keeps_no_undo = false;
+    std::string undo_of;
     std::string note;
 };
 
