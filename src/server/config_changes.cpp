@@ -43,6 +43,7 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("jobs.running_max", now.jobs.running_max == next.jobs.running_max);
     compare("jobs.twin_chunk_devices", now.jobs.twin_chunk_devices == next.jobs.twin_chunk_devices);
     compare("jobs.method_window_max", now.jobs.method_window_max == next.jobs.method_window_max);
+    compare("jobs.reconnect_grace_s", now.jobs.reconnect_grace_s == next.jobs.reconnect_grace_s);
     compare("configurations.metrics_interval_s",
             now.configurations.metrics_interval == next.configurations.metrics_interval);
     return names;

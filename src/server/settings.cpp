@@ -151,6 +151,10 @@ std::string set_job_limit(ServerConfig& config, const Values& values) {
     return set_number(config.jobs.*member, values, min, max);
 }
 
+std::string set_reconnect_grace(ServerConfig& config, const Values& values) {
+    return set_number(config.jobs.reconnect_grace_s, values, 0, 86'400);
+}
+
 std::string set_storage_web(ServerConfig& config, const Values& values) {
     using Mode = WebReach::Mode;
     constexpr std::array<std::pair<std::string_view, Mode>, 3> modes{
@@ -248,6 +252,7 @@ constexpr std::array settings{
             set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>},
     Setting{"jobs.method_window_max", Kind::number,
             set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>},
+    Setting{"jobs.reconnect_grace_s", Kind::number, set_reconnect_grace},
     Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
     Setting{"provisioning.id_scopes", Kind::list, set_scopes},
 };
