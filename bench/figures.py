@@ -21,6 +21,7 @@ from configurations import configurations
 from lanes import lanes
 from method_job import method_job
 from plain import plain
+from provisioning import provisioning
 from queries import queries
 from rest import rest
 from servers import Hub, Mosquitto, pinned
@@ -161,7 +162,8 @@ def clients(bench, folder):
 
 FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "clients": clients,
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
-           "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations}
+           "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
+           "provisioning": provisioning}
 
 
 def main(arguments):

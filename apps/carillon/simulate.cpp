@@ -2,8 +2,10 @@
 
 #include "base/text.hpp"
 #include "flag_checks.hpp"
+#include "fleet/group_key.hpp"
 #include "fleet/registration.hpp"
 #include "hub_flags.hpp"
+#include "provisioning/fleet_provisioning.hpp"
 #include "simulate_run.hpp"
 #include "terminal.hpp"
 #include "terminal_text.hpp"
@@ -13,6 +15,7 @@
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <future>
 #include <memory>
@@ -36,6 +39,7 @@ struct SimulateArgs {
     fleet::BehaviourOptions behaviour;
     std::string group_key;
     std::string auth = "group";
+    std::string id_scope;  ///< Not empty: the devices register by provisioning.
     bool creates = false;
     bool only_creates = false;
     std::optional<std::uint32_t> source_addresses;
@@ -67,18 +71,18 @@ Result<Credentials> make_credentials(const SimulateArgs& args, const sas::Connec
     return Credentials::of_policy(policy);
 }
 
-/// Registers the devices, saying on standard error how far it is. False if a signal ended it.
-Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const Credentials& credentials,
-                    const sigset_t& signals) {
-    const fleet::RegistrationOrder order{
-        .prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
+/// Runs `work(done, is_stopped)` on a thread of its own, saying on standard error how far it is: `what` so
+/// many of the devices. False if a signal ended it.
+template <class Work>
+Result<bool> show_progress(const SimulateArgs& args, const char* what, const sigset_t& signals,
+                           const Work& work) {
     std::atomic<std::uint64_t> done{0};
     std::atomic<bool> is_stopped{false};
-    auto work = [&] { return fleet::register_devices(hub, credentials, order, done, is_stopped); };
-    auto outcome = std::async(std::launch::async, work);
+    auto outcome = std::async(std::launch::async, [&] { return work(done, is_stopped); });
+    const auto begun = std::chrono::steady_clock::now();
     StatusLine status;
     const auto text = [&] {
-        return "registered " + with_thousands(done.load()) + " of " + with_thousands(order.devices) +
+        return what + (" " + with_thousands(done.load())) + " of " + with_thousands(args.fleet.devices) +
                " devices";
     };
     constexpr std::chrono::milliseconds look{200};
@@ -86,11 +90,47 @@ Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const C
         if (wait_for_signal(signals, std::chrono::steady_clock::now() + look) != 0) is_stopped = true;
         status.show(text());
     }
-    const auto registered = outcome.get();
-    if (!registered) return fail(registered.error());
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begun;
+    const auto ended = outcome.get();
+    if (!ended) return fail(ended.error());
     status.clear();
-    std::fprintf(stderr, "%s\n", text().c_str());
+    std::fprintf(stderr, "%s in %.1f s\n", text().c_str(), elapsed.count());
     return !is_stopped.load();
+}
+
+fleet::RegistrationOrder devices_of(const SimulateArgs& args) {
+    return {.prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
+}
+
+/// Registers the devices as a back end.
+Result<bool> create(const SimulateArgs& args, const ServiceOptions& hub, const Credentials& credentials,
+                    const sigset_t& signals) {
+    const auto order = devices_of(args);
+    return show_progress(args, "registered", signals,
+                         [&](std::atomic<std::uint64_t>& done, const std::atomic<bool>& is_stopped) {
+                             return fleet::register_devices(hub, credentials, order, done, is_stopped);
+                         });
+}
+
+/// Has the devices register themselves, as members of an enrollment group that is made first if `--create` is
+/// given.
+Result<bool> provision(const SimulateArgs& args, const ServiceOptions& hub,
+                       const sas::ConnectionString& policy, const Credentials& credentials,
+                       const sigset_t& signals) {
+    if (!credentials.has_device_keys()) return fail_usage("--provision goes without --auth policy");
+    const auto key = fleet::group_key_bytes(policy, args.group_key, args.fleet.prefix);
+    if (!key) return fail(key.error());
+    const FleetProvisioning order{.id_scope = args.id_scope,
+                                  .host_name = credentials.host_name(),
+                                  .group_key = base64_encode(*key),
+                                  .devices = devices_of(args)};
+    if (args.creates || args.only_creates) {
+        if (auto enrolled = enroll_fleet(hub, order); !enrolled) return fail(std::move(enrolled).error());
+    }
+    return show_progress(args, "provisioned", signals,
+                         [&](std::atomic<std::uint64_t>& done, const std::atomic<bool>& is_stopped) {
+                             return provision_devices(hub, order, done, is_stopped);
+                         });
 }
 
 Result<Exit> simulate(const SimulateArgs& args) {
@@ -111,8 +151,9 @@ Result<Exit> simulate(const SimulateArgs& args) {
         if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
     }
 
-    if (args.creates || args.only_creates) {
-        const auto is_done = create(args, *hub, *credentials, signals);
+    if (args.creates || args.only_creates || !args.id_scope.empty()) {
+        const auto is_done = args.id_scope.empty() ? create(args, *hub, *credentials, signals)
+                                                   : provision(args, *hub, *policy, *credentials, signals);
         if (!is_done) return fail(is_done.error());
         if (!*is_done || args.only_creates) return Exit::ok;
     }
@@ -165,6 +206,12 @@ void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
     command.add_flag("--create", args.creates, "Register the devices first, or give them this fleet's keys")
         ->group(group);
     command.add_flag("--create-only", args.only_creates, "Register the devices and end")->group(group);
+    command
+        .add_option("--provision", args.id_scope,
+                    "Have the devices register by provisioning with this id scope; --create makes their "
+                    "enrollment group")
+        ->type_name("SCOPE")
+        ->group(group);
     command
         .add_option(
             "--group-key", args.group_key,

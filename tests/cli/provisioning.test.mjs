@@ -137,3 +137,28 @@ test('what az iot dps prints is imported, its keys kept and its hubs left out', 
   writeFileSync(file('bad.json'), 'no json');
   assert.equal(await code('enrollment', 'import', file('bad.json')), 2);
 });
+
+test('a simulated fleet registers itself, each device by its own key', async () => {
+  const simulate = (...args) => hub.cli('simulate', '--devices', '6', '--prefix', 'fleet-', '--provision', scope, '--create-only', ...args);
+  const refused = await simulate('--group-key', Buffer.alloc(32, 1).toString('base64'), '--first', '100');
+  assert.equal(refused.code, 0, `--create-only makes the group: ${refused.stderr}`);
+  const made = await simulate();
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stderr, /provisioned 6 of 6 devices in /);
+  const records = await json('enrollment-group', 'registration', 'list', 'fleet');
+  assert.deepEqual(records.map(({ registrationId, status }) => [registrationId, status]).slice(0, 6),
+    [...Array(6).keys()].map((n) => [`fleet-00000${n}`, 'assigned']));
+  assert.equal((await json('twin', 'show', 'fleet-000003')).tags.fleet, 'fleet-', 'the group\'s initial twin');
+  // Registered by keys that the hub knows the group of, the devices need nobody to create them.
+  const again = await hub.cli('simulate', '--devices', '6', '--prefix', 'fleet-', '--provision', scope, '--duration', '1s', '-o', 'json');
+  assert.equal(again.code, 0, again.stderr);
+});
+
+test('a fleet that may not register is told why', async () => {
+  const simulate = (...args) => hub.cli('simulate', '--devices', '2', '--prefix', 'lost-', '--duration', '1s', ...args);
+  const unknown = await simulate('--provision', scope);
+  assert.equal(unknown.code, 4, unknown.stderr);
+  assert.match(unknown.stderr, /lost-00000\d: Unauthorized/);
+  assert.equal((await simulate('--provision', '0ne00OTHER')).code, 3, 'an id scope of another');
+  assert.equal((await simulate('--provision', scope, '--auth', 'policy')).code, 2);
+});

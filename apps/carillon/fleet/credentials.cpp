@@ -1,18 +1,26 @@
 #include "fleet/credentials.hpp"
 
 #include "base/text.hpp"
+#include "fleet/group_key.hpp"
 #include "wire/sas/sas_token.hpp"
 
 namespace carillon::fleet {
 
-Result<Credentials> Credentials::of_group(const sas::ConnectionString& policy, std::string_view group_key,
-                                          std::string_view prefix) {
-    Credentials made = of_policy(policy);
+Result<std::string> group_key_bytes(const sas::ConnectionString& policy, std::string_view group_key,
+                                    std::string_view prefix) {
     const auto key = base64_decode(group_key.empty() ? std::string_view(policy.key) : group_key);
     if (!key || key->size() < sas::key_bytes_min) {
         return fail(Errc::config_invalid, "the group key is base64 of at least 16 bytes");
     }
-    made.group_key_ = group_key.empty() ? hmac_sha256(*key, "carillon fleet " + std::string(prefix)) : *key;
+    return group_key.empty() ? hmac_sha256(*key, "carillon fleet " + std::string(prefix)) : *key;
+}
+
+Result<Credentials> Credentials::of_group(const sas::ConnectionString& policy, std::string_view group_key,
+                                          std::string_view prefix) {
+    auto key = group_key_bytes(policy, group_key, prefix);
+    if (!key) return fail(std::move(key).error());
+    Credentials made = of_policy(policy);
+    made.group_key_ = *std::move(key);
     return made;
 }
 

@@ -1,0 +1,56 @@
+"""A fleet that registers by provisioning and then connects, against the connects alone."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+from fleets import Simulation, login_of
+from servers import ADDRESS, pinned
+from tables import median, ratio, row, say
+
+DEVICES = int(os.environ.get("BENCH_PROVISIONED", "15000"))
+SCOPE = "0ne00BENCH"
+
+
+def resident_kb(hub):
+    with open(f"/proc/{hub.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+
+def provision(hub):
+    """Has all devices register, each over a connection of its own; gives the seconds it took."""
+    done = subprocess.run(pinned([str(hub.binary), "simulate", "--address", ADDRESS, "--port", str(hub.https_port),
+                                  "--devices", str(DEVICES), "--provision", SCOPE, "--create", "--create-only"], 1),
+                          check=True, capture_output=True, text=True, env={**os.environ, **login_of(hub)})
+    return float(re.search(r"in ([\d.]+) s$", done.stderr.strip()).group(1))
+
+
+def connect(bench, hub):
+    """Has all devices connect; gives the seconds until they are."""
+    began = time.monotonic()
+    with Simulation(bench, hub, hub, "--devices", DEVICES, "--connecting-max", 256) as simulation:
+        simulation.until_connected(DEVICES)
+        return time.monotonic() - began
+
+
+def provisioning(bench, folder):
+    """15,000 devices register over HTTPS, each durable, register again, and connect."""
+    os.environ["CARILLON_PROVISIONING__ID_SCOPES"] = SCOPE
+    runs = {"first": [], "again": [], "connect": []}
+    for _ in range(bench.rounds):
+        with tempfile.TemporaryDirectory(dir=folder) as fresh, bench.hub(fresh) as hub:
+            before = resident_kb(hub)
+            runs["first"].append({"seconds": provision(hub), "kb_each": (resident_kb(hub) - before) / DEVICES})
+            runs["connect"].append({"seconds": connect(bench, hub)})
+            runs["again"].append({"seconds": provision(hub)})
+            say("  " + str({name: run[-1] for name, run in runs.items()}))
+    connected = median(runs["connect"], "seconds")
+    rows = [row(f"{DEVICES:,} devices {what} by provisioning, against their connects", "s", median(runs[name], "seconds"),
+                connected, ratio(runs[name], runs["connect"], "seconds"))
+            for name, what in (("first", "register"), ("again", "register again"))]
+    rows.append(row("the same: registered first, a second", "1/s",
+                    DEVICES / median(runs["first"], "seconds"), DEVICES / connected, None))
+    rows.append(row("the same: memory for each", "kB", median(runs["first"], "kb_each"), None, None))
+    return rows, runs
