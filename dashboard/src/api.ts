@@ -22,6 +22,7 @@ export type Policy = Schemas['SharedAccessPolicy'];
 export type Enrollment = Schemas['Enrollment'];
 export type EnrollmentGroup = Schemas['EnrollmentGroup'];
 export type DeviceRegistration = Schemas['DeviceRegistration'];
+export type AuditEntry = Schemas['AuditEntry'];
 export type Attestation = Schemas['Attestation'];
 export type Right = Session['rights'][number];
 
@@ -33,6 +34,8 @@ export const session = signal<Session | null | undefined>(undefined);
 export const isReachable = signal(true);
 
 export const may = (right: Right) => session.value?.rights.includes(right) ?? false;
+/** A key gives what its policy may, so what concerns policies, and who did what, takes every right. */
+export const mayAll = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
 export const mayChange = () => session.value?.access === 'change';
 
 /** What a refusal said. `status` is 0 if the hub did not answer. */
@@ -230,6 +233,9 @@ export const getRegistration = async (registration: string): Promise<DeviceRegis
 };
 export const deleteRegistration = (registration: string, etag: string) =>
   ask<void>('DELETE', `/registrations/${id(registration)}`, { headers: { 'If-Match': etag } });
+
+/** Entries of the audit log behind a number, oldest first. */
+export const listAudit = (after: number, top: number) => ask<Schemas['AuditPage']>('GET', `/carillon/audit?after=${after}&top=${top}`);
 
 // --- jobs ----------------------------------------------------------------------------------------
 

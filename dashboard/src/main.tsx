@@ -2,6 +2,7 @@ import './style.css';
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
 import { isReachable, mayChange, refreshSession, session, signOut } from './api.ts';
+import { AuditPage } from './pages/audit.tsx';
 import { ConfigurationPage, ConfigurationsPage, NewConfigurationPage } from './pages/configurations.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
@@ -39,7 +40,7 @@ const places: [string, string, IconName][] = [
 ];
 
 /** Pages that are a part of another place. */
-const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/new-job': '/jobs', '/configuration': '/configurations', '/new-configuration': '/configurations' };
+const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/audit': '/hub', '/new-job': '/jobs', '/configuration': '/configurations', '/new-configuration': '/configurations' };
 
 function ThemeButton() {
   const next = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'auto';
@@ -59,6 +60,7 @@ function Page() {
     case '/sign-in': return <OverviewPage />;
     case '/devices': return <DevicesPage />;
     case '/device': return <DevicePage />;
+    case '/audit': return <AuditPage />;
     case '/enrollments': return <EnrollmentsPage />;
     case '/events': return <EventsPage />;
     case '/jobs': return <JobsPage />;

@@ -256,6 +256,37 @@ test('an enrollment group is made, a device registers by its key, and the page s
   browser.quiet();
 });
 
+test('the audit log says who changed what, of the hub and of one device', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'Hub' }).click();
+  await page.getByRole('link', { name: 'Audit log' }).click();
+  await page.getByRole('row', { name: /DELETE .enrollments.{2,} door-1 204/ }).first().waitFor();
+  await page.getByLabel('Containing').fill('away');
+  await page.getByRole('row', { name: /iothubowner.*dashboard.*devices.*commands.*away/ }).waitFor();
+  assert.equal(await page.getByRole('row', { name: /door-1/ }).count(), 0);
+  await browser.picture('audit');
+  await page.getByLabel('Containing').fill('');
+  // A log that is longer than a page: all of it can be reached.
+  await Promise.all(Array.from({ length: 120 }, (_, i) => rest('PATCH', '/twins/sim-000000', { tags: { n: i } })));
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await until(async () => (await page.getByRole('row', { name: /PATCH .twins.* sim-000000/ }).count()) === 100, 'the newest hundred entries');
+  await page.getByRole('button', { name: 'Load older ones' }).click();
+  await until(async () => {
+    const numbers = await page.locator('tbody td:first-child').allTextContents();
+    const read = numbers.map((text) => Number(text.replaceAll(',', '')));
+    return read.at(-1) === 1 && read.every((number, i) => i === 0 || number === read[i - 1] - 1);
+  }, 'older entries, without a gap and none twice');
+  await page.getByRole('link', { name: 'sim-000000' }).first().click();
+  await page.getByRole('tab', { name: 'Changes' }).click();
+  await until(async () => (await page.getByRole('row', { name: /PATCH .twins.* sim-000000/ }).count()) === 120, 'the changes of the device');
+  browser.expect(/401/);
+  await browser.signIn({ policy: 'service' });
+  await browser.go('/audit');
+  await page.getByText('needs a policy with all four rights').waitFor();
+  await browser.signIn();
+  browser.expect();
+  browser.quiet();
+});
+
 test('the page is in French for who chooses it, on every page', async () => {
   await browser.go('/');
   await page.getByRole('button', { name: 'Afficher en français' }).click();

@@ -6,6 +6,7 @@ import { duration } from '../lib/format.ts';
 import { deviceJobsStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
 import { t } from '../texts.ts';
+import { DeviceHistory } from './audit.tsx';
 import { DeviceEvents, DeviceMessages } from './device_messages.tsx';
 import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 
@@ -19,7 +20,7 @@ export function DevicePage() {
 
 function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
-  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs'>('twin');
+  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs' | 'history'>('twin');
   useEffect(() => {
     setTitle(id);
     return () => guardLeaving(undefined);
@@ -49,7 +50,7 @@ function OneDevice({ id }: { id: string }) {
         {it.modelId && <div><dt>{t.device.model}</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
       <div class="tabs" role="tablist" aria-label={t.device.partsDevice}>
-        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs]] as const).map(([name, label]) => (
+        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs], ['history', t.audit.changes]] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -62,6 +63,7 @@ function OneDevice({ id }: { id: string }) {
       {tab.value === 'identity' && <Identity id={id} onChanged={twin.reload} />}
       {tab.value === 'modules' && <Modules device={id} />}
       {tab.value === 'jobs' && <Jobs id={id} />}
+      {tab.value === 'history' && <DeviceHistory id={id} />}
     </>
   );
 }

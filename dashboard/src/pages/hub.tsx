@@ -1,11 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type Policy, getPolicy, listPolicies, may, mayChange, renewPolicyKey, session, refreshSession } from '../api.ts';
+import { type Policy, getPolicy, listPolicies, mayAll, mayChange, renewPolicyKey, session, refreshSession } from '../api.ts';
+import { address } from '../router.ts';
 import { Button, Code, Dialog, Field, Loading, Problem, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { t } from '../texts.ts';
-
-/** A key gives what its policy may, so seeing and renewing keys takes every right. */
-const isOwner = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
 
 export function HubPage() {
   useEffect(() => { setTitle(t.common.hub); }, []);
@@ -20,7 +18,8 @@ export function HubPage() {
         <div><dt>{t.hub.signedInBy}</dt><dd>{who.policy}</dd></div>
         <div><dt>{t.hub.sessionEnds}</dt><dd><Time at={who.expiresTime} relative /></dd></div>
       </dl>
-      {isOwner() ? <Policies host={who.hostName} /> : (
+      {mayAll() && <p><a href={address('/audit')}>{t.audit.title}</a></p>}
+      {mayAll() ? <Policies host={who.hostName} /> : (
         <section class="card">
           <header><h2>{t.hub.policies}</h2></header>
           <p class="hint">{t.hub.needsAll(who.policy, who.rights.join(', '))}</p>
