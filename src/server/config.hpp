@@ -22,6 +22,16 @@ namespace carillon {
 /// first".
 enum class Compatibility { helpful, strict };
 
+/// A hub of several processes, of which one serves.
+struct ClusterConfig {
+    std::string store;  ///< PostgreSQL, as libpq takes it; empty for a hub that runs alone.
+    std::string node;   ///< Which of them this process is; empty for what the data directory says.
+    std::uint32_t lease_s = 5;
+    std::string health;  ///< Where load balancers ask, `ADDRESS:PORT`; empty for nowhere.
+
+    bool operator==(const ClusterConfig&) const = default;
+};
+
 /// Everything `carillon serve` can be told. docs/configuration.md explains each key to its user.
 struct ServerConfig {
     std::string data_dir = "carillon-data";
@@ -63,6 +73,7 @@ struct ServerConfig {
     ConfigurationPaces configurations;
     /// What devices name that register here (Device Provisioning Service); empty: none do.
     std::vector<std::string> provisioning_scopes;
+    ClusterConfig cluster;
 };
 
 /// How the hub is set up by this configuration: queries, and in strict mode the throttles of its tier.

@@ -46,6 +46,7 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("jobs.reconnect_grace_s", now.jobs.reconnect_grace_s == next.jobs.reconnect_grace_s);
     compare("configurations.metrics_interval_s",
             now.configurations.metrics_interval == next.configurations.metrics_interval);
+    compare("cluster", now.cluster == next.cluster);
     return names;
 }
 

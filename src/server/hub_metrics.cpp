@@ -204,7 +204,7 @@ void write_hub_metrics(MetricsText& page, const HubSources& from, const JobListP
         .sample(std::uint64_t{1}, {{"version", CARILLON_VERSION}});
     write_shards(page, from.shards);
     write_jobs(page, running);
-    write_store(page, from.store);
+    if (from.rocks != nullptr) write_store(page, *from.rocks);
     write_net(page, from.connections, from.unsent);
     page.counter("carillon_login_failures", "Failed logins, of all protocols.")
         .sample(from.hub.logins().failures());

@@ -47,7 +47,7 @@ struct HubSources {
     const LoopWatch& loops;
     const MqttEndpoint& mqtt;
     const RestEndpoint& rest;
-    const RocksStore& store;
+    const RocksStore* rocks;  ///< Null for a hub in a cluster, whose PostgreSQL has metrics of its own.
     const UnsentTotal& unsent;
     const ConnectionCount& connections;
     const CertificateDates& certificates;

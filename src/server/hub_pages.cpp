@@ -78,10 +78,10 @@ AdminPages::Health HubPages::readiness() {
     Faults faults;
     if (is_stopping_) faults.add("lifecycle", "The hub is stopping.");
     add_stuck(faults, from_.loops);
-    if (from_.store.is_stopped()) {
+    if (from_.rocks != nullptr && from_.rocks->is_stopped()) {
         faults.add("store", "The disk refuses writes. Free room or mend it; the hub goes on by itself.");
     }
-    const StoreUsage usage = from_.store.usage();
+    const StoreUsage usage = from_.rocks != nullptr ? from_.rocks->usage() : StoreUsage();
     if (usage.disk_bytes != 0 && usage.disk_free_bytes < disk_free_bytes_min) {
         faults.add("disk",
                    fmt::format("Only {} MiB are free where the data is.", usage.disk_free_bytes >> 20));

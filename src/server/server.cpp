@@ -25,6 +25,8 @@
 #include "server/backups.hpp"
 #include "server/certificate_dates.hpp"
 #include "server/certificates.hpp"
+#include "server/cluster/cluster_seat.hpp"
+#include "server/cluster/cluster_setup.hpp"
 #include "server/config_changes.hpp"
 #include "server/data_dir.hpp"
 #include "server/descriptors.hpp"
@@ -65,6 +67,7 @@ constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
 constexpr std::chrono::seconds between_loop_looks{1};
 constexpr std::size_t event_threads_count = 2;
+constexpr std::uint32_t backup_thread_number = shards_max + 2;
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
 /// Between looks at what is still under way while the server goes down.
@@ -129,16 +132,21 @@ Error refused(const Error& error, const std::string& address, std::uint16_t port
 
 /// Everything a running hub is made of, in the order it starts; so it goes in reverse.
 struct Server::Parts {
+    explicit Parts(std::unique_ptr<ClusterSeat> taken) : seat(std::move(taken)) {}
+
+    const std::unique_ptr<ClusterSeat> seat;  ///< Null for a hub that runs alone.
     ServerConfig config;
     Summary summary;
-    SystemClock clock;
+    SystemClock system_clock;
+    Clock& clock = seat ? seat->clock : system_clock;
     SystemRandom random;
     UnsentTotal unsent;
     ConnectionCount connections;
     StrangerCounts strangers;
     CertificateDates certificates;
     std::optional<DataDir> data_dir;
-    std::unique_ptr<RocksStore> store;
+    std::shared_ptr<Store> store;
+    RocksStore* rocks = nullptr;  ///< The same; null in a cluster.
     HubMeta meta;
     std::unique_ptr<TlsContexts> tls;
     std::unique_ptr<IoThreads> threads;
@@ -157,7 +165,7 @@ struct Server::Parts {
     std::unique_ptr<WebSocketProtocols> websockets;
     std::span<const rest::WebFile> web_files;
     std::unique_ptr<rest::WebDashboard> web;
-    std::unique_ptr<Backups> backups;
+    std::unique_ptr<Backups> backups;  ///< Null in a cluster: PostgreSQL's own are right there.
     std::unique_ptr<RestEndpoint> rest;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::unique_ptr<HubPages> pages;
@@ -167,6 +175,7 @@ struct Server::Parts {
     bool runs = false;
 
     Result<> open_store();
+    Result<> open_rocks(const RocksOptions& options);
     Result<> load_tls();
     Result<> build_hub();
     Result<> build_web();
@@ -197,8 +206,9 @@ struct Server::Parts {
 // --- starting ----------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
-                                              std::span<const rest::WebFile> web_files) {
-    auto parts = std::make_unique<Parts>();
+                                              std::span<const rest::WebFile> web_files,
+                                              std::unique_ptr<ClusterSeat> seat) {
+    auto parts = std::make_unique<Parts>(std::move(seat));
     parts->web_files = web_files;
     parts->config = config;
     for (auto step :
@@ -216,9 +226,18 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
 }
 
 Result<> Server::Parts::open_store() {
-    auto taken = DataDir::take(config.data_dir, DataDir::lock_wait_max);
-    if (!taken) return fail(std::move(taken).error());
-    data_dir.emplace(*std::move(taken));
+    if (seat) {
+        data_dir.emplace(std::move(seat->data_dir));
+    } else {
+        auto taken = DataDir::take(config.data_dir, DataDir::lock_wait_max);
+        if (!taken) return fail(std::move(taken).error());
+        data_dir.emplace(*std::move(taken));
+        if (is_node_dir(data_dir->path())) {
+            return fail(Errc::config_invalid,
+                        data_dir->path().string() +
+                            " is a node's of a cluster: run `carillon serve --cluster --store ...`");
+        }
+    }
     if (!config.ready_file.empty()) {
         std::error_code ignored;
         std::filesystem::remove(config.ready_file, ignored);
@@ -234,14 +253,27 @@ Result<> Server::Parts::open_store() {
     RocksOptions options;
     options.event_bytes = config.telemetry.bytes_max * event_partitions_min;
     options.open_files_max = shares.store_files;
-    auto opened = open_hub_store(*data_dir, options);
-    if (!opened) return fail(std::move(opened).error());
-    store = *std::move(opened);
+    if (seat) {
+        store = seat->store;
+    } else if (auto opened = open_rocks(options); !opened) {
+        return opened;
+    }
     auto loaded = load_or_create_meta(*store, random, usable_cores());
     if (!loaded) return fail(std::move(loaded).error());
     meta = *std::move(loaded);
     summary.is_new_hub = meta.is_new;
     summary.shards = meta.shard_count;
+    return {};
+}
+
+Result<> Server::Parts::open_rocks(const RocksOptions& options) {
+    auto opened = open_hub_store(*data_dir, options);
+    if (!opened) return fail(std::move(opened).error());
+    std::unique_ptr<RocksStore> own = *std::move(opened);
+    rocks = own.get();
+    store = std::move(own);
+    backups = std::make_unique<Backups>(*rocks, data_dir->path(), config.hostnames.front(), clock,
+                                        backup_thread_number);
     return {};
 }
 
@@ -356,8 +388,6 @@ Result<> Server::Parts::listen() {
     amqp = std::make_unique<AmqpEndpoint>(*hub, *threads);
     websockets = std::make_unique<WebSocketProtocols>(
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
-    backups = std::make_unique<Backups>(*store, data_dir->path(), config.hostnames.front(), clock,
-                                        static_cast<std::uint32_t>(storage.size() + 2));
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
     auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts);
     if (!done) return done;
@@ -426,14 +456,14 @@ Result<> Server::Parts::listen_for_operators() {
                              .loops = *loops,
                              .mqtt = *mqtt,
                              .rest = *rest,
-                             .store = *store,
+                             .rocks = rocks,
                              .unsent = unsent,
                              .connections = connections,
                              .certificates = certificates,
-                             .clock = clock,
+                             .clock = system_clock,
                              .started = clock.wall_now()};
     pages = std::make_unique<HubPages>(sources);
-    auto opened = AdminEndpoint::open(*pages, clock, *std::move(options));
+    auto opened = AdminEndpoint::open(*pages, system_clock, *std::move(options));
     if (!opened) return fail(refused(opened.error(), config.admin_bind, config.admin_port, "--admin-port"));
     admin = *std::move(opened);
     summary.admin = config.admin_bind + ":" + std::to_string(admin->port());
@@ -513,7 +543,7 @@ void Server::Parts::look_after(Shard& shard, ShardFigures& own) {
 }
 
 void Server::Parts::look_at_backups(Shard& shard) {
-    backups->look();
+    if (backups) backups->look();
     shard.timers().at(clock.now() + between_looks, [this, &shard] { look_at_backups(shard); });
 }
 
@@ -598,6 +628,7 @@ void Server::stop(const std::function<void()>& tick) {
     parts.flush_commits();
     if (parts.admin) parts.admin->stop();
     parts.threads->stop();
+    if (parts.seat) parts.seat->store->give_up_waiting();
     parts.transfer_thread.reset();
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
     parts.lookout.reset();

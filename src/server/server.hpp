@@ -15,6 +15,7 @@ namespace carillon {
 namespace rest {
 struct WebFile;
 }
+struct ClusterSeat;
 
 /// The whole hub in one process: reads what it is to be from the configuration, picks the drivers,
 /// and starts and stops everything in order. One thread uses it, which is none of its own.
@@ -43,9 +44,11 @@ public:
 
     /// Returns when all listeners accept and the ready file is written. Fails with `config_invalid`,
     /// `store_failed`, `store_corrupt`, `tls_failed` or `io_failed`, in words for the terminal.
-    /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one.
+    /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one. A hub
+    /// of a cluster takes its seat; null for one that runs alone.
     static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
-                                                 std::span<const rest::WebFile> web_files = {});
+                                                 std::span<const rest::WebFile> web_files = {},
+                                                 std::unique_ptr<ClusterSeat> seat = nullptr);
     /// Stops, if it has not been.
     ~Server();
 

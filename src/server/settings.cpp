@@ -2,6 +2,7 @@
 
 #include "base/edit_distance.hpp"
 #include "base/text.hpp"
+#include "server/cluster/cluster_setup.hpp"
 
 #include <algorithm>
 #include <array>
@@ -206,6 +207,23 @@ std::string set_scopes(ServerConfig& config, const Values& values) {
     return {};
 }
 
+std::string set_cluster_store(ServerConfig& config, const Values& values) {
+    config.cluster.store = values.front();
+    return {};
+}
+std::string set_cluster_node(ServerConfig& config, const Values& values) {
+    if (!is_node_id(values.front())) return "is of 1 to 32 letters, digits, '-', '_' and '.'";
+    config.cluster.node = values.front();
+    return {};
+}
+std::string set_cluster_health(ServerConfig& config, const Values& values) {
+    config.cluster.health = values.front();
+    return {};
+}
+std::string set_cluster_lease(ServerConfig& config, const Values& values) {
+    return set_number(config.cluster.lease_s, values, 3, 60);
+}
+
 using Kind = Setting::Kind;
 constexpr std::array settings{
     Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>},
@@ -255,6 +273,10 @@ constexpr std::array settings{
     Setting{"jobs.reconnect_grace_s", Kind::number, set_reconnect_grace},
     Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
     Setting{"provisioning.id_scopes", Kind::list, set_scopes},
+    Setting{"cluster.store", Kind::text, set_cluster_store},
+    Setting{"cluster.node", Kind::text, set_cluster_node},
+    Setting{"cluster.lease_s", Kind::number, set_cluster_lease},
+    Setting{"cluster.health", Kind::text, set_cluster_health},
 };
 
 }  // namespace

@@ -1,0 +1,301 @@
+#include "server/cluster/cluster_node.hpp"
+
+#include "base/log.hpp"
+#include "server/cluster/cluster_settings.hpp"
+
+#include <fmt/core.h>
+#include <pthread.h>
+#include <unistd.h>
+#include <algorithm>
+#include <utility>
+
+namespace carillon {
+
+namespace {
+
+PgConnection::Deadline soon() {
+    return std::chrono::steady_clock::now() + ClusterNode::answer_max;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClusterNode>> ClusterNode::start(ClusterNodeOptions options) {
+    auto tables = ClusterTables::open(options.conninfo, "carillon/" + options.node + "/join");
+    if (!tables) return fail(std::move(tables).error());
+    if (!(*tables)->connection().is_private()) {
+        log.warn(
+            "the connection to PostgreSQL is not encrypted, and keys of devices go over it: use sslmode");
+    }
+    const auto importing = (*tables)->setting(importing_setting);
+    if (!importing) return fail(importing.error());
+    if (*importing) {
+        return fail(
+            Errc::store_failed,
+            "a hub is being imported into this cluster, or was and not to its end: run `carillon cluster "
+            "import` again");
+    }
+    auto self = (*tables)->join(options.node, options.address);
+    if (!self) return fail(std::move(self).error());
+    std::unique_ptr<ClusterNode> node(new ClusterNode(std::move(options), *std::move(self)));
+    log.info("joined the cluster node={} incarnation={}", node->self_.node, node->self_.number);
+    node->beating_ = std::thread([&node = *node] { node.beat_loop(); });
+    ::pthread_setname_np(node->beating_.native_handle(), "carillon-beat");
+    node->watching_ = std::thread([&node = *node] { node.watch_loop(); });
+    ::pthread_setname_np(node->watching_.native_handle(), "carillon-watch");
+    return node;
+}
+
+ClusterNode::ClusterNode(ClusterNodeOptions options, Incarnation self)
+    : options_(std::move(options)),
+      self_(std::move(self)),
+      lease_(options_.lease),
+      watch_(options_.lease),
+      started_(boot_time()) {}
+
+ClusterNode::~ClusterNode() {
+    {
+        const std::lock_guard lock(mutex_);
+        ends_ = true;
+        changed_.notify_all();
+        if (store_) store_->give_up_waiting();
+    }
+    if (watching_.joinable()) watching_.join();
+    if (beating_.joinable()) beating_.join();
+}
+
+std::string ClusterNode::session_name(const char* what) const {
+    return fmt::format("carillon/{}/{}/{}", self_.node, self_.number, what);
+}
+
+void ClusterNode::end(const std::string& reason) {
+    log.error("this process ends, and holds nothing any more reason={}", reason);
+    log.flush();
+    ::_exit(PgStore::fenced_exit_code);
+}
+
+/// False if the node is to end.
+bool ClusterNode::sleep(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return !changed_.wait_for(lock, time, [this] { return ends_; });
+}
+
+std::shared_ptr<PgStore> ClusterNode::wait_for_store(std::chrono::milliseconds wait) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return store_ != nullptr; });
+    return store_;
+}
+
+Incarnation ClusterNode::owner() const {
+    const std::lock_guard lock(mutex_);
+    return owner_;
+}
+
+void ClusterNode::leave() {
+    {
+        const std::lock_guard lock(mutex_);
+        ends_ = true;
+        changed_.notify_all();
+    }
+    if (watching_.joinable()) watching_.join();
+    if (beating_.joinable()) beating_.join();
+    auto tables = ClusterTables::open(options_.conninfo, session_name("leave"));
+    const Result<> left = tables ? (*tables)->leave(self_) : fail(tables.error());
+    if (left) {
+        log.info("left the cluster node={} incarnation={}", self_.node, self_.number);
+    } else {
+        log.warn("could not say good-bye, so others wait for a lease reason={}", left.error().detail);
+    }
+}
+
+// --- beating -----------------------------------------------------------------------------------
+
+void ClusterNode::beat_loop() {
+    std::unique_ptr<ClusterTables> tables;
+    for (;;) {
+        const auto began = std::chrono::steady_clock::now();
+        bool is_well = false;
+        if (!tables) {
+            auto opened = ClusterTables::open(options_.conninfo, session_name("beat"));
+            if (opened) tables = *std::move(opened);
+        }
+        if (tables) is_well = beat(*tables);
+        if (!is_well) tables.reset();
+        const auto last = std::max(lease_.confirmed(), started_);
+        bool is_owner = false;
+        {
+            const std::lock_guard lock(mutex_);
+            is_owner = store_ != nullptr;
+        }
+        if (is_owner && boot_time() - last > silence_max) {
+            end(fmt::format("PostgreSQL has confirmed no beat for {} s",
+                            std::chrono::duration_cast<std::chrono::seconds>(silence_max).count()));
+        }
+        const auto took =
+            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+        const auto pause = is_well ? between_beats - std::min(took, between_beats) : retry_pause;
+        if (!sleep(pause)) return;
+    }
+}
+
+bool ClusterNode::beat(ClusterTables& tables) {
+    std::vector<PgLane> acknowledged;
+    std::shared_ptr<PgStore> store;
+    {
+        const std::lock_guard lock(mutex_);
+        store = store_;
+    }
+    if (store) acknowledged = store->acknowledged();
+    const auto sent = boot_time();
+    const auto beaten = tables.beat(self_, soon());
+    if (!beaten) {
+        log.warn("no beat was confirmed reason={}", beaten.error().detail);
+        return false;
+    }
+    const auto view = tables.view(soon());
+    if (!*beaten) {
+        if (!view) return false;
+        // Dead is what others say; not to be there at all, or with a lower beat, is a PostgreSQL that forgot.
+        const NodeRow* row = view->find(self_);
+        if (row != nullptr) end("another node has declared this one dead");
+        if (store) {
+            store->note_loss("this start of the node is unknown to PostgreSQL");
+            return true;
+        }
+        end("this start of the node is unknown to PostgreSQL");
+    }
+    if (store && beat_ && **beaten <= *beat_) {
+        store->note_loss(fmt::format("beat {} was confirmed, and PostgreSQL is at {}", *beat_, **beaten));
+    }
+    beat_ = **beaten;
+    lease_.confirm(sent);
+    if (!view) return false;
+    {
+        const std::lock_guard lock(mutex_);
+        owner_ = view->owner();
+    }
+    if (store) check_owned(*view, acknowledged);
+    return true;
+}
+
+/// Compares what PostgreSQL says with what it had acknowledged before it was asked.
+void ClusterNode::check_owned(const ClusterView& view, const std::vector<PgLane>& acknowledged) {
+    std::shared_ptr<PgStore> store;
+    {
+        const std::lock_guard lock(mutex_);
+        store = store_;
+    }
+    for (const PgLane& known : acknowledged) {
+        const auto row = std::find_if(view.lanes.begin(), view.lanes.end(), [&known](const LaneRow& each) {
+            return each.lane.number == known.number;
+        });
+        const bool is_there = row != view.lanes.end();
+        if (!is_there || row->lane.epoch < known.epoch || row->lane.seq < known.seq) {
+            store->note_loss(fmt::format(
+                "lane {} is at epoch {}, commit {}, and had acknowledged epoch {}, commit {}", known.number,
+                is_there ? row->lane.epoch : 0, is_there ? row->lane.seq : 0, known.epoch, known.seq));
+            return;
+        }
+        if (row->owner != self_) {
+            end(fmt::format("the hub belongs to node {} incarnation {}", row->owner.node, row->owner.number));
+        }
+    }
+}
+
+// --- waiting and taking over -------------------------------------------------------------------
+
+void ClusterNode::watch_loop() {
+    std::unique_ptr<ClusterTables> tables;
+    do {
+        if (!tables) {
+            auto opened = ClusterTables::open(options_.conninfo, session_name("watch"));
+            if (opened) tables = *std::move(opened);
+        }
+        if (!tables) {
+            watch_.missed();
+            continue;
+        }
+        if (const auto looked = look(*tables); !looked) {
+            log.warn("the cluster could not be looked at reason={}", looked.error().detail);
+            watch_.missed();
+            tables.reset();
+        }
+        const std::lock_guard lock(mutex_);
+        if (store_) return;
+    } while (sleep(between_looks));
+}
+
+Result<> ClusterNode::look(ClusterTables& tables) {
+    auto view = tables.view(soon());
+    if (!view) return fail(std::move(view).error());
+    const auto now = boot_time();
+    {
+        const std::lock_guard lock(mutex_);
+        owner_ = view->owner();
+    }
+    if (has_lost(*view)) return {};
+    const Incarnation owner = view->owner();
+    const NodeRow* row = view->find(owner);
+    if (row == nullptr || !row->is_live() || owner == self_) return take(tables, *view);
+    watch_.saw(owner, row->beat, now);
+    // Nobody else's beat is judged by who does not reach PostgreSQL himself.
+    if (lease_.confirmed() == std::chrono::nanoseconds(0) || now - lease_.confirmed() > own_beat_max) {
+        watch_.missed();
+        return {};
+    }
+    const bool is_gone = options_.ended && *options_.ended == owner;
+    if (!is_gone && !watch_.may_kill(now)) return {};
+    auto killed = tables.kill(owner, row->beat);
+    if (!killed) return fail(std::move(killed).error());
+    if (!*killed) return {};  // It beat meanwhile.
+    log.warn("the owner of the hub is dead node={} incarnation={} beat={}", owner.node, owner.number,
+             row->beat);
+    return take(tables, *view);
+}
+
+/// Whoever owned the hub does not live. A transaction that one of its sessions holds is ended.
+Result<> ClusterNode::take(ClusterTables& tables, const ClusterView& view) {
+    if (view.owner() != self_) {
+        if (auto ended = tables.end_sessions(view.owner()); !ended) return ended;
+    }
+    auto lanes = tables.claim(self_, std::chrono::steady_clock::now() + std::chrono::seconds(10));
+    if (!lanes) return fail(std::move(lanes).error());
+    if (lanes->size() != view.lanes.size()) return {};  // Another one is as quick: look again.
+    for (const PgLane& lane : *lanes) {
+        const auto before = seen_.find(lane.number);
+        if (before == seen_.end() || lane.seq >= before->second.seq) continue;
+        return fail(Errc::store_failed, "PostgreSQL has lost commits while the hub was taken over");
+    }
+    PgStoreOptions options;
+    options.conninfo = options_.conninfo;
+    options.node = self_.node;
+    options.incarnation = self_.number;
+    options.lanes = *std::move(lanes);
+    auto store = PgStore::open(std::move(options));
+    if (!store) return fail(std::move(store).error());
+    log.info("took over the hub node={} incarnation={} from={}", self_.node, self_.number, view.owner().node);
+    const std::lock_guard lock(mutex_);
+    owner_ = self_;
+    store_ = *std::move(store);
+    changed_.notify_all();
+    return {};
+}
+
+/// True if PostgreSQL is behind what this node has seen. Then it takes nothing, as who has the rest may live:
+/// a person decides.
+bool ClusterNode::has_lost(const ClusterView& view) {
+    bool is_behind = false;
+    for (const LaneRow& row : view.lanes) {
+        PgLane& seen = seen_[row.lane.number];
+        is_behind = is_behind || row.lane.epoch < seen.epoch || row.lane.seq < seen.seq;
+        if (!is_behind) seen = row.lane;
+    }
+    if (is_behind && !std::exchange(has_told_loss_, true)) {
+        log.error(
+            "PostgreSQL is behind what it said before, so this node takes nothing over: it came back from an "
+            "old backup, or a standby without the last commits was promoted. Restart the nodes to go on "
+            "with what it has");
+    }
+    return is_behind;
+}
+
+}  // namespace carillon

@@ -1,0 +1,101 @@
+#pragma once
+
+#include "server/cluster/lease.hpp"
+#include "store/postgres/cluster_tables.hpp"
+#include "store/postgres/pg_store.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace carillon {
+
+struct ClusterNodeOptions {
+    std::string conninfo;
+    std::string node;
+    std::string address;  ///< To be shown.
+    std::chrono::milliseconds lease{5'000};
+    /// An earlier start of this node whose process is known to be gone; it is not waited for.
+    std::optional<Incarnation> ended;
+};
+
+/// One start of a node of a cluster, from its entry in PostgreSQL to its end. It beats, waits until nobody
+/// owns the hub, and takes it. From then on the process may act while its beats are confirmed, which `clock`
+/// sees to.
+///
+/// The process ends at once, with exit code `PgStore::fenced_exit_code` and a sentence in the log, when
+/// PostgreSQL says that another node has taken over, and when it owns the hub and no beat was confirmed for
+/// `silence_max`.
+class ClusterNode {
+public:
+    static constexpr std::chrono::milliseconds between_beats{1'000};
+    static constexpr std::chrono::milliseconds between_looks{250};
+    /// For a beat's answer; then another session is tried.
+    static constexpr std::chrono::milliseconds answer_max{1'500};
+    static constexpr std::chrono::milliseconds retry_pause{500};
+    /// An own beat older than this means that PostgreSQL is not reached well enough to judge others.
+    static constexpr std::chrono::milliseconds own_beat_max{2'000};
+    /// How long an owner stands still before it lets its connections go.
+    static constexpr std::chrono::milliseconds silence_max{60'000};
+
+    /// Enters itself into the cluster and waits on threads of its own. Fails with `store_failed` or
+    /// `not_found_locally`.
+    static Result<std::unique_ptr<ClusterNode>> start(ClusterNodeOptions options);
+    /// Ends without a word to others; they wait for a lease. Nothing if it has left.
+    ~ClusterNode();
+    ClusterNode(const ClusterNode&) = delete;
+    ClusterNode& operator=(const ClusterNode&) = delete;
+
+    const Incarnation& self() const { return self_; }
+    /// Whether this process may act.
+    bool may_act() const { return lease_.is_open(); }
+    Clock& clock() { return clock_; }
+    /// The store, once this node owns the hub; waits for that up to `wait`. Null if it does not.
+    std::shared_ptr<PgStore> wait_for_store(std::chrono::milliseconds wait);
+    /// Who owns the hub, as seen last.
+    Incarnation owner() const;
+    /// Hands over: others need not wait for a lease. Nothing may be written any more.
+    void leave();
+
+private:
+    ClusterNode(ClusterNodeOptions options, Incarnation self);
+    std::string session_name(const char* what) const;
+    bool sleep(std::chrono::milliseconds time);
+    void beat_loop();
+    /// False if the session is of no more use.
+    bool beat(ClusterTables& tables);
+    void check_owned(const ClusterView& view, const std::vector<PgLane>& acknowledged);
+    void watch_loop();
+    Result<> look(ClusterTables& tables);
+    Result<> take(ClusterTables& tables, const ClusterView& view);
+    bool has_lost(const ClusterView& view);
+    [[noreturn]] static void end(const std::string& reason);
+
+    const ClusterNodeOptions options_;
+    const Incarnation self_;
+    Lease lease_;
+    LeasedClock clock_{lease_};
+    BeatWatch watch_;             ///< Of the thread that waits.
+    std::map<int, PgLane> seen_;  ///< The highest of each lane. Of the thread that waits.
+    bool has_told_loss_ = false;
+    std::optional<std::int64_t> beat_;  ///< The last that was confirmed. Of the thread that beats.
+    std::chrono::nanoseconds started_{0};
+
+    mutable std::mutex mutex_;  ///< Guards all below.
+    std::condition_variable changed_;
+    bool ends_ = false;
+    Incarnation owner_;
+    std::shared_ptr<PgStore> store_;
+    std::thread beating_;
+    std::thread watching_;
+};
+
+}  // namespace carillon

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "server/data_dir.hpp"
+#include "store/postgres/pg_store.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace carillon {
+
+/// What a server takes over from its node when that owns the hub.
+struct ClusterSeat {
+    ClusterSeat(DataDir dir, std::shared_ptr<PgStore> owned, Clock& leased)
+        : data_dir(std::move(dir)), store(std::move(owned)), clock(leased) {}
+
+    DataDir data_dir;
+    std::shared_ptr<PgStore> store;
+    Clock& clock;  ///< Stands still while the node may not act. Outlives the server.
+};
+
+}  // namespace carillon
