@@ -1,5 +1,6 @@
 // The one program: a hub, and what drives one.
 
+#include "cluster.hpp"
 #include "command_tree.hpp"
 #include "commands.hpp"
 #include "examples.hpp"
@@ -50,6 +51,7 @@ constexpr std::array groups{
     add_health,
     add_doctor,
     add_debug,
+    add_cluster,
     add_completion,
     add_reference,
 };

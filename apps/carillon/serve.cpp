@@ -1,9 +1,14 @@
 // carillon serve: runs a hub until it is told to stop.
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "dashboard_files.hpp"
 #include "failure.hpp"
+#include "server/cluster/cluster_node.hpp"
+#include "server/cluster/cluster_seat.hpp"
+#include "server/cluster/cluster_setup.hpp"
+#include "server/cluster/health_door.hpp"
 #include "server/server.hpp"
 #include "server/service_manager.hpp"
 
@@ -14,9 +19,11 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <future>
 #include <map>
 #include <memory>
@@ -32,6 +39,7 @@ struct ServeArgs {
     std::vector<std::string> hostnames;
     std::vector<std::string> bind;
     std::map<std::string, std::string> single;  ///< By key of the configuration; empty if not given.
+    bool is_cluster = false;
 };
 
 ConfigSources sources_of(const ServeArgs& args) {
@@ -151,6 +159,125 @@ Error for_terminal(Error error) {
     return {Errc::io_failed, std::move(error.detail)};
 }
 
+/// Tells people and systemd of a hub that serves, and follows signals until one ends it.
+void run(Server& server, const ServeArgs& args, const ServerConfig& config, const sigset_t& signals,
+         const ServiceManager& manager) {
+    introduce(config, server.summary());
+    const std::string status = "Serving the hub " + config.hostnames.front();
+    manager.ready(status);
+    const bool is_anywhere =
+        config.bind.empty() || config.bind.front() == "0.0.0.0" || config.bind.front() == "::";
+    const std::string address = is_anywhere ? "127.0.0.1" : config.bind.front();
+    // Joined when this function ends; the resolver gives up by itself.
+    const auto names = std::async(std::launch::async, say_unknown_names, config.hostnames, address);
+    for (;;) {
+        const int signal = next_signal(signals, manager.watchdog());
+        if (signal == SIGHUP) {
+            manager.reloading();
+            reload(server, args);
+            manager.ready(status);
+        } else if (signal > 0) {
+            break;
+        }
+        if (manager.watchdog() && server.is_well()) manager.alive();
+    }
+    log.info("stopping");
+    manager.stopping();
+}
+
+/// Waits until this node owns the hub; null if a signal ended that.
+std::shared_ptr<PgStore> stand_by(ClusterNode& node, const sigset_t& signals, const ServiceManager& manager) {
+    constexpr std::chrono::milliseconds step{50};
+    std::string said;
+    for (;;) {
+        if (auto store = node.wait_for_store(step)) return store;
+        const int signal = next_signal(signals, std::chrono::microseconds(1));
+        if (signal == SIGTERM || signal == SIGINT) return nullptr;
+        if (manager.watchdog()) manager.alive();
+        const Incarnation owner = node.owner();
+        if (owner.node.empty() || owner.node == said || owner.number == 0) continue;
+        said = owner.node;
+        const std::string status = "Standing by; node " + said + " serves the hub";
+        log.info("standing by owner={} incarnation={}", owner.node, owner.number);
+        manager.ready(status);  // It does what it is there for.
+    }
+}
+
+/// What a node says to load balancers.
+HealthDoor::State state_of(const ClusterNode& node, bool is_listening) {
+    const bool is_owner = node.owner() == node.self();
+    const char* role = "standby";
+    if (is_owner) role = !is_listening ? "starting" : node.may_act() ? "active" : "paused";
+    HealthDoor::State state;
+    state.serves = is_owner && is_listening && node.may_act();
+    JsonWriter(state.text)
+        .begin_object()
+        .member("node", node.self().node)
+        .member("incarnation", node.self().number)
+        .member("role", role)
+        .end_object();
+    return state;
+}
+
+/// As one node of a cluster: stands by, serves, and hands over.
+Result<Exit> serve_in_cluster(const ServeArgs& args, ServerConfig config, const sigset_t& signals,
+                              const ServiceManager& manager) {
+    auto data_dir = DataDir::take(config.data_dir, DataDir::lock_wait_max);
+    if (!data_dir) return fail(std::move(data_dir).error());
+    if (config.cluster.node.empty()) {
+        const auto file = read_node_file(data_dir->path());
+        if (!file) return fail_usage("--cluster wants --node, the name of this node");
+        config.cluster.node = file->node;
+    }
+    if (auto joined = join_cluster(*data_dir, config.cluster.store, config.cluster.node); !joined) {
+        return fail(std::move(joined).error());
+    }
+    data_dir->keep();
+    ClusterNodeOptions options;
+    options.conninfo = config.cluster.store;
+    options.node = config.cluster.node;
+    options.address = config.bind.empty() ? "127.0.0.1" : config.bind.front();
+    options.lease = std::chrono::seconds(config.cluster.lease_s);
+    options.ended = find_ended(*data_dir);
+    auto started = ClusterNode::start(std::move(options));
+    if (!started) return fail(std::move(started).error());
+    ClusterNode& node = **started;
+    if (auto noted = write_node_start(*data_dir, node.self()); !noted) return fail(std::move(noted).error());
+    std::atomic<bool> is_listening = false;
+    std::unique_ptr<HealthDoor> health;
+    if (!config.cluster.health.empty()) {
+        auto opened = HealthDoor::open(config.cluster.health,
+                                       [&node, &is_listening] { return state_of(node, is_listening); });
+        if (!opened) {
+            node.leave();
+            return fail(std::move(opened).error());
+        }
+        health = *std::move(opened);
+    }
+    auto store = stand_by(node, signals, manager);
+    if (store) {
+        auto seat = std::make_unique<ClusterSeat>(*std::move(data_dir), std::move(store), node.clock());
+        auto server = Server::start(config, dashboard_files(), std::move(seat));
+        if (!server) {
+            node.leave();
+            return fail(for_terminal(std::move(server).error()));
+        }
+        is_listening = true;
+        run(**server, args, config, signals, manager);
+        is_listening = false;
+        if (!node.may_act()) {
+            // Its threads stand still, and nothing may be said to anybody.
+            log.warn("stopped without PostgreSQL; what was not acknowledged is open");
+            log.flush();
+            std::_Exit(static_cast<int>(Exit::ok));
+        }
+        (*server)->stop([&manager] { manager.alive(); });
+    }
+    node.leave();
+    log.flush();
+    return Exit::ok;
+}
+
 Result<Exit> serve(const ServeArgs& args) {
     const sigset_t signals = block_signals();
     raise_descriptor_limit();
@@ -158,29 +285,13 @@ Result<Exit> serve(const ServeArgs& args) {
     if (!config) return fail(config.error());
     log.set_level(config->log_level);
     const auto manager = ServiceManager::from_environment();
+    if (args.is_cluster && config->cluster.store.empty()) {
+        return fail_usage("--cluster wants --store, the PostgreSQL of the cluster");
+    }
+    if (!config->cluster.store.empty()) return serve_in_cluster(args, *config, signals, manager);
     auto server = Server::start(*config, dashboard_files());
     if (!server) return fail(for_terminal(std::move(server).error()));
-    introduce(*config, (*server)->summary());
-    const std::string status = "Serving the hub " + config->hostnames.front();
-    manager.ready(status);
-    const bool is_anywhere =
-        config->bind.empty() || config->bind.front() == "0.0.0.0" || config->bind.front() == "::";
-    const std::string address = is_anywhere ? "127.0.0.1" : config->bind.front();
-    // Joined when this function ends; the resolver gives up by itself.
-    const auto names = std::async(std::launch::async, say_unknown_names, config->hostnames, address);
-    for (;;) {
-        const int signal = next_signal(signals, manager.watchdog());
-        if (signal == SIGHUP) {
-            manager.reloading();
-            reload(**server, args);
-            manager.ready(status);
-        } else if (signal > 0) {
-            break;
-        }
-        if (manager.watchdog() && (*server)->is_well()) manager.alive();
-    }
-    log.info("stopping");
-    manager.stopping();
+    run(**server, args, *config, signals, manager);
     (*server)->stop([&manager] { manager.alive(); });
     log.flush();
     return Exit::ok;
@@ -223,6 +334,15 @@ void add_serve(CLI::App& app, int& exit_code) {
         ->type_name("FILE");
     single("--threads", "threads", "Event loops (one for each core)")->type_name("N");
     single("--log-level", "log_level", "trace, debug, info, warn, error or off (info)")->type_name("LEVEL");
+    command.add_flag("--cluster", args->is_cluster,
+                     "As a node of a cluster, which serves while no other node does; docs/cluster.md");
+    single("--store", "cluster.store", "The cluster's PostgreSQL, as libpq takes it")->type_name("CONNINFO");
+    single("--node", "cluster.node", "Which node of the cluster this is (what the data directory says)")
+        ->type_name("ID");
+    single("--health", "cluster.health",
+           "Where load balancers ask whether this node serves, by HTTP (nowhere)")
+        ->type_name("ADDR:PORT");
+    single("--lease", "cluster.lease_s", "How long a node that is silent keeps the hub (5)")->type_name("S");
     single("--compatibility", "compatibility", "default, or strict: refuse what the real hub refuses")
         ->type_name("MODE");
     command.footer(

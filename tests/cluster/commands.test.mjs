@@ -1,0 +1,107 @@
+// carillon cluster: making a cluster, bringing a hub into it, and what is refused.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Hub, until } from '../lib/hub.mjs';
+import { Cluster } from './cluster.mjs';
+
+const address = '127.43.52.10';
+const cluster = new Cluster({ binary: process.env.HUB_BINARY, address, nodes: { n1: '127.43.52.10' } });
+const { store } = cluster.postgres;
+const [node] = cluster.nodes;
+const alone = new Hub({ binary: process.env.HUB_BINARY, directory: join(cluster.folder, 'alone'), address });
+const oldData = join(alone.directory, 'data');
+
+before(() => cluster.postgres.start());
+after(async () => {
+  node.isSupervised = false;
+  node.process?.kill('SIGKILL');
+  await alone.stop();
+  await cluster.postgres.stop();
+  rmSync(cluster.folder, { recursive: true, force: true });
+});
+
+async function refused(code, pattern, ...args) {
+  const outcome = await cluster.run(...args);
+  assert.equal(outcome.code, code, outcome.stderr);
+  assert.match(outcome.stderr, pattern);
+}
+
+test('a database without a cluster is said to be one, and has one at most', async () => {
+  await refused(2, /has no cluster; `carillon cluster init`/, 'cluster', 'status', '--store', store);
+  await refused(2, /has no cluster/, 'serve', '--cluster', '--store', store, '--node', 'n1', '--data-dir', node.dataDir);
+  assert.ok(!existsSync(node.dataDir), 'a start that was refused leaves no directory');
+  assert.equal((await cluster.run('cluster', 'init', '--store', store)).code, 0);
+  await refused(2, /has a cluster already/, 'cluster', 'init', '--store', store);
+  await refused(1, /PostgreSQL/, 'cluster', 'status', '--store', 'host=/nowhere dbname=x');
+});
+
+test('no node serves yet, and status says so', async () => {
+  const { code, stdout } = await cluster.run('cluster', 'status', '--store', store, '-o', 'json');
+  assert.equal(code, 9);
+  const status = JSON.parse(stdout);
+  assert.deepEqual(status.nodes, []);
+  assert.equal(status.lanes.length, 8);
+  assert.equal(status.postgres.fsync, 'on');
+});
+
+test('a hub that ran alone comes into the cluster with its devices, keys and authority', async () => {
+  mkdirSync(alone.directory);
+  await alone.start();
+  const login = alone.connectionString;
+  const device = await alone.device('pump-1');
+  await alone.ok('twin', 'update', 'pump-1', '--tags', '{"floor":3}');
+  await refused(1, /another hub .* runs on/, 'cluster', 'import', '--store', store, '--data-dir', oldData);
+  await alone.stop();
+  const imported = await cluster.run('cluster', 'import', '--store', store, '--data-dir', oldData);
+  assert.equal(imported.code, 0, imported.stderr);
+  assert.match(imported.stderr, /Imported \d+ rows/);
+  await refused(2, /has a hub already/, 'cluster', 'import', '--store', store, '--data-dir', oldData);
+
+  assert.equal((await cluster.run('cluster', 'join', '--store', store, '--node', 'n1', '--data-dir', node.dataDir)).code, 0);
+  assert.equal(readFileSync(join(node.dataDir, 'ca.pem'), 'utf8'), readFileSync(join(oldData, 'ca.pem'), 'utf8'));
+  assert.equal(statSync(join(node.dataDir, 'ca-key.pem')).mode & 0o777, 0o600);
+  node.start();
+  await cluster.active();
+  await until(() => existsSync(join(node.dataDir, 'hub.json')), 'the hub');
+  cluster.caFile = join(node.dataDir, 'ca.pem');
+  cluster.connectionString = login; // As before.
+  const { tags } = JSON.parse(await until(async () => {
+    const { code, stdout } = await cluster.run('twin', 'show', 'pump-1', '-o', 'json');
+    return code === 0 ? stdout : null;
+  }, () => node.log()));
+  assert.equal(tags.floor, 3);
+  assert.equal((await cluster.ok('device', 'show', 'pump-1', '--connection-string')).trim(), device);
+  await refused(2, /a node of this cluster runs/, 'cluster', 'import', '--store', store, '--data-dir', oldData);
+});
+
+test('a hub of a cluster makes no backups of its own', async () => {
+  const { code, stderr } = await cluster.run('backup', 'create', join(cluster.folder, 'backup'));
+  assert.notEqual(code, 0);
+  assert.match(stderr, /makes no backups/);
+});
+
+test('a node that is killed and started again takes the hub back without waiting for a lease', async () => {
+  const { incarnation } = await cluster.active();
+  node.process.kill('SIGKILL');
+  await node.ended;
+  const killed = Date.now();
+  const again = await cluster.active(`n1/${incarnation}`);
+  assert.equal(again.incarnation, incarnation + 1);
+  // The order in the log is what counts; the time is only said.
+  console.log(`back after ${Date.now() - killed} ms`);
+  assert.match(node.log(), new RegExp(`the owner of the hub is dead node=n1 incarnation=${incarnation}`));
+});
+
+test('directories are not taken for each other', async () => {
+  node.isSupervised = false;
+  node.process.kill('SIGTERM');
+  assert.equal(await node.ended, 0);
+  await refused(2, /is a node's of a cluster/, 'serve', '--data-dir', node.dataDir, '--bind', address, '--hostname', address);
+  await refused(2, /belongs to node n1/, 'serve', '--cluster', '--store', store, '--node', 'n2', '--data-dir', node.dataDir);
+  await refused(2, /runs alone/, 'serve', '--cluster', '--store', store, '--node', 'n2', '--data-dir', oldData);
+  await refused(2, /--store/, 'serve', '--cluster', '--node', 'n2');
+  await refused(2, /letters, digits/, 'cluster', 'join', '--store', store, '--node', 'a b', '--data-dir', join(cluster.folder, 'x'));
+});
