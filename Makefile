@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build package client demo demo-cpp test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
+.PHONY: build package client demo demo-cpp demo-cluster test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -29,6 +29,11 @@ demo: setup  ## a door, its lock and two jobs, on a hub of its own
 demo-cpp: setup  ## the same with our C++ clients as device and back end
 	@$(call build_preset,dev) --target carillon example_sim_device example_schedule_job_service
 	@tests/demo/run.sh --door=cpp --office=cpp
+
+demo-cluster:  ## three nodes over a PostgreSQL of its own; the one that serves is killed
+	@$(call installed,cluster)
+	@$(call build_preset,dev) --target carillon
+	@tests/demo/cluster.sh
 
 test:  ## everything that must pass
 	@$(call installed,test)

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# A hub on three nodes over PostgreSQL: the one that serves is killed in the middle of a twin job and a method job,
+# and both go on to their end. `make demo-cluster` builds what it needs first.
+#
+#   tests/demo/cluster.sh [ADDRESS]
+#       ADDRESS: a loopback address on which whoever serves listens, as on a floating address [127.50.8.10]
+#
+#   REGISTERED=20000 DEVICES=300 tests/demo/cluster.sh    how many devices there are, and how many of them connect
+#   FOLDER=build/demo-cluster                             where nodes and PostgreSQL (unless run as root) have their data; removed first
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+carillon=${HUB_BINARY:-$here/../../build/dev/carillon}
+folder=${FOLDER:-$here/../../build/demo-cluster}
+registered=${REGISTERED:-20000}
+devices=${DEVICES:-300}
+address=${1:-127.50.8.10}
+nodes=(n1 n2 n3)
+wait_s=120
+
+color=
+[ -t 1 ] && [ -z "${NO_COLOR:-}" ] && color=yes
+paint() { [ -n "$color" ] && printf '\033[%sm%s\033[0m' "$1" "$2" || printf '%s' "$2"; }
+step() { printf '\n%s\n' "$(paint 1 "$*")"; }
+fail() { printf '\n%s\n' "$(paint 31 "demo: $*")" >&2; exit 1; }
+named() { sed -u "s/^/$(paint "$1" "$(printf '%-8s' "$2")")│ /"; }
+wait_for() {
+  local what=$1 end=$((SECONDS + wait_s))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || fail "waited $wait_s s for $what; see $folder"
+    sleep 0.1
+  done
+}
+
+[ -x "$carillon" ] || fail "$carillon is not there: run \`make demo-cluster\`, which builds it."
+programs=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+[ -n "$programs" ] || fail "PostgreSQL is not installed: \`tools/setup.sh test\` installs it."
+
+rm -rf "$folder"
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+# The name of a socket has room for some 100 characters.
+socket=$(mktemp -d "${TMPDIR:-/tmp}/carillon-pg-XXXXXX")
+data=$folder/pg
+as_owner=()
+if [ "$(id -u)" -eq 0 ]; then  # PostgreSQL refuses to run as root, and others may not reach this folder.
+  as_owner=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+  data=$socket/pg
+  chown nobody:nogroup "$socket"
+fi
+store="host=$socket dbname=postgres user=hub"
+
+declare -A pids=()
+clean_up() {
+  trap - EXIT INT TERM
+  for name in fleet "${nodes[@]}" postgres; do
+    [ -n "${pids[$name]:-}" ] || continue
+    kill "$([ "$name" = postgres ] && echo -INT || echo -TERM)" "${pids[$name]}" 2>/dev/null || true
+    [ "$name" = postgres ] || wait "${pids[$name]}" 2>/dev/null || true
+  done
+  wait 2>/dev/null || true
+  rm -rf "$socket"
+}
+trap clean_up EXIT
+trap 'clean_up; exit 130' INT TERM
+
+step "1  A PostgreSQL of its own in $data"
+(cd "$socket" && "${as_owner[@]}" "$programs/initdb" -D "$data" -U hub -A trust -E UTF8 --locale=C) >"$folder/initdb.log" 2>&1 ||
+  fail "initdb failed: $(cat "$folder/initdb.log")"
+(cd "$socket" && exec "${as_owner[@]}" "$programs/postgres" -D "$data" -c listen_addresses= \
+  -c unix_socket_directories="$socket") >"$folder/postgres.log" 2>&1 &
+pids[postgres]=$!
+wait_for PostgreSQL "$programs/pg_isready" -q -h "$socket" -U hub
+"$carillon" cluster init --store "$store" 2>&1 | named 36 init
+
+step "2  Three nodes; whoever serves listens on $address"
+start_node() {
+  "$carillon" serve --cluster --store "$store" --node "$1" --data-dir "$folder/$1" --hostname "$address" \
+    --bind "$address" >>"$folder/$1.log" 2>&1 &
+  pids[$1]=$!
+}
+listens() { (: >"/dev/tcp/$address/8883"); }
+active() {
+  "$carillon" cluster status --store "$store" -o json 2>/dev/null |
+    python3 -c 'import json,sys; print(next(n["node"] for n in json.load(sys.stdin)["nodes"] if n["role"] == "active"))'
+}
+for node in "${nodes[@]}"; do start_node "$node"; done
+wait_for "a node to serve" listens
+first=$(active)
+"$carillon" cluster status --store "$store" 2>&1 | named 36 status
+CARILLON_LOGIN=$("$carillon" connection-string --data-dir "$folder/$first")
+export CARILLON_LOGIN CARILLON_CA=$folder/$first/ca.pem
+
+step "3  $registered devices are registered, $devices of another kind connect"
+"$carillon" simulate --devices "$registered" --prefix cold- --create-only --quiet
+"$carillon" simulate --devices "$devices" --prefix live- --create --method-latency 200ms --backoff 200ms --backoff-max 2s \
+  --interval 2s > >(tee "$folder/devices.log" | named 33 devices) 2>&1 &
+pids[fleet]=$!
+sleep 3
+
+step "4  A twin job for all of them, and a method job for those that are connected"
+"$carillon" job create --job-id everyone --query-condition '*' --twin-patch '{"properties":{"desired":{"site":43}}}' \
+  --rate $((registered / 15))/s >/dev/null
+"$carillon" job create --job-id connected --query-condition "STARTSWITH(deviceId, 'live-')" --method-name lock \
+  --rate $((devices / 15))/s >/dev/null
+declare -A watches=()
+for job in everyone connected; do
+  "$carillon" job watch "$job" --interval 2 > >(named 32 "$job") 2>&1 &
+  watches[$job]=$!
+done
+sleep 4
+
+step "5  kill -9 of $first, which serves"
+began=$(date +%s.%N)
+kill -9 "${pids[$first]}"
+wait "${pids[$first]}" 2>/dev/null || true
+unset "pids[$first]"
+wait_for "another node" listens
+seconds=$(python3 -c "print(f'{$(date +%s.%N) - $began:.1f}')")
+second=$(active)
+echo "$second serves; nobody did for $seconds s"
+grep -h 'dead\|took over' "$folder/$second.log" | named 31 "$second"
+start_node "$first"
+
+step "6  Both jobs go on"
+outcome=0
+for job in everyone connected; do
+  wait "${watches[$job]}" || outcome=$?
+  # Methods that were in flight end as unknown: exit code 8.
+  [ "$outcome" -eq 0 ] || { [ "$job" = connected ] && [ "$outcome" -eq 8 ]; } || fail "carillon job watch $job exits $outcome"
+done
+"$carillon" job list | named 36 jobs
+"$carillon" cluster status --store "$store" 2>&1 | named 36 status
+unpatched=$("$carillon" query "SELECT COUNT() AS n FROM devices WHERE properties.desired.site = 43 AND properties.desired.\$version = 2" -o json |
+  python3 -c "import json,sys; print($registered + $devices - json.load(sys.stdin)[0]['n'])")
+[ "$unpatched" = 0 ] || fail "$unpatched twins were not patched exactly once"
+kill -TERM "${pids[fleet]}"
+wait "${pids[fleet]}" || fail "the devices ended with $?"
+unset "pids[fleet]"
+sleep 0.3  # its last lines
+calls=$(sed -nE 's/^([0-9,]+) methods: .*/\1/p' "$folder/devices.log" | tr -d ,)
+[ "$calls" -le "$devices" ] || fail "$calls calls came to $devices devices"
+printf '\n%s\n' "$(paint '1;32' "Every twin was patched once, no method was sent twice, and nobody served for $seconds s.")"
