@@ -4,8 +4,11 @@
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/login_brake.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
+#include "endpoint/amqp/registration/registrant_login.hpp"
+#include "endpoint/amqp/registration/registration_messages.hpp"
 #include "endpoint/device/connected_device.hpp"
 #include "wire/amqp/hub_links.hpp"
 
@@ -66,6 +69,10 @@ void Authenticator::log_in(const SaslInit& init, Done done) {
         return done(connection_, {});  // A token or a certificate says more later.
     if (init.mechanism != sasl_plain) return done(connection_, refused("unknown mechanism"));
     const auto plain = parse_plain(init.initial_response.value_or(Bytes()));
+    if (const auto address = plain ? parse_registration_address(plain->user) : std::nullopt;
+        address && connection_.hub().provisioning().has_scope(address->scope)) {
+        return log_in_registrant(connection_, *address, std::string(plain->password), std::move(done));
+    }
     const auto user = plain ? parse_plain_user(plain->user) : std::nullopt;
     if (!user) return done(connection_, refused("malformed user name"));
     if (user->policy.empty()) {

@@ -6,6 +6,7 @@
 #include "wire/amqp/hub_messages.hpp"
 #include "wire/amqp/sasl.hpp"
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 namespace carillon::amqp {
 
 class HubConnection;
+struct Registrant;
 
 /// Who the client of one connection is: judges what it logs in with by SASL and the tokens that it puts, and
 /// keeps what is good. A policy's token is judged here; a device's on the thread of its shard, and again when
@@ -37,6 +39,9 @@ public:
     /// The link on which answers to tokens go out; 0 if there is none.
     void answers_go_to(LinkId link) { answer_link_ = link; }
     LinkId answer_link() const { return answer_link_; }
+    /// The device that registers over this connection; null where none does.
+    Registrant* registrant() const { return registrant_.get(); }
+    void set_registrant(std::shared_ptr<Registrant> registrant) { registrant_ = std::move(registrant); }
     TokenWallet& wallet() { return wallet_; }
     const TokenWallet& wallet() const { return wallet_; }
 
@@ -48,6 +53,7 @@ private:
 
     HubConnection& connection_;
     TokenWallet wallet_;
+    std::shared_ptr<Registrant> registrant_;
     LinkId answer_link_ = 0;
 };
 

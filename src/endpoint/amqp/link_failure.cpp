@@ -14,6 +14,8 @@ std::string_view condition_name(Errc code) {
         case Errc::generic_not_found:
         case Errc::device_not_found:
         case Errc::module_not_found:
+        case Errc::operation_not_found:
+        case Errc::registration_not_found:
             return "amqp:not-found";
         case Errc::operation_not_allowed_in_current_state:
             return "amqp:not-allowed";

@@ -2,11 +2,14 @@
 #include "endpoint/amqp/device_links.hpp"
 #include "endpoint/amqp/event_links.hpp"
 #include "endpoint/amqp/link_handler.hpp"
+#include "endpoint/amqp/registration/registration_links.hpp"
 #include "endpoint/amqp/service_links.hpp"
 
 namespace carillon::amqp {
 
 void open_link(HubConnection& connection, const LinkRequest& request) {
+    // Registrations share the port, too; an id scope of the hub's is what they begin with.
+    if (is_of_registration(connection, request.attach)) return open_registration_link(connection, request);
     switch (request.address.kind) {
         case LinkKind::cbs_requests:
         case LinkKind::cbs_responses:

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -19,6 +19,8 @@ const transports = {
   mqtt: require('azure-iot-provisioning-device-mqtt').Mqtt,
   mqttWs: require('azure-iot-provisioning-device-mqtt').MqttWs,
   http: require('azure-iot-provisioning-device-http').Http,
+  amqp: require('azure-iot-provisioning-device-amqp').Amqp,
+  amqpWs: require('azure-iot-provisioning-device-amqp').AmqpWs,
 };
 const { Client, Message } = require('azure-iot-device');
 const { Mqtt } = require('azure-iot-device-mqtt');
@@ -105,28 +107,53 @@ for (const transport of Object.keys(transports)) {
       registrationId: id, provisioningStatus: 'disabled',
       attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: key, secondaryKey: newKey() } },
     });
-    await assert.rejects(register(id, newKey(), transport), (error) => /Unauthorized|Not authorized/i.test(`${error.name} ${error.message}`));
+    await assert.rejects(register(id, newKey(), transport), (error) => /Unauthorized|Not authorized|NotConnected/i.test(`${error.name} ${error.message}`));
     await assert.rejects(register(`${id}-unknown`, key, transport));
     await assert.rejects(register(id, key, transport));
     assert.equal((await twin(id)).deviceId, undefined, 'no identity was made');
   });
 }
 
-test('a device with a certificate of its own registers over MQTT, and connects by it', async () => {
-  const file = (name) => join(hub.directory, name);
-  execFileSync('openssl', ['req', '-x509', '-days', '2', '-subj', '/CN=cert-1', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
-    '-nodes', '-keyout', file('cert-1.key'), '-out', file('cert-1.pem')], { stdio: 'ignore' });
-  const credentials = { cert: readFileSync(file('cert-1.pem'), 'utf8'), key: readFileSync(file('cert-1.key'), 'utf8') };
-  const made = await service.createOrUpdateIndividualEnrollment({
-    registrationId: 'cert-1', attestation: { type: 'x509', x509: { clientCertificates: { primary: { certificate: credentials.cert } } } },
-  });
-  assert.match(made.responseBody.attestation.x509.clientCertificates.primary.info.subjectName, /cert-1/);
-  const result = await register('cert-1', credentials, 'mqtt');
-  assert.equal(result.deviceId, 'cert-1');
-  const client = Client.fromConnectionString(`HostName=${result.assignedHub};DeviceId=cert-1;x509=true`, Mqtt);
+const openssl = (...args) => execFileSync('openssl', args, { stdio: 'ignore', cwd: hub.directory });
+const file = (name) => join(hub.directory, name);
+const read = (name) => readFileSync(file(name), 'utf8');
+const newKeyFlags = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+/** Makes `name`, a certificate with that common name, signed by `authority` or itself. */
+function certify(name, authority, extensions) {
+  if (!authority) {
+    openssl('req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...newKeyFlags, '-keyout', `${name}.key`, '-out', `${name}.pem`,
+      ...(extensions ? [] : ['-addext', 'basicConstraints=critical,CA:FALSE']));
+    return;
+  }
+  openssl('req', '-new', '-subj', `/CN=${name}`, ...newKeyFlags, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  writeFileSync(file(`${name}.ext`), extensions ?? 'basicConstraints=CA:FALSE\n');
+  openssl('x509', '-req', '-days', '2', '-in', `${name}.csr`, '-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial',
+    '-extfile', `${name}.ext`, '-out', `${name}.pem`);
+}
+const isAuthority = 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n';
+/** What a device shows: its certificate, and those above it that are named. */
+const shown = (name, ...above) => ({ cert: [name, ...above].map((one) => read(`${one}.pem`)).join(''), key: read(`${name}.key`) });
+
+/** Connects as the device that was assigned, by its certificate. */
+async function connectsByCertificate(result, credentials) {
+  const client = Client.fromConnectionString(`HostName=${result.assignedHub};DeviceId=${result.deviceId};x509=true`, Mqtt);
   client.setOptions(credentials);
   await client.open();
   await client.close();
+}
+
+test('a device with a certificate of its own registers, and connects by it', async () => {
+  certify('cert-1');
+  const made = await service.createOrUpdateIndividualEnrollment({
+    registrationId: 'cert-1', attestation: { type: 'x509', x509: { clientCertificates: { primary: { certificate: read('cert-1.pem') } } } },
+  });
+  assert.match(made.responseBody.attestation.x509.clientCertificates.primary.info.subjectName, /cert-1/);
+  for (const transport of ['mqtt', 'http', 'amqp']) {
+    const result = await register('cert-1', shown('cert-1'), transport);
+    assert.equal(result.deviceId, 'cert-1', transport);
+    await connectsByCertificate(result, shown('cert-1'));
+  }
 });
 
 test('enrollments are read, changed under their etags, queried page by page, and deleted', async () => {
