@@ -86,7 +86,7 @@ function Entries({ of }: { of: AuditEntry[] }) {
               <td class="number">{count(entry.sequence)}</td>
               <td><Time at={entry.time} /></td>
               <td><span class="id">{entry.policy || '–'}</span><span class="hint break">{[entry.key && (a.keys[entry.key] ?? entry.key), a.vias[entry.via] ?? entry.via, entry.peer].filter(Boolean).join(' · ')}</span></td>
-              <td><code>{entry.operation}</code>{entry.agent && <span class="hint break"> {entry.agent}</span>}</td>
+              <td><code>{entry.operation}</code>{entry.agent && <span class="hint agent" title={entry.agent}>{entry.agent}</span>}</td>
               <td class="break">{placeOf(entry) ? <a href={placeOf(entry)}>{entry.target}</a> : entry.target}{entry.before && entry.before === entry.after && <span class="hint"> · {a.same}</span>}</td>
               <td class="number">{entry.status ?? ''}</td>
             </tr>

@@ -120,7 +120,7 @@ export function DevicesPage() {
       </section>
       <p class="hint" role="status" data-testid="count">{total.value === undefined ? (total.isLoading ? t.devices.counting : '') : t.devices.count(total.value, count(total.value))}</p>
       <Problem of={problem.value} retry={() => { again.value++; }} />
-      {rows.value.length > 0 ? <List rows={rows.value} chosen={chosen.value} onChoose={(next) => { chosen.value = next; }} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
+      {rows.value.length > 0 ? <List key={statement.value} rows={rows.value} chosen={chosen.value} onChoose={(next) => { chosen.value = next; }} onEnd={() => void more()} isMore={state.value === 'more'} /> : state.value === 'loading' ? <Loading /> : !problem.value && (
         <Empty title={wanted.value ? t.devices.noneSo : t.devices.none}>
           {wanted.value ? t.devices.noneSoHint : t.devices.noneHint(<code>carillon simulate -n 100 --create</code>)}
         </Empty>
