@@ -1,6 +1,7 @@
 #include "core/scan/query_scan.hpp"
 
 #include "core/scan/candidate_scan.hpp"
+#include "core/shard/placement.hpp"
 #include "core/shard/row_prefetch.hpp"
 #include "query/column_groups.hpp"
 
@@ -56,8 +57,8 @@ private:
 /// change if `pause` was called.
 class Cursor {
 public:
-    Cursor(const Directory& directory, const ScanPlan& plan, std::optional<IdentityKey> after)
-        : directory_(directory), plan_(plan), after_(std::move(after)) {
+    Cursor(Shard& shard, const ScanPlan& plan, std::optional<IdentityKey> after)
+        : shard_(shard), directory_(shard.directory()), plan_(plan), after_(std::move(after)) {
         if (!plan.ids || !after_) return;
         const auto first = std::lower_bound(plan.ids->begin(), plan.ids->end(), after_->device.str());
         id_ = static_cast<std::size_t>(first - plan.ids->begin());
@@ -100,7 +101,10 @@ private:
     /// Each id in turn: the device, or all its modules one after the other.
     const Record* next_by_id() {
         for (; id_ < plan_.ids->size(); ++id_) {
-            const auto key = IdentityKey::parse((*plan_.ids)[id_]);
+            const std::string& id = (*plan_.ids)[id_];
+            // Another shard looks for those of its own.
+            if (shard_number(id, shard_.shard_count()) != shard_.number()) continue;
+            const auto key = IdentityKey::parse(id);
             if (!key) continue;
             const bool is_begun = after_ && after_->device == key->device;
             const Record* record = nullptr;
@@ -118,6 +122,7 @@ private:
         return nullptr;
     }
 
+    Shard& shard_;
     const Directory& directory_;
     const ScanPlan& plan_;
     std::optional<IdentityKey> after_;
@@ -133,7 +138,7 @@ public:
           plan_(plan),
           rows_max_(rows_max),
           slice_(shard, meter_),
-          cursor_(shard.directory(), plan, std::move(after)) {}
+          cursor_(shard, plan, std::move(after)) {}
 
     Task<Result<std::vector<FoundRow>>> run() {
         TwinIndex& index = shard_.index();
@@ -421,7 +426,7 @@ private:
     }
 
     Task<Result<>> by_key() {
-        Cursor cursor(shard_.directory(), plan_, std::nullopt);
+        Cursor cursor(shard_, plan_, std::nullopt);
         for (const Record* record = cursor.next(); record != nullptr; record = cursor.next()) {
             if (auto added = examine(record); !added) co_return added;
             if (!slice_.is_over()) continue;
