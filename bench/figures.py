@@ -18,8 +18,10 @@ import sys
 import tempfile
 
 from configurations import configurations
+from jobs_in_a_row import jobs_in_a_row
 from lanes import lanes
 from method_job import method_job
+from pages import pages
 from plain import plain
 from provisioning import provisioning
 from queries import queries
@@ -163,7 +165,7 @@ def clients(bench, folder):
 FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "clients": clients,
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
-           "provisioning": provisioning}
+           "provisioning": provisioning, "pages": pages, "jobs-in-a-row": jobs_in_a_row}
 
 
 def main(arguments):

@@ -38,8 +38,12 @@ TITLES = {"count": "COUNT of one value in 100", "page": "first page of 100 of on
           "scan": "COUNT by comparing two paths, which nothing helps"}
 
 
+def ask_statement(bench, hub, statement, **options):
+    return bench.load("ask", hub, statement=statement, **options)
+
+
 def ask(bench, hub, name, **options):
-    return bench.load("ask", hub, statement=QUERIES[name][0], **options)
+    return ask_statement(bench, hub, QUERIES[name][0], **options)
 
 
 def wait_for_columns(bench, hub, name):
