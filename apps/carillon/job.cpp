@@ -63,6 +63,7 @@ Result<> check_targets(ServiceClient& client, const JobOrder& order) {
         if (!is_later) return fail(Errc::device_not_found, "--device-ids: " + names + "; no job was created");
         std::cerr << "not there yet: " << names << '\n';
     }
+    for (const std::string& doubt : targets->doubts) std::cerr << "note: " << on_one_line(doubt) << '\n';
     if (targets->count) std::cerr << targets_text(*targets->count, is_later) << '\n';
     return {};
 }

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "failure.hpp"
+#include "query/doubts.hpp"
 #include "terminal_text.hpp"
 
 #include <algorithm>
@@ -76,6 +77,7 @@ Result<JobTargets> find_job_targets(ServiceClient& client, const JobOrder& order
     }
     const auto statement = count_statement(order.condition);
     if (!statement) return fail(statement.error());
+    targets.doubts = query::doubts_of(order.condition);
     const auto page = client.query(*statement, 0);
     if (!page && http_status(page.error().code) == 400) {
         return fail_usage("--query-condition `" + on_one_line(order.condition) + "`: " + page.error().detail);

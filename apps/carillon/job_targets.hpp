@@ -19,6 +19,7 @@ Result<std::string> count_statement(std::string_view condition);
 struct JobTargets {
     std::optional<std::int64_t> count;  ///< Nothing where this login may not ask.
     std::vector<std::string> missing;   ///< Of the ids that are named, those that no device has.
+    std::vector<std::string> doubts;    ///< What in the condition can hold for no device.
 };
 
 /// Asks the hub, which so parses the condition before there is a job that would fail by it. Fails with

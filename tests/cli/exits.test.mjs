@@ -53,6 +53,19 @@ test('a job says how many devices it is for, and that there are none', async () 
   assert.match(none.stderr, /no device matched the condition of job/);
 });
 
+test('a job says what of its condition can hold for no device, also in a dry run', async () => {
+  const doubtful = ['job', 'create', '--patch', '{"tags":{"a":1}}', '-q', "deviceId IN [pump-a1] OR version = '3'"];
+  const dry = await hub.cli(...doubtful, '--dry-run');
+  const made = await hub.cli(...doubtful);
+  assert.equal(dry.code, 0);
+  assert.equal(made.code, 0);
+  for (const { stderr } of [dry, made]) {
+    assert.match(stderr, /note: `pump` names nothing that a device has; a text stands in quotes \('pump'\)/);
+    assert.match(stderr, /note: `version` is a number and is compared with something else: that never holds/);
+  }
+  assert.equal(JSON.parse(made.stdout).warnings.length, 3);
+});
+
 test('4: not authorised', async () => {
   const wrong = hub.connectionString.replace(/SharedAccessKey=.*/, `SharedAccessKey=${wrongKey}`);
   const { code, stderr } = await hub.cli('device', 'list', '-l', wrong);

@@ -6,6 +6,7 @@
 #include "endpoint/rest/job_list_source.hpp"
 #include "endpoint/rest/paging.hpp"
 #include "model/job.hpp"
+#include "query/doubts.hpp"
 
 #include <fmt/format.h>
 #include <array>
@@ -22,6 +23,20 @@ HttpResponse ok_job(JobSnapshot job) {
     jobs.push_back(std::move(job));
     response.source = std::make_shared<JobListSource>(std::move(jobs), PageFrame(), JobJson::whole);
     return response;
+}
+
+/// Adds to an accepted job what of its condition can hold for no device. Ours: a member that clients pass
+/// over.
+void append_doubts(std::string& accepted, const std::optional<std::string>& condition) {
+    const auto doubts = query::doubts_of(condition.value_or(""));
+    if (doubts.empty()) return;
+    accepted.pop_back();
+    accepted += ",\"warnings\":";
+    JsonWriter out(accepted);
+    out.begin_array();
+    for (const std::string& doubt : doubts) out.value(doubt);
+    out.end_array();
+    accepted += '}';
 }
 
 }  // namespace
@@ -42,6 +57,7 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     if (!job) co_return fail(std::move(job).error());
     std::string text;
     append_job_accepted_json(text, *job);
+    append_doubts(text, job->definition->condition);
     co_return ok(std::move(text));
 }
 
