@@ -47,6 +47,7 @@ constexpr std::uint64_t event_file_bytes_max = 32 * 1024 * 1024;
 constexpr std::uint64_t log_bytes_min = 2 * 1024 * 1024;
 constexpr std::uint64_t event_unmerged_parts = 4;  ///< Beyond it, commits wait for merges.
 constexpr std::uint64_t event_level_parts = 8;
+constexpr std::uint64_t urgent_unmerged_bytes = 256 * 1024 * 1024;
 constexpr std::uint64_t unmerged_files_min = 4;
 constexpr std::uint64_t unmerged_files_max = 36;  ///< RocksDB's own bound, and so of a usual hub's.
 
@@ -98,6 +99,11 @@ private:
 std::size_t event_buffer_bytes(const RocksOptions& wanted) {
     const std::uint64_t part = std::max(wanted.event_bytes / event_buffer_parts, event_buffer_bytes_min);
     return std::min<std::uint64_t>(part, wanted.write_buffer_bytes);
+}
+
+/// True where so little may be unmerged that commits soon wait for merges.
+bool merges_are_urgent(const RocksOptions& wanted) {
+    return wanted.event_bytes / event_unmerged_parts < urgent_unmerged_bytes;
 }
 
 /// Holds what messages take beside what is kept to as much again, also while they come as fast as the disk
@@ -417,8 +423,9 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
     impl->on_lost_sync = options.on_lost_sync ? options.on_lost_sync : end_process;
     impl->env = rocksdb::NewCompositeEnv(
         watch_files(cut_logs(files, found->log_ends), *impl->ledger, impl->log_state, impl->on_lost_sync));
-    // Compactions can wait; flushes make room for commits, and have a pool of their own.
-    rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+    // Compactions can wait; flushes make room for commits, and have a pool of their own. Where commits wait
+    // for compactions, a low priority on a busy machine would stop all commits, for ten seconds and more.
+    if (!merges_are_urgent(options)) rocksdb::Env::Default()->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
     impl->listener = std::make_shared<Listener>();
     rocksdb::Options all(db_options(options), {});
     all.env = impl->env.get();
