@@ -124,7 +124,8 @@ void ClusterNode::beat_loop() {
         bool is_owner = false;
         {
             const std::lock_guard lock(mutex_);
-            is_owner = store_ != nullptr;
+            // The memory of one whose PostgreSQL has lost commits is all there is of them.
+            is_owner = store_ != nullptr && !store_->has_lost();
         }
         if (is_owner && boot_time() - last > silence_max) {
             end(fmt::format("PostgreSQL has confirmed no beat for {} s",
@@ -151,18 +152,17 @@ bool ClusterNode::beat(ClusterTables& tables) {
         log.warn("no beat was confirmed reason={}", beaten.error().detail);
         return false;
     }
-    const auto view = tables.view(soon());
     if (!*beaten) {
-        if (!view) return false;
         // Dead is what others say; not to be there at all, or with a lower beat, is a PostgreSQL that forgot.
-        const NodeRow* row = view->find(self_);
-        if (row != nullptr) end("another node has declared this one dead");
-        if (store) {
-            store->note_loss("this start of the node is unknown to PostgreSQL");
-            return true;
-        }
-        end("this start of the node is unknown to PostgreSQL");
+        const auto state = tables.state(self_, soon());
+        if (!state) return false;
+        if (*state) end("another node has declared this one dead");
+        const std::string unknown = "this start of the node is unknown to PostgreSQL";
+        if (!store) end(unknown);
+        store->note_loss(unknown);
+        return true;
     }
+    const auto view = tables.view(soon());
     if (store && beat_ && **beaten <= *beat_) {
         store->note_loss(fmt::format("beat {} was confirmed, and PostgreSQL is at {}", *beat_, **beaten));
     }

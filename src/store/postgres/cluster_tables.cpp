@@ -153,6 +153,17 @@ Result<std::optional<std::int64_t>> ClusterTables::beat(const Incarnation& self,
     return std::optional<std::int64_t>(rows->number(0, 0));
 }
 
+Result<std::optional<std::string>> ClusterTables::state(const Incarnation& who,
+                                                        PgConnection::Deadline deadline) {
+    auto rows = connection_->run({"state",
+                                  "SELECT state FROM node WHERE id = $1 AND incarnation = $2",
+                                  {pg_text(who.node), pg_number(who.number)}},
+                                 deadline);
+    if (!rows) return refused(rows.error());
+    if (rows->is_empty()) return std::optional<std::string>();
+    return std::optional<std::string>(rows->text(0, 0));
+}
+
 Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
     // One statement, so that nodes and lanes are of one moment.
     auto rows = connection_->run(

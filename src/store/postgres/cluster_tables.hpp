@@ -76,6 +76,8 @@ public:
     Result<Incarnation> join(const std::string& node, const std::string& address);
     /// Raises the beat of one that lives; nothing if it lives no more.
     Result<std::optional<std::int64_t>> beat(const Incarnation& self, PgConnection::Deadline deadline);
+    /// `live`, `left` or `dead`; nothing if PostgreSQL does not know this start.
+    Result<std::optional<std::string>> state(const Incarnation& who, PgConnection::Deadline deadline);
     Result<ClusterView> view(PgConnection::Deadline deadline);
     /// Marks one as dead whose beat is still `beat`. True if this call did it.
     Result<bool> kill(const Incarnation& who, std::int64_t beat);

@@ -300,6 +300,9 @@ TEST(ClusterTables, NodesAreNumberedByTheirStartsAndKilledByAStandingBeatOnly) {
     EXPECT_TRUE(*(*tables)->kill(claimed.self, 2));
     EXPECT_FALSE(*(*tables)->kill(claimed.self, 2)) << "once only";
     EXPECT_EQ(*(*tables)->beat(claimed.self, {}), std::nullopt);
+    EXPECT_EQ(*(*tables)->state(claimed.self, {}), "dead");
+    EXPECT_EQ(*(*tables)->state(*again, {}), "live");
+    EXPECT_EQ(*(*tables)->state({"n1", 99}, {}), std::nullopt);
     const auto view = (*tables)->view({});
     ASSERT_TRUE(view) << view.error().detail;
     EXPECT_EQ(view->owner(), claimed.self);
