@@ -97,9 +97,11 @@ Result<PutToken> parse_put_token(const MessageView& message) {
     request.token = message.body_value().as_text().value_or(std::string_view());
     if (text("operation") != "put-token") return fail(Errc::argument_invalid, "operation is not put-token");
     if (request.token.empty()) return fail(Errc::argument_invalid, "the body is not a token");
-    request.is_sas =
-        (request.type == "servicebus.windows.net:sastoken" || request.type == "azure-devices.net:sastoken") &&
-        request.token.starts_with("SharedAccessSignature ");
+    // azure-eventhub for Python calls any token `jwt`. Source: azure-sdk-for-python: _client_base.py,
+    // _create_auth, JWTTokenAuth.
+    const bool is_known = request.type == "servicebus.windows.net:sastoken" ||
+                          request.type == "azure-devices.net:sastoken" || request.type == "jwt";
+    request.is_sas = is_known && request.token.starts_with("SharedAccessSignature ");
     return request;
 }
 

@@ -31,7 +31,10 @@ void Connection::handle_attach(Session& session, const Attach& attach, Bytes bod
     const LinkRole role = attach.role == LinkRole::sender ? LinkRole::receiver : LinkRole::sender;
     Link& link = add_link(session, attach.handle, role);
     link.remote_handle = attach.handle;
-    link.confirms = attach.receiver_mode == ReceiverSettleMode::second;
+    // What the server receives it settles at once, as the service does, though the sender has asked for mode
+    // second: uamqp asks for it and waits for a disposition that is settled. Source: azure-uamqp-c: link.c;
+    // azure-iot-sdk-c#2233, frames of the service.
+    link.confirms = role == LinkRole::sender && attach.receiver_mode == ReceiverSettleMode::second;
     if (role == LinkRole::receiver) link.delivery_count = attach.initial_delivery_count.value_or(0);
     if (role == LinkRole::sender) link.peer_message_bytes_max = attach.max_message_size.value_or(0);
     session.insert(link);

@@ -235,6 +235,21 @@ TEST(AmqpLinks, EachOutcomeReachesTheSender) {
     }
 }
 
+/// As uamqp sends, which asks for mode second and waits for a disposition that is settled. azure-uamqp-c:
+/// link.c.
+TEST(AmqpLinks, WhatTheServerReceivesItSettlesAtOnceInModeSecondToo) {
+    Pair pair;
+    const SessionId session = pair.open();
+    Attach asked = attach_of("t", LinkRole::sender, "a");
+    asked.receiver_mode = ReceiverSettleMode::second;
+    const auto link = pair.client.connection.attach(session, asked, {});
+    pair.run();
+    pair.client.host.take_log();
+    EXPECT_TRUE(send(pair, *link, "x", false, 9));
+    pair.run();
+    EXPECT_EQ(pair.client.host.take_log(), (Log{"disposed 1 9 accepted"}));
+}
+
 /// A link over which the server sends, and whose client receives in the given mode.
 struct Downward : Pair {
     explicit Downward(ReceiverSettleMode mode, std::uint32_t credit = 10) {

@@ -32,34 +32,49 @@ private:
     std::size_t begin_;
 };
 
+/// A null that is written though no other field follows. Performatives have all their fields, as those of the
+/// service have: azure-eventhub for Python takes them by their place, the payload of a transfer too.
+/// Source: azure-sdk-for-python: _pyamqp/_decode.py, decode_frame; link.py, _incoming_attach.
+void null(ListWriter& list) {
+    list.item([](std::string& out) { append_null(out); });
+}
+
+void nulls(ListWriter& list, int count) {
+    for (int i = 0; i < count; ++i) null(list);
+}
+
+void encoded(ListWriter& list, Bytes value) {
+    value.empty() ? null(list) : list.encoded(value);
+}
+
 void optional_u32(ListWriter& list, std::optional<std::uint32_t> field) {
-    field ? list.uint(*field) : list.null();
+    field ? list.uint(*field) : null(list);
 }
 
 void optional_true(ListWriter& list, bool field) {
-    field ? list.boolean(true) : list.null();
+    field ? list.boolean(true) : null(list);
 }
 
 void optional_symbol(ListWriter& list, std::string_view text) {
-    text.empty() ? list.null() : list.symbol(text);
+    text.empty() ? null(list) : list.symbol(text);
 }
 
 void optional_string(ListWriter& list, std::string_view text) {
-    text.empty() ? list.null() : list.string(text);
+    text.empty() ? null(list) : list.string(text);
 }
 
 void append_error(ListWriter& list, const Condition& error) {
-    if (error.name.empty()) return list.null();
+    if (error.name.empty()) return null(list);
     list.item([&error](std::string& out) {
         ListWriter fields(out, descriptor::error);
         optional_symbol(fields, error.name);
         optional_string(fields, error.description);
-        fields.encoded(error.info);
+        encoded(fields, error.info);
     });
 }
 
 void append_state(ListWriter& list, const DeliveryState& state) {
-    if (state.outcome == Outcome::none) return list.null();
+    if (state.outcome == Outcome::none) return null(list);
     list.item([&state](std::string& out) {
         switch (state.outcome) {
             case Outcome::accepted: {
@@ -93,7 +108,7 @@ void append_state(ListWriter& list, const DeliveryState& state) {
 
 void append_terminus(ListWriter& list, const Terminus& terminus, std::uint64_t code) {
     if (!terminus.encoded.empty()) return list.encoded(terminus.encoded);
-    if (!terminus.is_present) return list.null();
+    if (!terminus.is_present) return null(list);
     const std::string_view address = terminus.address.value_or(std::string_view());
     list.item([&](std::string& out) { append_address(out, code, address); });
 }
@@ -108,21 +123,19 @@ void append_open(std::string& out, const Open& open) {
     list.uint(open.max_frame_size);
     list.ushort(open.channel_max);
     optional_u32(list, open.idle_timeout_ms);
-    list.null();
-    list.null();
-    list.null();
-    list.null();
-    list.encoded(open.properties);
+    nulls(list, 4);  // Locales and capabilities.
+    encoded(list, open.properties);
 }
 
 void append_begin(std::string& out, std::uint16_t channel, const Begin& begin) {
     const FrameWriter frame(out, channel);
     ListWriter list(out, descriptor::begin);
-    begin.remote_channel ? list.ushort(*begin.remote_channel) : list.null();
+    begin.remote_channel ? list.ushort(*begin.remote_channel) : null(list);
     list.uint(begin.next_outgoing_id);
     list.uint(begin.incoming_window);
     list.uint(begin.outgoing_window);
     list.uint(begin.handle_max);
+    nulls(list, 3);  // Capabilities and properties.
 }
 
 void append_attach(std::string& out, std::uint16_t channel, const Attach& attach) {
@@ -131,17 +144,17 @@ void append_attach(std::string& out, std::uint16_t channel, const Attach& attach
     list.string(attach.name);
     list.uint(attach.handle);
     list.boolean(attach.role == LinkRole::receiver);
-    attach.sender_mode ? list.ubyte(static_cast<std::uint8_t>(*attach.sender_mode)) : list.null();
-    attach.receiver_mode ? list.ubyte(static_cast<std::uint8_t>(*attach.receiver_mode)) : list.null();
+    attach.sender_mode ? list.ubyte(static_cast<std::uint8_t>(*attach.sender_mode)) : null(list);
+    attach.receiver_mode ? list.ubyte(static_cast<std::uint8_t>(*attach.receiver_mode)) : null(list);
     append_terminus(list, attach.source, descriptor::source);
     append_terminus(list, attach.target, descriptor::target);
-    list.null();
-    list.null();
+    null(list);
+    null(list);
     optional_u32(list, attach.initial_delivery_count);
-    attach.max_message_size ? list.ulong(*attach.max_message_size) : list.null();
-    list.null();
-    list.null();
-    list.encoded(attach.properties);
+    attach.max_message_size ? list.ulong(*attach.max_message_size) : null(list);
+    null(list);
+    null(list);
+    encoded(list, attach.properties);
 }
 
 void append_flow(std::string& out, std::uint16_t channel, const Flow& flow) {
@@ -157,13 +170,14 @@ void append_flow(std::string& out, std::uint16_t channel, const Flow& flow) {
     optional_u32(list, flow.available);
     optional_true(list, flow.drain);
     optional_true(list, flow.echo);
+    null(list);  // Properties.
 }
 
 void append_transfer(std::string& out, std::uint16_t channel, Transfer transfer, Bytes& payload,
                      std::uint32_t frame_bytes_max) {
     // Header, descriptor, list prefix, and each field at its longest.
     constexpr std::size_t performative_bytes_max =
-        8 + 3 + 9 + 5 + 5 + (5 + Transfer::tag_bytes_max) + 5 + 1 + 1;
+        8 + 3 + 9 + 5 + 5 + (5 + Transfer::tag_bytes_max) + 5 + 1 + 1 + 5;
     static_assert(performative_bytes_max < frame_bytes_min);
     const std::size_t count = std::min<std::size_t>(payload.size(), frame_bytes_max - performative_bytes_max);
     transfer.more = count < payload.size();
@@ -172,10 +186,11 @@ void append_transfer(std::string& out, std::uint16_t channel, Transfer transfer,
         ListWriter list(out, descriptor::transfer);
         list.uint(transfer.handle);
         optional_u32(list, transfer.delivery_id);
-        transfer.delivery_tag ? list.binary(*transfer.delivery_tag) : list.null();
+        transfer.delivery_tag ? list.binary(*transfer.delivery_tag) : null(list);
         optional_u32(list, transfer.message_format);
-        transfer.settled ? list.boolean(*transfer.settled) : list.null();
+        transfer.settled ? list.boolean(*transfer.settled) : null(list);
         optional_true(list, transfer.more);
+        nulls(list, 5);  // Settle mode, state, resume, aborted, batchable.
     }
     out.append(as_text(payload.first(count)));
     payload = payload.subspan(count);
@@ -189,6 +204,7 @@ void append_disposition(std::string& out, std::uint16_t channel, const Dispositi
     optional_u32(list, disposition.last);
     list.boolean(disposition.settled);
     append_state(list, disposition.state);
+    null(list);  // Batchable.
 }
 
 void append_detach(std::string& out, std::uint16_t channel, const Detach& detach) {

@@ -303,5 +303,30 @@ TEST(AmqpSasl, PlainHasTwoZeroBytes) {
     }
 }
 
+/// azure-sdk-for-python: _pyamqp takes fields by their place, and what follows those of a transfer for its
+/// payload.
+TEST(AmqpPerformatives, HaveAllTheirFields) {
+    const auto fields = [](const auto& append) {
+        std::string frame;
+        append(frame);
+        constexpr std::size_t count_at =
+            8 + 3 + 2;  // Behind the header, the descriptor, and a list's prefix.
+        return frame.size() > count_at && frame[count_at - 2] == '\xC0' ? frame[count_at] : 0;
+    };
+    EXPECT_EQ(fields([](std::string& out) { append_open(out, {}); }), 10);
+    EXPECT_EQ(fields([](std::string& out) { append_begin(out, 0, {}); }), 8);
+    EXPECT_EQ(fields([](std::string& out) { append_attach(out, 0, {}); }), 14);
+    EXPECT_EQ(fields([](std::string& out) { append_flow(out, 0, {}); }), 11);
+    EXPECT_EQ(fields([](std::string& out) {
+                  Bytes payload;
+                  append_transfer(out, 0, {}, payload, 512);
+              }),
+              11);
+    EXPECT_EQ(fields([](std::string& out) { append_disposition(out, 0, {}); }), 6);
+    EXPECT_EQ(fields([](std::string& out) { append_detach(out, 0, {}); }), 3);
+    EXPECT_EQ(fields([](std::string& out) { append_end(out, 0, {}); }), 1);
+    EXPECT_EQ(fields([](std::string& out) { append_close(out, {}); }), 1);
+}
+
 }  // namespace
 }  // namespace carillon::amqp
