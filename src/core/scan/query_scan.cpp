@@ -153,6 +153,7 @@ public:
                 // Making columns reads what a scan would.
                 cursor_.pause();
                 co_await index.made(plan_.columns.paths());
+                if (is_whole) co_await index.ordered();
                 candidates.emplace(shard_, plan_.columns, plan_.query.collection);
             }
         }

@@ -100,6 +100,15 @@ Task<> TwinIndex::made(const Paths& paths) {
     while (std::any_of(paths.begin(), paths.end(), is_missing)) co_await from_callback<bool>(wait);
 }
 
+Task<> TwinIndex::ordered() {
+    auto wait = [this](UniqueFunction<void(bool)> done) { waiting_.push_back(std::move(done)); };
+    while (is_ordering_ && !order_.is_ready()) co_await from_callback<bool>(wait);
+}
+
+void TwinIndex::wake_waiting() {
+    for (auto& done : std::exchange(waiting_, {})) done(true);
+}
+
 // --- making columns --------------------------------------------------------------------------------
 
 void TwinIndex::start_build() {
@@ -160,7 +169,7 @@ void TwinIndex::publish() {
     evict();
     if (!wanted_.empty()) start_build();
     if (is_ready_ && !std::exchange(is_ordering_, true)) post(&TwinIndex::build_order);
-    for (auto& done : std::exchange(waiting_, {})) done(true);
+    wake_waiting();
 }
 
 void TwinIndex::build_order() {
@@ -168,6 +177,7 @@ void TwinIndex::build_order() {
     while (order_.build(look_interval)) {
         if (clock_.now() >= until) return post(&TwinIndex::build_order);
     }
+    wake_waiting();
 }
 
 void TwinIndex::evict() {

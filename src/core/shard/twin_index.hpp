@@ -52,6 +52,8 @@ public:
     void want(const Paths& paths);
     /// The same, and waits until they have come or were refused.
     Task<> made(const Paths& paths);
+    /// Waits until the order is there, if it is being made.
+    Task<> ordered();
     /// The columns of `paths`, kept and unchanged in meaning while pinned; none where there is none.
     std::vector<std::optional<query::ColumnPin>> pin(const Paths& paths);
     /// Whether `rows` can be asked: some column was once made.
@@ -94,6 +96,7 @@ private:
     void build();
     void build_order();
     void publish();
+    void wake_waiting();
     void refuse_large();
     void evict();
     void refresh();
@@ -122,7 +125,7 @@ private:
     Paths wanted_;  ///< For the next build.
     std::vector<ColumnPtr> building_;
     Ordinal build_at_ = 0;
-    /// Who waits for columns. Bound: the requests under way.
+    /// Who waits for columns or the order. Bound: the requests under way.
     std::vector<UniqueFunction<void(bool)>> waiting_;
     TimePoint build_began_{};
 
