@@ -32,6 +32,15 @@ std::string common_name(const X509* certificate) {
     return name.find('\0') == std::string::npos ? name : std::string();
 }
 
+std::string der_of(const X509* certificate) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(certificate, &bytes);
+    if (size <= 0) return {};
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
+}
+
 }  // namespace
 
 std::unique_ptr<PeerCertificate> read_peer_certificate(const ssl_st* ssl) {
@@ -43,6 +52,18 @@ std::unique_ptr<PeerCertificate> read_peer_certificate(const ssl_st* ssl) {
     peer->common_name = common_name(certificate);
     peer->is_verified = SSL_get_verify_result(ssl) == X509_V_OK;
     return peer;
+}
+
+std::vector<std::string> read_peer_chain(const ssl_st* ssl) {
+    std::vector<std::string> chain;  // Bound: what TLS takes for a chain, 100 KB
+    const X509* const own = SSL_get0_peer_certificate(ssl);
+    if (own == nullptr) return chain;
+    chain.push_back(der_of(own));
+    // A server's list leaves the peer's own certificate out (SSL_get_peer_cert_chain(3)).
+    const STACK_OF(X509)* const above = SSL_get_peer_cert_chain(ssl);
+    for (int i = 0; above != nullptr && i < sk_X509_num(above); ++i)
+        chain.push_back(der_of(sk_X509_value(above, i)));
+    return chain;
 }
 
 }  // namespace carillon

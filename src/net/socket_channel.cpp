@@ -346,6 +346,10 @@ void SocketChannel::ask_to_serve() {
     thread_->serve_later(*this);
 }
 
+std::vector<std::string> SocketChannel::peer_chain() const {
+    return ssl_ != nullptr ? read_peer_chain(ssl_.get()) : std::vector<std::string>();
+}
+
 void SocketChannel::authenticated() {
     is_authenticated_ = true;
     is_no_stranger();

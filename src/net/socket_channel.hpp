@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace carillon {
 
@@ -113,6 +114,8 @@ public:
     IoThread& thread() const override { return *thread_; }
     const std::string& peer_address() const override { return peer_address_; }
     const PeerCertificate* peer_certificate() const override { return certificate_.get(); }
+    /// As `carillon::peer_chain`.
+    std::vector<std::string> peer_chain() const;
 
     // --- for the thread ------------------------------------------------------------------------
     void ready(std::uint32_t events) override;

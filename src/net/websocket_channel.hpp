@@ -17,6 +17,8 @@ public:
     WebSocketChannel(std::unique_ptr<Channel> inner, std::string surplus);
     ~WebSocketChannel() override;
 
+    /// What the frames are in.
+    const Channel& inner() const { return *inner_; }
     /// Begins to deliver, `surplus` first; once the handler is set.
     void start();
 
