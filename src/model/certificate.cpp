@@ -4,6 +4,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
@@ -48,6 +49,15 @@ std::string thumbprint(const X509* certificate, const EVP_MD* hash) {
     return upper_hex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
+std::string der_of(const X509* certificate) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(certificate, &bytes);
+    if (size <= 0) return {};
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
+}
+
 std::string serial_of(const X509* certificate) {
     const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
     const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial));
@@ -80,7 +90,7 @@ X509Owner read_der(std::string_view text) {
 
 }  // namespace
 
-Result<EnrolledCertificate> parse_certificate(std::string_view text) {
+Result<EnrolledCertificate> parse_certificate(std::string_view text, CertificateUse use) {
     constexpr std::string_view begin = "-----BEGIN CERTIFICATE-----";
     X509Owner certificate;
     if (text.size() <= certificate_text_bytes_max) {
@@ -88,6 +98,9 @@ Result<EnrolledCertificate> parse_certificate(std::string_view text) {
     }
     if (!certificate) {
         return fail(Errc::argument_invalid, "A certificate is PEM, or DER in base64; this one is neither.");
+    }
+    if (use == CertificateUse::signing && X509_check_ca(certificate.get()) == 0) {
+        return fail(Errc::argument_invalid, "A signing certificate must be an authority's (CA:TRUE).");
     }
     const auto not_before = time_of(X509_get0_notBefore(certificate.get()));
     const auto not_after = time_of(X509_get0_notAfter(certificate.get()));
@@ -101,6 +114,7 @@ Result<EnrolledCertificate> parse_certificate(std::string_view text) {
     read.not_before = *not_before;
     read.not_after = *not_after;
     read.version = static_cast<int>(X509_get_version(certificate.get())) + 1;
+    read.der = base64_encode(der_of(certificate.get()));
     return read;
 }
 

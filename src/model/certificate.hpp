@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,11 +22,17 @@ struct EnrolledCertificate {
     WallTime not_before;
     WallTime not_after;
     int version = 3;
+    std::string der;  ///< The certificate itself, base64; empty of one enrolled before it was kept.
 
     bool operator==(const EnrolledCertificate&) const = default;
 };
 
-/// Reads a certificate given as PEM, or as DER in base64. Fails with `argument_invalid`.
-Result<EnrolledCertificate> parse_certificate(std::string_view text);
+/// What a certificate is enrolled for: to be shown by one device, or to have signed those of many.
+enum class CertificateUse : std::uint8_t { own, signing };
+
+/// Reads a certificate given as PEM, or as DER in base64. Fails with `argument_invalid`, also for one that is
+/// to sign and may not (RFC 5280 §4.2.1.9).
+Result<EnrolledCertificate> parse_certificate(std::string_view text,
+                                              CertificateUse use = CertificateUse::own);
 
 }  // namespace carillon

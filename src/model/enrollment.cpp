@@ -111,11 +111,12 @@ void read_settings(MemberReader& in, Enrollment& into) {
     }
 }
 
-std::optional<EnrolledCertificate> read_certificate(MemberReader& certificates, std::string_view name) {
+std::optional<EnrolledCertificate> read_certificate(MemberReader& certificates, std::string_view name,
+                                                    CertificateUse use) {
     MemberReader members(certificates.object(name), certificates, "attestation.x509.");
     const auto text = members.text("certificate");
     if (!text || text->empty()) return std::nullopt;
-    auto read = parse_certificate(*text);
+    auto read = parse_certificate(*text, use);
     if (read) return *std::move(read);
     certificates.refuse(read.error().detail);
     return std::nullopt;
@@ -124,16 +125,22 @@ std::optional<EnrolledCertificate> read_certificate(MemberReader& certificates, 
 Result<> read_x509(MemberReader& attestation, Enrollment& into, const Enrollment* existing) {
     into.attestation = AttestationType::x509;
     MemberReader x509(attestation.object("x509"), attestation, "attestation.x509.");
-    const bool names_authorities = !x509.find("signingCertificates").is_null_or_absent() ||
-                                   !x509.find("caReferences").is_null_or_absent();
-    if (into.is_group() || names_authorities) {
+    if (!x509.find("caReferences").is_null_or_absent()) {
         return fail(Errc::feature_not_supported,
-                    "This hub enrolls devices by their own certificates, not yet by those of an authority.");
+                    "This hub keeps no certificates by name: give the certificate itself, a group's in "
+                    "signingCertificates.");
     }
-    MemberReader certificates(x509.object("clientCertificates"), x509,
-                              "attestation.x509.clientCertificates.");
-    into.primary_certificate = read_certificate(certificates, "primary");
-    into.secondary_certificate = read_certificate(certificates, "secondary");
+    const auto use = into.is_group() ? CertificateUse::signing : CertificateUse::own;
+    const std::string_view member = into.is_group() ? "signingCertificates" : "clientCertificates";
+    const std::string_view other = into.is_group() ? "clientCertificates" : "signingCertificates";
+    if (!x509.find(other).is_null_or_absent()) {
+        attestation.refuse(fmt::format("attestation.x509.{} is not for {}.", other,
+                                       into.is_group() ? "groups" : "individual enrollments"));
+    }
+    const std::string path = fmt::format("attestation.x509.{}", member);
+    MemberReader certificates(x509.object(member), x509, path + ".");
+    into.primary_certificate = read_certificate(certificates, "primary", use);
+    into.secondary_certificate = read_certificate(certificates, "secondary", use);
     // An answer does not hold certificates, so who sends one back means those that are there.
     const bool had = existing != nullptr && existing->attestation == AttestationType::x509;
     if (!into.primary_certificate && !into.secondary_certificate && had) {
@@ -141,7 +148,27 @@ Result<> read_x509(MemberReader& attestation, Enrollment& into, const Enrollment
         into.secondary_certificate = existing->secondary_certificate;
     }
     if (!into.primary_certificate && !into.secondary_certificate)
-        attestation.refuse("attestation.x509.clientCertificates must hold a primary certificate.");
+        attestation.refuse(path + " must hold a primary certificate.");
+    return {};
+}
+
+/// A public key of a TPM; whether it is one is seen where it is used.
+std::string read_tpm_key(MemberReader& tpm, std::string_view name) {
+    const std::string_view text = tpm.text(name).value_or("");
+    if (!text.empty() && !base64_decode(text))
+        tpm.refuse(fmt::format("attestation.tpm.{} must be base64.", name));
+    return std::string(text);
+}
+
+Result<> read_tpm(MemberReader& attestation, Enrollment& into, const Enrollment* existing) {
+    if (into.is_group())
+        return fail(Errc::argument_invalid, "attestation.type tpm is for individual enrollments.");
+    into.attestation = AttestationType::tpm;
+    MemberReader tpm(attestation.object("tpm"), attestation, "attestation.tpm.");
+    into.endorsement_key = read_tpm_key(tpm, "endorsementKey");
+    into.storage_root_key = read_tpm_key(tpm, "storageRootKey");
+    if (into.endorsement_key.empty() && existing != nullptr) into.endorsement_key = existing->endorsement_key;
+    if (into.endorsement_key.empty()) attestation.refuse("attestation.tpm.endorsementKey is missing.");
     return {};
 }
 
@@ -173,9 +200,9 @@ Result<> read_attestation(MemberReader& in, Enrollment& into, const Enrollment* 
     } else if (equals_ignoring_case(type, "x509")) {
         return read_x509(attestation, into, existing);
     } else if (equals_ignoring_case(type, "tpm")) {
-        return fail(Errc::feature_not_supported, "This hub does not provision by TPM.");
+        return read_tpm(attestation, into, existing);
     } else if (in.ok()) {
-        in.refuse("attestation.type must be symmetricKey or x509.");
+        in.refuse("attestation.type must be symmetricKey, x509 or tpm.");
     }
     return {};
 }
@@ -251,12 +278,16 @@ std::uint64_t stored_number(MemberReader& in, std::string_view name) {
         in.integer(name, 0, std::numeric_limits<std::int64_t>::max()).value_or(0));
 }
 
+constexpr std::array<std::string_view, 3> attestation_words{"symmetricKey", "x509", "tpm"};
+
 std::string_view attestation_text(AttestationType type) {
-    return type == AttestationType::x509 ? "x509" : "symmetricKey";
+    return attestation_words[static_cast<std::size_t>(type)];
 }
 
 AttestationType attestation_of(std::string_view text) {
-    return text == "x509" ? AttestationType::x509 : AttestationType::symmetric_key;
+    const auto* const found = std::find(attestation_words.begin(), attestation_words.end(), text);
+    return found == attestation_words.end() ? AttestationType::symmetric_key
+                                            : static_cast<AttestationType>(found - attestation_words.begin());
 }
 
 constexpr std::array<std::string_view, 3> status_words{"assigned", "failed", "disabled"};
@@ -266,9 +297,11 @@ std::string_view status_text(RegistrationStatus status) {
 }
 
 void write_info(JsonWriter& json, std::string_view name,
-                const std::optional<EnrolledCertificate>& certificate) {
+                const std::optional<EnrolledCertificate>& certificate, EnrollmentKeys keys) {
     if (!certificate) return;
     json.key(name).begin_object();
+    if (keys == EnrollmentKeys::told && !certificate->der.empty())
+        json.member("certificate", certificate->der);
     write_certificate(json, "info", certificate);
     json.end_object();
 }
@@ -277,10 +310,15 @@ void write_attestation(JsonWriter& json, const Enrollment& enrollment, Enrollmen
     json.begin_object();
     json.member("type", attestation_text(enrollment.attestation));
     if (enrollment.attestation == AttestationType::x509) {
-        json.key("x509").begin_object().key("clientCertificates").begin_object();
-        write_info(json, "primary", enrollment.primary_certificate);
-        write_info(json, "secondary", enrollment.secondary_certificate);
+        json.key("x509").begin_object();
+        json.key(enrollment.is_group() ? "signingCertificates" : "clientCertificates").begin_object();
+        write_info(json, "primary", enrollment.primary_certificate, keys);
+        write_info(json, "secondary", enrollment.secondary_certificate, keys);
         json.end_object().end_object();
+    } else if (enrollment.attestation == AttestationType::tpm) {
+        json.key("tpm").begin_object().member("endorsementKey", enrollment.endorsement_key);
+        if (!enrollment.storage_root_key.empty()) json.member("storageRootKey", enrollment.storage_root_key);
+        json.end_object();
     } else if (keys == EnrollmentKeys::told) {
         json.key("symmetricKey").begin_object();
         json.member("primaryKey", enrollment.primary_key);
@@ -332,8 +370,12 @@ std::string Enrollment::encode() const {
     json.member("attestationType", attestation_text(attestation));
     json.member("primaryKey", primary_key);
     json.member("secondaryKey", secondary_key);
+    if (!endorsement_key.empty()) json.member("endorsementKey", endorsement_key);
+    if (!storage_root_key.empty()) json.member("storageRootKey", storage_root_key);
     write_certificate(json, "primaryCertificate", primary_certificate);
     write_certificate(json, "secondaryCertificate", secondary_certificate);
+    if (primary_certificate) json.member("primaryDer", primary_certificate->der);
+    if (secondary_certificate) json.member("secondaryDer", secondary_certificate->der);
     write_settings(json, *this);
     json.member("etag", etag);
     json.member("kind", is_group() ? "group" : "individual");
@@ -351,8 +393,14 @@ Result<Enrollment> Enrollment::decode(std::string_view stored) {
     enrollment.attestation = attestation_of(in.text("attestationType").value_or(""));
     enrollment.primary_key = in.text("primaryKey").value_or("");
     enrollment.secondary_key = in.text("secondaryKey").value_or("");
+    enrollment.endorsement_key = in.text("endorsementKey").value_or("");
+    enrollment.storage_root_key = in.text("storageRootKey").value_or("");
     enrollment.primary_certificate = stored_certificate(in, "primaryCertificate");
     enrollment.secondary_certificate = stored_certificate(in, "secondaryCertificate");
+    if (enrollment.primary_certificate)
+        enrollment.primary_certificate->der = in.text("primaryDer").value_or("");
+    if (enrollment.secondary_certificate)
+        enrollment.secondary_certificate->der = in.text("secondaryDer").value_or("");
     read_settings(in, enrollment);
     enrollment.created = stored_time(in, "createdDateTimeUtc");
     enrollment.updated = stored_time(in, "lastUpdatedDateTimeUtc");
@@ -393,6 +441,7 @@ std::string Registration::encode() const {
     json.member("id", id).member("operationId", operation_id).member("group", group);
     json.member("attestationType", attestation_text(attestation)).member("status", status_text(status));
     json.member("deviceId", device_id).member("assignedHub", assigned_hub).member("substatus", substatus);
+    if (!tpm_key.empty()) json.member("tpmKey", tpm_key);
     json.member("errorCode", error_code).member("errorMessage", error_message);
     json.member("created", to_iso8601(created)).member("updated", to_iso8601(updated));
     json.member("etag", etag);
@@ -416,6 +465,7 @@ Result<Registration> Registration::decode(std::string_view stored) {
     read.device_id = text("deviceId");
     read.assigned_hub = text("assignedHub");
     read.substatus = text("substatus");
+    read.tpm_key = text("tpmKey");
     read.error_code =
         static_cast<int>(in.integer("errorCode", 0, std::numeric_limits<int>::max()).value_or(0));
     read.error_message = text("errorMessage");
@@ -429,9 +479,9 @@ Result<Registration> Registration::decode(std::string_view stored) {
 void append_registration_json(std::string& out, const Registration& registration) {
     JsonWriter json(out);
     json.begin_object();
-    const bool is_of_key = registration.attestation == AttestationType::symmetric_key;
     // Source: captures of the service, where an individual enrollment's is an empty object.
-    json.key(is_of_key ? "symmetricKey" : "x509").begin_object();
+    json.key(attestation_text(registration.attestation)).begin_object();
+    if (!registration.tpm_key.empty()) json.member("authenticationKey", registration.tpm_key);
     if (!registration.group.empty()) json.member("enrollmentGroupId", registration.group);
     json.end_object();
     json.member("registrationId", registration.id);

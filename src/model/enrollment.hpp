@@ -28,7 +28,7 @@ struct EnrollmentLimits {
 };
 
 /// How a device proves at its registration that it is the one enrolled.
-enum class AttestationType : std::uint8_t { symmetric_key, x509 };
+enum class AttestationType : std::uint8_t { symmetric_key, x509, tpm };
 
 /// What becomes of a device that registers again. Source: DPS docs, "IoT Hub Device reprovisioning concepts".
 struct ReprovisionPolicy {
@@ -49,8 +49,11 @@ struct Enrollment {
     AttestationType attestation = AttestationType::symmetric_key;
     std::string primary_key;  ///< base64, as is the next; a group's are its masters, which sign nothing.
     std::string secondary_key;
+    /// A device's own, or of a group, those of authorities that sign its devices' certificates.
     std::optional<EnrolledCertificate> primary_certificate;
     std::optional<EnrolledCertificate> secondary_certificate;
+    std::string endorsement_key;   ///< Of an individual's TPM: a TPM2B_PUBLIC in base64, as is the next.
+    std::string storage_root_key;  ///< Kept for who reads it; empty if it was not given.
     bool iot_edge = false;
     bool is_enabled = true;
     std::string allocation_policy;   ///< `hashed`, `geoLatency`, `static`, or empty.
@@ -81,7 +84,8 @@ struct Enrollment {
 /// a letter, a digit or `-`. Source: DPS docs, "concepts-service".
 bool is_enrollment_id(std::string_view id);
 
-/// Whether an answer tells keys: that of a creation and of `attestationmechanism` does.
+/// Whether an answer tells keys, and certificates whole: that of a creation and of `attestationmechanism`
+/// does.
 enum class EnrollmentKeys : std::uint8_t { told, withheld };
 
 /// Appends the object a back end sees.
@@ -110,6 +114,7 @@ struct Registration {
     std::string device_id;     ///< Empty unless assigned, as is the next.
     std::string assigned_hub;  ///< A host name without a port.
     std::string substatus;     ///< `initialAssignment`, `deviceDataMigrated`, …
+    std::string tpm_key;       ///< The device's key, for its TPM only; empty unless it has one.
     int error_code = 0;        ///< Of one that failed.
     std::string error_message;
     WallTime created;

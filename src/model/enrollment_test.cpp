@@ -100,6 +100,9 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
         {R"({"attestation":{"type":"x509","x509":{"clientCertificates":{"primary":{"certificate":"AAAA"}}}}})",
          "neither"},
         {R"({"attestation":{"type":"x509","x509":{"clientCertificates":{}}}})", "primary certificate"},
+        {R"({"attestation":{"type":"x509","x509":{"signingCertificates":{}}}})", "not for individual"},
+        {R"({"attestation":{"type":"tpm"}})", "endorsementKey is missing"},
+        {R"({"attestation":{"type":"tpm","tpm":{"endorsementKey":"***"}}})", "endorsementKey must be base64"},
         {R"({"registrationId":"other","attestation":{"type":"symmetricKey"}})", "id of the path"},
         {R"({"attestation":{"type":"symmetricKey"},"provisioningStatus":"maybe"})", "provisioningStatus"},
         {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"custom"})", "not offered"},
@@ -117,9 +120,33 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
         EXPECT_NE(refused.error().detail.find(expected), std::string::npos) << refused.error().detail;
     }
     EXPECT_EQ(read("[]").error().code, Errc::iot_hub_format_error);
-    EXPECT_EQ(read(R"({"attestation":{"type":"tpm"}})").error().code, Errc::feature_not_supported);
-    EXPECT_EQ(read(R"({"attestation":{"type":"x509"}})", nullptr, Enrollment::Kind::group).error().code,
-              Errc::feature_not_supported);
+    EXPECT_EQ(
+        read(R"({"attestation":{"type":"x509","x509":{"caReferences":{"primary":"root"}}}})").error().code,
+        Errc::feature_not_supported);
+    const auto of_group = [](const char* body) { return read(body, nullptr, Enrollment::Kind::group); };
+    EXPECT_NE(of_group(R"({"attestation":{"type":"tpm"}})").error().detail.find("individual"),
+              std::string::npos);
+    EXPECT_NE(of_group(R"({"attestation":{"type":"x509"}})").error().detail.find("signingCertificates must"),
+              std::string::npos);
+    EXPECT_NE(of_group(R"({"attestation":{"type":"x509","x509":{"clientCertificates":{}}}})")
+                  .error()
+                  .detail.find("not for groups"),
+              std::string::npos);
+}
+
+TEST(Enrollment, KeepsTheKeysOfATpmAndTellsThem) {
+    const auto made =
+        read(R"({"attestation":{"type":"tpm","tpm":{"endorsementKey":"AAEC","storageRootKey":"AwQF"}}})");
+    ASSERT_TRUE(made) << made.error().detail;
+    const auto decoded = Enrollment::decode(made->encode());
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->attestation, AttestationType::tpm);
+    std::string text;
+    append_attestation_json(text, *decoded, EnrollmentKeys::withheld);
+    EXPECT_EQ(text, R"({"type":"tpm","tpm":{"endorsementKey":"AAEC","storageRootKey":"AwQF"}})");
+    const auto again = read(R"({"attestation":{"type":"tpm"}})", &*decoded);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->endorsement_key, "AAEC") << "what is not sent stays";
 }
 
 TEST(Enrollment, PrintsEtagsAsBase64OfATextInQuotes) {

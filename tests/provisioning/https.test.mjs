@@ -2,6 +2,8 @@
 // its answer.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { derive, enroll, makeHub, rightTokens, scope, service, token, wrongTokens } from './enrolled.mjs';
 
@@ -60,6 +62,21 @@ test('without a token nobody registers, and an unknown id sounds like a wrong ke
   const unknown = await register('nobody', { auth: token({ id: 'nobody' }) });
   const wrong = await register('dev-1', { auth: wrongTokens['signed by nobody']() });
   assert.equal(unknown.body.message, wrong.body.message);
+});
+
+test('what one request of a connection has proved says nothing of the next', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: readFileSync(hub.caFile) });
+  const put = (id, headers) => new Promise((resolve, reject) => {
+    request({ agent, host: hub.address, method: 'PUT', path: `${path(id)}/register?api-version=2021-06-01`, headers: { ...headers, 'Content-Length': 2 } }, (answer) => {
+      const { localPort } = answer.socket;
+      answer.resume();
+      answer.on('end', () => resolve([answer.statusCode, localPort]));
+    }).on('error', reject).end('{}');
+  });
+  const [status, port] = await put('dev-1', { Authorization: token() });
+  assert.equal(status, 202);
+  assert.deepEqual(await put('dev-1', {}), [401, port]);
+  agent.destroy();
 });
 
 test('bodies', async () => {

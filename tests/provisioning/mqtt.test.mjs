@@ -218,7 +218,7 @@ test('other filters are refused, and other packets end the connection', async ()
 
 test('bodies that are wrong are answered with 400 and an error', async () => {
   const peer = await ready();
-  for (const [i, body] of ['{', '[]', '{"registrationId":"other"}', '{"tpm":{}}', '{"csr":"x"}', '{"registrationId":1}'].entries()) {
+  for (const [i, body] of ['{', '[]', '{"registrationId":"other"}', '{"tpm":{"endorsementKey":"AA=="}}', '{"csr":"x"}', '{"registrationId":1}'].entries()) {
     peer.say(publishPacket(`${registerTopic}${i}`, body));
     const answer = await peer.published();
     assert.equal(answer.topic, `$dps/registrations/res/400/?$rid=${i}`, body);

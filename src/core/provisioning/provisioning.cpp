@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "core/provisioning/tpm_blob.hpp"
 #include "model/registry_line.hpp"
 
 #include <fmt/core.h>
@@ -24,6 +25,9 @@ constexpr std::string_view substatus_since = "2019-04-15";
 /// Up to here an enrollment without a policy keeps a device where it is. Source: DPS docs,
 /// "concepts-device-reprovision".
 constexpr std::string_view sticky_until = "2018-04-01";
+
+/// How long a nonce is given out; it is taken as long again. Ours: a registration takes seconds.
+constexpr std::int64_t nonce_span_s = 600;
 
 /// Rows looked at for one page, which may so come out short: the shard has other work.
 constexpr std::size_t page_rows_max = 1000;
@@ -99,7 +103,7 @@ Result<Provisioning::Page<T>> read_page(Shard& shard, char mark, std::string_vie
 
 void write_authentication(JsonWriter& json, const RegistrationRequest& request) {
     json.key("authentication").begin_object();
-    if (request.enrollee.attestation == AttestationType::symmetric_key) {
+    if (request.enrollee.attestation != AttestationType::x509) {
         // The device signs the hub's tokens by the key it registered with.
         // Source: DPS docs, "iot-dps-https-sym-key-support".
         json.member("type", "sas").key("symmetricKey").begin_object();
@@ -195,7 +199,10 @@ struct Provisioning::Part {
 };
 
 Provisioning::Provisioning(Shards& shards, Registry& registry, const std::vector<std::string>& host_names)
-    : shards_(shards), registry_(registry), host_names_(host_names) {
+    : shards_(shards),
+      registry_(registry),
+      host_names_(host_names),
+      tpm_secret_(SystemRandom().base64_key()) {
     for (std::size_t i = 0; i < shards.count(); ++i) parts_.push_back(std::make_unique<Part>(shards[i]));
 }
 Provisioning::~Provisioning() = default;
@@ -210,7 +217,7 @@ bool Provisioning::has_scope(std::string_view scope) const {
 }
 
 Result<> Provisioning::load() {
-    Groups groups;
+    std::map<std::string, Enrollment> groups;
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         if (key.starts_with(individual_mark)) ++individuals_;
@@ -226,7 +233,7 @@ Result<> Provisioning::load() {
     };
     auto scanned = shards_.first().store().scan(Table::provisioning, {}, {}, visit);
     if (!scanned || !outcome) return scanned ? outcome : scanned;
-    groups_ = std::make_shared<const Groups>(std::move(groups));
+    groups_ = with_signers(std::move(groups));
     return {};
 }
 
@@ -243,15 +250,27 @@ std::shared_ptr<const Provisioning::Groups> Provisioning::groups() const {
     return groups_;
 }
 
-void Provisioning::replace_group(const std::string& lower_id, std::optional<Enrollment> group) {
-    const std::lock_guard lock(mutex_);
-    auto next = std::make_shared<Groups>(*groups_);
-    if (group) {
-        next->insert_or_assign(lower_id, *std::move(group));
-    } else {
-        next->erase(lower_id);
+std::shared_ptr<const Provisioning::Groups> Provisioning::with_signers(
+    std::map<std::string, Enrollment> by_id) {
+    auto groups = std::make_shared<Groups>();
+    for (const auto& [lower_id, group] : by_id) {
+        if (group.primary_certificate) groups->signers.add(group.primary_certificate->der, lower_id);
+        if (group.secondary_certificate) groups->signers.add(group.secondary_certificate->der, lower_id);
     }
-    groups_ = std::move(next);
+    groups->by_id = std::move(by_id);
+    return groups;
+}
+
+void Provisioning::replace_group(const std::string& lower_id, std::optional<Enrollment> group) {
+    auto next = groups()->by_id;  // Only the first shard changes groups, one at a time.
+    if (group) {
+        next.insert_or_assign(lower_id, *std::move(group));
+    } else {
+        next.erase(lower_id);
+    }
+    auto replaced = with_signers(std::move(next));
+    const std::lock_guard lock(mutex_);
+    groups_ = std::move(replaced);
 }
 
 Result<> Provisioning::check(const Enrollment& enrollment) const {
@@ -267,6 +286,10 @@ Result<> Provisioning::check(const Enrollment& enrollment) const {
         return refuse(enrollment.hub_host_name);
     for (const std::string& hub : enrollment.hubs) {
         if (!is_ours(hub)) return refuse(hub);
+    }
+    for (const std::string* key : {&enrollment.endorsement_key, &enrollment.storage_root_key}) {
+        if (key->empty()) continue;
+        if (auto checked = check_tpm_key(*key); !checked) return checked;
     }
     if (enrollment.initial_twin.empty()) return {};
     const auto twin = JsonDocument::parse(enrollment.initial_twin);
@@ -284,8 +307,8 @@ Result<std::optional<Enrollment>> Provisioning::read_enrollment(Shard& shard, En
     if (kind == Enrollment::Kind::individual)
         return read_stored<Enrollment>(shard, stored_key(individual_mark, lower_id));
     const auto all = groups();
-    const auto found = all->find(std::string(lower_id));
-    return found != all->end() ? std::optional(found->second) : std::nullopt;
+    const auto found = all->by_id.find(std::string(lower_id));
+    return found != all->by_id.end() ? std::optional(found->second) : std::nullopt;
 }
 
 // --- for back ends -------------------------------------------------------------------------------------
@@ -321,7 +344,7 @@ Task<Result<Enrollment>> Provisioning::put_there(Part* part, Enrollment::Kind ki
     const bool is_new_individual = before == nullptr && kind == Enrollment::Kind::individual;
     const bool has_room =
         kind == Enrollment::Kind::group
-            ? before != nullptr || groups()->size() < EnrollmentLimits::groups_max
+            ? before != nullptr || groups()->by_id.size() < EnrollmentLimits::groups_max
             : !is_new_individual || take_place(individuals_, EnrollmentLimits::individuals_max);
     if (!has_room) co_return fail(Errc::too_many_devices, "There are as many enrollments as there may be.");
     shard.committer().batch().put(Table::provisioning, key, enrollment->encode());
@@ -457,6 +480,12 @@ Task<Result<std::vector<Enrollee>>> Provisioning::enrollees(std::string id) {
                           .secondary_key = own.secondary_key,
                           .primary_sha256 = {},
                           .secondary_sha256 = {}};
+        if (own.attestation == AttestationType::tpm) {
+            const std::int64_t span = shards_.first().clock().wall_now().unix_s() / nonce_span_s;
+            enrollee.endorsement_key = own.endorsement_key;
+            enrollee.primary_key = base64_encode(tpm_nonce(lower_id, own.endorsement_key, span));
+            enrollee.secondary_key = base64_encode(tpm_nonce(lower_id, own.endorsement_key, span - 1));
+        }
         if (own.primary_certificate) enrollee.primary_sha256 = own.primary_certificate->sha256;
         if (own.secondary_certificate) enrollee.secondary_sha256 = own.secondary_certificate->sha256;
         found.push_back(std::move(enrollee));
@@ -466,7 +495,8 @@ Task<Result<std::vector<Enrollee>>> Provisioning::enrollees(std::string id) {
     std::vector<std::string> spellings{id};
     if (lower_id != id) spellings.push_back(lower_id);
     const auto all = groups();
-    for (const auto& [lower_group, group] : *all) {
+    for (const auto& [lower_group, group] : all->by_id) {
+        if (group.attestation != AttestationType::symmetric_key) continue;
         for (const std::string& spelled : spellings) {
             found.push_back({.registration_id = id,
                              .group = group.id,
@@ -478,6 +508,65 @@ Task<Result<std::vector<Enrollee>>> Provisioning::enrollees(std::string id) {
         }
     }
     co_return found;
+}
+
+Result<Enrollee> Provisioning::find_signed(const std::string& id, const std::vector<std::string>& chain,
+                                           WallTime now) const {
+    const auto all = groups();
+    const auto group = all->signers.find_group(chain, now);
+    if (!group) return fail(group.error());
+    return Enrollee{.registration_id = id,
+                    .group = all->by_id.at(*group).id,
+                    .attestation = AttestationType::x509,
+                    .primary_key = {},
+                    .secondary_key = {},
+                    .primary_sha256 = {},
+                    .secondary_sha256 = {}};
+}
+
+std::string Provisioning::tpm_nonce(std::string_view lower_id, std::string_view endorsement_key,
+                                    std::int64_t span) const {
+    return hmac_sha256(tpm_secret_, fmt::format("{}\n{}\n{}", lower_id, endorsement_key, span));
+}
+
+Task<Result<std::string>> Provisioning::challenge_tpm(std::string id, std::string endorsement_key,
+                                                      std::string storage_root_key) {
+    auto finding = enrollees(id);
+    const auto found = co_await std::move(finding);
+    if (!found) co_return fail(found.error());
+    const bool is_its = found->size() == 1 && found->front().attestation == AttestationType::tpm &&
+                        found->front().endorsement_key == endorsement_key;
+    if (!is_its) co_return fail(Errc::iot_hub_unauthorized_access, "no enrollment with that endorsement key");
+    const auto holder = base64_decode(endorsement_key);
+    const auto parent = base64_decode(storage_root_key);
+    const auto nonce = base64_decode(found->front().primary_key);
+    auto sealed =
+        seal_for_tpm(holder.value_or(""), parent.value_or(""), nonce.value_or(""), shards_.first().random());
+    if (!sealed) co_return fail(std::move(sealed).error());
+    co_return base64_encode(*sealed);
+}
+
+std::string Provisioning::device_key(const FoundRow* existing, Random& random) {
+    std::string key;
+    if (existing != nullptr) key = existing->document.identity.unpack().auth.primary_key;
+    return !key.empty() ? key : random.base64_key();
+}
+
+/// Gives the device of a TPM a key, which the record tells that TPM only.
+Task<Result<>> Provisioning::seal_key(RegistrationRequest* request, Registration* record, Random* random) {
+    const auto id = IdentityKey::parse(record->device_id);
+    if (!id) co_return fail(id.error());
+    auto finding = registry_.find(*id);
+    const auto existing = co_await std::move(finding);
+    request->enrollee.primary_key = device_key(existing ? &*existing : nullptr, *random);
+    request->enrollee.secondary_key = random->base64_key();
+    const auto holder = base64_decode(request->enrollee.endorsement_key);
+    const auto parent = base64_decode(request->storage_root_key);
+    const auto key = base64_decode(request->enrollee.primary_key);
+    const auto sealed = seal_for_tpm(holder.value_or(""), parent.value_or(""), key.value_or(""), *random);
+    if (!sealed) co_return fail(sealed.error());
+    record->tpm_key = base64_encode(*sealed);
+    co_return Result<>{};
 }
 
 Task<Result<Registration>> Provisioning::register_device(RegistrationRequest request) {
@@ -520,8 +609,18 @@ Task<Result<Registration>> Provisioning::register_there(Part* part, Registration
         record.device_id = (*enrollment)->device_id;
         if (record.device_id.empty())
             record.device_id = last != nullptr && !last->device_id.empty() ? last->device_id : id;
-        auto giving = give_identity(request, **enrollment, last, record.device_id);
-        auto given = co_await std::move(giving);
+        Result<> sealed;
+        if (record.attestation == AttestationType::tpm) {
+            auto sealing = seal_key(&request, &record, &shard.random());
+            sealed = co_await std::move(sealing);
+        }
+        Result<std::string> given = fail(Errc::argument_invalid);
+        if (sealed) {
+            auto giving = give_identity(request, **enrollment, last, record.device_id);
+            given = co_await std::move(giving);
+        } else {
+            given = fail(std::move(sealed).error());
+        }
         if (given) {
             record.substatus = *std::move(given);
             record.assigned_hub = host_names_.front();

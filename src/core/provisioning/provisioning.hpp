@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/task.hpp"
+#include "core/provisioning/signing_certificates.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/shards.hpp"
 #include "model/enrollment.hpp"
@@ -21,10 +22,13 @@ struct Enrollee {
     std::string registration_id;  ///< As the device spells it.
     std::string group;            ///< Empty for an individual enrollment.
     AttestationType attestation = AttestationType::symmetric_key;
-    std::string primary_key;  ///< base64; of a group's device, derived from the group's key.
+    /// base64; of a group's device, derived from the group's key; of one with a TPM, the nonces that it may
+    /// have been given.
+    std::string primary_key;
     std::string secondary_key;
     std::string primary_sha256;  ///< Thumbprints, upper-case hex.
     std::string secondary_sha256;
+    std::string endorsement_key{};  ///< Of its TPM, base64.
 };
 
 /// What a device that has proved itself asks for.
@@ -32,6 +36,7 @@ struct RegistrationRequest {
     Enrollee enrollee;
     std::string certificate_sha256;  ///< Of the certificate it showed, where that proved it.
     std::string api_version;         ///< Empty if it said none.
+    std::string storage_root_key{};  ///< Of its TPM, base64, as it says.
 };
 
 /// Tells devices that hold no more than a registration id and a key to which hub they belong, and registers
@@ -86,8 +91,18 @@ public:
 
     // --- for devices -------------------------------------------------------------------------------
     /// Who may register as `id`: the individual enrollment where there is one, enabled or not, else every
-    /// group. Fails with `store_failed`.
+    /// group with keys. Fails with `store_failed`.
     Task<Result<std::vector<Enrollee>>> enrollees(std::string id);
+    /// The same for one with a certificate that an authority signed: the group whose certificate is the
+    /// nearest of the chain. As `SigningCertificates::find_group`.
+    Result<Enrollee> find_signed(const std::string& id, const std::vector<std::string>& chain,
+                                 WallTime now) const;
+    /// A nonce for a device with a TPM, which only that TPM can open, base64: by its nonce it signs the token
+    /// that proves it. `endorsement_key` and `storage_root_key` are its own, as it says. Fails with
+    /// `iot_hub_unauthorized_access` if no enabled enrollment has that endorsement key, with
+    /// `argument_invalid` if a key is none.
+    Task<Result<std::string>> challenge_tpm(std::string id, std::string endorsement_key,
+                                            std::string storage_root_key);
     /// Registers a device that has proved itself; the record says how it ended. Fails with
     /// `iot_hub_unauthorized_access` if its enrollment is gone meanwhile.
     Task<Result<Registration>> register_device(RegistrationRequest request);
@@ -97,7 +112,11 @@ public:
 
 private:
     struct Part;
-    using Groups = std::map<std::string, Enrollment>;  ///< By id in lower case.
+    /// All groups, as they are from one change to the next.
+    struct Groups {
+        std::map<std::string, Enrollment> by_id;  ///< In lower case. Bound: EnrollmentLimits::groups_max.
+        SigningCertificates signers;
+    };
 
     Shard& home(std::string_view lower_id);
     Part& part(const Shard& shard);
@@ -115,13 +134,21 @@ private:
                                             const Registration* before, std::string device_id);
     Result<std::optional<Enrollment>> read_enrollment(Shard& shard, Enrollment::Kind kind,
                                                       std::string_view lower_id) const;
+    /// The nonce of a device's TPM in one span of time, which nobody need remember. Bytes.
+    std::string tpm_nonce(std::string_view lower_id, std::string_view endorsement_key,
+                          std::int64_t span) const;
+    Task<Result<>> seal_key(RegistrationRequest* request, Registration* record, Random* random);
+    /// The key of a device with a TPM: its own if it has one, else a new one. base64.
+    static std::string device_key(const FoundRow* existing, Random& random);
     void replace_group(const std::string& lower_id, std::optional<Enrollment> group);
+    static std::shared_ptr<const Groups> with_signers(std::map<std::string, Enrollment> by_id);
 
     Shards& shards_;
     Registry& registry_;
     const std::vector<std::string>& host_names_;
     std::vector<std::string> id_scopes_;  ///< Bound: the configuration.
     std::vector<std::unique_ptr<Part>> parts_;
+    const std::string tpm_secret_;  ///< Nonces are derived from it. Bound: fixed.
     std::atomic<std::size_t> individuals_{0};
     std::atomic<std::size_t> records_{0};
     mutable std::mutex mutex_;  ///< Guards `groups_`, held for a look at it.

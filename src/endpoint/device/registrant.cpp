@@ -4,6 +4,8 @@
 #include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
+#include "net/channel.hpp"
+#include "net/peer_chain.hpp"
 #include "wire/sas/sas_token.hpp"
 
 namespace carillon::device {
@@ -42,21 +44,24 @@ Result<Enrollee> find_signer(std::vector<Enrollee> candidates, const RegistrantC
     if (!token->key_name.empty() && token->key_name != key_name) return refused("token of another kind");
     if (!covers_registration(*token, credentials)) return refused("token is for another");
     for (Enrollee& candidate : candidates) {
-        if (candidate.attestation == AttestationType::symmetric_key && is_signed_by(*token, candidate))
+        if (candidate.attestation != AttestationType::x509 && is_signed_by(*token, candidate))
             return std::move(candidate);
     }
     return refused(candidates.empty() ? "unknown registration id" : "wrong key");
 }
 
-Result<Enrollee> find_holder(std::vector<Enrollee> candidates, const RegistrantCredentials& credentials) {
+/// By its own certificate where it is enrolled by itself, else by its authority's.
+Result<Enrollee> find_holder(const Provisioning& provisioning, std::vector<Enrollee> candidates,
+                             const RegistrantCredentials& credentials, WallTime now) {
     if (credentials.certificate_sha256.empty()) return refused("neither token nor certificate");
     if (!equals_ignoring_case(credentials.common_name, credentials.registration_id))
         return refused("certificate of another");
-    for (Enrollee& candidate : candidates) {
-        const bool is_its = equals_ignoring_case(candidate.primary_sha256, credentials.certificate_sha256) ||
-                            equals_ignoring_case(candidate.secondary_sha256, credentials.certificate_sha256);
-        if (candidate.attestation == AttestationType::x509 && is_its) return std::move(candidate);
-    }
+    const bool is_individual = !candidates.empty() && candidates.front().group.empty();
+    if (!is_individual) return provisioning.find_signed(credentials.registration_id, credentials.chain, now);
+    Enrollee& own = candidates.front();
+    const bool is_its = equals_ignoring_case(own.primary_sha256, credentials.certificate_sha256) ||
+                        equals_ignoring_case(own.secondary_sha256, credentials.certificate_sha256);
+    if (own.attestation == AttestationType::x509 && is_its) return std::move(own);
     return refused("certificate of nobody enrolled");
 }
 
@@ -78,7 +83,16 @@ std::string_view status_text(RegistrationStatus status) {
 
 }  // namespace
 
-Task<Result<Enrollee>> identify_registrant(Hub& hub, RegistrantCredentials credentials, WallTime now) {
+void take_certificate(RegistrantCredentials& credentials, const Channel& channel) {
+    const PeerCertificate* const certificate = channel.peer_certificate();
+    if (certificate == nullptr) return;
+    credentials.certificate_sha256 = certificate->sha256;
+    credentials.common_name = certificate->common_name;
+    credentials.chain = peer_chain(channel);
+}
+
+Task<Result<RegistrationRequest>> identify_registrant(Hub& hub, RegistrantCredentials credentials,
+                                                      WallTime now) {
     Provisioning& provisioning = hub.provisioning();
     if (!provisioning.has_scope(credentials.scope)) {
         co_return fail(Errc::generic_not_found, "The id scope is not one of this hub's.");
@@ -86,12 +100,19 @@ Task<Result<Enrollee>> identify_registrant(Hub& hub, RegistrantCredentials crede
     if (!is_enrollment_id(credentials.registration_id)) co_return refused("not a registration id");
     auto candidates = co_await provisioning.enrollees(credentials.registration_id);
     if (!candidates) co_return fail(std::move(candidates).error());
-    if (credentials.token) co_return find_signer(*std::move(candidates), credentials, now);
-    co_return find_holder(*std::move(candidates), credentials);
+    auto found = credentials.token ? find_signer(*std::move(candidates), credentials, now)
+                                   : find_holder(provisioning, *std::move(candidates), credentials, now);
+    if (!found) co_return fail(std::move(found).error());
+    RegistrationRequest request;
+    request.enrollee = *std::move(found);
+    if (!credentials.token) request.certificate_sha256 = credentials.certificate_sha256;
+    request.api_version = credentials.api_version;
+    co_return request;
 }
 
-Result<> check_registration_body(std::string_view body, std::string_view registration_id) {
-    if (trimmed(body).empty()) return {};
+Result<RegistrationBody> read_registration_body(std::string_view body, std::string_view registration_id) {
+    RegistrationBody read;
+    if (trimmed(body).empty()) return read;
     const auto document = JsonDocument::parse(body);
     if (!document) return fail(document.error());
     if (!document->root().is_object()) return fail(Errc::iot_hub_format_error, "The body must be an object.");
@@ -99,9 +120,24 @@ Result<> check_registration_body(std::string_view body, std::string_view registr
     const auto named = in.text("registrationId");
     if (named && !equals_ignoring_case(*named, registration_id))
         in.refuse("registrationId is not the one that was authenticated.");
-    if (!in.find("tpm").is_null_or_absent()) in.refuse("This hub does not provision by TPM.");
+    MemberReader tpm(in.object("tpm"), in, "tpm.");
+    read.endorsement_key = tpm.text("endorsementKey").value_or("");
+    read.storage_root_key = tpm.text("storageRootKey").value_or("");
     if (!in.find("csr").is_null_or_absent()) in.refuse("This hub issues no certificates.");
-    return in.error();
+    if (auto error = in.error(); !error) return fail(std::move(error).error());
+    return read;
+}
+
+Result<RegistrationRequest> read_registration(RegistrationRequest proved, std::string_view body) {
+    auto read = read_registration_body(body, proved.enrollee.registration_id);
+    if (!read) return fail(std::move(read).error());
+    const bool is_of_tpm = proved.enrollee.attestation == AttestationType::tpm;
+    if (!is_of_tpm && !read->endorsement_key.empty())
+        return fail(Errc::argument_invalid, "The device is not enrolled by a TPM.");
+    if (is_of_tpm && read->storage_root_key.empty())
+        return fail(Errc::argument_invalid, "tpm.storageRootKey is missing.");
+    proved.storage_root_key = std::move(read->storage_root_key);
+    return proved;
 }
 
 std::string operation_begun_json(const Registration& registration) {

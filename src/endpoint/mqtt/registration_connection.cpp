@@ -155,32 +155,29 @@ void RegistrationConnection::take_connect(const Packet& packet) {
     if (parts.size() < 3 || !equals_ignoring_case(parts[2], connect->client_id)) return refuse_connect();
     scope_ = parts[0];
     registration_id_ = parts[2];
-    if (parts.size() > 3) api_version_ = parameter(parts[3], "api-version");
+    std::string api_version(parts.size() > 3 ? parameter(parts[3], "api-version") : std::string_view());
     if (connect->keep_alive_s != 0) {
         silence_ = std::chrono::seconds(connect->keep_alive_s) * keep_alive_percent / 100;
     }
     std::optional<std::string> token;
     if (connect->password && !connect->password->empty()) token = as_text(*connect->password);
-    run(authenticate(std::move(token)));
+    run(authenticate(std::move(token), std::move(api_version)));
 }
 
-Task<> RegistrationConnection::authenticate(std::optional<std::string> token) {
+Task<> RegistrationConnection::authenticate(std::optional<std::string> token, std::string api_version) {
     const auto keep = shared_from_this();
-    device::RegistrantCredentials credentials{.scope = scope_,
-                                              .registration_id = registration_id_,
-                                              .token = std::move(token),
-                                              .certificate_sha256 = {},
-                                              .common_name = {}};
-    if (const PeerCertificate* certificate = channel_->peer_certificate()) {
-        credentials.certificate_sha256 = certificate->sha256;
-        credentials.common_name = certificate->common_name;
-    }
+    device::RegistrantCredentials credentials;
+    credentials.scope = scope_;
+    credentials.registration_id = registration_id_;
+    credentials.token = std::move(token);
+    credentials.api_version = std::move(api_version);
+    device::take_certificate(credentials, *channel_);
     const WallTime now = channel_->thread().clock().wall_now();
     auto finding = device::identify_registrant(hub_, std::move(credentials), now);
     auto found = co_await std::move(finding);
     if (stage_ == Stage::closing) co_return;
     if (found) {
-        enrollee_ = *std::move(found);
+        request_ = *std::move(found);
         channel_->authenticated();
         framer_.set_limit(packet_bytes_max);
         std::string out;
@@ -266,15 +263,12 @@ void RegistrationConnection::begin_request(std::string_view topic, Bytes payload
 
 Task<> RegistrationConnection::register_device(std::string rid, std::string body) {
     const auto keep = shared_from_this();
-    if (auto checked = device::check_registration_body(body, registration_id_); !checked) {
-        answer_failure(rid, checked.error());
+    auto request = device::read_registration(*request_, body);
+    if (!request) {
+        answer_failure(rid, request.error());
         co_return go_on();
     }
-    RegistrationRequest request{
-        .enrollee = *enrollee_, .certificate_sha256 = {}, .api_version = api_version_};
-    if (const PeerCertificate* certificate = channel_->peer_certificate())
-        request.certificate_sha256 = certificate->sha256;
-    auto registering = hub_.provisioning().register_device(std::move(request));
+    auto registering = hub_.provisioning().register_device(*std::move(request));
     const auto registered = co_await std::move(registering);
     if (stage_ == Stage::closing) co_return;
     if (registered) {

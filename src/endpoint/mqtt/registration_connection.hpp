@@ -54,7 +54,7 @@ private:
     void begin_request(std::string_view topic, Bytes payload);
     void answer(int status, std::string_view rid, int retry_after_s, std::string_view body);
     void answer_failure(std::string_view rid, const Error& error);
-    Task<> authenticate(std::optional<std::string> token);
+    Task<> authenticate(std::optional<std::string> token, std::string api_version);
     Task<> register_device(std::string rid, std::string body);
     Task<> poll(std::string rid, std::string operation_id);
     /// Nothing is read until `work` has ended.
@@ -69,11 +69,10 @@ private:
     std::shared_ptr<RegistrationConnection> self_;  ///< Until the channel has closed.
     Framer framer_;
     std::string held_;  ///< Input that came behind what is being carried out. Bound: one read of the channel.
-    std::string scope_;            ///< Bound: PacketLimits::unauthenticated_bytes_max, as are the next two.
+    std::string scope_;            ///< Bound: PacketLimits::unauthenticated_bytes_max, as is the next.
     std::string registration_id_;  ///< Bound: PacketLimits::unauthenticated_bytes_max
-    std::string api_version_;      ///< Bound: PacketLimits::unauthenticated_bytes_max
-    std::optional<Enrollee> enrollee_;
-    SeededRandom ids_;  ///< Tracking ids: unlikely to repeat, no secrets.
+    std::optional<RegistrationRequest> request_;  ///< Who it is, once that is proved.
+    SeededRandom ids_;                            ///< Tracking ids: unlikely to repeat, no secrets.
     Timers::Id timer_;
     TimePoint heard_{};
     Duration silence_ = silence_max;

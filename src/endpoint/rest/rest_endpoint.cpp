@@ -20,10 +20,9 @@ void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
     auto& metrics = metrics_[thread.number() % threads_max];
     if (metrics.load() == nullptr) metrics.store(new rest::RestMetrics());
     const rest::HttpConnection::Context context{thread.executor(), thread.timers(), thread.clock()};
-    auto find_certificate = [&peer = *channel] { return peer.peer_certificate(); };
     auto handler =
         std::make_unique<rest::RestHandler>(hub_, websockets_, running_, *metrics.load(), web_,
-                                            channel->peer_address(), backups_, audit_, find_certificate);
+                                            channel->peer_address(), backups_, audit_, channel.get());
     rest::HttpConnection::serve(std::move(channel), std::move(handler), context);
 }
 

@@ -33,7 +33,7 @@ Result<Flavour> parse_api_version(std::optional<std::string_view> text) {
 
 RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
                          RestMetrics& metrics, WebDashboard* web, std::string peer, BackupPort* backups,
-                         AuditLog* audit, FindCertificate find_certificate)
+                         AuditLog* audit, const Channel* channel)
     : hub_(hub),
       websockets_(websockets),
       running_(running),
@@ -43,7 +43,7 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
       ids_(hub.shards()[0].random().u64()),
       authorizer_(hub.policies(), hub.host_names()),
       request_(hub),
-      find_certificate_(std::move(find_certificate)) {
+      channel_(channel) {
     request_.web = web;
     request_.audit = audit;
     request_.backups = backups;
@@ -107,15 +107,20 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     match_ = *match;
 
     request_.caller.reset();
+    request_.registrant = nullptr;
     awaits_device_ = false;
     request_.proved_by = device::AuthMethod::policy;
     request_.session = find_session(request);
     if (request_.session && match_.route->handler != sign_in) {
         if (auto allowed = check_session(request); !allowed) return allowed;
         is_authenticated = true;
-    } else if (match_.route->need.as_device || match_.route->need.as_registrant) {
+    } else if (match_.route->need.as_registrant) {
         awaits_device_ = true;
-        const PeerCertificate* shown = find_certificate_ ? find_certificate_() : nullptr;
+        registrant_ = std::make_shared<device::RegistrantCredentials>();
+        if (channel_ != nullptr) device::take_certificate(*registrant_, *channel_);
+    } else if (match_.route->need.as_device) {
+        awaits_device_ = true;
+        const PeerCertificate* shown = channel_ != nullptr ? channel_->peer_certificate() : nullptr;
         certificate_ = shown != nullptr ? std::optional(*shown) : std::nullopt;
     } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
@@ -271,24 +276,20 @@ Task<Result<>> RestHandler::prove_device(const HttpRequest& request) {
 }
 
 Task<Result<>> RestHandler::prove_registrant(const HttpRequest& request) {
-    device::RegistrantCredentials credentials{.scope = std::string(request_.ids[0]),
-                                              .registration_id = std::string(request_.ids[1]),
-                                              .token = {},
-                                              .certificate_sha256 = {},
-                                              .common_name = {}};
+    device::RegistrantCredentials credentials = std::move(*std::exchange(registrant_, nullptr));
+    credentials.scope = request_.ids[0];
+    credentials.registration_id = request_.ids[1];
     if (const auto token = request.find("authorization")) credentials.token = std::string(*token);
-    if (const auto certificate = std::exchange(certificate_, std::nullopt)) {
-        credentials.certificate_sha256 = certificate->sha256;
-        credentials.common_name = certificate->common_name;
-    }
-    RegistrationRequest proved;
-    if (!credentials.token) proved.certificate_sha256 = credentials.certificate_sha256;
-    proved.api_version = request_.parameter("api-version").value_or("");
+    credentials.api_version = request_.parameter("api-version").value_or("");
+    // Its body may hold the keys of a TPM, which are a beginning.
+    const bool is_bare = !credentials.token && credentials.certificate_sha256.empty();
+    if (is_bare && match_.route->handler == register_device &&
+        hub_.provisioning().has_scope(credentials.scope))
+        co_return Result<>{};
     auto finding = device::identify_registrant(hub_, std::move(credentials), request_.now);
     auto found = co_await std::move(finding);
     if (!found) co_return fail(std::move(found).error());
-    proved.enrollee = *std::move(found);
-    request_.registrant = std::make_shared<RegistrationRequest>(std::move(proved));
+    request_.registrant = std::make_shared<RegistrationRequest>(*std::move(found));
     co_return Result<>{};
 }
 

@@ -10,9 +10,12 @@
 #include "endpoint/rest/routes.hpp"
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
+
+namespace carillon::device {
+struct RegistrantCredentials;
+}
 
 namespace carillon::rest {
 
@@ -21,14 +24,11 @@ namespace carillon::rest {
 /// `x-ms-request-id`.
 class RestHandler final : public HttpHandler {
 public:
-    /// The certificate that the peer showed, or null; called from `admit` only.
-    using FindCertificate = std::function<const PeerCertificate*()>;
     /// `running` counts requests at work, so that a shutdown can wait for them; `peer` is the `address:port`
     /// at the other end. All but that outlive the handler.
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
                 RestMetrics& metrics, WebDashboard* web = nullptr, std::string peer = {},
-                BackupPort* backups = nullptr, AuditLog* audit = nullptr,
-                FindCertificate find_certificate = {});
+                BackupPort* backups = nullptr, AuditLog* audit = nullptr, const Channel* channel = nullptr);
 
     Admission admit(const HttpRequest& request) override;
     Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;
@@ -75,11 +75,12 @@ private:
     Path path_;
     RouteMatch match_;
     Request request_;
-    FindCertificate find_certificate_;
-    std::optional<PeerCertificate> certificate_;  ///< Of a request that a device has to prove.
-    bool awaits_device_ = false;                  ///< Who signed is looked up before the body is read.
-    bool is_file_ = false;                        ///< The request is for a file of the dashboard.
-    TimePoint began_{};                           ///< When the request was admitted.
+    const Channel* channel_;
+    std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.
+    std::shared_ptr<device::RegistrantCredentials> registrant_;  ///< Of one that registers.
+    bool awaits_device_ = false;  ///< Who signed is looked up before the body is read.
+    bool is_file_ = false;        ///< The request is for a file of the dashboard.
+    TimePoint began_{};           ///< When the request was admitted.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

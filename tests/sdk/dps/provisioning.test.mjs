@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Hub, call, parts, sign } from '../../lib/hub.mjs';
+import { SoftwareTpm } from '../../lib/software_tpm.mjs';
 
 const require = createRequire(import.meta.url);
 const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
@@ -154,6 +155,91 @@ test('a device with a certificate of its own registers, and connects by it', asy
     assert.equal(result.deviceId, 'cert-1', transport);
     await connectsByCertificate(result, shown('cert-1'));
   }
+});
+
+test('devices register by the certificate of the authority that signed theirs', async (t) => {
+  certify('root', undefined, isAuthority);
+  certify('factory', 'root', isAuthority);
+  const signing = (enrollmentGroupId, authority, more = {}) => service.createOrUpdateEnrollmentGroup({
+    enrollmentGroupId, attestation: { type: 'x509', x509: { signingCertificates: { primary: { certificate: read(`${authority}.pem`) } } } }, ...more,
+  });
+  const made = await signing('by-root', 'root', { initialTwin: { tags: { line: 7 } } });
+  assert.match(made.responseBody.attestation.x509.signingCertificates.primary.info.subjectName, /root/);
+  for (const transport of ['mqtt', 'mqttWs', 'http', 'amqp', 'amqpWs']) {
+    const id = `signed-${transport}`;
+    certify(id, 'factory');
+    const credentials = shown(id, 'factory');
+    const result = await register(id, credentials, transport);
+    assert.equal(result.deviceId, id, transport);
+    assert.equal((await twin(id)).tags.line, 7);
+    await connectsByCertificate(result, credentials);
+  }
+  const refused = (id, credentials) => assert.rejects(register(id, credentials, 'mqtt'), /Unauthorized|Not authorized/i);
+  await t.test('not without the certificates between', () => refused('signed-mqtt', shown('signed-mqtt')));
+  await t.test('not under another name', () => refused('signed-other', shown('signed-mqtt', 'factory')));
+  await t.test('not by the authority\'s own certificate', () => refused('factory', shown('factory')));
+  await t.test('not by an authority that only has the name', async () => {
+    for (const name of ['root', 'factory']) for (const kind of ['pem', 'key']) writeFileSync(file(`${name}.${kind}.true`), read(`${name}.${kind}`));
+    certify('root', undefined, isAuthority);
+    certify('factory', 'root', isAuthority);
+    certify('forged', 'factory');
+    const forged = shown('forged', 'factory', 'root');
+    for (const name of ['root', 'factory']) for (const kind of ['pem', 'key']) writeFileSync(file(`${name}.${kind}`), read(`${name}.${kind}.true`));
+    await refused('forged', forged);
+  });
+  await t.test('not by a device\'s certificate that signs another', async () => {
+    certify('below', 'signed-mqtt');
+    await refused('below', shown('below', 'signed-mqtt', 'factory'));
+  });
+  await t.test('the nearest authority that is enrolled decides, also when it is disabled', async () => {
+    await signing('by-factory', 'factory', { provisioningStatus: 'disabled' });
+    certify('signed-late', 'factory');
+    await assert.rejects(register('signed-late', shown('signed-late', 'factory'), 'mqtt'));
+    assert.equal((await service.getDeviceRegistrationState('signed-late')).responseBody.status, 'disabled');
+    await service.deleteEnrollmentGroup('by-factory');
+    assert.equal((await register('signed-late', shown('signed-late', 'factory'), 'mqtt')).deviceId, 'signed-late');
+  });
+  await t.test('a group takes the certificate of an authority only', () => assert.rejects(signing('by-device', 'signed-mqtt')));
+});
+
+test('a device with a TPM registers over HTTPS by a nonce, and connects by the key that its TPM was given', async (t) => {
+  const enroll = (registrationId, tpm) => service.createOrUpdateIndividualEnrollment({
+    registrationId, attestation: { type: 'tpm', tpm: { endorsementKey: tpm.endorsement.public.toString('base64') } },
+  });
+  const tpm = new SoftwareTpm('tpm-1');
+  const made = await enroll('tpm-1', tpm);
+  assert.equal(made.responseBody.attestation.tpm.endorsementKey, tpm.endorsement.public.toString('base64'));
+  const register = (one) => ProvisioningDeviceClient.create(hub.address, scope, new transports.http(), one).register();
+  const result = (await register(tpm)).registrationState;  // As this class of the SDK gives it.
+  assert.equal(result.deviceId, 'tpm-1');
+  const key = tpm.key.toString('base64');
+  await connects(result, key);
+  await register(tpm);
+  assert.equal(tpm.key.toString('base64'), key, 'registering again leaves the key');
+  const record = (await service.getDeviceRegistrationState('tpm-1')).responseBody;
+  assert.equal(record.status, 'assigned');
+  await t.test('another TPM is refused, and so is one without an enrollment', async () => {
+    await assert.rejects(register(new SoftwareTpm('tpm-1')));
+    await assert.rejects(register(new SoftwareTpm('tpm-2')));
+  });
+  await t.test('a TPM that only shows the endorsement key of another cannot open the nonce', async () => {
+    const thief = new SoftwareTpm('tpm-1');
+    thief.getEndorsementKey = (done) => done(null, tpm.endorsement.public);
+    await assert.rejects(register(thief));
+  });
+  await t.test('a nonce is for one device', async () => {
+    const other = new SoftwareTpm('tpm-3');
+    await enroll('tpm-3', other);
+    await register(other);
+    // The nonce that `other` holds from its own challenge signs for tpm-1.
+    const activate = tpm.activateIdentityKey;
+    tpm.activateIdentityKey = (_blob, done) => { tpm.key = other.key; done(); };
+    await assert.rejects(register(tpm));
+    tpm.activateIdentityKey = activate;
+  });
+  await t.test('what is no key of a TPM is not enrolled', () => assert.rejects(service.createOrUpdateIndividualEnrollment({
+    registrationId: 'tpm-4', attestation: { type: 'tpm', tpm: { endorsementKey: Buffer.from('key').toString('base64') } },
+  })));
 });
 
 test('enrollments are read, changed under their etags, queried page by page, and deleted', async () => {

@@ -16,22 +16,19 @@ namespace {
 
 using Done = UniqueFunction<void(HubConnection&, const Result<>&)>;
 
-void conclude(HubConnection& connection, const std::string& scope, RegistrationRequest request,
-              const Result<Enrollee>& found, Done done) {
+void conclude(HubConnection& connection, const std::string& scope, Result<RegistrationRequest> found,
+              const std::string& id, Done done) {
     if (found) {
         auto registrant = std::make_shared<Registrant>();
         registrant->scope = scope;
-        registrant->request = std::move(request);
-        registrant->request.enrollee = *found;
+        registrant->request = *std::move(found);
         connection.authenticator().set_registrant(std::move(registrant));
         connection.authenticated(KeyTag::none);
         done(connection, {});
         return connection.release_input();
     }
-    const LoginBrake::Failure failure{.protocol = "amqp",
-                                      .identity = request.enrollee.registration_id,
-                                      .peer = connection.peer_address(),
-                                      .why = found.error().detail};
+    const LoginBrake::Failure failure{
+        .protocol = "amqp", .identity = id, .peer = connection.peer_address(), .why = found.error().detail};
     const Duration wait = connection.hub().logins().failed(failure, connection.thread().clock().now());
     const Error told{found.error().code, "Unauthorized"};
     connection.after(wait, [told, done = std::move(done)](HubConnection& self) mutable {
@@ -43,15 +40,13 @@ void conclude(HubConnection& connection, const std::string& scope, RegistrationR
 Task<> identify(std::shared_ptr<HubConnection> connection, device::RegistrantCredentials credentials,
                 Done done) {
     std::string scope = credentials.scope;
-    RegistrationRequest request;
-    request.enrollee.registration_id = credentials.registration_id;
-    if (!credentials.token) request.certificate_sha256 = credentials.certificate_sha256;
+    std::string id = credentials.registration_id;
     const WallTime now = connection->wall_now();
     auto finding = device::identify_registrant(connection->hub(), std::move(credentials), now);
     auto found = co_await std::move(finding);
-    connection->post([scope = std::move(scope), request = std::move(request), found = std::move(found),
+    connection->post([scope = std::move(scope), id = std::move(id), found = std::move(found),
                       done = std::move(done)](HubConnection& self) mutable {
-        conclude(self, scope, std::move(request), found, std::move(done));
+        conclude(self, scope, std::move(found), id, std::move(done));
     });
 }
 
@@ -63,10 +58,7 @@ void log_in_registrant(HubConnection& connection, const RegistrationAddress& add
     credentials.scope = address.scope;
     credentials.registration_id = address.id;
     credentials.token = std::move(token);
-    if (const PeerCertificate* certificate = connection.channel().peer_certificate()) {
-        credentials.certificate_sha256 = certificate->sha256;
-        credentials.common_name = certificate->common_name;
-    }
+    device::take_certificate(credentials, connection.channel());
     connection.hold_input();
     auto work = identify(connection.shared_from_this(), std::move(credentials), std::move(done));
     boost::asio::co_spawn(connection.thread().executor(), std::move(work), boost::asio::detached);

@@ -88,13 +88,13 @@ public:
         auto operation = parse_registration_operation(*view);
         if (!operation) return reject(connection_, delivery.receipt, operation.error());
         Registrant& registrant = *connection_.authenticator().registrant();
-        auto checked =
-            device::check_registration_body(operation->body, registrant.request.enrollee.registration_id);
-        if (!checked) return reject(connection_, delivery.receipt, checked.error());
+        auto request = device::read_registration(registrant.request, operation->body);
+        if (operation->operation_id.empty() && !request)
+            return reject(connection_, delivery.receipt, request.error());
         // No other frame is taken until it is answered.
         connection_.hold_input();
-        auto work = carry_out(connection_.shared_from_this(), registrant.request, *std::move(operation),
-                              delivery.receipt);
+        auto work = carry_out(connection_.shared_from_this(), request.value_or(registrant.request),
+                              *std::move(operation), delivery.receipt);
         boost::asio::co_spawn(connection_.thread().executor(), std::move(work), boost::asio::detached);
     }
 
