@@ -8,6 +8,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Hub } from '../lib/hub.mjs';
+import { SoftwareTpm } from '../lib/software_tpm.mjs';
 
 const scope = '0ne00CLI';
 process.env.CARILLON_PROVISIONING__ID_SCOPES = scope;
@@ -90,6 +91,20 @@ test('a certificate out of a PEM file', async () => {
   const made = await json('enrollment', 'create', 'cert-1', '--cp', file('c.pem'));
   assert.equal(made.attestation.type, 'x509');
   assert.match(made.attestation.x509.clientCertificates.primary.info.subjectName, /cert-1/);
+  const group = await json('enrollment-group', 'create', 'factory', '--cp', file('c.pem'));
+  assert.match(group.attestation.x509.signingCertificates.primary.info.subjectName, /cert-1/);
+  assert.equal(await code('enrollment-group', 'compute-device-key', '--eid', 'factory', '--rid', 'x'), 2, 'it has no keys');
+  await hub.ok('enrollment-group', 'delete', 'factory');
+});
+
+test('the endorsement key of a TPM', async () => {
+  const key = new SoftwareTpm('tpm-1').endorsement.public.toString('base64');
+  const made = await json('enrollment', 'create', 'tpm-1', '--ek', key);
+  assert.deepEqual(made.attestation, { type: 'tpm', tpm: { endorsementKey: key } });
+  assert.equal((await json('enrollment', 'update', 'tpm-1', '--ps', 'disabled')).attestation.tpm.endorsementKey, key);
+  assert.equal(await code('enrollment', 'create', 'tpm-2', '--at', 'tpm'), 2);
+  assert.equal(await code('enrollment-group', 'create', 'tpms', '--at', 'tpm'), 2, 'a TPM is one device\'s');
+  await hub.ok('enrollment', 'delete', 'tpm-1');
 });
 
 test('an export, with its keys, makes the same hub again', async () => {

@@ -67,7 +67,11 @@ Result<EnrollmentOrder> read_order(const EnrollmentArgs& args) {
     read = read_certificate("--secondary-certificate-path", args.secondary_certificate_file,
                             order.secondary_certificate);
     if (!read) return fail(std::move(read).error());
-    if (order.attestation.empty()) order.attestation = order.certificate.empty() ? "symmetrickey" : "x509";
+    if (order.attestation.empty()) {
+        order.attestation = !order.certificate.empty()       ? "x509"
+                            : !order.endorsement_key.empty() ? "tpm"
+                                                             : "symmetrickey";
+    }
     return order;
 }
 
@@ -183,6 +187,11 @@ void add_credential_flags(CLI::App& verb, EnrollmentArgs& args) {
     verb.add_option("--secondary-certificate-path,--scp", args.secondary_certificate_file,
                     "PEM file of the next certificate")
         ->type_name("FILE");
+    if (is_group) return;
+    verb.add_option("--endorsement-key,--ek", args.order.endorsement_key,
+                    "Of the device's TPM: a TPM2B_PUBLIC in base64");
+    verb.add_option("--storage-root-key,--srk", args.order.storage_root_key,
+                    "Likewise; kept for who reads it");
 }
 
 /// What may be changed later, too.
@@ -219,11 +228,15 @@ void add_verbs(CLI::App& group, Kind kind, const std::string& one, int& exit_cod
     auto& create_verb =
         add_verb(group, "create", "Create " + one + "; prints its keys", args, create, exit_code);
     add_enrollment_id_flag(create_verb, args->order.id);
+    std::vector<std::string> types{"symmetrickey", "x509"};
+    if (kind == Kind::individual) types.emplace_back("tpm");
     create_verb
-        .add_option("--attestation-type,--at", args->order.attestation,
-                    "How a device proves itself: symmetrickey or x509 [symmetrickey, or x509 where a "
-                    "certificate is given]")
-        ->check(one_of({"symmetrickey", "x509"}));
+        .add_option(
+            "--attestation-type,--at", args->order.attestation,
+            kind == Kind::group
+                ? "How a device proves itself: symmetrickey or x509 [as what else is given says]"
+                : "How a device proves itself: symmetrickey, x509 or tpm [as what else is given says]")
+        ->check(one_of(types));
     add_credential_flags(create_verb, *args);
     add_setting_flags(create_verb, args->order);
 

@@ -35,7 +35,7 @@ std::string_view id_member(Enrollments::Kind kind) {
 
 bool names_credentials(const EnrollmentOrder& order) {
     return !order.primary_key.empty() || !order.secondary_key.empty() || !order.certificate.empty() ||
-           !order.secondary_certificate.empty();
+           !order.secondary_certificate.empty() || !order.endorsement_key.empty();
 }
 
 void write_certificate(JsonWriter& json, std::string_view name, const std::string& certificate) {
@@ -56,6 +56,15 @@ Result<std::string> attestation_json(const EnrollmentOrder& order, std::string_v
         if (has_key) {
             json.member("primaryKey", order.primary_key).member("secondaryKey", order.secondary_key);
         }
+        json.end_object().end_object();
+        return text;
+    }
+    if (equals_ignoring_case(type, "tpm")) {
+        if (has_key || has_certificate) return fail_usage("tpm goes without keys and certificates");
+        if (order.endorsement_key.empty()) return fail_usage("tpm needs --endorsement-key");
+        json.begin_object().member("type", "tpm").key("tpm").begin_object();
+        json.member("endorsementKey", order.endorsement_key);
+        if (!order.storage_root_key.empty()) json.member("storageRootKey", order.storage_root_key);
         json.end_object().end_object();
         return text;
     }

@@ -16,11 +16,13 @@ struct EnrollmentOrder {
     Enrollments::Kind kind = Enrollments::Kind::individual;
     std::string id;
     std::string device_id;
-    std::string attestation;  ///< symmetrickey or x509.
+    std::string attestation;  ///< symmetrickey, x509 or tpm.
     std::string primary_key;
     std::string secondary_key;
     std::string certificate;  ///< DER in base64, as is the next.
     std::string secondary_certificate;
+    std::string endorsement_key;  ///< Of a TPM, base64, as is the next.
+    std::string storage_root_key;
     std::string status;              ///< enabled or disabled.
     std::string reprovision_policy;  ///< reprovisionandmigratedata, reprovisionandresetdata or never.
     std::string allocation_policy;

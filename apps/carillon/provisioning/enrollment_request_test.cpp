@@ -47,6 +47,17 @@ TEST(NewEnrollment, OfAGroupNamesTheCertificateThatSigns) {
     EXPECT_NE(new_enrollment_json(order).value_or("?").find("clientCertificates"), std::string::npos);
 }
 
+TEST(NewEnrollment, OfATpmNamesItsEndorsementKey) {
+    auto order = order_of();
+    order.attestation = "tpm";
+    EXPECT_EQ(new_enrollment_json(order).error().code, Errc::config_invalid);
+    order.endorsement_key = "AAEC";
+    EXPECT_EQ(new_enrollment_json(order).value_or("?"),
+              R"({"registrationId":"e","attestation":{"type":"tpm","tpm":{"endorsementKey":"AAEC"}}})");
+    order.primary_key = "a";
+    EXPECT_EQ(new_enrollment_json(order).error().code, Errc::config_invalid);
+}
+
 TEST(NewEnrollment, RefusesFlagsThatContradictEachOther) {
     auto order = order_of();
     order.primary_key = "a";
