@@ -67,7 +67,8 @@ struct SelectItem {
 
 struct FromClause {
     Collection collection = Collection::devices;
-    bool is_c = false;  ///< Written `FROM c`, so that paths may begin with `c.`.
+    bool is_c = false;        ///< Written `FROM c`, so that paths may begin with `c.`.
+    bool is_message = false;  ///< Of no collection: paths name parts of a message, see `message_names.hpp`.
 };
 
 struct PathSyntax {

@@ -56,6 +56,10 @@ enum class Field : std::uint8_t {
     job_updated,
     job_outcome,  ///< `outcome.…` and `error.…`, by `keys`
     job_error,
+    // messages
+    message_body,      ///< A value within it, by `keys`.
+    message_system,    ///< By the name it is stored under, in `keys[0]`; `keys[1]` is as written.
+    message_property,  ///< By its name, in `keys[0]`.
 };
 
 enum class MetadataPart : std::uint8_t { node, last_updated, last_updated_version };

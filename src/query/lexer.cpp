@@ -133,7 +133,16 @@ Token Lexer::next() {
 }
 
 Token Lexer::read_word(std::size_t offset) {
-    while (at_ < source_.size() && continues_word(source_[at_])) ++at_;
+    const auto skip = [this] {
+        while (at_ < source_.size() && continues_word(source_[at_])) ++at_;
+    };
+    skip();
+    // `$dt-subject` and `$dt-dataschema` are names. Source: IoT Hub docs, "IoT Hub message routing query
+    // syntax".
+    if (source_.substr(offset, at_ - offset) == "$dt" && source_.substr(at_, 1) == "-") {
+        ++at_;
+        skip();
+    }
     const std::string_view text = source_.substr(offset, at_ - offset);
     return Token{.kind = Token::Kind::word, .keyword = keyword_of(text), .offset = offset, .text = text};
 }

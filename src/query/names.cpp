@@ -1,6 +1,7 @@
 #include "query/names.hpp"
 
 #include "base/text.hpp"
+#include "query/message_names.hpp"
 
 #include <algorithm>
 #include <span>
@@ -237,6 +238,7 @@ bool Path::same_as(const Path& other) const {
 }
 
 std::shared_ptr<const Path> resolve_path(std::vector<Segment> segments, const FromClause& from) {
+    if (from.is_message) return resolve_message_path(std::move(segments));
     auto path = std::make_shared<Path>();
     std::string written;
     for (const Segment& segment : segments) {

@@ -1,6 +1,7 @@
 #include "query/query.hpp"
 
 #include "query/binder.hpp"
+#include "query/fault_text.hpp"
 #include "query/parser.hpp"
 #include "query/value.hpp"
 
@@ -12,18 +13,6 @@ namespace {
 
 /// What the service puts before a job's condition when it counts columns.
 constexpr std::string_view condition_prefix = "SELECT * FROM devices WHERE ";
-
-/// `Line 1:29 <reason>`; columns count characters from 1, those of `prefix` included.
-std::string describe(std::string_view text, const Fault& fault, std::string_view prefix = {}) {
-    const std::string_view before = text.substr(0, fault.offset);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t line_begin = line == 1 ? 0 : before.rfind('\n') + 1;
-    auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
-    auto column = 1 + std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_begin), before.end(),
-                                    begins_character);
-    if (line == 1) column += static_cast<std::ptrdiff_t>(prefix.size());
-    return "Line " + std::to_string(line) + ":" + std::to_string(column) + " " + fault.reason;
-}
 
 /// The first name in `expr` that a target condition must not read, or nothing.
 const Path* foreign_path(const Expr& expr) {
@@ -68,14 +57,14 @@ Result<Query> parse_query(std::string_view text, const QueryOptions& options) {
     }
     Parser parser(text);
     Statement statement = parser.parse_statement();
-    if (auto fault = parser.fault()) return fail(Errc::argument_invalid, describe(text, *fault));
+    if (auto fault = parser.fault()) return fail(Errc::argument_invalid, describe_fault(text, *fault));
     Query query;
     query.collection = statement.from.collection;
     query.top = statement.top;
     Binder binder(statement.from, options.functions);
     binder.bind_select(statement, query);
     query.where = Condition(binder.bind_where(std::move(statement.where)));
-    if (binder.fault()) return fail(Errc::argument_invalid, describe(text, *binder.fault()));
+    if (binder.fault()) return fail(Errc::argument_invalid, describe_fault(text, *binder.fault()));
     return query;
 }
 
@@ -86,7 +75,7 @@ Result<JobCondition> parse_job_condition(std::string_view text, const QueryOptio
     }
     auto refuse = [&](const Fault& fault) {
         return fail(Errc::argument_invalid, "SQL query parse failed due to following errors: \n\t" +
-                                                describe(text, fault, condition_prefix));
+                                                describe_fault(text, fault, condition_prefix));
     };
     Parser parser(text);
     Statement statement = parser.parse_job_condition();

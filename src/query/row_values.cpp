@@ -48,25 +48,6 @@ Value from_section(const SectionValue& found) {
     return Value{.kind = Value::Kind::object, .object = found.object};
 }
 
-/// Steps into an array's text.
-Value walk(const Value& from, const std::vector<Segment>& tail, Scratch& scratch) {
-    if (!from.is(Value::Kind::array)) return {};
-    JsonValue json = scratch.parse(from.text);
-    for (const Segment& step : tail) {
-        if (!step.index) {
-            if (!scratch.spend(1 + json.size() / members_a_step)) return {};
-            json = json.find(step.name);  // absent, too, in what is not an object
-            continue;
-        }
-        if (!json.is_array() || *step.index >= json.size()) return {};
-        if (!scratch.spend(1 + *step.index / members_a_step)) return {};
-        json = json.first();
-        for (std::uint32_t i = 0; i < *step.index; ++i) json = json.next();
-    }
-    if (json.is_number() && !scratch.spend(steps_to_read(json.raw().size()))) return {};
-    return from_json(json);
-}
-
 SectionValue find(const Section& section, const Path& path, Scratch& scratch) {
     std::size_t passed = 0;
     SectionValue found = find_counting(section, path.keys, passed);
@@ -79,7 +60,7 @@ SectionValue find(const Section& section, const Path& path, Scratch& scratch) {
 Value read_section(const Section& section, const Path& path, Scratch& scratch) {
     if (path.keys.empty()) return path.tail.empty() ? Value{.kind = Value::Kind::object} : Value{};
     const Value value = from_section(find(section, path, scratch));
-    return path.tail.empty() ? value : walk(value, path.tail, scratch);
+    return path.tail.empty() ? value : walk_array(value, path.tail, scratch);
 }
 
 Value read_metadata(const Section& section, const Path& path, Scratch& scratch) {
@@ -124,7 +105,7 @@ Value read_identity(const Path& path, const Row& row, Scratch& scratch) {
             if (identity.parent_scopes.empty()) return {};
             const Value scopes{.kind = Value::Kind::array,
                                .text = scratch.keep(scopes_json(identity.parent_scopes))};
-            return path.tail.empty() ? scopes : walk(scopes, path.tail, scratch);
+            return path.tail.empty() ? scopes : walk_array(scopes, path.tail, scratch);
         }
         default:
             return {};
@@ -147,7 +128,7 @@ Value read_job_object(const Path& path, const DeviceJob& job, Scratch& scratch) 
     json = json.find(path.field == Field::job_outcome ? "outcome" : "error");
     for (const std::string_view key : path.keys) json = json.find(key);
     const Value value = from_json(json);
-    return path.tail.empty() ? value : walk(value, path.tail, scratch);
+    return path.tail.empty() ? value : walk_array(value, path.tail, scratch);
 }
 
 Value read_job(const Path& path, const DeviceJob& job, Scratch& scratch) {
@@ -303,8 +284,27 @@ Value from_json(JsonValue json) {
     return Value{.kind = Value::Kind::object, .text = json.raw()};
 }
 
+Value walk_array(const Value& from, const std::vector<Segment>& tail, Scratch& scratch) {
+    if (!from.is(Value::Kind::array)) return {};
+    JsonValue json = scratch.parse(from.text);
+    for (const Segment& step : tail) {
+        if (!step.index) {
+            if (!scratch.spend(1 + json.size() / members_a_step)) return {};
+            json = json.find(step.name);  // absent, too, in what is not an object
+            continue;
+        }
+        if (!json.is_array() || *step.index >= json.size()) return {};
+        if (!scratch.spend(1 + *step.index / members_a_step)) return {};
+        json = json.first();
+        for (std::uint32_t i = 0; i < *step.index; ++i) json = json.next();
+    }
+    if (json.is_number() && !scratch.spend(steps_to_read(json.raw().size()))) return {};
+    return from_json(json);
+}
+
 Value read_path(const Path& path, const Row& row, Scratch& scratch) {
     if (!scratch.spend(1)) return {};
+    if (path.field >= Field::message_body) return read_message_path(path, scratch);
     if (row.job() != nullptr) return read_job(path, *row.job(), scratch);
     if (row.value() != nullptr) return path.field == Field::unknown ? Value{} : *row.value();
     const Document& document = *row.document();

@@ -10,6 +10,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
+
+namespace carillon {
+struct Message;  // model/message.hpp
+}
 
 namespace carillon::query {
 
@@ -64,6 +69,10 @@ public:
     /// Adds what was spent to `meter`; true if it was not too much.
     bool settle(Meter& meter) const;
 
+    /// The message that paths of messages read; it outlives this.
+    void use(const Message& message) { message_ = &message; }
+    const Message* message() const { return message_; }  ///< Null for other rows.
+
     std::string_view keep(std::string text);
     const Identity& identity(const Row& row);
     /// The root of `json` parsed; absent if it does not parse (stored arrays always do). `json` stays as
@@ -88,6 +97,7 @@ private:
     }
 
     EvaluationLimits limits_;
+    const Message* message_ = nullptr;
     std::uint64_t steps_left_;
     std::size_t bytes_ = 0;
     bool is_overdrawn_ = false;
@@ -128,5 +138,9 @@ void append_number_json(std::string& out, double number);
 std::string_view text_of(const Value& value, Scratch& scratch);
 Truth compare_values(Compare compare, const Value& a, const Value& b, Scratch& scratch);
 Value from_json(JsonValue json);
+/// Steps into an array's text; undefined for what is not an array.
+Value walk_array(const Value& from, const std::vector<Segment>& tail, Scratch& scratch);
+/// The value that a path of messages has on the scratch's message; undefined without one.
+Value read_message_path(const Path& path, Scratch& scratch);
 
 }  // namespace carillon::query
