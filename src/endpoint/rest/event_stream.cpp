@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "endpoint/rest/event_json.hpp"
+#include "core/events/event_json.hpp"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>

@@ -1,4 +1,4 @@
-#include "endpoint/rest/event_json.hpp"
+#include "core/events/event_json.hpp"
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace carillon::rest {
+namespace carillon {
 
 namespace {
 
@@ -45,24 +45,18 @@ void append_body(JsonWriter& json, std::string_view body) {
 
 }  // namespace
 
-Result<> append_event_json(std::string& out, std::uint32_t partition, const EventPiece::Event& event) {
-    const auto message = decode_message(event.stored);
-    if (!message) return fail(message.error());
-    JsonWriter json(out);
-    json.begin_object().member("partition", partition).member("sequenceNumber", event.sequence);
-    json.member("offset", std::to_string(event.sequence));
-    json.member("enqueuedTime", to_iso8601(message->enqueued)).member("deviceId", message->device_id);
-    if (!message->module_id.empty()) json.member("moduleId", message->module_id);
-    json.member("source", "Telemetry");
-    if (!message->auth_method.empty()) json.member_raw("authMethod", message->auth_method);
-    json.member("generationId", message->generation_id);
+std::string_view event_source(const Message&) {
+    return "Telemetry";
+}
+
+void append_message_members(JsonWriter& json, const Message& message) {
     json.key("systemProperties").begin_object();
-    for (const auto& [name, value] : message->system) {
+    for (const auto& [name, value] : message.system) {
         json.key(name);
         append_text(json, value);
     }
     json.end_object().key("properties").begin_object();
-    for (const auto& [name, value] : message->properties) {
+    for (const auto& [name, value] : message.properties) {
         json.key(is_utf8(name) ? name : base64_encode(name));
         if (value) {
             append_text(json, *value);
@@ -71,9 +65,28 @@ Result<> append_event_json(std::string& out, std::uint32_t partition, const Even
         }
     }
     json.end_object();
-    append_body(json, message->body);
+    append_body(json, message.body);
+}
+
+void append_event_json(std::string& out, std::uint32_t partition, std::uint64_t sequence,
+                       const Message& message) {
+    JsonWriter json(out);
+    json.begin_object().member("partition", partition).member("sequenceNumber", sequence);
+    json.member("offset", std::to_string(sequence));
+    json.member("enqueuedTime", to_iso8601(message.enqueued)).member("deviceId", message.device_id);
+    if (!message.module_id.empty()) json.member("moduleId", message.module_id);
+    json.member("source", event_source(message));
+    if (!message.auth_method.empty()) json.member_raw("authMethod", message.auth_method);
+    json.member("generationId", message.generation_id);
+    append_message_members(json, message);
     json.end_object();
+}
+
+Result<> append_event_json(std::string& out, std::uint32_t partition, const EventPiece::Event& event) {
+    const auto message = decode_message(event.stored);
+    if (!message) return fail(message.error());
+    append_event_json(out, partition, event.sequence, *message);
     return {};
 }
 
-}  // namespace carillon::rest
+}  // namespace carillon
