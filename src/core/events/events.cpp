@@ -1,12 +1,21 @@
 #include "core/events/events.hpp"
 
+#include "core/events/routing/message_routing.hpp"
 #include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>
 
 namespace carillon {
 
-Events::Events(Shards& shards) : shards_(shards), groups_(shards) {}
+Events::Events(Shards& shards)
+    : shards_(shards), groups_(shards), routing_(std::make_unique<MessageRouting>(shards, *this)) {}
+
+Events::~Events() = default;
+
+Result<> Events::load() {
+    auto loaded = groups_.load();
+    return loaded ? routing_->load() : std::move(loaded);
+}
 
 std::uint32_t Events::partition_count() const {
     return static_cast<std::uint32_t>(event_partition_count(shards_.count()));

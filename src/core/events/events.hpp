@@ -11,16 +11,19 @@
 
 namespace carillon {
 
-/// What devices have sent, for those who read it: the partitions of the event log, side by side, and the
-/// consumer groups. Any thread once the hub runs.
+class MessageRouting;
+
+/// What devices have sent, for those who read it: the partitions of the event log, side by side, the consumer
+/// groups, and the routes that send it on. Any thread once the hub runs.
 class Events {
 public:
     /// `shards` outlives it.
     explicit Events(Shards& shards);
+    ~Events();
     /// Where the store is read; not where it is written, so that readers hold up nobody. Before the threads
     /// run.
     void use(StorageExecutor& reading) { reading_ = &reading; }
-    Result<> load() { return groups_.load(); }
+    Result<> load();
 
     std::uint32_t partition_count() const;
     /// Fails with `generic_not_found`.
@@ -33,6 +36,7 @@ public:
 
     ConsumerGroups& groups() { return groups_; }
     ReceiverSlots& slots() { return slots_; }
+    MessageRouting& routing() { return *routing_; }
 
 private:
     Result<> check(std::uint32_t partition) const;
@@ -43,6 +47,7 @@ private:
     ConsumerGroups groups_;
     ReceiverSlots slots_;
     PartitionReader::Count readers_ = std::make_shared<std::atomic<std::size_t>>(0);
+    std::unique_ptr<MessageRouting> routing_;
 };
 
 }  // namespace carillon

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace carillon {
+
+/// Bounds of routes and their endpoints. Source: IoT Hub docs, "IoT Hub quotas and throttling", message
+/// routing; ours: the lengths of names.
+struct RoutingLimits {
+    static constexpr std::size_t routes_max = 100;
+    static constexpr std::size_t endpoints_max = 10;
+    static constexpr std::size_t enrichments_max = 10;  ///< Of an endpoint.
+    static constexpr std::size_t name_bytes_max = 64;
+};
+
+/// Says which messages go to which endpoints, beside the built-in one, which holds them all.
+struct MessageRoute {
+    std::string name;
+    std::string condition = "true";      ///< As `query::MessageCondition` reads it.
+    std::vector<std::string> endpoints;  ///< Names; at least one.
+    bool is_enabled = true;
+
+    /// Reads the body of a PUT: `{"source":"DeviceMessages","condition":"…","endpointNames":["…"],
+    /// "isEnabled":true}`. Fails with `argument_invalid`. Source: Azure Resource Manager,
+    /// Microsoft.Devices/IotHubs, RouteProperties.
+    static Result<MessageRoute> parse(std::string_view name, JsonValue body);
+};
+
+void append_message_route_json(JsonWriter& json, const MessageRoute& route);
+
+/// Checks the name of a route or an endpoint; `what` is the word for it in the error. Fails with
+/// `argument_invalid`. Source: Azure Resource Manager naming rules of IoT Hub routes.
+Result<> check_routing_name(std::string_view name, std::string_view what);
+
+}  // namespace carillon

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/json.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace carillon {
+
+/// Where routes send messages to, and how.
+struct RouteEndpoint {
+    enum class Kind : std::uint8_t {
+        webhook,  ///< `POST` of CloudEvents in batches.
+        file,     ///< Files of lines of JSON, in a directory or a blob container.
+    };
+    /// Bounds of what goes in one request or file. Ours.
+    static constexpr std::int64_t batch_events_max = 10'000;
+    static constexpr std::int64_t batch_bytes_min = 1024;
+    static constexpr std::int64_t batch_bytes_max = 4 * 1024 * 1024;
+    static constexpr std::int64_t wait_s_max = 3600;
+    static constexpr std::int64_t attempts_limit = 100;
+    static constexpr std::size_t url_bytes_max = 4096;
+    static constexpr std::size_t secret_bytes_max = 256;
+    static constexpr std::size_t path_bytes_max = 256;
+    static constexpr std::size_t enrichment_bytes_max = 256;  ///< Of its name, and of its value.
+
+    std::string name;
+    Kind kind = Kind::webhook;
+    std::string url;  ///< A webhook's address, or the container's. May hold a secret; see `shown_url`.
+    /// Signs what is sent, as Standard Webhooks has it: `whsec_` and base64. Empty for none.
+    std::string secret;
+    /// A file's name, with `{endpoint}`, `{partition}`, `{sequence}`, `{YYYY}`, `{MM}`, `{DD}`, `{HH}` and
+    /// `{mm}` of its first message.
+    std::string path;
+    std::int64_t events_max = 100;
+    std::int64_t bytes_max =
+        256 * 1024;  ///< Of messages as they are stored; a batch ends behind the one that reaches it.
+    std::int64_t wait_s = 0;  ///< For which the first message of a batch waits for others.
+    /// How often a message is refused before it is put among the dead letters.
+    std::int64_t attempts_max = 10;
+    /// Application properties to add: names, and values as `query::MessageValue` reads them.
+    std::vector<std::pair<std::string, std::string>> enrichments;
+
+    /// Reads the body of a PUT. What is omitted is as in `before`, if there is one, else by default. Fails
+    /// with `argument_invalid`.
+    static Result<RouteEndpoint> parse(std::string_view name, JsonValue body, const RouteEndpoint* before);
+    /// Without a shared access signature.
+    std::string_view shown_url() const;
+};
+
+std::string_view endpoint_kind_text(RouteEndpoint::Kind kind);
+/// Appends the members of the object that `parse` reads; `secrets` says whether those are among them.
+enum class RouteSecrets : std::uint8_t { omitted, written };
+void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, RouteSecrets secrets);
+
+}  // namespace carillon
