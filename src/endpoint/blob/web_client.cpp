@@ -247,7 +247,7 @@ Result<WebAnswer> WebClient::exchange(std::string_view method, std::string_view 
     head += is_v6 ? "[" + server_.host + "]" : server_.host;
     if (!is_default_port) head += ":" + std::to_string(server_.port);
     head.append("\r\nUser-Agent: carillon/" CARILLON_VERSION "\r\n").append(fields);
-    if (method == "PUT") head += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    if (method == "PUT" || !body.empty()) head += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     head += "\r\n";
     if (auto sent = connection->write(head); !sent) return fail(std::move(sent).error());
     if (auto sent = connection->write(body); !sent) return fail(std::move(sent).error());

@@ -1,0 +1,115 @@
+#include "endpoint/delivery/webhook_sender.hpp"
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "core/events/event_json.hpp"
+#include "endpoint/blob/container_uri.hpp"
+
+#include <fmt/core.h>
+#include <utility>
+
+namespace carillon {
+
+namespace {
+
+constexpr std::string_view secret_prefix = "whsec_";
+
+void append_cloud_event(JsonWriter& json, const RoutedEvent& event, std::string_view hub_name) {
+    const Message& message = event.message;
+    std::string sender = "devices/" + percent_encode(message.device_id);
+    if (!message.module_id.empty()) sender += "/modules/" + percent_encode(message.module_id);
+    json.begin_object().member("specversion", "1.0");
+    json.member("id", fmt::format("{}-{}", event.partition, event.sequence));
+    json.member("source", fmt::format("//{}/{}", hub_name, sender));
+    json.member("type", "Microsoft.Devices.DeviceTelemetry").member("subject", sender);
+    json.member("time", to_iso8601(message.enqueued)).member("datacontenttype", "application/json");
+    json.key("data").begin_object().member("deviceId", message.device_id);
+    if (!message.module_id.empty()) json.member("moduleId", message.module_id);
+    json.member("partition", event.partition).member("sequenceNumber", event.sequence);
+    append_message_members(json, message);
+    json.end_object().end_object();
+}
+
+std::optional<std::chrono::seconds> retry_after(const WebAnswer& answer) {
+    const auto seconds = parse_u64(answer.find("Retry-After"));  // A date is not read.
+    if (!seconds || *seconds > 24 * 3600) return std::nullopt;
+    return std::chrono::seconds(*seconds);
+}
+
+}  // namespace
+
+Result<WebhookAddress> WebhookAddress::parse(std::string_view url) {
+    const auto refuse = [](std::string_view why) {
+        return fail(Errc::argument_invalid, fmt::format("url takes https://HOST[:PORT]/PATH: {}", why));
+    };
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return refuse("there is no scheme");
+    for (const char c : url) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= 0x20 || byte >= 0x7F) return refuse("it holds a character that no URL may hold");
+    }
+    const std::size_t path = std::min(url.find_first_of("/?#", scheme + 3), url.size());
+    // The form of the authority is the same as that of a container.
+    const auto uri = ContainerUri::parse(std::string(url.substr(0, path)) + "/path");
+    if (!uri) return refuse("the scheme is not http or https, or the host is not valid");
+    if (uri->kind != ContainerUri::Kind::web) return refuse("the scheme is not http or https");
+    WebhookAddress address{{uri->is_tls, uri->host, uri->port}, {}};
+    address.target = url.substr(path, url.find('#') - path);
+    if (!address.target.starts_with('/')) address.target.insert(0, "/");
+    return address;
+}
+
+std::string cloud_events_json(const std::vector<RoutedEvent>& events, std::string_view hub_name) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_array();
+    for (const RoutedEvent& event : events) append_cloud_event(json, event, hub_name);
+    json.end_array();
+    return body;
+}
+
+std::string webhook_id(std::string_view endpoint, const std::vector<RoutedEvent>& events) {
+    const RoutedEvent& first = events.front();
+    const RoutedEvent& last = events.back();
+    return fmt::format("{}-{}-{}-{}-{}-{}", endpoint, first.partition, first.sequence, last.partition,
+                       last.sequence, events.size());
+}
+
+std::string webhook_signature(std::string_view secret, std::string_view id, std::int64_t unix_s,
+                              std::string_view body) {
+    if (secret.starts_with(secret_prefix)) secret.remove_prefix(secret_prefix.size());
+    const std::string key = base64_decode(secret).value_or(std::string());
+    std::string text = fmt::format("{}.{}.", id, unix_s);
+    text += body;
+    return "v1," + base64_encode(hmac_sha256(key, text));
+}
+
+WebhookSender::WebhookSender(const RouteEndpoint& endpoint, WebhookAddress address, std::string hub_name,
+                             std::shared_ptr<const WebTrust> trust, const Clock& clock,
+                             const std::atomic<bool>& stops)
+    : endpoint_(endpoint),
+      address_(std::move(address)),
+      hub_name_(std::move(hub_name)),
+      clock_(clock),
+      client_(address_.server, std::move(trust), stops) {}
+
+DeliveryOutcome WebhookSender::send(const std::vector<RoutedEvent>& events) {
+    using Verdict = DeliveryOutcome::Verdict;
+    const std::string body = cloud_events_json(events, hub_name_);
+    const std::string id = webhook_id(endpoint_.name, events);
+    const std::int64_t now = clock_.wall_now().unix_s();
+    std::string fields = "Content-Type: application/cloudevents-batch+json; charset=utf-8\r\n";
+    fields += fmt::format("webhook-id: {}\r\nwebhook-timestamp: {}\r\n", id, now);
+    if (!endpoint_.secret.empty()) {
+        fields += "webhook-signature: " + webhook_signature(endpoint_.secret, id, now, body) + "\r\n";
+    }
+    const auto answer = client_.exchange("POST", address_.target, fields, body, answer_bytes_max);
+    if (!answer) return {Verdict::failed, answer.error().detail, {}};
+    const int status = answer->status;
+    if (status >= 200 && status < 300) return {};
+    const bool may_pass = status == 408 || status == 425 || status == 429 || status >= 500;
+    return {may_pass ? Verdict::failed : Verdict::refused, fmt::format("the webhook answers {}", status),
+            retry_after(*answer)};
+}
+
+}  // namespace carillon
