@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/events/events.hpp"
+#include "core/events/routing/message_routing.hpp"
 #include "core/hub/audit_log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
@@ -14,6 +15,7 @@
 #include "core/transfers/transfers.hpp"
 #include "endpoint/amqp/amqp_endpoint.hpp"
 #include "endpoint/blob/blob_containers.hpp"
+#include "endpoint/delivery/delivery_drivers.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "endpoint/mqtt/registration_endpoint.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
@@ -30,6 +32,7 @@
 #include "server/config_changes.hpp"
 #include "server/data_dir.hpp"
 #include "server/descriptors.hpp"
+#include "server/hub_certificates.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
 #include "server/hub_pages.hpp"
@@ -77,33 +80,6 @@ constexpr std::chrono::milliseconds drain_pace{100};
 constexpr std::uint16_t https_port_default = 443;
 constexpr const char* loopback = "127.0.0.1";
 constexpr const char* loopback_v6 = "::1";
-
-/// What the certificates are for: every name and address a client on this machine may use.
-std::vector<std::string> certificate_names(const ServerConfig& config) {
-    std::vector<std::string> names = config.hostnames;
-    names.insert(names.end(), config.bind.begin(), config.bind.end());
-    names.insert(names.end(), {"localhost", loopback, loopback_v6});
-    std::vector<std::string> distinct;
-    for (const std::string& name : names) {
-        if (name == "0.0.0.0" || name == "::") continue;
-        if (std::find(distinct.begin(), distinct.end(), name) == distinct.end()) distinct.push_back(name);
-    }
-    return distinct;
-}
-
-Result<HubCertificates> find_certificates(const ServerConfig& config, const DataDir& data_dir) {
-    HubCertificates certificates;
-    if (config.tls_certificate.empty()) {
-        auto made = prepare_certificates(data_dir.path(), certificate_names(config));
-        if (!made) return made;
-        certificates = *std::move(made);
-    } else {
-        certificates.files.key_pairs.push_back({config.tls_certificate, config.tls_key});
-    }
-    certificates.files.client_ca = config.tls_client_ca;
-    certificates.files.client_crl = config.tls_client_crl;
-    return certificates;
-}
 
 /// A refused port in words that say the ways out.
 Error refused(const Error& error, const std::string& address, std::uint16_t port, const char* flag) {
@@ -156,6 +132,7 @@ struct Server::Parts {
     std::unique_ptr<StorageThread> transfer_thread;
     std::unique_ptr<StorageThread> lookout;
     std::unique_ptr<StorageThread> event_threads;
+    std::unique_ptr<DeliveryDrivers> delivery;
     std::unique_ptr<Hub> hub;
     std::unique_ptr<AuditLog> audit;
     std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
@@ -331,6 +308,10 @@ Result<> Server::Parts::build_events() {
     event_threads =
         std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 3), event_threads_count);
     hub->events().use(*event_threads);
+    // A thread for each endpoint of routes, as one that hangs holds up its own.
+    const auto number = static_cast<std::uint32_t>(storage.size() + 4);
+    hub->events().routing().use(*delivery, config.hostnames.front(),
+                                [number] { return std::make_unique<StorageThread>(number); });
     return {};
 }
 
@@ -343,8 +324,10 @@ Result<> Server::Parts::build_transfers() {
     if (!trust) return fail(std::move(trust).error());
     const std::filesystem::path root = config.import_root.empty() ? data_dir->path() / "import-export"
                                                                   : std::filesystem::path(config.import_root);
-    blobs = std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(),
-                                             *std::move(trust));
+    blobs =
+        std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(), *trust);
+    delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, config.hostnames.front(),
+                                                 (data_dir->path() / "dead-letters").string(), clock);
     TransferLimits limits;
     transfer_thread = std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size()));
     lookout =
@@ -475,6 +458,7 @@ void Server::Parts::run() {
     threads->start();
     audit->note_hub("start");
     threads->of_shard(0).post([this] { look_at_backups(hub->shards()[0]); });
+    threads->of_shard(0).post([this] { hub->events().routing().start(); });
     hub->jobs().start();
     hub->transfers().start();
     hub->configurations().start();
@@ -615,6 +599,9 @@ void Server::stop(const std::function<void()>& tick) {
         parts.blobs->stop();  // A server on the web may keep the job waiting longer.
         resting.wait_for(drain_max);
     }
+    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->events().routing().stop(),
+                          boost::asio::use_future)
+        .wait_for(drain_max);
     if (parts.config.drain_s > 0) parts.end_connections_slowly(tick);
     if (tick) tick();
     parts.on_each_thread([](IoThread& thread) { thread.shut_down_connections(); });

@@ -328,6 +328,25 @@ test('the audit log', async () => {
   await ask('get', '/carillon/audit', {}, { query: 'top=0', status: 400 });
 });
 
+test('routes and their endpoints', async () => {
+  const endpoint = { endpointName: 'files' };
+  const route = { routeName: 'all' };
+  await ask('put', '/carillon/endpoints/{endpointName}', endpoint, { body: { type: 'file', container: 'file:telemetry' } });
+  await ask('put', '/carillon/endpoints/{endpointName}', endpoint, { body: { type: 'webhook' }, status: 400 });
+  await ask('put', '/carillon/routes/{routeName}', route, { body: { condition: 'true', endpointNames: ['files'] } });
+  await ask('put', '/carillon/routes/{routeName}', route, { body: { condition: '=', endpointNames: ['files'] }, status: 400 });
+  await ask('get', '/carillon/routes');
+  await ask('get', '/carillon/routes/{routeName}', route);
+  await ask('get', '/carillon/endpoints');
+  await ask('get', '/carillon/endpoints/{endpointName}', endpoint);
+  await ask('post', '/carillon/routes/test', {}, { body: { message: { body: '{}', appProperties: { a: '1' } } } });
+  await ask('post', '/carillon/routes/test', {}, { body: { message: {}, twin: { tags: 1 } }, status: 400 });
+  await ask('delete', '/carillon/endpoints/{endpointName}', endpoint, { status: 405 });
+  await ask('delete', '/carillon/routes/{routeName}', route, { status: 204 });
+  await ask('delete', '/carillon/endpoints/{endpointName}', endpoint, { status: 204 });
+  await ask('get', '/carillon/endpoints/{endpointName}', endpoint, { status: 404 });
+});
+
 test('keys of policies and of the hub are made new', async () => {
   await ask('get', '/carillon/policies', {});
   await ask('get', '/carillon/policies/{policyName}', { policyName: 'service' });

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/routing/handlers.hpp"
 
 namespace carillon::rest {
 
@@ -12,7 +13,8 @@ namespace {
 constexpr Need registry_read{AccessRights::registry_read};
 constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};
-/// Ours: whoever may make the keys of all policies new has all their rights anyway.
+/// Ours: whoever may make the keys of all policies new has all their rights anyway, and whoever may send what
+/// devices say to a place outside needs them.
 constexpr Need owner{AccessRights::all};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
@@ -92,6 +94,16 @@ constexpr Route table[] = {
     {"GET", "/carillon/consumer-groups/{}", service, C::none, small, get_consumer_group},
     {"PUT", "/carillon/consumer-groups/{}", service, C::none, small, put_consumer_group},
     {"DELETE", "/carillon/consumer-groups/{}", service, C::none, small, delete_consumer_group},
+
+    {"GET", "/carillon/routes", service, C::none, small, list_message_routes},
+    {"POST", "/carillon/routes/test", service, C::none, small, test_message_routes},
+    {"GET", "/carillon/routes/{}", service, C::none, small, get_message_route},
+    {"PUT", "/carillon/routes/{}", owner, C::none, small, put_message_route},
+    {"DELETE", "/carillon/routes/{}", owner, C::none, small, delete_message_route},
+    {"GET", "/carillon/endpoints", service, C::none, small, list_route_endpoints},
+    {"GET", "/carillon/endpoints/{}", service, C::none, small, get_route_endpoint},
+    {"PUT", "/carillon/endpoints/{}", owner, C::none, small, put_route_endpoint},
+    {"DELETE", "/carillon/endpoints/{}", owner, C::none, small, delete_route_endpoint},
 
     {"POST", "/carillon/session", anyone, C::none, tiny, sign_in},
     {"GET", "/carillon/session", anyone, C::none, tiny, get_session},
@@ -200,7 +212,8 @@ std::span<const Route> routes() {
 bool changes_something(const Route& route) {
     return route.method != "GET" && route.handler != query_devices &&
            route.handler != test_configuration_queries && route.handler != query_enrollments &&
-           route.handler != query_enrollment_groups && route.handler != query_registrations;
+           route.handler != query_enrollment_groups && route.handler != query_registrations &&
+           route.handler != test_message_routes;
 }
 
 bool is_audited(const Route& route) {

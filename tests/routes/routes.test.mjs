@@ -1,0 +1,203 @@
+// Routes of messages: what a stock SDK sends arrives at a webhook and in files, whatever happens on the way.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { close, ga } from '../lib/devices.mjs';
+import { Webhook } from './webhook.mjs';
+
+const { Message } = createRequire(new URL('../sdk/ga/package.json', import.meta.url))('azure-iot-device');
+
+const secret = `whsec_${randomBytes(24).toString('base64')}`;
+const hook = new Webhook('127.43.45.2', secret);
+const other = new Webhook('127.43.45.2');
+await hook.start();
+await other.start();
+process.env.CARILLON_STORAGE__HOSTS = `${hook.origin},${other.origin}`;
+const hub = Hub.fromEnvironment();
+const devices = {};
+
+before(async () => {
+  await hub.start();
+  for (const id of ['pump-1', 'pump-2']) devices[id] = await open(await hub.device(id));
+});
+after(async () => {
+  for (const device of Object.values(devices)) await close(device);
+  assert.equal(await hub.stop(), 0, 'the hub stops in good order');
+  await hook.stop();
+  await other.stop();
+});
+
+async function open(login) {
+  const client = ga.device.Client.fromConnectionString(login, ga.Mqtt);
+  client.on('error', () => {});
+  await client.open();
+  return client;
+}
+
+function send(id, body, properties = {}) {
+  const message = new Message(JSON.stringify(body));
+  Object.assign(message, { contentType: 'application/json', contentEncoding: 'utf-8' });
+  for (const [name, value] of Object.entries(properties)) message.properties.add(name, value);
+  return devices[id].sendEvent(message);
+}
+
+const api = async (method, path, body, policy = hub.connectionString) => {
+  const { HostName, SharedAccessKey, SharedAccessKeyName } = parts(policy);
+  const authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
+  const answer = await fetch(`https://${hub.address}${path}`, { method, headers: { authorization }, body });
+  const text = await answer.text();
+  return { status: answer.status, body: text && JSON.parse(text) };
+};
+const put = (path, body) => api('PUT', path, JSON.stringify(body));
+const endpoint = async (name) => (await api('GET', `/carillon/endpoints/${name}`)).body;
+const bodies = (events) => events.map(({ data }) => data.body.n);
+
+/** Files below the directory of imports and exports, oldest first, as events. */
+function filed(directory) {
+  const root = join(hub.directory, 'data', 'import-export', directory);
+  if (!existsSync(root)) return [];
+  // One that is being written has another name.
+  const files = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ndjson'));
+  const lines = files.flatMap((file) => readFileSync(join(file.parentPath ?? file.path, file.name), 'utf8')
+    .split('\n').filter((line) => line !== ''));
+  return lines.map((line) => JSON.parse(line)).sort((a, b) => a.partition - b.partition || a.sequenceNumber - b.sequenceNumber);
+}
+
+test('messages that the condition keeps arrive as signed CloudEvents', async () => {
+  const made = await put('/carillon/endpoints/alerts', {
+    type: 'webhook', url: `${hook.origin}/in?a=1`, secret, enrichments: { floor: '$twin.tags.floor' },
+  });
+  assert.equal(made.body.isSigned, true, JSON.stringify(made.body));
+  assert.ok(!JSON.stringify(made).includes('whsec_'));
+  const route = await put('/carillon/routes/hot', { condition: "level = 'high' AND $body.n > 0", endpointNames: ['alerts'] });
+  assert.equal(route.status, 200, JSON.stringify(route.body));
+  await hub.ok('twin', 'update', '-d', 'pump-1', '--tags', '{"floor":3}');
+  await send('pump-1', { n: 1 }, { level: 'low' });
+  await send('pump-1', { n: 2 }, { level: 'high' });
+  await until(() => hook.taken.length > 0, 'an event');
+  const [event] = hook.taken;
+  assert.deepEqual({ ...event, time: '', data: '' }, {
+    specversion: '1.0', id: event.id, source: `//${hub.address}/devices/pump-1`, subject: 'devices/pump-1',
+    type: 'Microsoft.Devices.DeviceTelemetry', time: '', datacontenttype: 'application/json', data: '',
+  });
+  assert.deepEqual(event.data.body, { n: 2 });
+  assert.deepEqual(event.data.properties, { level: 'high', floor: '3' });
+  const [request] = hook.requests;
+  assert.ok(request.isSigned);
+  assert.equal(request.url, '/in?a=1');
+  assert.match(request.headers['content-type'], /^application\/cloudevents-batch\+json/);
+});
+
+test('a webhook that is down gets everything, in order, when it is back', async () => {
+  hook.answer = () => 503;
+  hook.taken.length = 0;
+  for (let n = 1; n <= 20; n++) await send(`pump-${1 + (n % 2)}`, { n }, { level: 'high' });
+  await until(async () => (await endpoint('alerts')).status.state === 'retrying', 'trouble that is told');
+  const { status } = await endpoint('alerts');
+  assert.equal(status.lastError, 'the webhook answers 503');
+  assert.ok(status.eventsBehind > 0);
+  hook.answer = () => 200;
+  await until(() => hook.taken.length >= 20, () => `20 events; there are ${hook.taken.length}`);
+  for (const id of ['pump-1', 'pump-2']) {
+    const mine = bodies(hook.taken.filter(({ data }) => data.deviceId === id));
+    assert.deepEqual(mine, mine.slice().sort((a, b) => a - b), id);
+  }
+  assert.deepEqual(bodies(hook.taken).sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i + 1));
+  const ids = hook.requests.filter(({ events }) => events.length > 0).map(({ headers }) => headers['webhook-id']);
+  assert.ok(new Set(ids).size < ids.length, 'a batch that is sent again has the id that it had');
+});
+
+test('what a webhook refuses for good goes among the dead letters, and nothing else does', async () => {
+  assert.equal((await put('/carillon/endpoints/alerts', { maxAttempts: 1, maxWaitSeconds: 1 })).status, 200);
+  hook.taken.length = 0;
+  hook.answer = (events) => (events.some(({ data }) => data.body.n === 102) ? 400 : 200);
+  for (const n of [101, 102, 103]) await send('pump-1', { n }, { level: 'high' });
+  await until(() => bodies(hook.taken).includes(103), 'the message behind the one that is refused');
+  assert.deepEqual(bodies(hook.taken), [101, 103]);
+  const letters = readFileSync(join(hub.directory, 'data', 'dead-letters', 'alerts.ndjson'), 'utf8').trim().split('\n');
+  assert.equal(letters.length, 1);
+  const letter = JSON.parse(letters[0]);
+  assert.deepEqual([letter.reason, letter.event.body.n], ['the webhook answers 400', 102]);
+  assert.equal((await endpoint('alerts')).status.deadLetters, 1);
+});
+
+test('a webhook that never answers holds up no other endpoint, and no device', async () => {
+  hook.answer = () => null;
+  await put('/carillon/endpoints/well', { type: 'webhook', url: `${other.origin}/` });
+  await put('/carillon/routes/all', { endpointNames: ['well'] });
+  await send('pump-1', { n: 200 }, { level: 'high' });
+  await until(() => hook.requests.at(-1).events.some(({ data }) => data.body.n === 200), 'the request that hangs');
+  for (let n = 201; n <= 210; n++) await send('pump-1', { n }, { level: 'high' });
+  await until(() => bodies(other.taken).includes(210), 'the other endpoint');
+  const gone = await api('DELETE', '/carillon/routes/all');
+  assert.equal(gone.status, 204);
+  assert.equal((await api('DELETE', '/carillon/endpoints/alerts')).status, 405, 'a route leads there');
+  assert.equal((await api('DELETE', '/carillon/routes/hot')).status, 204);
+  assert.equal((await api('DELETE', '/carillon/endpoints/alerts')).status, 204);
+  hook.answer = () => 200;
+});
+
+test('files hold each message once over kill -9 of the hub, but for those that were on their way', async () => {
+  const made = await put('/carillon/endpoints/files', {
+    type: 'file', container: 'file:telemetry', maxWaitSeconds: 1, maxEvents: 50, start: 'latest',
+  });
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  assert.equal((await put('/carillon/routes/keep', { endpointNames: ['files'] })).status, 200);
+  for (let n = 1; n <= 60; n++) await send('pump-1', { n });
+  await until(() => filed('telemetry').length >= 50, 'the first file');
+  await hub.stop('SIGKILL');
+  await hub.start();
+  devices['pump-1'] = await open((await hub.local('connection-string', '--device', 'pump-1')).trim());
+  for (let n = 61; n <= 100; n++) await send('pump-1', { n });
+  await until(() => filed('telemetry').length >= 100, () => `100 messages; there are ${filed('telemetry').length}`);
+  const events = filed('telemetry');
+  const seen = [...new Set(events.map(({ body }) => body.n))];
+  assert.deepEqual(seen, Array.from({ length: 100 }, (_, i) => i + 1));
+  assert.equal(events[0].deviceId, 'pump-1');
+  assert.deepEqual(events[0].systemProperties, { 'content-type': 'application/json', 'content-encoding': 'utf-8' });
+});
+
+test('a test says which routes would take a message', async () => {
+  await put('/carillon/endpoints/archive', { type: 'file', container: 'file:archive' });
+  await put('/carillon/routes/cold', { condition: '$body.temperature < 0', endpointNames: ['archive'] });
+  await put('/carillon/routes/floor3', { condition: '$twin.tags.floor = 3', endpointNames: ['archive'] });
+  await api('DELETE', '/carillon/routes/keep');
+  const tried = async (body) => {
+    const answer = await api('POST', '/carillon/routes/test', JSON.stringify(body));
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    return answer.body.routes.map(({ name }) => name);
+  };
+  assert.deepEqual(await tried({ message: { body: '{"temperature":-1}' } }), ['cold']);
+  const fromDevice = { body: {}, systemProperties: { connectionDeviceId: 'pump-1' } };
+  assert.deepEqual(await tried({ message: fromDevice }), ['floor3'], 'the twin of the device');
+  const twin = { tags: { floor: 3 }, properties: { reported: { on: true } } };
+  assert.deepEqual(await tried({ message: { body: { temperature: -5 } }, twin }), ['cold', 'floor3']);
+  const route = { name: 'new', condition: "a = '1'", endpointNames: ['none'] };
+  assert.deepEqual(await tried({ message: { appProperties: { a: '1' } }, route }), ['new']);
+});
+
+test('what is not valid is refused with its reason', async () => {
+  for (const [path, body, reason] of [
+    ['/carillon/routes/r', { condition: 'level =', endpointNames: ['archive'] }, /Line 1:8/],
+    ['/carillon/routes/r', { endpointNames: ['none'] }, /no endpoint 'none'/],
+    ['/carillon/routes/r', { source: 'TwinChangeEvent', endpointNames: ['archive'] }, /DeviceMessages/],
+    ['/carillon/endpoints/e', { type: 'webhook', url: 'http://127.0.0.1/' }, /does not send there/],
+    ['/carillon/endpoints/e', { type: 'webhook', url: 'https://169.254.169.254:8443/' }, /does not send there/],
+    ['/carillon/endpoints/e', { type: 'webhook', url: 'ftp://a.example/' }, /scheme/],
+    ['/carillon/endpoints/e', { type: 'file', container: 'file:../x' }, /does not send there/],
+    ['/carillon/endpoints/e', { type: 'file', container: 'file:x', path: '{partition}.ndjson' }, /\{sequence\}/],
+  ]) {
+    const answer = await put(path, body);
+    assert.equal(answer.status, 400, JSON.stringify(answer));
+    assert.match(JSON.stringify(answer.body), reason);
+  }
+  const service = (await hub.local('connection-string', '--policy', 'service')).trim();
+  assert.equal((await api('PUT', '/carillon/routes/r', '{}', service)).status, 401, 'it takes every right');
+  assert.equal((await api('GET', '/carillon/routes', undefined, service)).status, 200);
+});
