@@ -55,8 +55,9 @@ TEST(FailureFactors, TheTailIsThatOfEveryCaseThatCanBeCounted) {
 }
 
 TEST(FailureFactors, ReadsLeavesByPathAndLeavesOutWhatIsLong) {
-    const auto document = JsonDocument::parse(R"({"a":{"b":1,"c":{"d":"x"}},"list":[1],"long":")" +
-                                              std::string(200, 'x') + R"(","on":true})");
+    const auto text =
+        R"({"a":{"b":1,"c":{"d":"x"}},"list":[1],"long":")" + std::string(200, 'x') + R"(","on":true})";
+    const auto document = JsonDocument::parse(text);
     std::vector<FactorCounter::Value> values;
     FactorCounter::append_leaves(values, "tags", document->root());
     EXPECT_EQ(values, (std::vector<FactorCounter::Value>{
