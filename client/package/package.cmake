@@ -6,9 +6,9 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-# The objects that carillon_client is linked from; the hub's log, and with it spdlog and fmt, stays out.
+# The objects that carillon_client is linked from; the hub's log and metrics, and with them spdlog and fmt, stay out.
 set(objects
-  "$<FILTER:$<TARGET_OBJECTS:carillon_base>,EXCLUDE,/log\\.cpp>"
+  "$<FILTER:$<TARGET_OBJECTS:carillon_base>,EXCLUDE,/(log|metrics_text)\\.cpp>"
   $<TARGET_OBJECTS:carillon_wire>
   $<TARGET_OBJECTS:carillon_client>)
 if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

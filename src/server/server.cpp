@@ -183,6 +183,11 @@ struct Server::Parts {
 // --- starting ----------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
+                                              std::span<const rest::WebFile> web_files) {
+    return start(config, web_files, nullptr);
+}
+
+Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
                                               std::span<const rest::WebFile> web_files,
                                               std::unique_ptr<ClusterSeat> seat) {
     auto parts = std::make_unique<Parts>(std::move(seat));

@@ -44,11 +44,13 @@ public:
 
     /// Returns when all listeners accept and the ready file is written. Fails with `config_invalid`,
     /// `store_failed`, `store_corrupt`, `tls_failed` or `io_failed`, in words for the terminal.
-    /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one. A hub
-    /// of a cluster takes its seat; null for one that runs alone.
+    /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one.
     static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
-                                                 std::span<const rest::WebFile> web_files = {},
-                                                 std::unique_ptr<ClusterSeat> seat = nullptr);
+                                                 std::span<const rest::WebFile> web_files = {});
+    /// The same for a hub of a cluster, which takes its seat.
+    static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
+                                                 std::span<const rest::WebFile> web_files,
+                                                 std::unique_ptr<ClusterSeat> seat);
     /// Stops, if it has not been.
     ~Server();
 
