@@ -22,7 +22,7 @@ starts_services=
 for set in "$@"; do
   case $set in
     test)
-      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-azure curl iproute2 zsh fish groff-base chromium postgresql-15 spin)
+      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 spin)
       starts_services=yes
       ;;
     cluster) packages+=(postgresql-15); starts_services=yes ;;

@@ -1,4 +1,4 @@
-"""Reads events by Debian's azure.eventhub (package python3-azure): of all partitions, from the beginning.
+"""Reads events by Debian's azure.eventhub (of python3-azure, by tests/lib/deb.sh): of all partitions, from the beginning.
 
     eventhub_reader.py CONNECTION_STRING CA COUNT
 
