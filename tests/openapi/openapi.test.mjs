@@ -217,6 +217,12 @@ test('jobs, their rows and their progress', async () => {
   assert.match(await ask('get', '/carillon/jobs/{jobId}/history', id('waves')), /"event":"promoted"/);
   await ask('get', '/carillon/jobs/{jobId}/history', id('none'), { status: 404 });
   assert.equal((await ask('get', '/carillon/about')).rollout, 1);
+  assert.ok((await ask('get', '/carillon/jobs')).some((brief) => brief.jobId === 'waves'));
+  await ask('get', '/carillon/jobs', {}, { query: 'phase=nonsense', status: 400 });
+  assert.match(await ask('get', '/carillon/jobs/{jobId}/devices', id('waves')), /"deviceId"/);
+  await ask('get', '/carillon/jobs/{jobId}/devices', id('none'), { status: 404 });
+  await ask('get', '/carillon/jobs/{jobId}/failures', id('fails'));
+  await ask('get', '/carillon/jobs/{jobId}/failures', id('none'), { status: 404 });
   await over('waves');
   for (const job of ['twins', 'fails', 'methods', 'later']) {
     await ask('get', '/carillon/jobs/{jobId}', id(job));

@@ -50,6 +50,19 @@ protected:
     void wait_for_no_one() {
         server_.run_sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
         server_.run_sql("SELECT pg_reload_conf()");
+        // Sessions learn of it by the checkpointer, a moment later: until one waits, none does.
+        for (bool waits = false; !waits;) {
+            auto probe = PgConnection::open(server_.conninfo(), "probe");
+            ASSERT_TRUE(probe);
+            auto commit = std::async(std::launch::async,
+                                     [&] { return (*probe)->run_script("CREATE TEMP TABLE t (n int)"); });
+            while (!waits && commit.wait_for(10ms) != std::future_status::ready) {
+                waits = server_.run_sql(
+                            "SELECT count(*) FROM (SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE "
+                            "application_name = 'probe' AND wait_event = 'SyncRep') AS done") == "1";
+            }
+            static_cast<void>(commit.get());
+        }
     }
     void wait_no_more() {
         server_.run_sql("ALTER SYSTEM RESET synchronous_standby_names");

@@ -8,7 +8,11 @@ import { Hub, parts, sign, until } from '../../lib/hub.mjs';
 
 const hub = Hub.fromEnvironment();
 before(() => hub.start());
-after(() => hub.stop());
+const peers = [];
+after(async () => {
+  for (const peer of peers) peer.child.kill(); // Of a case that failed; the others have ended.
+  await hub.stop();
+});
 
 /** A program of Debian's Python; `events` grows. */
 class Peer {
@@ -26,6 +30,7 @@ class Peer {
     });
     this.child.stderr.setEncoding('utf8').on('data', (piece) => { this.error += piece; });
     this.ended = new Promise((resolve) => { this.child.on('close', resolve); });
+    peers.push(this);
   }
 
   tell(order) { this.child.stdin.write(`${JSON.stringify(order)}\n`); }
@@ -84,9 +89,11 @@ test('messages to the device are accepted, released and rejected, and their send
   assert.equal(got.properties.color, 'blue');
   assert.equal(got.tag, 16);
   receiver.tell({ do: 'settle', how: 'release' });
+  await receiver.wait((one) => one.event === 'will' && one.how === 'release', 'the receiver to know');
   sender.tell({ do: 'send', id: 'two', device: 'proton-2', body: 'twice' });
   await until(() => receiver.events.filter(is('message', 'two')).length === 2, 'the message again');
   receiver.tell({ do: 'settle', how: 'reject' });
+  await receiver.wait((one) => one.event === 'will' && one.how === 'reject', 'the receiver to know');
   sender.tell({ do: 'send', id: 'three', device: 'proton-2', body: 'no' });
   await receiver.wait(is('message', 'three'), 'the message to reject');
   const told = () => Object.fromEntries(sender.events.filter(is('feedback')).flatMap(({ records }) => records)

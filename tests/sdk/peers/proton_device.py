@@ -79,6 +79,7 @@ class Device(MessagingHandler):
             self.outcome[self.telemetry.send(message).tag] = order.get('id')
         elif order['do'] == 'settle':
             self.how = order['how']
+            say(event='will', how=self.how)
         elif order['do'] == 'twin':
             annotations = {symbol(key): value for key, value in order['annotations'].items()}
             self.asks.send(Message(body=json.dumps(order['body']).encode() if 'body' in order else b'', inferred=True,
