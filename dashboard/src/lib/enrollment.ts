@@ -7,7 +7,7 @@ import { type Json, type JsonObject, parseObject } from './json.ts';
 export interface EnrollmentDraft {
   isGroup: boolean;
   id: string;
-  proof: 'symmetricKey' | 'x509';
+  proof: 'symmetricKey' | 'x509' | 'tpm';
   /** PEM, of an individual enrollment with its own certificate. */
   certificate: string;
   /** Empty is the registration id. */
@@ -51,7 +51,8 @@ export function enrollmentProblem(draft: EnrollmentDraft, isNew: boolean): strin
 
 /** The body of its PUT; of one that is there on top of what it was. Keys and certificates that are not named stay. */
 export function enrollmentBody(draft: EnrollmentDraft, stored?: Enrollment | EnrollmentGroup): JsonObject {
-  const attestation: JsonObject = { type: draft.proof };
+  // An endorsement key is not shown here, and stays.
+  const attestation: JsonObject = draft.proof === 'tpm' && stored ? { ...(stored.attestation as JsonObject) } : { type: draft.proof };
   if (draft.certificate) attestation.x509 = { clientCertificates: { primary: { certificate: draft.certificate.trim() } } };
   const twin: JsonObject = {};
   const tags = parseObject(draft.tags).value ?? {};

@@ -443,7 +443,7 @@ export const en = {
     deviceId: 'Device id',
     deviceIdHint: 'Empty: the registration id',
     proof: 'Proof',
-    proofs: { symmetricKey: 'Symmetric key', x509: 'Certificate' } as Record<string, string>,
+    proofs: { symmetricKey: 'Symmetric key', x509: 'Certificate', tpm: 'TPM chip' } as Record<string, string>,
     certificate: 'Certificate',
     certificateHint: 'PEM, of the device itself. Its common name is the registration id',
     certificateStays: 'Empty: the certificate stays',

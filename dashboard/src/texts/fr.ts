@@ -442,7 +442,7 @@ export const fr: Texts = {
     deviceId: 'Identifiant de l’appareil',
     deviceIdHint: 'Vide : l’identifiant d’inscription',
     proof: 'Preuve',
-    proofs: { symmetricKey: 'Clé symétrique', x509: 'Certificat' },
+    proofs: { symmetricKey: 'Clé symétrique', x509: 'Certificat', tpm: 'Puce TPM' },
     certificate: 'Certificat',
     certificateHint: 'PEM, de l’appareil lui-même. Son nom commun est l’identifiant d’inscription',
     certificateStays: 'Vide : le certificat reste',
