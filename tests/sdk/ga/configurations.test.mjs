@@ -88,6 +88,8 @@ test('the highest priority wins, and gives way when it goes', async () => {
   await get('removeConfiguration', 'hot');
   await until(async () => (await desired('c-1')).chiller.temperature === 66, 'the weaker one to be back');
   await get('removeConfiguration', 'base');
+  // A metric is counted when a configuration is in force, and then every five minutes: not while this goes away.
+  await until(async () => !(await desired('c-1')).chiller && !(await desired('c-2')).chiller, 'its properties to go');
 });
 
 test('states are queried, and metrics count', async () => {
