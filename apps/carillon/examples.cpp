@@ -103,6 +103,8 @@ constexpr Example table[] = {
     {"audit list", R"~(carillon audit list --top 20)~"},
     {"audit verify", R"~(carillon audit verify)~"},
     {"audit export", R"~(carillon audit export --after 1200 --file audit.ndjson)~"},
+    {"log show", R"~(carillon log show)~"},
+    {"log set", R"~(carillon log set --level debug --format json)~"},
     {"health", R"~(carillon health --data-dir /var/lib/carillon)~"},
     {"doctor", R"~(carillon doctor --config /etc/carillon/carillon.toml)~"},
     {"debug bundle", R"~(carillon debug bundle --log carillon.log --file bundle.txt)~"},

@@ -48,6 +48,7 @@ constexpr std::array groups{
     add_backup,
     add_mcp,
     add_audit,
+    add_log,
     add_health,
     add_doctor,
     add_debug,

@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include "base/log_format.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -33,6 +35,31 @@ TEST(Log, IsSilentWhenOff) {
     EXPECT_EQ(logged(LogLevel::off, "x"), "");
     EXPECT_FALSE(log.is_on(LogLevel::debug));
     EXPECT_TRUE(log.is_on(LogLevel::info));
+}
+
+TEST(Log, WritesAnObjectALineWhileItIsToldTo) {
+    set_log_format(LogFormat::json);
+    const std::string lines = logged(LogLevel::debug, "a\nb");
+    set_log_format(LogFormat::text);
+    EXPECT_NE(lines.find(R"("level":"debug","message":"connection refused","reason":"a?b"})"), lines.npos)
+        << lines;
+    EXPECT_NE(lines.find(R"("level":"warn","message":"store slow","ms":"17"})"), lines.npos) << lines;
+}
+
+TEST(Log, KnowsItsLevel) {
+    for (const LogLevel level : {LogLevel::trace, LogLevel::warn, LogLevel::off, LogLevel::info}) {
+        log.set_level(level);
+        EXPECT_EQ(log_level(), level);
+        EXPECT_EQ(parse_log_level(log_level_text(level)), level);
+    }
+    EXPECT_EQ(parse_log_level("loud"), std::nullopt);
+}
+
+TEST(LogLineJson, PairsAreMembersAndTheRestIsTheMessage) {
+    EXPECT_EQ(log_line_json("T", "info", "request refused id=7 why=\"a \\\"b\\\" c\" last"),
+              R"({"time":"T","level":"info","message":"request refused last","id":"7","why":"a \"b\" c"})");
+    EXPECT_EQ(log_line_json("T", "info", "a=1"), R"({"time":"T","level":"info","message":"","a":"1"})");
+    EXPECT_EQ(log_line_json("T", "info", ""), R"({"time":"T","level":"info","message":""})");
 }
 
 }  // namespace

@@ -132,6 +132,7 @@ void write_mqtt(MetricsText& page, const MqttEndpoint& mqtt) {
         .sample(total(&M::twin_reads), {{"op", "twin_read"}})
         .sample(total(&M::twin_writes), {{"op", "twin_update"}})
         .sample(total(&M::desired_sent), {{"op", "desired_notification"}})
+        .sample(total(&M::cloud_messages_sent), {{"op", "cloud_message"}})
         .sample(total(&M::methods_sent), {{"op", "method_request"}})
         .sample(total(&M::methods_answered), {{"op", "method_response"}});
     page.counter("carillon_mqtt_methods_dropped",

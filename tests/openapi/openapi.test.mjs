@@ -328,6 +328,13 @@ test('messages of devices and consumer groups', async () => {
   await ask('get', '/carillon/consumer-groups/{groupName}', groupName, { status: 404 });
 });
 
+test('what is logged', async () => {
+  await ask('get', '/carillon/log');
+  await ask('put', '/carillon/log', {}, { body: { level: 'warn', format: 'json' } });
+  await ask('put', '/carillon/log', {}, { body: { level: 'info', format: 'text' } });
+  await ask('put', '/carillon/log', {}, { body: { level: 'loud' }, status: 400 });
+});
+
 test('the audit log', async () => {
   const { entries } = await ask('get', '/carillon/audit', {}, { query: 'after=0&top=3' });
   assert.equal(entries.length, 3);

@@ -48,6 +48,10 @@ test('what was done is in the figures', async () => {
   });
   await new Promise((resolve) => { client.subscribe('$iothub/methods/POST/#', { qos: 1 }, resolve); });
   await hub.ok('method', 'invoke', '--device-id', 'meter-1', '--method-name', 'ping');
+  await new Promise((resolve) => { client.subscribe('devices/meter-1/messages/devicebound/#', { qos: 1 }, resolve); });
+  const told = new Promise((resolve) => { client.on('message', (topic) => topic.includes('/devicebound/') && resolve()); });
+  await hub.ok('c2d', 'send', 'meter-1', '--data', 'go');
+  await told;
   await hub.ok('query', 'SELECT * FROM devices');
   assert.notEqual((await hub.cli('query', 'SELECT nonsense')).code, 0);
   await hub.ok('job', 'create', '--job-id', 'twins', '--job-type', 'scheduleUpdateTwin', '--query-condition', '*',
@@ -69,6 +73,7 @@ test('what was done is in the figures', async () => {
   assert.equal(figure('carillon_mqtt_operations_total{op="telemetry"}'), 3);
   assert.equal(figure('carillon_mqtt_operations_total{op="twin_update"}'), 1);
   assert.equal(figure('carillon_mqtt_operations_total{op="method_response"}'), 1);
+  assert.equal(figure('carillon_mqtt_operations_total{op="cloud_message"}'), 1);
   assert.equal(figure('carillon_login_failures_total'), 1);
   assert.equal(figure('carillon_rest_requests_total{method="PUT",route="/devices/{}",code="2xx"}'), 3);
   assert.equal(figure('carillon_rest_requests_total{method="POST",route="/devices/query",code="4xx"}'), 1);

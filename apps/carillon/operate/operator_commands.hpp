@@ -9,6 +9,7 @@ namespace carillon {
 // Groups of subcommands for those who operate a hub; as those of commands.hpp.
 
 void add_audit(CLI::App& app, int& exit_code);
+void add_log(CLI::App& app, int& exit_code);
 void add_health(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_debug(CLI::App& app, int& exit_code);

@@ -161,6 +161,8 @@ const std::vector<Row> rows{
     {"POST", "/carillon/policies/service/renewKey", owner},
     {"POST", "/carillon/tokenKey/renew", owner},
     {"GET", "/carillon/audit", owner},
+    {"GET", "/carillon/log", owner},
+    {"PUT", "/carillon/log", owner},
     {"DELETE", "/messages/serviceBound/feedback/l", services},
     {"POST", "/messages/serviceBound/feedback/l/abandon", services},
     {"POST", "/devices/d/messages/events", device_policies},

@@ -368,6 +368,10 @@ HttpResponse RestHandler::failed(const Error& error, ErrorContext context) {
     // Devices that register take an error of ours for final unless it says when to come back.
     if (context.is_of_provisioning && response.status >= 429)
         response.add("Retry-After", std::to_string(device::registration_retry_s));
+    log.debug("request refused id={} peer={} operation=\"{} {}\" status={} code={} why=\"{}\"", request_.id,
+              request_.peer, match_.route ? match_.route->method : "",
+              match_.route ? match_.route->pattern : "", response.status, errc_name(error.code),
+              error.detail);
     response.wait = std::exchange(request_.answer_after, Duration::zero());
     stamp(response);
     return response;

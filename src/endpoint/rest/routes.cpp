@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/log.hpp"
 #include "endpoint/rest/routing/handlers.hpp"
 
 namespace carillon::rest {
@@ -119,6 +120,8 @@ constexpr Route table[] = {
 
     {"GET", "/carillon/about", read_or_service, C::none, tiny, get_about},
     {"GET", "/carillon/audit", owner, C::none, small, list_audit},
+    {"GET", "/carillon/log", owner, C::none, small, get_log},
+    {"PUT", "/carillon/log", owner, C::none, small, set_log},
 
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
