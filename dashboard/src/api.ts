@@ -260,6 +260,8 @@ export async function jobHistory(job: string, after: number): Promise<JobEvent[]
   const response = await send('GET', `/carillon/jobs/${id(job)}/history${after ? `?after=${after}` : ''}`);
   return (await response.text()).split('\n').filter(Boolean).map((line) => JSON.parse(line) as JobEvent);
 }
+export type JobFailures = Schemas['JobFailures'];
+export const jobFailures = (job: string) => ask<JobFailures>('GET', `/carillon/jobs/${id(job)}/failures`);
 export const cancelJob = (job: string) => ask<Job>('POST', `/jobs/v2/${id(job)}/cancel`, { body: {} });
 
 // --- events --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import { ask, startFleet, startProxy } from './support.mjs';
 process.env.CARILLON_PROVISIONING__ID_SCOPES = scope;
 const hub = Hub.fromEnvironment();
 const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
-const devices = 100;
+const devices = 200;
 const rest = (...request) => ask(hub, ...request);
 let browser;
 let page;
@@ -118,6 +118,10 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   await page.getByText('Paused by the hub itself').waitFor();
   await page.getByText(/Wave 1: \d+ of \d+ succeeded, needs/).first().waitFor();
   await page.getByText('The device answered with a status outside of okStatus').first().waitFor();
+  // All that failed have the faulty firmware, which a tag tells.
+  await page.getByRole('heading', { name: 'Failed devices by cause' }).waitFor();
+  await page.getByText('tags.tenth = 3').first().waitFor();
+  await page.getByRole('heading', { name: 'Failed devices by cause' }).scrollIntoViewIfNeeded();
   await browser.picture('rollout-failed');
   await page.getByRole('button', { name: 'Promote wave 1' }).click();
   await dialog().getByText('goes on in spite of that').waitFor();

@@ -8,6 +8,7 @@ import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, save, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
 import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
+import { Causes } from './job_causes.tsx';
 import { typeName } from './jobs.tsx';
 import { t } from '../texts.ts';
 
@@ -110,6 +111,7 @@ function OneJob({ id }: { id: string }) {
           </ul>
         </section>
       )}
+      {(counts?.failedCount ?? 0) > 0 && (isOver || now.paused) && <Causes id={id} key={`${now.status} ${now.revision ?? 0}`} />}
       {(now.answers?.length ?? 0) > 0 && (
         <section class="card">
           <header><h2>{t.job.devicesAnswered}</h2></header>

@@ -482,6 +482,12 @@ export const en = {
       certificate: 'The certificate is a text that begins with -----BEGIN CERTIFICATE-----.',
     },
   },
+  causes: {
+    title: 'Failed devices by cause',
+    others: (n: string) => `${n} devices failed for further causes.`,
+    factor: (failed: string, all: string, lift: string) => `– ${failed} of the ${all} devices with it failed so; ${lift} times as frequent among these as among all`,
+    devices: 'These devices',
+  },
   audit: {
     title: 'Audit log',
     changes: 'Changes',

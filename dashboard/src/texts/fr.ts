@@ -481,6 +481,12 @@ export const fr: Texts = {
       certificate: 'Le certificat est un texte qui commence par -----BEGIN CERTIFICATE-----.',
     },
   },
+  causes: {
+    title: 'Appareils en échec, par cause',
+    others: (n) => `${n} appareils ont échoué pour d’autres causes.`,
+    factor: (failed, all, lift) => `– ${failed} des ${all} appareils qui l’ont ont échoué ainsi ; ${lift} fois plus fréquent chez eux que chez tous`,
+    devices: 'Ces appareils',
+  },
   audit: {
     title: 'Journal d’audit',
     changes: 'Modifications',

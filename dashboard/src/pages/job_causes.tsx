@@ -1,0 +1,46 @@
+// The failed devices of a job, those of one cause together, with what they have in common.
+
+import { type JobFailures, jobFailures } from '../api.ts';
+import { count, rate } from '../lib/format.ts';
+import { address } from '../router.ts';
+import { t } from '../texts.ts';
+import { Button, Loading, Problem, useLoaded } from '../ui/basics.tsx';
+
+type Group = JobFailures['groups'][number];
+
+export function Causes({ id }: { id: string }) {
+  const found = useLoaded(() => jobFailures(id));
+  const c = t.causes;
+  return (
+    <section class="card">
+      <header><h2>{c.title}</h2><Button kind="quiet" icon="refresh" onClick={found.reload}>{t.common.refresh}</Button></header>
+      <Problem of={found.problem} retry={found.reload} />
+      {!found.value ? found.isLoading && <Loading /> : (
+        <ul class="plain causes">
+          {found.value.groups.map((group) => <Cause key={`${group.kind} ${group.code} ${group.status ?? ''} ${group.description}`} group={group} />)}
+          {found.value.unnamed > 0 && <li>{c.others(count(found.value.unnamed))}</li>}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Cause({ group }: { group: Group }) {
+  const c = t.causes;
+  return (
+    <li>
+      <p><strong>{count(group.count)}</strong> <span class="break">{group.description}</span> <span class="hint">{[group.kind, group.code, group.status !== undefined && t.job.withStatus(group.status)].filter(Boolean).join(' · ')}</span></p>
+      <p class="row wrap">{group.sample.map((device) => <a key={device} class="id" href={address('/device', { id: device.split('/')[0] ?? device })}>{device}</a>)}{group.count > group.sample.length && <span class="hint">{t.newJob.andMore(count(group.count - group.sample.length))}</span>}</p>
+      {group.factors.length > 0 && (
+        <ul class="plain">
+          {group.factors.map((factor) => (
+            <li key={`${factor.path} ${JSON.stringify(factor.value)}`} class="break">
+              <code>{factor.path} = {JSON.stringify(factor.value)}</code> {c.factor(count(factor.failedCount), count(factor.deviceCount), rate(factor.lift))}
+              {factor.queryCondition && <> <a href={address('/devices', { w: factor.queryCondition, raw: '1' })}>{c.devices}</a></>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
