@@ -31,7 +31,7 @@ std::chrono::seconds wait_of(const HttpAnswer& answer) {
     return std::min<std::chrono::seconds>(std::chrono::seconds(static_cast<std::int64_t>(*told)), wait_max);
 }
 
-/// What a device is told at last. Fails with `iot_hub_unauthorized_access` for one that is disabled.
+/// The final answer to a registration. Fails with `iot_hub_unauthorized_access` for one that is disabled.
 Result<ProvisionedDevice> read_end(JsonValue operation, std::string_view key) {
     const JsonValue state = operation.find("registrationState");
     if (operation.find("status").string() != "assigned") {

@@ -249,7 +249,7 @@ export const directJob = (job: string, what: 'pause' | 'resume', why: string) =>
   ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/${what}`, { body: why ? { why } : {} });
 export const promoteWave = (job: string, wave: number, why: string) =>
   ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/promote`, { body: { wave, ...(why ? { why } : {}) } });
-/** Changes the rollout of a job, unless somebody else decided something since `revision`. */
+/** Changes the rollout of a job, unless it has changed since `revision`. */
 export const changeJob = (job: string, rollout: object, revision: number) =>
   ask<JobProgress>('PATCH', `/carillon/jobs/${id(job)}`, { body: { rollout }, headers: { 'If-Match': String(revision) } });
 

@@ -1,4 +1,4 @@
-// carillon debug: what somebody who helps wants to see of a hub, without its secrets.
+// carillon debug: a bundle of settings, logs and figures for support, without secrets.
 
 #include "hub_flags.hpp"
 #include "operate/doctor.hpp"
@@ -151,7 +151,7 @@ Result<Exit> make_bundle(const BundleArgs& args) {
 }  // namespace
 
 void add_debug(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("debug", "What somebody who helps wants to see");
+    auto& group = *app.add_subcommand("debug", "Collect what support needs");
     group.require_subcommand(1);
     auto& verb = *group.add_subcommand(
         "bundle", "Write figures, settings, limits and logs to one file, without secrets");

@@ -38,7 +38,7 @@ constexpr std::int64_t day_s = 24 * 3600;
 constexpr std::int64_t ends_soon_s = 14 * day_s;
 constexpr int sync_tries = 31;
 
-/// Accepts nothing: only whether a port can be had is asked.
+/// Binds the port to see whether it is free, and accepts no connection.
 class NoConnections final : public ConnectionFactory {
 public:
     void accepted(std::unique_ptr<Channel>) override {}

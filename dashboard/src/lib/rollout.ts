@@ -250,7 +250,7 @@ export interface PlannedWave { devices: number; rule: WaveDraft }
 
 const share = (text: string, all: number) => Math.max(1, Math.ceil((Number.parseFloat(text) * all) / 100));
 
-/** How many devices each wave would take of so many; at most so many waves of one that grows are told. */
+/** The sizes of the waves for a number of devices; of a wave that grows only the first few. */
 export function plannedWaves(draft: RolloutDraft, all: number, most = 20): PlannedWave[] {
   const result: PlannedWave[] = [];
   let left = all;

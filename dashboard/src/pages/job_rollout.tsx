@@ -177,7 +177,7 @@ function countsOf(wave: Wave) {
 
 const eventsMax = 2000;
 
-/** Every decision of a job, by whom; read again when the job says that there is a new one. */
+/** The history of a job, read again when its revision rises. */
 export function History({ job }: { job: JobProgress }) {
   const revision = useSignal(0);
   useEffect(() => { revision.value++; }, [job.revision, job.status, job.waves?.map((wave) => wave.state).join()]);
