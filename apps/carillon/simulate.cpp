@@ -125,7 +125,7 @@ Result<bool> provision(const SimulateArgs& args, const ServiceOptions& hub,
                                   .group_key = base64_encode(*key),
                                   .devices = devices_of(args)};
     if (args.creates || args.only_creates) {
-        if (auto enrolled = enroll_fleet(hub, order); !enrolled) return fail(std::move(enrolled).error());
+        if (auto added = enroll_fleet(hub, order); !added) return fail(std::move(added).error());
     }
     return show_progress(args, "provisioned", signals,
                          [&](std::atomic<std::uint64_t>& done, const std::atomic<bool>& is_stopped) {

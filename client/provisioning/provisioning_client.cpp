@@ -55,7 +55,7 @@ Result<ProvisionedDevice> read_end(JsonValue operation, std::string_view key) {
 }  // namespace
 
 struct ProvisioningClient::Impl {
-    /// One request, again while the service says that what ails it passes. Fails with what it says.
+    /// Sends one request, and again after 429 and 5xx. Fails with the error of the last answer.
     Result<HttpAnswer> ask(const HttpRequest& request, Steady::time_point end);
     std::string path_of(std::string_view registration_id) const;
 

@@ -1,4 +1,4 @@
-// What the page says, in the language of whoever reads it. A change of language loads the page anew, so that texts are
+// The texts of the page, in the chosen language. A change of language loads the page anew, so that texts are
 // plain values.
 
 import { en, type Texts } from './texts/en.ts';

@@ -49,7 +49,7 @@ public:
     ~ProvisioningClient();
 
     /// Registers a device that proves itself by `key`, base64: its own, or the one that is derived for it
-    /// from a group's. `payload` is JSON for an allocator, or empty. What is told to pass, is tried again.
+    /// from a group's. `payload` is JSON for an allocator, or empty. 429 and 5xx are retried.
     /// Fails with `iot_hub_unauthorized_access` (unknown, disabled or of another key), `gateway_timeout`
     /// after `registration_timeout`, and with what the service names, such as `generic_not_found` for an id
     /// scope that it has not; with `unreachable`, `tls_failed`, `connection_closed` where there is no talking

@@ -709,7 +709,7 @@ export const en = {
     changeTitle: 'Change the rollout',
     changeSays: 'Order, devices and what counts as success stay as they are.',
     changeNone: 'Nothing is changed.',
-    changeStale: 'Somebody changed the job meanwhile. Look at it again before you change it.',
+    changeStale: 'The job has changed meanwhile. Look at it again before you change it.',
     back: 'Back',
     apply: 'Apply',
     held: 'Why devices have not begun',
