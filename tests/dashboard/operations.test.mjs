@@ -94,7 +94,7 @@ test('a rollout is paused, changed and resumed, each with a reason that its hist
   await rest('PATCH', '/carillon/jobs/slow', { rollout: { deadline: '2h' } });
   browser.expect(/412/);
   await apply.click();
-  await dialog().getByText('Somebody changed the job meanwhile').waitFor();
+  await dialog().getByText('The job has changed meanwhile').waitFor();
   browser.expect();
   await dialog().getByRole('button', { name: 'Back' }).click();
   await page.getByText('deadline: "2h"').or(page.getByText(/deadline: .* → "2h"/)).first().waitFor();
