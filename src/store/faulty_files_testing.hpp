@@ -31,6 +31,7 @@ inline constexpr const char* call_names[] = {"create", "append", "sync",   "sync
 struct Faults {
     std::atomic<int> error = 0;  ///< The system's number; 0 fails none.
     std::atomic<Call> call{Call::create};
+    std::atomic<bool> holds = false;        ///< Calls that fail wait until this is over.
     std::atomic<std::uint64_t> failed = 0;  ///< Calls so far.
 
     /// What RocksDB's own file system makes of the number.
@@ -38,6 +39,7 @@ struct Faults {
         const int number = error;
         if (number == 0 || call != made) return rocksdb::IOStatus::OK();
         ++failed;
+        holds.wait(true);
         if (number != ENOSPC)
             return rocksdb::IOStatus::IOError("While calling: " + path, std::strerror(number));
         auto full = rocksdb::IOStatus::NoSpace("While calling: " + path, std::strerror(number));

@@ -254,12 +254,18 @@ struct RocksStore::Impl {
     Result<> recover() {
         const std::lock_guard lock(recovering);
         if (!failed && !listener->is_stopped()) return {};
-        rocksdb::Status resumed = db->Resume();
-        if (resumed.ok() && log_state.is_broken) resumed = turn_log();
+        rocksdb::Status resumed = resume();
+        // Work that had begun before the cause was gone may have failed meanwhile. By now it is over.
+        if (!resumed.ok()) resumed = resume();
         if (!resumed.ok()) return fail(store_error(resumed, "the store is stopped"));
         failed = false;
         listener->resumed();
         return {};
+    }
+
+    rocksdb::Status resume() {
+        const rocksdb::Status resumed = db->Resume();
+        return resumed.ok() && log_state.is_broken ? turn_log() : resumed;
     }
 
     /// Resuming turns to a new log only if a buffer holds something. So one gets something, past the log,
@@ -478,7 +484,15 @@ Result<> RocksStore::commit(const Batch& batch) {
         }
         if (!added.ok()) return fail(store_error(added, "the batch cannot be written"));
     }
-    const rocksdb::Status written = impl_->db->Write(impl_->write, &write);
+    rocksdb::Status written = impl_->db->Write(impl_->write, &write);
+    // A write may wait for merges that had begun while something was wanting, and gets their error when they
+    // fail, before anything of it went to the log (rocksdb: DBImpl::DelayWrite). What was wanting may be
+    // there again. A batch that is written twice has the outcome of one that is written once.
+    if (!written.ok() && !impl_->log_state.is_broken) {
+        impl_->failed = true;
+        if (auto recovered = impl_->recover(); !recovered) return recovered;
+        written = impl_->db->Write(impl_->write, &write);
+    }
     if (!written.ok()) {
         impl_->failed = true;
         return fail(store_error(written, "the disk refused a write"));

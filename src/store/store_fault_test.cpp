@@ -4,8 +4,11 @@
 #include "store/store_test_util.hpp"
 
 #include <gtest/gtest.h>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace carillon {
 namespace {
@@ -121,6 +124,36 @@ std::string fault_name(const ::testing::TestParamInfo<Fault>& fault) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Store, PassingError, ::testing::ValuesIn(passing_faults()), fault_name);
+
+TEST(StoreFaults, ACommitOutlivesWorkThatItWaitsForAndThatFailsWhenTheCauseIsGone) {
+    for (const int error : {EMFILE, ENOSPC}) {
+        const TestFolder folder;
+        const auto faults = std::make_shared<Faults>();
+        auto opened = RocksStore::open(folder.path() / "store", tiny_options(faults));
+        ASSERT_TRUE(opened) << opened.error().detail;
+        // A buffer is being written out and is to fail, but not yet; commits wait once the others are full.
+        faults->holds = true;
+        faults->call = Call::open;
+        faults->error = error;
+        std::atomic<std::uint64_t> done = 0;
+        constexpr std::uint64_t all = 100;
+        std::thread commits([&] {
+            for (std::uint64_t n = 0; n < all; ++n) {
+                const Result<> committed = (*opened)->commit(batch_of(n));
+                EXPECT_TRUE(committed) << n << ": " << committed.error().detail;
+                ++done;
+            }
+        });
+        const auto a_while = [] { std::this_thread::sleep_for(std::chrono::milliseconds(200)); };
+        for (std::uint64_t seen = all; done < all && done != seen; a_while()) seen = done;
+        EXPECT_LT(done, all) << "no commit waited";
+        faults->error = 0;
+        faults->holds = false;
+        faults->holds.notify_all();
+        commits.join();
+        EXPECT_EQ(stored(**opened).size(), all);
+    }
+}
 
 TEST(StoreFaults, ASyncThatFailsEndsTheProcessWithTheReason) {
     ::testing::FLAGS_gtest_death_test_style = "threadsafe";
