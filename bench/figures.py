@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+from after_restart import after_restart
 from configurations import configurations
 from jobs_in_a_row import jobs_in_a_row
 from lanes import lanes
@@ -165,7 +166,8 @@ def clients(bench, folder):
 FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "clients": clients,
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
-           "provisioning": provisioning, "pages": pages, "jobs-in-a-row": jobs_in_a_row}
+           "provisioning": provisioning, "pages": pages, "jobs-in-a-row": jobs_in_a_row,
+           "after-restart": after_restart}
 
 
 def main(arguments):
