@@ -1,6 +1,7 @@
 // Our JSON parser against simdjson's: what one accepts the other does, and they read the same values.
 
 #include "base/json.hpp"
+#include "base/json_check.hpp"
 #include "base/json_number.hpp"
 #include "base/result.hpp"
 
@@ -123,6 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (text.substr(0, 3) == "\xEF\xBB\xBF") return 0;  // a byte order mark is a matter of taste
 
     const auto ours = JsonDocument::parse(text);
+    CARILLON_ASSERT(carillon::is_json(text) == ours.has_value());
     dom::element theirs;
     const simdjson::error_code error = parser.parse(text.data(), text.size()).get(theirs);
     if (!ours) {

@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 
+#include "base/json_check.hpp"
 #include "base/json_number.hpp"
 #include "base/utf8.hpp"
 
@@ -71,10 +72,28 @@ void append_utf8(std::string& out, std::uint32_t code) {
     }
 }
 
-/// Parses without recursion: `open_` is the path of arrays and objects around the next value.
+struct Open {
+    std::uint32_t node = 0;
+    std::uint32_t last = 0;  ///< The newest child, or 0.
+};
+
+/// What a parser works with, and a later one may use again.
+struct Scratch {
+    std::vector<Open> open;  ///< The path of arrays and objects around the next value.
+    std::vector<std::uint32_t> sorted;
+    std::vector<std::uint32_t> doomed;
+};
+
+/// Parses without recursion.
 class Parser {
 public:
-    Parser(JsonTree& tree, const JsonLimits& limits) : tree_(tree), text_(tree.text), limits_(limits) {}
+    Parser(JsonTree& tree, Scratch& scratch, const JsonLimits& limits)
+        : tree_(tree),
+          text_(tree.text),
+          limits_(limits),
+          open_(scratch.open),
+          sorted_(scratch.sorted),
+          doomed_(scratch.doomed) {}
 
     bool run() {
         skip_space();
@@ -94,10 +113,6 @@ private:
         std::uint32_t at = 0;
         std::uint32_t size = 0;
         bool escaped = false;
-    };
-    struct Open {
-        std::uint32_t node = 0;
-        std::uint32_t last = 0;  ///< The newest child, or 0.
     };
 
     bool fault(const char* reason) {
@@ -383,10 +398,13 @@ private:
     const JsonLimits& limits_;
     std::size_t at_ = 0;
     const char* reason_ = "";
-    std::vector<Open> open_;
-    std::vector<std::uint32_t> sorted_;
-    std::vector<std::uint32_t> doomed_;
+    std::vector<Open>& open_;
+    std::vector<std::uint32_t>& sorted_;
+    std::vector<std::uint32_t>& doomed_;
 };
+
+/// Offsets are of 32 bits, and a key's size of 31.
+constexpr std::size_t text_bytes_max = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
 
@@ -453,19 +471,37 @@ JsonValue JsonDocument::root() const {
 }
 
 Result<JsonDocument> JsonDocument::parse(std::string_view text, const JsonLimits& limits) {
-    // Offsets are of 32 bits, and a key's size of 31.
-    if (text.size() > std::numeric_limits<std::int32_t>::max())
-        return fail(Errc::iot_hub_format_error, "JSON text of 2 GiB or more");
+    if (text.size() > text_bytes_max) return fail(Errc::iot_hub_format_error, "JSON text of 2 GiB or more");
     auto tree = std::make_unique<JsonTree>();
     tree->text = text;
     tree->nodes.reserve(std::min<std::size_t>(text.size() / 12 + 4, limits.nodes_max));
-    Parser parser(*tree, limits);
+    Scratch scratch;
+    Parser parser(*tree, scratch, limits);
     if (!parser.run()) {
         return fail(Errc::iot_hub_format_error, std::string("not valid JSON at byte ") +
                                                     std::to_string(parser.fault_at()) + ": " +
                                                     parser.fault_reason());
     }
     return JsonDocument(std::move(tree));
+}
+
+bool is_json(std::string_view text) {
+    struct Kept {
+        JsonTree tree;
+        Scratch scratch;
+    };
+    constexpr std::size_t kept_max = 1024;  // nodes, and texts; what took more gives its memory back
+    thread_local Kept kept;
+    if (text.size() > text_bytes_max) return false;
+    kept.tree.text = text;
+    kept.tree.nodes.clear();
+    kept.tree.decoded.clear();
+    kept.scratch.open.clear();
+    const JsonLimits limits;
+    const bool is_whole = Parser(kept.tree, kept.scratch, limits).run();
+    kept.tree.text = {};
+    if (kept.tree.nodes.capacity() > kept_max || kept.tree.decoded.capacity() > kept_max) kept = {};
+    return is_whole;
 }
 
 }  // namespace carillon

@@ -1,5 +1,7 @@
 #include "base/json.hpp"
 
+#include "base/json_check.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,6 +22,10 @@ bool is_valid(std::string_view text, const JsonLimits& limits = {}) {
     const auto document = JsonDocument::parse(text, limits);
     if (!document) {
         EXPECT_EQ(document.error().code, Errc::iot_hub_format_error);
+    }
+    // The shorter question has the same answer, whatever was asked before.
+    if (limits.depth_max == JsonLimits().depth_max && limits.nodes_max == JsonLimits().nodes_max) {
+        EXPECT_EQ(is_json(text), document.has_value()) << text;
     }
     return document.has_value();
 }
@@ -194,6 +200,15 @@ TEST(JsonParse, DepthIsAllowedUpToTheLimitAndNotBeyond) {
 TEST(JsonParse, ValuesAreCountedUpToTheLimitAndNotBeyond) {
     EXPECT_TRUE(is_valid("[1,2]", {.nodes_max = 3}));
     EXPECT_FALSE(is_valid("[1,2,3]", {.nodes_max = 3}));
+}
+
+TEST(JsonParse, ALargeTextLeavesNothingBehindForTheNextCheck) {
+    std::string large = "[";
+    for (int i = 0; i < 5000; ++i) large += R"("\u0041",)";
+    EXPECT_FALSE(is_json(large));
+    EXPECT_TRUE(is_json(large + "1]"));
+    EXPECT_TRUE(is_json("{}"));
+    EXPECT_FALSE(is_json("]"));
 }
 
 TEST(JsonNumber, IntegersAreRecognisedHoweverTheyAreWritten) {
