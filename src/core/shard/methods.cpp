@@ -1,7 +1,7 @@
 #include "core/shard/methods.hpp"
 
 #include "base/await.hpp"
-#include "base/json.hpp"
+#include "base/json_check.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -19,7 +19,7 @@ Result<MethodAnswer> read_answer(int status, std::string_view payload) {
     MethodAnswer answer;
     answer.status = status;
     if (payload.empty()) return answer;
-    if (payload != "null" && payload != "{}" && !JsonDocument::parse(payload)) {
+    if (!is_json(payload)) {
         return fail(
             Errc::generic_bad_gateway,
             fmt::format("InvalidResponseWhileProxying: the device answered with status {} and a payload "
@@ -28,6 +28,11 @@ Result<MethodAnswer> read_answer(int status, std::string_view payload) {
     }
     answer.payload = payload;
     return answer;
+}
+
+auto find_request(PendingMethods& pending, std::uint16_t id) {
+    return std::find_if(pending.requests.begin(), pending.requests.end(),
+                        [id](const PendingMethods::Request& request) { return request.id == id; });
 }
 
 }  // namespace
@@ -119,51 +124,71 @@ void Methods::send(Record& record, std::string_view name, std::string_view paylo
                    MethodDone done) {
     if (!is_online(record, name)) return done(fail(Errc::device_not_online, std::string(not_online_text)));
     auto& pending = *record.methods;
-    if (pending.requests.size() >= PendingMethods::in_flight_max) {
+    if (pending.is_full()) {
         return done(fail(Errc::device_maximum_inflight_method_exceeded,
                          "The device has too many method calls in flight."));
     }
     do {
         ++pending.last_id;
-    } while (pending.last_id == 0 || pending.requests.contains(pending.last_id));
+    } while (pending.last_id == 0 || find_request(pending, pending.last_id) != pending.requests.end());
     const auto id = pending.last_id;
-    const auto deadline =
-        shard_.timers().at(shard_.clock().now() + response_timeout,
-                           [this, ordinal = record.ordinal, id] { expire_request(ordinal, id); });
-    pending.requests.emplace(id, PendingMethods::Request{std::move(done), deadline});
+    const auto deadline = shard_.clock().now() + response_timeout;
+    pending.requests.push_back({id, deadline, std::move(done)});
+    arm(record, deadline);
     ++in_flight_;
     ++shard_.traffic().methods;
     record.link->send_method(id, name, payload);
 }
 
-void Methods::expire_request(Ordinal ordinal, std::uint16_t request_id) {
+void Methods::arm(Record& record, TimePoint deadline) {
+    Timers::Id& timer = record.methods->timer;
+    if (timer && timer.at <= deadline) return;
+    shard_.timers().cancel(timer);
+    timer = shard_.timers().at(deadline, [this, ordinal = record.ordinal] { expire_requests(ordinal); });
+}
+
+void Methods::expire_requests(Ordinal ordinal) {
     Record* record = shard_.directory().find(ordinal);
     if (!record || !record->methods) return;
-    auto node = record->methods->requests.extract(request_id);
-    if (node.empty()) return;
-    --in_flight_;
-    node.mapped().done(fail(Errc::gateway_timeout, "Timed out waiting for the response from device."));
+    record->methods->timer = {};
+    const auto now = shard_.clock().now();
+    // Whoever is told may send anew or close the link.
+    while (record && record->methods && !record->methods->requests.empty()) {
+        auto& requests = record->methods->requests;
+        const auto first =
+            std::min_element(requests.begin(), requests.end(),
+                             [](const auto& a, const auto& b) { return a.deadline < b.deadline; });
+        if (first->deadline > now) return arm(*record, first->deadline);
+        MethodDone done = take_request(requests, first);
+        done(fail(Errc::gateway_timeout, "Timed out waiting for the response from device."));
+        record = shard_.directory().find(ordinal);
+    }
 }
 
 void Methods::answered(Record& record, std::uint16_t request_id, int status, std::string_view payload) {
     if (!record.methods) return;
-    auto node = record.methods->requests.extract(request_id);
-    if (node.empty()) return;
-    --in_flight_;
-    shard_.timers().cancel(node.mapped().deadline);
+    const auto found = find_request(*record.methods, request_id);
+    if (found == record.methods->requests.end()) return;
+    MethodDone done = take_request(record.methods->requests, found);
     if (payload.size() > MethodLimits::payload_bytes_max) {
-        return node.mapped().done(
-            fail(Errc::generic_bad_gateway, "The device's answer is larger than 128 KB."));
+        return done(fail(Errc::generic_bad_gateway, "The device's answer is larger than 128 KB."));
     }
-    node.mapped().done(read_answer(status, payload));
+    done(read_answer(status, payload));
+}
+
+MethodDone Methods::take_request(Requests& requests, Requests::iterator request) {
+    MethodDone done = std::move(request->done);
+    requests.erase(request);
+    --in_flight_;
+    return done;
 }
 
 void Methods::link_lost(Record& record, Errc reason) {
     if (!record.methods) return;
+    shard_.timers().cancel(record.methods->timer);
     auto lost = std::exchange(record.methods->requests, {});
     in_flight_ -= lost.size();
-    for (auto& [id, request] : lost) {
-        shard_.timers().cancel(request.deadline);
+    for (auto& request : lost) {
         request.done(fail(reason, "The connection to the device ended before it answered."));
     }
 }

@@ -21,11 +21,16 @@ class PendingMethods {
 public:
     static constexpr std::size_t in_flight_max = 100;  ///< For one identity; then 403800.
     struct Request {
+        std::uint16_t id;
+        TimePoint deadline;
         MethodDone done;
-        Timers::Id deadline;
     };
-    std::unordered_map<std::uint16_t, Request> requests;
+    std::vector<Request> requests;  ///< In the order in which they were sent.
     std::uint16_t last_id = 0;
+    /// One for all of them: it fires no later than the first deadline, and stays when a request is answered.
+    Timers::Id timer;
+
+    bool is_full() const { return requests.size() >= in_flight_max; }
 };
 
 /// Direct methods of one shard. Its thread only.
@@ -45,8 +50,7 @@ public:
     static bool is_online(const Record& record, std::string_view method);
     /// Sends one request at once; `done` is called exactly once, perhaps before this returns. Fails as
     /// `invoke`, `device_not_online` included, and with `generic_bad_gateway` for an answer of more than
-    /// `MethodLimits::payload_bytes_max`. An answer without a body is `null`, one that is not JSON
-    /// becomes a JSON string.
+    /// `MethodLimits::payload_bytes_max`, or that is not JSON. An answer without a body is `null`.
     void send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
               MethodDone done);
 
@@ -72,7 +76,10 @@ private:
     void wait_online(Record& record, const std::string& method, Duration timeout,
                      UniqueFunction<void(Result<>)> done);
     void expire_waiting(Ordinal ordinal, std::uint64_t number);
-    void expire_request(Ordinal ordinal, std::uint16_t request_id);
+    void expire_requests(Ordinal ordinal);
+    void arm(Record& record, TimePoint deadline);
+    using Requests = std::vector<PendingMethods::Request>;
+    MethodDone take_request(Requests& requests, Requests::iterator request);
 
     Shard& shard_;
     std::unordered_map<Ordinal, std::vector<Waiting>> waiting_;

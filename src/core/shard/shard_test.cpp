@@ -235,6 +235,40 @@ TEST_F(ShardTest, AMethodIsAnsweredTimedOutOrRefusedOffline) {
     EXPECT_EQ(methods.in_flight(), 0U);
 }
 
+TEST_F(ShardTest, CallsExpireEachInItsTimeInWhateverOrderTheyWereMade) {
+    Record& record = hub->add_device("d");
+    auto& methods = owner("d").methods();
+    FakeLink link;
+    owner("d").attach(record, link);
+    const auto timers = owner("d").timers().size();
+    std::vector<Errc> ended;
+    const auto call = [&](std::chrono::seconds timeout) {
+        methods.send(record, "m", "null", timeout, [&](Result<MethodAnswer> answer) {
+            ended.push_back(answer ? Errc{} : answer.error().code);
+        });
+    };
+    for (const auto timeout : {30s, 10s, 20s, 10s, 40s}) call(timeout);
+    EXPECT_EQ(owner("d").timers().size(), timers + 1) << "all share one timer";
+    methods.answered(record, link.methods[1].id, 200, "");
+    EXPECT_EQ(ended, std::vector{Errc{}});
+    hub->advance(9999ms);
+    EXPECT_EQ(ended.size(), 1U);
+    hub->advance(1ms);
+    EXPECT_EQ(ended.size(), 2U) << "the other of 10 s";
+    call(2s);
+    hub->advance(2s);
+    EXPECT_EQ(ended.size(), 3U) << "a later call with an earlier end";
+    hub->advance(8s);
+    EXPECT_EQ(ended.size(), 4U);
+    hub->advance(10s);
+    EXPECT_EQ(ended.size(), 5U);
+    owner("d").detach(record, link);
+    EXPECT_EQ(ended, (std::vector{Errc{}, Errc::gateway_timeout, Errc::gateway_timeout, Errc::gateway_timeout,
+                                  Errc::gateway_timeout, Errc::device_connection_closed_remotely}));
+    EXPECT_EQ(methods.in_flight(), 0U);
+    EXPECT_EQ(owner("d").timers().size(), timers) << "nor is a timer left of a link that went";
+}
+
 TEST_F(ShardTest, AMethodsAnswerHasABound) {
     Record& record = hub->add_device("d");
     auto& methods = owner("d").methods();
