@@ -136,7 +136,7 @@ void Connection::update_reading() {
         }
     }
     // Output leaves at the end of this turn. If the peer takes it all, nobody says `drained`.
-    if (takes_output() || recheck_asked_) return;
+    if (wants_input || recheck_asked_ || takes_output()) return;
     recheck_asked_ = true;
     channel_->thread().post([pin = Pin(*this)] {
         pin->recheck_asked_ = false;

@@ -1,5 +1,7 @@
 #include "wire/mqtt/encode.hpp"
 
+#include <array>
+
 namespace carillon::mqtt {
 
 namespace {
@@ -11,8 +13,8 @@ void append_bytes(std::string& out, Bytes bytes) {
 }  // namespace
 
 void append_u16(std::string& out, std::size_t value) {
-    out.push_back(static_cast<char>(value >> 8 & 0xFF));
-    out.push_back(static_cast<char>(value & 0xFF));
+    const std::array<char, 2> bytes{static_cast<char>(value >> 8 & 0xFF), static_cast<char>(value & 0xFF)};
+    out.append(bytes.data(), bytes.size());
 }
 
 void append_text(std::string& out, std::string_view text) {
@@ -21,12 +23,15 @@ void append_text(std::string& out, std::string_view text) {
 }
 
 void append_fixed_header(std::string& out, PacketType type, std::uint8_t flags, std::size_t length) {
-    out.push_back(static_cast<char>(static_cast<unsigned>(type) << 4 | flags));
+    std::array<char, 1 + 10> header;  // of ten digits of seven bits at most
+    std::size_t size = 0;
+    header[size++] = static_cast<char>(static_cast<unsigned>(type) << 4 | flags);
     do {
         const std::size_t digit = length & 0x7F;
         length >>= 7;
-        out.push_back(static_cast<char>(length > 0 ? digit | 0x80 : digit));
+        header[size++] = static_cast<char>(length > 0 ? digit | 0x80 : digit);
     } while (length > 0);
+    out.append(header.data(), size);
 }
 
 void append_connack(std::string& out, ConnectCode code, bool session_present) {

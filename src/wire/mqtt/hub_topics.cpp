@@ -61,6 +61,10 @@ bool consume_own_filter_prefix(std::string_view& filter, ClientIdentity identity
     return consume_ignoring_case(filter, "modules/") && consume_own_id(filter, identity.module);
 }
 
+bool holds(std::string_view text, char c) {
+    return text.find(c) != std::string_view::npos;
+}
+
 bool is_wildcard(std::string_view level) {
     return level == "+" || level == "#";
 }
@@ -141,7 +145,9 @@ bool parse_query(std::string_view rest, PublishTopic& topic) {
 }
 
 std::optional<PublishTopic> parse_method_response(std::string_view rest) {
-    const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+    const auto* const stop =
+        std::find_if(rest.begin(), rest.end(), [](char c) { return c == '/' || c == '?'; });
+    const auto end = static_cast<std::size_t>(stop - rest.begin());
     if (end == 0) return std::nullopt;
     PublishTopic topic{.kind = TopicKind::method_response, .bag = {}, .rid = {}, .status = {}, .version = {}};
     int status = 0;
@@ -171,8 +177,11 @@ void append_hub_publish(std::string& out, std::initializer_list<std::string_view
     std::size_t topic_bytes = 0;
     for (std::string_view part : parts) topic_bytes += part.size();
     append_publish_header(out, 0, false, topic_bytes, payload.size());
-    for (std::string_view part : parts) out.append(part);
-    out.append(payload);
+    const std::size_t begin = out.size();
+    out.resize(begin + topic_bytes + payload.size());
+    char* at = out.data() + begin;
+    for (std::string_view part : parts) at = std::copy(part.begin(), part.end(), at);
+    std::copy(payload.begin(), payload.end(), at);
 }
 
 /// Cloud-to-device system properties in the order of the wire; azure-iot-sdk-c finds them by the
@@ -206,7 +215,7 @@ std::optional<PublishTopic> parse_publish_topic(std::string_view topic, ClientId
     std::string_view rest = topic;
     if (topic.starts_with('$')) {
         // [MQTT-3.3.2-2]. Not asked of telemetry topics, whose ids and raw bags may hold both.
-        if (topic.find_first_of("+#") != std::string_view::npos) return std::nullopt;
+        if (holds(topic, '+') || holds(topic, '#')) return std::nullopt;
         if (consume(rest, method_res_topic_prefix)) return parse_method_response(rest);
         PublishTopic parsed;
         if (consume(rest, twin_get_topic)) {
