@@ -54,7 +54,7 @@ MethodPart::Look MethodPart::look(std::uint32_t index) const {
     const Record* record = ordinal == no_ordinal ? nullptr : shard().directory().find(ordinal);
     if (!record) return Look::gone;
     if (!Methods::is_online(*record, call().name)) return Look::offline;
-    const bool is_full = record->methods && record->methods->requests.size() >= PendingMethods::in_flight_max;
+    const bool is_full = record->methods && record->methods->is_full();
     return is_full || record->link->is_congested() ? Look::held : Look::online;
 }
 
@@ -149,6 +149,7 @@ void MethodPart::hold() {
 }
 
 void MethodPart::send_some() {
+    const auto left = time_left();
     for (std::size_t i = 0; i < send_slice_max && !unsent_.empty(); ++i) {
         const auto index = unsent_.front();
         unsent_.pop_front();
@@ -160,22 +161,21 @@ void MethodPart::send_some() {
             outcome.index = index;
             outcome.kind = OutcomeKind::canceled;
             record(std::move(outcome));
-        } else if (time_left() == Duration::zero()) {
+        } else if (left == Duration::zero()) {
             unburden(1);  // The deadline's event is about to end it.
         } else {
-            send(index);
+            send(index, std::min<Duration>(std::chrono::seconds(call().response_timeout_s), left));
         }
     }
 }
 
-void MethodPart::send(std::uint32_t index) {
+void MethodPart::send(std::uint32_t index, Duration timeout) {
     Record* target = shard().directory().find(ordinals()[index]);
     if (!target) {
         unburden(1);
         return fail_missing(index);
     }
     const auto now = shard().clock().now();
-    const auto timeout = std::min<Duration>(std::chrono::seconds(call().response_timeout_s), time_left());
     shard().methods().send(*target, call().name, call().payload, timeout,
                            [weak = weak_from_this(), index, now](Result<MethodAnswer> result) {
                                if (const auto self = weak.lock()) {

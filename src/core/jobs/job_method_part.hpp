@@ -54,7 +54,7 @@ private:
     void leave_behind(std::uint32_t index);
     void hold();
     void send_some();
-    void send(std::uint32_t index);
+    void send(std::uint32_t index, Duration timeout);
     void answered(std::uint32_t index, TimePoint sent, Result<MethodAnswer> result);
     void record(Outcome outcome);
     void fail_missing(std::uint32_t index);
