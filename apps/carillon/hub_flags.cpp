@@ -174,8 +174,9 @@ Result<DeviceId> device_argument(const std::string& device) {
 }
 
 Result<IdentityKey> target_argument(const std::string& device, const std::string& module) {
+    if (auto id = device_argument(device); !id) return fail(std::move(id).error());
     auto target = IdentityKey::parse(device, module);
-    if (!target) return fail_usage("`" + device + "`: " + target.error().detail);
+    if (!target) return fail_usage("`" + module + "` cannot be a module's id: " + target.error().detail);
     return target;
 }
 

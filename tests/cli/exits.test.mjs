@@ -15,7 +15,7 @@ const later = ['job', 'create', '--patch', '{"tags":{"a":1}}', '-q', '*', '--sta
 
 const cases = [
   ['0: it is done', ['device', 'create', '-d', 'e-one'], 0, /^$/],
-  ['2: the hub finds the mistake', ['query', 'SELECT FROM'], 2, /./],
+  ['2: the hub finds the mistake', ['query', 'SELECT FROM'], 2, /Line 1:8 Unexpected keyword at input 'FROM', expected a path/],
   ['1: the device is not there', ['method', 'invoke', '-d', 'e-one', '--mn', 'x'], 1, /--timeout-connect waits/],
   ['2: a mistake', ['device', 'create', '-d', 'a b'], 2, /cannot be a device's id/],
   ['2: an unknown command', ['devise'], 2, /did you mean device\?/],
