@@ -489,10 +489,13 @@ bool is_json(std::string_view text) {
     struct Kept {
         JsonTree tree;
         Scratch scratch;
+        std::string last;  ///< The last text that was JSON, as a fleet answers the same again and again.
     };
-    constexpr std::size_t kept_max = 1024;  // nodes, and texts; what took more gives its memory back
+    constexpr std::size_t nodes_kept_max = 1024;  // what took more gives its memory back
+    constexpr std::size_t text_kept_max = 256;
     thread_local Kept kept;
     if (text.size() > text_bytes_max) return false;
+    if (!text.empty() && text == kept.last) return true;
     kept.tree.text = text;
     kept.tree.nodes.clear();
     kept.tree.decoded.clear();
@@ -500,7 +503,9 @@ bool is_json(std::string_view text) {
     const JsonLimits limits;
     const bool is_whole = Parser(kept.tree, kept.scratch, limits).run();
     kept.tree.text = {};
-    if (kept.tree.nodes.capacity() > kept_max || kept.tree.decoded.capacity() > kept_max) kept = {};
+    if (is_whole && text.size() <= text_kept_max) kept.last = text;
+    if (kept.tree.nodes.capacity() > nodes_kept_max || kept.tree.decoded.capacity() > nodes_kept_max)
+        kept = {};
     return is_whole;
 }
 
