@@ -45,6 +45,18 @@ private:
     std::map<std::string, int> counts_;
 };
 
+/// What a client of TLS says first.
+inline std::string client_hello() {
+    std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
+    BIO* said = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), said);
+    SSL_connect(ssl.get());
+    char* data = nullptr;
+    const auto size = BIO_get_mem_data(said, &data);
+    return {data, static_cast<std::size_t>(size)};
+}
+
 class TestServer;
 
 /// One accepted connection. It owns itself until it is closed.

@@ -133,13 +133,14 @@ void IoThread::turn() {
     for (int i = 0; i < reported_count_; ++i) {
         if (reported_[i] != nullptr) reported_[i]->ready(events[static_cast<std::size_t>(i)].events);
     }
-    const bool is_busy = reported_count_ > 0 || !to_serve_.empty() || !buffers_->strangers.is_empty();
+    const bool has_work = reported_count_ > 0 || !to_serve_.empty();
+    const bool is_busy = has_work || !buffers_->strangers.is_empty();
     reported_count_ = 0;
 
     work_off(to_serve_, &SocketChannel::serve_again);
     const bool had_posted = run_posted();
     run_timers();
-    buffers_->strangers.work();
+    buffers_->strangers.work(has_work || had_posted);
     work_off(to_flush_, &SocketChannel::flush);
     work_off(to_finish_, &SocketChannel::finish);
     run_background(is_busy || had_posted);

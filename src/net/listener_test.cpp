@@ -155,6 +155,56 @@ TEST(StrangerCounts, TakesANetworkOfVersionSixForOneAddress) {
     EXPECT_GE(others, 95) << "networks are told apart, but for a few";
 }
 
+TEST(StrangerCounts, DoubtAnAddressWhoseHandshakesCameToNothingOfLate) {
+    StrangerCounts strangers;
+    const StrangerCounts::Account account = 7;
+    const TimePoint now{std::chrono::hours(1)};
+    EXPECT_FALSE(strangers.is_doubted(account, now));
+    strangers.finished(account);  // Nothing is saved up.
+    strangers.abandoned(account, now);
+    EXPECT_TRUE(strangers.is_doubted(account, now));
+    EXPECT_FALSE(strangers.is_doubted(account + 1, now));
+    strangers.abandoned(account, now);
+    strangers.finished(account);
+    EXPECT_TRUE(strangers.is_doubted(account, now)) << "one of two";
+    strangers.finished(account);
+    EXPECT_FALSE(strangers.is_doubted(account, now));
+    for (std::uint32_t i = 0; i < 2 * StrangerCounts::doubts_max; ++i) strangers.abandoned(account, now);
+    EXPECT_TRUE(strangers.is_doubted(account, now + StrangerCounts::doubted_for - std::chrono::seconds(1)));
+    EXPECT_FALSE(strangers.is_doubted(account, now + StrangerCounts::doubted_for));
+    for (std::uint32_t i = 0; i < StrangerCounts::doubts_max; ++i) strangers.finished(account);
+    EXPECT_FALSE(strangers.is_doubted(account, now));
+}
+
+TEST(Listener, DoubtsAnAddressUntilItFinishesAHandshake) {
+    StrangerCounts strangers;
+    const std::array<std::uint8_t, 4> loopback{127, 0, 0, 1};
+    const auto account = strangers.account_of(loopback);
+    TestServer::Options options;
+    options.limits.strangers = &strangers;
+    TestServer server(options);
+    const auto is_doubted = [&] { return strangers.is_doubted(account, server.clock.now()); };
+    {
+        TestClient silent(server.port(), {.tls = false});
+        ASSERT_TRUE(silent.write_raw(std::string_view("\x16\x03\x01\x02\x00\x01", 6)));
+    }
+    ASSERT_TRUE(server.journal.wait("closed " + std::to_string(static_cast<int>(Errc::connection_closed))));
+    EXPECT_FALSE(is_doubted()) << "it cost nothing";
+    {
+        TestClient unfinished(server.port(), {.tls = false});
+        ASSERT_TRUE(unfinished.write_raw(client_hello()));
+        ASSERT_NE(unfinished.read(1), "") << "it is answered";
+    }
+    ASSERT_TRUE(
+        server.journal.wait("closed " + std::to_string(static_cast<int>(Errc::connection_closed)), 2));
+    EXPECT_TRUE(is_doubted());
+    TestClient honest(server.port());
+    ASSERT_TRUE(honest.handshake());
+    ASSERT_TRUE(honest.write("hello"));
+    EXPECT_EQ(honest.read_exactly(5), "hello");
+    EXPECT_FALSE(is_doubted());
+}
+
 TEST(Listener, GivesNewConnectionsTheCertificatesOfTheDay) {
     TestServer server;
     const TempDir dir;

@@ -106,6 +106,11 @@ void SocketChannel::is_no_stranger() {
     is_counted_stranger_ = false;
 }
 
+/// It comes from where handshakes mostly come to nothing.
+bool SocketChannel::is_doubted() const {
+    return is_counted_stranger_ && limits_.strangers->is_doubted(stranger_account_, thread_->clock().now());
+}
+
 void SocketChannel::close_socket() {
     ::close(std::exchange(descriptor_, -1));
     is_no_stranger();
@@ -222,7 +227,8 @@ void SocketChannel::collect(Bytes input) {
     if (step_asked_ || whole_records(as_bytes(held_)) == 0) return;
     step_asked_ = true;
     using Step = StrangerTurns::Step;
-    thread_->buffers().strangers.ask_for_step(*this, ssl_ ? Step::later : Step::first);
+    const Step first = is_doubted() ? Step::doubted_first : Step::first;
+    thread_->buffers().strangers.ask_for_step(*this, ssl_ ? Step::later : first);
 }
 
 void SocketChannel::take_step() {
@@ -265,7 +271,8 @@ void SocketChannel::handshake() {
     const bool failed = done != 1 && SSL_get_error(ssl_.get(), done) != SSL_ERROR_WANT_READ;
     ThreadBuffers& buffers = thread_->buffers();
     if (is_server && done != 1 && !failed && !buffers.output.empty()) {
-        buffers.handshakes.answered(this, thread_->clock().now());
+        // Who is doubted keeps nobody waiting.
+        if (!is_doubted()) buffers.handshakes.answered(this, thread_->clock().now());
         buffers.strangers.answered(*this);
     }
     push_output();  // Our flight, or the alert that says why not.
@@ -278,6 +285,7 @@ void SocketChannel::handshake() {
     state_ = State::open;
     buffers.handshakes.finished(this, thread_->clock().now());
     buffers.strangers.finished(*this);
+    if (is_counted_stranger_) limits_.strangers->finished(stranger_account_);
     // A server was verified by the handshake, and nobody asks for more.
     if (is_server) certificate_ = read_peer_certificate(ssl_.get());
     handler_->handshaken();
@@ -587,6 +595,8 @@ void SocketChannel::die(Errc reason) {
     if (state_ == State::handshaking) {
         thread_->buffers().handshakes.ended(this);
         thread_->buffers().strangers.finished(*this);
+        if (is_counted_stranger_ && ssl_)
+            limits_.strangers->abandoned(stranger_account_, thread_->clock().now());
     }
     state_ = State::finished;
     reason_ = reason;

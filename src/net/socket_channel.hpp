@@ -145,6 +145,7 @@ private:
     void handshake();
     void close_socket();
     void is_no_stranger();
+    bool is_doubted() const;
     void decrypt();
     void deliver(Bytes plain);
     void end_of_input();

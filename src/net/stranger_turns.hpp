@@ -22,7 +22,9 @@ protected:
 /// a fraction of it: thousands may say hello at once, and the time of thousands may be up at once.
 ///
 /// The first step of a handshake is what costs, some 0.3 ms; a later one ends it. Each turn takes one of
-/// either, so that neither kind can hold up the other. The thread's own.
+/// either, so that neither kind can hold up the other. First steps of those whose address began many
+/// handshakes for nothing (`StrangerCounts::is_doubted`) wait until nobody else does, and where there is
+/// something else to do they get one turn of a few. The thread's own.
 class StrangerTurns {
 public:
     /// Ends in a turn. Ours: each closes a socket and frees its connection.
@@ -31,13 +33,15 @@ public:
     /// one goes that was answered first. Ours: `HandshakeGate` lets 64 be on their way that are as quick as
     /// others; and who is cut soon comes back soon, for another answer.
     static constexpr std::size_t unfinished_max = 1024;
+    /// First steps of the doubted that wait. Beyond it the one goes that waited longest.
+    static constexpr std::size_t doubted_max = 1024;
+    /// Turns in a row that may be too busy for them.
+    static constexpr int busy_turns_max = 3;
 
-    enum class Step { first, later };
+    enum class Step { first, doubted_first, later };
 
     /// Has `take_step` called in a turn soon. Once at a time.
-    void ask_for_step(Stranger& stranger, Step step) {
-        (step == Step::first ? first_ : later_).push_back(&stranger);
-    }
+    void ask_for_step(Stranger& stranger, Step step);
     /// Has `time_is_up` called in a turn soon.
     void ask_for_end(Stranger& stranger) { ends_.push_back(&stranger); }
     /// It was answered and must say more; said again it changes nothing. May end another one at once.
@@ -47,17 +51,19 @@ public:
     /// It is gone.
     void forget(const Stranger& stranger);
 
-    /// First steps that wait.
+    /// First steps that wait, of those who are not doubted.
     std::size_t waiting() const { return first_.size(); }
-    bool is_empty() const { return first_.empty() && later_.empty() && ends_.empty(); }
-    /// A turn's worth.
-    void work();
+    bool is_empty() const { return first_.empty() && doubted_.empty() && later_.empty() && ends_.empty(); }
+    /// A turn's worth; `is_busy` if the thread had something else to do in this one.
+    void work(bool is_busy);
 
 private:
     std::deque<Stranger*> first_;        ///< Bound: ConnectionCount::open_max.
+    std::deque<Stranger*> doubted_;      ///< First steps, too. Bound: doubted_max.
     std::deque<Stranger*> later_;        ///< Bound: ConnectionCount::open_max.
     std::deque<Stranger*> ends_;         ///< Bound: ConnectionCount::open_max.
     std::vector<Stranger*> unfinished_;  ///< Oldest first. Bound: unfinished_max.
+    int busy_turns_ = 0;                 ///< Since a doubted one had its step.
 };
 
 }  // namespace carillon

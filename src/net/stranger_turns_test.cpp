@@ -13,6 +13,7 @@ namespace carillon {
 namespace {
 
 using Step = StrangerTurns::Step;
+using testing::client_hello;
 using testing::TestClient;
 using testing::TestServer;
 
@@ -37,41 +38,72 @@ TEST(StrangerTurns, TakeOneStepOfEachKindInATurn) {
     for (Peer& peer : begin) turns.ask_for_step(peer, Step::first);
     for (Peer& peer : go_on) turns.ask_for_step(peer, Step::later);
     EXPECT_EQ(turns.waiting(), 5U);
-    turns.work();
+    turns.work(true);
     EXPECT_EQ(steps_of(begin), 1);
     EXPECT_EQ(steps_of(go_on), 1);
     EXPECT_EQ(begin[0].steps, 1) << "who came first";
     for (int i = 0; i < 4; ++i) {
         EXPECT_FALSE(turns.is_empty());
-        turns.work();
+        turns.work(true);
     }
     EXPECT_EQ(steps_of(begin), 5);
     EXPECT_EQ(steps_of(go_on), 2);
     EXPECT_TRUE(turns.is_empty());
 }
 
+TEST(StrangerTurns, TheDoubtedWaitUntilNobodyElseDoes) {
+    StrangerTurns turns;
+    std::array<Peer, 4> doubted;
+    std::array<Peer, 2> others;
+    for (Peer& peer : doubted) turns.ask_for_step(peer, Step::doubted_first);
+    for (Peer& peer : others) turns.ask_for_step(peer, Step::first);
+    EXPECT_EQ(turns.waiting(), 2U) << "they keep no new connection out";
+    turns.work(false);
+    turns.work(false);
+    EXPECT_EQ(steps_of(others), 2);
+    EXPECT_EQ(steps_of(doubted), 0);
+    for (int i = 0; i < StrangerTurns::busy_turns_max; ++i) turns.work(true);
+    EXPECT_EQ(steps_of(doubted), 0) << "there was something else to do";
+    turns.work(true);
+    EXPECT_EQ(steps_of(doubted), 1) << "but not for ever";
+    turns.work(false);
+    EXPECT_EQ(steps_of(doubted), 2);
+}
+
+TEST(StrangerTurns, TheDoubtedWhoWaitAreBounded) {
+    StrangerTurns turns;
+    std::vector<Peer> peers(StrangerTurns::doubted_max + 2);
+    for (Peer& peer : peers) turns.ask_for_step(peer, Step::doubted_first);
+    EXPECT_EQ(peers[0].ends, 1);
+    EXPECT_EQ(peers[1].ends, 1);
+    EXPECT_EQ(peers[2].ends, 0);
+    turns.work(false);
+    EXPECT_EQ(peers[2].steps, 1);
+}
+
 TEST(StrangerTurns, EndNoMoreThanSoManyInATurn) {
     StrangerTurns turns;
     std::vector<Peer> peers(2 * StrangerTurns::ends_max + 1);
     for (Peer& peer : peers) turns.ask_for_end(peer);
-    turns.work();
+    turns.work(false);
     EXPECT_EQ(peers[StrangerTurns::ends_max - 1].ends, 1);
     EXPECT_EQ(peers[StrangerTurns::ends_max].ends, 0);
-    turns.work();
-    turns.work();
+    turns.work(false);
+    turns.work(false);
     EXPECT_EQ(peers.back().ends, 1);
     EXPECT_TRUE(turns.is_empty());
 }
 
 TEST(StrangerTurns, CallNobodyWhoIsGone) {
     StrangerTurns turns;
-    std::array<Peer, 3> peers;
+    std::array<Peer, 4> peers;
     turns.ask_for_step(peers[0], Step::first);
     turns.ask_for_step(peers[1], Step::later);
     turns.ask_for_end(peers[2]);
+    turns.ask_for_step(peers[3], Step::doubted_first);
     for (const Peer& peer : peers) turns.forget(peer);
     EXPECT_TRUE(turns.is_empty());
-    turns.work();
+    turns.work(false);
     EXPECT_EQ(steps_of(peers) + peers[2].ends, 0);
 }
 
@@ -92,18 +124,6 @@ TEST(StrangerTurns, EndTheOldestHandshakeWhenTooManyAreUnfinished) {
     EXPECT_EQ(peers[2].ends, 0);
 }
 
-/// What a client says first, as TLS has it.
-std::string hello() {
-    std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-    std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
-    BIO* said = BIO_new(BIO_s_mem());
-    SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), said);
-    SSL_connect(ssl.get());
-    char* data = nullptr;
-    const auto size = BIO_get_mem_data(said, &data);
-    return {data, static_cast<std::size_t>(size)};
-}
-
 TEST(StrangerTurns, HandshakesWithoutEndAreKeptOnlySoFar) {
     std::vector<Peer> others(StrangerTurns::unfinished_max - 1);
     TestServer::Options patient;
@@ -112,7 +132,7 @@ TEST(StrangerTurns, HandshakesWithoutEndAreKeptOnlySoFar) {
     TestClient::Options plain;
     plain.tls = false;
     TestClient first(server.port(), plain);
-    ASSERT_TRUE(first.write_raw(hello()));
+    ASSERT_TRUE(first.write_raw(client_hello()));
     ASSERT_NE(first.read(1), "") << "it is answered";
     std::promise<void> added;
     server.threads[0].post([&] {
@@ -121,7 +141,7 @@ TEST(StrangerTurns, HandshakesWithoutEndAreKeptOnlySoFar) {
     });
     added.get_future().wait();
     TestClient last(server.port(), plain);
-    ASSERT_TRUE(last.write_raw(hello()));
+    ASSERT_TRUE(last.write_raw(client_hello()));
     ASSERT_NE(last.read(1), "") << "it is answered too";
     EXPECT_TRUE(first.ends());
     EXPECT_EQ(others[0].ends, 0);
