@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "dashboard_files.hpp"
 #include "failure.hpp"
+#include "net/handshake_memory.hpp"
 #include "server/cluster/cluster_node.hpp"
 #include "server/cluster/cluster_seat.hpp"
 #include "server/cluster/cluster_setup.hpp"
@@ -279,6 +280,7 @@ Result<Exit> serve_in_cluster(const ServeArgs& args, ServerConfig config, const 
 }
 
 Result<Exit> serve(const ServeArgs& args) {
+    HandshakeMemory::install();
     const sigset_t signals = block_signals();
     raise_descriptor_limit();
     const auto config = load_config(sources_of(args));

@@ -1,6 +1,7 @@
 #include "net/socket_channel.hpp"
 
 #include "base/log.hpp"
+#include "net/handshake_memory.hpp"
 #include "net/peer_certificate.hpp"
 #include "net/thread_buffers.hpp"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 namespace carillon {
 namespace {
@@ -235,7 +237,11 @@ void SocketChannel::take_step() {
     step_asked_ = false;
     if (state_ != State::handshaking) return;
     is_busy_ = true;
-    if (!ssl_) ssl_ = served_->current()->new_connection();
+    std::optional<HandshakeMemory::FirstStep> first_step;
+    if (!ssl_) {
+        ssl_ = served_->current()->new_connection();
+        first_step.emplace();
+    }
     if (!ssl_) {
         die(Errc::io_failed);
         return settle();
@@ -246,6 +252,7 @@ void SocketChannel::take_step() {
     const std::size_t whole = whole_records(as_bytes(said));
     held_ = said.substr(whole);
     digest_tls(as_bytes(said).first(whole));
+    if (first_step && state_ == State::handshaking) first_step->waits();
     if (is_readable_) ask_to_serve();
     settle();
 }
