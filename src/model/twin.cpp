@@ -3,6 +3,7 @@
 #include "base/stored_bytes.hpp"
 #include "base/text.hpp"
 #include "model/configuration_states.hpp"
+#include "model/twin_json.hpp"
 
 namespace carillon {
 
@@ -38,7 +39,7 @@ std::string twin_etag_text(std::uint64_t etag) {
     return base64_encode(bytes);
 }
 
-void append_twin_json(std::string& text, const Document& document, const LiveState& live, Flavour) {
+void append_twin_head(std::string& text, const Document& document, const LiveState& live) {
     const Identity identity = document.identity.unpack();
     const Twin& twin = document.twin;
     JsonWriter out(text);
@@ -60,16 +61,12 @@ void append_twin_json(std::string& text, const Document& document, const LiveSta
     out.end_object();
     out.member("modelId", identity.model_id);
     out.member("version", twin.version);
-    if (!twin.tags.is_empty()) {
-        out.key("tags").raw({});
-        twin.tags.append_json(text, SectionForm::plain);
-    }
-    out.key("properties").begin_object();
-    out.key("desired").raw({});
-    twin.desired.append_json(text, SectionForm::full);
-    out.key("reported").raw({});
-    twin.reported.append_json(text, SectionForm::full);
-    out.end_object();
+}
+
+void append_twin_tail(std::string& text, const Document& document, const LiveState& live) {
+    const Identity identity = document.identity.unpack();
+    text += ',';
+    JsonWriter out(text);
     out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
     write_scopes(out, identity);
     if (live.configurations) {
@@ -77,6 +74,21 @@ void append_twin_json(std::string& text, const Document& document, const LiveSta
         append_configuration_states_json(text, *live.configurations);
     }
     out.end_object();
+}
+
+void append_twin_json(std::string& out, const Document& document, const LiveState& live, Flavour) {
+    append_twin_head(out, document, live);
+    const Twin& twin = document.twin;
+    if (!twin.tags.is_empty()) {
+        out += ",\"tags\":";
+        twin.tags.append_json(out, SectionForm::plain);
+    }
+    out += ",\"properties\":{\"desired\":";
+    twin.desired.append_json(out, SectionForm::full);
+    out += ",\"reported\":";
+    twin.reported.append_json(out, SectionForm::full);
+    out += '}';
+    append_twin_tail(out, document, live);
 }
 
 void append_device_twin_json(std::string& out, const Twin& twin) {

@@ -113,6 +113,31 @@ test('back ends that ask for lists and read nothing cost 1 MB each', async () =>
   assert.ok(grown < boundMiB(peers, back_end_kib), `${grown} MiB`);
 });
 
+test('back ends that ask for a twin of megabytes and read nothing cost 1 MB each', async () => {
+  // The time of each of so many members makes it long.
+  const desired = {};
+  for (let i = 0; i < 1000; i += 1) desired[i] = Object.fromEntries(Array.from({ length: 26 }, (_, n) => [String.fromCharCode(65 + n), '']));
+  const patched = await rest(hub, 'PATCH', '/twins/d0', { properties: { desired } });
+  assert.equal(patched.status, 200);
+  const bytes = JSON.stringify(patched.body).length;
+  assert.ok(bytes > 2 * 1024 * 1024, `${bytes} bytes`);
+  assert.deepEqual((await rest(hub, 'GET', '/twins/d0')).body, patched.body);
+  const query = JSON.stringify({ query: "SELECT * FROM devices WHERE deviceId = 'd0'" });
+  assert.deepEqual((await rest(hub, 'POST', '/devices/query', JSON.parse(query))).body, [patched.body]);
+  const Authorization = serviceToken(hub);
+  const ask = (method, path, body) => request(hub, method, `${path}?api-version=2021-04-12`, { Authorization, 'Content-Length': body.length }) + body;
+  for (const [name, asked] of [
+    ['GET', ask('GET', '/twins/d0', '')], ['PATCH', ask('PATCH', '/twins/d0', '{}')], ['query', ask('POST', '/devices/query', query)],
+  ]) {
+    const grown = await growth(`back ends, ${name} of ${(bytes / 1024).toFixed(0)} KiB`, peers, async () => {
+      const socket = await dial(hub, HTTPS);
+      say(socket, asked.repeat(20));
+      return socket;
+    });
+    assert.ok(grown < boundMiB(peers, back_end_kib), `${grown} MiB`);
+  }
+});
+
 test('nothing of it stays', async () => {
   await honest.end();
   assert.equal(await hub.stop(), 0);

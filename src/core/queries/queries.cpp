@@ -87,9 +87,10 @@ Task<Result<QueryPage>> Queries::run(QueryRequest request) {
     auto answer = co_await std::move(task);
     if (!answer) co_return fail(std::move(answer).error());
     QueryPage page = std::move(answer->page);
-    const bool is_top_reached = remaining && page.items.size() >= *remaining;
+    const std::size_t rows = page.long_twin ? 1 : page.items.size();
+    const bool is_top_reached = remaining && rows >= *remaining;
     if (!answer->place.empty() && !is_top_reached) {
-        std::string next = remaining ? std::to_string(*remaining - page.items.size()) : std::string();
+        std::string next = remaining ? std::to_string(*remaining - rows) : std::string();
         next += '\n';
         next += answer->place;
         page.continuation = tokens_.seal(purpose, next);
@@ -118,8 +119,20 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
             answer.place = place_of(*last);
             break;
         }
+        if (answer.page.long_twin) {
+            answer.place = place_of(*last);
+            break;
+        }
         std::string item;
-        if (is_whole) {
+        if (is_whole && TwinText::may_be_long(row.document)) {
+            TwinText text(row.document, row.live);
+            const bool has_more = text.append(item, page_bytes_max + 1);
+            meter.steps += item.size() / 16;
+            if (has_more && last == nullptr) {
+                answer.page.long_twin.emplace(row.document, row.live);
+                item.clear();
+            }
+        } else if (is_whole) {
             append_twin_json(item, row.document, row.live, flavour);
             meter.steps += item.size() / 16;
         } else {
@@ -134,7 +147,7 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
         }
         last = &row.key;
         bytes += item.size();
-        answer.page.items.push_back(std::move(item));
+        if (!answer.page.long_twin) answer.page.items.push_back(std::move(item));
         if (meter.steps < give_way_at) continue;
         co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
         give_way_at = meter.steps + slice_steps_max;

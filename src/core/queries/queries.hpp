@@ -3,9 +3,11 @@
 #include "base/task.hpp"
 #include "core/scan/page_tokens.hpp"
 #include "core/shard/shards.hpp"
+#include "model/pieces/twin_text.hpp"
 #include "query/query.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +29,9 @@ enum class ItemKind { twin, device_job, raw };
 struct QueryPage {
     ItemKind kind = ItemKind::twin;
     std::vector<std::string> items;  ///< JSON objects.
-    std::string continuation;        ///< Empty when nothing follows.
+    /// In place of `items`, a page of one twin that is longer than a page.
+    std::optional<TwinText> long_twin{};
+    std::string continuation;  ///< Empty when nothing follows.
 };
 
 /// Runs statements over all shards, in key order, a page at a time. Any thread.

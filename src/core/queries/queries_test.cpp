@@ -109,6 +109,36 @@ TEST_F(QueriesTest, APageEndsBeforeTheRowThatWouldMakeItLong) {
     EXPECT_EQ(pages, 3U);
 }
 
+/// Of more than a page of JSON, as control characters take six bytes there.
+std::string very_long_tags() {
+    std::string one;
+    for (int i = 0; i < 4000; ++i) one += "\\u0001";
+    std::string json = "{";
+    for (int i = 0; i < 40; ++i) json += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":\"" + one + '"';
+    return json + '}';
+}
+
+TEST_F(QueriesTest, ATwinThatIsLongerThanAPageHasOneOfItsOwn) {
+    add_devices(4);
+    tag(device(1), very_long_tags());
+    tag(device(2), very_long_tags());
+    std::vector<std::string> shape;
+    std::string token;
+    do {
+        auto found = page("SELECT TOP 4 * FROM devices", token);
+        ASSERT_TRUE(found) << found.error().detail;
+        token = found->continuation;
+        shape.push_back(found->long_twin ? "long" : std::to_string(found->items.size()));
+        if (!found->long_twin) continue;
+        EXPECT_TRUE(found->items.empty());
+        std::string text;
+        EXPECT_FALSE(found->long_twin->append(text, std::string::npos));
+        EXPECT_GT(text.size(), Queries::page_bytes_max);
+    } while (!token.empty());
+    EXPECT_EQ(shape, (std::vector<std::string>{"1", "long", "long", "1"}));
+    EXPECT_TRUE(page("SELECT TOP 1 * FROM devices WHERE deviceId = 'd001'")->continuation.empty());
+}
+
 TEST_F(QueriesTest, ARowThatIsLongerThanAPageIsRefused) {
     add_devices(1);
     tag(device(0), long_tags());

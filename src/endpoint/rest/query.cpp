@@ -1,6 +1,7 @@
 #include "base/member_reader.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/paging.hpp"
+#include "endpoint/rest/twins/twin_source.hpp"
 
 #include <fmt/format.h>
 
@@ -56,7 +57,15 @@ Task<Result<HttpResponse>> query_devices(Request& request) {
         if (error.code == Errc::argument_invalid) error.detail = fmt::format("BadRequest: {}", error.detail);
         co_return fail(std::move(error));
     }
-    co_return page_response(request, item_type(answer->kind), answer->items, answer->continuation);
+    const ItemType type = item_type(answer->kind);
+    if (answer->long_twin) {
+        PageFrame frame;
+        HttpResponse response = begin_page(request, type, answer->continuation, frame);
+        response.source = std::make_shared<TwinSource>(*std::move(answer->long_twin), std::move(frame.before),
+                                                       std::move(frame.behind));
+        co_return response;
+    }
+    co_return page_response(request, type, answer->items, answer->continuation);
 }
 
 }  // namespace carillon::rest

@@ -1,12 +1,18 @@
 #include "core/registry/registry.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
+#include "endpoint/rest/twins/twin_source.hpp"
 
 namespace carillon::rest {
 
 namespace {
 
 HttpResponse show(const FoundRow& row, Flavour flavour) {
+    if (TwinText::may_be_long(row.document)) {
+        HttpResponse response = ok({}, twin_etag_text(row.document.twin.etag));
+        response.source = std::make_shared<TwinSource>(TwinText(row.document, row.live));
+        return response;
+    }
     std::string json;
     append_twin_json(json, row.document, row.live, flavour);
     return ok(std::move(json), twin_etag_text(row.document.twin.etag));

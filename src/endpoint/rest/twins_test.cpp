@@ -1,5 +1,6 @@
 #include "core/shard/methods.hpp"
 #include "endpoint/rest/harness.hpp"
+#include "endpoint/rest/twins/twin_source.hpp"
 
 namespace carillon::rest {
 namespace {
@@ -25,6 +26,72 @@ TEST_F(Twins, AreReadMergedAndReplaced) {
     EXPECT_EQ(replaced.status, 200);
     EXPECT_FALSE(replaced.contains("\"tags\":{\"a\""));
     EXPECT_FALSE(replaced.contains("\"x\":1.0"));
+}
+
+/// Members of a letter each: their times make them megabytes of JSON.
+std::string many_members(const std::string& name, int objects) {
+    std::string json = "{\"properties\":{\"desired\":{\"" + name + "\":{";
+    for (int outer = 0; outer < objects; ++outer) {
+        json += (outer > 0 ? ",\"" : "\"") + std::to_string(outer) + "\":{";
+        for (char c = 'A'; c <= 'Z'; ++c) json += (c > 'A' ? ",\"" : "\"") + std::string(1, c) + "\":\"\"";
+        json += '}';
+    }
+    return json + "}}}}";
+}
+
+/// The body of an answer in chunks.
+std::string joined_chunks(std::string_view text) {
+    std::string body;
+    while (!text.empty()) {
+        const std::size_t end = text.find("\r\n");
+        const std::size_t size = std::stoul(std::string(text.substr(0, end)), nullptr, 16);
+        if (size == 0) break;
+        body += text.substr(end + 2, size);
+        text.remove_prefix(end + 2 + size + 2);
+    }
+    return body;
+}
+
+TEST_F(Twins, OfMegabytesAreWrittenAsTheyAreRead) {
+    create("d1");
+    for (const char* name : {"a", "b", "c"}) {
+        EXPECT_EQ(call("PATCH", at("/twins/d1"), many_members(name, 350)).status, 200);
+        wire_.sent.clear();
+    }
+    const auto* const record = hub_.find("d1");
+    std::string expected;
+    append_twin_json(expected, *record->committed, record->live(), Flavour::ga);
+    ASSERT_GT(expected.size(), 2U * 1024 * 1024);
+    // Each of them as a peer sees it that takes 64 KB at a time.
+    const std::string query = R"({"query":"SELECT * FROM devices"})";
+    const std::array requests{std::array<std::string, 3>{"GET", at("/twins/d1"), ""},
+                              std::array<std::string, 3>{"PATCH", at("/twins/d1"), "{}"},
+                              std::array<std::string, 3>{"POST", at("/devices/query"), query}};
+    for (const auto& [method, path, sent] : requests) {
+        wire_.is_slow = true;
+        begin(method, path, sent);
+        std::size_t held_max = 0;
+        for (std::size_t before = 1; before != wire_.sent.size();) {
+            before = wire_.sent.size();
+            hub_.settle();
+            held_max = std::max(held_max, wire_.held);
+            wire_.is_congested = false;
+            wire_.handler->drained();
+            hub_.settle();
+        }
+        wire_.is_slow = false;
+        EXPECT_LT(held_max, HttpLimits::gathered_bytes_max + 2 * TwinSource::piece_bytes) << method;
+        const Answer answer = take();
+        EXPECT_EQ(answer.status, 200) << method;
+        EXPECT_EQ(answer.header("transfer-encoding"), "chunked") << method;
+        const std::string body = joined_chunks(wire_.sent);
+        wire_.sent.clear();
+        const bool is_page = method == "POST";
+        EXPECT_TRUE(body == (is_page ? '[' + expected + ']' : expected))
+            << method << ": " << body.substr(0, 300);
+        EXPECT_EQ(answer.header("x-ms-item-type"), is_page ? "Twin" : "");
+        EXPECT_EQ(answer.has("etag"), !is_page);
+    }
 }
 
 TEST_F(Twins, TakePostWithAnOverrideForPatch) {
