@@ -1,11 +1,12 @@
 // What holders of small rights try: URIs of import jobs that are to look around the hub's own machine, hosts that say
-// nothing, a device whose answers are too long, tokens of pages that nobody was given, and a policy's key that leaked.
+// nothing, a device whose answers are too long, bodies that come too slowly, tokens of pages that nobody was given, and a policy's key that leaked.
 // An honest device and back end are served meanwhile.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hub, parts, sign, until } from '../lib/hub.mjs';
 import { connect, close, ga } from '../lib/devices.mjs';
 import { HTTPS, size } from './attack.mjs';
@@ -98,6 +99,25 @@ test('an answer to a method may have 128 KB, and no byte more reaches the caller
   assert.equal(whole.body.payload.length, 128 * 1024 - 2);
   await close(device);
   await honest.phase('long answers');
+});
+
+test('a body that comes slower than 1 KB a second is cut before the time for a request is over', async () => {
+  const begun = performance.now();
+  const sockets = await Promise.all(Array.from({ length: size(2, 50) }, async () => {
+    const socket = await dial(hub, HTTPS);
+    const Authorization = tokenOf(registry.primaryKey, 'registryReadWrite');
+    say(socket, request(hub, 'POST', '/devices?api-version=2021-04-12', { Authorization, 'Content-Length': 1_000_000 }));
+    socket.resume();
+    return socket;
+  }));
+  while (sockets.some((socket) => !socket.isOver)) {
+    for (const socket of sockets) if (!socket.isOver) say(socket, ' '.repeat(50));
+    await sleep(100);
+  }
+  const after = (performance.now() - begun) / 1000;
+  console.log(`bodies of 500 bytes a second: cut after ${after.toFixed(1)} s`);
+  assert.ok(after < 50, `${after} s, where a request may take 60`);
+  await honest.phase('slow bodies');
 });
 
 test('a page\'s token that is a number, or anything else that the hub did not give, is refused', async () => {
