@@ -1,7 +1,6 @@
 """What a round trip costs a server in system calls and instructions, without TLS: counts, which a noisy
 machine changes little."""
 
-import json
 import os
 import pathlib
 import re
@@ -16,58 +15,74 @@ from tables import row, say
 DEVICES = 1000
 IN_FLIGHT = 64
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
-MARGIN_S = 2  # on both sides of what is counted, so that it lies within what the load measures
+MARGIN_S = 10  # in which counting begins and ends
 LOOK_MS = 50  # looks at the job are no part of a round trip, and under valgrind there is time for many
 
 
-def counted(bench, server, drive, begin, end):
-    """Round trips while something is counted between `begin()` and `end()`."""
-    tool = [str(bench.binary("bench/carillon_load")), "roundtrip", *server.load_flags(), "--server-pid", str(server.pid),
-            "--drive", drive, "--devices", str(DEVICES), "--in-flight", str(IN_FLIGHT), "--look-ms", str(LOOK_MS),
-            "--seconds", str(SECONDS + 2 * MARGIN_S)]
-    load = subprocess.Popen(pinned(tool, 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if not load.stderr.readline().startswith("measuring"):
-        raise RuntimeError(f"the load did not come to measure: {load.communicate()[1]}")
-    time.sleep(MARGIN_S)
-    began = time.monotonic()
-    begin()
-    time.sleep(SECONDS)
-    end()
-    took = time.monotonic() - began
-    out, problem = load.communicate()
-    if load.returncode != 0:
-        raise RuntimeError(f"roundtrip: {problem}")
-    say("  " + out.strip())
-    return json.loads(out)["per_second"] * took
+class Trips:
+    """The load while something is counted: how many round trips there were by when."""
+
+    def __init__(self, bench, server, drive):
+        tool = [str(bench.binary("bench/carillon_load")), "roundtrip", *server.load_flags(), "--server-pid", str(server.pid),
+                "--drive", drive, "--devices", str(DEVICES), "--in-flight", str(IN_FLIGHT), "--look-ms", str(LOOK_MS),
+                "--seconds", str(SECONDS + MARGIN_S)]
+        self.load = subprocess.Popen(pinned(tool, 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.first = self.load.stderr.readline()
+        if not self.is_told(self.first):
+            raise RuntimeError(f"the load did not come to measure: {self.first}{self.load.communicate()[1]}")
+
+    @staticmethod
+    def is_told(line):
+        return re.fullmatch(r"\d+\.\d+ \d+\n", line) is not None
+
+    def between(self, began, ended):
+        """Round trips between two moments, read when the load has ended."""
+        out, told = self.load.communicate()
+        if self.load.returncode != 0:
+            raise RuntimeError(f"roundtrip: {told.splitlines()[-1]}")
+        say("  " + out.strip())
+        points = [(float(line.split()[0]), int(line.split()[1]))
+                  for line in [self.first, *told.splitlines(True)] if self.is_told(line)]
+
+        def at(moment):
+            after = next(i for i, (when, _) in enumerate(points) if when >= moment)
+            (a, trips_a), (b, trips_b) = points[after - 1], points[after]
+            return trips_a + (trips_b - trips_a) * (moment - a) / (b - a)
+        return at(ended) - at(began)
 
 
 def system_calls(bench, server, drive):
-    counter = None
-
-    def begin():
-        nonlocal counter
-        counter = subprocess.Popen(["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", str(server.pid)],
-                                   stderr=subprocess.PIPE, text=True)
-
-    def end():
-        counter.send_signal(signal.SIGINT)  # at which it prints
-        counter.wait()
-
-    trips = counted(bench, server, drive, begin, end)
+    trips = Trips(bench, server, drive)
+    counter = subprocess.Popen(["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", str(server.pid)],
+                               stderr=subprocess.PIPE, text=True)
+    began = time.monotonic()
+    time.sleep(SECONDS)
+    ended = time.monotonic()
+    counter.send_signal(signal.SIGINT)  # at which it prints
+    counter.wait()
     count = counter.stderr.read().split(",")[0].strip()
+    trips = trips.between(began, ended)
     return int(count) / trips if count.isdigit() else None
 
 
 def instructions(bench, start, folder, drive):
+    """User instructions a round trip. What a program does under valgrind is slower by far once it counts, so nothing of
+    the time before is taken for it."""
     totals = pathlib.Path(folder) / f"callgrind.{drive}"
     under = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={totals}"]
-
-    def switch(how):
-        subprocess.run(["callgrind_control", "-i", how, str(server.pid)], check=True, capture_output=True)
-
     with start(under) as server:
-        trips = counted(bench, server, drive, lambda: switch("on"), lambda: switch("off"))
-    return int(re.search(r"^totals: (\d+)", totals.read_text(), re.M)[1]) / trips
+        def control(*what):
+            subprocess.run(["callgrind_control", *what, str(server.pid)], check=True, capture_output=True)
+            return time.monotonic()
+        trips = Trips(bench, server, drive)
+        control("-i", "on")
+        began = control("-z")
+        time.sleep(SECONDS)
+        ended = control("-d")
+        control("-i", "off")
+        count = trips.between(began, ended)
+    dumped = pathlib.Path(f"{totals}.1").read_text()
+    return int(re.search(r"^totals: (\d+)", dumped, re.M)[1]) / count
 
 
 def plain(bench, folder):

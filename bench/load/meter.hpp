@@ -32,6 +32,7 @@ public:
         ++trips_;
         samples_.add(took);
     }
+    std::uint64_t trips() const { return trips_; }
     void failure() { failures_ += is_on_ ? 1 : 0; }
 
     void report(JsonWriter& out) {

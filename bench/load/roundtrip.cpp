@@ -27,10 +27,16 @@ struct Run {
     std::chrono::milliseconds look_pause{0};  ///< Between looks at a job.
     Meter meter{0};
 
+    /// Says how many trips there were by when, for whoever counts something from outside meanwhile.
+    void tell() {
+        const std::chrono::duration<double> now = Clock::now().time_since_epoch();
+        std::fprintf(stderr, "%.6f %llu\n", now.count(), static_cast<unsigned long long>(meter.trips()));
+        loop.after(std::chrono::milliseconds(50), [this] { tell(); });
+    }
     void measure(Duration warm_up, Duration window) {
         loop.run_for(warm_up);
-        std::fputs("measuring\n", stderr);  // For whoever counts something from outside meanwhile.
         meter.begin();
+        tell();
         loop.run_for(window);
         meter.end();
     }
