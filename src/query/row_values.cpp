@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "model/configuration_states.hpp"
+#include "model/pieces/section_text.hpp"
 #include "model/section_find.hpp"
 
 #include <algorithm>
@@ -250,7 +251,10 @@ JsonValue Scratch::printed(const void* what, const Print& print) {
 }
 
 JsonValue Scratch::printed(const Section& section) {
-    return printed(&section, [&](std::string& text) { section.append_json(text, SectionForm::full); });
+    return printed(&section, [&](std::string& text) {
+        // One of megabytes is not parsed, and so not written to its end.
+        SectionText(section, SectionForm::full).append(text, steps_left_ * parsed_bytes_a_step + 1);
+    });
 }
 
 JsonValue Scratch::printed(const DeviceJob& job) {

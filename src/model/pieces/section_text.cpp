@@ -80,10 +80,14 @@ bool SectionText::append_objects(std::string& out, std::size_t bytes_max) {
     return false;
 }
 
-void SectionText::append_stamp(std::string& out, std::uint32_t index) const {
-    const format::Stamp stamp = format::load_stamp(section_.encoded().data(), index);
-    out += "\"$lastUpdated\":\"" + to_iso8601({stamp.ticks}) + '"';
-    if (stamp.version != 0) out += ",\"$lastUpdatedVersion\":" + std::to_string(stamp.version);
+void SectionText::append_stamp(std::string& out, std::uint32_t index) {
+    if (stamp_text_.empty() || index != stamp_) {
+        const format::Stamp stamp = format::load_stamp(section_.encoded().data(), index);
+        stamp_text_ = "\"$lastUpdated\":\"" + to_iso8601({stamp.ticks}) + '"';
+        if (stamp.version != 0) stamp_text_ += ",\"$lastUpdatedVersion\":" + std::to_string(stamp.version);
+        stamp_ = index;
+    }
+    out += stamp_text_;
 }
 
 }  // namespace carillon

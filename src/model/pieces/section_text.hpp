@@ -29,7 +29,7 @@ private:
 
     /// Goes on with the objects that are open; false once all are closed.
     bool append_objects(std::string& out, std::size_t bytes_max);
-    void append_stamp(std::string& out, std::uint32_t index) const;
+    void append_stamp(std::string& out, std::uint32_t index);
     void open_root(std::string& out);
 
     Section section_;
@@ -37,6 +37,8 @@ private:
     Part part_ = Part::begin;
     std::vector<Level> open_;
     bool needs_comma_ = false;
+    std::uint32_t stamp_ = 0;  ///< The last, whose text is kept, as neighbours mostly share theirs.
+    std::string stamp_text_;
 };
 
 }  // namespace carillon
