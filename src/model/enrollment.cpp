@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t made_key_bytes = 64;
 /// Source: DPS docs, "How to use allocation policies"; azure-iot-cli-extension writes `geolatency`.
-constexpr std::array<std::string_view, 3> allocation_policies{"hashed", "geoLatency", "static"};
+constexpr std::array<std::string_view, 4> allocation_policies{"hashed", "geoLatency", "static", "custom"};
 
 auto refuse(std::string detail) {
     return fail(Errc::argument_invalid, std::move(detail));
@@ -72,11 +72,17 @@ std::string read_allocation(MemberReader& in) {
     for (const std::string_view policy : allocation_policies) {
         if (equals_ignoring_case(policy, *text)) return std::string(policy);
     }
-    in.refuse(
-        equals_ignoring_case(*text, "custom")
-            ? "allocationPolicy custom is not offered by this hub; it takes hashed, geoLatency and static."
-            : "allocationPolicy must be hashed, geoLatency or static.");
+    in.refuse("allocationPolicy must be hashed, geoLatency, static or custom.");
     return {};
+}
+
+/// Whom a policy of its own asks. Source: DPS service.json, CustomAllocationDefinition.
+void read_webhook(MemberReader& in, Enrollment& into) {
+    MemberReader webhook(in.object("customAllocationDefinition"), in, "customAllocationDefinition.");
+    into.webhook_url = read_name(webhook, "webhookUrl", EnrollmentLimits::url_chars_max);
+    into.webhook_version = read_name(webhook, "apiVersion", EnrollmentLimits::name_chars_max);
+    if (into.is_custom() && into.webhook_url.empty())
+        in.refuse("allocationPolicy custom takes customAllocationDefinition with a webhookUrl.");
 }
 
 bool read_is_enabled(MemberReader& in) {
@@ -99,6 +105,7 @@ void read_settings(MemberReader& in, Enrollment& into) {
     into.iot_edge = capabilities.boolean("iotEdge").value_or(false);
     into.is_enabled = read_is_enabled(in);
     into.allocation_policy = read_allocation(in);
+    read_webhook(in, into);
     into.hub_host_name = read_name(in, "iotHubHostName", EnrollmentLimits::name_chars_max);
     into.hubs = read_hubs(in);
     into.initial_twin = read_object_text(in, "initialTwin");
@@ -262,6 +269,11 @@ void write_settings(JsonWriter& json, const Enrollment& enrollment) {
     json.member("createdDateTimeUtc", to_iso8601(enrollment.created));
     json.member("lastUpdatedDateTimeUtc", to_iso8601(enrollment.updated));
     if (!enrollment.allocation_policy.empty()) json.member("allocationPolicy", enrollment.allocation_policy);
+    if (!enrollment.webhook_url.empty()) {
+        json.key("customAllocationDefinition").begin_object().member("webhookUrl", enrollment.webhook_url);
+        if (!enrollment.webhook_version.empty()) json.member("apiVersion", enrollment.webhook_version);
+        json.end_object();
+    }
     if (!enrollment.hubs.empty()) {
         json.key("iotHubs").begin_array();
         for (const std::string& hub : enrollment.hubs) json.value(hub);
@@ -434,6 +446,12 @@ std::string derived_device_key(std::string_view group_key, std::string_view regi
     return key ? base64_encode(hmac_sha256(*key, registration_id)) : std::string();
 }
 
+void Registration::stay_where(const Registration* before) {
+    assigned_hub = before != nullptr ? before->assigned_hub : std::string();
+    substatus = before != nullptr ? before->substatus : std::string();
+    payload = before != nullptr ? before->payload : std::string();
+}
+
 std::string Registration::encode() const {
     std::string text;
     JsonWriter json(text);
@@ -442,6 +460,7 @@ std::string Registration::encode() const {
     json.member("attestationType", attestation_text(attestation)).member("status", status_text(status));
     json.member("deviceId", device_id).member("assignedHub", assigned_hub).member("substatus", substatus);
     if (!tpm_key.empty()) json.member("tpmKey", tpm_key);
+    if (!payload.empty()) json.member_raw("payload", payload);
     json.member("errorCode", error_code).member("errorMessage", error_message);
     json.member("created", to_iso8601(created)).member("updated", to_iso8601(updated));
     json.member("etag", etag);
@@ -466,6 +485,7 @@ Result<Registration> Registration::decode(std::string_view stored) {
     read.assigned_hub = text("assignedHub");
     read.substatus = text("substatus");
     read.tpm_key = text("tpmKey");
+    read.payload = in.find("payload").raw();
     read.error_code =
         static_cast<int>(in.integer("errorCode", 0, std::numeric_limits<int>::max()).value_or(0));
     read.error_message = text("errorMessage");
@@ -499,6 +519,8 @@ void append_registration_json(std::string& out, const Registration& registration
     }
     json.member("lastUpdatedDateTimeUtc", to_iso8601(registration.updated));
     json.member("etag", provisioning_etag_text(registration.etag));
+    if (registration.status == RegistrationStatus::assigned && !registration.payload.empty())
+        json.member_raw("payload", registration.payload);
     json.end_object();
 }
 

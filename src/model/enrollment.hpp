@@ -24,7 +24,11 @@ struct EnrollmentLimits {
     static constexpr std::size_t hubs_max = 50;
     static constexpr std::size_t text_bytes_max = 32 * 1024;  ///< A twin, or information about a device.
     static constexpr std::size_t name_chars_max = 253;        ///< Of a host.
+    static constexpr std::size_t url_chars_max = 2048;        ///< Of a webhook.
     static constexpr std::size_t bulk_max = 10;
+    static constexpr std::size_t webhook_calls_max =
+        256;  ///< Waited for at a time, of all enrollments. Ours.
+    static constexpr std::size_t payload_bytes_max = 96 * 1024;  ///< Of a device's message.
 };
 
 /// How a device proves at its registration that it is the one enrolled.
@@ -56,7 +60,9 @@ struct Enrollment {
     std::string storage_root_key;  ///< Kept for who reads it; empty if it was not given.
     bool iot_edge = false;
     bool is_enabled = true;
-    std::string allocation_policy;   ///< `hashed`, `geoLatency`, `static`, or empty.
+    std::string allocation_policy;   ///< `hashed`, `geoLatency`, `static`, `custom`, or empty.
+    std::string webhook_url;         ///< Of `custom`: who is asked; `customAllocationDefinition`.
+    std::string webhook_version;     ///< Of `custom`: its `apiVersion`, kept for who reads it.
     std::string hub_host_name;       ///< `iotHubHostName`; empty if none was named.
     std::vector<std::string> hubs;   ///< Bound: hubs_max.
     std::string initial_twin;        ///< A JSON object, or empty.
@@ -67,6 +73,7 @@ struct Enrollment {
     std::uint64_t etag = 1;
 
     bool is_group() const { return kind == Kind::group; }
+    bool is_custom() const { return allocation_policy == "custom"; }
 
     /// Reads the body of a PUT, or an entry of a bulk request. `existing` is what is there, if anything: its
     /// keys and certificates stay where the body names none, else keys are made. Times and etag of the body
@@ -111,15 +118,20 @@ struct Registration {
     std::string group;         ///< The enrollment group; empty for an individual enrollment.
     AttestationType attestation = AttestationType::symmetric_key;
     RegistrationStatus status = RegistrationStatus::assigned;
-    std::string device_id;     ///< Empty unless assigned, as is the next.
-    std::string assigned_hub;  ///< A host name without a port.
-    std::string substatus;     ///< `initialAssignment`, `deviceDataMigrated`, …
-    std::string tpm_key;       ///< The device's key, for its TPM only; empty unless it has one.
-    int error_code = 0;        ///< Of one that failed.
+    std::string device_id;
+    /// A host name without a port: where it was assigned last, also if it failed since; empty for never.
+    std::string assigned_hub;
+    std::string substatus;  ///< `initialAssignment`, `deviceDataMigrated`, …
+    std::string tpm_key;    ///< The device's key, for its TPM only; empty unless it has one.
+    std::string payload{};  ///< JSON for the device, from the webhook that assigned it; or empty.
+    int error_code = 0;     ///< Of one that failed.
     std::string error_message;
     WallTime created;
     WallTime updated;
     std::uint64_t etag = 1;
+
+    /// The device was not assigned this time, and is where `before` has it; null for nowhere.
+    void stay_where(const Registration* before);
 
     std::string encode() const;
     /// Fails with `store_corrupt`.

@@ -70,7 +70,8 @@ TEST(Enrollment, ReadsBackFromTheStoreTheSame) {
         R"({"registrationId":"DEV-1","deviceId":"pump","attestation":{"type":"symmetricKey"},)"
         R"("capabilities":{"iotEdge":true},"provisioningStatus":"disabled","allocationPolicy":"GeoLatency",)"
         R"("iotHubs":["hub.localhost"],"iotHubHostName":"hub.localhost","initialTwin":{"tags":{"a":1}},)"
-        R"("optionalDeviceInformation":{"x":"y"},"reprovisionPolicy":{"migrateDeviceData":false}})");
+        R"("optionalDeviceInformation":{"x":"y"},"reprovisionPolicy":{"migrateDeviceData":false},)"
+        R"("customAllocationDefinition":{"webhookUrl":"https://w.example/","apiVersion":"2019-03-31"}})");
     ASSERT_TRUE(made) << made.error().detail;
     Enrollment stored = *made;
     stored.etag = 9;
@@ -80,6 +81,8 @@ TEST(Enrollment, ReadsBackFromTheStoreTheSame) {
     ASSERT_TRUE(back) << back.error().detail;
     EXPECT_EQ(shown(*back, EnrollmentKeys::told), shown(stored, EnrollmentKeys::told));
     EXPECT_EQ(back->allocation_policy, "geoLatency");
+    EXPECT_EQ(back->webhook_url, "https://w.example/");
+    EXPECT_EQ(back->webhook_version, "2019-03-31");
     EXPECT_FALSE(back->is_enabled);
     ASSERT_TRUE(back->reprovision);
     EXPECT_TRUE(back->reprovision->update_hub_assignment);
@@ -105,7 +108,7 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
         {R"({"attestation":{"type":"tpm","tpm":{"endorsementKey":"***"}}})", "endorsementKey must be base64"},
         {R"({"registrationId":"other","attestation":{"type":"symmetricKey"}})", "id of the path"},
         {R"({"attestation":{"type":"symmetricKey"},"provisioningStatus":"maybe"})", "provisioningStatus"},
-        {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"custom"})", "not offered"},
+        {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"custom"})", "webhookUrl"},
         {R"({"attestation":{"type":"symmetricKey"},"allocationPolicy":"near"})", "allocationPolicy"},
         {R"({"attestation":{"type":"symmetricKey"},"iotHubs":"a"})", "iotHubs"},
         {R"({"attestation":{"type":"symmetricKey"},"iotHubs":[1]})", "iotHubs"},

@@ -73,6 +73,8 @@ struct ServerConfig {
     ConfigurationPaces configurations;
     /// What devices name that register here (Device Provisioning Service); empty: none do.
     std::vector<std::string> provisioning_scopes;
+    /// Connection strings of other hubs that they may be assigned to; they hold keys.
+    std::vector<std::string> linked_hubs;
     ClusterConfig cluster;
 };
 

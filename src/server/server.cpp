@@ -39,6 +39,7 @@
 #include "server/hub_store.hpp"
 #include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
+#include "server/provisioning_reach.hpp"
 #include "server/storage_thread.hpp"
 #include "store/rocks_store.hpp"
 
@@ -133,6 +134,7 @@ struct Server::Parts {
     std::unique_ptr<StorageThread> lookout;
     std::unique_ptr<StorageThread> event_threads;
     std::unique_ptr<DeliveryDrivers> delivery;
+    std::unique_ptr<ProvisioningReach> provisioning_reach;  ///< Null unless the hub provisions devices.
     std::unique_ptr<Hub> hub;
     std::unique_ptr<AuditLog> audit;
     std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
@@ -333,6 +335,13 @@ Result<> Server::Parts::build_transfers() {
         std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(), *trust);
     delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, config.hostnames.front(),
                                                  (data_dir->path() / "dead-letters").string(), clock);
+    if (!config.provisioning_scopes.empty()) {
+        auto opened =
+            ProvisioningReach::open(config, *trust, clock, static_cast<std::uint32_t>(storage.size() + 5));
+        if (!opened) return fail(std::move(opened).error());
+        provisioning_reach = *std::move(opened);
+        provisioning_reach->serve(hub->provisioning());
+    }
     TransferLimits limits;
     transfer_thread = std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size()));
     lookout =
@@ -593,6 +602,7 @@ void Server::stop(const std::function<void()>& tick) {
     }
     if (parts.pages) parts.pages->stopping();
     for (auto& listener : parts.listeners) listener->stop();
+    if (parts.provisioning_reach) parts.provisioning_reach->stop();
     boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
         .wait_for(drain_max);
     boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->configurations().stop(),
@@ -624,6 +634,7 @@ void Server::stop(const std::function<void()>& tick) {
     parts.transfer_thread.reset();
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
     parts.lookout.reset();
+    parts.provisioning_reach.reset();
     parts.backups.reset();
     parts.event_threads.reset();
     parts.storage.clear();  // Each finishes what it has.

@@ -2,6 +2,7 @@
 
 #include "base/edit_distance.hpp"
 #include "base/text.hpp"
+#include "endpoint/delivery/web_hubs.hpp"
 #include "server/cluster/cluster_setup.hpp"
 
 #include <algorithm>
@@ -207,6 +208,15 @@ std::string set_scopes(ServerConfig& config, const Values& values) {
     return {};
 }
 
+std::string set_linked_hubs(ServerConfig& config, const Values& values) {
+    if (values.size() > WebHubs::hubs_max) return "takes at most 50 connection strings";
+    for (const std::string& text : values) {
+        if (const auto login = parse_hub_login(text); !login) return login.error().detail;
+    }
+    config.linked_hubs = values;
+    return {};
+}
+
 std::string set_cluster_store(ServerConfig& config, const Values& values) {
     config.cluster.store = values.front();
     return {};
@@ -273,6 +283,7 @@ constexpr std::array settings{
     Setting{"jobs.reconnect_grace_s", Kind::number, set_reconnect_grace},
     Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
     Setting{"provisioning.id_scopes", Kind::list, set_scopes},
+    Setting{"provisioning.linked_hubs", Kind::list, set_linked_hubs},
     Setting{"cluster.store", Kind::text, set_cluster_store},
     Setting{"cluster.node", Kind::text, set_cluster_node},
     Setting{"cluster.lease_s", Kind::number, set_cluster_lease},

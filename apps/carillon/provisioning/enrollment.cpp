@@ -213,8 +213,15 @@ void add_setting_flags(CLI::App& verb, EnrollmentOrder& order) {
                     "What a device gets that registers again: reprovisionandmigratedata, "
                     "reprovisionandresetdata or never")
         ->check(one_of({"reprovisionandmigratedata", "reprovisionandresetdata", "never"}));
-    verb.add_option("--allocation-policy,--ap", order.allocation_policy, "hashed, geolatency or static")
-        ->check(one_of({"hashed", "geolatency", "static"}));
+    verb.add_option("--allocation-policy,--ap", order.allocation_policy,
+                    "hashed, geolatency, static or custom")
+        ->check(one_of({"hashed", "geolatency", "static", "custom"}));
+    auto& webhook = *verb.add_option("--webhook-url,--wh", order.webhook_url,
+                                     "Of custom: the webhook that is asked where a device belongs");
+    webhook.type_name("URL");
+    verb.add_option("--api-version,--av", order.webhook_version, "Of custom: kept with the webhook")
+        ->type_name("TEXT")
+        ->needs(&webhook);
     verb.add_option("--iot-hubs,--ih", order.hubs, "Host name of a hub to assign to; repeatable")
         ->type_name("HOST");
 }

@@ -110,6 +110,7 @@ std::vector<std::string_view> named_by(const EnrollmentOrder& order) {
     add_if(!order.status.empty(), "provisioningStatus");
     add_if(!order.reprovision_policy.empty(), "reprovisionPolicy");
     add_if(!order.allocation_policy.empty(), "allocationPolicy");
+    add_if(!order.webhook_url.empty(), "customAllocationDefinition");
     add_if(!order.hubs.empty(), "iotHubs");
     return names;
 }
@@ -124,6 +125,11 @@ void write_named(JsonWriter& json, const EnrollmentOrder& order, JsonValue curre
     if (!order.status.empty()) json.member("provisioningStatus", order.status);
     if (!order.reprovision_policy.empty()) write_reprovisioning(json, order.reprovision_policy);
     if (!order.allocation_policy.empty()) json.member("allocationPolicy", order.allocation_policy);
+    if (!order.webhook_url.empty()) {
+        json.key("customAllocationDefinition").begin_object().member("webhookUrl", order.webhook_url);
+        if (!order.webhook_version.empty()) json.member("apiVersion", order.webhook_version);
+        json.end_object();
+    }
     if (!order.hubs.empty()) {
         json.key("iotHubs").begin_array();
         for (const std::string& hub : order.hubs) json.value(hub);

@@ -26,6 +26,8 @@ struct EnrollmentOrder {
     std::string status;              ///< enabled or disabled.
     std::string reprovision_policy;  ///< reprovisionandmigratedata, reprovisionandresetdata or never.
     std::string allocation_policy;
+    std::string webhook_url;
+    std::string webhook_version;
     std::vector<std::string> hubs;
     std::string tags;
     std::string desired;

@@ -27,13 +27,16 @@ TEST(NewEnrollment, IsWhatItsFlagsSay) {
     order.reprovision_policy = "reprovisionandresetdata";
     order.allocation_policy = "static";
     order.hubs = {"h"};
+    order.webhook_url = "https://w/";
+    order.webhook_version = "v";
     EXPECT_EQ(
         new_enrollment_json(order).value_or("?"),
         R"({"registrationId":"e","attestation":{"type":"symmetricKey","symmetricKey":)"
         R"({"primaryKey":"a","secondaryKey":"b"}},"deviceId":"d","capabilities":{"iotEdge":true},)"
         R"("initialTwin":{"tags":{"x":1},"properties":{"desired":{"y":2}}},"provisioningStatus":"disabled",)"
         R"("reprovisionPolicy":{"updateHubAssignment":true,"migrateDeviceData":false},)"
-        R"("allocationPolicy":"static","iotHubs":["h"]})");
+        R"("allocationPolicy":"static",)"
+        R"("customAllocationDefinition":{"webhookUrl":"https://w/","apiVersion":"v"},"iotHubs":["h"]})");
 }
 
 TEST(NewEnrollment, OfAGroupNamesTheCertificateThatSigns) {

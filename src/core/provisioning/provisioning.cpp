@@ -20,12 +20,6 @@ constexpr char individual_mark = 'i';
 constexpr char group_mark = 'g';
 constexpr char record_mark = 'r';
 
-/// From here on clients know `reprovisionedToInitialAssignment`. Source: azure-iot-sdk-csharp#2397.
-constexpr std::string_view substatus_since = "2019-04-15";
-/// Up to here an enrollment without a policy keeps a device where it is. Source: DPS docs,
-/// "concepts-device-reprovision".
-constexpr std::string_view sticky_until = "2018-04-01";
-
 /// How long a nonce is given out; it is taken as long again. Ours: a registration takes seconds.
 constexpr std::int64_t nonce_span_s = 600;
 
@@ -101,108 +95,61 @@ Result<Provisioning::Page<T>> read_page(Shard& shard, char mark, std::string_vie
     return page;
 }
 
-void write_authentication(JsonWriter& json, const RegistrationRequest& request) {
-    json.key("authentication").begin_object();
-    if (request.enrollee.attestation != AttestationType::x509) {
-        // The device signs the hub's tokens by the key it registered with.
-        // Source: DPS docs, "iot-dps-https-sym-key-support".
-        json.member("type", "sas").key("symmetricKey").begin_object();
-        json.member("primaryKey", request.enrollee.primary_key);
-        json.member("secondaryKey", request.enrollee.secondary_key);
-    } else {
-        json.member("type", "selfSigned").key("x509Thumbprint").begin_object();
-        json.member("primaryThumbprint", request.certificate_sha256);
-        json.key("secondaryThumbprint").null();
-    }
-    json.end_object().end_object();
-}
-
-/// The entry that makes the device, or gives the one there is its credentials; what an operator set of it
-/// stays.
-std::string entry_text(const RegistrationRequest& request, const Enrollment& enrollment,
-                       std::string_view device_id, const FoundRow* existing) {
-    std::string text;
-    JsonWriter json(text);
-    json.begin_object();
-    json.member("id", device_id).member("importMode", "createOrUpdate");
-    if (existing != nullptr) {
-        const Identity identity = existing->document.identity.unpack();
-        json.member("status", device_status_text(identity.status));
-        if (identity.status_reason) json.member("statusReason", *identity.status_reason);
-        if (!identity.device_scope.empty()) json.member("deviceScope", identity.device_scope);
-        json.key("parentScopes").begin_array();
-        for (const std::string& scope : identity.parent_scopes) json.value(scope);
-        json.end_array();
-    }
-    write_authentication(json, request);
-    json.key("capabilities").begin_object().member("iotEdge", enrollment.iot_edge).end_object();
-    if (!enrollment.initial_twin.empty()) {
-        const auto twin = JsonDocument::parse(enrollment.initial_twin);
-        CARILLON_ASSERT(twin);
-        const JsonValue tags = twin->root().find("tags");
-        const JsonValue properties = twin->root().find("properties");
-        if (tags.is_object()) json.member_raw("tags", tags.raw());
-        if (properties.find("desired").is_object()) {
-            json.key("properties").begin_object();
-            json.member_raw("desired", properties.find("desired").raw());
-            json.end_object();
-        }
-    }
-    json.end_object();
-    return text;
-}
-
 }  // namespace
 
 /// The share of one shard, on its thread.
 struct Provisioning::Part {
+    /// Whoever is to go on with a key.
     using Waiting = std::deque<UniqueFunction<void(bool)>>;
+    /// Keys whose write is on its way, and who waits for its end. Outlives the part where a hub ends while
+    /// one waits for a server elsewhere.
+    struct Changing {
+        boost::asio::any_io_executor executor;
+        std::map<std::string, Waiting> keys{};  ///< Bound: the requests under way.
+    };
 
     Shard& shard;
-    /// Keys whose write is on its way, and who waits for its end. Bound: the requests under way.
-    std::map<std::string, Waiting> changing{};
+    std::shared_ptr<Changing> changing = std::make_shared<Changing>(Changing{shard.executor()});
 
     explicit Part(Shard& s) : shard(s) {}
 
     /// Holds the turn of one key: what is written of it is checked against what is there.
     class Turn {
     public:
-        Turn(Part& part, std::string key) : part_(part), key_(std::move(key)) {}
+        Turn(std::shared_ptr<Changing> changing, std::string key)
+            : changing_(std::move(changing)), key_(std::move(key)) {}
         Turn(const Turn&) = delete;
         Turn& operator=(const Turn&) = delete;
         ~Turn() {
-            const auto held = part_.changing.find(key_);
+            const auto held = changing_->keys.find(key_);
             if (held->second.empty()) {
-                part_.changing.erase(held);
+                changing_->keys.erase(held);
                 return;
             }
             auto next = std::move(held->second.front());
             held->second.pop_front();
-            boost::asio::post(part_.shard.executor(), [go_on = std::move(next)]() mutable { go_on(true); });
+            boost::asio::post(changing_->executor, [go_on = std::move(next)]() mutable { go_on(true); });
         }
 
     private:
-        Part& part_;
+        std::shared_ptr<Changing> changing_;
         std::string key_;
     };
 
     Task<std::unique_ptr<Turn>> take_turn(std::string key) {
-        const auto [held, is_free] = changing.try_emplace(key);
+        const auto [held, is_free] = changing->keys.try_emplace(key);
         if (!is_free) {
             // Whoever ends hands its turn on, so the key stays held.
             Waiting& waiting = held->second;
             auto wait = [&waiting](UniqueFunction<void(bool)> done) { waiting.push_back(std::move(done)); };
             co_await from_callback<bool>(wait);
         }
-        co_return std::make_unique<Turn>(*this, std::move(key));
+        co_return std::make_unique<Turn>(changing, std::move(key));
     }
 };
 
 Provisioning::Provisioning(Shards& shards, Registry& registry, const std::vector<std::string>& host_names)
-    : shards_(shards),
-      registry_(registry),
-      host_names_(host_names),
-      tpm_secret_(SystemRandom().base64_key()) {
+    : shards_(shards), assigner_(registry, host_names), tpm_secret_(SystemRandom().base64_key()) {
     for (std::size_t i = 0; i < shards.count(); ++i) parts_.push_back(std::make_unique<Part>(shards[i]));
 }
 Provisioning::~Provisioning() = default;
@@ -274,19 +221,7 @@ void Provisioning::replace_group(const std::string& lower_id, std::optional<Enro
 }
 
 Result<> Provisioning::check(const Enrollment& enrollment) const {
-    const auto is_ours = [this](std::string_view hub) {
-        return std::any_of(host_names_.begin(), host_names_.end(),
-                           [hub](const std::string& name) { return equals_ignoring_case(name, hub); });
-    };
-    const auto refuse = [](std::string_view hub) {
-        return fail(Errc::argument_invalid,
-                    fmt::format("{} is not a name of this hub, and it assigns devices to no other.", hub));
-    };
-    if (!enrollment.hub_host_name.empty() && !is_ours(enrollment.hub_host_name))
-        return refuse(enrollment.hub_host_name);
-    for (const std::string& hub : enrollment.hubs) {
-        if (!is_ours(hub)) return refuse(hub);
-    }
+    if (auto checked = assigner_.check(enrollment); !checked) return checked;
     for (const std::string* key : {&enrollment.endorsement_key, &enrollment.storage_root_key}) {
         if (key->empty()) continue;
         if (auto checked = check_tpm_key(*key); !checked) return checked;
@@ -546,29 +481,6 @@ Task<Result<std::string>> Provisioning::challenge_tpm(std::string id, std::strin
     co_return base64_encode(*sealed);
 }
 
-std::string Provisioning::device_key(const FoundRow* existing, Random& random) {
-    std::string key;
-    if (existing != nullptr) key = existing->document.identity.unpack().auth.primary_key;
-    return !key.empty() ? key : random.base64_key();
-}
-
-/// Gives the device of a TPM a key, which the record tells that TPM only.
-Task<Result<>> Provisioning::seal_key(RegistrationRequest* request, Registration* record, Random* random) {
-    const auto id = IdentityKey::parse(record->device_id);
-    if (!id) co_return fail(id.error());
-    auto finding = registry_.find(*id);
-    const auto existing = co_await std::move(finding);
-    request->enrollee.primary_key = device_key(existing ? &*existing : nullptr, *random);
-    request->enrollee.secondary_key = random->base64_key();
-    const auto holder = base64_decode(request->enrollee.endorsement_key);
-    const auto parent = base64_decode(request->storage_root_key);
-    const auto key = base64_decode(request->enrollee.primary_key);
-    const auto sealed = seal_for_tpm(holder.value_or(""), parent.value_or(""), key.value_or(""), *random);
-    if (!sealed) co_return fail(sealed.error());
-    record->tpm_key = base64_encode(*sealed);
-    co_return Result<>{};
-}
-
 Task<Result<Registration>> Provisioning::register_device(RegistrationRequest request) {
     Shard& shard = home(to_lower(request.enrollee.registration_id));
     auto registering = register_there(&part(shard), std::move(request));
@@ -605,33 +517,13 @@ Task<Result<Registration>> Provisioning::register_there(Part* part, Registration
         record.status = RegistrationStatus::disabled;
         record.error_code = static_cast<int>(Errc::iot_hub_unauthorized_access);
         record.error_message = "The enrollment is disabled.";
+        record.stay_where(last);
     } else {
-        record.device_id = (*enrollment)->device_id;
-        if (record.device_id.empty())
-            record.device_id = last != nullptr && !last->device_id.empty() ? last->device_id : id;
-        Result<> sealed;
-        if (record.attestation == AttestationType::tpm) {
-            auto sealing = seal_key(&request, &record, &shard.random());
-            sealed = co_await std::move(sealing);
-        }
-        Result<std::string> given = fail(Errc::argument_invalid);
-        if (sealed) {
-            auto giving = give_identity(request, **enrollment, last, record.device_id);
-            given = co_await std::move(giving);
-        } else {
-            given = fail(std::move(sealed).error());
-        }
-        if (given) {
-            record.substatus = *std::move(given);
-            record.assigned_hub = host_names_.front();
-        } else if (http_status(given.error().code) >= 429) {
-            // Passing: the device is told to try again.
+        auto assigning = assigner_.assign(&shard, &request, **enrollment, last, &record);
+        const auto assigned = co_await std::move(assigning);
+        if (!assigned) {  // Passing: the device is told to try again.
             if (last == nullptr) --records_;
-            co_return fail(std::move(given).error());
-        } else {
-            record.status = RegistrationStatus::failed;
-            record.error_code = static_cast<int>(given.error().code);
-            record.error_message = given.error().detail;
+            co_return fail(assigned.error());
         }
     }
     shard.committer().batch().put(Table::provisioning, key, record.encode());
@@ -642,45 +534,6 @@ Task<Result<Registration>> Provisioning::register_there(Part* part, Registration
     }
     log.debug("registered id={} device={} substatus={}", id, record.device_id, record.substatus);
     co_return record;
-}
-
-Task<Result<std::string>> Provisioning::give_identity(const RegistrationRequest& request,
-                                                      const Enrollment& enrollment,
-                                                      const Registration* before, std::string device_id) {
-    auto key = IdentityKey::parse(device_id);
-    if (!key) co_return fail(std::move(key).error());
-    auto finding = registry_.find(*key);
-    const auto existing = co_await std::move(finding);
-    const bool was_assigned = before != nullptr && before->status == RegistrationStatus::assigned;
-    const bool is_old_client = !request.api_version.empty() && request.api_version <= sticky_until;
-    const ReprovisionPolicy policy = enrollment.reprovision.value_or(
-        ReprovisionPolicy{.update_hub_assignment = !is_old_client, .migrate_device_data = !is_old_client});
-    // Never to be reprovisioned: same hub, same device, as it is.
-    if (existing && was_assigned && !policy.update_hub_assignment && !policy.migrate_device_data)
-        co_return before->substatus;
-
-    ImportName name;
-    auto entry =
-        ImportEntry::parse(entry_text(request, enrollment, device_id, existing ? &*existing : nullptr), name);
-    if (!entry) co_return fail(std::move(entry).error());
-    const bool is_reset = existing && was_assigned && !policy.migrate_device_data;
-    std::optional<TwinPatch> initial;
-    if (is_reset) initial = entry->twin() ? *entry->twin() : TwinPatch{};
-    std::vector<ImportEntry> entries;
-    entries.push_back(*std::move(entry));
-    auto applying = registry_.apply(std::move(entries));
-    auto applied = co_await std::move(applying);
-    if (!applied.front()) co_return fail(std::move(applied.front()).error());
-    if (is_reset) {
-        auto resetting =
-            registry_.write_twin(*key, Shard::TwinWrite::replace, *std::move(initial), EtagMatch{});
-        const auto reset = co_await std::move(resetting);
-        if (!reset) co_return fail(reset.error());
-        co_return "deviceDataReset";
-    }
-    if (was_assigned && existing) co_return before->substatus;
-    const bool knows_substatus = request.api_version.empty() || request.api_version >= substatus_since;
-    co_return existing&& knows_substatus ? "reprovisionedToInitialAssignment" : "initialAssignment";
 }
 
 Task<Result<Registration>> Provisioning::operation(std::string id, std::string operation_id) {

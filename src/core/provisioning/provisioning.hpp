@@ -1,6 +1,8 @@
 #pragma once
 
 #include "base/task.hpp"
+#include "core/provisioning/assigner.hpp"
+#include "core/provisioning/registration_request.hpp"
 #include "core/provisioning/signing_certificates.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/shards.hpp"
@@ -16,28 +18,6 @@
 #include <vector>
 
 namespace carillon {
-
-/// Whoever may be registering under an id, and what would prove it.
-struct Enrollee {
-    std::string registration_id;  ///< As the device spells it.
-    std::string group;            ///< Empty for an individual enrollment.
-    AttestationType attestation = AttestationType::symmetric_key;
-    /// base64; of a group's device, derived from the group's key; of one with a TPM, the nonces that it may
-    /// have been given.
-    std::string primary_key;
-    std::string secondary_key;
-    std::string primary_sha256;  ///< Thumbprints, upper-case hex.
-    std::string secondary_sha256;
-    std::string endorsement_key{};  ///< Of its TPM, base64.
-};
-
-/// What a device that has proved itself asks for.
-struct RegistrationRequest {
-    Enrollee enrollee;
-    std::string certificate_sha256;  ///< Of the certificate it showed, where that proved it.
-    std::string api_version;         ///< Empty if it said none.
-    std::string storage_root_key{};  ///< Of its TPM, base64, as it says.
-};
 
 /// Tells devices that hold no more than a registration id and a key to which hub they belong, and registers
 /// them there: enrollments, which back ends write, and the records of registrations. Any thread may call;
@@ -57,6 +37,10 @@ public:
 
     /// The id scopes that devices name; without one nobody registers. Before the threads run.
     void use(std::vector<std::string> id_scopes);
+    /// As `Assigner::use`.
+    void use(AllocationWebhooks& webhooks, LinkedHubs& hubs, StorageExecutor& threads) {
+        assigner_.use(webhooks, hubs, threads);
+    }
     bool is_on() const { return !id_scopes_.empty(); }
     /// Compares without case.
     bool has_scope(std::string_view scope) const;
@@ -129,23 +113,16 @@ private:
     Task<Result<>> remove_there(Part* part, Enrollment::Kind kind, std::string id, EtagMatch match);
     Task<Result<>> remove_record(Part* part, std::string id, EtagMatch match);
     Task<Result<Registration>> register_there(Part* part, RegistrationRequest request);
-    /// Makes the device's identity; gives the substatus.
-    Task<Result<std::string>> give_identity(const RegistrationRequest& request, const Enrollment& enrollment,
-                                            const Registration* before, std::string device_id);
     Result<std::optional<Enrollment>> read_enrollment(Shard& shard, Enrollment::Kind kind,
                                                       std::string_view lower_id) const;
     /// The nonce of a device's TPM in one span of time, which nobody need remember. Bytes.
     std::string tpm_nonce(std::string_view lower_id, std::string_view endorsement_key,
                           std::int64_t span) const;
-    Task<Result<>> seal_key(RegistrationRequest* request, Registration* record, Random* random);
-    /// The key of a device with a TPM: its own if it has one, else a new one. base64.
-    static std::string device_key(const FoundRow* existing, Random& random);
     void replace_group(const std::string& lower_id, std::optional<Enrollment> group);
     static std::shared_ptr<const Groups> with_signers(std::map<std::string, Enrollment> by_id);
 
     Shards& shards_;
-    Registry& registry_;
-    const std::vector<std::string>& host_names_;
+    Assigner assigner_;
     std::vector<std::string> id_scopes_;  ///< Bound: the configuration.
     std::vector<std::unique_ptr<Part>> parts_;
     const std::string tpm_secret_;  ///< Nonces are derived from it. Bound: fixed.

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -69,7 +70,8 @@ std::string_view WebAnswer::find(std::string_view name) const {
 /// One socket, with TLS on it or without.
 class WebClient::Connection {
 public:
-    explicit Connection(const std::atomic<bool>& stops) : stops_(stops) {}
+    Connection(const std::atomic<bool>& stops, std::chrono::steady_clock::time_point given_up_at)
+        : stops_(stops), given_up_at_(given_up_at) {}
     ~Connection() {
         SSL_free(tls_);
         if (fd_ >= 0) ::close(fd_);
@@ -92,13 +94,14 @@ private:
     Result<> wait_for_tls(int result);
 
     const std::atomic<bool>& stops_;
+    const std::chrono::steady_clock::time_point given_up_at_;
     std::chrono::seconds patience_ = connect_max;
     int fd_ = -1;
     SSL* tls_ = nullptr;
 };
 
 Result<> WebClient::Connection::wait(short events) {
-    const auto end = std::chrono::steady_clock::now() + patience_;
+    const auto end = std::min(std::chrono::steady_clock::now() + patience_, given_up_at_);
     while (!stops_ && std::chrono::steady_clock::now() < end) {
         pollfd descriptor{fd_, events, 0};
         const int ready = ::poll(&descriptor, 1, static_cast<int>(between_looks.count()));
@@ -237,7 +240,7 @@ Result<WebAnswer> WebClient::exchange(std::string_view method, std::string_view 
     // Taken for this exchange; put back if the server keeps it open.
     std::unique_ptr<Connection> connection = std::move(connection_);
     if (connection == nullptr) {
-        connection = std::make_unique<Connection>(stops_);
+        connection = std::make_unique<Connection>(stops_, given_up_at_);
         if (auto opened = connection->open(server_, *trust_); !opened) return fail(std::move(opened).error());
     }
     const bool is_v6 = server_.host.find(':') != std::string::npos;

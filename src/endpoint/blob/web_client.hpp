@@ -51,6 +51,9 @@ public:
     WebClient(WebServer server, std::shared_ptr<const WebTrust> trust, const std::atomic<bool>& stops);
     ~WebClient();
 
+    /// From `moment` on nothing is waited for any longer, however slowly bytes still move.
+    void give_up_at(std::chrono::steady_clock::time_point moment) { given_up_at_ = moment; }
+
     /// `fields` are header lines, each ended by CR LF. Fails with `unreachable`, whatever it is that hinders
     /// a connection, as who named the host is not to learn what is there; the log says it. Fails with
     /// `connection_closed`, `gateway_timeout`, or `message_too_large` for an answer beyond
@@ -63,6 +66,7 @@ private:
     WebServer server_;
     std::shared_ptr<const WebTrust> trust_;
     const std::atomic<bool>& stops_;
+    std::chrono::steady_clock::time_point given_up_at_ = std::chrono::steady_clock::time_point::max();
     std::unique_ptr<Connection> connection_;
 };
 

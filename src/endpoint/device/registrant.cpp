@@ -8,6 +8,8 @@
 #include "net/peer_chain.hpp"
 #include "wire/sas/sas_token.hpp"
 
+#include <fmt/core.h>
+
 namespace carillon::device {
 
 namespace {
@@ -123,6 +125,10 @@ Result<RegistrationBody> read_registration_body(std::string_view body, std::stri
     MemberReader tpm(in.object("tpm"), in, "tpm.");
     read.endorsement_key = tpm.text("endorsementKey").value_or("");
     read.storage_root_key = tpm.text("storageRootKey").value_or("");
+    const JsonValue payload = in.find("payload");
+    if (payload.raw().size() > EnrollmentLimits::payload_bytes_max)
+        in.refuse(fmt::format("payload must be of at most {} bytes.", EnrollmentLimits::payload_bytes_max));
+    if (!payload.is_null_or_absent()) read.payload = payload.raw();
     if (!in.find("csr").is_null_or_absent()) in.refuse("This hub issues no certificates.");
     if (auto error = in.error(); !error) return fail(std::move(error).error());
     return read;
@@ -137,6 +143,7 @@ Result<RegistrationRequest> read_registration(RegistrationRequest proved, std::s
     if (is_of_tpm && read->storage_root_key.empty())
         return fail(Errc::argument_invalid, "tpm.storageRootKey is missing.");
     proved.storage_root_key = std::move(read->storage_root_key);
+    proved.payload = std::move(read->payload);
     return proved;
 }
 

@@ -51,6 +51,7 @@ Task<Result<RegistrationRequest>> identify_registrant(Hub& hub, RegistrantCreden
 struct RegistrationBody {
     std::string endorsement_key;  ///< Of its TPM, base64, as is the next; empty if it names none.
     std::string storage_root_key;
+    std::string payload;  ///< JSON for a webhook of allocation; empty if there is none.
 };
 /// Reads the body of a registration, which may be empty; what is not offered is refused. Fails with
 /// `iot_hub_format_error`, `argument_invalid`. Source: DPS device.json, DeviceRegistration.
