@@ -33,6 +33,8 @@ constexpr const char* session_setup =
     "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0;"
     "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;"
     "SET client_min_messages = warning; SET search_path = carillon; SET enable_seqscan = off;"
+    // Which makes a scan of a few rows seem worth compiling, for most of a second on a busy machine.
+    "SET jit = off;"
     "SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;"
     "SET tcp_user_timeout = 3000;";
 
