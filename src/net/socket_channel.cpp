@@ -379,7 +379,7 @@ bool SocketChannel::send(Bytes bytes) {
     const std::size_t waiting = unsent();
     const std::size_t limit =
         waiting == 0 ? std::max(limits_.unsent_bytes_max, limits_.lone_bytes_max) : limits_.unsent_bytes_max;
-    if (state_ != State::open || waiting + bytes.size() > limit) return false;
+    if (state_ != State::open || ends_sending_ || waiting + bytes.size() > limit) return false;
     if (queued_.empty() && queued_.capacity() < bytes.size()) queued_ = thread_->buffers().take_queue();
     make_room(bytes.size());
     queued_.append(as_text(bytes));
@@ -482,7 +482,8 @@ void SocketChannel::write_queued() {
         queued_.clear();
         queued_sent_ = 0;
     }
-    if (state_ == State::closing && leftover_.empty()) say_goodbye();
+    if (state_ == State::closing && leftover_.empty()) return say_goodbye();
+    if (ends_sending_ && leftover_.empty()) say_end();
 }
 
 void SocketChannel::push_output() {

@@ -92,6 +92,11 @@ public:
     /// It has a place in the account of its address, which it gives back once it is authenticated or closed.
     /// Before `start`.
     void counts_as_stranger(StrangerCounts::Account account);
+    /// Who speaks through it from here on is somebody unknown at another address: the place goes to that
+    /// account, and the limits of the unauthenticated begin anew. In a callback.
+    void speaks_for_stranger(StrangerCounts::Account account);
+    /// Sends what is queued, then says that nothing will follow, and goes on reading.
+    void end_sending();
     /// Begins to listen to the socket; once the factory has set the handler.
     void start();
     /// Begins with a socket that is still connecting: the handshake follows by itself, and without
@@ -160,6 +165,7 @@ private:
     void count_unsent(std::size_t bytes);
     void cut_the_slowest();
     void say_goodbye();
+    void say_end();
     void die(Errc reason);
     void arm(Timers::Id& timer, std::chrono::seconds after);
     void watch_stall();
@@ -186,6 +192,7 @@ private:
     bool is_counted_stranger_ : 1 = false;
     bool step_asked_ : 1 = false;
     bool end_asked_ : 1 = false;
+    bool ends_sending_ : 1 = false;  ///< By `end_sending`.
     StrangerCounts::Account stranger_account_ = 0;
     Errc reason_ = Errc::connection_closed;
     KeyTag key_ = KeyTag::none;

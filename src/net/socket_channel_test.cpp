@@ -527,6 +527,29 @@ TEST(SocketChannel, TellsOfThePeersCertificateAndAcceptsAny) {
     }
 }
 
+TEST(SocketChannel, SaysThatNothingFollowsAndGoesOnReading) {
+    for (const bool tls : {true, false}) {
+        TestServer server({.tls = tls});
+        const std::string answer = pattern(200'000);
+        server.on_received = [&](Channel& channel, Bytes bytes) {
+            if (as_text(bytes) != "question") return server.journal.add(std::string(as_text(bytes)));
+            EXPECT_TRUE(channel.send(as_bytes(answer)));
+            static_cast<SocketChannel&>(channel).end_sending();
+            EXPECT_FALSE(channel.send(as_bytes("too late")));
+        };
+        TestClient client(server.port(), {.tls = tls, .receive_buffer = 8 * 1024});
+        ASSERT_TRUE(!tls || client.handshake());
+        ASSERT_TRUE(client.write("question"));
+        EXPECT_EQ(client.read_to_end(), answer);
+        EXPECT_TRUE(!tls || client.was_told_goodbye());
+        ASSERT_TRUE(client.write("thanks"));
+        EXPECT_TRUE(server.journal.wait("thanks"));
+        EXPECT_EQ(server.journal.count("ended"), 0);
+        client.finish_writing();
+        EXPECT_TRUE(server.journal.wait(lost));
+    }
+}
+
 TEST(SocketChannel, SpeaksPlainlyWhereConfigured) {
     TestServer server({.tls = false});
     TestClient client(server.port(), {.tls = false});

@@ -71,6 +71,32 @@ tl::unexpected<Error> file_failed(const char* what, const std::string& file) {
     return fail(Errc::tls_failed, std::string(what) + " " + file + ": " + openssl_reason());
 }
 
+Result<> use_key_pair(SSL_CTX* context, const TlsFiles::KeyPair& pair) {
+    if (SSL_CTX_use_certificate_chain_file(context, pair.certificate.c_str()) != 1) {
+        return file_failed("certificate", pair.certificate);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, pair.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+        return file_failed("private key", pair.key);
+    }
+    if (SSL_CTX_check_private_key(context) != 1) {
+        return file_failed("no pair with its certificate:", pair.key);
+    }
+    return {};
+}
+
+Result<ContextPtr> make_client_context(const std::string& ca_file) {
+    auto made = make_context(TLS_client_method());
+    if (!made) return made;
+    SSL_CTX* context = made->get();
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    if (ca_file.empty()) {
+        SSL_CTX_set_default_verify_paths(context);
+    } else if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+        return fail(Errc::not_found_locally, "no certificates in " + ca_file + ": " + openssl_reason());
+    }
+    return made;
+}
+
 }  // namespace
 
 void SslFree::operator()(ssl_st* ssl) const {
@@ -101,29 +127,22 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
         return file_failed("revocation lists", files.client_crl);
     }
     for (const TlsFiles::KeyPair& pair : files.key_pairs) {
-        if (SSL_CTX_use_certificate_chain_file(context, pair.certificate.c_str()) != 1) {
-            return file_failed("certificate", pair.certificate);
-        }
-        if (SSL_CTX_use_PrivateKey_file(context, pair.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-            return file_failed("private key", pair.key);
-        }
-        if (SSL_CTX_check_private_key(context) != 1) {
-            return file_failed("no pair with its certificate:", pair.key);
-        }
+        if (auto used = use_key_pair(context, pair); !used) return fail(std::move(used).error());
     }
     return std::shared_ptr<const TlsContext>(new TlsContext(std::move(made)));
 }
 
 Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::load(const std::string& ca_file) {
-    auto made = make_context(TLS_client_method());
+    auto made = make_client_context(ca_file);
     if (!made) return fail(std::move(made).error());
-    SSL_CTX* context = made->get();
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-    if (ca_file.empty()) {
-        SSL_CTX_set_default_verify_paths(context);
-    } else if (SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
-        return fail(Errc::not_found_locally, "no certificates in " + ca_file + ": " + openssl_reason());
-    }
+    return std::shared_ptr<const TlsClientContext>(new TlsClientContext(*std::move(made)));
+}
+
+Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::load(const std::string& ca_file,
+                                                                       const TlsFiles::KeyPair& own) {
+    auto made = make_client_context(ca_file);
+    if (!made) return fail(std::move(made).error());
+    if (auto used = use_key_pair(made->get(), own); !used) return fail(std::move(used).error());
     return std::shared_ptr<const TlsClientContext>(new TlsClientContext(*std::move(made)));
 }
 

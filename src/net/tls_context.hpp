@@ -56,6 +56,9 @@ public:
     /// Trusts the authorities of the PEM file, or the system's if `ca_file` is empty. Fails with
     /// `not_found_locally`, naming the file, or `tls_failed`.
     static Result<std::shared_ptr<const TlsClientContext>> load(const std::string& ca_file);
+    /// The same, and shows the certificate of `own` to servers that ask for one.
+    static Result<std::shared_ptr<const TlsClientContext>> load(const std::string& ca_file,
+                                                                const TlsFiles::KeyPair& own);
     /// The client's side of a new connection to `host_name`, which the certificate must be for; null
     /// if OpenSSL has no memory.
     SslPtr new_connection(const std::string& host_name) const;

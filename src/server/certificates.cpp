@@ -115,7 +115,7 @@ Result<KeyAndCertificate> make_ca() {
 enum class KeyKind { ecdsa, rsa };
 
 Result<KeyAndCertificate> make_server(const KeyAndCertificate& ca, const std::vector<std::string>& names,
-                                      KeyKind kind) {
+                                      KeyKind kind, const char* purpose = "serverAuth") {
     KeyAndCertificate server;
     server.key.reset(kind == KeyKind::ecdsa ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048));
     std::string alternatives;
@@ -135,7 +135,7 @@ Result<KeyAndCertificate> make_server(const KeyAndCertificate& ca, const std::ve
         kind == KeyKind::ecdsa ? "critical,digitalSignature" : "critical,digitalSignature,keyEncipherment";
     const bool ok = x != nullptr && add_extension(x, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
                     add_extension(x, issuer, NID_key_usage, usage) &&
-                    add_extension(x, issuer, NID_ext_key_usage, "serverAuth") &&
+                    add_extension(x, issuer, NID_ext_key_usage, purpose) &&
                     add_extension(x, issuer, NID_subject_alt_name, alternatives) &&
                     add_extension(x, issuer, NID_subject_key_identifier, "hash") &&
                     add_extension(x, issuer, NID_authority_key_identifier, "keyid:always") &&
@@ -312,6 +312,22 @@ Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
         made.made_server = true;
     }
     return made;
+}
+
+Result<TlsFiles::KeyPair> prepare_node_certificate(const std::filesystem::path& dir,
+                                                   const std::string& name) {
+    const std::filesystem::path certificate = dir / "node.pem";
+    const std::filesystem::path key = dir / "node-key.pem";
+    const TlsFiles::KeyPair files{certificate.string(), key.string()};
+    if (auto whole = check_authority(dir); !whole) return fail(std::move(whole).error());
+    const auto ca = load_pair(dir / "ca.pem", dir / "ca-key.pem");
+    if (!ca) return fail(ca.error());
+    const auto present = load_pair(certificate, key);
+    if (present && fits(present->certificate.get(), ca->certificate.get(), {name})) return files;
+    const auto made = make_server(*ca, {name}, KeyKind::ecdsa, "serverAuth,clientAuth");
+    if (!made) return fail(made.error());
+    if (auto saved = save(*made, certificate, key); !saved) return fail(std::move(saved).error());
+    return files;
 }
 
 }  // namespace carillon

@@ -36,4 +36,9 @@ Result<> check_authority(const std::filesystem::path& dir);
 Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
                                              const std::vector<std::string>& names);
 
+/// Looks in `dir` for the certificate by which a node of a cluster proves to others, as server and as client,
+/// that it is `name`, and makes it by the authority that is there if it is missing or does not fit. Fails
+/// likewise.
+Result<TlsFiles::KeyPair> prepare_node_certificate(const std::filesystem::path& dir, const std::string& name);
+
 }  // namespace carillon

@@ -144,6 +144,26 @@ TEST(Certificates, AFirstStartThatWasCutShortMakesTheAuthority) {
     EXPECT_FALSE(check_authority(dir.path())) << "a hub has run with it";
 }
 
+TEST(Certificates, ANodesIsForItsNameAsServerAndAsClientAndIsKept) {
+    const TempDir dir;
+    EXPECT_FALSE(prepare_node_certificate(dir.path(), "n1.abc.carillon")) << "there is no authority";
+    ASSERT_TRUE(prepare_certificates(dir.path(), names));
+    const auto made = prepare_node_certificate(dir.path(), "n1.abc.carillon");
+    ASSERT_TRUE(made) << made.error().detail;
+    EXPECT_EQ(mode_of(made->key), 0600);
+    const std::string ca = dir.file("ca.pem");
+    EXPECT_EQ(verify(ca, made->certificate, "n1.abc.carillon"), X509_V_OK);
+    EXPECT_EQ(verify(ca, made->certificate, "n2.abc.carillon"), X509_V_ERR_HOSTNAME_MISMATCH);
+    const auto first = load(made->certificate);
+    EXPECT_EQ(X509_check_purpose(first.get(), X509_PURPOSE_SSL_CLIENT, 0), 1);
+    EXPECT_EQ(X509_check_purpose(load(dir.file("server-ecdsa.pem")).get(), X509_PURPOSE_SSL_CLIENT, 0), 0)
+        << "the hub's own is no node's";
+    ASSERT_TRUE(prepare_node_certificate(dir.path(), "n1.abc.carillon"));
+    EXPECT_EQ(X509_cmp(load(made->certificate).get(), first.get()), 0);
+    ASSERT_TRUE(prepare_node_certificate(dir.path(), "n2.abc.carillon"));
+    EXPECT_EQ(verify(ca, made->certificate, "n2.abc.carillon"), X509_V_OK);
+}
+
 TEST(PrivateFile, ReplacesWholeAndWithTheModeAsked) {
     const TempDir dir;
     ASSERT_TRUE(write_file(dir.file("a"), "one", Readable::by_owner));
