@@ -1,0 +1,118 @@
+#include "cluster/line_endpoint.hpp"
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "net/socket_channel.hpp"
+
+#include <string_view>
+#include <utility>
+
+namespace carillon {
+
+/// A line until it is known whose connection it brings.
+class LineEndpoint::Greeting final : public ChannelHandler {
+public:
+    Greeting(LineEndpoint& endpoint, std::unique_ptr<Channel> channel)
+        : endpoint_(endpoint), channel_(std::move(channel)) {
+        channel_->set_handler(*this);
+    }
+
+    void handshaken() override {
+        const PeerCertificate* const shown = channel_->peer_certificate();
+        const bool is_node = shown != nullptr && shown->is_verified &&
+                             std::string_view(shown->common_name).ends_with(endpoint_.options_.node_domain);
+        if (!is_node) give_up("not a node of this cluster");
+    }
+
+    void received(Bytes bytes) override {
+        said_ += as_text(bytes);
+        const auto size = hello_bytes(as_bytes(said_));
+        if (!size) return give_up(size.error().detail);
+        if (!*size || said_.size() < **size) return;
+        auto hello = decode_hello(as_bytes(said_));
+        if (!hello) return give_up(hello.error().detail);
+        answer(*std::move(hello));
+    }
+
+    void closed(Errc) override { endpoint_.greetings_[channel_->thread().number()].erase(this); }
+
+private:
+    void give_up(const std::string& reason) {
+        endpoint_.refuse(channel_->peer_address(), reason, channel_->thread().clock().now());
+        channel_->abort(Errc::connection_forcefully_closed);
+    }
+
+    bool say(LineAnswer answer) {
+        const auto byte = static_cast<std::uint8_t>(answer);
+        const bool is_sent = channel_->send({&byte, 1});
+        if (answer != LineAnswer::accepted) channel_->close();
+        return is_sent;
+    }
+
+    void answer(LineHello hello) {
+        if (hello.incarnation != endpoint_.options_.incarnation) {
+            say(LineAnswer::not_owner);
+            return;
+        }
+        ConnectionFactory* const service = endpoint_.service(hello.service);
+        const auto address = address_bytes(hello.peer.address);
+        auto* const socket = dynamic_cast<SocketChannel*>(channel_.get());
+        CARILLON_ASSERT(socket != nullptr);
+        StrangerCounts& strangers = *endpoint_.options_.strangers;
+        const auto account = strangers.account_of(address);
+        if (service == nullptr || address.empty() || !strangers.take(account)) {
+            if (service != nullptr && !address.empty())
+                strangers.refused.fetch_add(1, std::memory_order_relaxed);
+            say(LineAnswer::refused);
+            return;
+        }
+        socket->speaks_for_stranger(account);
+        if (!say(LineAnswer::accepted)) return;
+        hand_over(*service, std::move(hello.peer));
+    }
+
+    /// Ends this object.
+    void hand_over(ConnectionFactory& service, RelayedPeer peer) {
+        auto relayed = std::make_unique<RelayedChannel>(std::move(channel_), std::move(peer));
+        RelayedChannel& line = *relayed;
+        const auto own = endpoint_.greetings_[line.thread().number()].extract(this);
+        service.accepted(std::move(relayed));
+        line.tell_handshaken();
+    }
+
+    LineEndpoint& endpoint_;
+    std::unique_ptr<Channel> channel_;
+    std::string said_;  ///< Bound: LineHello::bytes_max.
+};
+
+LineEndpoint::LineEndpoint(IoThreads& threads, Options options)
+    : options_(std::move(options)), greetings_(threads.size()) {}
+
+LineEndpoint::~LineEndpoint() = default;
+
+void LineEndpoint::accepted(std::unique_ptr<Channel> channel) {
+    auto& mine = greetings_[channel->thread().number()];
+    auto greeting = std::make_unique<Greeting>(*this, std::move(channel));
+    const Greeting* const key = greeting.get();
+    mine.emplace(key, std::move(greeting));
+}
+
+ConnectionFactory* LineEndpoint::service(LineService service) const {
+    switch (service) {
+        case LineService::mqtt:
+            return options_.mqtt;
+        case LineService::https:
+            return options_.https;
+        case LineService::amqp:
+            return options_.amqp;
+    }
+    return nullptr;
+}
+
+void LineEndpoint::refuse(const std::string& peer, const std::string& reason, TimePoint now) {
+    if (const auto times = log_rate_.count(now)) {
+        log.warn("lines refused peer={} reason={} count={}", peer, reason, *times);
+    }
+}
+
+}  // namespace carillon

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "base/log_rate.hpp"
+#include "cluster/line_hello.hpp"
+#include "net/channel.hpp"
+#include "net/io_thread.hpp"
+#include "net/stranger_counts.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace carillon {
+
+/// Where other nodes bring the connections that they accepted, each as a TLS connection of its own (a line).
+/// The other end proves by its certificate that it is a node of the cluster; what it says of its peer is
+/// taken as its word. From then on the connection is served as if the peer had come here. Used from all
+/// threads.
+class LineEndpoint final : public ConnectionFactory {
+public:
+    struct Options {
+        std::string node_domain;       ///< How the names of all nodes end (`node_domain`).
+        std::int64_t incarnation = 0;  ///< Of this start.
+        /// Who serves what comes, by `LineService`; null for nobody. They outlive it.
+        ConnectionFactory* mqtt = nullptr;
+        ConnectionFactory* https = nullptr;
+        ConnectionFactory* amqp = nullptr;
+        StrangerCounts* strangers = nullptr;
+    };
+
+    LineEndpoint(IoThreads& threads, Options options);
+    ~LineEndpoint() override;
+
+    /// `channel` is a `SocketChannel` that serves TLS.
+    void accepted(std::unique_ptr<Channel> channel) override;
+
+private:
+    class Greeting;
+    ConnectionFactory* service(LineService service) const;
+    void refuse(const std::string& peer, const std::string& reason, TimePoint now);
+
+    const Options options_;
+    LogRate log_rate_{std::chrono::seconds(10)};
+    /// Of each thread, those that have not said whose connection they bring. Bound:
+    /// ConnectionCount::open_max.
+    std::vector<std::unordered_map<const Greeting*, std::unique_ptr<Greeting>>> greetings_;
+};
+
+}  // namespace carillon
