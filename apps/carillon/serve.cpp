@@ -10,6 +10,8 @@
 #include "server/cluster/cluster_seat.hpp"
 #include "server/cluster/cluster_setup.hpp"
 #include "server/cluster/health_door.hpp"
+#include "server/cluster/node_links.hpp"
+#include "server/cluster/standby_door.hpp"
 #include "server/server.hpp"
 #include "server/service_manager.hpp"
 
@@ -81,6 +83,7 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
         text += fmt::format("  MQTT without TLS  {}\n", summary.insecure_mqtt);
     if (!summary.insecure_amqp.empty())
         text += fmt::format("  AMQP without TLS  {}\n", summary.insecure_amqp);
+    if (!summary.links.empty()) text += fmt::format("  Nodes  {}\n", joined(summary.links));
     if (!summary.admin.empty()) text += fmt::format("  Admin  {}\n", summary.admin);
     text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
                         summary.identities, summary.shards, summary.threads);
@@ -186,14 +189,32 @@ void run(Server& server, const ServeArgs& args, const ServerConfig& config, cons
     manager.stopping();
 }
 
-/// Waits until this node owns the hub; null if a signal ended that.
-std::shared_ptr<PgStore> stand_by(ClusterNode& node, const sigset_t& signals, const ServiceManager& manager) {
+void reload(StandbyDoor& door, const DataDir& data_dir, const ServeArgs& args) {
+    const auto config = load_config(sources_of(args));
+    const Result<> done = config ? door.reload(*config, data_dir) : fail(config.error());
+    if (done) {
+        log.info("certificates read again");
+    } else {
+        log.error("nothing changed: configuration or certificates refused reason={}", done.error().detail);
+    }
+}
+
+/// Waits until this node owns the hub; null if a signal ended that. Meanwhile `door`, if there is one, passes
+/// connections on.
+std::shared_ptr<PgStore> stand_by(ClusterNode& node, StandbyDoor* door, const DataDir& data_dir,
+                                  const ServeArgs& args, const sigset_t& signals,
+                                  const ServiceManager& manager) {
     constexpr std::chrono::milliseconds step{50};
     std::string said;
     for (;;) {
         if (auto store = node.wait_for_store(step)) return store;
         const int signal = next_signal(signals, std::chrono::microseconds(1));
         if (signal == SIGTERM || signal == SIGINT) return nullptr;
+        if (door != nullptr) {
+            if (signal == SIGHUP) reload(*door, data_dir, args);
+            const auto owner = node.live_owner();
+            if (owner && owner->incarnation != node.self()) door->follow(owner, data_dir);
+        }
         if (manager.watchdog()) manager.alive();
         const Incarnation owner = node.owner();
         if (owner.node.empty() || owner.node == said || owner.number == 0) continue;
@@ -205,18 +226,29 @@ std::shared_ptr<PgStore> stand_by(ClusterNode& node, const sigset_t& signals, co
 }
 
 /// What a node says to load balancers.
-HealthDoor::State state_of(const ClusterNode& node, bool is_listening) {
+HealthDoor::State state_of(const ClusterNode& node, const StandbyDoor* door, bool is_listening) {
     const bool is_owner = node.owner() == node.self();
     const char* role = "standby";
     if (is_owner) role = !is_listening ? "starting" : node.may_act() ? "active" : "paused";
     HealthDoor::State state;
     state.serves = is_owner && is_listening && node.may_act();
-    JsonWriter(state.text)
-        .begin_object()
+    JsonWriter json(state.text);
+    json.begin_object()
         .member("node", node.self().node)
         .member("incarnation", node.self().number)
-        .member("role", role)
-        .end_object();
+        .member("role", role);
+    if (const auto figures = door != nullptr ? door->figures() : std::nullopt) {
+        json.key("door")
+            .begin_object()
+            .member("connections", figures->open)
+            .member("passedOn", figures->lines)
+            .member("refused", figures->refused)
+            .member("cut", figures->cut)
+            .member("bytesIn", figures->bytes_in)
+            .member("bytesOut", figures->bytes_out)
+            .end_object();
+    }
+    json.end_object();
     return state;
 }
 
@@ -237,27 +269,43 @@ Result<Exit> serve_in_cluster(const ServeArgs& args, ServerConfig config, const 
     ClusterNodeOptions options;
     options.conninfo = config.cluster.store;
     options.node = config.cluster.node;
-    options.address = config.bind.empty() ? "127.0.0.1" : config.bind.front();
+    options.address = node_address(config);
     options.lease = std::chrono::seconds(config.cluster.lease_s);
     options.ended = find_ended(*data_dir);
+    std::optional<NodeLinks> links;
+    if (config.cluster.link_port != 0) {
+        auto prepared = prepare_links(config, *data_dir);
+        if (!prepared) return fail(for_terminal(std::move(prepared).error()));
+        links = *std::move(prepared);
+        if (is_wildcard(links->address)) {
+            log.warn("other nodes pass no connections on to this one: cluster.advertise says no address");
+        }
+    }
     auto started = ClusterNode::start(std::move(options));
     if (!started) return fail(std::move(started).error());
     ClusterNode& node = **started;
     if (auto noted = write_node_start(*data_dir, node.self()); !noted) return fail(std::move(noted).error());
     std::atomic<bool> is_listening = false;
+    std::unique_ptr<StandbyDoor> door;
+    if (links) door = std::make_unique<StandbyDoor>(config, *links);
     std::unique_ptr<HealthDoor> health;
     if (!config.cluster.health.empty()) {
-        auto opened = HealthDoor::open(config.cluster.health,
-                                       [&node, &is_listening] { return state_of(node, is_listening); });
+        auto opened = HealthDoor::open(config.cluster.health, [&node, own = door.get(), &is_listening] {
+            return state_of(node, own, is_listening);
+        });
         if (!opened) {
             node.leave();
             return fail(std::move(opened).error());
         }
         health = *std::move(opened);
     }
-    auto store = stand_by(node, signals, manager);
+    auto store = stand_by(node, door.get(), *data_dir, args, signals, manager);
+    constexpr std::chrono::milliseconds patience{1'000};
+    if (door) door->close(store ? std::chrono::milliseconds(0) : patience);
     if (store) {
         auto seat = std::make_unique<ClusterSeat>(*std::move(data_dir), std::move(store), node.clock());
+        seat->links = std::move(links);
+        seat->incarnation = node.self().number;
         auto server = Server::start(config, dashboard_files(), std::move(seat));
         if (!server) {
             node.leave();
@@ -344,6 +392,12 @@ void add_serve(CLI::App& app, int& exit_code) {
     single("--health", "cluster.health",
            "Where load balancers ask whether this node serves, by HTTP (nowhere)")
         ->type_name("ADDR:PORT");
+    single("--advertise", "cluster.advertise",
+           "The IP address at which other nodes reach this one (the first of --bind)")
+        ->type_name("ADDR");
+    single("--link-port", "cluster.link_port",
+           "Where nodes pass connections on to the one that serves, the same on all; 0 for none (7883)")
+        ->type_name("N");
     single("--lease", "cluster.lease_s", "How long a node that is silent keeps the hub (5)")->type_name("S");
     single("--compatibility", "compatibility", "default, or strict: refuse what the real hub refuses")
         ->type_name("MODE");

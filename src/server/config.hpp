@@ -27,7 +27,10 @@ struct ClusterConfig {
     std::string store;  ///< PostgreSQL, as libpq takes it; empty for a hub that runs alone.
     std::string node;   ///< Which of them this process is; empty for what the data directory says.
     std::uint32_t lease_s = 5;
-    std::string health;  ///< Where load balancers ask, `ADDRESS:PORT`; empty for nowhere.
+    std::string health;     ///< Where load balancers ask, `ADDRESS:PORT`; empty for nowhere.
+    std::string advertise;  ///< An IP address at which others reach it; empty for the first of `bind`.
+    /// Where the node that serves takes connections that others pass on; 0 for none.
+    std::uint16_t link_port = 7883;
 
     bool operator==(const ClusterConfig&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "server/server.hpp"
 
 #include "base/log.hpp"
+#include "cluster/line_endpoint.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/events/events.hpp"
 #include "core/events/routing/message_routing.hpp"
@@ -40,6 +41,7 @@
 #include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
 #include "server/provisioning_reach.hpp"
+#include "server/refused_port.hpp"
 #include "server/storage_thread.hpp"
 #include "store/rocks_store.hpp"
 
@@ -82,29 +84,6 @@ constexpr std::uint16_t https_port_default = 443;
 constexpr const char* loopback = "127.0.0.1";
 constexpr const char* loopback_v6 = "::1";
 
-/// A refused port in words that say the ways out.
-Error refused(const Error& error, const std::string& address, std::uint16_t port, const char* flag) {
-    const bool is_for_sdks = std::string_view(flag) != "--admin-port";
-    std::string detail =
-        "cannot listen on " + address + " port " + std::to_string(port) + ": " + error.detail + ".";
-    if (error.detail == std::strerror(EACCES)) {
-        detail +=
-            "\nPorts below 1024 need a right. Any of these gives it:\n"
-            "  sudo setcap cap_net_bind_service=+ep \"$(readlink -f \"$(command -v carillon)\")\"\n"
-            "  sudo sysctl net.ipv4.ip_unprivileged_port_start=443\n"
-            "  a container or a firewall rule that maps the port to a higher one\n"
-            "or choose another with " +
-            std::string(flag) + (is_for_sdks ? ", which the Azure SDKs cannot be told." : ".");
-    } else if (error.detail == std::strerror(EADDRINUSE)) {
-        detail +=
-            "\nAnother program has this port (`ss -ltnp` shows which). Stop it, choose another port with " +
-            std::string(flag) +
-            (is_for_sdks ? " (the Azure SDKs know only 443, 8883 and 5671), or another address with --bind."
-                         : ".");
-    }
-    return {error.code, std::move(detail)};
-}
-
 }  // namespace
 
 /// Everything a running hub is made of, in the order it starts; so it goes in reverse.
@@ -146,6 +125,8 @@ struct Server::Parts {
     std::unique_ptr<rest::WebDashboard> web;
     std::unique_ptr<Backups> backups;  ///< Null in a cluster: PostgreSQL's own are right there.
     std::unique_ptr<RestEndpoint> rest;
+    std::unique_ptr<TlsContexts> line_tls;  ///< Null unless other nodes pass connections on.
+    std::unique_ptr<LineEndpoint> lines;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::unique_ptr<HubPages> pages;
     std::unique_ptr<AdminEndpoint> admin;
@@ -163,7 +144,8 @@ struct Server::Parts {
     Result<> load_hub();
     Result<> listen();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                       std::vector<std::string>& shown);
+                       std::vector<std::string>& shown, const TlsContexts& contexts);
+    Result<> listen_for_nodes(ConnectionFactory& mqtt_door);  ///< Those that stand by pass connections on.
     /// Without TLS, on the loopback address, if there is a port.
     Result<> listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                             std::string& shown);
@@ -386,13 +368,13 @@ Result<> Server::Parts::listen() {
     websockets = std::make_unique<WebSocketProtocols>(
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
-    auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts);
+    auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts, *tls);
     if (!done) return done;
-    done = listen_on(*rest, config.https_port, "--https-port", summary.https);
+    done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
     if (!done) return done;
     https_port = listeners.back()->port();
     if (config.amqps_port != 0) {
-        done = listen_on(*amqp, config.amqps_port, "--amqps-port", summary.amqps);
+        done = listen_on(*amqp, config.amqps_port, "--amqps-port", summary.amqps, *tls);
         if (!done) return done;
     }
     if (!web->files.empty()) {
@@ -402,7 +384,24 @@ Result<> Server::Parts::listen() {
     done =
         listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
     if (!done) return done;
-    return listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
+    done = listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
+    return done ? listen_for_nodes(mqtt_door) : done;
+}
+
+Result<> Server::Parts::listen_for_nodes(ConnectionFactory& mqtt_door) {
+    if (!seat || !seat->links) return {};
+    const NodeLinks& links = *seat->links;
+    auto context = TlsContext::load({.key_pairs = {links.own}, .client_ca = links.ca, .client_crl = {}});
+    if (!context) return fail(std::move(context).error());
+    line_tls = std::make_unique<TlsContexts>(*std::move(context));
+    lines = std::make_unique<LineEndpoint>(
+        *threads, LineEndpoint::Options{.node_domain = links.domain,
+                                        .incarnation = seat->incarnation,
+                                        .mqtt = &mqtt_door,
+                                        .https = rest.get(),
+                                        .amqp = config.amqps_port != 0 ? amqp.get() : nullptr,
+                                        .strangers = &strangers});
+    return listen_on(*lines, links.port, "--link-port", summary.links, *line_tls);
 }
 
 Result<> Server::Parts::listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
@@ -413,18 +412,18 @@ Result<> Server::Parts::listen_plainly(ConnectionFactory& factory, std::uint16_t
     options.limits.count = &connections;
     options.limits.strangers = &strangers;
     auto plain = Listener::open(*threads, factory, std::move(options));
-    if (!plain) return fail(refused(plain.error(), loopback, port, flag));
+    if (!plain) return fail(refused_port(plain.error(), loopback, port, flag));
     shown = std::string(loopback) + ":" + std::to_string(port);
     listeners.push_back(*std::move(plain));
     return {};
 }
 
 Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                                  std::vector<std::string>& shown) {
+                                  std::vector<std::string>& shown, const TlsContexts& contexts) {
     const bool is_default = config.bind.empty();
     const auto addresses = is_default ? std::vector<std::string>{loopback, loopback_v6} : config.bind;
     for (const std::string& address : addresses) {
-        Listener::Options options{.address = address, .port = port, .tls = tls.get()};
+        Listener::Options options{.address = address, .port = port, .tls = &contexts};
         options.limits.total = &unsent;
         options.limits.count = &connections;
         options.limits.strangers = &strangers;
@@ -433,7 +432,7 @@ Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port
             // A machine without IPv6 has no second loopback address, and needs none.
             const bool may_lack = is_default && address == loopback_v6;
             if (may_lack && listener.error().detail != std::strerror(EADDRINUSE)) continue;
-            return fail(refused(listener.error(), address, port, flag));
+            return fail(refused_port(listener.error(), address, port, flag));
         }
         const bool is_v6 = address.find(':') != std::string::npos;
         shown.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string((*listener)->port()));
@@ -461,7 +460,8 @@ Result<> Server::Parts::listen_for_operators() {
                              .started = clock.wall_now()};
     pages = std::make_unique<HubPages>(sources);
     auto opened = AdminEndpoint::open(*pages, system_clock, *std::move(options));
-    if (!opened) return fail(refused(opened.error(), config.admin_bind, config.admin_port, "--admin-port"));
+    if (!opened)
+        return fail(refused_port(opened.error(), config.admin_bind, config.admin_port, "--admin-port"));
     admin = *std::move(opened);
     summary.admin = config.admin_bind + ":" + std::to_string(admin->port());
     return {};

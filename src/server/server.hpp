@@ -29,8 +29,9 @@ public:
         std::vector<std::string> mqtts;  ///< `address:port`
         std::vector<std::string> amqps;
         std::vector<std::string> https;
-        std::string admin;          ///< `address:port` of metrics and health; empty if not configured.
-        std::string insecure_mqtt;  ///< Empty if not configured.
+        std::string admin;               ///< `address:port` of metrics and health; empty if not configured.
+        std::vector<std::string> links;  ///< Where other nodes of a cluster pass connections on.
+        std::string insecure_mqtt;       ///< Empty if not configured.
         std::string insecure_amqp;
         std::size_t threads = 0;
         std::size_t shards = 0;

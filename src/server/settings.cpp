@@ -5,6 +5,7 @@
 #include "endpoint/delivery/web_hubs.hpp"
 #include "server/cluster/cluster_setup.hpp"
 
+#include <arpa/inet.h>
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -230,6 +231,18 @@ std::string set_cluster_health(ServerConfig& config, const Values& values) {
     config.cluster.health = values.front();
     return {};
 }
+std::string set_cluster_advertise(ServerConfig& config, const Values& values) {
+    std::array<unsigned char, 16> bytes{};
+    const char* const text = values.front().c_str();
+    const bool is_address =
+        ::inet_pton(AF_INET, text, bytes.data()) == 1 || ::inet_pton(AF_INET6, text, bytes.data()) == 1;
+    if (!is_address) return "is not an IP address: " + values.front();
+    config.cluster.advertise = values.front();
+    return {};
+}
+std::string set_cluster_link_port(ServerConfig& config, const Values& values) {
+    return set_number(config.cluster.link_port, values, 0, 65'535);
+}
 std::string set_cluster_lease(ServerConfig& config, const Values& values) {
     return set_number(config.cluster.lease_s, values, 3, 60);
 }
@@ -288,6 +301,8 @@ constexpr std::array settings{
     Setting{"cluster.node", Kind::text, set_cluster_node},
     Setting{"cluster.lease_s", Kind::number, set_cluster_lease},
     Setting{"cluster.health", Kind::text, set_cluster_health},
+    Setting{"cluster.advertise", Kind::text, set_cluster_advertise},
+    Setting{"cluster.link_port", Kind::number, set_cluster_link_port},
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ const ports = { https: 443, mqtts: 8883 };
 
 /** A server of PostgreSQL on a socket in `folder`, as an unprivileged user. */
 export class Postgres {
-  constructor(folder) {
+  constructor(folder, { isNew = true } = {}) {
     const versions = readdirSync('/usr/lib/postgresql').sort((a, b) => Number(b) - Number(a));
     this.programs = join('/usr/lib/postgresql', versions[0], 'bin');
     this.folder = folder;
@@ -21,6 +21,7 @@ export class Postgres {
     // The server refuses to run as root.
     const nobody = readFileSync('/etc/passwd', 'utf8').split('\n').find((line) => line.startsWith('nobody:')).split(':');
     this.user = process.getuid() === 0 ? { uid: Number(nobody[2]), gid: Number(nobody[3]) } : {};
+    if (!isNew) return;
     mkdirSync(folder, { mode: 0o755 });
     if (this.user.uid !== undefined) chownSync(folder, this.user.uid, this.user.gid);
     const made = spawnSync(join(this.programs, 'initdb'), ['-D', join(folder, 'data'), '-U', 'hub', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'], { cwd: folder, ...this.user });
@@ -59,7 +60,7 @@ export class Postgres {
 
 class Node {
   constructor(cluster, id, address) {
-    Object.assign(this, { cluster, id, address, exits: [], isSupervised: true, process: null });
+    Object.assign(this, { cluster, id, address, exits: [], isSupervised: true, process: null, extra: [] });
     this.dataDir = join(cluster.folder, id);
     this.logFile = join(cluster.folder, `${id}.log`);
   }
@@ -68,7 +69,7 @@ class Node {
     const log = openSync(this.logFile, 'a');
     this.process = spawn(this.cluster.binary, [
       'serve', '--cluster', '--store', this.cluster.postgres.store, '--node', this.id, '--data-dir', this.dataDir,
-      '--hostname', this.cluster.address, '--bind', this.address, ...this.cluster.extra,
+      '--hostname', this.cluster.address, '--bind', this.address, ...this.cluster.extra, ...this.extra,
       ...(this.cluster.healthPort ? ['--health', `${this.address}:${this.cluster.healthPort}`] : []),
     ], { stdio: ['ignore', log, log] });
     this.ended = new Promise((resolve) => {
@@ -145,7 +146,7 @@ export class Cluster {
     while (!this.isOver) {
       const status = await this.status();
       const row = status?.nodes.find((each) => each.role === 'active');
-      const address = row?.address ?? this.target;
+      const address = this.nodes.find((node) => node.id === row?.node)?.address ?? this.target;
       if (address !== this.target) {
         this.target = address;
         for (const end of [...this.passing]) end();

@@ -90,6 +90,22 @@ Incarnation ClusterNode::owner() const {
     return owner_;
 }
 
+std::optional<NodeRow> ClusterNode::live_owner() const {
+    const std::lock_guard lock(mutex_);
+    return live_owner_;
+}
+
+void ClusterNode::note_owner(const ClusterView& view) {
+    const NodeRow* const row = view.find(view.owner());
+    const std::int64_t epoch = view.lanes.front().lane.epoch;
+    const std::lock_guard lock(mutex_);
+    if (epoch < owner_epoch_) return;  // The other thread looked later and was quicker.
+    owner_epoch_ = epoch;
+    owner_ = view.owner();
+    live_owner_.reset();
+    if (row != nullptr && row->is_live()) live_owner_ = *row;
+}
+
 void ClusterNode::leave() {
     {
         const std::lock_guard lock(mutex_);
@@ -169,10 +185,7 @@ bool ClusterNode::beat(ClusterTables& tables) {
     beat_ = **beaten;
     lease_.confirm(sent);
     if (!view) return false;
-    {
-        const std::lock_guard lock(mutex_);
-        owner_ = view->owner();
-    }
+    note_owner(*view);
     if (store) check_owned(*view, acknowledged);
     return true;
 }
@@ -228,10 +241,7 @@ Result<> ClusterNode::look(ClusterTables& tables) {
     auto view = tables.view(soon());
     if (!view) return fail(std::move(view).error());
     const auto now = boot_time();
-    {
-        const std::lock_guard lock(mutex_);
-        owner_ = view->owner();
-    }
+    note_owner(*view);
     if (has_lost(*view)) return {};
     const Incarnation owner = view->owner();
     const NodeRow* row = view->find(owner);

@@ -62,6 +62,8 @@ public:
     std::shared_ptr<PgStore> wait_for_store(std::chrono::milliseconds wait);
     /// Who owns the hub, as seen last.
     Incarnation owner() const;
+    /// The same with its address; nothing unless it lives.
+    std::optional<NodeRow> live_owner() const;
     /// Hands over: others need not wait for a lease. Nothing may be written any more.
     void leave();
 
@@ -72,6 +74,7 @@ private:
     void beat_loop();
     /// False if the session is of no more use.
     bool beat(ClusterTables& tables);
+    void note_owner(const ClusterView& view);
     void check_owned(const ClusterView& view, const std::vector<PgLane>& acknowledged);
     void watch_loop();
     Result<> look(ClusterTables& tables);
@@ -93,6 +96,8 @@ private:
     std::condition_variable changed_;
     bool ends_ = false;
     Incarnation owner_;
+    std::optional<NodeRow> live_owner_;
+    std::int64_t owner_epoch_ = 0;
     std::shared_ptr<PgStore> store_;
     std::thread beating_;
     std::thread watching_;

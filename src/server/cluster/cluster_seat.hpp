@@ -1,10 +1,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "server/cluster/node_links.hpp"
 #include "server/data_dir.hpp"
 #include "store/postgres/pg_store.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace carillon {
@@ -17,6 +20,9 @@ struct ClusterSeat {
     DataDir data_dir;
     std::shared_ptr<PgStore> store;
     Clock& clock;  ///< Stands still while the node may not act. Outlives the server.
+    /// Where other nodes bring connections; nothing if they do not.
+    std::optional<NodeLinks> links;
+    std::int64_t incarnation = 0;  ///< Of this start of the node.
 };
 
 }  // namespace carillon
