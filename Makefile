@@ -1,5 +1,5 @@
 # The project's commands. Each installs what is missing (tools/setup.sh) and builds what it needs.
-.PHONY: build package client demo demo-cpp demo-cluster test abuse bench asan tsan clang fuzz format tidy setup clean api-docs
+.PHONY: build package client demo demo-cpp demo-cluster test test-cluster abuse bench asan tsan clang fuzz format tidy setup clean api-docs
 .DEFAULT_GOAL := build
 
 # At most two compilers at once; the libraries' headers cost memory as well as time.
@@ -39,6 +39,11 @@ test:  ## everything that must pass
 	@$(call installed,test)
 	@$(call build_preset,dev)
 	@tests/run.sh build/dev
+
+test-cluster:  ## all tests with SDKs, with every client at a node of a cluster that does not serve
+	@$(call installed,test)
+	@$(call build_preset,dev) --target carillon
+	@HUB_THROUGH_A_NODE=1 tests/run.sh build/dev -R '^sdk\.'
 
 abuse:  ## the attacks of tests/abuse in full, with figures of who is served meanwhile
 	@$(call installed,test)

@@ -2,8 +2,8 @@
 # A hub on three nodes over PostgreSQL: the one that serves is killed in the middle of a twin job and a method job,
 # and both go on to their end. `make demo-cluster` builds what it needs first.
 #
-#   tests/demo/cluster.sh [ADDRESS]
-#       ADDRESS: a loopback address on which whoever serves listens, as on a floating address [127.50.8.10]
+#   tests/demo/cluster.sh [PREFIX]
+#       PREFIX: of the nodes' loopback addresses; n1 has PREFIX.1 and so on [127.50.8]
 #
 #   REGISTERED=20000 DEVICES=300 tests/demo/cluster.sh    how many devices there are, and how many of them connect
 #   FOLDER=build/demo-cluster                             where nodes and PostgreSQL (unless run as root) have their data; removed first
@@ -14,8 +14,9 @@ carillon=${HUB_BINARY:-$here/../../build/dev/carillon}
 folder=${FOLDER:-$here/../../build/demo-cluster}
 registered=${REGISTERED:-20000}
 devices=${DEVICES:-300}
-address=${1:-127.50.8.10}
+prefix=${1:-127.50.8}
 nodes=(n1 n2 n3)
+address_of() { echo "$prefix.${1#n}"; }
 wait_s=120
 
 color=
@@ -54,7 +55,7 @@ store="host=$socket dbname=postgres user=hub"
 declare -A pids=()
 clean_up() {
   trap - EXIT INT TERM
-  for name in fleet "${nodes[@]}" postgres; do
+  for name in fleet-n1 fleet-n2 fleet-n3 "${nodes[@]}" postgres; do
     [ -n "${pids[$name]:-}" ] || continue
     kill "$([ "$name" = postgres ] && echo -INT || echo -TERM)" "${pids[$name]}" 2>/dev/null || true
     [ "$name" = postgres ] || wait "${pids[$name]}" 2>/dev/null || true
@@ -74,39 +75,50 @@ pids[postgres]=$!
 wait_for PostgreSQL "$programs/pg_isready" -q -h "$socket" -U hub
 "$carillon" cluster init --store "$store" 2>&1 | named 36 init
 
-step "2  Three nodes; whoever serves listens on $address"
+step "2  Three nodes: one serves, the others pass on to it what devices and back ends say to them"
 start_node() {
-  "$carillon" serve --cluster --store "$store" --node "$1" --data-dir "$folder/$1" --hostname "$address" \
-    --bind "$address" >>"$folder/$1.log" 2>&1 &
+  "$carillon" serve --cluster --store "$store" --node "$1" --data-dir "$folder/$1" --hostname "$prefix.1" \
+    --bind "$(address_of "$1")" >>"$folder/$1.log" 2>&1 &
   pids[$1]=$!
 }
-listens() { (: >"/dev/tcp/$address/8883"); }
+served_by() { "$carillon" device list --top 1 --address "$(address_of "$1")"; }
 active() {
   "$carillon" cluster status --store "$store" -o json 2>/dev/null |
     python3 -c 'import json,sys; print(next(n["node"] for n in json.load(sys.stdin)["nodes"] if n["role"] == "active"))'
 }
 for node in "${nodes[@]}"; do start_node "$node"; done
-wait_for "a node to serve" listens
+wait_for "a node to serve" active
 first=$(active)
+wait_for "its keys" test -e "$folder/$first/hub.json"
 "$carillon" cluster status --store "$store" 2>&1 | named 36 status
 CARILLON_LOGIN=$("$carillon" connection-string --data-dir "$folder/$first")
 export CARILLON_LOGIN CARILLON_CA=$folder/$first/ca.pem
+others=()
+for node in "${nodes[@]}"; do
+  wait_for "$node to answer" served_by "$node"
+  [ "$node" = "$first" ] || others+=("$node")
+done
+office=(--address "$(address_of "${others[0]}")")  # a node that does not serve
 
-step "3  $registered devices are registered, $devices of another kind connect"
-"$carillon" simulate --devices "$registered" --prefix cold- --create-only --quiet
-"$carillon" simulate --devices "$devices" --prefix live- --create --method-latency 200ms --backoff 200ms --backoff-max 2s \
-  --interval 2s > >(tee "$folder/devices.log" | named 33 devices) 2>&1 &
-pids[fleet]=$!
+step "3  $registered devices are registered by ${others[0]}, $devices of another kind connect, to each node a third"
+"$carillon" simulate --devices "$registered" --prefix cold- --create-only --quiet "${office[@]}"
+for node in "${nodes[@]}"; do
+  "$carillon" simulate --devices $((devices / 3)) --prefix "live-$node-" --create --method-latency 200ms --backoff 200ms \
+    --backoff-max 2s --interval 2s --address "$(address_of "$node")" \
+    > >(tee "$folder/devices-$node.log" | named 33 "at $node") 2>&1 &
+  pids[fleet-$node]=$!
+done
+devices=$((devices / 3 * 3))
 sleep 3
 
 step "4  A twin job for all of them, and a method job for those that are connected"
 "$carillon" job create --job-id everyone --query-condition '*' --twin-patch '{"properties":{"desired":{"site":43}}}' \
-  --rate $((registered / 15))/s >/dev/null
+  --rate $((registered / 15))/s "${office[@]}" >/dev/null
 "$carillon" job create --job-id connected --query-condition "STARTSWITH(deviceId, 'live-')" --method-name lock \
-  --rate $((devices / 15))/s >/dev/null
+  --rate $((devices / 15))/s "${office[@]}" >/dev/null
 declare -A watches=()
 for job in everyone connected; do
-  "$carillon" job watch "$job" --interval 2 > >(named 32 "$job") 2>&1 &
+  "$carillon" job watch "$job" --interval 2 "${office[@]}" > >(named 32 "$job") 2>&1 &
   watches[$job]=$!
 done
 sleep 4
@@ -116,12 +128,13 @@ began=$(date +%s.%N)
 kill -9 "${pids[$first]}"
 wait "${pids[$first]}" 2>/dev/null || true
 unset "pids[$first]"
-wait_for "another node" listens
+wait_for "another node" served_by "${others[0]}"
 seconds=$(python3 -c "print(f'{$(date +%s.%N) - $began:.1f}')")
 second=$(active)
 echo "$second serves; nobody did for $seconds s"
 grep -h 'dead\|took over' "$folder/$second.log" | named 31 "$second"
 start_node "$first"
+wait_for "$first to pass on" served_by "$first"
 
 step "6  Both jobs go on"
 outcome=0
@@ -130,15 +143,17 @@ for job in everyone connected; do
   # Methods that were in flight end as unknown: exit code 8.
   [ "$outcome" -eq 0 ] || { [ "$job" = connected ] && [ "$outcome" -eq 8 ]; } || fail "carillon job watch $job exits $outcome"
 done
-"$carillon" job list | named 36 jobs
+"$carillon" job list "${office[@]}" | named 36 jobs
 "$carillon" cluster status --store "$store" 2>&1 | named 36 status
-unpatched=$("$carillon" query "SELECT COUNT() AS n FROM devices WHERE properties.desired.site = 43 AND properties.desired.\$version = 2" -o json |
+unpatched=$("$carillon" query "SELECT COUNT() AS n FROM devices WHERE properties.desired.site = 43 AND properties.desired.\$version = 2" -o json "${office[@]}" |
   python3 -c "import json,sys; print($registered + $devices - json.load(sys.stdin)[0]['n'])")
 [ "$unpatched" = 0 ] || fail "$unpatched twins were not patched exactly once"
-kill -TERM "${pids[fleet]}"
-wait "${pids[fleet]}" || fail "the devices ended with $?"
-unset "pids[fleet]"
-sleep 0.3  # its last lines
-calls=$(sed -nE 's/^([0-9,]+) methods: .*/\1/p' "$folder/devices.log" | tr -d ,)
+for node in "${nodes[@]}"; do
+  kill -TERM "${pids[fleet-$node]}"
+  wait "${pids[fleet-$node]}" || fail "the devices at $node ended with $?"
+  unset "pids[fleet-$node]"
+done
+sleep 0.3  # their last lines
+calls=$(cat "$folder"/devices-*.log | sed -nE 's/^([0-9,]+) methods: .*/\1/p' | tr -d , | awk '{sum += $1} END {print sum + 0}')
 [ "$calls" -le "$devices" ] || fail "$calls calls came to $devices devices"
 printf '\n%s\n' "$(paint '1;32' "Every twin was patched once, no method was sent twice, and nobody served for $seconds s.")"

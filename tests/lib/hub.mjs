@@ -72,9 +72,14 @@ export class Hub {
     const ready = join(this.directory, 'ready');
     rmSync(ready, { force: true });
     const log = openSync(this.logFile, 'a');
+    if (process.env.HUB_THROUGH_A_NODE) {
+      const { BehindANode } = await import('../cluster/behind_a_node.mjs');
+      this.behind = new BehindANode(this);
+      await this.behind.prepare();
+    }
     const child = spawn(this.binary, [
-      'serve', '--data-dir', join(this.directory, 'data'), '--hostname', this.address, '--bind', this.address,
-      '--ready-file', ready, ...this.extra,
+      'serve', '--data-dir', join(this.directory, 'data'), '--hostname', this.address,
+      ...(this.behind?.ownerFlags() ?? ['--bind', this.address]), '--ready-file', ready, ...this.extra,
     ], { stdio: ['ignore', log, log] });
     this.process = child;
     let ended = null;
@@ -86,6 +91,7 @@ export class Hub {
       if (ended !== null) throw new Error(`the hub ended (${ended}) instead of listening:\n${this.log()}`);
       return existsSync(ready);
     }, () => `the hub to listen:\n${this.log()}`, READY_S);
+    await this.behind?.open();
     this.connectionString = (await this.local('connection-string')).trim();
     return this;
   }
@@ -99,12 +105,14 @@ export class Hub {
     if (!this.process) return null;
     const child = this.process;
     this.process = null;
+    await this.behind?.closeDoor();
     child.kill(signal);
     const outcome = await Promise.race([this.ended, sleep(STOP_S * 1000, 'hangs', { ref: false })]);
     if (outcome === 'hangs') {
       child.kill('SIGKILL');
       throw new Error(`the hub does not stop:\n${this.log()}`);
     }
+    await this.behind?.stop();
     return outcome;
   }
 
