@@ -18,6 +18,7 @@ import sys
 import tempfile
 
 from after_restart import after_restart
+from cluster import cluster
 from configurations import configurations
 from jobs_in_a_row import jobs_in_a_row
 from lanes import lanes
@@ -167,7 +168,7 @@ FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
            "provisioning": provisioning, "pages": pages, "jobs-in-a-row": jobs_in_a_row,
-           "after-restart": after_restart}
+           "after-restart": after_restart, "cluster": cluster}
 
 
 def main(arguments):
