@@ -121,6 +121,8 @@ constexpr Example table[] = {
     {"policy renew-key", R"~(carillon policy renew-key service --renew-key primary)~"},
     {"policy renew-token-key", R"~(carillon policy renew-token-key)~"},
     {"simulate", R"~(carillon simulate --devices 1000 --create --reported-every 1m)~"},
+    {"policy create", R"~(carillon policy create dashboards --permissions RegistryRead ServiceConnect)~"},
+    {"policy delete", R"~(carillon policy delete dashboards)~"},
     {"mcp", R"~(carillon mcp --context plant)~"},
     {"cluster init", R"~(carillon cluster init --store 'host=pg1,pg2 dbname=carillon sslmode=verify-full')~"},
     {"cluster join",

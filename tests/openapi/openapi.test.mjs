@@ -376,6 +376,10 @@ test('messages to devices, and what devices do over HTTPS', async () => {
   const send = (raw, headers = {}) => ask('post', queue, d('edge'), { raw, headers, status: 204 });
   await send('one', { 'iothub-messageid': 'm1', 'iothub-ack': 'full', 'iothub-app-a': '1' });
   await ask('post', queue, d('none'), { raw: 'x', status: 404 });
+  await ask('put', '/carillon/policies/{policyName}', { policyName: 'mine' }, { body: { rights: 'RegistryRead, ServiceConnect' } });
+  await ask('put', '/carillon/policies/{policyName}', { policyName: 'mine' }, { body: { rights: 'Everything' }, status: 400 });
+  await ask('delete', '/carillon/policies/{policyName}', { policyName: 'mine' }, { status: 204 });
+  await ask('delete', '/carillon/policies/{policyName}', { policyName: 'mine' }, { status: 404 });
   await ask('post', '/devices/{deviceId}/modules/{moduleId}/messages/devicebound', m('online', 'none'), { raw: 'x', status: 404 });
   await ask('put', '/devices/{deviceId}/modules/{moduleId}', m('online', 'valve'), { body: {} });
   await ask('post', '/devices/{deviceId}/modules/{moduleId}/messages/devicebound', m('online', 'valve'), { raw: 'x', status: 204 });

@@ -173,6 +173,37 @@ test('who renews the key by which it asks is answered, and its connection ends',
   bad.destroy();
 });
 
+test('a policy of its own has exactly the rights named, and its end ends what stands on it', async () => {
+  await hub.ok('policy', 'create', '--policy-name', 'lookers', '--permissions', 'RegistryRead', 'ServiceConnect');
+  assert.equal((await show('lookers')).rights, 'RegistryRead, ServiceConnect');
+  const { primaryKey } = await show('lookers');
+  const login = `HostName=${hub.address};SharedAccessKeyName=lookers;SharedAccessKey=${primaryKey}`;
+  assert.equal((await hub.cli('device', 'show', 'by-policy', '--login', login)).code, 0);
+  assert.equal((await hub.cli('device', 'create', 'not-by-it', '--login', login)).code, 4);
+  assert.equal((await hub.cli('policy', 'list', '--login', login)).code, 4);
+
+  const client = await RawClient.open(hub);
+  client.send(get(devices, field(primaryKey, 'lookers')));
+  assert.equal((await client.answer()).status, 200);
+  await hub.ok('policy', 'create', 'lookers', '--permissions', 'ServiceConnect');
+  await ended(client, 'the connection with the rights of before to end');
+  assert.equal((await show('lookers')).primaryKey, primaryKey);
+  assert.equal((await hub.cli('device', 'show', 'by-policy', '--login', login)).code, 4);
+
+  await hub.stop();
+  await hub.start();
+  assert.equal(await status(primaryKey, 'lookers'), 200);
+  const again = await RawClient.open(hub);
+  again.send(get(devices, field(primaryKey, 'lookers')));
+  assert.equal((await again.answer()).status, 200);
+  await hub.ok('policy', 'delete', 'lookers', '--yes');
+  await ended(again, 'the connection of the removed policy to end');
+  assert.equal(await status(primaryKey, 'lookers'), 401);
+  assert.equal((await hub.cli('policy', 'show', 'lookers')).code, 3);
+  assert.equal((await hub.cli('policy', 'delete', 'iothubowner', '--yes')).code, 2);
+  assert.equal((await hub.cli('policy', 'create', 'no spaces', '--permissions', 'RegistryRead')).code, 2);
+});
+
 test('a swap ends nothing', async () => {
   const before = await show('service');
   const client = await RawClient.open(hub);

@@ -5,7 +5,7 @@
 #include "core/scan/page_tokens.hpp"
 #include "core/shard/shards.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -25,11 +25,34 @@ std::string_view name_of(PolicyRenewal what) {
     return "swap";
 }
 
+Error no_policy(std::string_view name) {
+    return {Errc::generic_not_found, fmt::format("There is no shared access policy '{}'.", name)};
+}
+
+/// The turn that `take_turn` took, to the end of its block.
+struct Turn {
+    explicit Turn(bool& busy) : is_busy(busy) {}
+    ~Turn() { is_busy = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    bool& is_busy;
+};
+
 }  // namespace
 
 Task<Result<Policies::Shared>> HubKeys::renew(std::string name, PolicyRenewal what, std::string by) {
     auto renewal = renew_here(std::move(name), what, std::move(by));
     co_return co_await shards_.on(shards_.first(), std::move(renewal));
+}
+
+Task<Result<Policies::Shared>> HubKeys::put(std::string name, AccessRights rights, std::string by) {
+    auto putting = put_here(std::move(name), rights, std::move(by));
+    co_return co_await shards_.on(shards_.first(), std::move(putting));
+}
+
+Task<Result<>> HubKeys::remove(std::string name, std::string by) {
+    auto removal = remove_here(std::move(name), std::move(by));
+    co_return co_await shards_.on(shards_.first(), std::move(removal));
 }
 
 Task<Result<>> HubKeys::renew_token_key(std::string by) {
@@ -44,25 +67,61 @@ Task<> HubKeys::take_turn() {
 
 Task<Result<Policies::Shared>> HubKeys::renew_here(std::string name, PolicyRenewal what, std::string by) {
     co_await take_turn();
+    const Turn turn(is_busy_);
     const auto policy = policies_.find(name);
-    if (!policy) {
-        is_busy_ = false;
-        co_return fail(Errc::generic_not_found, fmt::format("There is no shared access policy '{}'.", name));
-    }
+    if (!policy) co_return fail(no_policy(name));
     Shard& shard = shards_.first();
     auto renewed = Policies::renewed(*policy, what, shard.random());
     policies_.store(renewed.policy, shard.committer().batch());
     const auto stored = co_await shard.committer().durable();
-    if (!stored) {
-        is_busy_ = false;
-        co_return fail(unavailable(stored.error()));
-    }
+    if (!stored) co_return fail(unavailable(stored.error()));
     policies_.replace(std::move(renewed.policy));
     log.info("policy key renewed policy={} key={} by={}", policy->name, name_of(what), by);
     if (outside_.end_connections) outside_.end_connections(std::move(renewed.ended));
     co_await tell_machine();
-    is_busy_ = false;
     co_return policies_.find(name);
+}
+
+Task<Result<Policies::Shared>> HubKeys::put_here(std::string name, AccessRights rights, std::string by) {
+    co_await take_turn();
+    const Turn turn(is_busy_);
+    if (auto admitted = policies_.admit(name, rights); !admitted) co_return fail(std::move(admitted).error());
+    const auto held = policies_.find(name);
+    if (held && held->rights == rights) co_return held;
+    Shard& shard = shards_.first();
+    auto made = Policies::made(held ? held->name : std::move(name), rights, held.get(), shard.random());
+    const std::string made_name = made.name;
+    policies_.store(made, shard.committer().batch());
+    const auto stored = co_await shard.committer().durable();
+    if (!stored) co_return fail(unavailable(stored.error()));
+    policies_.replace(std::move(made));
+    log.info("policy made policy={} rights=\"{}\" by={}", made_name, fmt::join(right_names(rights), ", "),
+             by);
+    if (held) end(*held);
+    co_await tell_machine();
+    co_return policies_.find(made_name);
+}
+
+Task<Result<>> HubKeys::remove_here(std::string name, std::string by) {
+    co_await take_turn();
+    const Turn turn(is_busy_);
+    const auto held = policies_.find(name);
+    if (!held) co_return fail(no_policy(name));
+    if (auto admitted = policies_.admit(name, AccessRights::none); !admitted) co_return admitted;
+    Shard& shard = shards_.first();
+    policies_.store_without(name, shard.committer().batch());
+    const auto stored = co_await shard.committer().durable();
+    if (!stored) co_return fail(unavailable(stored.error()));
+    policies_.remove(name);
+    log.info("policy removed policy={} by={}", held->name, by);
+    end(*held);
+    co_await tell_machine();
+    co_return Result<>{};
+}
+
+void HubKeys::end(const SharedAccessPolicy& policy) const {
+    if (!outside_.end_connections) return;
+    outside_.end_connections({policy.primary_tag, policy.secondary_tag, policy.pair_tag});
 }
 
 Task<Result<>> HubKeys::renew_token_key_here(std::string by) {

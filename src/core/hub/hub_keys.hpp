@@ -20,8 +20,9 @@ class Shards;
 /// Where the hub's secret for continuation tokens and sessions is kept, in the `meta` table.
 inline constexpr std::string_view stored_token_key = "token-key";
 
-/// Makes the hub's own secrets new while it runs: the keys of its policies, and its token key. What is new is
-/// durable before it is answered or used; a crash leaves the old or the new. Any thread.
+/// Makes and removes the hub's policies while it runs, and makes its secrets new: the keys of policies, and
+/// its token key. What is new is durable before it is answered or used; a crash leaves the old or the new.
+/// Any thread.
 class HubKeys {
 public:
     /// What the program does besides, once a key is new.
@@ -44,13 +45,22 @@ public:
     /// Renews a key of the policy `name`, and ends what stands on the old one; `by` is for the log. Fails
     /// with `generic_not_found`, `service_unavailable`.
     Task<Result<Policies::Shared>> renew(std::string name, PolicyRenewal what, std::string by);
+    /// Makes a policy, or gives the one of this name exactly these rights: it keeps its keys, and what stands
+    /// on it ends. Fails as `Policies::admit`, and with `service_unavailable`.
+    Task<Result<Policies::Shared>> put(std::string name, AccessRights rights, std::string by);
+    /// Removes a policy, and ends what stands on it. Fails as `put`, and with `generic_not_found`.
+    Task<Result<>> remove(std::string name, std::string by);
     /// Renews the token key: continuation tokens, sessions and links made before are void. Fails with
     /// `service_unavailable`.
     Task<Result<>> renew_token_key(std::string by);
 
 private:
     Task<Result<Policies::Shared>> renew_here(std::string name, PolicyRenewal what, std::string by);
+    Task<Result<Policies::Shared>> put_here(std::string name, AccessRights rights, std::string by);
+    Task<Result<>> remove_here(std::string name, std::string by);
     Task<Result<>> renew_token_key_here(std::string by);
+    /// Ends what stands on any key of a policy.
+    void end(const SharedAccessPolicy& policy) const;
     Task<> take_turn();
     Task<> tell_machine();
 

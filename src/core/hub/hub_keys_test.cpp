@@ -25,6 +25,10 @@ struct HubKeysTest : ::testing::Test {
     auto renew(PolicyRenewal what, const char* name = "service") {
         return hub->run((*hub)->keys().renew(name, what, "test"));
     }
+    auto put(const char* name, AccessRights rights) {
+        return hub->run((*hub)->keys().put(name, rights, "test"));
+    }
+    auto remove(const char* name) { return hub->run((*hub)->keys().remove(name, "test")); }
     bool has_ended(KeyTag key) const { return std::find(ended.begin(), ended.end(), key) != ended.end(); }
 
     ManualClock clock{WallTime::from_unix_s(1'700'000'000)};
@@ -121,6 +125,69 @@ TEST_F(HubKeysTest, ANewTokenKeyVoidsContinuationTokensAndEndsSessions) {
     ASSERT_TRUE(stored && *stored);
     const PageTokens again(**stored);
     EXPECT_TRUE(again.open("p", (*hub)->page_tokens().seal("p", "1"))) << "it is what the next start reads";
+}
+
+TEST_F(HubKeysTest, APolicyHasExactlyTheRightsItWasMadeWithAlsoAfterARestart) {
+    const auto made = put("dashboards", AccessRights::registry_read | AccessRights::service_connect);
+    ASSERT_TRUE(made);
+    EXPECT_NE((*made)->primary_key, (*made)->secondary_key);
+    restart();
+    const auto found = policy("Dashboards");
+    EXPECT_EQ(found.rights, AccessRights::registry_read | AccessRights::service_connect);
+    EXPECT_EQ(found.primary_key, (*made)->primary_key);
+    EXPECT_FALSE(includes(found.rights, AccessRights::registry_write));
+}
+
+TEST_F(HubKeysTest, OtherRightsKeepTheKeysAndEndWhatStandsOnThem) {
+    const auto before = policy();
+    ASSERT_TRUE(put("SERVICE", AccessRights::service_connect));
+    EXPECT_TRUE(ended.empty()) << "nothing changed";
+    ASSERT_TRUE(put("SERVICE", AccessRights::registry_read));
+    EXPECT_EQ(policy().name, "service");
+    EXPECT_EQ(policy().rights, AccessRights::registry_read);
+    EXPECT_EQ(policy().primary_key, before.primary_key);
+    EXPECT_TRUE(has_ended(before.primary_tag) && has_ended(before.secondary_tag) &&
+                has_ended(before.pair_tag));
+    EXPECT_FALSE(has_ended(policy().primary_tag));
+}
+
+TEST_F(HubKeysTest, ARemovedPolicyIsGoneAndEndsWhatStandsOnIt) {
+    const auto before = policy();
+    ASSERT_TRUE(remove("Service"));
+    EXPECT_EQ((*hub)->policies().find("service"), nullptr);
+    EXPECT_TRUE(has_ended(before.primary_tag) && has_ended(before.secondary_tag) &&
+                has_ended(before.pair_tag));
+    EXPECT_EQ(remove("service").error().code, Errc::generic_not_found);
+    restart();
+    EXPECT_EQ((*hub)->policies().find("service"), nullptr);
+}
+
+TEST_F(HubKeysTest, TheLastPolicyWithEveryRightStays) {
+    EXPECT_EQ(remove("iothubowner").error().code, Errc::argument_invalid);
+    EXPECT_EQ(put("iothubowner", AccessRights::registry_read).error().code, Errc::argument_invalid);
+    ASSERT_TRUE(put("second", AccessRights::all));
+    EXPECT_TRUE(remove("iothubowner"));
+    EXPECT_EQ(remove("second").error().code, Errc::argument_invalid);
+}
+
+TEST_F(HubKeysTest, AHubHasAsManyPoliciesAsItMayAndNoMore) {
+    for (std::size_t i = (*hub)->policies().all().size(); i < Policies::count_max; ++i) {
+        ASSERT_TRUE(put(("p" + std::to_string(i)).c_str(), AccessRights::registry_read));
+    }
+    EXPECT_EQ(put("one-more", AccessRights::registry_read).error().code, Errc::argument_invalid);
+    EXPECT_TRUE(put("service", AccessRights::registry_read)) << "it is there already";
+    ASSERT_TRUE(remove("device"));
+    EXPECT_TRUE(put("one-more", AccessRights::registry_read));
+}
+
+TEST(Rights, AreReadByTheirNamesAndNothingElse) {
+    EXPECT_EQ(parse_rights("RegistryRead, serviceconnect"),
+              AccessRights::registry_read | AccessRights::service_connect);
+    EXPECT_EQ(parse_rights("RegistryWrite"), AccessRights::registry_write);
+    EXPECT_EQ(parse_rights("RegistryRead,RegistryWrite,ServiceConnect,DeviceConnect"), AccessRights::all);
+    for (const char* wrong : {"", ",", "RegistryRead,", "Everything", "RegistryRead ServiceConnect"}) {
+        EXPECT_EQ(parse_rights(wrong), std::nullopt) << wrong;
+    }
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 
+#include <fmt/core.h>
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace carillon {
@@ -14,6 +17,16 @@ KeyTag next_tag() {
 }
 
 constexpr std::string_view stored_key = "policies";
+
+constexpr std::array<std::pair<AccessRights, std::string_view>, 4> named_rights{
+    {{AccessRights::registry_read, "RegistryRead"},
+     {AccessRights::registry_write, "RegistryWrite"},
+     {AccessRights::service_connect, "ServiceConnect"},
+     {AccessRights::device_connect, "DeviceConnect"}}};
+
+void give_tags(SharedAccessPolicy& policy) {
+    for (KeyTag* tag : {&policy.primary_tag, &policy.secondary_tag, &policy.pair_tag}) *tag = next_tag();
+}
 
 std::string to_json(const std::vector<Policies::Shared>& policies) {
     std::string out;
@@ -50,17 +63,45 @@ Result<std::vector<SharedAccessPolicy>> from_json(std::string_view text) {
     return policies;
 }
 
+std::vector<Policies::Shared> with(std::vector<Policies::Shared> policies, Policies::Shared made) {
+    const auto held = std::find_if(policies.begin(), policies.end(),
+                                   [&](const auto& one) { return one->name == made->name; });
+    if (held == policies.end()) {
+        policies.push_back(std::move(made));
+    } else {
+        *held = std::move(made);
+    }
+    return policies;
+}
+
+std::vector<Policies::Shared> without(std::vector<Policies::Shared> policies, std::string_view name) {
+    std::erase_if(policies, [name](const auto& one) { return equals_ignoring_case(one->name, name); });
+    return policies;
+}
+
 }  // namespace
 
 std::vector<std::string_view> right_names(AccessRights rights) {
     std::vector<std::string_view> names;
-    for (const auto& [right, name] : {std::pair(AccessRights::registry_read, "RegistryRead"),
-                                      {AccessRights::registry_write, "RegistryWrite"},
-                                      {AccessRights::service_connect, "ServiceConnect"},
-                                      {AccessRights::device_connect, "DeviceConnect"}}) {
+    for (const auto& [right, name] : named_rights) {
         if (includes(rights, right)) names.emplace_back(name);
     }
     return names;
+}
+
+std::optional<AccessRights> parse_rights(std::string_view names) {
+    AccessRights rights = AccessRights::none;
+    for (std::size_t at = 0; at <= names.size();) {
+        const std::size_t end = std::min(names.find(',', at), names.size());
+        const std::string_view word = trimmed(names.substr(at, end - at));
+        const auto* known = std::find_if(named_rights.begin(), named_rights.end(), [word](const auto& one) {
+            return equals_ignoring_case(one.second, word);
+        });
+        if (known == named_rights.end()) return std::nullopt;
+        rights = rights | known->first;
+        at = end + 1;
+    }
+    return rights;
 }
 
 Result<Policies> Policies::load_or_create(Store& store, Random& random) {
@@ -95,7 +136,7 @@ Result<Policies> Policies::load_or_create(Store& store, Random& random) {
 
 Policies::Policies(std::vector<SharedAccessPolicy> policies) {
     for (auto& policy : policies) {
-        for (KeyTag* tag : {&policy.primary_tag, &policy.secondary_tag, &policy.pair_tag}) *tag = next_tag();
+        give_tags(policy);
         policies_.push_back(std::make_shared<const SharedAccessPolicy>(std::move(policy)));
     }
 }
@@ -131,20 +172,51 @@ Policies::Renewed Policies::renewed(const SharedAccessPolicy& policy, PolicyRene
     return renewed;
 }
 
-void Policies::store(const SharedAccessPolicy& policy, Batch& batch) const {
-    auto stored = all();
-    for (auto& held : stored) {
-        if (held->name == policy.name) held = std::make_shared<const SharedAccessPolicy>(policy);
+SharedAccessPolicy Policies::made(std::string name, AccessRights rights, const SharedAccessPolicy* held,
+                                  Random& random) {
+    SharedAccessPolicy policy;
+    policy.name = std::move(name);
+    policy.rights = rights;
+    policy.primary_key = held != nullptr ? held->primary_key : random.base64_key();
+    policy.secondary_key = held != nullptr ? held->secondary_key : random.base64_key();
+    give_tags(policy);
+    return policy;
+}
+
+Result<> Policies::admit(std::string_view name, AccessRights rights) const {
+    const auto held = all();
+    const bool is_new = find(name) == nullptr;
+    if (is_new && held.size() >= count_max) {
+        return fail(Errc::argument_invalid, fmt::format("A hub has at most {} policies.", count_max));
     }
-    batch.put(Table::meta, std::string(stored_key), to_json(stored));
+    const bool keeps_owner =
+        includes(rights, AccessRights::all) ||
+        std::any_of(held.begin(), held.end(), [name](const Shared& other) {
+            return includes(other->rights, AccessRights::all) && !equals_ignoring_case(other->name, name);
+        });
+    if (keeps_owner) return {};
+    return fail(Errc::argument_invalid, "No policy would be left that has every right.");
+}
+
+void Policies::store(const SharedAccessPolicy& policy, Batch& batch) const {
+    batch.put(Table::meta, std::string(stored_key),
+              to_json(with(all(), std::make_shared<const SharedAccessPolicy>(policy))));
+}
+
+void Policies::store_without(std::string_view name, Batch& batch) const {
+    batch.put(Table::meta, std::string(stored_key), to_json(without(all(), name)));
 }
 
 void Policies::replace(SharedAccessPolicy policy) {
-    const auto made = std::make_shared<const SharedAccessPolicy>(std::move(policy));
+    auto made = std::make_shared<const SharedAccessPolicy>(std::move(policy));
     const std::lock_guard lock(mutex_);
-    for (auto& held : policies_) {
-        if (held->name == made->name) held = made;
-    }
+    policies_ = with(std::move(policies_), std::move(made));
+    generation_.fetch_add(1, std::memory_order_release);
+}
+
+void Policies::remove(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    policies_ = without(std::move(policies_), name);
     generation_.fetch_add(1, std::memory_order_release);
 }
 

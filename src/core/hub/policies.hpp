@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,9 @@ constexpr bool includes(AccessRights held, AccessRights needed) {
 
 /// The names of the rights, as the service writes them.
 std::vector<std::string_view> right_names(AccessRights rights);
+/// The rights that a list of their names gives, separated by commas; nothing if one is unknown, or there is
+/// none.
+std::optional<AccessRights> parse_rights(std::string_view names);
 
 struct SharedAccessPolicy {
     std::string name;
@@ -51,10 +55,14 @@ struct SharedAccessPolicy {
 /// Source: azure-cli: az iot hub policy renew-key.
 enum class PolicyRenewal : std::uint8_t { primary, secondary, swap };
 
-/// The hub's shared access policies; at most 16. A policy does not change: it is replaced by another of its
-/// name. Any thread.
+/// The hub's shared access policies. A policy does not change: it is replaced by another of its name. Any
+/// thread.
 class Policies {
 public:
+    /// Ours: the service has a few more than its own five.
+    static constexpr std::size_t count_max = 16;
+    static constexpr std::size_t name_chars_max = 64;
+
     /// Reads them from the store's `meta` table; an empty store gets the five standard ones with
     /// random keys (`iothubowner`, `service`, `device`, `registryRead`, `registryReadWrite`).
     static Result<Policies> load_or_create(Store& store, Random& random);
@@ -76,14 +84,24 @@ public:
         std::vector<KeyTag> ended;
     };
     static Renewed renewed(const SharedAccessPolicy& policy, PolicyRenewal what, Random& random);
-    /// Puts into `batch` what makes `policy` the one of its name in the store.
+    /// A policy with keys of its own, or the one that `held` becomes by other rights: with its keys, and tags
+    /// that nothing stands on.
+    static SharedAccessPolicy made(std::string name, AccessRights rights, const SharedAccessPolicy* held,
+                                   Random& random);
+    /// Fails with `argument_invalid` if there may not be a policy of this name and these rights beside the
+    /// others: they must be few, and one of them must keep every right.
+    Result<> admit(std::string_view name, AccessRights rights) const;
+    /// Puts into `batch` what makes `policy` the one of its name in the store, or what removes this one.
     void store(const SharedAccessPolicy& policy, Batch& batch) const;
+    void store_without(std::string_view name, Batch& batch) const;
     /// From here on `policy` is the one of its name.
     void replace(SharedAccessPolicy policy);
+    /// From here on there is none of this name.
+    void remove(std::string_view name);
 
 private:
-    mutable std::mutex mutex_;  ///< Guards `policies_`; held for a look at it.
-    std::vector<Shared> policies_;
+    mutable std::mutex mutex_;      ///< Guards `policies_`; held for a look at it.
+    std::vector<Shared> policies_;  ///< Bound: Policies::count_max.
     std::atomic<std::uint64_t> generation_{1};
 };
 

@@ -160,6 +160,8 @@ const std::vector<Row> rows{
     {"GET", "/carillon/policies/service", owner},
     {"POST", "/carillon/policies/service/renewKey", owner},
     {"POST", "/carillon/tokenKey/renew", owner},
+    {"PUT", "/carillon/policies/mine", owner},
+    {"DELETE", "/carillon/policies/mine", owner},
     {"GET", "/carillon/audit", owner},
     {"GET", "/carillon/log", owner},
     {"PUT", "/carillon/log", owner},

@@ -123,6 +123,8 @@ Task<Result<HttpResponse>> delete_consumer_group(Request& request);
 // policies.cpp: of our own making
 Task<Result<HttpResponse>> list_policies(Request& request);
 Task<Result<HttpResponse>> get_policy(Request& request);
+Task<Result<HttpResponse>> put_policy(Request& request);
+Task<Result<HttpResponse>> delete_policy(Request& request);
 Task<Result<HttpResponse>> renew_policy_key(Request& request);
 Task<Result<HttpResponse>> renew_token_key(Request& request);
 

@@ -6,6 +6,7 @@
 #include "endpoint/rest/request.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <optional>
 
 namespace carillon::rest {
@@ -61,6 +62,39 @@ Task<Result<HttpResponse>> get_policy(Request& request) {
                        fmt::format("There is no shared access policy '{}'.", request.ids[0]));
     }
     co_return policy_response(*policy);
+}
+
+/// `{"rights":"RegistryRead, ServiceConnect"}`: exactly these.
+Task<Result<HttpResponse>> put_policy(Request& request) {
+    const std::string name(request.ids[0]);
+    const auto is_of_name = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '.' || c == '_';
+    };
+    if (name.size() > Policies::name_chars_max || !std::all_of(name.begin(), name.end(), is_of_name)) {
+        co_return fail(Errc::argument_invalid,
+                       fmt::format("A policy's name has up to {} letters, digits, '-', '.' and '_'.",
+                                   Policies::name_chars_max));
+    }
+    const auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    const auto rights = parse_rights(body->root().find("rights").string());
+    if (!rights) {
+        co_return fail(Errc::argument_invalid,
+                       "rights must be one or more of RegistryRead, RegistryWrite, ServiceConnect and "
+                       "DeviceConnect, separated by commas.");
+    }
+    auto putting = request.hub.keys().put(name, *rights, asker(request));
+    const auto policy = co_await std::move(putting);
+    if (!policy) co_return fail(policy.error());
+    co_return policy_response(**policy);
+}
+
+Task<Result<HttpResponse>> delete_policy(Request& request) {
+    auto removing = request.hub.keys().remove(std::string(request.ids[0]), asker(request));
+    auto removed = co_await std::move(removing);
+    if (!removed) co_return fail(std::move(removed).error());
+    co_return no_content();
 }
 
 Task<Result<HttpResponse>> renew_policy_key(Request& request) {

@@ -113,6 +113,8 @@ constexpr Route table[] = {
 
     {"GET", "/carillon/policies", owner, C::none, small, list_policies},
     {"GET", "/carillon/policies/{}", owner, C::none, small, get_policy},
+    {"PUT", "/carillon/policies/{}", owner, C::none, small, put_policy},
+    {"DELETE", "/carillon/policies/{}", owner, C::none, small, delete_policy},
     {"POST", "/carillon/policies/{}/renewKey", owner, C::none, small, renew_policy_key},
     {"POST", "/carillon/tokenKey/renew", owner, C::none, small, renew_token_key},
 
