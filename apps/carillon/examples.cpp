@@ -104,7 +104,7 @@ constexpr Example table[] = {
     {"audit verify", R"~(carillon audit verify)~"},
     {"audit export", R"~(carillon audit export --after 1200 --file audit.ndjson)~"},
     {"log show", R"~(carillon log show)~"},
-    {"log set", R"~(carillon log set --level debug --format json)~"},
+    {"log set", R"~(carillon log set --module mqtt=debug --format json)~"},
     {"health", R"~(carillon health --data-dir /var/lib/carillon)~"},
     {"doctor", R"~(carillon doctor --config /etc/carillon/carillon.toml)~"},
     {"debug bundle", R"~(carillon debug bundle --log carillon.log --file bundle.txt)~"},

@@ -333,7 +333,7 @@ Result<Exit> serve(const ServeArgs& args) {
     raise_descriptor_limit();
     const auto config = load_config(sources_of(args));
     if (!config) return fail(config.error());
-    log.set_level(config->log_level);
+    set_up_log(*config);
     const auto manager = ServiceManager::from_environment();
     if (args.is_cluster && config->cluster.store.empty()) {
         return fail_usage("--cluster wants --store, the PostgreSQL of the cluster");
@@ -399,6 +399,7 @@ void add_serve(CLI::App& app, int& exit_code) {
            "Where nodes pass connections on to the one that serves, the same on all; 0 for none (7883)")
         ->type_name("N");
     single("--lease", "cluster.lease_s", "How long a node that is silent keeps the hub (5)")->type_name("S");
+    single("--log-format", "log_format", "text, or json: an object a line (text)")->type_name("KIND");
     single("--compatibility", "compatibility", "default, or strict: refuse what the real hub refuses")
         ->type_name("MODE");
     command.footer(

@@ -25,6 +25,12 @@ namespace {
 
 std::atomic<LogFormat> format_now{LogFormat::text};
 
+struct Least {
+    std::atomic<LogLevel> level{LogLevel::info};
+};
+constinit Least least_of_all;
+constinit std::array<Least, log_modules.size()> least;
+
 constexpr std::array<std::pair<std::string_view, LogLevel>, 6> level_names{{{"trace", LogLevel::trace},
                                                                             {"debug", LogLevel::debug},
                                                                             {"info", LogLevel::info},
@@ -56,7 +62,7 @@ spdlog::logger& logger() {
         auto made =
             std::make_unique<spdlog::logger>("carillon", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %l %v", spdlog::pattern_time_type::utc);
-        made->set_level(spdlog::level::info);
+        made->set_level(spdlog::level::trace);  // Modules have their own.
         made->flush_on(spdlog::level::warn);
         return made.release();
     }();
@@ -118,35 +124,42 @@ LogFormat log_format() {
 }
 
 LogLevel log_level() {
-    for (const auto& [name, level] : level_names) {
-        if (log.is_on(level)) return level;
-    }
-    return LogLevel::off;
+    return least_of_all.level;
 }
 
-bool Log::is_on(LogLevel level) const {
-    return logger().should_log(to_spdlog(level));
+void set_log_level(std::size_t module, LogLevel level) {
+    least[module].level = level;
+}
+
+LogLevel log_level(std::size_t module) {
+    return least[module].level;
+}
+
+bool Log::is_on(LogLevel level, std::size_t module) const {
+    return level >= least[module].level.load(std::memory_order_relaxed);
 }
 void Log::set_level(LogLevel level) {
-    logger().set_level(to_spdlog(level));
+    least_of_all.level = level;
+    for (Least& one : least) one.level = level;
 }
 void Log::flush() {
     logger().flush();
 }
 
-void Log::line(LogLevel level, std::string_view text) {
+void Log::line(LogLevel level, std::size_t module, std::string_view text) {
     // A peer's text may hold a line break, which would let it forge a line of ours.
     std::string copy(text);
     std::replace_if(copy.begin(), copy.end(), is_control, '?');
     if (format_now == LogFormat::json) {
-        const std::string json = log_line_json(time_text(), log_level_text(level), copy) + '\n';
-        std::fputs(json.c_str(), stderr);  // One call, so that lines stay whole.
+        const std::string json = log_line_json(time_text(), log_level_text(level), log_modules[module], copy);
+        std::fputs((json + '\n').c_str(), stderr);  // One call, so that lines stay whole.
         return;
     }
     logger().log(to_spdlog(level), spdlog::string_view_t(copy.data(), copy.size()));
 }
 
-std::string log_line_json(std::string_view time, std::string_view level, std::string_view text) {
+std::string log_line_json(std::string_view time, std::string_view level, std::string_view module,
+                          std::string_view text) {
     std::string message;
     std::vector<std::pair<std::string, std::string>> members;
     for (std::string_view rest = text; !rest.empty();) {
@@ -165,7 +178,11 @@ std::string log_line_json(std::string_view time, std::string_view level, std::st
     }
     std::string out;
     JsonWriter json(out);
-    json.begin_object().member("time", time).member("level", level).member("message", message);
+    json.begin_object()
+        .member("time", time)
+        .member("level", level)
+        .member("module", module)
+        .member("message", message);
     for (const auto& [key, value] : members) json.member(key, value);
     json.end_object();
     return out;

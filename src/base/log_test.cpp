@@ -33,17 +33,19 @@ TEST(Log, APeersTextCannotForgeALine) {
 
 TEST(Log, IsSilentWhenOff) {
     EXPECT_EQ(logged(LogLevel::off, "x"), "");
-    EXPECT_FALSE(log.is_on(LogLevel::debug));
-    EXPECT_TRUE(log.is_on(LogLevel::info));
+    EXPECT_FALSE(log.is_on(LogLevel::debug, find_log_module("base")));
+    EXPECT_TRUE(log.is_on(LogLevel::info, find_log_module("base")));
 }
 
 TEST(Log, WritesAnObjectALineWhileItIsToldTo) {
     set_log_format(LogFormat::json);
     const std::string lines = logged(LogLevel::debug, "a\nb");
     set_log_format(LogFormat::text);
-    EXPECT_NE(lines.find(R"("level":"debug","message":"connection refused","reason":"a?b"})"), lines.npos)
+    EXPECT_NE(lines.find(R"("level":"debug","module":"base","message":"connection refused","reason":"a?b"})"),
+              lines.npos)
         << lines;
-    EXPECT_NE(lines.find(R"("level":"warn","message":"store slow","ms":"17"})"), lines.npos) << lines;
+    EXPECT_NE(lines.find(R"("level":"warn","module":"base","message":"store slow","ms":"17"})"), lines.npos)
+        << lines;
 }
 
 TEST(Log, KnowsItsLevel) {
@@ -55,11 +57,41 @@ TEST(Log, KnowsItsLevel) {
     EXPECT_EQ(parse_log_level("loud"), std::nullopt);
 }
 
+TEST(Log, AModuleHasALevelOfItsOwnUntilAllAreSet) {
+    testing::internal::CaptureStderr();
+    set_log_level(find_log_module("net"), LogLevel::debug);
+    log.debug("said by base");
+    set_log_level(find_log_module("base"), LogLevel::debug);  // This file's folder.
+    log.debug("then said by base");
+    EXPECT_EQ(log_level(find_log_module("base")), LogLevel::debug);
+    EXPECT_EQ(log_level(), LogLevel::info);
+    log.set_level(LogLevel::info);
+    log.debug("at last said by base");
+    log.flush();
+    const std::string lines = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(lines.find(" said by base"), lines.find("then said by base") + 4) << lines;
+    EXPECT_EQ(lines.find("at last"), std::string::npos) << lines;
+}
+
+TEST(Log, ModulesAreFoldersAndRooms) {
+    const auto name = [](std::string_view file) { return log_modules[log_module_of(file)]; };
+    EXPECT_EQ(name("/x/src/endpoint/mqtt/mqtt_connection.cpp"), "mqtt");
+    EXPECT_EQ(name("../../src/core/jobs/job_part.cpp"), "jobs");
+    EXPECT_EQ(name("/src/here/src/net/listener.cpp"), "net");
+    EXPECT_EQ(name("/x/src/server/cluster/node.cpp"), "server");
+    EXPECT_EQ(name("../apps/carillon/serve.cpp"), "app");
+    EXPECT_EQ(name("../../src/core/nobody/knows.cpp"), "other");
+    EXPECT_EQ(name("elsewhere.cpp"), "other");
+}
+
 TEST(LogLineJson, PairsAreMembersAndTheRestIsTheMessage) {
-    EXPECT_EQ(log_line_json("T", "info", "request refused id=7 why=\"a \\\"b\\\" c\" last"),
-              R"({"time":"T","level":"info","message":"request refused last","id":"7","why":"a \"b\" c"})");
-    EXPECT_EQ(log_line_json("T", "info", "a=1"), R"({"time":"T","level":"info","message":"","a":"1"})");
-    EXPECT_EQ(log_line_json("T", "info", ""), R"({"time":"T","level":"info","message":""})");
+    EXPECT_EQ(
+        log_line_json("T", "info", "net", "request refused id=7 why=\"a \\\"b\\\" c\" last"),
+        R"({"time":"T","level":"info","module":"net","message":"request refused last","id":"7","why":"a \"b\" c"})");
+    EXPECT_EQ(log_line_json("T", "info", "net", "a=1"),
+              R"({"time":"T","level":"info","module":"net","message":"","a":"1"})");
+    EXPECT_EQ(log_line_json("T", "info", "net", ""),
+              R"({"time":"T","level":"info","module":"net","message":""})");
 }
 
 }  // namespace

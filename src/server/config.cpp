@@ -177,6 +177,12 @@ void apply_strictness(ServerConfig& config) {
 
 }  // namespace
 
+void set_up_log(const ServerConfig& config) {
+    set_log_format(config.log_format);
+    log.set_level(config.log_level);
+    for (const auto& [module, level] : config.log_modules) set_log_level(module, level);
+}
+
 std::map<std::string, std::string> process_environment() {
     std::map<std::string, std::string> environment;
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

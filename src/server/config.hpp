@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/log.hpp"
+#include "base/log_format.hpp"
 #include "base/result.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/hub/audit_log.hpp"
@@ -57,6 +57,9 @@ struct ServerConfig {
     std::size_t connections_unknown_per_address_max = 1024;
     std::uint32_t drain_s = 0;  ///< Over which a stop spreads the ends of connections.
     LogLevel log_level = LogLevel::info;
+    LogFormat log_format = LogFormat::text;
+    /// Places in `log_modules`, and their levels. Bound: fixed.
+    std::vector<std::pair<std::size_t, LogLevel>> log_modules;
     Compatibility compatibility = Compatibility::helpful;
     std::optional<Tier> strict_tier;                    ///< Nothing for S1; only in strict mode.
     std::optional<unsigned> strict_units;               ///< Nothing for one.
@@ -80,6 +83,9 @@ struct ServerConfig {
     std::vector<std::string> linked_hubs;
     ClusterConfig cluster;
 };
+
+/// Has the process log as the configuration says.
+void set_up_log(const ServerConfig& config);
 
 /// How the hub is set up by this configuration: queries, and in strict mode the throttles of its tier.
 HubOptions hub_options(const ServerConfig& config);

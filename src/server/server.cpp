@@ -570,13 +570,15 @@ Result<> Server::reload(const ServerConfig& config) {
     next.tls_client_ca = config.tls_client_ca;
     next.tls_client_crl = config.tls_client_crl;
     next.log_level = config.log_level;
+    next.log_format = config.log_format;
+    next.log_modules = config.log_modules;
     auto certificates = find_certificates(next, *parts_->data_dir);
     if (!certificates) return fail(std::move(certificates).error());
     auto context = TlsContext::load(certificates->files);
     if (!context) return fail(std::move(context).error());
     parts_->tls->replace(*std::move(context));
     parts_->certificates.note(*certificates);
-    log.set_level(next.log_level);
+    set_up_log(next);
     const std::string restart = names_of_changes(next, config);
     if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);
     parts_->config = std::move(next);

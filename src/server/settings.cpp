@@ -44,18 +44,34 @@ std::string set_hostnames(ServerConfig& config, const Values& values) {
 }
 
 std::string set_log_level(ServerConfig& config, const Values& values) {
-    constexpr std::array<std::pair<std::string_view, LogLevel>, 6> levels{{{"trace", LogLevel::trace},
-                                                                           {"debug", LogLevel::debug},
-                                                                           {"info", LogLevel::info},
-                                                                           {"warn", LogLevel::warn},
-                                                                           {"error", LogLevel::error},
-                                                                           {"off", LogLevel::off}}};
-    for (const auto& [name, level] : levels) {
-        if (name != values.front()) continue;
-        config.log_level = level;
-        return {};
+    const auto level = parse_log_level(values.front());
+    if (!level) return "must be trace, debug, info, warn, error or off";
+    config.log_level = *level;
+    return {};
+}
+
+std::string set_log_format(ServerConfig& config, const Values& values) {
+    if (values.front() != "text" && values.front() != "json") return "must be text or json";
+    config.log_format = values.front() == "json" ? LogFormat::json : LogFormat::text;
+    return {};
+}
+
+/// `MODULE=LEVEL`
+std::string set_log_modules(ServerConfig& config, const Values& values) {
+    config.log_modules.clear();
+    for (const std::string& value : values) {
+        const std::size_t equals = value.find('=');
+        const std::size_t module = find_log_module(value.substr(0, equals));
+        const auto level =
+            equals == std::string::npos ? std::nullopt : parse_log_level(value.substr(equals + 1));
+        if (module == log_modules.size() || !level) {
+            std::string known;
+            for (const std::string_view name : log_modules) (known += known.empty() ? "" : ", ") += name;
+            return "takes MODULE=LEVEL, not " + value + "; modules are " + known;
+        }
+        config.log_modules.emplace_back(module, *level);
     }
-    return "must be trace, debug, info, warn, error or off";
+    return {};
 }
 
 std::string set_compatibility(ServerConfig& config, const Values& values) {
@@ -268,6 +284,8 @@ constexpr std::array settings{
     Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections},
     Setting{"drain_s", Kind::number, set_drain},
     Setting{"log_level", Kind::text, set_log_level},
+    Setting{"log_format", Kind::text, set_log_format},
+    Setting{"log_modules", Kind::list, set_log_modules},
     Setting{"compatibility", Kind::text, set_compatibility},
     Setting{"strict.tier", Kind::text, set_tier},
     Setting{"strict.units", Kind::number, set_units},

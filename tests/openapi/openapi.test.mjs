@@ -330,9 +330,9 @@ test('messages of devices and consumer groups', async () => {
 
 test('what is logged', async () => {
   await ask('get', '/carillon/log');
-  await ask('put', '/carillon/log', {}, { body: { level: 'warn', format: 'json' } });
+  await ask('put', '/carillon/log', {}, { body: { level: 'warn', modules: { mqtt: 'debug' }, format: 'json' } });
   await ask('put', '/carillon/log', {}, { body: { level: 'info', format: 'text' } });
-  await ask('put', '/carillon/log', {}, { body: { level: 'loud' }, status: 400 });
+  await ask('put', '/carillon/log', {}, { body: { modules: { kitchen: 'debug' } }, status: 400 });
 });
 
 test('the audit log', async () => {

@@ -22,7 +22,7 @@ async function refused() {
 test('it logs more while it is told to, and an answer leads to its line', async () => {
   const quiet = await refused();
   await hub.ok('log', 'set', '--level', 'debug');
-  assert.deepEqual(await show(), { format: 'text', level: 'debug' });
+  assert.deepEqual(await show(), { format: 'text', level: 'debug', modules: {} });
   const id = await refused();
   await until(() => hub.log().includes(`id=${id}`), 'the line of the request');
   assert.match(hub.log(), new RegExp(`debug request refused id=${id} peer=\\S+ operation="GET /devices/{}" status=404 code=DeviceNotFound`));
@@ -35,14 +35,27 @@ test('lines are JSON while they are told to be', async () => {
   const id = await refused();
   await until(() => hub.log().includes(`"${id}"`), 'the line of the request');
   const line = JSON.parse(hub.log().split('\n').find((text) => text.includes(id)));
-  assert.deepEqual([line.level, line.message, line.status, line.operation], ['debug', 'request refused', '404', 'GET /devices/{}']);
+  assert.deepEqual([line.level, line.module, line.message, line.status, line.operation],
+    ['debug', 'rest', 'request refused', '404', 'GET /devices/{}']);
   assert.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   await hub.ok('log', 'set', '--level', 'info', '--format', 'text');
 });
 
+test('one module logs more while the others stay as they are', async () => {
+  await hub.ok('log', 'set', '--module', 'net=debug');
+  const quiet = await refused();
+  await hub.ok('log', 'set', '--module', 'rest=debug');
+  assert.deepEqual(await show(), { format: 'text', level: 'info', modules: { net: 'debug', rest: 'debug' } });
+  const id = await refused();
+  await until(() => hub.log().includes(`id=${id}`), 'the line of the request');
+  assert.ok(!hub.log().includes(quiet), 'net is another module');
+  await hub.ok('log', 'set', '--level', 'info');
+  assert.deepEqual((await show()).modules, {});
+});
+
 test('what is no level or format changes nothing', async () => {
   const before = await show();
-  for (const args of [['--level', 'loud'], ['--format', 'xml', '--level', 'warn'], []]) {
+  for (const args of [['--level', 'loud'], ['--format', 'xml', '--level', 'warn'], ['--module', 'kitchen=debug', '--level', 'warn'], ['--module', 'net=loud', '--format', 'json'], ['--module', 'net'], []]) {
     assert.equal((await hub.cli('log', 'set', ...args)).code, 2, args.join(' '));
   }
   const client = await RawClient.open(hub);

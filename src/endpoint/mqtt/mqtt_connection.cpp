@@ -261,7 +261,7 @@ void Connection::authenticate() {
         });
         return;
     }
-    if (log.is_on(LogLevel::debug)) {
+    if (log.is_on(LogLevel::debug, find_log_module("mqtt"))) {
         const std::string path = connect->key.path();
         log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
                   connect->client_type);
