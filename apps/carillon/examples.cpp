@@ -105,6 +105,7 @@ constexpr Example table[] = {
     {"audit export", R"~(carillon audit export --after 1200 --file audit.ndjson)~"},
     {"log show", R"~(carillon log show)~"},
     {"log set", R"~(carillon log set --module mqtt=debug --format json)~"},
+    {"trace device", R"~(carillon trace device thermostat-1 --for 5m)~"},
     {"health", R"~(carillon health --data-dir /var/lib/carillon)~"},
     {"doctor", R"~(carillon doctor --config /etc/carillon/carillon.toml)~"},
     {"debug bundle", R"~(carillon debug bundle --log carillon.log --file bundle.txt)~"},

@@ -49,6 +49,7 @@ constexpr std::array groups{
     add_mcp,
     add_audit,
     add_log,
+    add_trace,
     add_health,
     add_doctor,
     add_debug,

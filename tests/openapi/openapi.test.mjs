@@ -335,6 +335,14 @@ test('what is logged', async () => {
   await ask('put', '/carillon/log', {}, { body: { modules: { kitchen: 'debug' } }, status: 400 });
 });
 
+test('what one device does', async () => {
+  const { traceId } = await ask('post', '/carillon/traces', {}, { body: { deviceId: 'online', seconds: 60 } });
+  await ask('post', '/carillon/traces', {}, { body: { deviceId: 'online', seconds: 0 }, status: 400 });
+  await ask('get', '/carillon/traces/{traceId}', { traceId });
+  await ask('delete', '/carillon/traces/{traceId}', { traceId }, { status: 204 });
+  await ask('get', '/carillon/traces/{traceId}', { traceId }, { status: 404 });
+});
+
 test('the audit log', async () => {
   const { entries } = await ask('get', '/carillon/audit', {}, { query: 'after=0&top=3' });
   assert.equal(entries.length, 3);

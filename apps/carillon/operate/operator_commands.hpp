@@ -10,6 +10,7 @@ namespace carillon {
 
 void add_audit(CLI::App& app, int& exit_code);
 void add_log(CLI::App& app, int& exit_code);
+void add_trace(CLI::App& app, int& exit_code);
 void add_health(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_debug(CLI::App& app, int& exit_code);

@@ -2,6 +2,7 @@
 
 #include "core/configurations/configurations.hpp"
 #include "core/events/events.hpp"
+#include "core/hub/device_traces.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/hub/login_brake.hpp"
@@ -26,6 +27,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
       throttles_(std::make_unique<Throttles>(options.tier)),
       logins_(std::make_unique<LoginBrake>()),
+      traces_(std::make_unique<DeviceTraces>()),
       registry_(std::make_unique<Registry>(shards_)),
       messages_(std::make_unique<Messages>(shards_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),

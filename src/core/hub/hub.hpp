@@ -11,6 +11,7 @@
 namespace carillon {
 
 class Configurations;
+class DeviceTraces;
 class Events;
 class HubKeys;
 class Jobs;
@@ -46,6 +47,8 @@ public:
     Throttles& throttles() { return *throttles_; }
     /// Told of every login that fails, whatever the protocol.
     LoginBrake& logins() { return *logins_; }
+    /// Told of what devices do, while somebody looks.
+    DeviceTraces& traces() { return *traces_; }
     Registry& registry() { return *registry_; }
     Messages& messages() { return *messages_; }
     Jobs& jobs() { return *jobs_; }
@@ -64,6 +67,7 @@ private:
     std::unique_ptr<HubKeys> keys_;
     std::unique_ptr<Throttles> throttles_;
     std::unique_ptr<LoginBrake> logins_;
+    std::unique_ptr<DeviceTraces> traces_;
     std::unique_ptr<Registry> registry_;
     std::unique_ptr<Messages> messages_;
     std::unique_ptr<Jobs> jobs_;

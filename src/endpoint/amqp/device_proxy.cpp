@@ -205,6 +205,7 @@ void DeviceProxy::settle_cloud_message(const LockToken& lock, Settlement how, co
 
 void DeviceProxy::send_method(std::uint16_t request_id, std::string_view name, std::string_view payload) {
     if (is_closed_ || !mail_.take(name.size() + payload.size())) return;  // Its caller's time runs out.
+    device_.trace_method(request_id, name);
     back([self = this, request_id, name = std::string(name),
           payload = std::string(payload)](HostedDevice& device) {
         self->mail_.give_back(name.size() + payload.size());
@@ -215,6 +216,7 @@ void DeviceProxy::send_method(std::uint16_t request_id, std::string_view name, s
 void DeviceProxy::send_desired(std::int64_t version, std::string_view body) {
     if (is_closed_) return;
     if (!mail_.take(body.size())) return close(Errc::throttling_exception);
+    if (device_.is_traced()) device_.trace("desired sent", "\"version\":" + std::to_string(version));
     back([self = this, version, body = std::string(body)](HostedDevice& device) {
         self->mail_.give_back(body.size());
         device.send_desired(version, body);
@@ -233,6 +235,7 @@ DeviceLink::Taken DeviceProxy::send_cloud_message(const CloudDelivery& delivery)
     // The connection tells its room again with each that it takes, and it is offered then.
     if (!mail_.take(message.size())) return Taken::not_now;
     ++cloud_sent_;
+    if (device_.is_traced()) device_.trace("message sent");
     back([self = this, lock = delivery.lock, message = std::move(message)](HostedDevice& device) {
         self->mail_.give_back(message.size());
         device.send_cloud_message(lock, message);

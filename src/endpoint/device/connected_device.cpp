@@ -1,6 +1,7 @@
 #include "endpoint/device/connected_device.hpp"
 
 #include "base/json.hpp"
+#include "core/hub/device_traces.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/login_brake.hpp"
 #include "core/shard/cloud_messages.hpp"
@@ -9,6 +10,7 @@
 #include "core/shard/telemetry.hpp"
 #include "core/shard/throttles.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +18,26 @@ namespace carillon::device {
 
 Shard& ConnectedDevice::home(Hub& hub, const DeviceId& device) {
     return hub.shards().owner(device);
+}
+
+// --- traces ----------------------------------------------------------------------------------------
+
+bool ConnectedDevice::is_traced() const {
+    return hub_.traces().is_on();
+}
+
+void ConnectedDevice::trace(std::string_view event, std::string_view members) const {
+    const Record* known = record();
+    if (known == nullptr) return;
+    const Clock& clock = shard_->clock();
+    hub_.traces().note(known->key.path(), clock.now(), clock.wall_now(), event, members);
+}
+
+void ConnectedDevice::trace_method(std::uint16_t request_id, std::string_view name) const {
+    if (!is_traced()) return;
+    std::string members;
+    JsonWriter(members).key("requestId").value(std::uint32_t{request_id}).key("method").value(name);
+    trace("method sent", members);
 }
 
 // --- coming and going ------------------------------------------------------------------------------
@@ -47,6 +69,7 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     is_connected_ = true;
     shard_->attach(*record, link_);
     if (is_model_id(model_id)) shard_->announce_model(*record, model_id);
+    if (is_traced()) trace("connected");
     return {};
 }
 
@@ -65,15 +88,28 @@ void ConnectedDevice::stand_on(const Proof& proof) {
 
 Duration ConnectedDevice::refused(Hub& hub, const IdentityKey& key, const Error& why,
                                   std::string_view protocol, std::string_view peer) {
-    if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
     const std::string path = key.path();
+    const Clock& clock = home(hub, key.device).clock();
+    if (hub.traces().is_on()) {
+        std::string members;
+        JsonWriter(members)
+            .key("protocol")
+            .value(protocol)
+            .key("peer")
+            .value(peer)
+            .key("why")
+            .value(why.detail);
+        hub.traces().note(path, clock.now(), clock.wall_now(), "refused", members);
+    }
+    if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
     const LoginBrake::Failure failure{
         .protocol = protocol, .identity = path, .peer = peer, .why = why.detail};
-    return hub.logins().failed(failure, home(hub, key.device).clock().now());
+    return hub.logins().failed(failure, clock.now());
 }
 
 void ConnectedDevice::disconnect() {
     if (!std::exchange(is_connected_, false)) return;
+    if (is_traced()) trace("disconnected");
     // After the hub closed the link the record may be gone, or have another link.
     if (Record* known = record()) shard_->detach(*known, link_);
 }
@@ -122,6 +158,9 @@ const std::vector<Subscription>* ConnectedDevice::stored_session() const {
 void ConnectedDevice::store_session(std::optional<std::vector<Subscription>> subscriptions, Stored done) {
     Record* known = record();
     if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
+    if (is_traced()) {
+        trace("subscriptions", fmt::format("\"count\":{}", subscriptions ? subscriptions->size() : 0));
+    }
     shard_->store_session(*known, std::move(subscriptions), std::move(done));
 }
 
@@ -143,6 +182,7 @@ Result<> ConnectedDevice::send(DeviceMessage message, Stored done) {
     if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
     if (auto passed = throttle(ThrottleClass::telemetry); !passed) return passed;
     auto made = make_message(std::move(message), sender(*known));
+    if (is_traced()) trace("telemetry", fmt::format("\"accepted\":{}", made.has_value()));
     if (!made) return fail(std::move(made).error());
     shard_->telemetry().append(*known, *std::move(made), std::move(done));
     return {};
@@ -163,6 +203,7 @@ Result<std::string> ConnectedDevice::twin() {
     const Record* known = heard_from();
     if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
     if (auto passed = throttle(ThrottleClass::twin_reads); !passed) return fail(std::move(passed).error());
+    if (is_traced()) trace("twin read");
     std::string json;
     append_device_twin_json(json, known->committed->twin);
     return json;
@@ -175,6 +216,7 @@ void ConnectedDevice::report(std::string_view patch, std::optional<std::int64_t>
     if (auto passed = throttle(ThrottleClass::twin_updates); !passed) {
         return done(fail(std::move(passed).error()));
     }
+    if (is_traced()) trace("twin update", fmt::format("\"bytes\":{}", patch.size()));
     auto document = JsonDocument::parse(patch);
     if (!document) return done(fail(std::move(document).error()));
     auto parsed = SectionPatch::parse(document->root());
@@ -193,6 +235,7 @@ void ConnectedDevice::offer_cloud_messages() {
 void ConnectedDevice::settle_cloud_message(const LockToken& lock, Settlement how, Stored done) {
     Record* known = heard_from();
     if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
+    if (is_traced()) trace("message settled");
     shard_->cloud_messages().settle(*known, lock, how, std::move(done));
 }
 
@@ -202,6 +245,10 @@ void ConnectedDevice::answer_method(std::uint16_t request_id, int status, std::s
     Record* known = record();
     if (known == nullptr) return;
     shard_->touch(*known);
+    if (is_traced()) {
+        trace("method answered",
+              fmt::format("\"requestId\":{},\"status\":{},\"bytes\":{}", request_id, status, payload.size()));
+    }
     shard_->methods().answered(*known, request_id, status, payload);
 }
 

@@ -109,6 +109,13 @@ public:
     /// The device's answer to `DeviceLink::send_method`; an unknown or expired request is ignored.
     void answer_method(std::uint16_t request_id, int status, std::string_view payload);
 
+    /// Tells whoever traces the device what it did, or was told: a word, and members of a JSON object such as
+    /// `"bytes":12`, or nothing. To be called where somebody traces (`is_traced`).
+    bool is_traced() const;
+    void trace(std::string_view event, std::string_view members = {}) const;
+    /// The same of a direct method that its link sends.
+    void trace_method(std::uint16_t request_id, std::string_view name) const;
+
     /// Tells the identities of a hub apart, for as long as it runs; once `connect` has succeeded.
     std::uint64_t number() const;
 

@@ -1,8 +1,11 @@
 #include "endpoint/device/device_requests.hpp"
 
+#include "core/hub/device_traces.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/telemetry.hpp"
 #include "endpoint/device/connected_device.hpp"
+
+#include <fmt/core.h>
 
 namespace carillon::device {
 namespace {
@@ -13,6 +16,12 @@ Result<Record*> heard_from(Shard& shard, const IdentityKey& key) {
     if (record == nullptr || !record->exists()) return fail(shard.missing(key), key.path());
     shard.touch(*record);
     return record;
+}
+
+void trace(Hub& hub, const IdentityKey& key, std::string_view event, std::string_view members = {}) {
+    if (!hub.traces().is_on()) return;
+    const Clock& clock = ConnectedDevice::home(hub, key.device).clock();
+    hub.traces().note(key.path(), clock.now(), clock.wall_now(), event, members);
 }
 
 Task<Result<Proof>> authenticate_there(Hub* hub, RequestCredentials shown) {
@@ -73,16 +82,19 @@ Task<Result<Proof>> authenticate(Hub& hub, RequestCredentials credentials) {
 }
 
 Task<Result<>> send(Hub& hub, IdentityKey key, AuthMethod method, std::vector<SentMessage> messages) {
+    trace(hub, key, "telemetry", fmt::format("\"messages\":{}", messages.size()));
     Shard& shard = hub.shards().owner(key.device);
     return hub.shards().on(shard, send_there(&shard, std::move(key), method, std::move(messages)));
 }
 
 Task<Received> receive(Hub& hub, IdentityKey key, Duration lock_time) {
+    trace(hub, key, "message asked for");
     Shard& shard = hub.shards().owner(key.device);
     return hub.shards().on(shard, receive_there(&shard, std::move(key), lock_time));
 }
 
 Task<Result<>> settle(Hub& hub, IdentityKey key, LockToken lock, Settlement how) {
+    trace(hub, key, "message settled");
     Shard& shard = hub.shards().owner(key.device);
     return hub.shards().on(shard, settle_there(&shard, std::move(key), lock, how));
 }

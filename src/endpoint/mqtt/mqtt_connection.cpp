@@ -420,10 +420,12 @@ void Connection::send_method(std::uint16_t request_id, std::string_view name, st
     if (is_wound_up_) return;
     if (!has_room_for(payload.size())) {
         thread_state_->metrics.methods_dropped.add();
+        if (device_.is_traced()) device_.trace("method dropped");
         return;
     }
     const Scope scope(*this);
     thread_state_->metrics.methods_sent.add();
+    device_.trace_method(request_id, name);
     session_.send_method(request_id, name, is_c_client_ && payload == "null" ? std::string_view() : payload);
 }
 
@@ -438,6 +440,7 @@ void Connection::send_desired(std::int64_t version, std::string_view body) {
         return session_.close(Errc::throttling_exception, "more notifications than may wait");
     }
     thread_state_->metrics.desired_sent.add();
+    if (device_.is_traced()) device_.trace("desired sent", "\"version\":" + std::to_string(version));
     session_.send_desired(version, body);
 }
 
@@ -451,6 +454,7 @@ DeviceLink::Taken Connection::send_cloud_message(const CloudDelivery& delivery) 
     if (!has_room_for(topic.size() + delivery.message.body.size())) return Taken::not_now;
     const Scope scope(*this);
     thread_state_->metrics.cloud_messages_sent.add();
+    if (device_.is_traced()) device_.trace("message sent");
     const bool is_acknowledged = session_.send_cloud_message(topic, as_bytes(delivery.message.body),
                                                              delivery.may_be_repeated, delivery.lock);
     return is_acknowledged ? Taken::until_settled : Taken::for_good;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/log.hpp"
+#include "endpoint/rest/operate/handlers.hpp"
 #include "endpoint/rest/routing/handlers.hpp"
 
 namespace carillon::rest {
@@ -124,6 +125,10 @@ constexpr Route table[] = {
     {"GET", "/carillon/audit", owner, C::none, small, list_audit},
     {"GET", "/carillon/log", owner, C::none, small, get_log},
     {"PUT", "/carillon/log", owner, C::none, small, set_log},
+
+    {"POST", "/carillon/traces", service, C::none, small, create_trace},
+    {"GET", "/carillon/traces/{}", service, C::none, small, take_trace_events},
+    {"DELETE", "/carillon/traces/{}", service, C::none, small, delete_trace},
 
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 

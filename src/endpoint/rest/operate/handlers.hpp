@@ -1,0 +1,18 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "endpoint/rest/http_message.hpp"
+
+namespace carillon::rest {
+
+struct Request;
+
+// As endpoint/rest/handlers.hpp, for those who operate a hub.
+
+// traces.cpp
+Task<Result<HttpResponse>> create_trace(Request& request);
+Task<Result<HttpResponse>> take_trace_events(Request& request);
+Task<Result<HttpResponse>> delete_trace(Request& request);
+
+}  // namespace carillon::rest
