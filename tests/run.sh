@@ -17,6 +17,7 @@ shift
 "$here/lib/npm.sh" "$here/mcp"
 python=usr/lib/python3/dist-packages/azure
 "$here/lib/deb.sh" python3-azure "$build/python3-azure" $python/core $python/eventhub
+"$here/lib/deb.sh" prometheus "$build/prometheus" usr/bin/promtool
 [ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 
 # Libraries of the distribution are not built with the thread sanitizer, so what they do unseen is not judged.

@@ -293,8 +293,8 @@ void SocketChannel::handshake() {
     buffers.handshakes.finished(this, thread_->clock().now());
     buffers.strangers.finished(*this);
     if (is_counted_stranger_) limits_.strangers->finished(stranger_account_);
-    // A server was verified by the handshake, and nobody asks for more.
-    if (is_server) certificate_ = read_peer_certificate(ssl_.get());
+    if (is_server) buffers.handshake_metrics.ended_well(SSL_session_reused(ssl_.get()) != 0);
+    if (is_server) certificate_ = read_peer_certificate(ssl_.get());  // A server's was verified already.
     handler_->handshaken();
 }
 
@@ -605,6 +605,7 @@ void SocketChannel::die(Errc reason) {
         thread_->buffers().strangers.finished(*this);
         if (is_counted_stranger_ && ssl_)
             limits_.strangers->abandoned(stranger_account_, thread_->clock().now());
+        if (served_ != nullptr) thread_->buffers().handshake_metrics.lost(reason);
     }
     state_ = State::finished;
     reason_ = reason;

@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "net/handshake_gate.hpp"
+#include "net/net_metrics.hpp"
 #include "net/stranger_turns.hpp"
 
 #include <array>
@@ -39,6 +40,7 @@ struct ThreadBuffers {
     std::unique_ptr<bio_st, BioFree> bio;
     HandshakeGate handshakes;  ///< Of connections that the thread accepted.
     StrangerTurns strangers;
+    HandshakeMetrics handshake_metrics;
 
 private:
     std::vector<std::string> pool_;  ///< Bound: pooled_max.

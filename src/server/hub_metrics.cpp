@@ -1,7 +1,6 @@
 #include "server/hub_metrics.hpp"
 
 #include "core/hub/hub.hpp"
-#include "core/hub/login_brake.hpp"
 #include "core/jobs/job_pages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
@@ -12,6 +11,8 @@
 #include "net/io_thread.hpp"
 #include "net/socket_channel.hpp"
 #include "server/certificate_dates.hpp"
+#include "server/metrics/core_metrics.hpp"
+#include "server/metrics/protocol_metrics.hpp"
 #include "store/rocks_store.hpp"
 
 #include <string>
@@ -203,13 +204,22 @@ void ShardFigures::note(Shard& shard) {
 void write_hub_metrics(MetricsText& page, const HubSources& from, const JobListPage& running) {
     page.gauge("carillon_build_info", "Always 1; the label says which version runs.")
         .sample(std::uint64_t{1}, {{"version", CARILLON_VERSION}});
+    Shards& shards = from.hub.shards();
     write_shards(page, from.shards);
+    write_method_metrics(page, shards);
+    write_cloud_message_metrics(page, shards);
+    write_route_metrics(page, from.hub.events());
     write_jobs(page, running);
-    if (from.rocks != nullptr) write_store(page, *from.rocks);
+    write_job_metrics(page, from.hub.jobs());
+    if (from.rocks != nullptr) {
+        write_commit_metrics(page, from.rocks->commits());
+        write_store(page, *from.rocks);
+    }
     write_net(page, from.connections, from.unsent);
-    page.counter("carillon_login_failures", "Failed logins, of all protocols.")
-        .sample(from.hub.logins().failures());
+    write_handshake_metrics(page, from.threads);
+    write_login_metrics(page, from.hub.logins());
     write_mqtt(page, from.mqtt);
+    write_amqp_metrics(page, from.amqp);
     write_rest(page, from.rest, from.threads.size());
     page.gauge("carillon_tls_cert_expiry_timestamp_seconds", "When a certificate that the hub serves ends.");
     for (const auto& date : from.certificates.all()) page.sample(date.end.unix_s(), {{"file", date.file}});

@@ -8,6 +8,7 @@
 
 namespace carillon {
 
+class AmqpEndpoint;
 class CertificateDates;
 class Hub;
 class IoThreads;
@@ -46,6 +47,7 @@ struct HubSources {
     IoThreads& threads;
     const LoopWatch& loops;
     const MqttEndpoint& mqtt;
+    const AmqpEndpoint& amqp;
     const RestEndpoint& rest;
     const RocksStore* rocks;  ///< Null for a hub in a cluster, whose PostgreSQL has metrics of its own.
     const UnsentTotal& unsent;

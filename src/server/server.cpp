@@ -483,6 +483,7 @@ void Server::Parts::run() {
     }
 }
 
+                             .amqp = *amqp,
 /// What the commands on this machine are told; the keys are those of now.
 Result<> Server::Parts::tell_machine() const {
     HubFile file = hub_file;

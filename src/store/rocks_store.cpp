@@ -215,7 +215,9 @@ struct RocksStore::Impl {
     bool ends = false;  ///< Guarded by `ending`.
     std::thread settler;
     std::unique_ptr<Reclaimer> reclaimer;
+    CommitMetrics commits;
 
+    Result<> commit(const Batch& batch);
     rocksdb::ColumnFamilyHandle* family(Table table) const {
         return families[static_cast<std::size_t>(table)];
     }
@@ -461,47 +463,62 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const std::filesystem::path
 }
 
 Result<> RocksStore::commit(const Batch& batch) {
+    const auto began = std::chrono::steady_clock::now();
+    auto result = impl_->commit(batch);
+    CommitMetrics& metrics = impl_->commits;
+    metrics.seconds.add_shared(std::chrono::steady_clock::now() - began);
+    metrics.records.add_shared(static_cast<std::int64_t>(batch.ops().size()));
+    metrics.bytes.add_shared(batch.bytes());
+    if (!result) metrics.failures.add_shared();
+    return result;
+}
+
+const CommitMetrics& RocksStore::commits() const {
+    return impl_->commits;
+}
+
+Result<> RocksStore::Impl::commit(const Batch& batch) {
     if (batch.bytes() > commit_bytes_max) return fail(Errc::store_failed, "the batch is too large");
-    if (impl_->failed || impl_->listener->is_stopped()) {
-        auto recovered = impl_->recover();
+    if (failed || listener->is_stopped()) {
+        auto recovered = recover();
         if (!recovered) return recovered;
     }
     constexpr std::size_t overhead_per_op = 16;
-    rocksdb::WriteBatch write(batch.bytes() + batch.ops().size() * overhead_per_op);
+    rocksdb::WriteBatch changes(batch.bytes() + batch.ops().size() * overhead_per_op);
     for (const Batch::Op& op : batch.ops()) {
-        rocksdb::ColumnFamilyHandle* const family = impl_->family(op.table);
+        rocksdb::ColumnFamilyHandle* const into = family(op.table);
         rocksdb::Status added;
         switch (op.kind) {
             case Batch::Op::Kind::put:
-                added = write.Put(family, op.key, op.value);
+                added = changes.Put(into, op.key, op.value);
                 break;
             case Batch::Op::Kind::erase:
-                added = write.Delete(family, op.key);
+                added = changes.Delete(into, op.key);
                 break;
             case Batch::Op::Kind::erase_range:
-                if (op.key < op.value) added = write.DeleteRange(family, op.key, op.value);
+                if (op.key < op.value) added = changes.DeleteRange(into, op.key, op.value);
                 break;
         }
         if (!added.ok()) return fail(store_error(added, "the batch cannot be written"));
     }
-    rocksdb::Status written = impl_->db->Write(impl_->write, &write);
+    rocksdb::Status written = db->Write(write, &changes);
     // A write may wait for merges that had begun while something was wanting, and gets their error when they
     // fail, before anything of it went to the log (rocksdb: DBImpl::DelayWrite). What was wanting may be
     // there again. A batch that is written twice has the outcome of one that is written once.
-    if (!written.ok() && !impl_->log_state.is_broken) {
-        impl_->failed = true;
-        if (auto recovered = impl_->recover(); !recovered) return recovered;
-        written = impl_->db->Write(impl_->write, &write);
+    if (!written.ok() && !log_state.is_broken) {
+        failed = true;
+        if (auto recovered = recover(); !recovered) return recovered;
+        written = db->Write(write, &changes);
     }
     if (!written.ok()) {
-        impl_->failed = true;
+        failed = true;
         return fail(store_error(written, "the disk refused a write"));
     }
     for (const Batch::Op& op : batch.ops()) {
         const bool is_range = op.kind == Batch::Op::Kind::erase_range && op.key < op.value;
-        if (is_range && op.table == Table::events) impl_->reclaimer->removed(op.key, op.value);
+        if (is_range && op.table == Table::events) reclaimer->removed(op.key, op.value);
     }
-    if (impl_->write.sync) impl_->ledger->acknowledge(impl_->db->GetLatestSequenceNumber());
+    if (write.sync) ledger->acknowledge(db->GetLatestSequenceNumber());
     return {};
 }
 

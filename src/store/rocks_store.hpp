@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/commit_metrics.hpp"
 #include "store/store.hpp"
 #include "store/store_copy.hpp"
 
@@ -94,6 +95,8 @@ public:
     /// fails with `store_failed`.
     Result<std::unique_ptr<StoreCopy>> copy();
 
+    /// What its commits came to since it was opened.
+    const CommitMetrics& commits() const;
     /// What it takes now; some hundred microseconds, and files are looked at.
     StoreUsage usage() const;
     /// Whether it refuses writes at the moment.

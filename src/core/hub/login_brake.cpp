@@ -47,11 +47,34 @@ bool LoginBrake::may_log(Account& account, TimePoint Account::*next, TimePoint n
     return true;
 }
 
+void LoginBrake::count_cause(const Failure& failure) {
+    const auto find = [this](std::string_view protocol, std::string_view why) {
+        return std::find_if(causes_.begin(), causes_.end(), [&](const Cause& cause) {
+            return cause.protocol == protocol && cause.why == why;
+        });
+    };
+    auto found = find(failure.protocol, failure.why);
+    if (found == causes_.end() && causes_.size() + 1 >= causes_max) found = find("other", "other");
+    if (found == causes_.end()) {
+        const bool is_last = causes_.size() + 1 == causes_max;
+        causes_.push_back({is_last ? "other" : std::string(failure.protocol),
+                           is_last ? "other" : std::string(failure.why), 0});
+        found = causes_.end() - 1;
+    }
+    ++found->count;
+}
+
+std::vector<LoginBrake::Cause> LoginBrake::causes() const {
+    const std::lock_guard lock(mutex_);
+    return causes_;
+}
+
 Duration LoginBrake::failed(const Failure& failure, TimePoint now) {
     failures_.fetch_add(1, std::memory_order_relaxed);
     const std::string address = address_of(failure.peer);
     const std::hash<std::string_view> hash;
     const std::lock_guard lock(mutex_);
+    count_cause(failure);
     Account& host = (*addresses_)[hash(address) % accounts_max];
     // An unknown name is counted by its address alone.
     const bool is_known = !failure.identity.empty();
@@ -69,6 +92,7 @@ Duration LoginBrake::failed(const Failure& failure, TimePoint now) {
     if (host_wait > Duration::zero() && may_log(host, &Account::next_warning, now)) {
         log.warn("failed logins slowed peer={} logins_failed={}", failure.peer, failures());
     }
+    if (std::max(identity_wait, host_wait) > Duration::zero()) ++slowed_;
     return std::max(identity_wait, host_wait);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
 
 #include <array>
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace carillon {
 
@@ -34,6 +36,8 @@ public:
     /// An account is named in the log once in so long.
     static constexpr std::chrono::seconds between_lines{60};
     static constexpr int lines_a_second_max = 5;
+    /// Pairs of protocol and cause that are counted apart; what is beyond counts as `other`.
+    static constexpr std::size_t causes_max = 64;
 
     struct Failure {
         std::string_view protocol;  ///< For the log, as is `why`.
@@ -48,6 +52,15 @@ public:
     Duration failed(const Failure& failure, TimePoint now);
     /// Failed logins so far.
     std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
+    /// Of these, those whose answers were made to wait.
+    std::uint64_t slowed() const { return slowed_; }
+    /// Those of one protocol that have one cause, a text of the hub's own.
+    struct Cause {
+        std::string protocol;
+        std::string why;
+        std::uint64_t count = 0;
+    };
+    std::vector<Cause> causes() const;
 
     /// Who `peer` is taken for: an IPv4 address, or the /64 of an IPv6 one, which one host may own whole.
     static std::string address_of(std::string_view peer);
@@ -62,14 +75,17 @@ private:
     using Accounts = std::array<Account, accounts_max>;
 
     static Duration charge(Account& account, const Pace& pace, TimePoint now);
+    void count_cause(const Failure& failure);
     bool may_log(Account& account, TimePoint Account::*next, TimePoint now);
 
     std::atomic<std::uint64_t> failures_{0};
-    std::mutex mutex_;  ///< Guards what follows; held for no longer than a look-up and a line.
+    Counter slowed_;
+    mutable std::mutex mutex_;  ///< Guards what follows; held for no longer than a look-up and a line.
     std::unique_ptr<Accounts> identities_;
     std::unique_ptr<Accounts> addresses_;
     TimePoint second_{};  ///< Since when `lines_` were written.
     int lines_ = 0;
+    std::vector<Cause> causes_;  ///< Bound: causes_max.
 };
 
 }  // namespace carillon

@@ -76,5 +76,25 @@ TEST(LoginBrake, WritesALineAMinuteForAnIdentityAndFiveASecondInAll) {
     EXPECT_NE(text.find("identity=d1 peer=192.0.2.1:1 why=\"wrong key\" count=5"), std::string::npos) << text;
 }
 
+TEST(LoginBrake, CausesAreCountedApartAndAreNotWithoutNumber) {
+    LoginBrake brake;
+    const auto fail = [&](std::string_view protocol, std::string_view why) {
+        brake.failed({.protocol = protocol, .identity = "d", .peer = "127.0.0.1:1", .why = why}, TimePoint{});
+    };
+    fail("mqtt", "wrong key");
+    fail("mqtt", "wrong key");
+    fail("https", "wrong key");
+    const auto causes = brake.causes();
+    ASSERT_EQ(causes.size(), 2U);
+    EXPECT_EQ(causes[0].count, 2U);
+    EXPECT_EQ(causes[1].protocol, "https");
+    for (std::size_t i = 0; i < 2 * LoginBrake::causes_max; ++i) fail("mqtt", std::to_string(i));
+    EXPECT_EQ(brake.causes().size(), LoginBrake::causes_max);
+    EXPECT_EQ(brake.causes().back().why, "other");
+    std::uint64_t sum = 0;
+    for (const auto& cause : brake.causes()) sum += cause.count;
+    EXPECT_EQ(sum, brake.failures());
+}
+
 }  // namespace
 }  // namespace carillon

@@ -12,6 +12,8 @@
 namespace carillon {
 namespace {
 
+constexpr std::int64_t ns_per_tick = 100;
+
 /// A job that is over, as the service puts it.
 Error not_in_this_state(JobStatus status) {
     std::string name(job_status_text(status));
@@ -92,7 +94,10 @@ Task<Result<JobSnapshot>> JobCoordinator::create(std::shared_ptr<JobDefinition> 
                        fmt::format("A job with id '{}' already exists.", definition->id));
     }
     if (auto allowed = check_rollout(*definition); !allowed) co_return fail(std::move(allowed).error());
-    if (auto room = check_room(definition->bytes()); !room) co_return fail(std::move(room).error());
+    if (auto room = check_room(definition->bytes()); !room) {
+        ++metrics_.refused[place_of(definition->type)];
+        co_return fail(std::move(room).error());
+    }
     auto job = put_job(std::move(definition));
     const auto written = co_await shard_.committer().durable();
     if (!written) {
@@ -129,6 +134,7 @@ JobSnapshot JobCoordinator::accepted(Accepting job) {
     const auto number = job.number;
     const auto entry = std::make_shared<JobEntry>(number, job.definition, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
+    ++metrics_.accepted[place_of(job.definition->type)];
     log.info("job accepted job={} type={}", entry->definition().id, job_type_text(entry->definition().type));
     auto answer = entry->snapshot();
     active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, std::move(job.run), {}});
@@ -249,6 +255,9 @@ void JobCoordinator::begin(Active& job) {
     const auto number = job.entry->number();
     job.entry->set_running(job.life.started());
     board_.add_started(job.entry);
+    const JobDefinition& definition = job.entry->definition();
+    const std::int64_t due = std::max(definition.start.ticks, definition.created.ticks);
+    metrics_.start_lag.add(std::max<std::int64_t>(0, now().ticks - due) * ns_per_tick);
     log.info("job started job={} devices={}", job.entry->definition().id, job.life.targets());
     if (!is_open_) return;
     if (job.run) {
@@ -270,6 +279,17 @@ void JobCoordinator::finish(std::uint64_t number) {
     }
     job.entry->set_terminal(job.end);
     if (job.end.started.ticks != 0) board_.add_started(job.entry);
+    switch (job.end.status) {
+        case JobStatus::completed:
+            ++metrics_.completed;
+            break;
+        case JobStatus::cancelled:
+            ++metrics_.cancelled;
+            break;
+        default:
+            ++metrics_.failed;
+            break;
+    }
     log.info("job ended job={} status={}", job.entry->definition().id, job_status_text(job.end.status));
     active_bytes_ -= job.entry->definition().bytes();
     name_source(job.entry->definition(), -1);

@@ -2,6 +2,7 @@
 
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_lifecycle.hpp"
+#include "core/jobs/job_metrics.hpp"
 #include "core/jobs/job_run.hpp"
 #include "core/jobs/job_schedule.hpp"
 #include "core/jobs/job_shard.hpp"
@@ -69,6 +70,9 @@ public:
     void reported(std::uint64_t job, const GateReport& report);
     /// One shard's part of a running job has ended.
     void part_finished(std::uint64_t job);
+
+    /// Any thread.
+    const JobMetrics& metrics() const { return metrics_; }
 
 private:
     struct Active {
@@ -141,6 +145,7 @@ private:
     void arm_run(Active& job);
     void arm_late_start(Active& job);
     void show(Active& job);
+    void count(const JobLogEvent& event);
     bool end_log(Active& job, const JobRecord& record);
 
     void arm_schedule();
@@ -168,6 +173,7 @@ private:
     std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;
     JobSchedule schedule_;
+    JobMetrics metrics_;
     std::uint64_t last_number_ = 0;
     std::uint64_t last_start_ = 0;  ///< Starts of jobs with a rollout, counted.
     WallTime patient_until_;

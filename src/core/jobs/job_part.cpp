@@ -283,12 +283,14 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
         if (!skipped_.empty()) wake();
     }
     if (result) {
+        const JobCounts before = state_.counts();
         if (gate_) {
             CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) { gate_->note(index, state_); }));
             report_soon();
         } else {
             CARILLON_ASSERT(state_.apply(event));
         }
+        site_.metrics[place_of(definition().type)].count(before, state_.counts());
         publish(sequence + 1);
         applied(event);
         return finish_if_done();

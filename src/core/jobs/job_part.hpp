@@ -3,6 +3,7 @@
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_limits.hpp"
+#include "core/jobs/job_metrics.hpp"
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/part_gate.hpp"
@@ -30,6 +31,7 @@ struct JobSite {
     Throttles& throttles;  ///< Of the hub: how many devices a second.
     /// Requests of all method jobs of the hub that are in flight.
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
+    ByJobType<JobDeviceMetrics>& metrics;
     /// Told once of each part whose devices have all ended, durably.
     std::function<void(std::uint64_t job)> finished;
     /// Takes a part's report to the gate of its job.

@@ -252,7 +252,10 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
         // What follows by itself follows again; a person is told.
         return after(retry_delay, [this, number] { go_on(number); });
     }
-    for (const auto& event : events) run.control.apply(event);
+    for (const auto& event : events) {
+        run.control.apply(event);
+        count(event);
+    }
     if (job->life.phase() == JobPhase::queued) {
         // A paused job stands in no line.
         schedule_.leave(job->entry->definition().start, number);
@@ -263,6 +266,20 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
     if (job->run->has_begun) give_orders(*job);
     show(*job);
     go_on(number);
+}
+
+void JobCoordinator::count(const JobLogEvent& event) {
+    if (const auto* wave = std::get_if<WaveJudgedEvent>(&event)) {
+        if (wave->what == WaveJudgedEvent::passed) ++metrics_.waves_passed;
+        if (wave->what == WaveJudgedEvent::failed) ++metrics_.waves_failed;
+    } else if (std::holds_alternative<RuleTrippedEvent>(event)) {
+        ++metrics_.rules_tripped;
+    } else if (const auto* directed = std::get_if<DirectedEvent>(&event)) {
+        if (directed->what == DirectedEvent::resumed) ++metrics_.resumed;
+        if (directed->what == DirectedEvent::promoted) ++metrics_.promoted;
+        if (directed->what != DirectedEvent::paused) return;
+        ++(directed->cause == DirectedEvent::by_hand ? metrics_.paused_by_hand : metrics_.paused_by_itself);
+    }
 }
 
 /// Answers whether what the job wrote is to be taken back.

@@ -32,6 +32,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throt
             limits,
             throttles,
             std::move(methods_in_flight),
+            metrics_,
             [this](std::uint64_t job) { part_finished(job); },
             std::move(report)},
       finished_(std::move(finished)) {

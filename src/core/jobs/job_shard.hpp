@@ -27,6 +27,8 @@ public:
 
     TwinLogFolder& folder() { return folder_; }
     std::uint32_t number() const { return shard_.number(); }
+    /// Any thread.
+    const ByJobType<JobDeviceMetrics>& metrics() const { return metrics_; }
 
     /// A job that was running at the restart, with what its log says. Before the threads run.
     void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling);
@@ -64,6 +66,7 @@ private:
     Shard& shard_;
     BackgroundTurns turns_;
     TwinLogFolder folder_;
+    ByJobType<JobDeviceMetrics> metrics_;
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;

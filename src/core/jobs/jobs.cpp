@@ -288,6 +288,16 @@ Task<Result<std::vector<std::string>>> Jobs::history(std::string id, std::uint64
     co_return co_await shards.call(shards.first(), read);
 }
 
+const JobMetrics& Jobs::metrics() const {
+    return engine_->coordinator->metrics();
+}
+
+JobDeviceMetrics Jobs::device_metrics(JobType type) const {
+    JobDeviceMetrics sum;
+    for (const auto& shard : engine_->job_shards) sum += shard->metrics()[place_of(type)];
+    return sum;
+}
+
 Task<Result<JobSnapshot>> Jobs::cancel(std::string id, JobActor by) {
     auto& shards = engine_->shards;
     co_return co_await shards.on(shards.first(), engine_->coordinator->cancel(std::move(id), std::move(by)));

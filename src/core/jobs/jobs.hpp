@@ -15,6 +15,8 @@
 
 namespace carillon {
 
+struct JobDeviceMetrics;
+struct JobMetrics;
 struct JobProgress;
 struct JobWish;
 struct DeviceReportFilter;
@@ -68,6 +70,10 @@ public:
     Task<Result<JobSnapshot>> cancel(std::string id, JobActor by = {});
     /// Directs a job with a rollout, see `JobCoordinator::direct`.
     Task<Result<>> direct(std::string id, JobWish wish);
+
+    /// Of all shards together; any thread.
+    const JobMetrics& metrics() const;
+    JobDeviceMetrics device_metrics(JobType type) const;
 
     /// Newest first. `position` is that of the page before, or empty.
     Task<JobListPage> list(JobFilter filter, std::string position, std::size_t page_size);

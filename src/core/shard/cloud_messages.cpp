@@ -153,7 +153,10 @@ Result<> CloudMessages::check_room(const Record& record, const CloudMessage& mes
 }
 
 void CloudMessages::enqueue(Record& record, CloudMessage message, Queued done) {
-    if (auto checked = check_room(record, message); !checked) return done(fail(std::move(checked).error()));
+    if (auto checked = check_room(record, message); !checked) {
+        ++metrics_.refused;
+        return done(fail(std::move(checked).error()));
+    }
     message.sequence = next_sequence();
     message.enqueued = shard_.clock().wall_now();
     message.expires = message.expiry.value_or(message.enqueued.plus_s(CloudMessageLimits::time_to_live_s));
@@ -192,6 +195,7 @@ void CloudMessages::enqueue(Record& record, CloudMessage message, Queued done) {
             left(ordinal, sequence, {});
             return answer(fail(unavailable(written.error())));
         }
+        ++metrics_.queued;
         answer(sequence);
         arrived(ordinal, std::move(sent));
     });
@@ -289,10 +293,11 @@ void CloudMessages::finish(Record& record, Entry& entry, MessageOutcome outcome,
         feedback->record.outcome = outcome;
         batch.put(Table::cloud_messages, feedback->key, encode_feedback_record(feedback->record));
     }
-    committer.on_durable([this, ordinal = record.ordinal, sequence = entry.sequence,
+    committer.on_durable([this, ordinal = record.ordinal, sequence = entry.sequence, outcome,
                           told = std::move(feedback),
                           answer = std::move(done)](const Result<>& written) mutable {
         left(ordinal, sequence, written);
+        if (written) ++metrics_.ended[static_cast<std::size_t>(outcome)];
         if (written && told && feedback_observer_) feedback_observer_(*std::move(told));
         if (!answer) return;
         answer(written ? Result<>() : fail(unavailable(written.error())));
@@ -349,6 +354,7 @@ void CloudMessages::settle(Record& record, const LockToken& token, Settlement ho
         case Settlement::reject:
             return finish(record, *entry, MessageOutcome::rejected, std::move(done));
         case Settlement::abandon:
+            ++metrics_.abandoned;
             give_back(record, *queue, *entry, std::move(done));
             return offer(record);
     }

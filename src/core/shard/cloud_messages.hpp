@@ -1,11 +1,13 @@
 #pragma once
 
+#include "base/metrics.hpp"
 #include "base/timers.hpp"
 #include "base/unique_function.hpp"
 #include "core/shard/cloud_message_limits.hpp"
 #include "core/shard/record.hpp"
 #include "model/cloud_message.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +36,15 @@ struct ReceivedMessage {
     CloudMessage message;
     LockToken lock{};
     std::uint8_t delivery_count = 0;
+};
+
+/// What became of a shard's cloud-to-device messages. Written by its thread, read by any.
+struct CloudMessageMetrics {
+    Counter queued;
+    Counter refused;  ///< As a queue or the hub is full, or the message may not be.
+    Counter abandoned;
+    static constexpr std::size_t outcomes = static_cast<std::size_t>(MessageOutcome::purged) + 1;
+    std::array<Counter, outcomes> ended;  ///< By `MessageOutcome`.
 };
 
 /// The queues of cloud-to-device messages of one shard's identities, whatever protocol they are sent and
@@ -96,7 +107,10 @@ public:
     void set_feedback_observer(std::function<void(StoredFeedback)> observer) {
         feedback_observer_ = std::move(observer);
     }
+    /// Queued, or being worked on, and what they take in the store; from any thread, as are `metrics`.
     std::uint64_t messages() const { return messages_; }
+    std::uint64_t bytes() const { return bytes_; }
+    const CloudMessageMetrics& metrics() const { return metrics_; }
 
 private:
     /// For one hand-over: what the store is asked for at once. Ours.
@@ -169,11 +183,12 @@ private:
     std::set<std::pair<WallTime, Ordinal>> due_;  ///< Queues with something that may expire.
     Timers::Id timer_;
     std::function<void(StoredFeedback)> feedback_observer_;
-    std::uint64_t messages_ = 0;
-    std::uint64_t bytes_ = 0;
+    Counter messages_;
+    Counter bytes_;
     std::uint64_t next_sequence_ = 1;
     std::uint64_t sequences_reserved_ = 1;
     bool is_sweeping_ = false;
+    CloudMessageMetrics metrics_;
 };
 
 }  // namespace carillon

@@ -52,6 +52,7 @@ Task<Result<MethodAnswer>> Methods::invoke(IdentityKey key, MethodCall call) {
             std::chrono::seconds(call.connect_timeout_s),
             is_returning ? DeviceLink::will_take_max : std::chrono::seconds(0));
         if (timeout <= std::chrono::seconds(0)) {
+            ++metrics_.not_online;
             co_return fail(Errc::device_not_online, std::string(not_online_text));
         }
         auto wait = [this, record, &call, timeout](UniqueFunction<void(Result<>)> done) {
@@ -88,6 +89,7 @@ void Methods::expire_waiting(Ordinal ordinal, std::uint64_t number) {
     auto wake = std::move(call->wake);
     calls.erase(call);
     if (calls.empty()) waiting_.erase(found);
+    ++metrics_.not_online;
     wake(fail(Errc::device_not_online, "Timed out waiting for device to connect."));
 }
 
@@ -122,9 +124,13 @@ void Methods::removed(Record& record) {
 
 void Methods::send(Record& record, std::string_view name, std::string_view payload, Duration response_timeout,
                    MethodDone done) {
-    if (!is_online(record, name)) return done(fail(Errc::device_not_online, std::string(not_online_text)));
+    if (!is_online(record, name)) {
+        ++metrics_.not_online;
+        return done(fail(Errc::device_not_online, std::string(not_online_text)));
+    }
     auto& pending = *record.methods;
     if (pending.is_full()) {
+        ++metrics_.too_many_in_flight;
         return done(fail(Errc::device_maximum_inflight_method_exceeded,
                          "The device has too many method calls in flight."));
     }
@@ -132,8 +138,10 @@ void Methods::send(Record& record, std::string_view name, std::string_view paylo
         ++pending.last_id;
     } while (pending.last_id == 0 || find_request(pending, pending.last_id) != pending.requests.end());
     const auto id = pending.last_id;
-    const auto deadline = shard_.clock().now() + response_timeout;
-    pending.requests.push_back({id, deadline, std::move(done)});
+    const TimePoint now = shard_.clock().now();
+    const auto deadline = now + response_timeout;
+    pending.requests.push_back({id, now, deadline, std::move(done)});
+    metrics_.request_bytes += payload.size();
     arm(record, deadline);
     ++in_flight_;
     ++shard_.traffic().methods;
@@ -160,6 +168,7 @@ void Methods::expire_requests(Ordinal ordinal) {
                              [](const auto& a, const auto& b) { return a.deadline < b.deadline; });
         if (first->deadline > now) return arm(*record, first->deadline);
         MethodDone done = take_request(requests, first);
+        ++metrics_.timed_out;
         done(fail(Errc::gateway_timeout, "Timed out waiting for the response from device."));
         record = shard_.directory().find(ordinal);
     }
@@ -169,11 +178,16 @@ void Methods::answered(Record& record, std::uint16_t request_id, int status, std
     if (!record.methods) return;
     const auto found = find_request(*record.methods, request_id);
     if (found == record.methods->requests.end()) return;
+    metrics_.seconds.add(shard_.clock().now() - found->sent);
+    metrics_.answer_bytes += payload.size();
     MethodDone done = take_request(record.methods->requests, found);
     if (payload.size() > MethodLimits::payload_bytes_max) {
+        ++metrics_.bad_answer;
         return done(fail(Errc::generic_bad_gateway, "The device's answer is larger than 128 KB."));
     }
-    done(read_answer(status, payload));
+    auto answer = read_answer(status, payload);
+    ++(answer ? metrics_.answered : metrics_.bad_answer);
+    done(std::move(answer));
 }
 
 MethodDone Methods::take_request(Requests& requests, Requests::iterator request) {
@@ -188,6 +202,7 @@ void Methods::link_lost(Record& record, Errc reason) {
     shard_.timers().cancel(record.methods->timer);
     auto lost = std::exchange(record.methods->requests, {});
     in_flight_ -= lost.size();
+    metrics_.connection_lost += lost.size();
     for (auto& request : lost) {
         request.done(fail(reason, "The connection to the device ended before it answered."));
     }

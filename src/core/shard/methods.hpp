@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "base/timers.hpp"
 #include "core/shard/shard.hpp"
@@ -22,6 +23,7 @@ public:
     static constexpr std::size_t in_flight_max = 100;  ///< For one identity; then 403800.
     struct Request {
         std::uint16_t id;
+        TimePoint sent;
         TimePoint deadline;
         MethodDone done;
     };
@@ -33,6 +35,19 @@ public:
     bool is_full() const { return requests.size() >= in_flight_max; }
 };
 
+/// What became of a shard's direct methods, of jobs too. Written by its thread, read by any.
+struct MethodMetrics {
+    Counter answered;         ///< Whatever status the device gave.
+    Counter timed_out;        ///< Sent, and not answered in time.
+    Counter not_online;       ///< The device was not there, or did not come in time.
+    Counter connection_lost;  ///< The connection ended before the answer.
+    Counter too_many_in_flight;
+    Counter bad_answer;  ///< Too large, or no JSON.
+    Counter request_bytes;
+    Counter answer_bytes;
+    TimeHistogram seconds;  ///< From sending to the answer.
+};
+
 /// Direct methods of one shard. Its thread only.
 class Methods {
 public:
@@ -42,8 +57,8 @@ public:
     /// come online (`DeviceLink::will_take_max` at least if it has just come back), then up to the response
     /// timeout for its answer. Fails with `device_not_found`, `module_not_found`, `device_not_online`,
     /// `gateway_timeout`, `device_connection_closed_remotely`, `connection_forcefully_closed`,
-    /// `device_maximum_inflight_method_exceeded`, `generic_bad_gateway`. Source: IoT Hub docs, "Understand and
-    /// invoke direct methods from IoT Hub".
+    /// `device_maximum_inflight_method_exceeded`, `generic_bad_gateway`. Source: IoT Hub docs, "Understand
+    /// and invoke direct methods from IoT Hub".
     Task<Result<MethodAnswer>> invoke(IdentityKey key, MethodCall call);
 
     /// True if `record` is connected and subscribed to a method of this name.
@@ -64,6 +79,7 @@ public:
     void removed(Record& record);
 
     std::size_t in_flight() const { return in_flight_; }
+    const MethodMetrics& metrics() const { return metrics_; }
 
 private:
     /// An interactive call whose device is not online yet.
@@ -85,6 +101,7 @@ private:
     std::unordered_map<Ordinal, std::vector<Waiting>> waiting_;
     std::uint64_t last_waiting_ = 0;
     std::size_t in_flight_ = 0;
+    MethodMetrics metrics_;
 };
 
 }  // namespace carillon

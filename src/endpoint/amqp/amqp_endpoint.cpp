@@ -3,6 +3,7 @@
 #include "base/random.hpp"
 #include "core/hub/hub.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
+#include "net/io_thread.hpp"
 
 #include <utility>
 
@@ -12,6 +13,7 @@ AmqpEndpoint::AmqpEndpoint(Hub& hub, IoThreads& threads) : hub_(hub), threads_(t
     // As the service calls itself. Source: azure-iot-sdk-c#2233, log of the service.
     settings_.container_id = "DeviceGateway_" + hub.shards().first().random().hex32();
     settings_.hostname = hub.host_names().front();
+    for (std::size_t i = 0; i < threads.size(); ++i) metrics_.push_back(std::make_unique<amqp::Metrics>());
 }
 
 AmqpEndpoint::~AmqpEndpoint() {

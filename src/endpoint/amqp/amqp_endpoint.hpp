@@ -1,11 +1,14 @@
 #pragma once
 
+#include "endpoint/amqp/amqp_metrics.hpp"
 #include "net/channel.hpp"
 #include "wire/amqp/connection.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <unordered_set>
+#include <vector>
 
 namespace carillon {
 
@@ -27,17 +30,23 @@ public:
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
+    /// The counters of a thread; any thread may read them.
+    const amqp::Metrics& metrics(std::size_t thread) const { return *metrics_[thread]; }
+    std::size_t thread_count() const { return metrics_.size(); }
+
     // --- for connections -----------------------------------------------------------------------
     Hub& hub() { return hub_; }
     IoThreads& threads() { return threads_; }
     const amqp::ConnectionSettings& settings() const { return settings_; }
+    amqp::Metrics& metrics_of(std::size_t thread) { return *metrics_[thread]; }
     void discharge(amqp::HubConnection& connection);
 
 private:
     Hub& hub_;
     IoThreads& threads_;
     amqp::ConnectionSettings settings_;
-    std::mutex mutex_;  ///< Guards `connections_`.
+    std::vector<std::unique_ptr<amqp::Metrics>> metrics_;  ///< Of each thread. Bound: fixed.
+    std::mutex mutex_;                                     ///< Guards `connections_`.
     /// Bound: ConnectionCount::open_max.
     std::unordered_set<std::shared_ptr<amqp::HubConnection>> connections_;
 };

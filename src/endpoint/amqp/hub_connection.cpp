@@ -14,6 +14,7 @@ HubConnection::HubConnection(AmqpEndpoint& endpoint, std::unique_ptr<Channel> ch
     : endpoint_(&endpoint),
       channel_(std::move(channel)),
       thread_(channel_->thread()),
+      metrics_(endpoint.metrics_of(thread_.number())),
       wire_(*this, endpoint.settings(), Side::server, thread_.clock().now()),
       authenticator_(*this) {
     channel_->set_handler(*this);
@@ -22,6 +23,7 @@ HubConnection::HubConnection(AmqpEndpoint& endpoint, std::unique_ptr<Channel> ch
 HubConnection::~HubConnection() = default;
 
 void HubConnection::start() {
+    ++metrics_.connections_opened;
     arm();
 }
 
@@ -33,6 +35,7 @@ Random& HubConnection::random() {
 
 void HubConnection::received(Bytes bytes) {
     const Scope scope(*this);
+    metrics_.bytes_received += bytes.size();
     wire_.receive(bytes, thread_.clock().now());
     wake_waiting();
 }
@@ -117,7 +120,18 @@ void HubConnection::settle() {
     wire_.flush();
     flush();
     if (wire_.is_closed()) return wind_up();
+    count();
     update_reading();
+}
+
+/// Has the thread's figures know what the connection has now.
+void HubConnection::count() {
+    const std::size_t sessions = is_wound_up_ ? 0 : wire_.session_count();
+    const std::size_t links = is_wound_up_ ? 0 : handlers_.size();
+    metrics_.sessions += static_cast<std::int64_t>(sessions) - static_cast<std::int64_t>(counted_sessions_);
+    metrics_.links += static_cast<std::int64_t>(links) - static_cast<std::int64_t>(counted_links_);
+    counted_sessions_ = sessions;
+    counted_links_ = links;
 }
 
 /// Hands on what the channel takes; the rest waits here until the peer has drained that.
@@ -158,6 +172,8 @@ void HubConnection::update_reading() {
 void HubConnection::wind_up() {
     if (is_wound_up_) return;
     is_wound_up_ = true;
+    ++metrics_.connections_closed;
+    count();
     log.debug("amqp connection ended peer={} code={} why=\"{}\"", channel_->peer_address(),
               errc_name(wire_.close_reason()), wire_.close_detail());
     if (timer_) thread_.timers().cancel(timer_);
@@ -248,6 +264,7 @@ void HubConnection::release_input() {
 
 void HubConnection::sasl_requested(const SaslInit& init) {
     authenticator_.log_in(init, [](HubConnection& self, const Result<>& proved) {
+        if (!proved) ++self.metrics_.connections_refused;
         self.wire_.sasl_decided(proved ? SaslCode::ok : SaslCode::auth);
     });
 }
@@ -265,6 +282,7 @@ void HubConnection::link_requested(LinkId link, const Attach& attach) {
 }
 
 void HubConnection::accept(LinkId link, std::unique_ptr<LinkHandler> handler, std::uint32_t credit) {
+    ++metrics_.links_attached;
     handlers_.emplace(link, std::move(handler));
     wire_.accept_link(link, {.credit = credit});
 }
@@ -272,12 +290,14 @@ void HubConnection::accept(LinkId link, std::unique_ptr<LinkHandler> handler, st
 void HubConnection::refuse(LinkId link, const Error& error) {
     log.debug("amqp link refused peer={} code={} why=\"{}\"", peer_address(), errc_name(error.code),
               error.detail);
+    ++metrics_.links_refused;
     wire_.refuse_link(link, LinkFailure(error, wall_now(), random()).condition());
 }
 
 void HubConnection::refuse(LinkId link, const Condition& error) {
     log.debug("amqp link refused peer={} condition={} why=\"{}\"", peer_address(), error.name,
               error.description);
+    ++metrics_.links_refused;
     wire_.refuse_link(link, error);
 }
 
@@ -307,6 +327,7 @@ LinkHandler* HubConnection::handler(LinkId link) const {
 }
 
 void HubConnection::delivered(const Delivery& delivery) {
+    ++metrics_.transfers_received;
     if (LinkHandler* known = handler(delivery.receipt.link)) known->delivered(delivery);
 }
 
@@ -322,6 +343,7 @@ void HubConnection::dispose(const Receipt& receipt, const Result<>& result) {
     DeliveryState state;
     state.outcome = result ? Outcome::accepted : Outcome::rejected;
     if (result) return wire_.dispose(receipt, state);
+    ++metrics_.deliveries_rejected;
     const LinkFailure failure(result.error(), wall_now(), random());
     state.condition = failure.condition();
     wire_.dispose(receipt, state);
@@ -334,7 +356,9 @@ bool HubConnection::send(LinkId link, bool settled, Bytes message) {
     for (std::size_t i = 0; i < sizeof last_tag_; ++i) {
         tag[tag.size() - 1 - i] = static_cast<std::uint8_t>(last_tag_ >> (8 * i));
     }
-    return wire_.send(link, {.tag = tag, .settled = settled}, message);
+    if (!wire_.send(link, {.tag = tag, .settled = settled}, message)) return false;
+    ++metrics_.transfers_sent;
+    return true;
 }
 
 // --- devices ---------------------------------------------------------------------------------------

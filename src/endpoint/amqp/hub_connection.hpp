@@ -143,6 +143,7 @@ private:
     };
 
     void settle();
+    void count();
     void flush();
     void wake_waiting();
     void update_reading();
@@ -156,6 +157,7 @@ private:
     AmqpEndpoint* endpoint_;  ///< Null once it is gone.
     std::unique_ptr<Channel> channel_;
     IoThread& thread_;
+    Metrics& metrics_;
     Connection wire_;
     Authenticator authenticator_;
     std::map<IdentityKey, std::unique_ptr<HostedDevice>> hosted_;  ///< Bound: ConnectionLimits::links_max.
@@ -168,6 +170,8 @@ private:
     std::string output_;           ///< Bound: ConnectionLimits::queued_bytes_max.
     Timers::Id timer_;
     std::uint64_t last_tag_ = 0;
+    std::size_t counted_sessions_ = 0;  ///< As `metrics_` has them.
+    std::size_t counted_links_ = 0;
     std::uint32_t holds_ = 0;
     std::uint16_t depth_ = 0;
     bool is_reading_ = true;
