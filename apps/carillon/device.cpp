@@ -1,6 +1,7 @@
 // carillon device: device identities.
 
 #include "device_request.hpp"
+#include "device_revoke.hpp"
 #include "device_simulate.hpp"
 #include "device_transfer.hpp"
 #include "flag_checks.hpp"
@@ -137,6 +138,7 @@ void add_device(CLI::App& app, int& exit_code) {
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
     add_yes_flag(delete_verb, args->yes);
 
+    add_device_revoke(group, exit_code);
     add_device_import(group, exit_code);
     add_device_export(group, exit_code);
     add_device_simulate(group, exit_code);

@@ -24,6 +24,7 @@ constexpr Example table[] = {
     {"device list", R"~(carillon device list --query-condition "tags.building = '43'" --top 20)~"},
     {"device update", R"~(carillon device update pump-a1 --status disabled --status-reason "in repair")~"},
     {"device delete", R"~(carillon device delete pump-a1 --yes)~"},
+    {"device revoke", R"~(carillon device revoke thermostat-1 --token-lifetime 1h)~"},
     {"device import", R"~(carillon device import devices.txt --mode createOrUpdate --errors refused.txt)~"},
     {"device export", R"~(carillon device export devices.txt)~"},
     {"device simulate", R"~(carillon device simulate pump-a1 --msg-count 10)~"},

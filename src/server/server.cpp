@@ -350,6 +350,7 @@ Result<> Server::Parts::load_hub() {
     if (auto loaded = hub->messages().load(); !loaded) return loaded;
     audit = std::make_unique<AuditLog>(hub->shards().first());
     audit->use(config.audit_entries_max);
+    if (auto loaded = hub->keys().load(); !loaded) return loaded;
     if (auto loaded = audit->load(); !loaded) return loaded;
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);

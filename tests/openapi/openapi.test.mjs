@@ -335,6 +335,16 @@ test('what is logged', async () => {
   await ask('put', '/carillon/log', {}, { body: { modules: { kitchen: 'debug' } }, status: 400 });
 });
 
+test('tokens of a device that are refused', async () => {
+  const path = '/carillon/devices/{deviceId}/revocation';
+  await ask('get', path, d('edge'), { status: 404 });
+  await ask('put', path, d('edge'), { body: { tokenLifetimeSeconds: 60 } });
+  await ask('put', path, d('edge'), { body: { tokenLifetimeSeconds: -1 }, status: 400 });
+  await ask('put', path, d('none'), { body: {}, status: 404 });
+  await ask('get', path, d('edge'));
+  await ask('delete', path, d('edge'), { status: 204 });
+});
+
 test('what one device does', async () => {
   const { traceId } = await ask('post', '/carillon/traces', {}, { body: { deviceId: 'online', seconds: 60 } });
   await ask('post', '/carillon/traces', {}, { body: { deviceId: 'online', seconds: 0 }, status: 400 });

@@ -2,6 +2,7 @@
 
 #include "base/await.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "core/scan/page_tokens.hpp"
 #include "core/shard/shards.hpp"
 
@@ -58,6 +59,38 @@ Task<Result<>> HubKeys::remove(std::string name, std::string by) {
 Task<Result<>> HubKeys::renew_token_key(std::string by) {
     auto renewal = renew_token_key_here(std::move(by));
     co_return co_await shards_.on(shards_.first(), std::move(renewal));
+}
+
+Result<> HubKeys::load() {
+    return revocations_.load(shards_.first().store());
+}
+
+Task<Result<>> HubKeys::revoke_tokens(DeviceId device, WallTime up_to, std::string by) {
+    const auto is_there = [key = IdentityKey(device)](Shard& shard) {
+        const Record* record = shard.directory().find(key);
+        return record != nullptr && record->exists();
+    };
+    if (!co_await shards_.call(shards_.owner(device), is_there)) {
+        co_return fail(Errc::device_not_found, device.str());
+    }
+    auto revocation = revoke_here(device, up_to, std::move(by));
+    auto revoked = co_await shards_.on(shards_.first(), std::move(revocation));
+    if (!revoked) co_return revoked;
+    // From here on a login finds the revocation.
+    const auto end_links = [key = IdentityKey(device)](Shard& shard) {
+        for (Record* record = shard.directory().find(key); record && record->key.device == key.device;
+             record = shard.directory().next(*record)) {
+            if (record->link != nullptr) record->link->close(Errc::iot_hub_unauthorized_access);
+        }
+        return true;
+    };
+    co_await shards_.call(shards_.owner(device), end_links);
+    co_return Result<>{};
+}
+
+Task<Result<>> HubKeys::lift_revocation(DeviceId device, std::string by) {
+    auto lifting = lift_here(std::move(device), std::move(by));
+    co_return co_await shards_.on(shards_.first(), std::move(lifting));
 }
 
 Task<> HubKeys::take_turn() {
@@ -122,6 +155,33 @@ Task<Result<>> HubKeys::remove_here(std::string name, std::string by) {
 void HubKeys::end(const SharedAccessPolicy& policy) const {
     if (!outside_.end_connections) return;
     outside_.end_connections({policy.primary_tag, policy.secondary_tag, policy.pair_tag});
+}
+
+Task<Result<>> HubKeys::revoke_here(DeviceId device, WallTime up_to, std::string by) {
+    co_await take_turn();
+    const Turn turn(is_busy_);
+    Shard& shard = shards_.first();
+    const WallTime now = shard.clock().wall_now();
+    if (auto staged = revocations_.stage(device, up_to, now, shard.committer().batch()); !staged) {
+        co_return staged;
+    }
+    const auto stored = co_await shard.committer().durable();
+    if (!stored) co_return fail(unavailable(stored.error()));
+    revocations_.set(device, up_to, now);
+    log.info("device tokens revoked device={} up_to={} by={}", device.str(), to_iso8601(up_to), by);
+    co_return Result<>{};
+}
+
+Task<Result<>> HubKeys::lift_here(DeviceId device, std::string by) {
+    co_await take_turn();
+    const Turn turn(is_busy_);
+    Shard& shard = shards_.first();
+    revocations_.stage_removal(device, shard.committer().batch());
+    const auto stored = co_await shard.committer().durable();
+    if (!stored) co_return fail(unavailable(stored.error()));
+    revocations_.remove(device);
+    log.info("revocation of device tokens lifted device={} by={}", device.str(), by);
+    co_return Result<>{};
 }
 
 Task<Result<>> HubKeys::renew_token_key_here(std::string by) {

@@ -3,6 +3,7 @@
 #include "base/key_tag.hpp"
 #include "base/task.hpp"
 #include "core/hub/policies.hpp"
+#include "core/hub/token_revocations.hpp"
 #include "core/shard/committer.hpp"
 
 #include <functional>
@@ -42,6 +43,16 @@ public:
     /// Before the threads run; without it nothing else is done.
     void use(Outside outside) { outside_ = std::move(outside); }
 
+    /// Reads the revocations of tokens. Before the threads run.
+    Result<> load();
+    const TokenRevocations& revocations() const { return revocations_; }
+    /// Refuses tokens for the device and its modules that end at or before `up_to`, and ends their
+    /// connections: who has another credential comes back. Fails as `TokenRevocations::stage`, with
+    /// `device_not_found`, `service_unavailable`.
+    Task<Result<>> revoke_tokens(DeviceId device, WallTime up_to, std::string by);
+    /// Takes a revocation back; harmless if there is none. Fails with `service_unavailable`.
+    Task<Result<>> lift_revocation(DeviceId device, std::string by);
+
     /// Renews a key of the policy `name`, and ends what stands on the old one; `by` is for the log. Fails
     /// with `generic_not_found`, `service_unavailable`.
     Task<Result<Policies::Shared>> renew(std::string name, PolicyRenewal what, std::string by);
@@ -59,6 +70,8 @@ private:
     Task<Result<Policies::Shared>> put_here(std::string name, AccessRights rights, std::string by);
     Task<Result<>> remove_here(std::string name, std::string by);
     Task<Result<>> renew_token_key_here(std::string by);
+    Task<Result<>> revoke_here(DeviceId device, WallTime up_to, std::string by);
+    Task<Result<>> lift_here(DeviceId device, std::string by);
     /// Ends what stands on any key of a policy.
     void end(const SharedAccessPolicy& policy) const;
     Task<> take_turn();
@@ -68,6 +81,7 @@ private:
     Policies& policies_;
     PageTokens& tokens_;
     Outside outside_;
+    TokenRevocations revocations_;
     bool is_busy_ = false;  ///< One at a time, as each is made of what the one before left.
 };
 

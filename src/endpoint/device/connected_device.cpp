@@ -3,12 +3,14 @@
 #include "base/json.hpp"
 #include "core/hub/device_traces.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/hub_keys.hpp"
 #include "core/hub/login_brake.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/shard/throttles.hpp"
+#include "wire/sas/sas_token.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -52,8 +54,14 @@ Result<Proof> ConnectedDevice::check(Hub& hub, const Credentials& credentials) {
     const std::optional<Identity> identity = registered(shard.directory().find(key));
     const std::optional<Identity> device =
         key.is_module() ? registered(shard.directory().find(IdentityKey(key.device))) : identity;
-    return judge(credentials, identity ? &*identity : nullptr, device ? &*device : nullptr, hub.policies(),
-                 hub.host_names(), shard.clock().wall_now());
+    auto proof = judge(credentials, identity ? &*identity : nullptr, device ? &*device : nullptr,
+                       hub.policies(), hub.host_names(), shard.clock().wall_now());
+    static_assert(TokenRevocations::skew_s == sas::clock_skew_s);
+    const bool is_revoked =
+        proof && proof->expires &&
+        hub.keys().revocations().refuses(key.device, proof->expires->plus_s(-sas::clock_skew_s));
+    if (is_revoked) return fail(Errc::iot_hub_unauthorized, "revoked token");
+    return proof;
 }
 
 Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id) {

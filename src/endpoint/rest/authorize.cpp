@@ -96,6 +96,10 @@ Result<Admitted> Authorizer::check(std::optional<std::string_view> header, Need 
     return Admitted::by_policy;
 }
 
+WallTime Authorizer::claimed_end() const {
+    return claim_->expires;
+}
+
 // What a stranger hears is the same for a device that is not there and a key that is wrong.
 Result<> Authorizer::check_device(const Identity* device) const {
     const bool is_proved = device != nullptr && claim_ != nullptr && device->auth.type == AuthType::sas &&

@@ -72,6 +72,9 @@ public:
     /// disabled.
     Result<> check_device(const Identity* device) const;
 
+    /// After `if_signed_by_device`: when the token ends (`se`).
+    WallTime claimed_end() const;
+
     /// What was refused last was a token that none of the hub's policies signed.
     bool is_wrong() const { return is_wrong_; }
     /// The policy that it names, empty if the hub has none of this name.

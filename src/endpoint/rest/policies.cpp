@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "endpoint/rest/handlers.hpp"
+#include "endpoint/rest/operate/asker.hpp"
 #include "endpoint/rest/request.hpp"
 
 #include <fmt/format.h>
@@ -36,12 +37,6 @@ std::optional<PolicyRenewal> read_renewal(std::string_view word) {
     if (equals_ignoring_case(word, "secondary")) return PolicyRenewal::secondary;
     if (equals_ignoring_case(word, "swap")) return PolicyRenewal::swap;
     return std::nullopt;
-}
-
-/// Who asks, for the log.
-std::string asker(const Request& request) {
-    if (request.caller) return fmt::format("{} peer={}", request.caller->policy, request.peer);
-    return fmt::format("{} session={} peer={}", request.session->policy, request.session->id, request.peer);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "core/hub/audit_log.hpp"
 #include "core/hub/hub.hpp"
+#include "core/hub/hub_keys.hpp"
 #include "core/hub/login_brake.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
@@ -338,7 +339,12 @@ Task<Result<>> RestHandler::check_device() {
     const auto found = co_await std::move(finding);
     if (!found) co_return authorizer_.check_device(nullptr);
     const Identity device = found->document.identity.unpack();
-    co_return authorizer_.check_device(&device);
+    auto checked = authorizer_.check_device(&device);
+    const auto& revocations = hub_.keys().revocations();
+    if (checked && revocations.refuses(found->key.device, authorizer_.claimed_end())) {
+        co_return fail(Errc::iot_hub_unauthorized_access, "The token is revoked.");
+    }
+    co_return checked;
 }
 
 void RestHandler::note_for_session(const HttpRequest& request, HttpResponse& response) const {

@@ -126,6 +126,10 @@ constexpr Route table[] = {
     {"GET", "/carillon/log", owner, C::none, small, get_log},
     {"PUT", "/carillon/log", owner, C::none, small, set_log},
 
+    {"GET", "/carillon/devices/{}/revocation", registry_read, C::none, tiny, get_revocation},
+    {"PUT", "/carillon/devices/{}/revocation", registry_write, C::none, tiny, put_revocation},
+    {"DELETE", "/carillon/devices/{}/revocation", registry_write, C::none, tiny, delete_revocation},
+
     {"POST", "/carillon/traces", service, C::none, small, create_trace},
     {"GET", "/carillon/traces/{}", service, C::none, small, take_trace_events},
     {"DELETE", "/carillon/traces/{}", service, C::none, small, delete_trace},

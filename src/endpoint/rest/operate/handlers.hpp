@@ -10,6 +10,11 @@ struct Request;
 
 // As endpoint/rest/handlers.hpp, for those who operate a hub.
 
+// revocations.cpp
+Task<Result<HttpResponse>> get_revocation(Request& request);
+Task<Result<HttpResponse>> put_revocation(Request& request);
+Task<Result<HttpResponse>> delete_revocation(Request& request);
+
 // traces.cpp
 Task<Result<HttpResponse>> create_trace(Request& request);
 Task<Result<HttpResponse>> take_trace_events(Request& request);
