@@ -224,6 +224,7 @@ HubOptions hub_options(const ServerConfig& config) {
     if (config.query_statement_bytes_max) {
         options.queries.statement_bytes_max = *config.query_statement_bytes_max;
     }
+    options.callers = config.callers;
     return options;
 }
 

@@ -55,6 +55,7 @@ struct ServerConfig {
     std::uint32_t threads = 0;             ///< 0 means one for each core.
     std::size_t connections_open_max = 0;  ///< 0 means as many as descriptors allow.
     std::size_t connections_unknown_per_address_max = 1024;
+    CallerRates callers;
     std::uint32_t drain_s = 0;  ///< Over which a stop spreads the ends of connections.
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;

@@ -161,6 +161,12 @@ std::string set_threads(ServerConfig& config, const Values& values) {
     return set_number(config.threads, values, 0, 256);
 }
 
+template <std::uint32_t CallerRates::*member>
+std::string set_rate(ServerConfig& config, const Values& values) {
+    constexpr std::uint64_t rate_max = 1'000'000'000;
+    return set_number(config.callers.*member, values, 0, rate_max);
+}
+
 std::string set_drain(ServerConfig& config, const Values& values) {
     return set_number(config.drain_s, values, 0, 3600);
 }
@@ -282,6 +288,9 @@ constexpr std::array settings{
     Setting{"threads", Kind::number, set_threads},
     Setting{"connections.open_max", Kind::number, set_connections},
     Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections},
+    Setting{"limits.device_messages_per_s", Kind::number, set_rate<&CallerRates::device_messages_per_s>},
+    Setting{"limits.device_bytes_per_s", Kind::number, set_rate<&CallerRates::device_bytes_per_s>},
+    Setting{"limits.policy_calls_per_s", Kind::number, set_rate<&CallerRates::policy_calls_per_s>},
     Setting{"drain_s", Kind::number, set_drain},
     Setting{"log_level", Kind::text, set_log_level},
     Setting{"log_format", Kind::text, set_log_format},

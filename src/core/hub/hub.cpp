@@ -25,7 +25,7 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       query_options_(options.queries),
       page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
       keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
-      throttles_(std::make_unique<Throttles>(options.tier)),
+      throttles_(std::make_unique<Throttles>(options.tier, options.callers)),
       logins_(std::make_unique<LoginBrake>()),
       traces_(std::make_unique<DeviceTraces>()),
       registry_(std::make_unique<Registry>(shards_)),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/shard/caller_limits.hpp"
 #include "model/tier.hpp"
 #include "query/query.hpp"
 
@@ -11,6 +12,7 @@ namespace carillon {
 struct HubOptions {
     query::QueryOptions queries;      ///< Of statements and of jobs' conditions.
     std::optional<TierProfile> tier;  ///< Whose throttles it keeps; nothing for none.
+    CallerRates callers;              ///< What single devices and policies may do.
 };
 
 }  // namespace carillon

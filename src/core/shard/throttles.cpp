@@ -25,7 +25,8 @@ Task<bool> sleep_there(Shard* shard, Duration wait) {
 
 }  // namespace
 
-Throttles::Throttles(const std::optional<TierProfile>& profile) : is_on_(profile.has_value()) {
+Throttles::Throttles(const std::optional<TierProfile>& profile, const CallerRates& rates)
+    : is_on_(profile.has_value()), callers_(rates) {
     if (!profile) return;
     for (std::size_t i = 0; i < throttle_classes; ++i) {
         buckets_[i] = TokenBucket(throttle_rate(*profile, static_cast<ThrottleClass>(i)));
@@ -60,6 +61,17 @@ void Throttles::give_back(ThrottleClass what, std::size_t count) {
 Task<Result<>> pass_throttle(Shards& shards, Throttles& throttles, ThrottleClass what, double cost) {
     Shard& shard = shards.first();
     const auto wait = throttles.take(what, cost, shard.clock().now());
+    if (!wait) co_return fail(wait.error());
+    if (*wait > Duration::zero()) {
+        auto sleeping = sleep_there(&shard, *wait);
+        co_await shards.on(shard, std::move(sleeping));
+    }
+    co_return Result<>{};
+}
+
+Task<Result<>> pass_policy_limit(Shards& shards, Throttles& throttles, std::string policy) {
+    Shard& shard = shards.first();
+    const auto wait = throttles.callers().take_call(policy, shard.clock().now());
     if (!wait) co_return fail(wait.error());
     if (*wait > Duration::zero()) {
         auto sleeping = sleep_there(&shard, *wait);

@@ -2,11 +2,13 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "core/shard/caller_limits.hpp"
 #include "model/token_bucket.hpp"
 
 #include <array>
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace carillon {
 
@@ -21,7 +23,7 @@ public:
     /// bounds what waits, too: ten seconds' worth of each class.
     static constexpr std::chrono::seconds wait_max{10};
 
-    explicit Throttles(const std::optional<TierProfile>& profile);
+    explicit Throttles(const std::optional<TierProfile>& profile, const CallerRates& rates = {});
 
     bool is_on() const { return is_on_; }
     /// How long the operation has to wait; fails with `throttling_exception` beyond `wait_max`.
@@ -30,6 +32,9 @@ public:
     Result<> take_now(ThrottleClass what, TimePoint now);
     /// Up to `most` operations that may go on now, for whoever asks again later; all without a profile.
     std::size_t take_some(ThrottleClass what, std::size_t most, TimePoint now);
+    /// What single devices and policies may do.
+    CallerLimits& callers() { return callers_; }
+
     /// Operations taken and not carried out.
     void give_back(ThrottleClass what, std::size_t count);
 
@@ -39,9 +44,12 @@ private:
     const bool is_on_;
     std::mutex mutex_;  ///< Guards `buckets_`.
     std::array<TokenBucket, throttle_classes> buckets_;
+    CallerLimits callers_;
 };
 
 /// Takes an operation from the hub's throttles and waits as long as they say. Fails likewise.
 Task<Result<>> pass_throttle(Shards& shards, Throttles& throttles, ThrottleClass what, double cost);
+/// The same of a policy's own limit.
+Task<Result<>> pass_policy_limit(Shards& shards, Throttles& throttles, std::string policy);
 
 }  // namespace carillon

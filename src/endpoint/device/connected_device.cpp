@@ -189,6 +189,11 @@ Result<> ConnectedDevice::send(DeviceMessage message, Stored done) {
     Record* known = heard_from();
     if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
     if (auto passed = throttle(ThrottleClass::telemetry); !passed) return passed;
+    if (auto passed = hub_.throttles().callers().take_message(shard_->number(), ordinal_, message.body.size(),
+                                                              shard_->clock().now());
+        !passed) {
+        return passed;
+    }
     auto made = make_message(std::move(message), sender(*known));
     if (is_traced()) trace("telemetry", fmt::format("\"accepted\":{}", made.has_value()));
     if (!made) return fail(std::move(made).error());

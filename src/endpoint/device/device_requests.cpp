@@ -3,6 +3,7 @@
 #include "core/hub/device_traces.hpp"
 #include "core/hub/hub.hpp"
 #include "core/shard/telemetry.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/device/connected_device.hpp"
 
 #include <fmt/core.h>
@@ -32,7 +33,7 @@ Task<Result<Proof>> authenticate_there(Hub* hub, RequestCredentials shown) {
     co_return ConnectedDevice::check(*hub, credentials);
 }
 
-Task<Result<>> send_there(Shard* shard, IdentityKey key, AuthMethod method,
+Task<Result<>> send_there(Hub* hub, Shard* shard, IdentityKey key, AuthMethod method,
                           std::vector<SentMessage> messages) {
     const auto record = heard_from(*shard, key);
     if (!record) co_return fail(record.error());
@@ -40,6 +41,9 @@ Task<Result<>> send_there(Shard* shard, IdentityKey key, AuthMethod method,
         .record = **record, .method = method, .model_id = {}, .now = shard->clock().wall_now()};
     std::vector<Message> made;
     for (SentMessage& sent : messages) {
+        auto passed = hub->throttles().callers().take_message(shard->number(), (*record)->ordinal,
+                                                              sent.body.size(), shard->clock().now());
+        if (!passed) co_return passed;
         sent.head.body = sent.body;
         auto message = make_message(std::move(sent.head), sender);
         if (!message) co_return fail(std::move(message).error());
@@ -84,7 +88,7 @@ Task<Result<Proof>> authenticate(Hub& hub, RequestCredentials credentials) {
 Task<Result<>> send(Hub& hub, IdentityKey key, AuthMethod method, std::vector<SentMessage> messages) {
     trace(hub, key, "telemetry", fmt::format("\"messages\":{}", messages.size()));
     Shard& shard = hub.shards().owner(key.device);
-    return hub.shards().on(shard, send_there(&shard, std::move(key), method, std::move(messages)));
+    return hub.shards().on(shard, send_there(&hub, &shard, std::move(key), method, std::move(messages)));
 }
 
 Task<Received> receive(Hub& hub, IdentityKey key, Duration lock_time) {

@@ -216,6 +216,12 @@ Task<HttpResponse> RestHandler::carry_out(const HttpRequest& request) {
         const auto passed = co_await std::move(passing);
         if (!passed) co_return failed(passed.error());
     }
+    if (hub_.throttles().callers().limits_policies() && (request_.caller || request_.session)) {
+        std::string policy = request_.caller ? request_.caller->policy : request_.session->policy;
+        auto passing = pass_policy_limit(hub_.shards(), hub_.throttles(), std::move(policy));
+        const auto passed = co_await std::move(passing);
+        if (!passed) co_return failed(passed.error());
+    }
     auto handling = handle_audited();
     auto result = co_await std::move(handling);
     if (!result) {
