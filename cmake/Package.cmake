@@ -27,11 +27,13 @@ set(CPACK_DEBIAN_CLIENT_PACKAGE_NAME libcarillon-dev)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "libssl-dev, libexpected-dev")
 
-install(FILES packaging/carillon.service DESTINATION lib/systemd/system COMPONENT program)
+install(FILES packaging/carillon.service packaging/carillon.socket DESTINATION lib/systemd/system COMPONENT program)
 # Not below the prefix: the place of settings is one for all.
 install(FILES packaging/carillon.toml DESTINATION /etc/carillon COMPONENT program)
-install(FILES docs/install.md docs/configuration.md docs/backup.md docs/upgrade.md docs/security.md CHANGELOG.md
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program)
+# All pages, as they lead to each other.
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program FILES_MATCHING PATTERN "*.md")
+install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program)
+install(DIRECTORY contrib/ DESTINATION ${CMAKE_INSTALL_DATADIR}/carillon COMPONENT program)
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program)
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libcarillon-dev COMPONENT client)
 include(CPack)

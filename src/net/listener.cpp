@@ -4,6 +4,7 @@
 #include "net/thread_buffers.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -80,17 +81,23 @@ private:
 
 enum class Sharing { alone, shared };
 
-/// A bound socket. Accepted sockets inherit the options set here, which saves a call for each.
+/// What accepted sockets inherit, which saves a call for each.
+bool set_options(int descriptor) {
+    constexpr auto timeout = std::chrono::milliseconds(Listener::user_timeout);
+    const auto set = [descriptor](int level, int name, int value) {
+        return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
+    };
+    return set(SOL_SOCKET, SO_KEEPALIVE, 1) && set(IPPROTO_TCP, TCP_NODELAY, 1) &&
+           set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+}
+
 Result<Descriptor> bind_socket(SocketAddress address, Sharing sharing) {
     Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return kernel_refused();
     auto set = [&socket](int level, int name, int value) {
         return ::setsockopt(socket.get(), level, name, &value, sizeof value) == 0;
     };
-    constexpr auto timeout = std::chrono::milliseconds(Listener::user_timeout);
-    bool ok = set(SOL_SOCKET, SO_REUSEADDR, 1) && set(SOL_SOCKET, SO_KEEPALIVE, 1) &&
-              set(IPPROTO_TCP, TCP_NODELAY, 1) &&
-              set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+    bool ok = set(SOL_SOCKET, SO_REUSEADDR, 1) && set_options(socket.get());
     if (address.is_v6()) ok = ok && set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (sharing == Sharing::shared) ok = ok && set(SOL_SOCKET, SO_REUSEPORT, 1);
     if (!ok || ::bind(socket.get(), address.get(), address.size) != 0) return kernel_refused();
@@ -229,6 +236,10 @@ Result<std::unique_ptr<Listener>> Listener::open(IoThreads& threads, ConnectionF
         return fail(Errc::config_invalid, "not an IP address: " + options.address);
     }
     std::unique_ptr<Listener> listener(new Listener(threads, factory, std::move(options)));
+    if (listener->options_.given >= 0) {
+        if (auto shared = listener->share_given(); !shared) return fail(std::move(shared).error());
+        return listener;
+    }
     // Shared ports of one user never conflict, so a second server would take half of the
     // connections unnoticed. A socket that does not share finds out, and picks a port if asked to.
     {
@@ -247,6 +258,23 @@ Result<std::unique_ptr<Listener>> Listener::open(IoThreads& threads, ConnectionF
         listener->acceptors_.push_back(std::make_unique<Acceptor>(*listener, threads[i], socket->release()));
     }
     return listener;
+}
+
+/// All threads accept from the one socket: what they inherit is set on it.
+Result<> Listener::share_given() {
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+        Descriptor socket(::fcntl(options_.given, F_DUPFD_CLOEXEC, 0));
+        if (socket.get() < 0) return kernel_refused();
+        if (!set_options(socket.get())) return kernel_refused();
+        acceptors_.push_back(std::make_unique<Acceptor>(*this, threads_[i], socket.release()));
+    }
+    port_ = options_.port;
+    return {};
+}
+
+std::string Listener::place() const {
+    const bool is_v6 = options_.address.find(':') != std::string::npos;
+    return (is_v6 ? "[" + options_.address + "]" : options_.address) + ":" + std::to_string(port_);
 }
 
 Result<> Listener::start() {

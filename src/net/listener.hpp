@@ -35,6 +35,8 @@ public:
         std::uint16_t port = 0;  ///< 0 lets the kernel choose.
         ChannelLimits limits = {};
         const TlsContexts* tls = nullptr;  ///< Null: plain bytes, for loopback only.
+        /// A socket that listens there already, which the caller keeps; -1: make some.
+        int given = -1;
     };
 
     /// Binds; nothing is accepted before `start`. Fails with `config_invalid` for an address that is
@@ -47,6 +49,8 @@ public:
 
     std::uint16_t port() const { return port_; }
     const std::string& address() const { return options_.address; }
+    /// `127.0.0.1:443`, or `[::1]:443`
+    std::string place() const;
 
     /// Accepts from now on; the threads may or may not run yet. Fails with `io_failed`.
     Result<> start();
@@ -56,6 +60,7 @@ public:
 private:
     class Acceptor;
     Listener(IoThreads& threads, ConnectionFactory& factory, Options options);
+    Result<> share_given();
 
     IoThreads& threads_;
     ConnectionFactory& factory_;

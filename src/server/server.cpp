@@ -38,6 +38,7 @@
 #include "server/hub_meta.hpp"
 #include "server/hub_pages.hpp"
 #include "server/hub_store.hpp"
+#include "server/listening.hpp"
 #include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
 #include "server/provisioning_reach.hpp"
@@ -49,8 +50,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
-#include <cerrno>
-#include <cstring>
 #include <functional>
 #include <future>
 #include <optional>
@@ -127,6 +126,7 @@ struct Server::Parts {
     std::unique_ptr<RestEndpoint> rest;
     std::unique_ptr<TlsContexts> line_tls;  ///< Null unless other nodes pass connections on.
     std::unique_ptr<LineEndpoint> lines;
+    GivenSockets given_sockets;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::unique_ptr<HubPages> pages;
     std::unique_ptr<AdminEndpoint> admin;
@@ -143,6 +143,7 @@ struct Server::Parts {
     Result<> build_events();
     Result<> load_hub();
     Result<> listen();
+    ChannelLimits channel_limits();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                        std::vector<std::string>& shown, const TlsContexts& contexts);
     Result<> listen_for_nodes(ConnectionFactory& mqtt_door);  ///< Those that stand by pass connections on.
@@ -347,10 +348,10 @@ Result<> Server::Parts::load_hub() {
     if (!outcome) return outcome;
     for (std::size_t i = 0; i < hub->shards().count(); ++i)
         summary.identities += hub->shards()[i].directory().size();
+    if (auto loaded = hub->keys().load(); !loaded) return loaded;
     if (auto loaded = hub->messages().load(); !loaded) return loaded;
     audit = std::make_unique<AuditLog>(hub->shards().first());
     audit->use(config.audit_entries_max);
-    if (auto loaded = hub->keys().load(); !loaded) return loaded;
     if (auto loaded = audit->load(); !loaded) return loaded;
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
@@ -362,6 +363,9 @@ Result<> Server::Parts::load_hub() {
 }
 
 Result<> Server::Parts::listen() {
+    auto given = GivenSockets::from_environment();
+    if (!given) return fail(std::move(given).error());
+    given_sockets = *std::move(given);
     mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
     if (hub->provisioning().is_on()) registrations = std::make_unique<MqttRegistrationEndpoint>(*hub, *mqtt);
     ConnectionFactory& mqtt_door = registrations ? static_cast<ConnectionFactory&>(*registrations) : *mqtt;
@@ -385,6 +389,7 @@ Result<> Server::Parts::listen() {
     done =
         listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
     if (!done) return done;
+    given_sockets.warn_of_others({config.https_port, config.mqtts_port, config.amqps_port});
     done = listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
     return done ? listen_for_nodes(mqtt_door) : done;
 }
@@ -408,38 +413,25 @@ Result<> Server::Parts::listen_for_nodes(ConnectionFactory& mqtt_door) {
 Result<> Server::Parts::listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                                        std::string& shown) {
     if (port == 0) return {};
-    Listener::Options options{.address = loopback, .port = port};
-    options.limits.total = &unsent;
-    options.limits.count = &connections;
-    options.limits.strangers = &strangers;
-    auto plain = Listener::open(*threads, factory, std::move(options));
-    if (!plain) return fail(refused_port(plain.error(), loopback, port, flag));
-    shown = std::string(loopback) + ":" + std::to_string(port);
-    listeners.push_back(*std::move(plain));
-    return {};
+    const PortPlan plan{*threads, factory, channel_limits(), nullptr, port, flag};
+    std::vector<std::string> places;
+    auto done = open_listeners(plan, {loopback}, {}, listeners, places);
+    if (done) shown = places.front();
+    return done;
 }
 
 Result<> Server::Parts::listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                                   std::vector<std::string>& shown, const TlsContexts& contexts) {
-    const bool is_default = config.bind.empty();
-    const auto addresses = is_default ? std::vector<std::string>{loopback, loopback_v6} : config.bind;
-    for (const std::string& address : addresses) {
-        Listener::Options options{.address = address, .port = port, .tls = &contexts};
-        options.limits.total = &unsent;
-        options.limits.count = &connections;
-        options.limits.strangers = &strangers;
-        auto listener = Listener::open(*threads, factory, std::move(options));
-        if (!listener) {
-            // A machine without IPv6 has no second loopback address, and needs none.
-            const bool may_lack = is_default && address == loopback_v6;
-            if (may_lack && listener.error().detail != std::strerror(EADDRINUSE)) continue;
-            return fail(refused_port(listener.error(), address, port, flag));
-        }
-        const bool is_v6 = address.find(':') != std::string::npos;
-        shown.push_back((is_v6 ? "[" + address + "]" : address) + ":" + std::to_string((*listener)->port()));
-        listeners.push_back(*std::move(listener));
-    }
-    return {};
+    const PortPlan plan{*threads, factory, channel_limits(), &contexts, port, flag};
+    return open_listeners(plan, config.bind, given_sockets, listeners, shown);
+}
+
+ChannelLimits Server::Parts::channel_limits() {
+    ChannelLimits limits;
+    limits.total = &unsent;
+    limits.count = &connections;
+    limits.strangers = &strangers;
+    return limits;
 }
 
 /// What operators read is about the hub as a whole, and yet not for everybody.
@@ -452,6 +444,7 @@ Result<> Server::Parts::listen_for_operators() {
                              .threads = *threads,
                              .loops = *loops,
                              .mqtt = *mqtt,
+                             .amqp = *amqp,
                              .rest = *rest,
                              .rocks = rocks,
                              .unsent = unsent,
@@ -484,7 +477,6 @@ void Server::Parts::run() {
     }
 }
 
-                             .amqp = *amqp,
 /// What the commands on this machine are told; the keys are those of now.
 Result<> Server::Parts::tell_machine() const {
     HubFile file = hub_file;
