@@ -8,12 +8,12 @@ namespace carillon {
 
 /// Where lines of the log come from, by the folder of the source: rooms of `core` and `endpoint` are modules
 /// of their own. What is in no folder named here is `other`.
-inline constexpr std::array<std::string_view, 28> log_modules{
+inline constexpr std::array<std::string_view, 29> log_modules{
     "other",          "app",      "client", "base",     "net",    "store",
     "server",         "query",    "wire",   "model",    "hub",    "provisioning",
     "shard",          "scan",     "jobs",   "queries",  "events", "registry",
     "configurations", "mqtt",     "amqp",   "messages", "rest",   "transfers",
-    "rollouts",       "delivery", "blob",   "device"};
+    "rollouts",       "delivery", "blob",   "device",   "cluster"};
 
 /// The place of a name in `log_modules`, or their number.
 constexpr std::size_t find_log_module(std::string_view name) {
