@@ -178,8 +178,7 @@ void JobControl::apply(const JobLogEvent& event) {
         auto& wave = waves_[judged->wave];
         wave.state = states[judged->what];
         wave.since = judged->time;
-        if (judged->what == WaveJudgedEvent::failed && entry_of(wave).otherwise == WaveElse::undo)
-            wants_undo_ = true;
+        if (asks_for_undo(*judged)) wants_undo_ = true;
     } else if (const auto* tripped = std::get_if<RuleTrippedEvent>(&event)) {
         ++revision_;
         if (tripped->rule < tripped_.size()) {
@@ -301,15 +300,22 @@ std::string JobControl::why_failed(std::uint32_t number, const GateCounts& count
                        spaced(pass.succeeded));
 }
 
-std::optional<WaveJudgedEvent> JobControl::judge_last(const ControlCounts& counts, WallTime now) const {
-    if (!has_waves() || waves_.empty() || open_waves_ < waves_.size()) return std::nullopt;
-    const auto last = static_cast<std::uint32_t>(waves_.size() - 1);
-    const auto& wave = waves_[last];
-    if (entry_of(wave).otherwise != WaveElse::undo || wave.state == WaveState::passed) return std::nullopt;
-    const auto of_wave = last < counts.waves.size() ? counts.waves[last] : GateCounts();
-    auto why = why_failed(last, of_wave);
-    if (why.empty()) return std::nullopt;
-    return WaveJudgedEvent{now, WaveJudgedEvent::failed, last, wave.size, of_wave, false, std::move(why)};
+std::vector<WaveJudgedEvent> JobControl::judge_open(const ControlCounts& counts, WallTime now) const {
+    std::vector<WaveJudgedEvent> events;
+    for (std::uint32_t i = 0; has_waves() && i < open_waves_; ++i) {
+        const auto state = waves_[i].state;
+        if (state != WaveState::open && state != WaveState::soaking) continue;
+        const auto of_wave = i < counts.waves.size() ? counts.waves[i] : GateCounts();
+        auto why = why_failed(i, of_wave);
+        const auto what = why.empty() ? WaveJudgedEvent::passed : WaveJudgedEvent::failed;
+        events.push_back({now, what, i, waves_[i].size, of_wave, false, std::move(why)});
+    }
+    return events;
+}
+
+bool JobControl::asks_for_undo(const WaveJudgedEvent& event) const {
+    return event.what == WaveJudgedEvent::failed && event.wave < waves_.size() &&
+           entry_of(waves_[event.wave]).otherwise == WaveElse::undo;
 }
 
 void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,

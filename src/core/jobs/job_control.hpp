@@ -92,9 +92,10 @@ public:
     /// `changes` is a merge patch of the rollout. Fails with `argument_invalid`.
     Result<std::vector<JobLogEvent>> change_by(JobActor by, JsonValue changes, WallTime start,
                                                WallTime now) const;
-    /// The failure of the last wave, now that all devices have ended: of interest only if it asks for an
-    /// undo.
-    std::optional<WaveJudgedEvent> judge_last(const ControlCounts& counts, WallTime now) const;
+    /// What became of the waves that are still open now that all devices have ended, the last one among them.
+    std::vector<WaveJudgedEvent> judge_open(const ControlCounts& counts, WallTime now) const;
+    /// True if a wave failed whose entry asks for an undo.
+    bool asks_for_undo(const WaveJudgedEvent& event) const;
     /// `must_missed`: devices of `success.all` that did not succeed.
     VerdictEvent judge(const GateCounts& counts, std::uint64_t must_missed, bool is_cancelled,
                        WallTime now) const;

@@ -290,9 +290,9 @@ bool JobCoordinator::end_log(Active& job, const JobRecord& record) {
     bool wants_undo = control.wants_undo();
     if (record.status == JobStatus::completed) {
         // Nothing comes after the last wave but an undo.
-        if (auto judged = control.judge_last(job.run->counts(), now())) {
-            events.emplace_back(*std::move(judged));
-            wants_undo = true;
+        for (auto& judged : control.judge_open(job.run->counts(), now())) {
+            wants_undo |= control.asks_for_undo(judged);
+            events.emplace_back(std::move(judged));
         }
     }
     const auto& success = control.rollout().success;
