@@ -216,6 +216,13 @@ test('jobs, their rows and their progress', async () => {
   await ask('post', '/carillon/jobs/{jobId}/promote', id('waves'), { body: { wave: 0 } });
   assert.match(await ask('get', '/carillon/jobs/{jobId}/history', id('waves')), /"event":"promoted"/);
   await ask('get', '/carillon/jobs/{jobId}/history', id('none'), { status: 404 });
+  const { verdict, seal } = await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'));
+  assert.equal(verdict, 'intact');
+  await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: `seal=${seal}` });
+  assert.equal((await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: `seal=${'0'.repeat(64)}` })).verdict, 'broken');
+  await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: 'seal=short', status: 400 });
+  assert.equal((await ask('get', '/carillon/jobs/{jobId}/verify', id('twins'))).verdict, 'notChained');
+  await ask('get', '/carillon/jobs/{jobId}/verify', id('none'), { status: 404 });
   assert.equal((await ask('get', '/carillon/about')).rollout, 1);
   assert.ok((await ask('get', '/carillon/jobs')).some((brief) => brief.jobId === 'waves'));
   await ask('get', '/carillon/jobs', {}, { query: 'phase=nonsense', status: 400 });

@@ -39,6 +39,7 @@ struct GateReport {
     std::vector<GateCounts> waves;      ///< One for a job without waves.
     KindCounts kinds{};
     std::uint64_t must_missed = 0;  ///< Once all have ended: devices of `success.all` without success.
+    LogHead log;                    ///< Of the part's own log, as far as it is durable.
     std::uint64_t obeyed =
         0;  ///< The newest `PartOrders::number` that holds: if that is a pause, nothing begins.
 };

@@ -130,7 +130,10 @@ void JobCoordinator::take_back(const Accepting& job) {
 
 JobSnapshot JobCoordinator::accepted(Accepting job) {
     accepting_.erase(job.definition->id);
-    if (job.run) job.run->durable_sequence = job.run->next_sequence;
+    if (job.run) {
+        job.run->durable_sequence = job.run->next_sequence;
+        if (job.run->chain) job.run->chain->settled(job.run->next_sequence - 1, true);
+    }
     const auto number = job.number;
     const auto entry = std::make_shared<JobEntry>(number, job.definition, job_shards_.size());
     CARILLON_ASSERT(board_.add(entry));
@@ -479,6 +482,8 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
                 last_start_ = std::max(last_start_, started->number);
         }
         run->next_sequence = run->durable_sequence = stored.next_sequence;
+        run->chain = stored.chain;
+        run->seal = stored.seal;
         run->has_begun = run->has_place = is_running;
     }
     auto life =

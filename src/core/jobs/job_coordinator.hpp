@@ -46,6 +46,8 @@ public:
     struct Stored {
         std::vector<JobLogEvent> log;
         std::uint64_t next_sequence = 1;
+        std::optional<LogChain> chain;
+        std::optional<Sha256Digest> seal;
         std::vector<std::uint64_t> part_sizes;
     };
     /// Jobs found in the store that have not ended. Before the threads run.
@@ -56,6 +58,8 @@ public:
     void recall(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
     /// Numbers given so far.
     void set_last_number(std::uint64_t number) { last_number_ = number; }
+    /// The newest final seal that is stored.
+    void set_final_seal(const FinalSeal& seal) { final_seal_ = durable_final_seal_ = seal; }
     void start();
     void stop() { is_open_ = false; }
 
@@ -122,6 +126,9 @@ private:
     Result<> check_rollout(const JobDefinition& definition) const;
     void draw_seed(JobDefinition& definition) const;
     void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
+    void put_log_event(JobRun& run, std::uint64_t number, const JobLogEvent& event);
+    SealEvent seal_of(const JobRun& run, bool is_final) const;
+    void put_final_seal(const Active& job);
     /// A job on its way to disk.
     struct Accepting {
         std::shared_ptr<const JobDefinition> definition;
@@ -175,7 +182,9 @@ private:
     JobSchedule schedule_;
     JobMetrics metrics_;
     std::uint64_t last_number_ = 0;
-    std::uint64_t last_start_ = 0;  ///< Starts of jobs with a rollout, counted.
+    std::uint64_t last_start_ = 0;                 ///< Starts of jobs with a rollout, counted.
+    std::optional<FinalSeal> final_seal_;          ///< Of the job that ended last,
+    std::optional<FinalSeal> durable_final_seal_;  ///< and of the last whose end is on disk.
     WallTime patient_until_;
     Timers::Id schedule_timer_;
     bool is_open_ = false;  ///< Between `start` and `stop`.

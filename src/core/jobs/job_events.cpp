@@ -1,5 +1,6 @@
 #include "core/jobs/job_events.hpp"
 
+#include "core/jobs/chain/log_chain.hpp"
 #include "core/shard/pack.hpp"
 #include "core/shard/stored_number.hpp"
 
@@ -576,8 +577,9 @@ std::string encode_job_event(const JobEvent& event) {
 }
 
 Result<JobEvent> decode_job_event(Bytes bytes) {
-    Unpacker in{bytes};
-    switch (in.u8()) {
+    const auto chained = split_chained(bytes);
+    Unpacker in{as_bytes(chained.event)};
+    switch (in.u8() & ~(chained.hash ? chained_mark : 0)) {
         case targets:
             return unpack_event<TargetsEvent>(in);
         case twin_chunk:
@@ -620,3 +622,7 @@ std::uint64_t sequence_of_event_key(std::string_view key) {
 }
 
 }  // namespace carillon
+std::uint32_t part_of_event_key(std::string_view key) {
+    return key.size() < 20 ? 0 : read_be<std::uint32_t>(key.substr(8));
+}
+

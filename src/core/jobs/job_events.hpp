@@ -167,3 +167,4 @@ std::string job_event_key(std::uint64_t job, std::uint32_t shard = 0, std::uint6
 std::uint64_t sequence_of_event_key(std::string_view key);
 
 }  // namespace carillon
+std::uint32_t part_of_event_key(std::string_view key);

@@ -1,6 +1,7 @@
 #include "core/jobs/job_log.hpp"
 
 #include "core/shard/pack.hpp"
+#include "core/shard/stored_number.hpp"
 
 namespace carillon {
 namespace {
@@ -12,6 +13,7 @@ enum Kind : std::uint8_t {
     wave_opened = 35,
     wave_judged = 36,
     rule_tripped = 37,
+    seal = 41,
     verdict = 42,
     prepared = 45,
     started = 46,
@@ -165,6 +167,50 @@ bool unpack_body(Unpacker& in, RuleTrippedEvent& event) {
     return true;
 }
 
+void pack_hash(Packer& pack, const Sha256Digest& hash) {
+    for (const char byte : hash) pack.u8(static_cast<std::uint8_t>(byte));
+}
+
+Sha256Digest unpack_hash(Unpacker& in) {
+    Sha256Digest hash;
+    for (char& byte : hash) byte = static_cast<char>(in.u8());
+    return hash;
+}
+
+constexpr Kind kind_of(const SealEvent&) {
+    return seal;
+}
+void pack_body(Packer& pack, const SealEvent& event) {
+    pack.u8(static_cast<std::uint8_t>((event.is_final ? 1 : 0) | (event.previous ? 2 : 0)));
+    pack.number(event.heads.size());
+    for (const auto& head : event.heads) {
+        pack.number(head.sequence);
+        if (head.sequence > 0) pack_hash(pack, head.hash);
+    }
+    if (!event.previous) return;
+    pack.number(event.previous->job);
+    pack.time(event.previous->kept_until);
+    pack_hash(pack, event.previous->hash);
+}
+bool unpack_body(Unpacker& in, SealEvent& event) {
+    const auto flags = in.u8();
+    event.is_final = (flags & 1) != 0;
+    const auto heads = in.count();
+    for (std::size_t i = 0; i < heads && in.ok(); ++i) {
+        LogHead head;
+        head.sequence = in.number();
+        if (head.sequence > 0) head.hash = unpack_hash(in);
+        event.heads.push_back(head);
+    }
+    if ((flags & 2) != 0) {
+        auto& previous = event.previous.emplace();
+        previous.job = in.number();
+        previous.kept_until = in.time();
+        previous.hash = unpack_hash(in);
+    }
+    return flags <= 3;
+}
+
 constexpr Kind kind_of(const VerdictEvent&) {
     return verdict;
 }
@@ -267,9 +313,29 @@ std::string encode_job_log_event(const JobLogEvent& event) {
     return out;
 }
 
-Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
+std::string encode_final_seal(const FinalSeal& seal) {
+    std::string out;
+    Packer pack{out};
+    pack_hash(pack, seal.hash);
+    append_be(out, seal.job);
+    pack.time(seal.kept_until);
+    return out;
+}
+
+Result<FinalSeal> decode_final_seal(Bytes bytes) {
+    FinalSeal seal;
     Unpacker in{bytes};
-    switch (in.u8()) {
+    seal.hash = unpack_hash(in);
+    for (int i = 0; i < 8; ++i) seal.job = seal.job << 8 | in.u8();
+    seal.kept_until = in.time();
+    if (!in.at_end()) return fail(Errc::store_corrupt, "the seal of the job that ended last does not decode");
+    return seal;
+}
+
+Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
+    const auto chained = split_chained(bytes);
+    Unpacker in{as_bytes(chained.event)};
+    switch (in.u8() & ~(chained.hash ? chained_mark : 0)) {
         case created:
             return unpack_event<CreatedEvent>(in);
         case changed:
@@ -282,6 +348,8 @@ Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
             return unpack_event<WaveJudgedEvent>(in);
         case rule_tripped:
             return unpack_event<RuleTrippedEvent>(in);
+        case seal:
+            return unpack_event<SealEvent>(in);
         case verdict:
             return unpack_event<VerdictEvent>(in);
         case prepared:

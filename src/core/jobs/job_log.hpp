@@ -3,12 +3,17 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/sha256.hpp"
+#include "core/jobs/chain/log_chain.hpp"
 #include "core/jobs/gate.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 namespace carillon {
 
@@ -74,6 +79,20 @@ struct RuleTrippedEvent {
     std::uint64_t ended = 0;
     bool is_noted = false;  ///< The job was paused already.
 };
+/// The seal that ended a job's log.
+struct FinalSeal {
+    std::uint64_t job = 0;  ///< Its number.
+    WallTime kept_until;    ///< The job.
+    Sha256Digest hash{};
+    bool operator==(const FinalSeal&) const = default;
+};
+/// Holds the logs of the parts together; its own hash, that of the event, is the seal.
+struct SealEvent {
+    WallTime time;
+    bool is_final = false;              ///< The job has ended.
+    std::vector<LogHead> heads;         ///< By part.
+    std::optional<FinalSeal> previous;  ///< Of a final one: of the job that ended before, if there is one.
+};
 struct VerdictEvent {
     WallTime time;
     bool is_met = false;
@@ -94,12 +113,19 @@ struct JobEndedEvent {
     JobStatus status = JobStatus::completed;
     JobCounts counts;
 };
-using JobLogEvent = std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
-                                 RuleTrippedEvent, VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
+using JobLogEvent =
+    std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
+                 RuleTrippedEvent, SealEvent, VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
 
 WallTime time_of(const JobLogEvent& event);
 std::string encode_job_log_event(const JobLogEvent& event);
 /// Fails with `store_corrupt`.
 Result<JobLogEvent> decode_job_log_event(Bytes bytes);
+
+/// The newest final seal of the hub, in `Table::jobs`.
+inline constexpr std::string_view final_seal_key = "z";
+std::string encode_final_seal(const FinalSeal& seal);
+/// Fails with `store_corrupt`.
+Result<FinalSeal> decode_final_seal(Bytes bytes);
 
 }  // namespace carillon

@@ -69,6 +69,21 @@ void write_event(JsonWriter& json, const RuleTrippedEvent& event) {
     if (event.is_noted) json.member("noted", true);
 }
 
+void write_event(JsonWriter& json, const SealEvent& event) {
+    json.member("event", "sealed").member("final", event.is_final);
+    json.key("parts").begin_array();
+    for (const auto& head : event.heads) {
+        json.begin_object().member("sequence", head.sequence);
+        if (head.sequence > 0) json.member("hash", hex_encode(as_text(head.hash)));
+        json.end_object();
+    }
+    json.end_array();
+    if (event.previous) {
+        json.key("previous").begin_object().member("job", event.previous->job);
+        json.member("seal", hex_encode(as_text(event.previous->hash))).end_object();
+    }
+}
+
 void write_event(JsonWriter& json, const VerdictEvent& event) {
     json.member("event", "verdict").member("verdict", event.is_met ? "met" : "missed");
     json.member("succeeded", event.succeeded).member("devices", event.devices);
@@ -90,12 +105,14 @@ void write_event(JsonWriter& json, const JobEndedEvent& event) {
 
 }  // namespace
 
-std::string job_log_event_json(std::uint64_t job, std::uint64_t sequence, const JobLogEvent& event) {
+std::string job_log_event_json(std::uint64_t job, std::uint64_t sequence, const JobLogEvent& event,
+                               const std::optional<Sha256Digest>& hash) {
     std::string line;
     JsonWriter json(line);
     json.begin_object().member("id", fmt::format("{}-{}", job, sequence));
     json.member("time", to_iso8601(time_of(event)));
     std::visit([&json](const auto& e) { write_event(json, e); }, event);
+    if (hash) json.member("hash", hex_encode(as_text(*hash)));
     json.end_object();
     return line;
 }

@@ -31,9 +31,11 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       ordinals_(std::move(targets.ordinals)),
       state_(std::move(targets.state)),
       next_sequence_(targets.next_sequence),
+      chain_(std::move(targets.chain)),
       gate_(make_gate(site, *entry_, targets, state_)),
       backing_off_(std::move(targets.backing_off)),
       undone_(std::move(targets.undone)),
+      awaited_(std::move(targets.awaited)),
       must_succeed_(std::move(targets.must_succeed)) {
     CARILLON_ASSERT(ordinals_.size() == state_.size());
     CARILLON_ASSERT(undone_.of.empty() || undone_.of.size() == state_.size());
@@ -112,6 +114,7 @@ void JobPart::report_soon() {
 void JobPart::send_report() {
     entry_->share(shard().number(), share());
     auto report = gate_->report();
+    if (chain_) report.log = chain_->durable();
     if (!is_finished_) {
         fill(report);
         if (gate_->has_order()) add_places(report);
@@ -199,7 +202,10 @@ void JobPart::put_end(EndKind end) {
 void JobPart::append(JobEvent event) {
     auto& batch = shard().committer().batch();
     const auto sequence = next_sequence_++;
-    batch.put(Table::job_events, job_event_key(job(), shard().number(), sequence), encode_job_event(event));
+    auto key = job_event_key(job(), shard().number(), sequence);
+    auto value = encode_job_event(event);
+    if (chain_) value = chain_->link(sequence, key, std::move(value));
+    batch.put(Table::job_events, std::move(key), std::move(value));
     const auto self = std::static_pointer_cast<JobPart>(shared_from_this());
     shard().committer().on_durable([self, sequence, held = std::move(event)](const Result<>& result) mutable {
         self->settled(result, std::move(held), sequence);
@@ -273,6 +279,7 @@ PartShare JobPart::share() const {
 }
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
+    if (chain_) chain_->settled(sequence, result.has_value());
     if (is_finished_) return;
     if (const auto* skip = std::get_if<CanceledEvent>(&event)) {
         is_skip_under_way_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/chain/log_chain.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_limits.hpp"
@@ -16,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <vector>
+#include <optional>
 
 namespace carillon {
 
@@ -70,6 +72,7 @@ public:
         Undone undone;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
     };
+        std::optional<LogChain> chain;      ///< None in a log that an older version began.
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 
@@ -184,6 +187,7 @@ private:
     bool has_begun_ = false;
     bool is_report_due_ = false;
     bool is_lapse_armed_ = false;
+    std::optional<LogChain> chain_;
     bool is_skip_under_way_ = false;
     bool is_closed_ = false;
     bool is_cancelling_ = false;

@@ -46,7 +46,8 @@ struct RolloutView {
     bool waits_in_line = false;  ///< For a place among `running_max`.
     bool is_cancelling = false;
     bool is_evaluating = false;
-    std::uint64_t sequence = 0;  ///< Of the job's log.
+    std::uint64_t sequence = 0;        ///< Of the job's log.
+    std::optional<Sha256Digest> seal;  ///< The newest, if the log is chained.
 };
 
 /// Why pending devices have not begun.

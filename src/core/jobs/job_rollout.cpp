@@ -14,9 +14,27 @@
 namespace carillon {
 
 std::unique_ptr<JobRun> JobCoordinator::make_run(const JobDefinition& definition) const {
+namespace {
+
+/// Ours: a job that goes on is sealed so often.
+constexpr std::int64_t seal_interval_s = 600;
+
+/// True for an event behind which the logs are sealed.
+bool is_sealed(const JobLogEvent& event) {
+    if (const auto* directed = std::get_if<DirectedEvent>(&event))
+        return directed->what == DirectedEvent::paused;
+    if (const auto* judged = std::get_if<WaveJudgedEvent>(&event))
+        return judged->what == WaveJudgedEvent::passed || judged->what == WaveJudgedEvent::failed;
+    return std::holds_alternative<JobEndedEvent>(event);
+}
+
+}  // namespace
+
     if (!definition.rollout) return nullptr;
     auto run = std::make_unique<JobRun>(definition, job_shards_.size());
     run->patient_until = patient_until_;
+    run->chain.emplace();
+    run->sealed_at = now();
     return run;
 }
 
@@ -213,19 +231,28 @@ void JobCoordinator::put_created(JobRun& run, std::uint64_t number, const JobDef
     event.time = definition.created;
     event.by = definition.creator;
     event.document_hash = definition.document_hash;
-    shard_.committer().batch().put(Table::job_events,
-                                   job_event_key(number, job_log_part, run.next_sequence++),
-                                   encode_job_log_event(event));
+    put_log_event(run, number, event);
+}
+
+void JobCoordinator::put_log_event(JobRun& run, std::uint64_t number, const JobLogEvent& event) {
+    const auto sequence = run.next_sequence++;
+    auto key = job_event_key(number, job_log_part, sequence);
+    auto value = encode_job_log_event(event);
+    if (run.chain) value = run.chain->link(sequence, key, std::move(value));
+    shard_.committer().batch().put(Table::job_events, std::move(key), std::move(value));
 }
 
 void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
     if (events.empty()) return;
     auto& run = *job.run;
     const auto number = job.entry->number();
-    auto& batch = shard_.committer().batch();
+    const bool is_end = std::any_of(events.begin(), events.end(), [](const JobLogEvent& event) {
+        return std::holds_alternative<JobEndedEvent>(event);
+    });
+    if (run.chain && std::any_of(events.begin(), events.end(), is_sealed))
+        events.emplace_back(seal_of(run, is_end));
     for (const auto& event : events) {
-        batch.put(Table::job_events, job_event_key(number, job_log_part, run.next_sequence++),
-                  encode_job_log_event(event));
+        put_log_event(run, number, event);
         const auto* directed = std::get_if<DirectedEvent>(&event);
         if (directed &&
             (directed->what == DirectedEvent::paused || directed->what == DirectedEvent::cancelling)) {
@@ -237,7 +264,10 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
     shard_.committer().on_durable([this, alive = alive_, number, sequence = run.next_sequence,
                                    held = std::move(events)](const Result<>& result) {
         if (!*alive) return;
-        if (auto* found = find(number); found && result) found->run->durable_sequence = sequence;
+        if (auto* found = find(number)) {
+            if (result) found->run->durable_sequence = sequence;
+            if (found->run->chain) found->run->chain->settled(sequence - 1, result.has_value());
+        }
         logged(number, result.has_value(), held);
     });
 }
@@ -248,6 +278,11 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
     auto& run = *job->run;
     run.is_writing = false;
     run.is_stopping = false;
+    if (std::holds_alternative<SealEvent>(events.back())) {
+        run.sealed_at = now();
+        run.sealed_events = run.events();
+        if (is_end) put_final_seal(job);
+    }
     if (!is_durable) {
         // What follows by itself follows again; a person is told.
         return after(retry_delay, [this, number] { go_on(number); });
@@ -260,6 +295,30 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
         // A paused job stands in no line.
         schedule_.leave(job->entry->definition().start, number);
         happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
+SealEvent JobCoordinator::seal_of(const JobRun& run, bool is_final) const {
+    SealEvent event;
+    event.time = now();
+    event.is_final = is_final;
+    event.heads = run.log_heads();
+    if (is_final) event.previous = final_seal_;
+    return event;
+}
+
+/// What the job that ends next has to name.
+void JobCoordinator::put_final_seal(const Active& job) {
+    FinalSeal seal;
+    seal.job = job.entry->number();
+    seal.kept_until = now().plus_s(job.run->control.rollout().keep_s);
+    seal.hash = job.run->chain->newest().hash;
+    final_seal_ = seal;
+    shard_.committer().batch().put(Table::jobs, std::string(final_seal_key), encode_final_seal(seal));
+    shard_.committer().on_durable([this, alive = alive_, seal](const Result<>& result) {
+        if (!*alive) return;
+        if (result) durable_final_seal_ = seal;
+        if (!result) final_seal_ = durable_final_seal_;
+    });
+}
+
     }
     job = find(number);
     if (!job) return;
@@ -285,6 +344,7 @@ void JobCoordinator::count(const JobLogEvent& event) {
 /// Answers whether what the job wrote is to be taken back.
 bool JobCoordinator::end_log(Active& job, const JobRecord& record) {
     std::vector<JobLogEvent> events;
+    if (std::holds_alternative<SealEvent>(events.back())) run.seal = run.chain->durable().hash;
     const auto counts = record.counts.value_or(JobCounts());
     const auto& control = job.run->control;
     bool wants_undo = control.wants_undo();
@@ -444,6 +504,9 @@ void JobCoordinator::go_on(std::uint64_t number) {
                            !job->run->is_stopping && job->run->has_place;
     if (may_begin) {
         job->run->gate.open(shard_.clock().now());
+        const bool is_seal_due = run.chain && now() >= run.sealed_at.plus_s(seal_interval_s);
+        if (events.empty() && is_seal_due && run.events() > run.sealed_events)
+            events.emplace_back(seal_of(run, false));
         give_permits(*job);
     } else {
         job->run->gate.close();
@@ -539,6 +602,7 @@ void JobCoordinator::show(Active& job) {
     view->in_flight_max = run.control.in_flight_max();
     view->deadline = deadline_of(job);
     const auto phase = job.life.phase();
+    job.run->seal = stored.seal;
     view->waits_in_line = run.is_in_line;
     view->is_cancelling = phase == JobPhase::cancelling;
     view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
@@ -547,3 +611,4 @@ void JobCoordinator::show(Active& job) {
 }
 
 }  // namespace carillon
+    view->seal = run.seal;

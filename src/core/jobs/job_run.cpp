@@ -48,6 +48,18 @@ std::uint64_t JobRun::must_missed() const {
     return sum;
 }
 
+std::vector<LogHead> JobRun::log_heads() const {
+    std::vector<LogHead> heads;
+    for (const auto& part : parts_) heads.push_back(part.last.log);
+    return heads;
+}
+
+std::uint64_t JobRun::events() const {
+    auto sum = next_sequence;
+    for (const auto& part : parts_) sum += part.last.log.sequence;
+    return sum;
+}
+
 PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadline) const {
     PartOrders orders;
     orders.number = orders_;

@@ -28,6 +28,8 @@ public:
     std::uint64_t backing_off() const;
     std::uint64_t waits_offline() const;
     std::uint64_t must_missed() const;
+    /// Where the parts' logs end, as they told last.
+    std::vector<LogHead> log_heads() const;
 
     /// What a part is told. `started` opens a job without waves.
     PartOrders orders_for(std::size_t part, WallTime started, WallTime deadline) const;
@@ -40,7 +42,12 @@ public:
         return gate.has_heard_all() && gate.in_flight() == 0 && (control.is_paused() || gate.wanted() == 0);
     }
 
-    std::uint64_t next_sequence = 1;     ///< Of its log.
+    std::uint64_t next_sequence = 1;   ///< Of its log.
+    std::optional<LogChain> chain;     ///< The same; none in a log that an older version began.
+    std::optional<Sha256Digest> seal;  ///< The newest that is durable,
+    WallTime sealed_at;                ///< when,
+    std::uint64_t sealed_events = 0;   ///< and how many events there were then, of the parts and its own.
+    std::uint64_t events() const;
     std::uint64_t durable_sequence = 1;  ///< The same, of what is on disk.
     WallTime patient_until;              ///< See `PartOrders`.
     bool is_writing = false;             ///< Events of its log are on their way to disk.

@@ -97,9 +97,11 @@ void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
         const auto to = std::min(places.places.size(), from + OrderEvent::devices_max);
         event.places.assign(places.places.begin() + static_cast<std::ptrdiff_t>(from),
                             places.places.begin() + static_cast<std::ptrdiff_t>(to));
-        committer.batch().put(Table::job_events,
-                              job_event_key(number, shard_.number(), targets.next_sequence++),
-                              encode_job_event(event));
+        const auto sequence = targets.next_sequence++;
+        auto key = job_event_key(number, shard_.number(), sequence);
+        auto value = encode_job_event(event);
+        if (targets.chain) value = targets.chain->link(sequence, key, std::move(value));
+        committer.batch().put(Table::job_events, std::move(key), std::move(value));
     }
     targets.places = std::move(places.places);
     targets.order = std::move(places.order);
@@ -109,6 +111,7 @@ void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
         auto ready = std::move(placed->second);
         unplaced_.erase(placed);
         if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
+        if (ready.chain) ready.chain->settled(ready.next_sequence - 1, result.has_value());
         held(result);
     });
 }

@@ -30,6 +30,7 @@ JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
       started_(started),
       sources_(std::move(sources)),
       done_(std::move(done)) {
+    if (entry_->definition().rollout) targets_.chain.emplace();
     if (sources_.from != 0 || sources_.undo_of != 0) return;
     if (condition_) {
         if (const auto ids = condition_->where.device_ids()) {
@@ -356,11 +357,14 @@ ReversalsEvent JobTargetScan::reversals_of_chunk() {
 
 void JobTargetScan::put(const JobEvent& event) {
     auto& committer = site_.shard.committer();
-    committer.batch().put(Table::job_events,
-                          job_event_key(entry_->number(), site_.shard.number(), targets_.next_sequence++),
-                          encode_job_event(event));
+    const auto sequence = targets_.next_sequence++;
+    auto key = job_event_key(entry_->number(), site_.shard.number(), sequence);
+    auto value = encode_job_event(event);
+    if (targets_.chain) value = targets_.chain->link(sequence, key, std::move(value));
+    committer.batch().put(Table::job_events, std::move(key), std::move(value));
     const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
-    committer.on_durable([self](const Result<>& result) {
+    committer.on_durable([self, sequence](const Result<>& result) {
+        if (self->targets_.chain) self->targets_.chain->settled(sequence, result.has_value());
         if (!result) self->refused_ = result.error();
     });
 }

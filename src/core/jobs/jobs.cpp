@@ -64,7 +64,8 @@ Result<std::vector<std::string>> read_job_log(Store& store, std::uint64_t number
             outcome = fail(event.error());
             return false;
         }
-        lines.push_back(job_log_event_json(number, sequence_of_event_key(key), *event));
+        const auto hash = split_chained(as_bytes(value)).hash;
+        lines.push_back(job_log_event_json(number, sequence_of_event_key(key), *event, hash));
         bytes += lines.back().size();
         return lines.size() < JobEngineLimits::history_page_events_max &&
                bytes < JobEngineLimits::history_page_bytes_max;
@@ -98,6 +99,13 @@ Result<> Jobs::Engine::load() {
         if (auto loaded = load_job(number, as_bytes(**definition), cleaning); !loaded) return loaded;
     }
     if (!numbers.empty()) coordinator->set_last_number(numbers.back());
+    const auto sealed = store.get(Table::jobs, std::string(final_seal_key));
+    if (!sealed) return fail(sealed.error());
+    if (*sealed) {
+        const auto seal = decode_final_seal(as_bytes(**sealed));
+        if (!seal) return fail(seal.error());
+        coordinator->set_final_seal(*seal);
+    }
     return cleaning.is_empty() ? Result<>{} : store.commit(cleaning);
 }
 
@@ -132,6 +140,8 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
         for (std::uint32_t i = 0; i < job_shards.size(); ++i) {
             auto targets = fold_part(number, i, shared->rollout && !shared->rollout->undo_of.empty());
             if (!targets) return fail(std::move(targets).error());
+            // A part without devices has no event that says it.
+            if (stored.chain && targets->next_sequence == 1) targets->chain.emplace();
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
             stored.part_sizes.push_back(targets->state.size());
             job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
@@ -169,13 +179,22 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         } else if (const auto* must = std::get_if<MustSucceedEvent>(&*event)) {
             targets.must_succeed.insert(targets.must_succeed.end(), must->indexes.begin(),
                                         must->indexes.end());
+        } else if (const auto* written = std::get_if<WrittenEvent>(&*event)) {
+            for (const auto& device : written->devices) {
+                if (device.is_awaited)
+                    targets.awaited.push_back({device.index, device.version, written->time});
+            }
         } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
             for (const auto& each : known->outcomes) {
                 if (each.again_ms > 0)
                     targets.backing_off.emplace_back(each.index, until_of(each, known->time));
             }
         }
-        targets.next_sequence = sequence_of_event_key(key) + 1;
+        const auto sequence = sequence_of_event_key(key);
+        const auto hash = split_chained(as_bytes(value)).hash;
+        targets.chain.reset();
+        if (hash) targets.chain.emplace(sequence, *hash);
+        targets.next_sequence = sequence + 1;
         return true;
     };
     auto read = shards.first().store().scan(Table::job_events, job_event_key(number, shard),
@@ -198,8 +217,13 @@ Result<JobCoordinator::Stored> Jobs::Engine::read_log(std::uint64_t number) cons
             return false;
         }
         stored.log.push_back(*std::move(event));
-        stored.next_sequence = sequence_of_event_key(key) + 1;
+        stored.next_sequence = sequence + 1;
         return true;
+        const auto sequence = sequence_of_event_key(key);
+        const auto hash = split_chained(as_bytes(value)).hash;
+        stored.chain.reset();
+        if (hash) stored.chain.emplace(sequence, *hash);
+        if (std::holds_alternative<SealEvent>(*event)) stored.seal = hash;
     };
     auto read = shards.first().store().scan(Table::job_events, job_event_key(number, job_log_part),
                                             job_event_key(number + 1), visit);

@@ -172,8 +172,8 @@ void JobWorld::write_tag(const std::string& id) {
 
 void JobWorld::report(const std::string& id) {
     if (!exists(id)) return;
-    OtherWrite write{id, fmt::format("r{}", other_writes_.size()), true, std::make_shared<bool>(false)};
-    const auto body = fmt::format(R"({{"{}":1}})", write.name);
+    OtherWrite write{id, name, true, std::make_shared<bool>(false)};
+    const auto body = fmt::format(R"({{"{}":{}}})", write.name, value);
     const auto json = JsonDocument::parse(body);
     const auto patch = SectionPatch::parse(json->root());
     ASSERT_TRUE(patch);
@@ -481,7 +481,6 @@ void JobWorld::finish() {
             if (job.type == JobType::device_method) check_method_row(row);
             if (job.type == JobType::update_twin && row.status == DeviceJobStatus::completed) {
                 patched_by[row.device_id].insert(job.id);
-            }
         }
         EXPECT_EQ(seen, now->counts.value_or(JobCounts{})) << job.id << ": counters and records differ";
     }
@@ -502,3 +501,4 @@ void JobWorld::finish() {
 }
 
 }  // namespace carillon::testing
+        check_chain(job);

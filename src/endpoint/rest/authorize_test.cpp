@@ -155,6 +155,7 @@ const std::vector<Row> rows{
     {"GET", "/carillon/overview", read_or_service},
     {"GET", "/carillon/overview/events", read_or_service},
     {"GET", "/carillon/jobs/j/history", read_or_service},
+    {"GET", "/carillon/jobs/j/verify", read_or_service},
     {"GET", "/carillon/about", read_or_service},
     {"GET", "/carillon/policies", owner},
     {"GET", "/carillon/policies/service", owner},

@@ -130,6 +130,12 @@ void append_rollout(JsonWriter& json, const JobProgress& progress) {
     } else {
         json.null();
     }
+    json.key("seal");
+    if (view.seal) {
+        json.value(hex_encode(as_text(*view.seal)));
+    } else {
+        json.null();
+    }
     json.member("deadline", to_iso8601(view.deadline)).key("warnings").begin_array();
     std::optional<std::uint64_t> devices;
     if (progress.snapshot.counts) devices = progress.snapshot.counts->device;

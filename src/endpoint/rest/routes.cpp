@@ -4,6 +4,7 @@
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/log.hpp"
 #include "endpoint/rest/operate/handlers.hpp"
+#include "endpoint/rest/rollouts/rollout_handlers.hpp"
 #include "endpoint/rest/routing/handlers.hpp"
 
 namespace carillon::rest {
@@ -76,6 +77,7 @@ constexpr Route table[] = {
     {"GET", "/carillon/jobs/{}/devices", read_or_service, C::none, small, list_job_devices},
     {"GET", "/carillon/jobs/{}/failures", read_or_service, C::none, small, list_job_failures},
     {"GET", "/carillon/jobs/{}/history", read_or_service, C::none, small, get_job_history},
+    {"GET", "/carillon/jobs/{}/verify", read_or_service, C::none, small, verify_job_log},
     {"PATCH", "/carillon/jobs/{}", write_or_service, C::job_operations, small, change_job},
     {"GET", "/carillon/jobs/{}/events", read_or_service, C::none, small, follow_job},
     {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},

@@ -42,6 +42,8 @@ public:
     DeviceReports(const DeviceReports&) = delete;
     DeviceReports& operator=(const DeviceReports&) = delete;
 
+    const std::shared_ptr<JobEntry>& entry() const { return entry_; }
+    Shards& shards() const { return shards_; }
     /// The next ones; none at the end. Fails with `service_unavailable`, `store_corrupt`.
     Task<Result<std::vector<DeviceReport>>> next();
 
