@@ -1,4 +1,4 @@
-#include "model/rollout.hpp"
+#include "model/rollout_confirm.hpp"
 
 #include "base/text.hpp"
 
@@ -9,9 +9,9 @@ namespace carillon {
 
 namespace {
 
-constexpr std::array<std::string_view, failure_kinds> kind_texts{
-    "other",   "rejected", "timeout", "disconnected", "unknown",
-    "offline", "deadline", "gone",    "tooLarge",     "conflict"};
+constexpr std::array<std::string_view, all_failure_kinds> kind_texts{
+    "other", "rejected", "timeout",  "disconnected", "unknown", "offline",    "deadline",
+    "gone",  "tooLarge", "conflict", "diverged",     "silent",  "undelivered"};
 
 /// Digits and nothing else, no zero in front.
 std::optional<std::uint64_t> parse_digits(std::string_view text, std::size_t digits_max) {
@@ -137,10 +137,11 @@ std::uint64_t RolloutStop::after_of(std::uint64_t targets) const {
 std::vector<std::string> Rollout::warnings(JobType type, std::optional<std::uint64_t> targets) const {
     std::vector<std::string> found;
     const bool is_method = type == JobType::device_method;
-    if (!is_method && (!waves.empty() || !stop.empty() || success.succeeded || success.all)) {
+    if (!is_method && !RolloutConfirm::of(*this) &&
+        (!waves.empty() || !stop.empty() || success.succeeded || success.all)) {
         found.emplace_back(
             "waves, stop and success look at what was written: a twin job's device succeeds when its twin is "
-            "written, not when it acts on it");
+            "written, not when it acts on it; confirm waits for what it reports");
     }
     if (pace.rate && targets) {
         const std::uint64_t begun = static_cast<std::uint64_t>(deadline_s) * pace.rate->count;

@@ -2,7 +2,7 @@
 
 #include "base/json_merge.hpp"
 #include "base/member_reader.hpp"
-#include "model/rollout.hpp"
+#include "model/rollout_confirm.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -27,7 +27,7 @@ std::string decimal(std::uint32_t hundredths) {
 
 void write_kinds(JsonWriter& out, std::string_view name, const FailureKinds& kinds) {
     out.key(name).begin_array();
-    for (std::size_t i = 1; i < failure_kinds; ++i) {
+    for (std::size_t i = 1; i < all_failure_kinds; ++i) {
         const auto kind = static_cast<FailureKind>(i);
         if (kinds.has(kind)) out.value(failure_kind_text(kind));
     }
@@ -93,7 +93,7 @@ void write_stop(JsonWriter& out, const std::vector<RolloutStop>& rules) {
 
 void write_retry(JsonWriter& out, const RolloutRetry& retry) {
     out.key("retry").begin_object().member("attempts", retry.attempts).key("on").begin_array();
-    for (std::size_t i = 1; i < failure_kinds; ++i) {
+    for (std::size_t i = 1; i < all_failure_kinds; ++i) {
         const auto kind = static_cast<FailureKind>(i);
         if (retry.on.has(kind)) out.value(failure_kind_text(kind));
     }
@@ -105,6 +105,18 @@ void write_retry(JsonWriter& out, const RolloutRetry& retry) {
     out.member("from", retry.from.text()).member("to", retry.to.text());
     out.member_raw("factor", decimal(retry.factor_hundredths)).end_object();
     out.member("repeatable", retry.repeatable).end_object();
+}
+
+void write_confirm(JsonWriter& out, const RolloutConfirm& confirm) {
+    constexpr std::string_view words[] = {"reported", "acknowledged", "condition"};
+    out.key("confirm").begin_object().member("by", words[static_cast<std::size_t>(confirm.by)]);
+    if (confirm.by == ConfirmBy::condition) out.member("condition", confirm.condition);
+    if (!confirm.map.empty()) {
+        out.key("map").begin_object();
+        for (const auto& [desired, reported] : confirm.map) out.member(desired, reported);
+        out.end_object();
+    }
+    out.member("within", confirm.within.text()).end_object();
 }
 
 void write_from(JsonWriter& out, const RolloutFrom& from) {
@@ -172,6 +184,7 @@ std::string Rollout::effective_json() const {
     out.key("offline").begin_object().member("then", thens[static_cast<std::size_t>(offline.then)]);
     if (offline.ttl) out.member("ttl", offline.ttl->text());
     out.end_object();
+    if (const auto confirm = RolloutConfirm::of(*this)) write_confirm(out, *confirm);
     out.member("deadline", RolloutDuration{deadline_s * 1000}.text());
     const bool is_twin_job = !ok_status.is_any && ok_status.ranges.empty();
     if (is_twin_job) out.member("undo", keeps_undo);

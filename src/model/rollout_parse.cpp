@@ -3,7 +3,7 @@
 #include "base/edit_distance.hpp"
 #include "base/json_number.hpp"
 #include "base/member_reader.hpp"
-#include "model/rollout.hpp"
+#include "model/rollout_confirm.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -16,11 +16,11 @@ namespace {
 
 using Names = std::span<const std::string_view>;
 
-constexpr std::string_view rollout_names[] = {"pace",    "order",    "seed",  "waves",   "stop",
-                                              "success", "okStatus", "retry", "offline", "deadline",
-                                              "undo",    "undoOf",   "from",  "keep",    "note"};
+constexpr std::string_view rollout_names[] = {
+    "pace",    "order",   "seed",     "waves", "stop",   "success", "okStatus", "retry",
+    "offline", "confirm", "deadline", "undo",  "undoOf", "from",    "keep",     "note"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"supersede",  "windows", "members", "confirm",
+constexpr std::string_view rollout_later[] = {"supersede",  "windows", "members",
                                               "startAfter", "plan",    "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
@@ -32,9 +32,9 @@ constexpr std::string_view success_names[] = {"succeeded", "all"};
 constexpr std::string_view retry_names[] = {"attempts", "on", "backoff", "repeatable"};
 constexpr std::string_view backoff_names[] = {"from", "to", "factor"};
 constexpr std::string_view offline_names[] = {"then", "ttl"};
+constexpr std::string_view confirm_names[] = {"by", "condition", "map", "within"};
 constexpr std::string_view from_names[] = {"job", "in", "kinds"};
 constexpr std::string_view from_later[] = {"group"};
-constexpr std::string_view kinds_later[] = {"diverged", "silent", "undelivered"};
 
 std::string nearest(std::string_view word, Names names, Names later) {
     constexpr std::size_t length_max = 64;  // A longer one is no misspelling.
@@ -63,6 +63,8 @@ public:
     bool is_method() const { return is_method_; }
     bool keeps_undo() const { return keeps_undo_; }
     void set_keeps_undo(bool keeps) { keeps_undo_ = keeps; }
+    bool confirms() const { return confirms_; }
+    void set_confirms(bool confirms) { confirms_ = confirms; }
     /// `path` says "undo", for which the job must keep what it overwrites.
     void need_undo(std::string_view path) {
         if (!keeps_undo_)
@@ -177,19 +179,14 @@ public:
     std::optional<FailureKind> kind(JsonValue value, std::string_view path) {
         const auto found = value.is_string() ? find_failure_kind(value.string()) : std::nullopt;
         if (found) return found;
-        if (value.is_string() && std::find(std::begin(kinds_later), std::end(kinds_later), value.string()) !=
-                                     std::end(kinds_later)) {
-            refuse(path, fmt::format("\"{}\" is not in this version", value.string()));
-        } else {
-            refuse(path,
-                   "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone, "
-                   "tooLarge or conflict",
-                   value);
-        }
+        refuse(path,
+               "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone, "
+               "tooLarge, conflict, diverged, silent or undelivered",
+               value);
         return std::nullopt;
     }
     FailureKinds kinds(JsonValue value, std::string_view path) {
-        const JsonValue all = list(value, path, failure_kinds);
+        const JsonValue all = list(value, path, all_failure_kinds);
         if (!all.exists()) return FailureKinds::all();
         FailureKinds set;
         std::size_t index = 0;
@@ -202,6 +199,7 @@ public:
 private:
     const bool is_method_;
     bool keeps_undo_;
+    bool confirms_ = false;
     std::string fault_;
 };
 
@@ -251,9 +249,8 @@ void read_pace(Reader& in, JsonValue value, Rollout& rollout) {
                                               "a rate such as \"500/s\" or \"30/m\", at most 9999999");
     const auto adaptive = in.boolean(pace.find("adaptive"), "rollout.pace.adaptive");
     rollout.pace.adaptive = adaptive.value_or(true);
-    if (rollout.pace.max_in_flight && !in.is_method())
-        in.refuse("rollout.pace.maxInFlight",
-                  "on a twin job only with confirm, which is not in this version; use pace.rate");
+    if (rollout.pace.max_in_flight && !in.is_method() && !in.confirms())
+        in.refuse("rollout.pace.maxInFlight", "on a twin job only with confirm; use pace.rate");
     if (adaptive && !in.is_method()) in.refuse("rollout.pace.adaptive", needs_method);
     if (adaptive == false && !rollout.pace.max_in_flight)
         in.refuse("rollout.pace.adaptive", "false needs maxInFlight");
@@ -412,8 +409,7 @@ void read_retry_on(Reader& in, JsonValue value, RolloutRetry& retry) {
 void read_retry(Reader& in, JsonValue value, Rollout& rollout) {
     const JsonValue object = in.object(value, "rollout.retry", retry_names);
     if (!object.exists()) return;
-    if (!in.is_method())
-        in.refuse("rollout.retry", "on a twin job only with confirm, which is not in this version");
+    if (!in.is_method()) in.refuse("rollout.retry", needs_method);
     RolloutRetry retry;
     if (object.find("attempts").is_null_or_absent()) in.refuse("rollout.retry.attempts", "is needed");
     retry.attempts = static_cast<std::uint32_t>(
@@ -433,7 +429,7 @@ void read_retry(Reader& in, JsonValue value, Rollout& rollout) {
 void read_offline(Reader& in, JsonValue value, Rollout& rollout) {
     static constexpr std::string_view words[] = {"wait", "skip", "write"};
     const JsonValue offline = in.object(value, "rollout.offline", offline_names);
-    rollout.offline.then = in.is_method() ? OfflineThen::wait : OfflineThen::write;
+    rollout.offline.then = in.is_method() || in.confirms() ? OfflineThen::wait : OfflineThen::write;
     if (const auto then = in.word(offline.find("then"), "rollout.offline.then", words))
         rollout.offline.then = static_cast<OfflineThen>(*then);
     rollout.offline.ttl = in.duration(offline.find("ttl"), "rollout.offline.ttl");
@@ -443,13 +439,49 @@ void read_offline(Reader& in, JsonValue value, Rollout& rollout) {
         in.refuse("rollout.offline.ttl", "only with \"then\":\"wait\"");
 }
 
+/// Before what depends on whether a twin job waits for confirmations.
+std::optional<RolloutConfirm> read_confirm(Reader& in, JsonValue value, bool is_undo) {
+    static constexpr std::string_view words[] = {"reported", "acknowledged", "condition"};
+    const JsonValue object = in.object(value, "rollout.confirm", confirm_names);
+    if (!object.exists()) return std::nullopt;
+    if (in.is_method()) in.refuse("rollout.confirm", "only of a twin job in this version");
+    if (is_undo) in.refuse("rollout.confirm", "not beside undoOf");
+    RolloutConfirm confirm;
+    if (object.find("by").is_null_or_absent()) in.refuse("rollout.confirm.by", "is needed");
+    confirm.by = static_cast<ConfirmBy>(in.word(object.find("by"), "rollout.confirm.by", words).value_or(0));
+    const bool by_condition = confirm.by == ConfirmBy::condition;
+    const auto condition = in.text(object.find("condition"), "rollout.confirm.condition");
+    if (by_condition && !condition) in.refuse("rollout.confirm.condition", "is needed");
+    if (!by_condition && condition) in.refuse("rollout.confirm.condition", "only with \"by\":\"condition\"");
+    if (condition && (condition->empty() || condition->size() > RolloutLimits::condition_chars_max))
+        in.refuse("rollout.confirm.condition", "a condition of 1 to 16384 characters");
+    confirm.condition = condition.value_or("");
+    const JsonValue map = object.find("map");
+    if (!map.is_null_or_absent() && !map.is_object()) in.refuse("rollout.confirm.map", "an object", map);
+    if (map.is_object() && (map.size() == 0 || map.size() > RolloutConfirm::paths_max))
+        in.refuse("rollout.confirm.map", fmt::format("takes 1 to {} paths", RolloutConfirm::paths_max));
+    if (map.is_object() && by_condition) in.refuse("rollout.confirm.map", "not with \"by\":\"condition\"");
+    for (JsonValue v = map.is_object() ? map.first() : JsonValue(); v.exists() && in.ok(); v = v.next()) {
+        const std::string path = fmt::format("rollout.confirm.map.{}", describe_json_name(v));
+        if (!v.key().starts_with("properties.desired.") || !is_twin_path(v.key()))
+            in.refuse(path, "a path below properties.desired stands before the colon");
+        if (!v.is_string() || !v.string().starts_with("properties.reported.") || !is_twin_path(v.string()))
+            in.refuse(path, "a path below properties.reported", v);
+        confirm.map.emplace_back(v.key(), v.string());
+    }
+    const auto within = in.duration(object.find("within"), "rollout.confirm.within");
+    if (within && within->ms == 0) in.refuse("rollout.confirm.within", "must be longer than 0s");
+    confirm.within = within.value_or(confirm.within);
+    return confirm;
+}
+
 /// Whole seconds, rounded up.
 std::int64_t seconds_up(RolloutDuration duration) {
     return (duration.ms + 999) / 1000;
 }
 
 void read_deadline(Reader& in, JsonValue value, std::int64_t execution_time_s, Rollout& rollout) {
-    const bool is_long = !rollout.waves.empty() || rollout.pace.rate ||
+    const bool is_long = !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
                          (!in.is_method() && rollout.offline.then == OfflineThen::wait);
     rollout.deadline_s = is_long ? RolloutLimits::deadline_default_s : RolloutLimits::deadline_short_s;
     if (execution_time_s != 0) rollout.deadline_s = execution_time_s;
@@ -528,6 +560,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         in.object(object, "rollout", rollout_names, rollout_later);
         rollout.text = object.raw();
         read_undo(in, object, rollout);
+        in.set_confirms(read_confirm(in, object.find("confirm"), !rollout.undo_of.empty()).has_value());
         read_pace(in, object.find("pace"), rollout);
         read_waves(in, object.find("waves"), rollout);
         read_order(in, object.find("order"), rollout);
@@ -544,6 +577,13 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
     }
     if (!in.ok()) return fail(Errc::argument_invalid, in.take_fault());
     return rollout;
+}
+
+std::optional<RolloutConfirm> RolloutConfirm::of(const Rollout& rollout) {
+    const auto document = JsonDocument::parse(rollout.text);
+    if (!document) return std::nullopt;
+    Reader in(JobType::update_twin);
+    return read_confirm(in, document->root().find("confirm"), false);
 }
 
 Result<Rollout> Rollout::parse(std::string_view text, JobType type) {
