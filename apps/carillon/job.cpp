@@ -6,10 +6,12 @@
 #include "base/random.hpp"
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
+#include "job_insight.hpp"
 #include "job_request.hpp"
 #include "job_targets.hpp"
 #include "job_watch.hpp"
 #include "json_text.hpp"
+#include "model/rollout_confirm.hpp"
 #include "rollout_flags.hpp"
 #include "terminal_text.hpp"
 
@@ -32,6 +34,9 @@ struct JobArgs {
     std::optional<std::int64_t> revision;
     std::string type;
     std::string status;
+    std::string kind;
+    std::string seal;
+    std::optional<std::int64_t> of_wave;
     std::size_t top = 0;
     double interval_s = 0.5;
     std::int64_t duration_s = 0;
@@ -281,15 +286,38 @@ Result<Exit> watch(const JobArgs& args) {
     return watch_job(*client, args.order.id, watch);
 }
 
+JobDeviceFilter device_filter(const JobArgs& args) {
+    JobDeviceFilter filter;
+    filter.status = args.status;
+    filter.kind = args.kind;
+    filter.wave = args.of_wave;
+    return filter;
+}
+
 Result<Exit> devices(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
+    // By kind and wave only Carillon knows them; the rest any hub tells by a query.
+    if (!args.kind.empty() || args.of_wave)
+        return show_job_outcomes(*client, args.hub, args.order.id, device_filter(args), args.top);
     std::string statement =
         "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = " + query_literal(args.order.id);
     if (!args.status.empty()) statement += " AND devices.jobs.status = " + query_literal(args.status);
     return show_pages(args.hub, {}, args.top, [&](const std::string& continuation) {
         return client->query(statement, 0, continuation);
     });
+}
+
+Result<Exit> failures(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    return show_job_failures(*client, args.hub, args.order.id, device_filter(args));
+}
+
+Result<Exit> verify(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    return show_job_verification(*client, args.hub, args.order.id, args.seal);
 }
 
 CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
@@ -306,6 +334,20 @@ void add_job_id_flag(CLI::App& verb, JobArgs& args) {
         ->required()
         ->check(job_id())
         ->type_name("JOB");
+}
+
+CLI::Validator failure_kind() {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < all_failure_kinds; ++i)
+        words.emplace_back(failure_kind_text(static_cast<FailureKind>(i)));
+    return one_of(words);
+}
+
+void add_kind_and_wave(CLI::App& verb, JobArgs& args) {
+    verb.add_option("--kind", args.kind, "Only those that failed so: timeout, rejected, offline …")
+        ->check(failure_kind());
+    verb.add_option("--wave", args.of_wave, "Only those of this wave, counted from 0")
+        ->check(whole_number(0, RolloutLimits::waves_expanded_max - 1));
 }
 
 void add_watch_flags(CLI::App& verb, JobArgs& args) {
@@ -395,6 +437,15 @@ void add_directing(CLI::App& group, int& exit_code) {
         *args);
 
     args = std::make_shared<JobArgs>();
+    auto& verify_verb =
+        add_verb(group, "verify",
+                 "Check that the log of a job with a rollout is as it was written; exit code 10 if not", args,
+                 verify, exit_code);
+    add_job_id_flag(verify_verb, *args);
+    verify_verb.add_option("--seal", args->seal,
+                           "A seal that you have kept, as `job show` printed it; must be in the log");
+
+    args = std::make_shared<JobArgs>();
     args->only = "failed";
     auto& rerun_verb =
         add_verb(group, "rerun", "Order the same again for some devices of a job", args, rerun, exit_code);
@@ -465,6 +516,14 @@ void add_job(CLI::App& app, int& exit_code) {
     devices_verb.add_option("--status", args->status, "Only pending, running, completed, failed or canceled")
         ->check(one_of({"pending", "running", "completed", "failed", "canceled"}));
     devices_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
+    add_kind_and_wave(devices_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& failures_verb =
+        add_verb(group, "failures", "List why devices failed, and what those of a cause have in common", args,
+                 failures, exit_code);
+    add_job_id_flag(failures_verb, *args);
+    add_kind_and_wave(failures_verb, *args);
 }
 
 }  // namespace carillon

@@ -189,6 +189,19 @@ void add_offline(JsonWriter& json, const RolloutFlags& flags) {
     json.end_object();
 }
 
+Result<> add_confirm(JsonWriter& json, const RolloutFlags& flags) {
+    if (flags.confirm.empty()) {
+        if (!flags.confirm_within.empty()) return fail_usage("--confirm-within needs --confirm");
+        return {};
+    }
+    const bool is_word = flags.confirm == "reported" || flags.confirm == "acknowledged";
+    json.key("confirm").begin_object().member("by", is_word ? flags.confirm : "condition");
+    if (!is_word) json.member("condition", flags.confirm);
+    if (!flags.confirm_within.empty()) json.member("within", flags.confirm_within);
+    json.end_object();
+    return {};
+}
+
 /// What the flags say beside `--rollout`; `{}` if nothing.
 Result<std::string> object_of_flags(const RolloutFlags& flags) {
     std::string object;
@@ -209,6 +222,7 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (!flags.ok_status.empty()) add_list(json, "okStatus", flags.ok_status);
     if (auto added = add_retry(json, flags); !added) return fail(std::move(added).error());
     add_offline(json, flags);
+    if (auto added = add_confirm(json, flags); !added) return fail(std::move(added).error());
     if (!flags.deadline.empty()) json.member("deadline", flags.deadline);
     if (flags.keeps_no_undo) json.member("undo", false);
     if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
@@ -274,6 +288,11 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
             "A device that is not connected at its turn: wait, skip or write [methods wait, twins write]")
         ->check(one_of({"wait", "skip", "write"}));
     verb.add_option("--offline-ttl", flags.offline_ttl, "How long to wait for it: 2h [the deadline]");
+    verb.add_option("--confirm", flags.confirm,
+                    "Twins: a device succeeds when it has reported what was written: reported, acknowledged "
+                    "(ac, av), or a condition such as \"properties.reported.fw = '2.0'\"");
+    verb.add_option("--confirm-within", flags.confirm_within,
+                    "How long it has for that once it was reached: 30m [1h]");
     verb.add_option("--from", flags.from, "The devices of another job: JOB:failed,canceled");
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
     verb.add_flag("--no-undo", flags.keeps_no_undo, "Do not keep what the job overwrites in twins");

@@ -35,6 +35,8 @@ struct RolloutFlags {
     bool is_repeatable = false;
     std::string offline;
     std::string offline_ttl;
+    std::string confirm;  ///< `reported`, `acknowledged` or a condition.
+    std::string confirm_within;
     std::string deadline;
     std::string keep;
     std::string from;  ///< `JOB:failed,canceled`
