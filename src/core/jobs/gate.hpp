@@ -1,7 +1,8 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "model/rollout.hpp"
+#include "core/jobs/chain/log_chain.hpp"
+#include "model/rollout_confirm.hpp"
 
 #include <array>
 #include <cstddef>
@@ -23,7 +24,7 @@ struct GateCounts {
 };
 
 /// Failed devices by kind.
-using KindCounts = std::array<std::uint64_t, failure_kinds>;
+using KindCounts = std::array<std::uint64_t, all_failure_kinds>;
 
 /// What a part of a job tells its gate: all of it is a state, never a step, so a report may come twice, and
 /// one that is lost is made good by the next.
@@ -38,8 +39,8 @@ struct GateReport {
     std::uint64_t waits_offline = 0;    ///< and those that were not there at their turn.
     std::vector<GateCounts> waves;      ///< One for a job without waves.
     KindCounts kinds{};
-    std::uint64_t must_missed = 0;  ///< Once all have ended: devices of `success.all` without success.
     LogHead log;                    ///< Of the part's own log, as far as it is durable.
+    std::uint64_t must_missed = 0;  ///< Once all have ended: devices of `success.all` without success.
     std::uint64_t obeyed =
         0;  ///< The newest `PartOrders::number` that holds: if that is a pause, nothing begins.
 };

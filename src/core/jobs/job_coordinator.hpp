@@ -123,12 +123,13 @@ private:
     /// One more, or one less, of those that have not ended takes its devices from other jobs.
     void name_source(const JobDefinition& definition, int change);
     Result<> check_undo(const std::string& id) const;
+    Result<> check_confirm(const JobDefinition& definition) const;
     Result<> check_rollout(const JobDefinition& definition) const;
     void draw_seed(JobDefinition& definition) const;
-    void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
     void put_log_event(JobRun& run, std::uint64_t number, const JobLogEvent& event);
     SealEvent seal_of(const JobRun& run, bool is_final) const;
     void put_final_seal(const Active& job);
+    void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
     /// A job on its way to disk.
     struct Accepting {
         std::shared_ptr<const JobDefinition> definition;

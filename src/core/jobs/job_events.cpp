@@ -15,6 +15,7 @@ enum Kind : std::uint8_t {
     ended = 5,
     order = 6,
     written = 8,
+    confirmed = 9,
     outcomes2 = 10,
     canceled = 11,
     begun = 12,
@@ -25,21 +26,19 @@ enum Kind : std::uint8_t {
 void pack_failure(Packer& pack, const Failure& failure) {
     pack.u8(static_cast<std::uint8_t>(failure.reason));
     if (failure.reason == FailReason::other) pack.number(static_cast<std::uint64_t>(failure.code));
-    if (failure.reason == FailReason::other || failure.reason == FailReason::conflict)
-        pack.text(failure.text);
+    if (has_own_text(failure.reason)) pack.text(failure.text);
 }
 
 /// False if it is none.
 bool unpack_failure(Unpacker& in, Failure& failure) {
     const auto reason = in.u8();
     if (reason < static_cast<std::uint8_t>(FailReason::deadline) ||
-        reason > static_cast<std::uint8_t>(FailReason::conflict)) {
+        reason > static_cast<std::uint8_t>(fail_reason_last)) {
         return false;
     }
     failure.reason = static_cast<FailReason>(reason);
     if (failure.reason == FailReason::other) failure.code = static_cast<Errc>(in.number() & 0xffffff);
-    if (failure.reason == FailReason::other || failure.reason == FailReason::conflict)
-        failure.text = in.text();
+    if (has_own_text(failure.reason)) failure.text = in.text();
     return true;
 }
 
@@ -225,6 +224,33 @@ bool unpack_body(Unpacker& in, ReversalsEvent& event) {
     return true;
 }
 
+void pack_body(Packer& pack, const ConfirmedEvent& event) {
+    pack.number(event.devices.size());
+    std::uint32_t previous = 0;
+    for (const auto& device : event.devices) {
+        pack.number(device.index - previous);
+        previous = device.index;
+        const bool has_confirmed = device.failure.reason == FailReason::none;
+        pack.u8(has_confirmed ? 1 : 0);
+        if (!has_confirmed) pack_failure(pack, device.failure);
+    }
+}
+
+bool unpack_body(Unpacker& in, ConfirmedEvent& event) {
+    const auto count = in.count();
+    event.devices.reserve(count);
+    std::uint64_t index = 0;
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        ConfirmedEvent::Device device;
+        if (!unpack_index(in, index)) return false;
+        device.index = static_cast<std::uint32_t>(index);
+        const auto what = in.u8();
+        if (what > 1 || (what == 0 && !unpack_failure(in, device.failure))) return false;
+        event.devices.push_back(std::move(device));
+    }
+    return true;
+}
+
 void pack_body(Packer& pack, const MustSucceedEvent& event) {
     pack.number(event.indexes.size());
     std::uint32_t previous = 0;
@@ -254,7 +280,7 @@ void pack_body(Packer& pack, const WrittenEvent& event) {
         pack.number(device.index - previous);
         previous = device.index;
         const bool is_written = device.failure.reason == FailReason::none;
-        pack.u8(is_written ? 1 : 0);
+        pack.u8(device.is_awaited ? 2 : is_written ? 1 : 0);
         if (is_written) {
             pack.signed_number(device.version - version);
             version = device.version;
@@ -275,9 +301,10 @@ bool unpack_body(Unpacker& in, WrittenEvent& event) {
         if (!unpack_index(in, index)) return false;
         device.index = static_cast<std::uint32_t>(index);
         const auto what = in.u8();
-        if (what == 1) {
+        if (what == 1 || what == 2) {
             version += in.signed_number();
             device.version = version;
+            device.is_awaited = what == 2;
             if (!unpack_reversal(in, device.reversal, event.reversals)) return false;
         } else if (what != 0 || !unpack_failure(in, device.failure)) {
             return false;
@@ -342,7 +369,7 @@ void pack_body(Packer& pack, const CanceledEvent& event) {
 
 bool unpack_body(Unpacker& in, CanceledEvent& event) {
     const auto reason = in.u8();
-    event.reason = reason > static_cast<std::uint8_t>(CancelReason::skipped)
+    event.reason = reason > static_cast<std::uint8_t>(CancelReason::superseded)
                        ? CancelReason::other
                        : static_cast<CancelReason>(reason);
     in.number();
@@ -412,6 +439,9 @@ constexpr Kind kind_of(const BegunEvent&) {
 constexpr Kind kind_of(const ReversalsEvent&) {
     return reversals;
 }
+constexpr Kind kind_of(const ConfirmedEvent&) {
+    return confirmed;
+}
 constexpr Kind kind_of(const MustSucceedEvent&) {
     return must_succeed;
 }
@@ -445,6 +475,13 @@ std::string_view Failure::code_name() const {
             return errc_name(Errc::argument_invalid);
         case FailReason::conflict:
             return errc_name(Errc::precondition_failed);
+        // Ours; clients read the code as text.
+        case FailReason::diverged:
+            return "DeviceDiverged";
+        case FailReason::silent:
+            return "DeviceSilent";
+        case FailReason::undelivered:
+            return "DeviceNotReached";
         case FailReason::none:
         case FailReason::other:
             break;
@@ -477,6 +514,13 @@ std::string_view Failure::description() const {
         case FailReason::conflict:
             if (text.empty()) return "A value is no longer the one that the undone job wrote.";
             break;
+        case FailReason::diverged:
+            if (text.empty()) return "The device reported something else than what was written.";
+            break;
+        case FailReason::silent:
+            return "The device reported nothing of what was written.";
+        case FailReason::undelivered:
+            return "The device was not connected after its twin was written.";
         case FailReason::none:
         case FailReason::other:
             break;
@@ -524,6 +568,10 @@ Failure rollout_failure_of(const Error& error) {
     return failure;
 }
 
+bool has_own_text(FailReason reason) {
+    return reason == FailReason::other || reason == FailReason::conflict || reason == FailReason::diverged;
+}
+
 FailureKind kind_of(FailReason reason) {
     switch (reason) {
         case FailReason::deadline:
@@ -544,6 +592,12 @@ FailureKind kind_of(FailReason reason) {
             return FailureKind::too_large;
         case FailReason::conflict:
             return FailureKind::conflict;
+        case FailReason::diverged:
+            return failure_diverged;
+        case FailReason::silent:
+            return failure_silent;
+        case FailReason::undelivered:
+            return failure_undelivered;
         case FailReason::none:
         case FailReason::other:
             break;
@@ -594,6 +648,8 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<OrderEvent>(in);
         case written:
             return unpack_event<WrittenEvent>(in);
+        case confirmed:
+            return unpack_event<ConfirmedEvent>(in);
         case outcomes2:
             return unpack_event<Outcomes2Event>(in);
         case canceled:
@@ -617,12 +673,12 @@ std::string job_event_key(std::uint64_t job, std::uint32_t shard, std::uint64_t 
     return key;
 }
 
+std::uint32_t part_of_event_key(std::string_view key) {
+    return key.size() < 20 ? 0 : read_be<std::uint32_t>(key.substr(8));
+}
+
 std::uint64_t sequence_of_event_key(std::string_view key) {
     return key.size() < 20 ? 0 : read_be<std::uint64_t>(key.substr(12));
 }
 
 }  // namespace carillon
-std::uint32_t part_of_event_key(std::string_view key) {
-    return key.size() < 20 ? 0 : read_be<std::uint32_t>(key.substr(8));
-}
-

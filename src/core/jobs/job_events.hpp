@@ -6,7 +6,7 @@
 #include "core/shard/record.hpp"
 #include "model/method.hpp"
 #include "model/reversal/twin_reversal.hpp"
-#include "model/rollout.hpp"
+#include "model/rollout_confirm.hpp"
 
 #include <cstdint>
 #include <string>
@@ -33,13 +33,19 @@ enum class FailReason : std::uint8_t {
     disconnected = 8,  ///< The connection was lost while the method was out.
     too_large = 9,     ///< The twin would grow over its size.
     conflict = 10,     ///< Of an undo: a value is no longer the undone job's; the text says which.
+    diverged = 11,     ///< Reported something else; the text says what.
+    silent = 12,       ///< Reported nothing of what was written.
+    undelivered = 13,  ///< Was not reached.
 };
+inline constexpr FailReason fail_reason_last = FailReason::undelivered;
+/// True if a failure of this reason has a text of its own.
+bool has_own_text(FailReason reason);
 /// As rules and people name it.
 FailureKind kind_of(FailReason reason);
 struct Failure {
     FailReason reason = FailReason::none;
     Errc code = Errc::server_error;  ///< For `other`.
-    std::string text;                ///< For `other` and `conflict`.
+    std::string text;                ///< For `other`, `conflict` and `diverged`.
 
     /// What the device's error says: `code` as the service names it, and a description.
     std::string_view code_name() const;
@@ -114,10 +120,20 @@ struct WrittenEvent {
         Failure failure;             ///< `none` if it was written.
         std::int64_t version = 0;    ///< The twin's desired `$version` after the write.
         std::uint32_t reversal = 0;  ///< Which of `reversals`, from 1; 0 if none was kept.
+        bool is_awaited = false;     ///< Written, and to be confirmed by the device.
     };
     WallTime time;
     std::vector<Device> devices;
     std::vector<Reversal> reversals;
+};
+/// What became of devices that were to confirm what was written.
+struct ConfirmedEvent {
+    struct Device {
+        std::uint32_t index = 0;
+        Failure failure;  ///< `none` if it has confirmed.
+    };
+    WallTime time;
+    std::vector<Device> devices;  ///< Ascending by index.
 };
 /// Of an undo: how the write to each device is taken back; as many devices as targets, in order of index.
 struct ReversalsEvent {
@@ -132,8 +148,8 @@ struct Outcomes2Event {
     std::vector<Outcome> outcomes;
 };
 /// The numbers are stored; those not known here read as `other`.
-enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2 };
-/// Devices that end without having begun.
+enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2, superseded = 3 };
+/// Devices that end without having begun, or of which somebody else has taken what was written.
 struct CanceledEvent {
     WallTime time;
     CancelReason reason = CancelReason::skipped;
@@ -153,9 +169,9 @@ struct MustSucceedEvent {
     WallTime time;
     std::vector<std::uint32_t> indexes;  ///< Ascending.
 };
-using JobEvent =
-    std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent, OrderEvent,
-                 WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent, ReversalsEvent, MustSucceedEvent>;
+using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent,
+                              OrderEvent, WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent,
+                              ReversalsEvent, MustSucceedEvent, ConfirmedEvent>;
 
 WallTime time_of(const JobEvent& event);
 std::string encode_job_event(const JobEvent& event);
@@ -165,6 +181,6 @@ Result<JobEvent> decode_job_event(Bytes bytes);
 /// Keys of `Table::job_events`. With `shard` and `sequence` 0 the first key of a job or a part.
 std::string job_event_key(std::uint64_t job, std::uint32_t shard = 0, std::uint64_t sequence = 0);
 std::uint64_t sequence_of_event_key(std::string_view key);
+std::uint32_t part_of_event_key(std::string_view key);
 
 }  // namespace carillon
-std::uint32_t part_of_event_key(std::string_view key);

@@ -105,7 +105,10 @@ std::vector<JobEvent> one_of_each() {
     WrittenEvent written{noon, {{0, {}, 7, 1}, {1, changed, 0, 0}, {2, {}, 9, 1}}, {kept}};
     ReversalsEvent reversals{noon, {1, 0, 2}, {kept, restored}};
     MustSucceedEvent must{noon, {0, 2}};
-    return {targets, chunk, dispatched, outcomes, ended, written, reversals, must};
+    WrittenEvent awaited{noon, {{0, {}, 7, 0, true}, {2, {}, 9, 1, true}}, {kept}};
+    Failure other{FailReason::diverged, Errc::server_error, "properties.reported.a is 3"};
+    ConfirmedEvent confirmed{noon, {{0, {}}, {2, other}}};
+    return {targets, chunk, dispatched, outcomes, ended, written, reversals, must, awaited, confirmed};
 }
 
 TEST(JobEvents, ComeBackAsTheyWereWritten) {
@@ -198,6 +201,17 @@ TEST_F(PartStates, MoveOnlyForwardAndEndOnce) {
     outcome(2, OutcomeKind::answered);
     EXPECT_EQ(state.at(2), TargetState::failed) << "a late answer changes nothing";
     EXPECT_TRUE(state.is_done());
+}
+
+TEST_F(PartStates, ADeviceThatIsToConfirmRunsUntilItHas) {
+    Failure other{FailReason::diverged, Errc::server_error, "properties.reported.a is 3"};
+    ASSERT_TRUE(state.apply(
+        WrittenEvent{noon, {{0, {}, 2, 0, true}, {1, {}, 2, 0, true}, {2, {}, 2, 0, false}}, {}}));
+    EXPECT_EQ(state.counts(), (JobCounts{4, 1, 2, 1, 0, 0}));
+    EXPECT_EQ(state.attempts(), 3U);
+    ASSERT_TRUE(state.apply(ConfirmedEvent{noon, {{0, {}}, {1, other}}}));
+    EXPECT_EQ(state.counts(), (JobCounts{4, 1, 0, 2, 1, 0}));
+    EXPECT_EQ(state.reason(1), FailReason::diverged);
 }
 
 TEST_F(PartStates, ARestartEndsOnlyWhatIsInFlight) {

@@ -281,7 +281,8 @@ PartShare JobPart::share() const {
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (chain_) chain_->settled(sequence, result.has_value());
     if (is_finished_) return;
-    if (const auto* skip = std::get_if<CanceledEvent>(&event)) {
+    const auto* skip = std::get_if<CanceledEvent>(&event);
+    if (skip != nullptr && skip->reason == CancelReason::skipped) {
         is_skip_under_way_ = false;
         if (!result) {
             if (!is_closed_) skipped_.insert(skipped_.end(), skip->indexes.begin(), skip->indexes.end());

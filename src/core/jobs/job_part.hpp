@@ -11,13 +11,14 @@
 #include "core/rollouts/reversal_table.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
+#include "query/query.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 #include <optional>
+#include <vector>
 
 namespace carillon {
 
@@ -30,7 +31,8 @@ struct JobSite {
     BackgroundTurns& turns;
     TwinLogFolder& folder;
     const JobEngineLimits& limits;
-    Throttles& throttles;  ///< Of the hub: how many devices a second.
+    const query::QueryOptions options;  ///< What conditions may hold.
+    Throttles& throttles;               ///< Of the hub: how many devices a second.
     /// Requests of all method jobs of the hub that are in flight.
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     ByJobType<JobDeviceMetrics>& metrics;
@@ -58,21 +60,28 @@ public:
         ReversalTable table;
         void take(ReversalsEvent& event);
     };
+    /// A device that was written before a restart and has not confirmed.
+    struct Awaited {
+        std::uint32_t index = 0;
+        std::int64_t version = 0;
+        WallTime written;
+    };
     /// What a part works through, durable before it begins.
     struct Targets {
         std::vector<Ordinal> ordinals;
         PartState state;
         std::uint64_t next_sequence = 1;
         // Of jobs with a rollout only:
+        std::optional<LogChain> chain;      ///< None in a log that an older version began.
         std::vector<std::uint32_t> places;  ///< By index; none if devices begin as they are stored.
         std::vector<std::uint32_t> order;   ///< Indexes by place, or none: then the part sorts by itself.
         PartKeys keys;                      ///< Of which places are to be made.
         std::vector<std::pair<std::uint32_t, WallTime>>
             backing_off;  ///< Since before a restart, and until when.
         Undone undone;
+        std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
     };
-        std::optional<LogChain> chain;      ///< None in a log that an older version began.
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 
@@ -146,6 +155,7 @@ protected:
     }
     std::vector<std::pair<std::uint32_t, WallTime>>& backing_off() { return backing_off_; }
     const Undone& undone() const { return undone_; }
+    const std::vector<Awaited>& awaited() const { return awaited_; }
 
     void wake() { site_.turns.wake(*this); }
     /// No steps for `retry_delay`.
@@ -177,9 +187,11 @@ private:
     const std::vector<Ordinal> ordinals_;
     PartState state_;
     std::uint64_t next_sequence_;
+    std::optional<LogChain> chain_;
     const std::unique_ptr<PartGate> gate_;
     std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
     const Undone undone_;
+    const std::vector<Awaited> awaited_;
     const std::vector<std::uint32_t> must_succeed_;
     std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
     std::uint64_t armed_ttl_ = 0;
@@ -187,7 +199,6 @@ private:
     bool has_begun_ = false;
     bool is_report_due_ = false;
     bool is_lapse_armed_ = false;
-    std::optional<LogChain> chain_;
     bool is_skip_under_way_ = false;
     bool is_closed_ = false;
     bool is_cancelling_ = false;

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/sha256.hpp"
 #include "core/jobs/job_coordinator.hpp"
+#include "core/rollouts/confirm/confirm_rule.hpp"
 #include "model/reversal/twin_reversal.hpp"
 
 #include <fmt/core.h>
@@ -13,7 +14,6 @@
 
 namespace carillon {
 
-std::unique_ptr<JobRun> JobCoordinator::make_run(const JobDefinition& definition) const {
 namespace {
 
 /// Ours: a job that goes on is sealed so often.
@@ -30,11 +30,12 @@ bool is_sealed(const JobLogEvent& event) {
 
 }  // namespace
 
+std::unique_ptr<JobRun> JobCoordinator::make_run(const JobDefinition& definition) const {
     if (!definition.rollout) return nullptr;
     auto run = std::make_unique<JobRun>(definition, job_shards_.size());
-    run->patient_until = patient_until_;
     run->chain.emplace();
     run->sealed_at = now();
+    run->patient_until = patient_until_;
     return run;
 }
 
@@ -173,6 +174,20 @@ Result<> JobCoordinator::check_undo(const std::string& id) const {
     return {};
 }
 
+/// Whether devices could confirm what the job writes.
+Result<> JobCoordinator::check_confirm(const JobDefinition& definition) const {
+    const auto confirm = RolloutConfirm::of(*definition.rollout);
+    if (!confirm) return {};
+    if (confirm->by == ConfirmBy::condition) {
+        const auto parsed = query::parse_job_condition(confirm->condition, options_);
+        if (!parsed)
+            return fail(Errc::argument_invalid, "rollout.confirm.condition: " + parsed.error().detail);
+        return {};
+    }
+    const auto rule = ConfirmRule::make(*confirm, *definition.patch);
+    return rule ? Result<>() : fail(rule.error());
+}
+
 Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
     const auto& rollout = definition.rollout;
     if (!rollout) return {};
@@ -189,7 +204,7 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
         const auto all = query::parse_job_condition(*rollout->success.all, options_);
         if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
     }
-    return {};
+    return check_confirm(definition);
 }
 
 /// The job that takes back what this one wrote, as a rule of it asks.
@@ -260,6 +275,11 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
             run.gate.close();
         }
     }
+    if (std::holds_alternative<SealEvent>(events.back())) {
+        run.sealed_at = now();
+        run.sealed_events = run.events();
+        if (is_end) put_final_seal(job);
+    }
     run.is_writing = true;
     shard_.committer().on_durable([this, alive = alive_, number, sequence = run.next_sequence,
                                    held = std::move(events)](const Result<>& result) {
@@ -272,29 +292,6 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
     });
 }
 
-void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::vector<JobLogEvent>& events) {
-    auto* job = find(number);
-    if (!job) return;
-    auto& run = *job->run;
-    run.is_writing = false;
-    run.is_stopping = false;
-    if (std::holds_alternative<SealEvent>(events.back())) {
-        run.sealed_at = now();
-        run.sealed_events = run.events();
-        if (is_end) put_final_seal(job);
-    }
-    if (!is_durable) {
-        // What follows by itself follows again; a person is told.
-        return after(retry_delay, [this, number] { go_on(number); });
-    }
-    for (const auto& event : events) {
-        run.control.apply(event);
-        count(event);
-    }
-    if (job->life.phase() == JobPhase::queued) {
-        // A paused job stands in no line.
-        schedule_.leave(job->entry->definition().start, number);
-        happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
 SealEvent JobCoordinator::seal_of(const JobRun& run, bool is_final) const {
     SealEvent event;
     event.time = now();
@@ -319,6 +316,25 @@ void JobCoordinator::put_final_seal(const Active& job) {
     });
 }
 
+void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::vector<JobLogEvent>& events) {
+    auto* job = find(number);
+    if (!job) return;
+    auto& run = *job->run;
+    run.is_writing = false;
+    run.is_stopping = false;
+    if (!is_durable) {
+        // What follows by itself follows again; a person is told.
+        return after(retry_delay, [this, number] { go_on(number); });
+    }
+    for (const auto& event : events) {
+        run.control.apply(event);
+        count(event);
+    }
+    if (std::holds_alternative<SealEvent>(events.back())) run.seal = run.chain->durable().hash;
+    if (job->life.phase() == JobPhase::queued) {
+        // A paused job stands in no line.
+        schedule_.leave(job->entry->definition().start, number);
+        happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
     }
     job = find(number);
     if (!job) return;
@@ -344,7 +360,6 @@ void JobCoordinator::count(const JobLogEvent& event) {
 /// Answers whether what the job wrote is to be taken back.
 bool JobCoordinator::end_log(Active& job, const JobRecord& record) {
     std::vector<JobLogEvent> events;
-    if (std::holds_alternative<SealEvent>(events.back())) run.seal = run.chain->durable().hash;
     const auto counts = record.counts.value_or(JobCounts());
     const auto& control = job.run->control;
     bool wants_undo = control.wants_undo();
@@ -489,6 +504,9 @@ void JobCoordinator::go_on(std::uint64_t number) {
                 log.warn("job stopped by its own rules job={} why={}", job->entry->definition().id,
                          directed->why);
         }
+        const bool is_seal_due = run.chain && now() >= run.sealed_at.plus_s(seal_interval_s);
+        if (events.empty() && is_seal_due && run.events() > run.sealed_events)
+            events.emplace_back(seal_of(run, false));
         put_log(*job, std::move(events));
         if (is_cancelling) {
             // In one batch with the reason.
@@ -504,9 +522,6 @@ void JobCoordinator::go_on(std::uint64_t number) {
                            !job->run->is_stopping && job->run->has_place;
     if (may_begin) {
         job->run->gate.open(shard_.clock().now());
-        const bool is_seal_due = run.chain && now() >= run.sealed_at.plus_s(seal_interval_s);
-        if (events.empty() && is_seal_due && run.events() > run.sealed_events)
-            events.emplace_back(seal_of(run, false));
         give_permits(*job);
     } else {
         job->run->gate.close();
@@ -587,6 +602,7 @@ void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRec
     if (record.counts) job.run->control.set_targets(record.counts->device);
     for (const auto& event : stored.log) job.run->control.apply(event);
     job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;
+    job.run->seal = stored.seal;
     show(job);
 }
 
@@ -602,13 +618,12 @@ void JobCoordinator::show(Active& job) {
     view->in_flight_max = run.control.in_flight_max();
     view->deadline = deadline_of(job);
     const auto phase = job.life.phase();
-    job.run->seal = stored.seal;
     view->waits_in_line = run.is_in_line;
     view->is_cancelling = phase == JobPhase::cancelling;
     view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
     view->sequence = run.durable_sequence;
+    view->seal = run.seal;
     job.entry->show(std::move(view));
 }
 
 }  // namespace carillon
-    view->seal = run.seal;

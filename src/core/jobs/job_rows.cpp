@@ -150,6 +150,12 @@ void add_detail(DeviceJob& row, const JobEvent& event, std::uint32_t index) {
                 return set_error(row, device.failure);
             }
         }
+    } else if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event)) {
+        for (const auto& device : confirmed->devices) {
+            if (device.index == index && device.failure.reason != FailReason::none) {
+                return set_error(row, device.failure);
+            }
+        }
     } else if (const auto* chunk = std::get_if<TwinChunkEvent>(&event)) {
         for (const auto& failed : chunk->failures) {
             if (failed.index == index) return set_error(row, failed.failure);
@@ -336,7 +342,7 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
         Failure failure;
         failure.reason = fold.state().reason(index);
         if (failure.reason != FailReason::other) set_error(row, failure);
-        needs_detail = failure.reason == FailReason::other || failure.reason == FailReason::conflict;
+        needs_detail = has_own_text(failure.reason);
         if (failure.reason == FailReason::rejected) {
             row.answer.emplace();
             needs_detail = true;

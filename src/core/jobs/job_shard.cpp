@@ -19,8 +19,8 @@ std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entr
 
 }  // namespace
 
-JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throttles,
-                   std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
+JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
+                   Throttles& throttles, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
                    std::function<void(std::uint64_t)> finished,
                    std::function<void(std::uint64_t, GateReport)> report)
     : shard_(shard),
@@ -30,6 +30,7 @@ JobShard::JobShard(Shard& shard, const JobEngineLimits& limits, Throttles& throt
             turns_,
             folder_,
             limits,
+            options,
             throttles,
             std::move(methods_in_flight),
             metrics_,
@@ -110,8 +111,8 @@ void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
         if (placed == unplaced_.end()) return;
         auto ready = std::move(placed->second);
         unplaced_.erase(placed);
-        if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
         if (ready.chain) ready.chain->settled(ready.next_sequence - 1, result.has_value());
+        if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
         held(result);
     });
 }

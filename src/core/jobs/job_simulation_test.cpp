@@ -69,7 +69,13 @@ struct Simulation {
         std::vector<std::string> members;
         const bool is_method = type == JobType::device_method;
         std::string pace;
-        if (is_method && dice.chance(50)) pace = fmt::format(R"("maxInFlight":{})", 1 + dice.below(5));
+        const bool confirms = !is_method && dice.chance(40);
+        if (confirms) {
+            members.push_back(
+                fmt::format(R"("confirm":{{"by":"reported","within":"{}s"}})", 1 + dice.below(20)));
+        }
+        if ((is_method || confirms) && dice.chance(50))
+            pace = fmt::format(R"("maxInFlight":{})", 1 + dice.below(5));
         if (dice.chance(30)) {
             pace += fmt::format(R"({}"rate":"{}/s")", pace.empty() ? "" : ",", 1 + dice.below(20));
         }
@@ -147,6 +153,9 @@ struct Simulation {
             world.write_tag(device());
         } else if (throw_of_dice < 6) {
             world.report(device());
+        } else if (throw_of_dice < 11) {
+            if (!world.jobs.empty())
+                world.comply(device(), world.jobs[dice.below(world.jobs.size())].id, dice.chance(80));
         } else if (throw_of_dice < 25) {
             world.poll();
         } else if (throw_of_dice < 45) {

@@ -134,11 +134,22 @@ private:
         for (const auto& device : event.devices) {
             if (device.index >= states_.size()) return false;
             const bool is_written = device.failure.reason == FailReason::none;
-            if (is_written ? move(device.index, TargetState::succeeded)
-                           : fail(device.index, device.failure)) {
+            const auto after = device.is_awaited ? TargetState::running : TargetState::succeeded;
+            if (is_written ? move(device.index, after) : fail(device.index, device.failure)) {
                 if (is_written) ++all_attempts_;
                 changed(device.index);
             }
+        }
+        return true;
+    }
+    template <class Changed>
+    bool apply_event(const ConfirmedEvent& event, Changed& changed) {
+        for (const auto& device : event.devices) {
+            if (device.index >= states_.size()) return false;
+            const bool has_confirmed = device.failure.reason == FailReason::none;
+            if (has_confirmed ? move(device.index, TargetState::succeeded)
+                              : fail(device.index, device.failure))
+                changed(device.index);
         }
         return true;
     }

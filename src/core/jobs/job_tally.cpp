@@ -169,7 +169,7 @@ bool JobTally::unpack(Unpacker& in) {
         Failures group;
         const auto reason = in.u8();
         if (reason < static_cast<std::uint8_t>(FailReason::deadline) ||
-            reason > static_cast<std::uint8_t>(FailReason::conflict)) {
+            reason > static_cast<std::uint8_t>(fail_reason_last)) {
             return false;
         }
         group.failure.reason = static_cast<FailReason>(reason);

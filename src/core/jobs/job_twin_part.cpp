@@ -1,5 +1,6 @@
 #include "core/jobs/job_twin_part.hpp"
 
+#include "core/jobs/confirm/confirming.hpp"
 #include "core/shard/throttles.hpp"
 #include "core/shard/twin_log.hpp"
 #include "core/shard/twin_log_folder.hpp"
@@ -48,10 +49,17 @@ TwinPart::TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targe
     : JobPart(site, std::move(entry), std::move(targets)),
       prefetch_(shard().directory(), parts_of(definition().patch)) {
     if (gate() && definition().patch) overwritten_.emplace(*definition().patch);
+    const auto confirm = gate() ? RolloutConfirm::of(*definition().rollout) : std::nullopt;
+    if (confirm && definition().patch) {
+        confirming_ = std::make_unique<Confirming>(*confirm, *definition().patch, site.options);
+        await_again(awaited());
+    }
     if (gate()) return;
     // Chunks go in order, so what a restart finds done is the beginning.
     while (cursor_ < size() && is_terminal(state().at(cursor_))) ++cursor_;
 }
+
+TwinPart::~TwinPart() = default;
 
 bool TwinPart::has_room() const {
     return chunks_under_way_ < chunks_under_way_max && notice_bytes_ < notice_bytes_max &&
@@ -158,6 +166,7 @@ void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch
     }
     if (gate()) {
         WrittenEvent::Device device{index, {}, document.twin.desired.version()};
+        device.is_awaited = confirming_ != nullptr;
         if (definition().rollout->keeps_undo) {
             const auto& reader = restored.overwritten ? *restored.overwritten : *overwritten_;
             device.reversal = keep({std::move(restored.text), reader.text(before.twin)}, chunk);
@@ -254,11 +263,15 @@ void TwinPart::notify(const std::vector<Notice>& notices) const {
     }
 }
 
-void TwinPart::applied(const JobEvent&) {}
+void TwinPart::applied(const JobEvent& event) {
+    const auto* written = std::get_if<WrittenEvent>(&event);
+    if (confirming_ && written != nullptr) await(*written);
+}
 
 void TwinPart::refused(JobEvent event) {
     // The store took back this chunk and all after it; the cursor goes back to the first of them.
     if (const auto* chunk = std::get_if<TwinChunkEvent>(&event)) cursor_ = std::min(cursor_, chunk->from);
+    if (confirming_) take_back(event);
     if (const auto* written = std::get_if<WrittenEvent>(&event)) {
         for (const auto& device : written->devices) {
             if (device.failure.reason == FailReason::not_online) {
@@ -348,7 +361,11 @@ std::uint32_t TwinPart::take_next() {
     return gate()->at(cursor_++);
 }
 
-void TwinPart::ordered(bool) {
+void TwinPart::ordered(bool is_first) {
+    if (confirming_ && is_first) {
+        for (const auto ordinal : confirming_->devices.all()) look_at(ordinal);
+        look_again_later();
+    }
     // A time to live may be over by now, and who may be skipped may be looked at again.
     if (waits_for_devices()) expire();
 }
@@ -443,12 +460,13 @@ bool TwinPart::expire_some() {
 }
 
 void TwinPart::fill(GateReport& report) const {
-    report.in_flight = devices_under_way_;
+    report.in_flight = devices_under_way_ + awaited_in_flight();
     const auto ahead = waits_for_devices() ? 0 : gate()->open_end() - std::min(cursor_, gate()->open_end());
     report.wanted = std::min<std::size_t>(again_.size() + ahead, Gate::outstanding_max);
     if (!waits_for_devices()) return;
     const auto pending = state().counts().pending;
     const auto passed = pending - std::min<std::uint64_t>(pending, size() - cursor_);
+    // What is awaited is running, and not pending.
     const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_;
     report.waits_offline = passed > known ? passed - known : 0;
 }

@@ -33,9 +33,19 @@ public:
     /// Ours: when a strict hub is asked again for devices that may go on.
     static constexpr std::chrono::milliseconds pace_delay{50};
 
+    /// Ours: confirmations in one event, and how long the first of them waits for others.
+    static constexpr std::size_t confirmed_max = 512;
+    static constexpr std::chrono::milliseconds confirmed_delay{50};
+    /// Ours: how often devices are looked at that are to confirm, and how many in one go; so 50,000 in a
+    /// second.
+    static constexpr std::chrono::milliseconds confirm_look_delay{200};
+    static constexpr std::size_t confirm_looks_max = 10'000;
+
     TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
+    ~TwinPart() override;
 
     bool step() override;
+    void device_removed(Record& record) override;
 
 private:
     /// What a device is told when the chunk is durable, if it is connected and subscribed then.
@@ -93,6 +103,21 @@ private:
     void add_places(GateReport& report) const override;
     bool is_quiet() const override { return gate()->balance() == 0 && chunks_under_way_ == 0; }
 
+    // --- where devices confirm what was written: confirm/twin_confirm.cpp ---
+    void await_again(const std::vector<Awaited>& awaited);
+    void await(const WrittenEvent& event);
+    void look_at(Ordinal ordinal);
+    void conclude(Ordinal ordinal, Failure failure);
+    void put_confirmed_soon();
+    void put_confirmed();
+    void take_back(const JobEvent& event);
+    Failure missing(Ordinal ordinal) const;
+    void arm_confirm();
+    void end_due();
+    void look_again_later();
+    std::size_t awaited_in_flight() const;
+    void flush() override;
+
     void applied(const JobEvent& event) override;
     void refused(JobEvent event) override;
 
@@ -110,6 +135,8 @@ private:
     std::size_t devices_under_way_ = 0;
     std::optional<OverwrittenReader> overwritten_;  ///< Of the job's own patch.
     UndoWriter undo_;
+    struct Confirming;
+    std::unique_ptr<Confirming> confirming_;  ///< Null where a device succeeds when it is written.
     bool is_look_armed_ = false;
     bool is_asking_ = false;  ///< A timer will ask the throttle again.
 };

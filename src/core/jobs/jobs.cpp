@@ -23,7 +23,7 @@ struct Jobs::Engine {
                 });
             };
             job_shards.push_back(std::make_unique<JobShard>(
-                shards[i], limits, throttles, in_flight, std::move(finished),
+                shards[i], options, limits, throttles, in_flight, std::move(finished),
                 [this](std::uint64_t job, GateReport report) {
                     Shards::post(shards.first(), [this, job, held = std::move(report), alive = alive] {
                         if (*alive) coordinator->reported(job, held);
@@ -201,6 +201,9 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
                                             job_event_key(number, shard + 1), visit);
     if (!read) return fail(std::move(read).error());
     if (!outcome) return fail(std::move(outcome).error());
+    std::erase_if(targets.awaited, [&targets](const JobPart::Awaited& device) {
+        return targets.state.at(device.index) != TargetState::running;
+    });
     const auto& restored = targets.undone.of;
     if (restored.size() != (is_undo ? targets.ordinals.size() : 0))
         return fail(Errc::store_corrupt, "the log of an undo does not say how to undo");
@@ -216,14 +219,14 @@ Result<JobCoordinator::Stored> Jobs::Engine::read_log(std::uint64_t number) cons
             outcome = fail(std::move(event).error());
             return false;
         }
-        stored.log.push_back(*std::move(event));
-        stored.next_sequence = sequence + 1;
-        return true;
         const auto sequence = sequence_of_event_key(key);
         const auto hash = split_chained(as_bytes(value)).hash;
         stored.chain.reset();
         if (hash) stored.chain.emplace(sequence, *hash);
         if (std::holds_alternative<SealEvent>(*event)) stored.seal = hash;
+        stored.log.push_back(*std::move(event));
+        stored.next_sequence = sequence + 1;
+        return true;
     };
     auto read = shards.first().store().scan(Table::job_events, job_event_key(number, job_log_part),
                                             job_event_key(number + 1), visit);

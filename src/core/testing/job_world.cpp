@@ -1,6 +1,8 @@
 #include "core/testing/job_world.hpp"
 
 #include "base/text.hpp"
+#include "core/jobs/chain/job_verifier.hpp"
+#include "model/rollout_confirm.hpp"
 
 namespace carillon::testing {
 
@@ -171,6 +173,17 @@ void JobWorld::write_tag(const std::string& id) {
 }
 
 void JobWorld::report(const std::string& id) {
+    write_reported(id, fmt::format("r{}", other_writes_.size()), 1);
+}
+
+void JobWorld::comply(const std::string& id, const std::string& job, bool is_right) {
+    for (const auto& write : other_writes_) {
+        if (write.device == id && write.name == job) return;
+    }
+    write_reported(id, job, is_right ? 1 : 2);
+}
+
+void JobWorld::write_reported(const std::string& id, const std::string& name, int value) {
     if (!exists(id)) return;
     OtherWrite write{id, name, true, std::make_shared<bool>(false)};
     const auto body = fmt::format(R"({{"{}":{}}})", write.name, value);
@@ -217,6 +230,7 @@ void JobWorld::create(const std::string& id, JobType type, const std::string& ch
         job.has_rollout = true;
         if (policy->retry) job.attempts_max = static_cast<int>(policy->retry->attempts);
         if (policy->pace.max_in_flight) job.cap = policy->pace.max_in_flight->count;
+        job.confirms = RolloutConfirm::of(*policy).has_value();
     }
     job.creating = hub->begin((*hub)->jobs().create(*std::move(definition)));
     jobs.push_back(std::move(job));
@@ -254,8 +268,7 @@ void JobWorld::note_answers() {
         if (job.pausing && job.pausing->has_value()) {
             if (**job.pausing) {
                 job.is_pause_acknowledged = true;
-                const auto now = (*hub)->jobs().snapshot(job.id);
-                if (now && now->counts) job.begun_when_paused = now->counts->succeeded;
+                if (const auto now = (*hub)->jobs().progress(job.id)) job.begun_when_paused = now->attempts;
             }
             job.pausing.reset();
         }
@@ -338,7 +351,7 @@ void JobWorld::check_rollout(const WatchedJob& job, const JobProgress& progress)
         EXPECT_LE(counts.running, *job.cap) << job.id << " is over its cap";
     }
     if (job.is_pause_acknowledged && job.type == JobType::update_twin) {
-        EXPECT_EQ(counts.succeeded, job.begun_when_paused) << job.id << " writes though it is paused";
+        EXPECT_EQ(progress.attempts, job.begun_when_paused) << job.id << " writes though it is paused";
     }
     if (!progress.rollout) return;
     const auto& waves = progress.rollout->waves;
@@ -442,6 +455,40 @@ std::map<std::string, std::string> JobWorld::twins() {
     return texts;
 }
 
+/// Whether the job wrote the device's twin: one that succeeded has it, and reported it if it had to.
+bool JobWorld::is_written(const WatchedJob& job, const DeviceJob& row) {
+    if (row.status == DeviceJobStatus::completed && !job.confirms) return true;
+    if (!job.confirms || !exists(row.device_id)) return false;
+    const auto& twin = hub->find(row.device_id)->committed->twin;
+    const std::string_view path[] = {job.id};
+    const bool is_there = twin.desired.find(path).kind == SectionValue::Kind::number;
+    if (recreated.contains(row.device_id)) return is_there;
+    if (row.status == DeviceJobStatus::completed) {
+        EXPECT_TRUE(is_there) << job.id << ' ' << row.device_id;
+        EXPECT_EQ(twin.reported.find(path).number, 1)
+            << job.id << ' ' << row.device_id << " has not reported it";
+    }
+    if (row.error_code == "DeviceSilent" || row.error_code == "DeviceDiverged") {
+        EXPECT_TRUE(is_there) << job.id << ' ' << row.device_id;
+        const bool has_reported = twin.reported.find(path).kind != SectionValue::Kind::absent;
+        EXPECT_TRUE(has_reported || row.error_code == "DeviceSilent") << job.id << ' ' << row.device_id;
+    }
+    return is_there;
+}
+
+/// The log of a job with a rollout fits its hashes and seals.
+void JobWorld::check_chain(const WatchedJob& job) {
+    const auto reports = (*hub)->jobs().report(job.id, {});
+    ASSERT_TRUE(reports) << job.id;
+    const auto found = hub->run(verify_job(**reports, {}));
+    ASSERT_TRUE(found) << job.id;
+    EXPECT_EQ(found->log.is_chained, job.has_rollout) << job.id;
+    for (const auto& fault : found->log.faults)
+        ADD_FAILURE() << job.id << " part " << fault.part << " event " << fault.sequence << ": "
+                      << fault.what;
+    EXPECT_TRUE(!job.has_rollout || found->is_intact()) << job.id;
+}
+
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
@@ -479,10 +526,11 @@ void JobWorld::finish() {
             if (row.status == DeviceJobStatus::failed) ++seen.failed;
             if (row.status == DeviceJobStatus::canceled) ++seen.canceled;
             if (job.type == JobType::device_method) check_method_row(row);
-            if (job.type == JobType::update_twin && row.status == DeviceJobStatus::completed) {
+            if (job.type == JobType::update_twin && is_written(job, row))
                 patched_by[row.device_id].insert(job.id);
         }
         EXPECT_EQ(seen, now->counts.value_or(JobCounts{})) << job.id << ": counters and records differ";
+        check_chain(job);
     }
     check_twins(patched_by);
 
@@ -501,4 +549,3 @@ void JobWorld::finish() {
 }
 
 }  // namespace carillon::testing
-        check_chain(job);

@@ -33,10 +33,11 @@ struct WatchedJob {
     std::shared_ptr<std::optional<Result<JobSnapshot>>> cancelling;
     // Of a job with a rollout:
     bool has_rollout = false;
+    bool confirms = false;  ///< A device succeeds when it reports what was written.
     int attempts_max = 1;
     std::optional<std::uint64_t> cap;
     bool is_pause_acknowledged = false;   ///< And nobody has asked for anything since.
-    std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then.
+    std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then, as far as progress says.
     std::shared_ptr<std::optional<Result<>>> pausing;
 };
 
@@ -72,6 +73,8 @@ public:
     /// Somebody else writes a tag, or the device a reported property; each of its own name.
     void write_tag(const std::string& id);
     void report(const std::string& id);
+    /// The device reports what this twin job writes, or something else; once.
+    void comply(const std::string& id, const std::string& job, bool is_right);
 
     // --- jobs --------------------------------------------------------------------------------
     /// A method whose payload names the job, or a patch of a property named by the job.
@@ -116,6 +119,9 @@ private:
     void check_rollout(const WatchedJob& job, const JobProgress& progress) const;
     WatchedJob* find_job(const std::string& id);
     std::vector<DeviceJob> rows(const std::string& job);
+    void check_chain(const WatchedJob& job);
+    bool is_written(const WatchedJob& job, const DeviceJob& row);
+    void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);
     void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);
     std::size_t count_other_writes(const std::string& id, bool is_reported);

@@ -24,6 +24,10 @@ bool PartReport::apply(std::uint64_t sequence, const JobEvent& event) {
             begin(device.index, time);
             note_text(device.index, device.failure);
         }
+    } else if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event)) {
+        for (const auto& device : confirmed->devices) {
+            if (!has_ended(device.index)) note_text(device.index, device.failure);
+        }
     } else if (const auto* chunk = std::get_if<TwinChunkEvent>(&event)) {
         for (auto index = chunk->from; index < chunk->to; ++index) {
             if (!has_ended(index)) begin(index, time);

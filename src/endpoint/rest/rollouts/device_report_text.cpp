@@ -53,6 +53,8 @@ std::string_view report_reason(const DeviceReport& report) {
             return "cancelled";
         case CancelReason::skipped:
             return "skipped";
+        case CancelReason::superseded:
+            return "superseded";
         case CancelReason::other:
             break;
     }
