@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/shard/notices/event_source.hpp"
 #include "model/message.hpp"
 
 #include <algorithm>
@@ -45,8 +46,12 @@ void append_body(JsonWriter& json, std::string_view body) {
 
 }  // namespace
 
-std::string_view event_source(const Message&) {
-    return "Telemetry";
+std::string_view event_source(const Message& message) {
+    // Devices cannot set it.
+    for (const auto& [name, value] : message.system) {
+        if (name == "iothub-message-source") return value;
+    }
+    return message_source_text(EventSource::device_messages);
 }
 
 void append_message_members(JsonWriter& json, const Message& message) {
@@ -77,7 +82,7 @@ void append_event_json(std::string& out, std::uint32_t partition, std::uint64_t 
     if (!message.module_id.empty()) json.member("moduleId", message.module_id);
     json.member("source", event_source(message));
     if (!message.auth_method.empty()) json.member_raw("authMethod", message.auth_method);
-    json.member("generationId", message.generation_id);
+    if (!message.generation_id.empty()) json.member("generationId", message.generation_id);
     append_message_members(json, message);
     json.end_object();
 }

@@ -39,6 +39,7 @@ std::string Shard::stored_key(const IdentityKey& key) const {
 
 void Shard::write(Record& record, std::optional<Document> document) {
     committer_.batch();
+    telemetry_->hub_events().document_changes(record, record.newest(), document ? &*document : nullptr);
     const auto batch = committer_.gathering();
     if (write_sets_.empty() || write_sets_.back().batch != batch) write_sets_.push_back({batch, {}});
     if (!document) {

@@ -2,6 +2,7 @@
 #include "core/shard/methods.hpp"
 #include "core/shard/session_format.hpp"
 #include "core/shard/shard.hpp"
+#include "core/shard/telemetry.hpp"
 #include "core/shard/twin_index.hpp"
 
 namespace carillon {
@@ -23,9 +24,11 @@ void Shard::attach(Record& record, DeviceLink& link) {
         methods_->link_lost(record, Errc::connection_forcefully_closed);
         cloud_messages_->link_lost(record, older);
         older.close(Errc::connection_forcefully_closed);
+        telemetry_->hub_events().disconnected(record);
         --traffic_.connected;
         ++traffic_.disconnects;
     }
+    telemetry_->hub_events().connected(record);
     ++traffic_.connected;
     ++traffic_.connects;
     record.link = &link;
@@ -37,6 +40,7 @@ void Shard::attach(Record& record, DeviceLink& link) {
 void Shard::detach(Record& record, DeviceLink& link) {
     if (record.link != &link) return;
     record.link = nullptr;
+    telemetry_->hub_events().disconnected(record);
     --traffic_.connected;
     ++traffic_.disconnects;
     record.connection_updated = context_.clock.wall_now();

@@ -1,4 +1,5 @@
 #include "core/shard/shard.hpp"
+#include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>
 
@@ -34,6 +35,7 @@ Result<Document> Shard::stage_twin(const IdentityKey& key, TwinWrite kind, const
     Document document;
     document.identity = before->identity;
     document.twin = std::move(change->twin);
+    if (kind == TwinWrite::replace) telemetry_->hub_events().replaces_twin();
     write_twin_change(*record, document, std::move(change->notification));
     return document;
 }

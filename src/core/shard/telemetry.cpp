@@ -35,7 +35,8 @@ std::string event_key(std::uint32_t partition, std::uint64_t sequence) {
     return key;
 }
 
-Telemetry::Telemetry(Shard& shard, TelemetryLimits limits) : shard_(shard), limits_(limits) {
+Telemetry::Telemetry(Shard& shard, TelemetryLimits limits)
+    : shard_(shard), limits_(limits), hub_events_(shard, *this) {
     const auto count = event_partition_count(shard.shard_count());
     for (auto number = shard.number(); number < count;
          number += static_cast<std::uint32_t>(shard.shard_count())) {
@@ -49,7 +50,7 @@ Result<> Telemetry::load() {
         partition.durable.extent = extent(partition);
         partition.head->publish(partition.durable.extent);
     }
-    return {};
+    return hub_events_.load();
 }
 
 Result<> Telemetry::load(Partition& partition) {
@@ -133,10 +134,22 @@ void Telemetry::note(Partition& partition, WallTime enqueued, std::uint64_t byte
 }
 
 void Telemetry::append(Record& record, Message message, UniqueFunction<void(Result<>)> done) {
-    const auto number = event_partition(record.key.device.str(), shard_.shard_count());
-    auto& partition = partitions_[number / shard_.shard_count()];
-    message.enqueued = shard_.clock().wall_now();
     ++shard_.traffic().messages;
+    put(record.key.device, std::move(message));
+    shard_.committer().on_durable(std::move(done));
+}
+
+std::uint32_t Telemetry::number_of(const DeviceId& device) const {
+    return static_cast<std::uint32_t>(event_partition(device.str(), shard_.shard_count()));
+}
+
+std::uint64_t Telemetry::next_sequence(const DeviceId& device) const {
+    return find(number_of(device)).next;
+}
+
+void Telemetry::put(const DeviceId& device, Message message) {
+    auto& partition = partitions_[number_of(device) / shard_.shard_count()];
+    message.enqueued = shard_.clock().wall_now();
     auto& batch = shard_.committer().batch();
     auto key = event_key(partition.number, partition.next);
     auto value = encode_message(message);
@@ -148,7 +161,6 @@ void Telemetry::append(Record& record, Message message, UniqueFunction<void(Resu
     partition.last_enqueued = message.enqueued;
     stage(partition).bytes += bytes;
     batch.put(Table::events, std::move(key), std::move(value));
-    shard_.committer().on_durable(std::move(done));
 }
 
 void Telemetry::trim() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/shard/notices/hub_events.hpp"
 #include "core/shard/partition_head.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry_limits.hpp"
@@ -16,8 +17,9 @@ namespace carillon {
 /// The key of an event in `Table::events`; docs/storage.md.
 std::string event_key(std::uint32_t partition, std::uint64_t sequence);
 
-/// The device-to-cloud messages of one shard's partitions, in the order they were acknowledged;
-/// kept in the store, oldest removed. Keys: docs/storage.md. Its shard's thread only.
+/// The device-to-cloud messages of one shard's partitions, in the order they were acknowledged, and among
+/// them the events that the shard makes itself; kept in the store, oldest removed. Keys: docs/storage.md. Its
+/// shard's thread only.
 class Telemetry {
 public:
     Telemetry(Shard& shard, TelemetryLimits limits);
@@ -26,6 +28,11 @@ public:
     Result<> load();
     /// Appends; `done` when it is durable, or with the error that refused it.
     void append(Record& record, Message message, UniqueFunction<void(Result<>)> done);
+    /// Appends to the partition of `device`, in the batch being gathered.
+    void put(const DeviceId& device, Message message);
+    /// That of the next message of the device.
+    std::uint64_t next_sequence(const DeviceId& device) const;
+    HubEvents& hub_events() { return hub_events_; }
     /// Removes what is too old; called about once a second. What is over the limit of bytes goes as it comes.
     void trim();
     /// A batch of the shard's has become durable, or was taken back. Before anybody is told of it.
@@ -68,6 +75,7 @@ private:
     };
     Result<> load(Partition& partition);
     const Partition& find(std::uint32_t number) const { return partitions_[number / shard_.shard_count()]; }
+    std::uint32_t number_of(const DeviceId& device) const;
     Staged& stage(Partition& partition);
     void note(Partition& partition, WallTime enqueued, std::uint64_t bytes);
     void begin_run(Partition& partition, WallTime enqueued);
@@ -78,6 +86,7 @@ private:
     Shard& shard_;
     TelemetryLimits limits_;
     std::vector<Partition> partitions_;
+    HubEvents hub_events_;
 };
 
 }  // namespace carillon

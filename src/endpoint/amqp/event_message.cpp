@@ -1,6 +1,7 @@
 #include "endpoint/amqp/event_message.hpp"
 
 #include "base/text.hpp"
+#include "core/events/event_json.hpp"
 #include "model/message.hpp"
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"
@@ -43,12 +44,15 @@ void append_annotations(std::string& out, const Message& message, std::uint64_t 
     if (!message.module_id.empty()) {
         append_string(map.symbol_key("iothub-connection-module-id"), message.module_id);
     }
-    append_string(map.symbol_key("iothub-connection-auth-method"), message.auth_method);
-    append_string(map.symbol_key("iothub-connection-auth-generation-id"), message.generation_id);
+    // Events of the hub itself have neither.
+    if (!message.auth_method.empty()) {
+        append_string(map.symbol_key("iothub-connection-auth-method"), message.auth_method);
+        append_string(map.symbol_key("iothub-connection-auth-generation-id"), message.generation_id);
+    }
     append_timestamp(map.symbol_key("iothub-enqueuedtime"), unix_ms(message.enqueued));
-    append_string(map.symbol_key("iothub-message-source"), "Telemetry");
+    append_string(map.symbol_key("iothub-message-source"), event_source(message));
     for (const auto& [name, value] : message.system) {
-        if (!is_field(name)) append_text(map.symbol_key(name), value);
+        if (!is_field(name) && name != "iothub-message-source") append_text(map.symbol_key(name), value);
     }
     append_long(map.symbol_key("x-opt-sequence-number"), static_cast<std::int64_t>(sequence));
     append_string(map.symbol_key("x-opt-offset"), std::to_string(sequence));

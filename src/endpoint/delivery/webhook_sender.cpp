@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/events/event_json.hpp"
+#include "core/shard/notices/event_source.hpp"
 #include "endpoint/blob/container_uri.hpp"
 
 #include <fmt/core.h>
@@ -14,6 +15,28 @@ namespace {
 
 constexpr std::string_view secret_prefix = "whsec_";
 
+/// Source: IoT Hub docs, "React to IoT Hub events by using Event Grid", event types. Ours: that of twins,
+/// which Event Grid does not have.
+std::string_view cloud_event_type(const Message& message) {
+    constexpr std::pair<std::string_view, std::string_view> types[] = {
+        {"createDeviceIdentity", "Microsoft.Devices.DeviceCreated"},
+        {"deleteDeviceIdentity", "Microsoft.Devices.DeviceDeleted"},
+        {"deviceConnected", "Microsoft.Devices.DeviceConnected"},
+        {"deviceDisconnected", "Microsoft.Devices.DeviceDisconnected"},
+        {"updateTwin", "Carillon.TwinUpdated"},
+        {"replaceTwin", "Carillon.TwinReplaced"},
+    };
+    // A device's message may have a property of that name.
+    const bool is_telemetry = event_source(message) == message_source_text(EventSource::device_messages);
+    for (const auto& [name, value] : message.properties) {
+        if (is_telemetry || name != "opType" || !value) continue;
+        for (const auto& [operation, type] : types) {
+            if (operation == *value) return type;
+        }
+    }
+    return "Microsoft.Devices.DeviceTelemetry";
+}
+
 void append_cloud_event(JsonWriter& json, const RoutedEvent& event, std::string_view hub_name) {
     const Message& message = event.message;
     std::string sender = "devices/" + percent_encode(message.device_id);
@@ -21,7 +44,7 @@ void append_cloud_event(JsonWriter& json, const RoutedEvent& event, std::string_
     json.begin_object().member("specversion", "1.0");
     json.member("id", fmt::format("{}-{}", event.partition, event.sequence));
     json.member("source", fmt::format("//{}/{}", hub_name, sender));
-    json.member("type", "Microsoft.Devices.DeviceTelemetry").member("subject", sender);
+    json.member("type", cloud_event_type(message)).member("subject", sender);
     json.member("time", to_iso8601(message.enqueued)).member("datacontenttype", "application/json");
     json.key("data").begin_object().member("deviceId", message.device_id);
     if (!message.module_id.empty()) json.member("moduleId", message.module_id);

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "core/shard/notices/event_source.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,11 +21,14 @@ struct RoutingLimits {
     static constexpr std::size_t name_bytes_max = 64;
 };
 
-/// Says which messages go to which endpoints, beside the built-in one, which holds them all.
+/// Says which messages go to which endpoints, beside the built-in one, which holds them all. Events of the
+/// hub itself are made, and in the built-in endpoint too, while an enabled route names them as its source.
 struct MessageRoute {
     std::string name;
-    std::string condition = "true";      ///< As `query::MessageCondition` reads it.
-    std::vector<std::string> endpoints;  ///< Names; at least one.
+    EventSource source = EventSource::device_messages;
+    std::string condition = "true";  ///< As `query::MessageCondition` reads it.
+    /// Names; at least one. `events` is the built-in one.
+    std::vector<std::string> endpoints;
     bool is_enabled = true;
 
     /// Reads the body of a PUT: `{"source":"DeviceMessages","condition":"…","endpointNames":["…"],
@@ -32,6 +36,9 @@ struct MessageRoute {
     /// Microsoft.Devices/IotHubs, RouteProperties.
     static Result<MessageRoute> parse(std::string_view name, JsonValue body);
 };
+
+/// True for the name of the built-in endpoint.
+bool is_built_in_endpoint(std::string_view name);
 
 void append_message_route_json(JsonWriter& json, const MessageRoute& route);
 

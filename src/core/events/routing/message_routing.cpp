@@ -4,6 +4,7 @@
 #include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
+#include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -94,6 +95,9 @@ MessageRouting::~MessageRouting() = default;
 void MessageRouting::use(EventDrivers& drivers, std::string hub_name, MakeThread make_thread) {
     drivers_ = &drivers;
     hub_name_ = std::move(hub_name);
+    // Events bear the hub's name without its domain, as the service's do.
+    const std::string short_name = hub_name_.substr(0, hub_name_.find('.'));
+    for (std::size_t i = 0; i < shards_.count(); ++i) shards_[i].telemetry().hub_events().use(short_name);
     make_thread_ = std::move(make_thread);
 }
 
@@ -142,12 +146,24 @@ Result<> MessageRouting::load() {
     auto table = RoutingTable::make(std::move(routes), std::move(endpoints), hub_name_);
     if (!table) return fail(broken("routes", table.error()));
     table_ = *std::move(table);
+    set_sources();
     return {};
 }
 
 void MessageRouting::start() {
     is_started_ = true;
     follow_table();
+    for (std::size_t i = 0; i < shards_.count(); ++i) {
+        Shards::post(shards_[i],
+                     [&events = shards_[i].telemetry().hub_events()] { events.tell_of_lost_connections(); });
+    }
+}
+
+/// Tells the shards which events routes want.
+void MessageRouting::set_sources() {
+    const EventSources sources = table()->sources();
+    for (std::size_t i = 0; i < shards_.count(); ++i)
+        shards_[i].telemetry().hub_events().set_sources(sources);
 }
 
 /// Gives each endpoint a worker, and retires those of endpoints that are gone.
@@ -245,6 +261,7 @@ Task<Result<>> MessageRouting::change_there(std::function<Result<>(Draft&)> make
         }
     }
     log.info("routing changed what={} name={}", draft.what, draft.name);
+    set_sources();
     follow_table();
     co_return Result<>{};
 }

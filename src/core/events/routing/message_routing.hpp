@@ -63,6 +63,7 @@ private:
     Task<Result<>> change_there(std::function<Result<>(Draft&)> make);
     std::vector<std::uint64_t> first_positions(bool from_earliest) const;
     void follow_table();
+    void set_sources();
     std::vector<std::shared_ptr<EndpointWorker>> change_workers();
     Task<> stop_there();
 

@@ -1,6 +1,7 @@
 #include "core/events/routing/routing_table.hpp"
 
 #include "base/text.hpp"
+#include "core/events/event_json.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -57,7 +58,9 @@ Result<std::shared_ptr<const RoutingTable>> RoutingTable::make(std::vector<Messa
     for (MessageRoute& route : routes) {
         auto condition = query::MessageCondition::parse(route.condition);
         if (!condition) return fail(std::move(condition).error());
+        if (route.is_enabled) table->sources_.add(route.source);
         for (const std::string& name : route.endpoints) {
+            if (is_built_in_endpoint(name)) continue;
             const auto target = std::find_if(table->targets_.begin(), table->targets_.end(),
                                              [&](const Target& one) { return has_name(name)(one.endpoint); });
             if (target == table->targets_.end()) {
@@ -88,7 +91,9 @@ const RoutingTable::Rule* RoutingTable::find_rule(std::string_view name) const {
 
 std::optional<Message> RoutingTable::route(const Target& target, const Message& message,
                                            const Document* twin) const {
+    const std::string_view source = event_source(message);
     const auto leads_here = [&](std::size_t rule) {
+        if (message_source_text(rules_[rule].route.source) != source) return false;
         query::Meter meter;
         return rules_[rule].condition.keeps(message, twin, meter);
     };

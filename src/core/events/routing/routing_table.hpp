@@ -45,6 +45,8 @@ public:
                                                             std::vector<RouteEndpoint> endpoints,
                                                             std::string_view hub_name);
 
+    /// Of enabled routes.
+    EventSources sources() const { return sources_; }
     const std::vector<Rule>& rules() const { return rules_; }
     const std::vector<Target>& targets() const { return targets_; }
     const Target* find_target(std::string_view name) const;
@@ -56,6 +58,7 @@ public:
 private:
     std::vector<Rule> rules_;
     std::vector<Target> targets_;
+    EventSources sources_;
 };
 
 /// The events of a piece that go to `target`; `twins` are those of their senders by place, or empty if nobody

@@ -2,6 +2,7 @@
 
 #include "base/member_reader.hpp"
 #include "base/text.hpp"
+#include "core/events/event_json.hpp"
 #include "core/events/routing/message_routing.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/found_row.hpp"
@@ -82,6 +83,12 @@ Result<RouteTest> read_test(JsonValue body, WallTime now) {
     MemberReader members(body);
     test.message.enqueued = now;
     read_message(members, test);
+    const auto source = members.text("routingSource");
+    if (source) {
+        const auto found = find_event_source(*source);
+        if (!found) members.refuse("routingSource takes the sources of routes");
+        if (found) test.message.system.emplace_back("iothub-message-source", message_source_text(*found));
+    }
     const JsonValue route = members.object("route");
     const JsonValue twin = members.object("twin");
     if (!members.ok()) return fail(members.error().error());
@@ -90,6 +97,10 @@ Result<RouteTest> read_test(JsonValue body, WallTime now) {
         auto parsed = MessageRoute::parse(name.is_string() ? name.string() : "test", route);
         if (!parsed) return fail(std::move(parsed).error());
         test.route = *std::move(parsed);
+        if (!source) {
+            test.message.system.emplace_back("iothub-message-source",
+                                             message_source_text(test.route->source));
+        }
     }
     if (!twin.is_null_or_absent()) {
         auto made = make_twin(twin, now);
@@ -127,7 +138,9 @@ Task<Result<HttpResponse>> test_message_routes(Request& request) {
     std::string body;
     JsonWriter out(body);
     out.begin_object().key("routes").begin_array();
+    const std::string source(event_source(test->message));
     for (const MessageRoute& route : tried) {
+        if (message_source_text(route.source) != source) continue;
         const auto condition = query::MessageCondition::parse(route.condition);
         query::Meter meter;
         const bool holds =
