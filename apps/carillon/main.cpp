@@ -6,6 +6,7 @@
 #include "examples.hpp"
 #include "flag_checks.hpp"
 #include "operate/operator_commands.hpp"
+#include "routing/routing_commands.hpp"
 #include "terminal.hpp"
 #include "usage_mistake.hpp"
 
@@ -42,6 +43,8 @@ constexpr std::array groups{
     add_query,
     add_events,
     add_consumer_group,
+    add_route,
+    add_endpoint,
     add_policy,
     add_simulate,
     add_store,

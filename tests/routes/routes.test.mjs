@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -70,13 +70,13 @@ function filed(directory) {
 }
 
 test('messages that the condition keeps arrive as signed CloudEvents', async () => {
-  const made = await put('/carillon/endpoints/alerts', {
-    type: 'webhook', url: `${hook.origin}/in?a=1`, secret, enrichments: { floor: '$twin.tags.floor' },
-  });
-  assert.equal(made.body.isSigned, true, JSON.stringify(made.body));
+  const secretFile = join(hub.directory, 'hook.secret');
+  writeFileSync(secretFile, `${secret}\n`);
+  const made = JSON.parse(await hub.ok('endpoint', 'create', 'alerts', '--url', `${hook.origin}/in?a=1`,
+    '--secret-file', secretFile, '--enrichment', 'floor=$twin.tags.floor'));
+  assert.equal(made.isSigned, true);
   assert.ok(!JSON.stringify(made).includes('whsec_'));
-  const route = await put('/carillon/routes/hot', { condition: "level = 'high' AND $body.n > 0", endpointNames: ['alerts'] });
-  assert.equal(route.status, 200, JSON.stringify(route.body));
+  await hub.ok('route', 'create', 'hot', '--condition', "level = 'high' AND $body.n > 0", '--endpoint-name', 'alerts');
   await hub.ok('twin', 'update', '-d', 'pump-1', '--tags', '{"floor":3}');
   await send('pump-1', { n: 1 }, { level: 'low' });
   await send('pump-1', { n: 2 }, { level: 'high' });
@@ -182,11 +182,76 @@ test('a test says which routes would take a message', async () => {
   assert.deepEqual(await tried({ message: { appProperties: { a: '1' } }, route }), ['new']);
 });
 
+test('what happens to a device arrives as events, each once, also over kill -9 of the hub', async () => {
+  const sources = { twins: 'TwinChangeEvents', lives: 'DeviceLifecycleEvents', connections: 'DeviceConnectionStateEvents' };
+  await hub.ok('endpoint', 'create', 'told', '--url', `${other.origin}/told`);
+  for (const [name, source] of Object.entries(sources)) {
+    await hub.ok('route', 'create', name, '--source', source, '--condition', "deviceId = 'pump-9'", '--endpoint-name', 'told');
+  }
+  other.taken.length = 0;
+  const login = await hub.device('pump-9');
+  const device = await open(login);
+  const twin = await new Promise((resolve, reject) => device.getTwin((error, it) => (error ? reject(error) : resolve(it))));
+  await new Promise((resolve, reject) => twin.properties.reported.update({ t: 21 }, (error) => (error ? reject(error) : resolve())));
+  await hub.ok('twin', 'update', '-d', 'pump-9', '--tags', '{"floor":9}');
+  await until(() => other.taken.length >= 4, () => JSON.stringify(other.taken));
+  await hub.stop('SIGKILL');
+  await close(device);
+  await hub.start();
+  await until(() => other.taken.some(({ type }) => type === 'Microsoft.Devices.DeviceDisconnected'), 'who was connected when the hub died');
+  await hub.ok('device', 'delete', '-d', 'pump-9', '--yes');
+  await until(() => other.taken.some(({ type }) => type === 'Microsoft.Devices.DeviceDeleted'), 'the device to be told of as gone');
+  const events = [...new Map(other.taken.map((event) => [event.id, event])).values()];
+  assert.deepEqual(events.map(({ type }) => type), [
+    'Microsoft.Devices.DeviceCreated', 'Microsoft.Devices.DeviceConnected', 'Carillon.TwinUpdated', 'Carillon.TwinUpdated',
+    'Microsoft.Devices.DeviceDisconnected', 'Microsoft.Devices.DeviceDeleted',
+  ]);
+  const [created, connected, reported, tagged, disconnected] = events;
+  assert.equal(created.data.body.deviceId, 'pump-9');
+  assert.deepEqual([reported.data.body.version, reported.data.body.properties.reported.t], [3, 21]);
+  assert.deepEqual(tagged.data.body, { version: 4, tags: { floor: 9 } });
+  assert.ok(connected.data.body.sequenceNumber < disconnected.data.body.sequenceNumber);
+  assert.equal(tagged.data.systemProperties['iothub-message-source'], 'twinChangeEvents');
+  const { operationTimestamp, ...properties } = tagged.data.properties;
+  assert.ok(Date.parse(operationTimestamp) > 0);
+  assert.deepEqual(properties, {
+    hubName: hub.address.split('.')[0], deviceId: 'pump-9', 'iothub-message-schema': 'twinChangeNotification', opType: 'updateTwin',
+  });
+  for (const name of Object.keys(sources)) await hub.ok('route', 'delete', name);
+  await hub.ok('endpoint', 'delete', 'told', '--yes');
+});
+
+test('the command line saves what a file declares, and deletes the rest', async () => {
+  const file = join(hub.directory, 'routing.json');
+  writeFileSync(file, JSON.stringify({
+    endpoints: [{ name: 'Archive', type: 'file', container: 'file:archive' }, { name: 'second', type: 'file', container: 'file:b' }],
+    routes: [{ name: 'cold', condition: '$body.temperature < 0', endpointNames: ['second'] },
+      { name: 'Floor3', condition: '$twin.tags.floor = 3', endpointNames: ['archive'] }],
+  }));
+  const names = async (collection) => (await api('GET', `/carillon/${collection}`)).body.map(({ name }) => name.toLowerCase()).sort();
+  const shown = await hub.ok('route', 'apply', file, '--prune', '--dry-run');
+  assert.equal((shown.match(/^PUT /gm) ?? []).length, 4, shown);
+  assert.deepEqual(await names('endpoints'), ['archive', 'files'], 'nothing was changed');
+  await hub.ok('route', 'apply', file, '--prune');
+  assert.deepEqual(await names('endpoints'), ['archive', 'second']);
+  assert.deepEqual(await names('routes'), ['cold', 'floor3']);
+  const tried = async (...args) => JSON.parse(await hub.ok('route', 'test', ...args)).routes.map(({ name }) => name.toLowerCase());
+  assert.deepEqual(await tried('--body', '{"temperature":-1}'), ['cold']);
+  assert.deepEqual(await tried('--body', '{"temperature":1}', '--device-id', 'pump-1'), ['floor3']);
+  assert.deepEqual(await tried('--ap', 'a=1', '--condition', "a = '1'"), ['test']);
+  assert.match(await hub.ok('endpoint', 'list', '-o', 'table'), /archive +file +idle/i);
+  assert.equal(JSON.parse(await hub.ok('endpoint', 'show', 'second', '-o', 'json')).status.eventsBehind, 0);
+  assert.equal(JSON.parse(await hub.ok('route', 'show', 'cold', '-o', 'json')).condition, '$body.temperature < 0');
+  await hub.ok('route', 'delete', 'cold');
+  await hub.ok('endpoint', 'delete', 'second', '--yes');
+  assert.deepEqual(await names('endpoints'), ['archive']);
+});
+
 test('what is not valid is refused with its reason', async () => {
   for (const [path, body, reason] of [
     ['/carillon/routes/r', { condition: 'level =', endpointNames: ['archive'] }, /Line 1:8/],
     ['/carillon/routes/r', { endpointNames: ['none'] }, /no endpoint 'none'/],
-    ['/carillon/routes/r', { source: 'TwinChangeEvent', endpointNames: ['archive'] }, /DeviceMessages/],
+    ['/carillon/routes/r', { source: 'TwinChangeEvent', endpointNames: ['archive'] }, /TwinChangeEvents/],
     ['/carillon/endpoints/e', { type: 'webhook', url: 'http://127.0.0.1/' }, /does not send there/],
     ['/carillon/endpoints/e', { type: 'webhook', url: 'https://169.254.169.254:8443/' }, /does not send there/],
     ['/carillon/endpoints/e', { type: 'webhook', url: 'ftp://a.example/' }, /scheme/],

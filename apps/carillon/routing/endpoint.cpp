@@ -1,0 +1,167 @@
+// carillon endpoint: where routes send messages to. The words of `az iot hub message-endpoint`.
+
+#include "base/text.hpp"
+#include "flag_checks.hpp"
+#include "hub_flags.hpp"
+#include "routing/routing_commands.hpp"
+#include "routing/routing_hub.hpp"
+#include "routing/routing_request.hpp"
+#include "talk.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <string>
+
+namespace carillon {
+
+namespace {
+
+struct EndpointArgs {
+    HubFlags hub;
+    std::string name;
+    std::string secret_file;
+    EndpointOrder order;
+    bool yes = false;
+};
+
+Result<Exit> list(const EndpointArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const std::vector<Column> columns{{"name", "name"},
+                                      {"type", "type"},
+                                      {"state", "status.state"},
+                                      {"eventsBehind", "status.eventsBehind"},
+                                      {"delivered", "status.delivered"},
+                                      {"deadLetters", "status.deadLetters"},
+                                      {"lastError", "status.lastError", 1}};
+    return show_pages(args.hub, columns, 0,
+                      [&](const std::string&) { return list_items(*client, endpoints_path); });
+}
+
+Result<Exit> show(const EndpointArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto endpoint = find_item(*client, endpoints_path, args.name);
+    if (!endpoint) return fail(endpoint.error());
+    return show_document(args.hub, *endpoint);
+}
+
+/// The one line of a file, or of standard input for `-`. Fails with `config_invalid`.
+Result<std::string> read_secret(const std::string& file) {
+    std::ifstream opened;
+    if (file != "-") {
+        opened.open(file);
+        if (!opened) return fail_usage("--secret-file: cannot read " + file);
+    }
+    std::string line;
+    std::getline(file == "-" ? std::cin : opened, line);
+    if (trimmed(line).empty())
+        return fail_usage("--secret-file: " + file + " has no secret in its first line");
+    return std::string(trimmed(line));
+}
+
+Result<Exit> create(const EndpointArgs& args) {
+    EndpointOrder order = args.order;
+    if (!args.secret_file.empty()) {
+        auto secret = read_secret(args.secret_file);
+        if (!secret) return fail(std::move(secret).error());
+        order.secret = *std::move(secret);
+    }
+    const auto body = endpoint_json(order);
+    if (!body) return fail(body.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto made = put_item(*client, endpoints_path, args.name, *body);
+    if (!made) return fail(made.error());
+    return show_document(args.hub, *made);
+}
+
+Result<Exit> remove(const EndpointArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const std::string question = "Delete endpoint " + args.name + "? Messages that wait for it are not sent.";
+    if (!args.yes && !args.hub.only_shows && !is_confirmed(question)) return Exit::failed;
+    if (auto gone = delete_item(*client, endpoints_path, args.name); !gone)
+        return fail(std::move(gone).error());
+    std::cerr << "endpoint " << args.name << " deleted\n";
+    return Exit::ok;
+}
+
+CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
+                   const std::shared_ptr<EndpointArgs>& args, Result<Exit> (*run)(const EndpointArgs&),
+                   int& exit_code) {
+    auto& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    if (run != list) {
+        verb.add_option("name,--endpoint-name,--en", args->name, "Name of the endpoint")
+            ->required()
+            ->type_name("NAME");
+    }
+    on_chosen(verb, args, run, exit_code);
+    return verb;
+}
+
+void add_order_flags(CLI::App& verb, EndpointArgs& args) {
+    EndpointOrder& order = args.order;
+    auto* url = verb.add_option("--url", order.url, "Address of a webhook, which receives CloudEvents")
+                    ->type_name("URL");
+    verb.add_option(
+            "--container", order.container,
+            "Where to write files of JSON lines: file:NAME for a directory of the hub, or the address of a "
+            "blob container with its signature")
+        ->type_name("URL")
+        ->excludes(url);
+    verb.add_option(
+            "--secret-file", args.secret_file,
+            "File with the secret that requests to a webhook are signed with, whsec_…; - for standard input")
+        ->type_name("FILE");
+    verb.add_option("--path", order.path,
+                    "Pattern of file names "
+                    "[{endpoint}/{YYYY}/{MM}/{DD}/{HH}/{mm}-{partition}-{sequence}.ndjson]")
+        ->type_name("PATTERN");
+    verb.add_option("--max-events", order.events_max,
+                    "Maximum number of messages in a request or file [100, files 10000]")
+        ->check(whole_number(1, 10'000, "events"))
+        ->type_name("N");
+    verb.add_option("--max-bytes", order.bytes_max,
+                    "Size from which on a request or file takes no more [262144, files 1048576]")
+        ->check(whole_number(1024, 4 * 1024 * 1024, "bytes"))
+        ->type_name("BYTES");
+    verb.add_option("--max-wait", order.wait_s, "Seconds for which a message waits for others [0, files 60]")
+        ->check(whole_number(0, 3600, "seconds"))
+        ->type_name("S");
+    verb.add_option("--max-attempts", order.attempts_max,
+                    "How often a webhook may refuse a message before it becomes a dead letter [10]")
+        ->check(whole_number(1, 100, "attempts"))
+        ->type_name("N");
+    verb.add_option("--enrichment", order.enrichments,
+                    "NAME=VALUE, a property to add: text, $twin.tags.…, $twin.properties.… or $iothubname; "
+                    "repeatable")
+        ->type_name("NAME=VALUE");
+    verb.add_option("--start", order.start,
+                    "Where a new endpoint starts to read: latest or earliest [latest]")
+        ->check(CLI::IsMember({"latest", "earliest"}))
+        ->type_name("PLACE");
+}
+
+}  // namespace
+
+void add_endpoint(CLI::App& app, int& exit_code) {
+    auto& group = *app.add_subcommand("endpoint", "Endpoints: where routes send messages to");
+    group.require_subcommand(1);
+    auto args = std::make_shared<EndpointArgs>();
+    add_order_flags(
+        add_verb(group, "create", "Create an endpoint, or change what is given of an existing one", args,
+                 create, exit_code),
+        *args);
+    add_verb(group, "list", "List the endpoints with their state and how far they are behind",
+             std::make_shared<EndpointArgs>(), list, exit_code);
+    add_verb(group, "show", "Print an endpoint with its state, its lag and its last error",
+             std::make_shared<EndpointArgs>(), show, exit_code);
+    args = std::make_shared<EndpointArgs>();
+    add_yes_flag(
+        add_verb(group, "delete", "Delete an endpoint that no route leads to", args, remove, exit_code),
+        args->yes);
+}
+
+}  // namespace carillon
