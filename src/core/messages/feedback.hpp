@@ -2,13 +2,11 @@
 
 #include "base/task.hpp"
 #include "base/timers.hpp"
+#include "core/messages/locked_queue.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/shards.hpp"
 
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,11 +33,6 @@ public:
     static constexpr std::chrono::seconds batch_time{15};
     /// Ours: what a record waits for others in any case, so that those of one moment go together.
     static constexpr std::chrono::seconds gather_time{1};
-    static constexpr std::int64_t time_to_live_s = 3600;
-    static constexpr std::uint8_t delivery_count_max = 10;
-    /// Ours: batches that wait; the oldest go. A million records.
-    static constexpr std::size_t batches_max = 16'384;
-
     explicit Feedback(Shards& shards);
     ~Feedback();
     Feedback(const Feedback&) = delete;
@@ -54,49 +47,25 @@ public:
     /// `device_message_lock_lost`, `service_unavailable`.
     Task<Result<>> settle(LockToken token, Settlement how);
 
-    /// For protocols that send by themselves: `ready` is called on the first shard's thread whenever
-    /// `receive` may give a batch that it did not before; quick. On that thread; gives what `unwatch` takes.
-    std::uint64_t watch(std::function<void()> ready);
-    void unwatch(std::uint64_t watcher);
+    /// What links that are given feedback stand on.
+    LockedQueue& queue() { return batches_; }
+    static Result<FeedbackBatch> read(const LockedQueue::Item& item);
 
 private:
-    static constexpr std::chrono::seconds between_sweeps{10};
     static constexpr std::chrono::seconds retry_time{1};
 
-    struct Lock {
-        LockToken token{};
-        Timers::Id timer;
-    };
-    struct Waiting {
-        WallTime enqueued;
-        std::unique_ptr<Lock> lock;
-        std::uint8_t delivery_count = 0;
-        bool is_leaving = false;
-    };
-    using Batches = std::map<std::uint64_t, Waiting>;
-
-    static Task<Result<std::optional<FeedbackBatch>>> receive_here(Feedback* self, Duration lock_time);
-    static Task<Result<>> settle_here(Feedback* self, LockToken token, Settlement how);
+    static Task<Result<std::optional<FeedbackBatch>>> receive_next(LockedQueue* batches, Duration lock_time);
 
     void add(StoredFeedback stored);
     void watch_gathered();
     void close_batch();
-    void give_back(std::uint64_t sequence);
-    void erase(std::uint64_t sequence, Waiting& waiting);
-    void sweep();
-    void tell();
 
     Shards& shards_;
     Shard& shard_;
     std::vector<StoredFeedback> gathered_;  ///< Bound: what comes while a batch is on its way to disk.
-    Batches batches_;                       ///< Bound: batches_max
-    std::map<std::uint64_t, std::function<void()>> watchers_;
-    std::uint64_t last_watcher_ = 0;
-    std::uint64_t next_sequence_ = 1;
+    LockedQueue batches_;
     TimePoint last_closed_{};
     Timers::Id close_timer_;
-    Timers::Id sweep_timer_;
-    bool has_dropped_ = false;
 };
 
 }  // namespace carillon

@@ -144,7 +144,7 @@ TEST_F(FeedbackTest, ThatNobodyReceivesHasABound) {
     const auto stored = store.get(Table::cloud_messages, std::string("b\0\0\0\0\0\0\0\1", 9));
     ASSERT_TRUE(stored && *stored);
     Batch batch;
-    for (unsigned number = 2; number <= Feedback::batches_max + 3; ++number) {
+    for (unsigned number = 2; number <= LockedQueue::items_max + 3; ++number) {
         std::string key = "b";
         for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(std::uint64_t{number} >> shift);
         batch.put(Table::cloud_messages, std::move(key), **stored);
@@ -152,13 +152,13 @@ TEST_F(FeedbackTest, ThatNobodyReceivesHasABound) {
     ASSERT_TRUE(store.commit(batch));
     restart();
     hub->settle();
-    EXPECT_EQ(store.size(Table::cloud_messages), Feedback::batches_max);
+    EXPECT_EQ(store.size(Table::cloud_messages), LockedQueue::items_max);
     EXPECT_EQ(receive()->sequence, 4U);  // the oldest went
 }
 
 TEST_F(FeedbackTest, TellsThoseWhoWatch) {
     int told = 0;
-    const auto watcher = feedback().watch([&told] { ++told; });
+    const auto watcher = feedback().queue().watch([&told] { ++told; });
     end(1);
     EXPECT_EQ(told, 0);
     hub->advance(15s);
@@ -166,7 +166,7 @@ TEST_F(FeedbackTest, TellsThoseWhoWatch) {
     const auto batch = receive(5s);
     hub->advance(5s);
     EXPECT_EQ(told, 2);
-    feedback().unwatch(watcher);
+    feedback().queue().unwatch(watcher);
     EXPECT_TRUE(receive(5s));
     hub->advance(5s);
     EXPECT_EQ(told, 2);

@@ -1,5 +1,8 @@
 #include "core/messages/messages.hpp"
 
+#include "core/messages/files/file_notification.hpp"
+#include "core/messages/files/uploads.hpp"
+
 namespace carillon {
 namespace {
 
@@ -28,6 +31,24 @@ Task<Result<std::uint32_t>> purge_there(Shard* shard, IdentityKey key) {
 }
 
 }  // namespace
+
+Messages::Messages(Shards& shards)
+    : shards_(shards),
+      feedback_(shards),
+      file_notifications_(shards, 'n', "file notification"),
+      uploads_(std::make_unique<Uploads>(shards, file_notifications_)) {}
+Messages::~Messages() = default;
+
+Result<> Messages::load() {
+    if (auto loaded = feedback_.load(); !loaded) return loaded;
+    auto loaded = file_notifications_.load([](std::string_view row) -> Result<WallTime> {
+        const auto stored = StoredFileNotification::decode(row);
+        if (!stored) return fail(stored.error());
+        return stored->enqueued;
+    });
+    if (!loaded) return loaded;
+    return uploads_->load();
+}
 
 Task<Result<std::uint64_t>> Messages::send(IdentityKey key, CloudMessage message) {
     Shard& shard = shards_.owner(key.device);

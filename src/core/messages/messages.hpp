@@ -6,16 +6,20 @@
 #include "model/cloud_message.hpp"
 
 #include <cstdint>
+#include <memory>
 
 namespace carillon {
+
+class Uploads;
 
 /// Cloud-to-device messages as back ends see them, whatever protocol those speak. Safe from any thread.
 class Messages {
 public:
-    explicit Messages(Shards& shards) : shards_(shards), feedback_(shards) {}
+    explicit Messages(Shards& shards);
+    ~Messages();
 
     /// Before the shards' threads run.
-    Result<> load() { return feedback_.load(); }
+    Result<> load();
 
     /// Queues a message for a device or module; gives its sequence number once it is durable. Fails with
     /// `device_not_found`, `module_not_found` and as `CloudMessages::enqueue`.
@@ -25,10 +29,16 @@ public:
     Task<Result<std::uint32_t>> purge(IdentityKey key);
 
     Feedback& feedback() { return feedback_; }
+    /// Notifications of the files that devices have uploaded, `StoredFileNotification`.
+    LockedQueue& file_notifications() { return file_notifications_; }
+    /// Files that devices upload.
+    Uploads& uploads() { return *uploads_; }
 
 private:
     Shards& shards_;
     Feedback feedback_;
+    LockedQueue file_notifications_;
+    std::unique_ptr<Uploads> uploads_;
 };
 
 }  // namespace carillon

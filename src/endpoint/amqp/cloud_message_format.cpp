@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/messages/files/file_notification.hpp"
 #include "endpoint/amqp/value_text.hpp"
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"
@@ -170,6 +171,25 @@ std::string format_feedback(const FeedbackBatch& batch, std::string_view hub_nam
     properties.content_type = "application/vnd.microsoft.iothub.feedback.json";
     append_properties(out, properties);
     append_data(out, as_bytes(json));
+    return out;
+}
+
+Result<std::string> format_feedback_item(const LockedQueue::Item& item, std::string_view hub_name) {
+    const auto batch = Feedback::read(item);
+    if (!batch) return fail(batch.error());
+    return format_feedback(*batch, hub_name);
+}
+
+Result<std::string> format_file_notification(const LockedQueue::Item& item, std::string_view hub_name) {
+    const auto stored = StoredFileNotification::decode(item.row);
+    if (!stored) return fail(stored.error());
+    std::string out;
+    append_annotations(out, stored->enqueued, item.delivery_count, item.sequence, item.lock);
+    Properties properties;
+    properties.user_id = as_bytes(hub_name);
+    properties.content_type = "application/vnd.microsoft.iothub.filenotification.json";
+    append_properties(out, properties);
+    append_data(out, as_bytes(stored->body));
     return out;
 }
 

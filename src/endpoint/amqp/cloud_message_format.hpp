@@ -31,5 +31,9 @@ Result<CloudMessage> read_cloud_message(const MessageView& message);
 /// Source: azure-iot-sdk-csharp: AmqpFeedbackReceiver.cs; azure-iot-sdk-c: iothub_messaging_ll.c reads the
 /// status from `description`.
 std::string format_feedback(const FeedbackBatch& batch, std::string_view hub_name);
+/// The same from the queue, and a notification of an uploaded file. Fail with `store_corrupt`. Source:
+/// azure-iot-sdk-csharp: AmqpFileNotificationReceiver.cs; azure-iot-sdk-node: file_notification_receiver.ts.
+Result<std::string> format_feedback_item(const LockedQueue::Item& item, std::string_view hub_name);
+Result<std::string> format_file_notification(const LockedQueue::Item& item, std::string_view hub_name);
 
 }  // namespace carillon::amqp

@@ -3,7 +3,7 @@
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/amqp/cloud_message_format.hpp"
-#include "endpoint/amqp/feedback_feed.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 #include "endpoint/amqp/hosted_device.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "net/io_thread.hpp"

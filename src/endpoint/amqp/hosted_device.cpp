@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "endpoint/amqp/device_links.hpp"
-#include "endpoint/amqp/feedback_feed.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/device/twin_errors.hpp"
 

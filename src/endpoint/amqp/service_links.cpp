@@ -1,11 +1,12 @@
 #include "endpoint/amqp/service_links.hpp"
 
 #include "core/hub/hub.hpp"
+#include "core/messages/messages.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/amqp/cloud_message_format.hpp"
-#include "endpoint/amqp/feedback_feed.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 
 #include <array>
 #include <memory>
@@ -82,16 +83,17 @@ public:
     }
 };
 
-/// Gives batches of feedback as long as there is credit.
-class FeedbackLink final : public ServiceLink {
+/// Gives the items of a queue as long as there is credit.
+class QueueLink final : public ServiceLink {
 public:
-    FeedbackLink(HubConnection& connection, LinkKind kind, LinkId link)
+    QueueLink(HubConnection& connection, LinkKind kind, LinkId link, LockedQueue& queue,
+              QueueFeed::Format format)
         : ServiceLink(connection, kind),
           link_(link),
-          feed_(std::make_shared<FeedbackFeed>(connection, link)) {
+          feed_(std::make_shared<QueueFeed>(connection, link, queue, format)) {
         feed_->start();
     }
-    ~FeedbackLink() override {
+    ~QueueLink() override {
         Disposal nobody_waits;
         nobody_waits.settled = true;
         for (const auto& [cookie, lock] : given_) feed_->settle(lock, Settlement::abandon, nobody_waits);
@@ -120,7 +122,7 @@ public:
 
 private:
     const LinkId link_;
-    const std::shared_ptr<FeedbackFeed> feed_;
+    const std::shared_ptr<QueueFeed> feed_;
     std::unordered_map<std::uint64_t, LockToken> given_;  ///< Bound: ConnectionLimits::unsettled_max.
     std::uint64_t last_cookie_ = 0;
     std::uint64_t seen_ = 0;
@@ -128,9 +130,9 @@ private:
 
 }  // namespace
 
-void FeedbackFeed::deliver(HubConnection& connection, LinkId link, const LockToken& lock,
-                           std::string_view message) {
-    static_cast<FeedbackLink*>(connection.handler(link))->send(lock, message);
+void QueueFeed::deliver(HubConnection& connection, LinkId link, const LockToken& lock,
+                        std::string_view message) {
+    static_cast<QueueLink*>(connection.handler(link))->send(lock, message);
 }
 
 void open_service_link(HubConnection& connection, const LinkRequest& request) {
@@ -142,11 +144,14 @@ void open_service_link(HubConnection& connection, const LinkRequest& request) {
         return connection.accept(request.id, std::make_unique<SenderLink>(connection, kind),
                                  service_link_credit);
     }
-    if (kind == LinkKind::feedback) {
-        return connection.accept(request.id, std::make_unique<FeedbackLink>(connection, kind, request.id), 0);
-    }
-    // Nothing is uploaded, so nothing is told; a client that waits for it waits.
-    connection.accept(request.id, std::make_unique<ServiceLink>(connection, kind), 0);
+    Messages& messages = connection.hub().messages();
+    const bool is_feedback = kind == LinkKind::feedback;
+    connection.accept(
+        request.id,
+        std::make_unique<QueueLink>(connection, kind, request.id,
+                                    is_feedback ? messages.feedback().queue() : messages.file_notifications(),
+                                    is_feedback ? format_feedback_item : format_file_notification),
+        0);
 }
 
 }  // namespace carillon::amqp

@@ -1,10 +1,12 @@
 #pragma once
 
-#include "core/messages/feedback.hpp"
+#include "core/messages/locked_queue.hpp"
 #include "wire/amqp/connection.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace carillon {
@@ -15,18 +17,20 @@ namespace carillon::amqp {
 
 class HubConnection;
 
-/// The hub's feedback as one link of a connection receives it: lives on the thread of the first shard, asks
-/// for batches while the link has credit, and passes them on. Shared by whoever still has something to tell
-/// it.
-class FeedbackFeed final : public std::enable_shared_from_this<FeedbackFeed> {
+/// A queue of the hub, of feedback or of notifications of files, as one link of a connection receives it:
+/// lives on the thread of the first shard, asks for items while the link has credit, and passes them on.
+/// Shared by whoever still has something to tell it.
+class QueueFeed final : public std::enable_shared_from_this<QueueFeed> {
 public:
-    FeedbackFeed(HubConnection& connection, LinkId link);
+    /// An item as an AMQP message.
+    using Format = Result<std::string> (*)(const LockedQueue::Item& item, std::string_view hub_name);
+    QueueFeed(HubConnection& connection, LinkId link, LockedQueue& queue, Format format);
 
     // --- from the connection's thread ----------------------------------------------------------------
     void start();
-    /// `credit` of the link, when it had `seen` so many batches.
+    /// `credit` of the link, when it had `seen` so many items.
     void set_room(std::uint32_t credit, std::uint64_t seen);
-    /// What the client says of a batch; answers `disposal` if the client waits for that.
+    /// What the client says of an item; answers `disposal` if the client waits for that.
     void settle(const LockToken& lock, Settlement how, const Disposal& disposal);
     /// The link has gone; the last call. What it holds comes back when its lock ends.
     void leave();
@@ -35,12 +39,13 @@ private:
     template <class F>
     void there(F function);
     void ask();
-    void received(Result<std::optional<FeedbackBatch>> batch);
+    void received(Result<std::optional<LockedQueue::Item>> item);
     static void deliver(HubConnection& connection, LinkId link, const LockToken& lock,
                         std::string_view message);
 
     const std::shared_ptr<HubConnection> connection_;
-    Feedback& feedback_;
+    LockedQueue& queue_;
+    const Format format_;
     IoThread& thread_;  ///< Of the first shard.
     const LinkId link_;
     const std::string hub_name_;

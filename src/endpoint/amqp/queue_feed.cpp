@@ -1,8 +1,7 @@
-#include "endpoint/amqp/feedback_feed.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 
+#include "base/log.hpp"
 #include "core/hub/hub.hpp"
-#include "core/messages/messages.hpp"
-#include "endpoint/amqp/cloud_message_format.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/amqp/link_failure.hpp"
 
@@ -13,77 +12,83 @@
 
 namespace carillon::amqp {
 
-FeedbackFeed::FeedbackFeed(HubConnection& connection, LinkId link)
+QueueFeed::QueueFeed(HubConnection& connection, LinkId link, LockedQueue& queue, Format format)
     : connection_(connection.shared_from_this()),
-      feedback_(connection.hub().messages().feedback()),
+      queue_(queue),
+      format_(format),
       thread_(connection.endpoint().threads().of_shard(connection.hub().shards().first().number())),
       link_(link),
       hub_name_(
           connection.hub().host_names().front().substr(0, connection.hub().host_names().front().find('.'))) {}
 
 template <class F>
-void FeedbackFeed::there(F function) {
+void QueueFeed::there(F function) {
     thread_.post([self = shared_from_this(), function = std::move(function)]() mutable { function(*self); });
 }
 
-void FeedbackFeed::start() {
-    there([](FeedbackFeed& self) {
-        self.watcher_ = self.feedback_.watch([weak = self.weak_from_this()] {
+void QueueFeed::start() {
+    there([](QueueFeed& self) {
+        self.watcher_ = self.queue_.watch([weak = self.weak_from_this()] {
             if (const auto known = weak.lock()) known->ask();
         });
     });
 }
 
-void FeedbackFeed::leave() {
-    there([](FeedbackFeed& self) {
+void QueueFeed::leave() {
+    there([](QueueFeed& self) {
         self.has_left_ = true;
-        self.feedback_.unwatch(self.watcher_);
+        self.queue_.unwatch(self.watcher_);
     });
 }
 
-void FeedbackFeed::set_room(std::uint32_t credit, std::uint64_t seen) {
-    there([credit, seen](FeedbackFeed& self) {
+void QueueFeed::set_room(std::uint32_t credit, std::uint64_t seen) {
+    there([credit, seen](QueueFeed& self) {
         self.credit_ = credit;
         self.seen_ = seen;
         self.ask();
     });
 }
 
-void FeedbackFeed::ask() {
+void QueueFeed::ask() {
     is_told_ = true;
     if (is_asking_ || has_left_ || sent_ - seen_ >= credit_) return;
     is_asking_ = true;
     is_told_ = false;
-    boost::asio::co_spawn(thread_.executor(), feedback_.receive(CloudMessageLimits::lock_time),
+    boost::asio::co_spawn(thread_.executor(), queue_.receive(CloudMessageLimits::lock_time),
                           [self = shared_from_this()](const std::exception_ptr& error,
-                                                      Result<std::optional<FeedbackBatch>> batch) {
+                                                      Result<std::optional<LockedQueue::Item>> item) {
                               if (error) std::rethrow_exception(error);
-                              self->received(std::move(batch));
+                              self->received(std::move(item));
                           });
 }
 
-void FeedbackFeed::received(Result<std::optional<FeedbackBatch>> batch) {
+void QueueFeed::received(Result<std::optional<LockedQueue::Item>> item) {
     is_asking_ = false;
-    if (!batch || !*batch) {
+    if (!item || !*item) {
         if (is_told_) ask();
         return;
     }
+    auto message = format_(**item, hub_name_);
+    if (!message) {
+        log.error("queue not read sequence={} reason={}", (**item).sequence, message.error().detail);
+        return;
+    }
     ++sent_;
-    connection_->post([self = shared_from_this(), lock = (**batch).lock,
-                       message = format_feedback(**batch, hub_name_)](HubConnection& connection) {
-        if (connection.handler(self->link_) != nullptr) deliver(connection, self->link_, lock, message);
+    connection_->post([self = shared_from_this(), lock = (**item).lock,
+                       text = *std::move(message)](HubConnection& connection) {
+        if (connection.handler(self->link_) != nullptr) deliver(connection, self->link_, lock, text);
     });
     ask();
 }
 
-void FeedbackFeed::settle(const LockToken& lock, Settlement how, const Disposal& disposal) {
+void QueueFeed::settle(const LockToken& lock, Settlement how, const Disposal& disposal) {
     there([lock, how,
            disposal = Disposal{.link = disposal.link,
                                .id = disposal.id,
                                .cookie = 0,
                                .state = {},
-                               .settled = disposal.settled}](FeedbackFeed& self) {
-        boost::asio::co_spawn(self.thread_.executor(), self.feedback_.settle(lock, how),
+                               .settled = disposal.settled}](QueueFeed& self) {
+        boost::asio::co_spawn(self.thread_.executor(), self.queue_.settle(lock, how),
                               [self = self.shared_from_this(), disposal](const std::exception_ptr& error,
                                                                          const Result<>& result) {
                                   if (error) std::rethrow_exception(error);

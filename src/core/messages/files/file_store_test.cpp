@@ -1,0 +1,160 @@
+#include "core/messages/files/file_store.hpp"
+
+#include "core/messages/files/file_name.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace carillon {
+namespace {
+
+namespace fs = std::filesystem;
+
+const DeviceId device = *DeviceId::parse("pump-1");
+
+class FileStoreTest : public ::testing::Test {
+protected:
+    FileStoreTest()
+        : root((fs::temp_directory_path() / ("carillon-files-" + std::to_string(::getpid()))).string()) {
+        fs::remove_all(root);
+        limits.file_bytes_max = 10'000;
+        limits.device_bytes_max = 40'000;
+        limits.hub_bytes_max = 60'000;
+    }
+    ~FileStoreTest() override { fs::remove_all(root); }
+
+    std::shared_ptr<FileStore> opened(const FileStore::Owners& owners = {}) {
+        auto store = std::make_shared<FileStore>(root, limits, clock);
+        EXPECT_TRUE(store->open(owners));
+        return store;
+    }
+    static Result<> put(FileStore& store, std::string_view name, std::string_view bytes,
+                        const DeviceId& whose = device) {
+        const auto part = store.begin_file("u", whose, name);
+        if (!part) return fail(part.error());
+        if (auto written = (*part)->write(bytes); !written) return written;
+        return (*part)->finish();
+    }
+    static Result<> put_block(FileStore& store, std::string_view id, std::string_view bytes) {
+        const auto part = store.begin_block("u", device, id);
+        if (!part) return fail(part.error());
+        if (auto written = (*part)->write(bytes); !written) return written;
+        return (*part)->finish();
+    }
+    std::string content(const FileStore& store, std::string_view name) const {
+        std::ifstream file(store.path_of(device, name));
+        std::stringstream text;
+        text << file.rdbuf();
+        return text.str();
+    }
+
+    std::string root;
+    FileLimits limits;
+    ManualClock clock{WallTime::from_unix_s(1'790'000'000)};
+};
+
+TEST(FileName, StaysInTheDirectoryOfItsDevice) {
+    for (const char* name : {"a", "a.txt", "logs/2026/a b.txt", "...", "a/..b", "\xC3\xA9"}) {
+        EXPECT_TRUE(check_file_name(name)) << name;
+    }
+    for (const std::string& name :
+         {std::string(), std::string("/a"), std::string("a/"), std::string("a//b"), std::string("."),
+          std::string(".."), std::string("../a"), std::string("a/../b"), std::string("a/./b"),
+          std::string("a\0b", 3), std::string("a\nb"), std::string("\xFF"), std::string(256, 'a'),
+          std::string(1025, 'a')}) {
+        EXPECT_FALSE(check_file_name(name)) << name;
+    }
+    EXPECT_EQ(file_directory(*DeviceId::parse("pump-1")), "pump-1");
+    EXPECT_EQ(file_directory(*DeviceId::parse("..")), "%2E%2E");
+    EXPECT_EQ(file_directory(*DeviceId::parse(".")), "%2E");
+    EXPECT_EQ(file_directory(*DeviceId::parse("%2E")), "%252E");
+}
+
+TEST_F(FileStoreTest, AFileIsThereWhenItIsWhole) {
+    const auto held = opened();
+    FileStore& store = *held;
+    const auto part = store.begin_file("u", device, "logs/a.txt");
+    ASSERT_TRUE(part);
+    ASSERT_TRUE((*part)->write("one "));
+    EXPECT_FALSE(store.find(device, "logs/a.txt"));
+    ASSERT_TRUE((*part)->write("two"));
+    ASSERT_TRUE((*part)->finish());
+    EXPECT_EQ(content(store, "logs/a.txt"), "one two");
+    EXPECT_EQ(store.find(device, "logs/a.txt")->bytes, 7U);
+    ASSERT_TRUE(put(store, "logs/a.txt", "another"));
+    EXPECT_EQ(content(store, "logs/a.txt"), "another");
+    EXPECT_FALSE(put(store, "logs/a.txt/b", "below a file"));
+    EXPECT_FALSE(put(store, "logs", "in place of a directory"));
+}
+
+TEST_F(FileStoreTest, BlocksMakeAFileInTheOrderOfTheList) {
+    const auto held = opened();
+    FileStore& store = *held;
+    ASSERT_TRUE(put_block(store, "b", "2"));
+    ASSERT_TRUE(put_block(store, "a", "1"));
+    ASSERT_TRUE(put_block(store, "a", "one"));
+    EXPECT_FALSE(store.join("u", device, "f", {"a", "none"}));
+    EXPECT_FALSE(store.find(device, "f"));
+    ASSERT_TRUE(store.join("u", device, "f", {"a", "b", "a"}));
+    EXPECT_EQ(content(store, "f"), "one2one");
+    store.discard("u", device);
+    EXPECT_TRUE(fs::is_empty(root + "/staging"));
+    EXPECT_EQ(store.bytes(), 7 + FileLimits::file_overhead_bytes);
+}
+
+TEST_F(FileStoreTest, BytesAreBoundedForAFileADeviceAndTheHub) {
+    const auto held = opened();
+    FileStore& store = *held;
+    const std::string much(10'000, 'x');
+    const auto too_large = put(store, "large", much + "x");
+    ASSERT_FALSE(too_large);
+    EXPECT_EQ(too_large.error().code, Errc::iot_hub_quota_exceeded);
+    EXPECT_EQ(store.bytes(), 0U) << "what is not finished counts no more";
+    ASSERT_TRUE(put(store, "1", much));
+    ASSERT_TRUE(put(store, "2", much));
+    EXPECT_FALSE(put(store, "3", much)) << "of the device";
+    const DeviceId other = *DeviceId::parse("pump-2");
+    ASSERT_TRUE(put(store, "1", much, other));
+    EXPECT_FALSE(put(store, "2", much, other)) << "of the hub";
+    EXPECT_EQ(store.bytes(), 3 * (much.size() + FileLimits::file_overhead_bytes));
+}
+
+TEST_F(FileStoreTest, RoomThatPeopleMakeIsFoundWithinAMinute) {
+    const auto held = opened();
+    FileStore& store = *held;
+    const std::string much(10'000, 'x');
+    ASSERT_TRUE(put(store, "1", much));
+    ASSERT_TRUE(put(store, "2", much));
+    fs::remove(store.path_of(device, "1"));
+    EXPECT_FALSE(put(store, "3", much));
+    clock.advance(FileStore::between_counts);
+    EXPECT_TRUE(put(store, "3", much));
+    EXPECT_EQ(store.bytes(), 2 * (much.size() + FileLimits::file_overhead_bytes));
+}
+
+TEST_F(FileStoreTest, AStartCountsWhatIsThereAndRemovesWhatNobodyWaitsFor) {
+    {
+        const auto held = opened();
+        FileStore& store = *held;
+        ASSERT_TRUE(put(store, "f", "1234"));
+        ASSERT_TRUE(put_block(store, "a", "12"));
+        const auto lost = store.begin_block("old", device, "a");
+        ASSERT_TRUE(lost);
+        ASSERT_TRUE((*lost)->finish());
+    }
+    {
+        const auto held = opened({{"u", device}});
+        FileStore& store = *held;
+        EXPECT_EQ(store.bytes(), 6 + 2 * FileLimits::file_overhead_bytes);
+        EXPECT_FALSE(fs::exists(root + "/staging/old"));
+        ASSERT_TRUE(store.join("u", device, "g", {"a"}));
+        store.discard("u", device);
+        EXPECT_EQ(store.bytes(), 6 + 2 * FileLimits::file_overhead_bytes);
+    }
+}
+
+}  // namespace
+}  // namespace carillon
