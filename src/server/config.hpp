@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/hub/audit_log.hpp"
+#include "core/messages/files/file_limits.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/shard/telemetry_limits.hpp"
@@ -75,6 +76,9 @@ struct ServerConfig {
     WebReach::Mode storage_web = WebReach::Mode::everyone;
     std::vector<std::string> storage_hosts;  ///< As `WebReach::parse` takes them.
     std::string storage_ca;  ///< PEM of authorities to trust for blob containers, besides the system's.
+    /// Where files that devices upload lie; empty for a folder in the data directory.
+    std::string files_root;
+    FileLimits files;
     TelemetryLimits telemetry;
     JobEngineLimits jobs;
     ConfigurationPaces configurations;

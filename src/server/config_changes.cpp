@@ -31,6 +31,11 @@ std::string names_of_changes(const ServerConfig& now, const ServerConfig& next) 
     compare("strict.units", now.strict_units == next.strict_units);
     compare("query.functions", now.query_functions == next.query_functions);
     compare("query.statement_bytes_max", now.query_statement_bytes_max == next.query_statement_bytes_max);
+    compare("files.root", now.files_root == next.files_root);
+    compare("files.file_bytes_max", now.files.file_bytes_max == next.files.file_bytes_max);
+    compare("files.device_bytes_max", now.files.device_bytes_max == next.files.device_bytes_max);
+    compare("files.hub_bytes_max", now.files.hub_bytes_max == next.files.hub_bytes_max);
+    compare("files.lifetime_s", now.files.lifetime_s == next.files.lifetime_s);
     compare("storage.import_root", now.import_root == next.import_root);
     compare("storage.web", now.storage_web == next.storage_web);
     compare("storage.hosts", now.storage_hosts == next.storage_hosts);

@@ -33,6 +33,7 @@
 #include "server/config_changes.hpp"
 #include "server/data_dir.hpp"
 #include "server/descriptors.hpp"
+#include "server/device_files.hpp"
 #include "server/hub_certificates.hpp"
 #include "server/hub_file.hpp"
 #include "server/hub_meta.hpp"
@@ -44,9 +45,9 @@
 #include "server/provisioning_reach.hpp"
 #include "server/refused_port.hpp"
 #include "server/storage_thread.hpp"
+#include "server/usable_cores.hpp"
 #include "store/rocks_store.hpp"
 
-#include <sched.h>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -57,16 +58,6 @@
 
 namespace carillon {
 namespace {
-
-/// The cores this process may use, which may be fewer than the machine has.
-unsigned usable_cores() {
-    cpu_set_t usable;
-    CPU_ZERO(&usable);
-    if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
-        return std::max(1U, std::thread::hardware_concurrency());
-    }
-    return static_cast<unsigned>(std::max(1, CPU_COUNT(&usable)));
-}
 
 constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
@@ -114,6 +105,7 @@ struct Server::Parts {
     std::unique_ptr<DeliveryDrivers> delivery;
     std::unique_ptr<ProvisioningReach> provisioning_reach;  ///< Null unless the hub provisions devices.
     std::unique_ptr<Hub> hub;
+    std::unique_ptr<DeviceFiles> device_files;  ///< Null if devices cannot upload.
     std::unique_ptr<AuditLog> audit;
     std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
     std::unique_ptr<MqttEndpoint> mqtt;
@@ -331,6 +323,7 @@ Result<> Server::Parts::build_transfers() {
         std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 1), limits.looks_max);
     if (config.compatibility == Compatibility::strict) limits.active_max = 1;
     hub->transfers().use(*blobs, *transfer_thread, *lookout, limits);
+    device_files = DeviceFiles::open(*hub, config, data_dir->path(), storage.size() + 6);
     return {};
 }
 
@@ -631,6 +624,7 @@ void Server::stop(const std::function<void()>& tick) {
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
     parts.lookout.reset();
     parts.provisioning_reach.reset();
+    parts.device_files.reset();
     parts.backups.reset();
     parts.event_threads.reset();
     parts.storage.clear();  // Each finishes what it has.

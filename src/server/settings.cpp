@@ -149,6 +149,15 @@ std::string set_admin_tls(ServerConfig& config, const Values& values) {
     return {};
 }
 
+template <std::uint64_t FileLimits::*member>
+std::string set_file_limit(ServerConfig& config, const Values& values) {
+    return set_number(config.files.*member, values, 0, 1ULL << 50);
+}
+/// Source: IoT Hub docs, file upload options, the lifetime of a shared access signature.
+std::string set_file_lifetime(ServerConfig& config, const Values& values) {
+    return set_number(config.files.lifetime_s, values, 60, 24ULL * 3600);
+}
+
 std::string set_audit_entries(ServerConfig& config, const Values& values) {
     return set_number(config.audit_entries_max, values, 0, 10'000'000);
 }
@@ -304,6 +313,11 @@ constexpr std::array settings{
     Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
     Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
     Setting{"tls.client_crl", Kind::text, set_text<&ServerConfig::tls_client_crl>},
+    Setting{"files.root", Kind::text, set_text<&ServerConfig::files_root>},
+    Setting{"files.file_bytes_max", Kind::number, set_file_limit<&FileLimits::file_bytes_max>},
+    Setting{"files.device_bytes_max", Kind::number, set_file_limit<&FileLimits::device_bytes_max>},
+    Setting{"files.hub_bytes_max", Kind::number, set_file_limit<&FileLimits::hub_bytes_max>},
+    Setting{"files.lifetime_s", Kind::number, set_file_lifetime},
     Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>},
     Setting{"storage.web", Kind::text, set_storage_web},
     Setting{"storage.hosts", Kind::list, set_storage_hosts},

@@ -103,13 +103,23 @@ void HttpConnection::advance() {
             case HttpParser::State::head:
                 return compact();
             case HttpParser::State::body: {
-                if (is_admitted_) return compact();
-                take_head();
+                if (!is_admitted_) {
+                    take_head();
+                } else if (!is_streamed_ || parser_.request().body.empty()) {
+                    return compact();
+                } else {
+                    give_body();
+                }
                 break;
             }
             case HttpParser::State::complete: {
                 if (!is_admitted_) take_head();
-                if (!is_over_ && !is_running_) run_request();
+                if (is_over_ || is_running_) break;
+                if (is_streamed_ && !parser_.request().body.empty()) {
+                    give_body();
+                } else {
+                    run_request();
+                }
                 break;
             }
         }
@@ -161,10 +171,35 @@ void HttpConnection::take_admission(HttpHandler::Admission admission) {
         }
         return parser_.skip_body(HttpLimits::body_bytes_drained_max);
     }
+    is_streamed_ = admission.is_streamed;
     parser_.set_body_max(admission.body_bytes_max);
     if (parser_.state() == HttpParser::State::body && request.expects_continue) {
         send("HTTP/1.1 100 Continue\r\n\r\n");
     }
+}
+
+/// Gives the handler what has been read of a body.
+void HttpConnection::give_body() {
+    is_running_ = true;  // So that nothing of what follows is read meanwhile.
+    boost::asio::co_spawn(context_.executor, give_body_on(shared_from_this(), parser_.take_body()),
+                          boost::asio::detached);
+}
+
+Task<> HttpConnection::give_body_on(std::shared_ptr<HttpConnection> self, std::string piece) {
+    // A turn of its own, as in `authenticate`.
+    co_await boost::asio::post(self->context_.executor, boost::asio::use_awaitable);
+    if (self->is_over_) co_return;
+    bool goes_on = false;
+    try {
+        goes_on = co_await self->handler_->take_body(std::move(piece));
+    } catch (const std::exception& problem) {
+        log.error("body not taken what={}", problem.what());
+    }
+    if (self->is_over_) co_return;
+    self->is_running_ = false;
+    if (goes_on) co_return self->go_on();
+    self->is_cut_ = true;
+    self->run_request();
 }
 
 void HttpConnection::run_request() {
@@ -260,7 +295,7 @@ void HttpConnection::respond_later(HttpResponse response) {
 void HttpConnection::respond(HttpResponse response) {
     if (response.wait > Duration::zero()) return respond_later(std::move(response));
     const HttpRequest& request = parser_.request();
-    if (!request.keeps_alive || is_ending_) response.closes = true;
+    if (!request.keeps_alive || is_ending_ || is_cut_) response.closes = true;
     // The 2016 client counts characters, not bytes: the end of its body stands here, and what a
     // next request would be is lost (azure-iothub 2.0.0-dtpreview: rest_api_client.js).
     if (used_ < input_.size() && !HttpParser::may_begin(input_[used_])) response.closes = true;
@@ -357,6 +392,7 @@ void HttpConnection::finish_answer() {
     outgoing_.reset();
     is_running_ = false;
     is_admitted_ = false;
+    is_streamed_ = false;
     if (std::exchange(holds_something_, false)) channel_->holds(0);
     if (closes) {
         is_over_ = true;
@@ -415,15 +451,17 @@ bool HttpConnection::is_idle() const {
 
 TimePoint HttpConnection::deadline() const {
     if (is_idle()) return since_ + std::chrono::seconds(HttpLimits::idle_timeout_s);
-    return std::min(since_ + std::chrono::seconds(HttpLimits::request_timeout_s),
-                    window_since_ + HttpLimits::slow_window);
+    const TimePoint slow = window_since_ + HttpLimits::slow_window;
+    // A file takes its time, as long as it comes.
+    if (is_streamed_) return slow;
+    return std::min(since_ + std::chrono::seconds(HttpLimits::request_timeout_s), slow);
 }
 
 /// A request that comes slowly but not too slowly has another stretch of time.
 bool HttpConnection::may_go_on() {
     const TimePoint now = context_.clock.now();
-    if (is_idle() || window_bytes_ < HttpLimits::slow_window_bytes_min ||
-        now >= since_ + std::chrono::seconds(HttpLimits::request_timeout_s)) {
+    const bool is_late = now >= since_ + std::chrono::seconds(HttpLimits::request_timeout_s);
+    if (is_idle() || window_bytes_ < HttpLimits::slow_window_bytes_min || (is_late && !is_streamed_)) {
         return false;
     }
     window_since_ = now;

@@ -44,11 +44,16 @@ public:
         KeyTag key = KeyTag::none;      ///< By what, if that may end before the connection does.
         /// Who the peer is has to be looked up before the body is read, by `authenticate`.
         bool awaits_authentication = false;
+        /// The body is given to `take_body` as it comes, and is not in the request.
+        bool is_streamed = false;
     };
     virtual Admission admit(const HttpRequest& request) = 0;
     /// Decides about a request that `awaits_authentication`: how it is refused, or nothing if the peer has
     /// proved who it is. The request lives until the task ends.
     virtual Task<std::optional<HttpResponse>> authenticate(const HttpRequest&) { co_return std::nullopt; }
+    /// Takes a piece of the body of a request whose body `is_streamed`; nothing more of it is read meanwhile.
+    /// False if it takes no more: the request is then answered and the connection closed.
+    virtual Task<bool> take_body(std::string) { co_return false; }
     /// Answers the request last admitted, which lives until the task ends.
     virtual Task<HttpResponse> answer(const HttpRequest& request) = 0;
     /// The answer to bytes that are no acceptable HTTP.
@@ -96,6 +101,8 @@ private:
     void take_head();
     void take_admission(HttpHandler::Admission admission);
     static Task<> authenticate(std::shared_ptr<HttpConnection> self, HttpHandler::Admission admission);
+    void give_body();
+    static Task<> give_body_on(std::shared_ptr<HttpConnection> self, std::string piece);
     void run_request();
     static Task<> run(std::shared_ptr<HttpConnection> self);
     static Task<> ask_source(std::shared_ptr<HttpConnection> self);
@@ -130,6 +137,8 @@ private:
     std::size_t used_ = 0;
     std::optional<HttpResponse> refusal_;  ///< Given once the body has been read past.
     bool is_admitted_ = false;             ///< The current request's header has been judged.
+    bool is_streamed_ = false;             ///< Its body goes to the handler piece by piece.
+    bool is_cut_ = false;                  ///< The rest of its body is not read.
     bool is_running_ = false;              ///< A request is being answered.
     bool is_ending_ = false;               ///< No request after the current one: the server goes down.
     bool has_ended_ = false;               ///< The peer sends no more; what it has asked is still answered.

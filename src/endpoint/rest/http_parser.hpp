@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace carillon::rest {
 
@@ -39,6 +41,8 @@ public:
     void set_body_max(std::size_t bytes);
     /// Reads past the body, of at most `bytes`, and keeps none of it.
     void skip_body(std::size_t bytes);
+    /// What of the body has been read since the last call; it is in the request no more.
+    std::string take_body() { return std::exchange(request_.body, std::string()); }
     /// Ready for the next request; forgets this one, whose memory is used again.
     void reset();
 

@@ -6,12 +6,15 @@
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/hub/login_brake.hpp"
+#include "core/messages/files/uploads.hpp"
+#include "core/messages/messages.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/device/device_requests.hpp"
 #include "endpoint/device/registrant.hpp"
 #include "endpoint/rest/audit.hpp"
 #include "endpoint/rest/errors.hpp"
+#include "endpoint/rest/files/blob_exchange.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
 #include "wire/sas/sas_token.hpp"
@@ -50,6 +53,8 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
     request_.backups = backups;
     request_.peer = std::move(peer);
 }
+
+RestHandler::~RestHandler() = default;
 
 std::optional<WebSession> RestHandler::find_session(const HttpRequest& request) const {
     if (web_ == nullptr || request.find("authorization")) return std::nullopt;
@@ -167,6 +172,14 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
         return admission;
     }
     if (is_upgrade(request)) return admission;
+    blob_.reset();
+    if (Uploads& uploads = hub_.messages().uploads();
+        uploads.is_on() && BlobExchange::is_for(request.target)) {
+        blob_ = std::make_unique<BlobExchange>(uploads);
+        admission = blob_->admit(request, clock_.wall_now());
+        if (admission.refusal) stamp(*admission.refusal);
+        return admission;
+    }
     is_file_ = web_ != nullptr && !web_->files.empty() && is_web_path(request.target);
     if (is_file_) return admission;
     request_.now = clock_.wall_now();
@@ -192,7 +205,17 @@ void RestHandler::count(const HttpResponse& response) {
     if (response.wait == Duration::zero() && !response.stream) route.seconds.add(clock_.now() - began_);
 }
 
+Task<bool> RestHandler::take_body(std::string piece) {
+    return blob_->take_body(std::move(piece));
+}
+
 Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
+    if (blob_) {
+        auto answering = blob_->answer(request);
+        HttpResponse response = co_await std::move(answering);
+        stamp(response);
+        co_return response;
+    }
     if (is_file_) co_return answer_with_file(web_->files, request);
     auto carrying = carry_out(request);
     HttpResponse response = co_await std::move(carrying);

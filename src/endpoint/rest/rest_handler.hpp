@@ -19,6 +19,8 @@ struct RegistrantCredentials;
 
 namespace carillon::rest {
 
+class BlobExchange;
+
 /// The requests of one connection: finds the route, checks the caller, the length and the
 /// api-version, calls the handler, and turns errors into the service's bodies. Every answer carries
 /// `x-ms-request-id`.
@@ -29,9 +31,11 @@ public:
     RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std::size_t>& running,
                 RestMetrics& metrics, WebDashboard* web = nullptr, std::string peer = {},
                 BackupPort* backups = nullptr, AuditLog* audit = nullptr, const Channel* channel = nullptr);
+    ~RestHandler() override;
 
     Admission admit(const HttpRequest& request) override;
     Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;
+    Task<bool> take_body(std::string piece) override;
     Task<HttpResponse> answer(const HttpRequest& request) override;
     HttpResponse refuse(Errc code, std::string_view text) override;
     bool is_upgrade(const HttpRequest& request) const override;
@@ -78,9 +82,10 @@ private:
     const Channel* channel_;
     std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.
     std::shared_ptr<device::RegistrantCredentials> registrant_;  ///< Of one that registers.
-    bool awaits_device_ = false;  ///< Who signed is looked up before the body is read.
-    bool is_file_ = false;        ///< The request is for a file of the dashboard.
-    TimePoint began_{};           ///< When the request was admitted.
+    bool awaits_device_ = false;          ///< Who signed is looked up before the body is read.
+    bool is_file_ = false;                ///< The request is for a file of the dashboard.
+    std::unique_ptr<BlobExchange> blob_;  ///< The request brings a file of a device.
+    TimePoint began_{};                   ///< When the request was admitted.
 };
 
 /// The flavour of an `api-version`. Fails with `invalid_protocol_version` unless it reads

@@ -89,8 +89,7 @@ TEST_F(Requests, ForWhatIsNotOfferedAreToldSoOnceTheCallerIsKnown) {
     for (const auto& [method, path] :
          std::vector<std::pair<const char*, const char*>>{{"GET", "/digitaltwins/d"},
                                                           {"POST", "/devices/d/files/notifications"},
-                                                          {"GET", "/devices/d/files/f"},
-                                                          {"POST", "/devices/d/files"}}) {
+                                                          {"GET", "/devices/d/files/f"}}) {
         const Answer answer = call(method, at(path));
         EXPECT_EQ(answer.status, 501) << path;
         EXPECT_EQ(answer.error(), "GenericNotImplemented") << path;

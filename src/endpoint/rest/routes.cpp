@@ -1,6 +1,7 @@
 #include "endpoint/rest/routes.hpp"
 
 #include "base/text.hpp"
+#include "endpoint/rest/files/handlers.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/log.hpp"
 #include "endpoint/rest/operate/handlers.hpp"
@@ -186,10 +187,15 @@ constexpr Route table[] = {
      receive_device_message},
     {"DELETE", "/devices/{}/messages/devicebound/{}", device, C::none, tiny, settle_device_message},
     {"POST", "/devices/{}/messages/devicebound/{}/abandon", device, C::none, tiny, abandon_device_message},
-    {"POST", "/devices/{}/files", device, C::none, tiny, not_offered},
-    {"GET", "/devices/{}/files/{}", device, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/files/notifications", device, C::none, tiny, not_offered},
-    {"POST", "/devices/{}/files/notifications/{}", device, C::none, tiny, not_offered},
+    {"POST", "/devices/{}/files", device, C::none, tiny, begin_upload},
+    {"POST", "/devices/{}/files/notifications", device, C::none, tiny, end_upload},
+    {"POST", "/devices/{}/files/notifications/{}", device, C::none, tiny, end_named_upload},
+    {"GET", "/devices/{}/files/{}", device, C::none, tiny, begin_named_upload},
+    {"GET", "/messages/serviceBound/filenotifications", service, C::none, small, receive_file_notification},
+    {"DELETE", "/messages/serviceBound/filenotifications/{}", service, C::none, small,
+     complete_file_notification},
+    {"POST", "/messages/serviceBound/filenotifications/{}/abandon", service, C::none, small,
+     abandon_file_notification},
 };
 
 /// True if `pattern` describes the path; notes where its ids stand. `*` fits any segment.
@@ -234,7 +240,9 @@ bool changes_something(const Route& route) {
 
 bool is_audited(const Route& route) {
     const bool is_of_message = route.handler == send_device_message || route.handler == send_module_message ||
-                               route.handler == complete_feedback || route.handler == abandon_feedback;
+                               route.handler == complete_feedback || route.handler == abandon_feedback ||
+                               route.handler == complete_file_notification ||
+                               route.handler == abandon_file_notification;
     const bool is_of_device = route.need.as_device || route.need.as_registrant;
     return changes_something(route) && !route.need.is_open() && !is_of_message && !is_of_device;
 }

@@ -2,6 +2,10 @@
 // devices over each of their transports, with feedback.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { createRequire } from 'node:module';
 import { Hub, call, until } from '../../lib/hub.mjs';
@@ -96,9 +100,32 @@ test('a message for a device that does not exist is refused', async () => {
   await call(service, 'close');
 });
 
-test('a back end waits for notifications of files', async () => {
-  const service = await backEnd();
-  const receiver = value(await call(service, 'getFileNotificationReceiver'));
-  receiver.on('message', () => {});
-  await call(service, 'close');
-});
+for (const [name, transport, bytes] of [['a socket', undefined, 1000], ['a WebSocket', AmqpWs, 9 * 1024 * 1024]]) {
+  test(`a device uploads a file of ${bytes} bytes, and a back end in ${name} is told`, async () => {
+    const id = `files-${bytes}`;
+    const device = await connect(ga, await hub.device(id), {}, transport ? ga.Http : ga.Mqtt);
+    const service = await backEnd(transport);
+    const receiver = value(await call(service, 'getFileNotificationReceiver'));
+    const told = [];
+    receiver.on('message', (one) => {
+      told.push(JSON.parse(one.data.toString()));
+      receiver.complete(one, () => {});
+    });
+    const content = randomBytes(bytes);
+    await device.uploadToBlob('logs/today.bin', Readable.from([content]), bytes);
+    await until(() => told.length > 0, 'the notification');
+    const { lastUpdatedTime, enqueuedTimeUtc, ...facts } = told[0];
+    assert.deepEqual(facts, {
+      deviceId: id,
+      blobUri: `https://${hub.address}/device-files/${id}/logs/today.bin`,
+      blobName: `${id}/logs/today.bin`,
+      blobSizeInBytes: bytes,
+    });
+    assert.ok(Date.parse(enqueuedTimeUtc) >= Date.parse(lastUpdatedTime) - 1000);
+    const file = join(hub.directory, 'data', 'device-files', 'files', id, 'logs', 'today.bin');
+    assert.ok(readFileSync(file).equals(content));
+    assert.deepEqual(readdirSync(join(hub.directory, 'data', 'device-files', 'staging')), []);
+    await close(device);
+    await call(service, 'close');
+  });
+}
