@@ -3,7 +3,8 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 
-#include <fmt/core.h>
+#include <algorithm>
+#include <string>
 
 namespace carillon {
 
@@ -36,7 +37,10 @@ Result<UploadAddress> parse_upload_address(std::string_view answer) {
 }
 
 std::string block_id(std::size_t number) {
-    return base64_encode(fmt::format("{:08}", number));
+    constexpr std::size_t block_digits = 8;
+    std::string digits = std::to_string(number);
+    digits.insert(0, block_digits - std::min(block_digits, digits.size()), '0');
+    return base64_encode(digits);
 }
 
 std::string block_list_xml(std::size_t count) {
