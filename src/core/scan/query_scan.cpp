@@ -145,6 +145,7 @@ public:
         std::optional<CandidateScan> candidates;
         candidates.emplace(shard_, plan_.columns, plan_.query.collection);
         const bool is_whole = !plan_.ids && plan_.prefix.empty();
+        if (is_whole && candidates->is_useful()) co_await index.ordered();
         if (!is_whole || !candidates->is_useful() || !index.order().is_ready()) {
             // Values that many rows have fill a page here.
             co_await walk(nullptr, plan_.ids ? any_number : index.limits().probe_rows);

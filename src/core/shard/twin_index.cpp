@@ -18,6 +18,10 @@ using query::Path;
 
 /// Rows between looks at the clock; one takes some hundreds of nanoseconds.
 constexpr std::size_t look_interval = 16;
+/// The same for the order, of which one takes less; and the pause between two slices of it while queries run,
+/// of which most have no use for it.
+constexpr std::size_t order_interval = 256;
+constexpr std::chrono::milliseconds order_pause{10};
 
 void put_bit(std::vector<std::uint64_t>& bits, Ordinal ordinal, bool is_set) {
     const std::uint64_t bit = std::uint64_t{1} << (ordinal % Column::word_rows);
@@ -174,8 +178,15 @@ void TwinIndex::publish() {
 
 void TwinIndex::build_order() {
     const TimePoint until = clock_.now() + slice_max;
-    while (order_.build(look_interval)) {
-        if (clock_.now() >= until) return post(&TwinIndex::build_order);
+    while (order_.build(order_interval)) {
+        if (clock_.now() < until) continue;
+        const bool has_query = std::any_of(columns_.begin(), columns_.end(),
+                                           [](const Used& u) { return ColumnPin::is_pinned(*u.column); });
+        if (!has_query || !waiting_.empty()) return post(&TwinIndex::build_order);
+        timers_.at(clock_.now() + order_pause, [this, alive = alive_] {
+            if (*alive) post(&TwinIndex::build_order);
+        });
+        return;
     }
     wake_waiting();
 }

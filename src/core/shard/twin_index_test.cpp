@@ -105,6 +105,51 @@ TEST(TwinIndex, TheFirstQueryOfAPathMakesItsColumnAndTheNextIsAnsweredFromIt) {
     EXPECT_EQ(fleet.ask("SELECT COUNT() AS n FROM devices WHERE tags.ring = 'a'"), "{\"n\":4}\n");
 }
 
+/// Time goes on with each look at it.
+class HastyClock final : public Clock {
+public:
+    TimePoint now() const override { return now_ += 100us; }
+    WallTime wall_now() const override { return noon; }
+    void advance(Duration by) { now_ += by; }
+
+private:
+    mutable TimePoint now_{};
+};
+
+TEST(TwinIndex, TheOrderGivesWayToQueriesUntilOneWaitsForIt) {
+    Directory directory;
+    for (int i = 0; i < 20'000; ++i) directory.add(*IdentityKey::parse("d" + std::to_string(100'000 + i)));
+    HastyClock clock;
+    Timers timers;
+    boost::asio::io_context background;
+    TwinIndex index(directory, clock, timers, background.get_executor(), at_once);
+    const auto query = query::parse_query("SELECT * FROM devices WHERE tags.a = 1");
+    const auto paths = query::ColumnPlan(query->where).paths();
+    index.want(paths);
+    while (index.columns() == 0) ASSERT_GT(background.poll_one(), 0U);
+
+    const auto pins = index.pin(paths);  // As a query does that is under way.
+    for (int pause = 0; pause < 10; ++pause) {
+        background.restart();
+        background.poll();
+        ASSERT_FALSE(index.order().is_ready());
+        ASSERT_EQ(timers.size(), 1U) << "the rest waits";
+        clock.advance(10ms);
+        timers.run_due(clock.now());
+    }
+    bool is_ordered = false;
+    boost::asio::co_spawn(background, index.ordered(),
+                          [&is_ordered](std::exception_ptr) { is_ordered = true; });
+    background.restart();
+    background.poll();
+    clock.advance(10ms);  // The last pause.
+    timers.run_due(clock.now());
+    background.restart();
+    background.poll();
+    EXPECT_TRUE(is_ordered);
+    EXPECT_TRUE(index.order().is_ready());
+}
+
 TEST(TwinIndex, AWriteMarksItsRowUntilTheHubIsAtRest) {
     Fleet fleet(at_once, 1);
     for (int i = 0; i < 10; ++i) fleet.add("d" + std::to_string(i));
