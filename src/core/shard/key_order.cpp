@@ -91,7 +91,9 @@ std::size_t KeyOrder::place_of(BlockId id) const {
 }
 
 std::size_t KeyOrder::bytes() const {
-    return sequence_.size() * block_rows_built * sizeof(Ordinal) + block_of_.capacity() * sizeof(BlockId);
+    std::size_t rows = 0;
+    for (const Block& block : blocks_) rows += block.capacity();
+    return rows * sizeof(Ordinal) + block_of_.capacity() * sizeof(BlockId);
 }
 
 KeyOrder::Walk::Walk(const KeyOrder& order, const Record* from) : order_(order) {
