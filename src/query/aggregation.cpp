@@ -149,8 +149,10 @@ Result<> Aggregation::Impl::admit(std::string_view group_key, const Group& group
 
 Result<Aggregation::Group*> Aggregation::Impl::find_or_add(const Row& row, Scratch& scratch) {
     key.clear();
-    for (const auto& path : group_by) append_key(*path, row, scratch, nullptr);
-    if (scratch.is_overdrawn()) return fail(row_overdrawn(scratch.limits(), row));
+    for (const auto& path : group_by) {
+        append_key(*path, row, scratch, nullptr);
+        if (scratch.is_overdrawn()) return fail(row_overdrawn(scratch.limits(), row));
+    }
     if (const auto found = groups.find(std::string_view(key)); found != groups.end()) return &found->second;
     Group group;
     group.values.resize(group_by.size());
@@ -207,7 +209,10 @@ Aggregation& Aggregation::operator=(Aggregation&&) noexcept = default;
 Result<> Aggregation::add(const Row& row, Meter& meter) {
     Scratch scratch(meter.limits);
     auto group = impl_->find_or_add(row, scratch);
-    if (!group) return fail(std::move(group).error());
+    if (!group) {
+        scratch.settle(meter);
+        return fail(std::move(group).error());
+    }
     for (std::size_t i = 0; i < impl_->projections.size(); ++i) {
         const Projection& projection = *impl_->projections[i];
         if (projection.aggregate == Aggregate::none) continue;

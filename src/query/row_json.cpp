@@ -1,4 +1,5 @@
 #include "model/configuration_states.hpp"
+#include "model/pieces/section_text.hpp"
 #include "query/value.hpp"
 
 #include <cmath>
@@ -49,6 +50,18 @@ bool append_metadata(std::string& out, const Section& section, const Path& path,
     return node.exists();
 }
 
+/// A section with its times, which may be megabytes; false if it costs more than there is.
+bool append_full(std::string& out, const Section& section, Scratch& scratch) {
+    constexpr std::size_t piece_bytes = 16 * 1024;
+    SectionText text(section, SectionForm::full);
+    for (bool has_more = true; has_more;) {
+        const std::size_t before = out.size();
+        has_more = text.append(out, before + piece_bytes);
+        if (!scratch.spend(steps_to_read(out.size() - before))) return false;
+    }
+    return true;
+}
+
 /// An object that is not part of a section, but a whole one or the system's own; its path has no keys.
 bool append_whole(std::string& out, const Path& path, const Row& row, Scratch& scratch) {
     const Twin& twin = row.document()->twin;
@@ -57,20 +70,18 @@ bool append_whole(std::string& out, const Path& path, const Row& row, Scratch& s
             twin.tags.append_json(out, SectionForm::plain);
             return true;
         case Field::desired:
-            twin.desired.append_json(out, SectionForm::full);
-            return true;
+            return append_full(out, twin.desired, scratch);
         case Field::reported:
-            twin.reported.append_json(out, SectionForm::full);
-            return true;
+            return append_full(out, twin.reported, scratch);
         case Field::desired_metadata:
             return append_metadata(out, twin.desired, path, scratch);
         case Field::reported_metadata:
             return append_metadata(out, twin.reported, path, scratch);
         case Field::properties:
             out += "{\"desired\":";
-            twin.desired.append_json(out, SectionForm::full);
+            if (!append_full(out, twin.desired, scratch)) return false;
             out += ",\"reported\":";
-            twin.reported.append_json(out, SectionForm::full);
+            if (!append_full(out, twin.reported, scratch)) return false;
             out += '}';
             return true;
         case Field::capabilities:
