@@ -50,8 +50,8 @@ private:
 
     std::shared_ptr<const WebTrust> trust_;
     const Clock& clock_;
-    std::vector<std::string> names_;  ///< Bound: hubs_max, as are the next.
-    std::vector<Login> logins_;       ///< Of the same order.
+    std::vector<std::string> names_;  ///< Bound: hubs_max.
+    std::vector<Login> logins_;       ///< Of the same order. Bound: hubs_max.
     std::atomic<bool> stops_{false};
 };
 
