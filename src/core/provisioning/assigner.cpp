@@ -361,7 +361,7 @@ Task<Result<>> Assigner::leave_last_hub(Assignment* of) {
     const auto key = IdentityKey::parse(of->last->device_id);
     if (!key) co_return fail(key.error());
     if (is_ours(of->last->assigned_hub)) {
-        auto removing = registry_.remove(*key, EtagMatch{});
+        auto removing = registry_.remove(*key, {.kind = EtagMatch::Kind::any, .etag = {}});
         removed = co_await std::move(removing);
         if (!removed && removed.error().code == Errc::device_not_found) removed = {};
     } else if (known(of->last->assigned_hub)) {
