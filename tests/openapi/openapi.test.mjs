@@ -433,6 +433,29 @@ test('messages to devices, and what devices do over HTTPS', async () => {
   await ask('delete', '/messages/serviceBound/feedback/{lockToken}', { lockToken }, { status: 204 });
 });
 
+test('files of devices, and the notifications of them', async () => {
+  const upload = async (blobName) => {
+    const begun = await ask('post', '/devices/{deviceId}/files', d('edge'), { body: { blobName } });
+    const sent = await fetch(`https://${begun.hostName}/${begun.containerName}/${begun.blobName}${begun.sasToken}`,
+      { method: 'PUT', headers: { 'x-ms-blob-type': 'BlockBlob' }, body: 'hello' });
+    assert.equal(sent.status, 201);
+    return begun;
+  };
+  const { correlationId } = await upload('a.txt');
+  await ask('post', '/devices/{deviceId}/files/notifications', d('edge'),
+    { body: { correlationId, isSuccess: true, statusCode: 200, statusDescription: '' }, status: 204 });
+  const notifications = '/messages/serviceBound/filenotifications';
+  await ask('get', notifications);
+  await ask('post', `${notifications}/{lockToken}/abandon`, { lockToken }, { status: 204 });
+  await ask('get', notifications);
+  await ask('delete', `${notifications}/{lockToken}`, { lockToken }, { status: 204 });
+  await ask('delete', `${notifications}/{lockToken}`, { lockToken }, { status: 412 });
+  await ask('get', notifications, {}, { status: 204 });
+  const named = await ask('get', '/devices/{deviceId}/files/{fileName}', { deviceId: 'edge', fileName: 'b.txt' });
+  await ask('post', '/devices/{deviceId}/files/notifications/{correlationId}',
+    { deviceId: 'edge', correlationId: named.correlationId }, { body: { isSuccess: false, statusCode: 500 }, status: 204 });
+});
+
 test('what is not offered says so', async () => {
   const names = { deviceId: 'one', commandName: 'x', componentPath: 'p', lockToken: 't', fileName: 'f', correlationId: 'i' };
   for (const [path, operations] of Object.entries(document.paths)) {
