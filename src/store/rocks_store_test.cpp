@@ -184,7 +184,7 @@ std::uint64_t bytes_on_disk(const fs::path& folder) {
 TEST(RocksStore, TheDiskGetsBackWhatRemovedMessagesTook) {
     const TestFolder folder;
     RocksOptions options;
-    options.event_bytes = 16 * 1024 * 1024;
+    options.event_bytes = 32 * 1024 * 1024;
     auto opened = RocksStore::open(folder.path() / "store", options);
     ASSERT_TRUE(opened);
     RocksStore& store = **opened;
@@ -211,8 +211,8 @@ TEST(RocksStore, TheDiskGetsBackWhatRemovedMessagesTook) {
         most = std::max(most, bytes_on_disk(folder.path() / "store"));
     }
     EXPECT_EQ(count(store, Table::events), kept * 4);
-    // Twice, and what a merge has not removed yet that runs beside a busy machine's other work.
-    EXPECT_LE(most, 5 * options.event_bytes / 2) << "while messages come as fast as they are taken";
+    // A smaller bound may be exceeded by a little, as a buffer has no less than 1 MiB.
+    EXPECT_LE(most, 2 * options.event_bytes) << "while messages come as fast as they are taken";
     // Without a commit that would make RocksDB merge. The wait ends a run in which nothing is freed.
     std::uint64_t bytes = 0;
     for (int i = 0; i < 600; ++i) {
