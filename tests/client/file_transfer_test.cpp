@@ -53,8 +53,9 @@ TEST_F(FileTransferTest, AFileArrivesWholeAndABackEndIsTold) {
 }
 
 TEST_F(FileTransferTest, AFileThatCannotBeReadToItsEndIsNotThere) {
+    const DeviceOptions device_options = uploader();
     bool is_first = true;
-    const auto sent = upload_file(uploader(), "f", [&](std::size_t) -> Result<std::string> {
+    const auto sent = upload_file(device_options, "f", [&](std::size_t) -> Result<std::string> {
         if (std::exchange(is_first, false)) return "the beginning";
         return fail(Errc::io_failed, "the disk is gone");
     });
@@ -62,8 +63,8 @@ TEST_F(FileTransferTest, AFileThatCannotBeReadToItsEndIsNotThere) {
     EXPECT_EQ(sent.error().code, Errc::io_failed);
     EXPECT_FALSE(std::filesystem::exists(folder() / "data" / "device-files" / "files" / "d1"));
     EXPECT_EQ(*receiver().receive(), std::nullopt);
-    EXPECT_FALSE(upload_file(uploader(), "../f", [](std::size_t) { return Result<std::string>(""); }));
-    EXPECT_FALSE(upload_file(uploader(), "f", (folder() / "none").string()));
+    EXPECT_FALSE(upload_file(device_options, "../f", [](std::size_t) { return Result<std::string>(""); }));
+    EXPECT_FALSE(upload_file(device_options, "f", (folder() / "none").string()));
 }
 
 }  // namespace

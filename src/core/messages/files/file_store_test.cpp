@@ -22,7 +22,7 @@ protected:
         fs::remove_all(root);
         limits.file_bytes_max = 10'000;
         limits.device_bytes_max = 40'000;
-        limits.hub_bytes_max = 60'000;
+        limits.hub_bytes_max = 50'000;
     }
     ~FileStoreTest() override { fs::remove_all(root); }
 

@@ -16,6 +16,11 @@ namespace carillon::rest {
 
 namespace {
 
+Error takes_none() {
+    return {Errc::generic_not_implemented,
+            "File upload is not supported, it is turned off (files.file_bytes_max)."};
+}
+
 /// The host under which the device reaches the hub, with its port.
 std::string host_of(const Request& request) {
     const std::string_view host = request.header("host").value_or("");
@@ -28,7 +33,7 @@ Task<Result<HttpResponse>> begin(Request& request, std::string name) {
     auto device = request.device_key();
     if (!device) co_return fail(std::move(device).error());
     Uploads& uploads = request.hub.messages().uploads();
-    if (!uploads.is_on()) co_return fail(Errc::feature_not_supported, "This hub takes no files.");
+    if (!uploads.is_on()) co_return fail(takes_none());
     auto beginning = uploads.begin(device->device, std::move(name));
     const auto upload = co_await std::move(beginning);
     if (!upload) co_return fail(upload.error());
@@ -48,7 +53,7 @@ Task<Result<HttpResponse>> end(Request& request, std::optional<std::string> id) 
     const auto device = request.device_key();
     if (!device) co_return fail(device.error());
     Uploads& uploads = request.hub.messages().uploads();
-    if (!uploads.is_on()) co_return fail(Errc::feature_not_supported, "This hub takes no files.");
+    if (!uploads.is_on()) co_return fail(takes_none());
     const auto document = JsonDocument::parse(request.http->body);
     if (!document) co_return fail(document.error());
     MemberReader members(document->root());
