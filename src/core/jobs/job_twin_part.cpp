@@ -266,6 +266,7 @@ void TwinPart::notify(const std::vector<Notice>& notices) const {
 void TwinPart::applied(const JobEvent& event) {
     const auto* written = std::get_if<WrittenEvent>(&event);
     if (confirming_ && written != nullptr) await(*written);
+    if (confirming_) settle_confirmed(event);
 }
 
 void TwinPart::refused(JobEvent event) {
@@ -328,7 +329,7 @@ bool TwinPart::step_gated() {
     while (used < granted && has_next() && chunk.connected < chunk_connected_max &&
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
         const auto index = take_next();
-        if (is_terminal(state().at(index))) continue;
+        if (is_done_with(index)) continue;
         if (waits_for_devices() && !is_there(index)) {
             state().release(index);
             consider(index);
@@ -389,7 +390,7 @@ void TwinPart::look_ahead() {
 }
 
 void TwinPart::consider(std::uint32_t index) {
-    if (is_terminal(state().at(index)) || state().is_claimed(index)) return;
+    if (is_done_with(index) || state().is_claimed(index)) return;
     if (is_there(index)) return stand_in_line(index);
     give_up(index);
     look_later();
@@ -454,7 +455,7 @@ void TwinPart::expire() {
 bool TwinPart::expire_some() {
     for (std::size_t looked = 0; looked < look_slice_max && expiring_ < cursor_; ++looked) {
         const auto index = gate()->at(expiring_++);
-        if (!is_terminal(state().at(index)) && !state().is_claimed(index)) consider(index);
+        if (!is_done_with(index) && !state().is_claimed(index)) consider(index);
     }
     return expiring_ < cursor_;
 }

@@ -88,6 +88,10 @@ private:
     // Where twins of devices that are not connected are not written:
     bool waits_for_devices() const { return gate()->rollout().offline.then != OfflineThen::write; }
     bool is_there(std::uint32_t index) const;
+    /// True if the device has ended, or was written and is to confirm.
+    bool is_done_with(std::uint32_t index) const {
+        return is_terminal(state().at(index)) || state().at(index) == TargetState::running;
+    }
     void look_ahead();
     void consider(std::uint32_t index);
     void give_up(std::uint32_t index);
@@ -110,6 +114,7 @@ private:
     void conclude(Ordinal ordinal, Failure failure);
     void put_confirmed_soon();
     void put_confirmed();
+    void settle_confirmed(const JobEvent& event);
     void take_back(const JobEvent& event);
     Failure missing(Ordinal ordinal) const;
     void arm_confirm();

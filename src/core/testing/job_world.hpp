@@ -37,7 +37,7 @@ struct WatchedJob {
     int attempts_max = 1;
     std::optional<std::uint64_t> cap;
     bool is_pause_acknowledged = false;   ///< And nobody has asked for anything since.
-    std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then, as far as progress says.
+    std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then and not failed.
     std::shared_ptr<std::optional<Result<>>> pausing;
 };
 

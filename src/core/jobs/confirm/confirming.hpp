@@ -20,6 +20,7 @@ struct TwinPart::Confirming {
     /// Known and not on their way to disk.  Bound: the devices of the part
     std::vector<ConfirmedEvent::Device> confirmed;
     std::vector<std::uint32_t> superseded;  ///< The same.  Bound: the devices of the part
+    std::size_t unsettled = 0;              ///< Known, and not durable yet.
     query::Meter meter;
     std::uint64_t armed = 0;     ///< Counts the timers there were for `within`.
     bool is_put_armed = false;   ///< A timer will write what is confirmed.

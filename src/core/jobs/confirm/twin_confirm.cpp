@@ -49,7 +49,8 @@ void TwinPart::await(const WrittenEvent& event) {
 /// is not begun before it is reached.
 std::size_t TwinPart::awaited_in_flight() const {
     if (!confirming_) return 0;
-    return waits_for_devices() ? confirming_->devices.size() : confirming_->devices.reached();
+    const auto& held = *confirming_;
+    return held.unsettled + (waits_for_devices() ? held.devices.size() : held.devices.reached());
 }
 
 void TwinPart::look_at(Ordinal ordinal) {
@@ -82,6 +83,7 @@ void TwinPart::look_at(Ordinal ordinal) {
             return conclude(ordinal, std::move(failure));
         case ConfirmRule::State::superseded:
             held.superseded.push_back(device->index);
+            ++held.unsettled;
             held.devices.erase(ordinal);
             return put_confirmed_soon();
     }
@@ -92,7 +94,17 @@ void TwinPart::conclude(Ordinal ordinal, Failure failure) {
     auto& held = *confirming_;
     held.confirmed.push_back({held.devices.find(ordinal)->index, std::move(failure)});
     held.devices.erase(ordinal);
+    ++held.unsettled;
     put_confirmed_soon();
+}
+
+/// A device gives its place to another when its end is durable.
+void TwinPart::settle_confirmed(const JobEvent& event) {
+    const auto* canceled = std::get_if<CanceledEvent>(&event);
+    if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event))
+        confirming_->unsettled -= confirmed->devices.size();
+    if (canceled != nullptr && canceled->reason == CancelReason::superseded)
+        confirming_->unsettled -= canceled->indexes.size();
 }
 
 void TwinPart::put_confirmed_soon() {
