@@ -7,6 +7,7 @@
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
+#include "operate/operator_commands.hpp"
 #include "talk.hpp"
 
 #include <CLI/Validators.hpp>
@@ -142,6 +143,7 @@ void add_device(CLI::App& app, int& exit_code) {
     add_device_import(group, exit_code);
     add_device_export(group, exit_code);
     add_device_simulate(group, exit_code);
+    add_device_connections(group, exit_code);
 }
 
 }  // namespace carillon

@@ -53,6 +53,7 @@ constexpr std::array groups{
     add_audit,
     add_log,
     add_trace,
+    add_settings,
     add_health,
     add_doctor,
     add_debug,

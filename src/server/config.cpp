@@ -29,13 +29,30 @@ tl::unexpected<Error> unknown_key(const std::string& place, std::string_view key
     return fail(Errc::config_invalid, std::move(detail));
 }
 
-Result<> apply(ServerConfig& config, const std::string& place, std::string_view key,
+/// How messages name it.
+std::string name_of(const SettingOrigin& origin) {
+    switch (origin.kind) {
+        case SettingOrigin::Kind::file:
+            return origin.place;
+        case SettingOrigin::Kind::environment:
+            return "environment variable " + origin.place;
+        case SettingOrigin::Kind::command_line:
+            return "command line";
+        case SettingOrigin::Kind::strict_mode:
+            break;
+    }
+    return "compatibility";
+}
+
+Result<> apply(ServerConfig& config, SettingOrigin origin, std::string_view key,
                const std::vector<std::string>& values) {
     const Setting* setting = find_setting(key);
-    if (setting == nullptr) return unknown_key(place, key);
+    if (setting == nullptr) return unknown_key(name_of(origin), key);
     const std::string fault = setting->apply(config, values);
-    if (fault.empty()) return {};
-    return fail(Errc::config_invalid, place + ": " + std::string(key) + " " + fault);
+    if (!fault.empty())
+        return fail(Errc::config_invalid, name_of(origin) + ": " + std::string(key) + " " + fault);
+    config.origins[std::string(key)] = std::move(origin);
+    return {};
 }
 
 std::string place_of(const std::string& file, const toml::node& node) {
@@ -100,7 +117,7 @@ Result<> apply_table(ServerConfig& config, const std::string& file, const std::s
         if (!texts) {
             return fail(Errc::config_invalid, place + ": " + key + " " + kind_name(setting->kind));
         }
-        auto applied = apply(config, place, key, *texts);
+        auto applied = apply(config, {SettingOrigin::Kind::file, place}, key, *texts);
         if (!applied) return applied;
     }
     return {};
@@ -144,7 +161,7 @@ Result<> apply_environment(ServerConfig& config, const std::map<std::string, std
             values.clear();
             for (const std::string_view part : split(text, ',')) values.emplace_back(trimmed(part));
         }
-        auto applied = apply(config, "environment variable " + name, key, values);
+        auto applied = apply(config, {SettingOrigin::Kind::environment, name}, key, values);
         if (!applied) return applied;
     }
     return {};
@@ -153,6 +170,9 @@ Result<> apply_environment(ServerConfig& config, const std::map<std::string, std
 Result<> check_together(const ServerConfig& config) {
     if (config.tls_certificate.empty() != config.tls_key.empty()) {
         return fail(Errc::config_invalid, "tls.certificate and tls.key go together");
+    }
+    if (config.proxy_header.empty() != config.proxy_addresses.empty()) {
+        return fail(Errc::config_invalid, "dashboard.proxy_header and dashboard.proxy_addresses go together");
     }
     const bool is_strict = config.compatibility == Compatibility::strict;
     if (!is_strict && (config.strict_tier || config.strict_units)) {
@@ -170,9 +190,12 @@ Result<> check_together(const ServerConfig& config) {
 void apply_strictness(ServerConfig& config) {
     if (config.compatibility != Compatibility::strict) return;
     config.jobs.strict_cancel = true;
-    if (config.jobs.active_max == JobEngineLimits().active_max) {
+    const SettingOrigin strict{SettingOrigin::Kind::strict_mode, {}};
+    if (config.origins.emplace("jobs.active_max", strict).second) {
         config.jobs.active_max = active_jobs_max(config.strict_tier.value_or(Tier::s1));
     }
+    config.origins.emplace("query.functions", strict);
+    config.origins.emplace("query.statement_bytes_max", strict);
 }
 
 }  // namespace
@@ -203,7 +226,7 @@ Result<ServerConfig> load_config(const ConfigSources& sources) {
     auto applied = apply_environment(config, sources.environment);
     if (!applied) return fail(std::move(applied).error());
     for (const auto& [key, values] : sources.flags) {
-        auto set = apply(config, "command line", key, values);
+        auto set = apply(config, {SettingOrigin::Kind::command_line, {}}, key, values);
         if (!set) return fail(std::move(set).error());
     }
     auto checked = check_together(config);

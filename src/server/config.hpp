@@ -36,6 +36,13 @@ struct ClusterConfig {
     bool operator==(const ClusterConfig&) const = default;
 };
 
+/// Where the value of a setting comes from.
+struct SettingOrigin {
+    enum class Kind : std::uint8_t { file, environment, command_line, strict_mode };
+    Kind kind = Kind::file;
+    std::string place;  ///< `FILE:LINE`, or the environment variable; else empty.
+};
+
 /// Everything `carillon serve` can be told. docs/configuration.md explains each key to its user.
 struct ServerConfig {
     std::string data_dir = "carillon-data";
@@ -86,7 +93,12 @@ struct ServerConfig {
     std::vector<std::string> provisioning_scopes;
     /// Connection strings of other hubs that they may be assigned to; they hold keys.
     std::vector<std::string> linked_hubs;
+    std::string proxy_header;  ///< Names people who may sign in to the dashboard; empty: none does.
+    std::vector<std::string> proxy_addresses;  ///< Who may send it.
+    std::string proxy_policy = "iothubowner";  ///< What these people may do.
     ClusterConfig cluster;
+    /// By key; what is missing here has its default. Bound: the keys there are.
+    std::map<std::string, SettingOrigin> origins;
 };
 
 /// Has the process log as the configuration says.

@@ -68,6 +68,15 @@ client_ca = "devices.pem"
     EXPECT_EQ(config->tls_client_ca, "devices.pem");
 }
 
+TEST_F(Config, AProxyIsTrustedByHeaderAndAddressTogether) {
+    EXPECT_NE(fault("[dashboard]\nproxy_header = \"X-User\"\n").find("go together"), std::string::npos);
+    EXPECT_NE(fault("[dashboard]\nproxy_addresses = [\"proxy\"]\n").find("is not an IP address"),
+              std::string::npos);
+    EXPECT_NE(fault("[dashboard]\nproxy_header = \"X User\"\n").find("header field"), std::string::npos);
+    EXPECT_EQ(fault("[dashboard]\nproxy_header = \"X-User\"\nproxy_addresses = [\"10.0.0.5\", \"::1\"]\n"),
+              "none");
+}
+
 TEST_F(Config, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
     ConfigSources sources = file("https_port = 1\nmqtts_port = 1\nthreads = 1\n");
     sources.environment = {{"CARILLON_HTTPS_PORT", "2"}, {"CARILLON_MQTTS_PORT", "2"}};

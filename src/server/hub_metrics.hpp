@@ -16,6 +16,7 @@ class LoopWatch;
 class MqttEndpoint;
 class RestEndpoint;
 class RocksStore;
+class SettingsReport;
 class Shard;
 struct ConnectionCount;
 struct JobListPage;  // core/jobs/job_pages.hpp
@@ -53,6 +54,7 @@ struct HubSources {
     const UnsentTotal& unsent;
     const ConnectionCount& connections;
     const CertificateDates& certificates;
+    const SettingsReport& settings;
     Clock& clock;
     WallTime started;
 };

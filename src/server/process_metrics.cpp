@@ -32,20 +32,22 @@ std::uint64_t descriptors_open() {
 
 }  // namespace
 
-void write_process(MetricsText& page, WallTime started) {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    page.counter("process_cpu_seconds", "Processor time of the process.")
-        .sample(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+std::uint64_t resident_bytes() {
     unsigned long pages_all = 0;
     unsigned long pages_resident = 0;
     if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
         if (std::fscanf(file, "%lu %lu", &pages_all, &pages_resident) != 2) pages_resident = 0;
         std::fclose(file);
     }
-    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    page.gauge("process_resident_memory_bytes", "Memory that the process has.")
-        .sample(std::uint64_t{pages_resident} * page_bytes);
+    return std::uint64_t{pages_resident} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void write_process(MetricsText& page, WallTime started) {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    page.counter("process_cpu_seconds", "Processor time of the process.")
+        .sample(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    page.gauge("process_resident_memory_bytes", "Memory that the process has.").sample(resident_bytes());
     page.gauge("process_open_fds", "Descriptors that are open.").sample(descriptors_open());
     page.gauge("process_max_fds", "Descriptors that may be open.")
         .sample(std::uint64_t{descriptors_of_process()});

@@ -3,7 +3,12 @@
 #include "base/clock.hpp"
 #include "base/metrics_text.hpp"
 
+#include <cstdint>
+
 namespace carillon {
+
+/// Bytes of memory that the process has; 0 if that cannot be read.
+std::uint64_t resident_bytes();
 
 /// Writes what the process takes, under the names that all programs have for it.
 /// Source: Prometheus docs, "Writing client libraries", process metrics.

@@ -44,6 +44,7 @@
 #include "server/private_file.hpp"
 #include "server/provisioning_reach.hpp"
 #include "server/refused_port.hpp"
+#include "server/settings_report.hpp"
 #include "server/storage_thread.hpp"
 #include "server/usable_cores.hpp"
 #include "store/rocks_store.hpp"
@@ -90,6 +91,7 @@ struct Server::Parts {
     ConnectionCount connections;
     StrangerCounts strangers;
     CertificateDates certificates;
+    SettingsReport settings;
     std::optional<DataDir> data_dir;
     std::shared_ptr<Store> store;
     RocksStore* rocks = nullptr;  ///< The same; null in a cluster.
@@ -150,7 +152,7 @@ struct Server::Parts {
 
     void look_after(Shard& shard, ShardFigures& own);
     void look_at_backups(Shard& shard);
-    void look_at_loops();
+    void look_at_loops(IoThread& watcher);
     bool wait_for(const std::function<bool()>& done) const;
     void end_connections_slowly(const std::function<void()>& tick);
     void on_each_thread(const std::function<void(IoThread&)>& what);
@@ -279,6 +281,7 @@ Result<> Server::Parts::build_hub() {
 
 Result<> Server::Parts::build_web() {
     web = std::make_unique<rest::WebDashboard>(*hub, meta.token_key, random, web_files);
+    web->proxy = {config.proxy_header, config.proxy_addresses, config.proxy_policy};
     follow_keys();
     const auto ended = store->get(Table::meta, rest::WebDashboard::stored_key);
     if (!ended) return fail(ended.error());
@@ -359,10 +362,10 @@ Result<> Server::Parts::listen() {
     auto given = GivenSockets::from_environment();
     if (!given) return fail(std::move(given).error());
     given_sockets = *std::move(given);
-    mqtt = std::make_unique<MqttEndpoint>(*hub, *threads);
+    mqtt = std::make_unique<MqttEndpoint>(*hub, *threads, &web->connections);
     if (hub->provisioning().is_on()) registrations = std::make_unique<MqttRegistrationEndpoint>(*hub, *mqtt);
     ConnectionFactory& mqtt_door = registrations ? static_cast<ConnectionFactory&>(*registrations) : *mqtt;
-    amqp = std::make_unique<AmqpEndpoint>(*hub, *threads);
+    amqp = std::make_unique<AmqpEndpoint>(*hub, *threads, &web->connections);
     websockets = std::make_unique<WebSocketProtocols>(
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
@@ -429,9 +432,10 @@ ChannelLimits Server::Parts::channel_limits() {
 
 /// What operators read is about the hub as a whole, and yet not for everybody.
 Result<> Server::Parts::listen_for_operators() {
-    if (config.admin_port == 0) return {};
-    auto options = admin_options(config, tls.get());
-    if (!options) return fail(std::move(options).error());
+    settings.begin(config, {{"threads", {std::to_string(summary.threads)}},
+                            {"bind", config.bind.empty() ? std::vector<std::string>{loopback, loopback_v6}
+                                                         : config.bind},
+                            {"connections.open_max", {std::to_string(connections.open_max)}}});
     const HubSources sources{.hub = *hub,
                              .shards = figures,
                              .threads = *threads,
@@ -443,9 +447,14 @@ Result<> Server::Parts::listen_for_operators() {
                              .unsent = unsent,
                              .connections = connections,
                              .certificates = certificates,
+                             .settings = settings,
                              .clock = system_clock,
                              .started = clock.wall_now()};
     pages = std::make_unique<HubPages>(sources);
+    web->status = pages.get();
+    if (config.admin_port == 0) return {};
+    auto options = admin_options(config, tls.get());
+    if (!options) return fail(std::move(options).error());
     auto opened = AdminEndpoint::open(*pages, system_clock, *std::move(options));
     if (!opened)
         return fail(refused_port(opened.error(), config.admin_bind, config.admin_port, "--admin-port"));
@@ -515,8 +524,9 @@ Result<> Server::Parts::announce() {
     }
     if (admin) {
         if (auto started = admin->start(); !started) return started;
-        admin->thread().post([this] { look_at_loops(); });
     }
+    IoThread& watcher = admin ? admin->thread() : threads->of_shard(0);
+    watcher.post([this, &watcher] { look_at_loops(watcher); });
     if (config.ready_file.empty()) return {};
     return write_file(config.ready_file, "ready\n", Readable::by_all);
 }
@@ -532,10 +542,10 @@ void Server::Parts::look_at_backups(Shard& shard) {
     shard.timers().at(clock.now() + between_looks, [this, &shard] { look_at_backups(shard); });
 }
 
-/// From the thread for operators, which turns when others do not.
-void Server::Parts::look_at_loops() {
+/// From the thread for operators, if there is one: it turns when others do not.
+void Server::Parts::look_at_loops(IoThread& watcher) {
     loops->ask();
-    admin->thread().timers().at(clock.now() + between_loop_looks, [this] { look_at_loops(); });
+    watcher.timers().at(clock.now() + between_loop_looks, [this, &watcher] { look_at_loops(watcher); });
 }
 
 // --- running -----------------------------------------------------------------------------------
@@ -551,14 +561,7 @@ const Server::Summary& Server::summary() const {
 
 Result<> Server::reload(const ServerConfig& config) {
     // Names and addresses in the certificates stay those the hub was started with.
-    ServerConfig next = parts_->config;
-    next.tls_certificate = config.tls_certificate;
-    next.tls_key = config.tls_key;
-    next.tls_client_ca = config.tls_client_ca;
-    next.tls_client_crl = config.tls_client_crl;
-    next.log_level = config.log_level;
-    next.log_format = config.log_format;
-    next.log_modules = config.log_modules;
+    ServerConfig next = with_live_changes(parts_->config, config);
     auto certificates = find_certificates(next, *parts_->data_dir);
     if (!certificates) return fail(std::move(certificates).error());
     auto context = TlsContext::load(certificates->files);
@@ -568,6 +571,7 @@ Result<> Server::reload(const ServerConfig& config) {
     set_up_log(next);
     const std::string restart = names_of_changes(next, config);
     if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);
+    parts_->settings.reloaded(next, config);
     parts_->config = std::move(next);
     parts_->audit->note_hub("reload");
     return {};

@@ -1,6 +1,7 @@
 #include "server/settings.hpp"
 
 #include "base/edit_distance.hpp"
+#include "base/log_format.hpp"
 #include "base/text.hpp"
 #include "endpoint/delivery/web_hubs.hpp"
 #include "server/cluster/cluster_setup.hpp"
@@ -17,6 +18,14 @@ using Values = std::vector<std::string>;
 
 std::string must_be(std::uint64_t min, std::uint64_t max) {
     return "must be a number from " + std::to_string(min) + " to " + std::to_string(max);
+}
+
+template <class Words, class T>
+std::string_view name_of(const Words& words, T value) {
+    for (const auto& [name, meant] : words) {
+        if (meant == value) return name;
+    }
+    return {};
 }
 
 template <class T>
@@ -81,9 +90,10 @@ std::string set_compatibility(ServerConfig& config, const Values& values) {
     return {};
 }
 
+constexpr std::array<std::pair<std::string_view, Tier>, 3> tiers{
+    {{"S1", Tier::s1}, {"S2", Tier::s2}, {"S3", Tier::s3}}};
+
 std::string set_tier(ServerConfig& config, const Values& values) {
-    constexpr std::array<std::pair<std::string_view, Tier>, 3> tiers{
-        {{"S1", Tier::s1}, {"S2", Tier::s2}, {"S3", Tier::s3}}};
     for (const auto& [name, tier] : tiers) {
         if (!equals_ignoring_case(name, values.front())) continue;
         config.strict_tier = tier;
@@ -99,13 +109,13 @@ std::string set_units(ServerConfig& config, const Values& values) {
     return fault;
 }
 
+constexpr std::array<std::pair<std::string_view, query::FunctionSet>, 3> function_sets{
+    {{"strict", query::FunctionSet::strict},
+     {"extended", query::FunctionSet::extended},
+     {"permissive", query::FunctionSet::permissive}}};
+
 std::string set_query_functions(ServerConfig& config, const Values& values) {
-    using query::FunctionSet;
-    constexpr std::array<std::pair<std::string_view, FunctionSet>, 3> sets{
-        {{"strict", FunctionSet::strict},
-         {"extended", FunctionSet::extended},
-         {"permissive", FunctionSet::permissive}}};
-    for (const auto& [name, set] : sets) {
+    for (const auto& [name, set] : function_sets) {
         if (name != values.front()) continue;
         config.query_functions = set;
         return {};
@@ -189,11 +199,13 @@ std::string set_reconnect_grace(ServerConfig& config, const Values& values) {
     return set_number(config.jobs.reconnect_grace_s, values, 0, 86'400);
 }
 
+constexpr std::array<std::pair<std::string_view, WebReach::Mode>, 3> web_modes{
+    {{"public", WebReach::Mode::everyone},
+     {"listed", WebReach::Mode::listed},
+     {"off", WebReach::Mode::nobody}}};
+
 std::string set_storage_web(ServerConfig& config, const Values& values) {
-    using Mode = WebReach::Mode;
-    constexpr std::array<std::pair<std::string_view, Mode>, 3> modes{
-        {{"public", Mode::everyone}, {"listed", Mode::listed}, {"off", Mode::nobody}}};
-    for (const auto& [name, mode] : modes) {
+    for (const auto& [name, mode] : web_modes) {
         if (name != values.front()) continue;
         config.storage_web = mode;
         return {};
@@ -249,6 +261,29 @@ std::string set_linked_hubs(ServerConfig& config, const Values& values) {
     return {};
 }
 
+std::string set_proxy_header(ServerConfig& config, const Values& values) {
+    const std::string& name = values.front();
+    const bool is_legal = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    });
+    if (!is_legal || name.size() > 64) return "is not the name of a header field: " + name;
+    config.proxy_header = name;
+    return {};
+}
+
+std::string set_proxy_addresses(ServerConfig& config, const Values& values) {
+    constexpr std::size_t addresses_max = 16;
+    if (values.size() > addresses_max) return "takes at most 16 addresses";
+    for (const std::string& address : values) {
+        in6_addr any{};
+        if (::inet_pton(AF_INET, address.c_str(), &any) != 1 &&
+            ::inet_pton(AF_INET6, address.c_str(), &any) != 1)
+            return "is not an IP address: " + address;
+    }
+    config.proxy_addresses = values;
+    return {};
+}
+
 std::string set_cluster_store(ServerConfig& config, const Values& values) {
     config.cluster.store = values.front();
     return {};
@@ -278,75 +313,194 @@ std::string set_cluster_lease(ServerConfig& config, const Values& values) {
     return set_number(config.cluster.lease_s, values, 3, 60);
 }
 
+// --- reading, the other way round ----------------------------------------------------------------
+
+Values one(std::string text) {
+    if (text.empty()) return {};
+    return {std::move(text)};
+}
+
+template <auto member>
+Values read_member(const ServerConfig& config) {
+    using T = std::decay_t<decltype(config.*member)>;
+    if constexpr (std::is_same_v<T, std::string>) {
+        return one(config.*member);
+    } else if constexpr (std::is_same_v<T, Values>) {
+        return config.*member;
+    } else {
+        return {std::to_string(config.*member)};
+    }
+}
+
+template <auto part, auto member>
+Values read_in(const ServerConfig& config) {
+    const auto& value = config.*part.*member;
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+        return one(value);
+    } else {
+        return {std::to_string(value)};
+    }
+}
+
+Values read_admin_tls(const ServerConfig& config) {
+    return {config.admin_tls ? "on" : "off"};
+}
+Values read_log_level(const ServerConfig& config) {
+    return {std::string(log_level_text(config.log_level))};
+}
+Values read_log_format(const ServerConfig& config) {
+    return {config.log_format == LogFormat::json ? "json" : "text"};
+}
+Values read_log_modules(const ServerConfig& config) {
+    Values values;
+    for (const auto& [module, level] : config.log_modules)
+        values.push_back(std::string(log_modules[module]) + "=" + std::string(log_level_text(level)));
+    return values;
+}
+Values read_compatibility(const ServerConfig& config) {
+    return {config.compatibility == Compatibility::strict ? "strict" : "default"};
+}
+Values read_tier(const ServerConfig& config) {
+    if (config.compatibility != Compatibility::strict) return {};
+    return {std::string(name_of(tiers, config.strict_tier.value_or(Tier::s1)))};
+}
+Values read_units(const ServerConfig& config) {
+    if (config.compatibility != Compatibility::strict) return {};
+    return {std::to_string(config.strict_units.value_or(1))};
+}
+Values read_query_functions(const ServerConfig& config) {
+    return {std::string(name_of(function_sets, hub_options(config).queries.functions))};
+}
+Values read_statement_bytes(const ServerConfig& config) {
+    return {std::to_string(hub_options(config).queries.statement_bytes_max)};
+}
+Values read_storage_web(const ServerConfig& config) {
+    return {std::string(name_of(web_modes, config.storage_web))};
+}
+Values read_metrics_interval(const ServerConfig& config) {
+    const auto interval = config.configurations.metrics_interval;
+    return {std::to_string(std::chrono::duration_cast<std::chrono::seconds>(interval).count())};
+}
+
 using Kind = Setting::Kind;
 constexpr std::array settings{
-    Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>},
-    Setting{"hostnames", Kind::list, set_hostnames},
-    Setting{"bind", Kind::list, set_bind},
-    Setting{"mqtts_port", Kind::number, set_port<&ServerConfig::mqtts_port>},
-    Setting{"https_port", Kind::number, set_port<&ServerConfig::https_port>},
-    Setting{"amqps_port", Kind::number, set_port<&ServerConfig::amqps_port, 0>},
-    Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>},
-    Setting{"insecure_amqp_port", Kind::number, set_port<&ServerConfig::insecure_amqp_port, 0>},
-    Setting{"admin.port", Kind::number, set_port<&ServerConfig::admin_port, 0>},
-    Setting{"admin.bind", Kind::text, set_text<&ServerConfig::admin_bind>},
-    Setting{"admin.tls", Kind::text, set_admin_tls},
-    Setting{"admin.token_file", Kind::text, set_text<&ServerConfig::admin_token_file>},
-    Setting{"audit.entries_max", Kind::number, set_audit_entries},
-    Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>},
-    Setting{"threads", Kind::number, set_threads},
-    Setting{"connections.open_max", Kind::number, set_connections},
-    Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections},
-    Setting{"limits.device_messages_per_s", Kind::number, set_rate<&CallerRates::device_messages_per_s>},
-    Setting{"limits.device_bytes_per_s", Kind::number, set_rate<&CallerRates::device_bytes_per_s>},
-    Setting{"limits.policy_calls_per_s", Kind::number, set_rate<&CallerRates::policy_calls_per_s>},
-    Setting{"drain_s", Kind::number, set_drain},
-    Setting{"log_level", Kind::text, set_log_level},
-    Setting{"log_format", Kind::text, set_log_format},
-    Setting{"log_modules", Kind::list, set_log_modules},
-    Setting{"compatibility", Kind::text, set_compatibility},
-    Setting{"strict.tier", Kind::text, set_tier},
-    Setting{"strict.units", Kind::number, set_units},
-    Setting{"query.functions", Kind::text, set_query_functions},
-    Setting{"query.statement_bytes_max", Kind::number, set_statement_bytes},
-    Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>},
-    Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>},
-    Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>},
-    Setting{"tls.client_crl", Kind::text, set_text<&ServerConfig::tls_client_crl>},
-    Setting{"files.root", Kind::text, set_text<&ServerConfig::files_root>},
-    Setting{"files.file_bytes_max", Kind::number, set_file_limit<&FileLimits::file_bytes_max>},
-    Setting{"files.device_bytes_max", Kind::number, set_file_limit<&FileLimits::device_bytes_max>},
-    Setting{"files.hub_bytes_max", Kind::number, set_file_limit<&FileLimits::hub_bytes_max>},
-    Setting{"files.lifetime_s", Kind::number, set_file_lifetime},
-    Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>},
-    Setting{"storage.web", Kind::text, set_storage_web},
-    Setting{"storage.hosts", Kind::list, set_storage_hosts},
-    Setting{"storage.ca_file", Kind::text, set_text<&ServerConfig::storage_ca>},
-    Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes},
-    Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age},
-    Setting{"jobs.active_max", Kind::number, set_job_limit<&JobEngineLimits::active_max, 1, 10'000'000>},
+    Setting{"data_dir", Kind::text, set_text<&ServerConfig::data_dir>, read_member<&ServerConfig::data_dir>},
+    Setting{"hostnames", Kind::list, set_hostnames, read_member<&ServerConfig::hostnames>},
+    Setting{"bind", Kind::list, set_bind, read_member<&ServerConfig::bind>},
+    Setting{"mqtts_port", Kind::number, set_port<&ServerConfig::mqtts_port>,
+            read_member<&ServerConfig::mqtts_port>},
+    Setting{"https_port", Kind::number, set_port<&ServerConfig::https_port>,
+            read_member<&ServerConfig::https_port>},
+    Setting{"amqps_port", Kind::number, set_port<&ServerConfig::amqps_port, 0>,
+            read_member<&ServerConfig::amqps_port>},
+    Setting{"insecure_mqtt_port", Kind::number, set_port<&ServerConfig::insecure_mqtt_port, 0>,
+            read_member<&ServerConfig::insecure_mqtt_port>},
+    Setting{"insecure_amqp_port", Kind::number, set_port<&ServerConfig::insecure_amqp_port, 0>,
+            read_member<&ServerConfig::insecure_amqp_port>},
+    Setting{"admin.port", Kind::number, set_port<&ServerConfig::admin_port, 0>,
+            read_member<&ServerConfig::admin_port>},
+    Setting{"admin.bind", Kind::text, set_text<&ServerConfig::admin_bind>,
+            read_member<&ServerConfig::admin_bind>},
+    Setting{"admin.tls", Kind::text, set_admin_tls, read_admin_tls},
+    Setting{"admin.token_file", Kind::text, set_text<&ServerConfig::admin_token_file>,
+            read_member<&ServerConfig::admin_token_file>},
+    Setting{"audit.entries_max", Kind::number, set_audit_entries,
+            read_member<&ServerConfig::audit_entries_max>},
+    Setting{"ready_file", Kind::text, set_text<&ServerConfig::ready_file>,
+            read_member<&ServerConfig::ready_file>},
+    Setting{"threads", Kind::number, set_threads, read_member<&ServerConfig::threads>},
+    Setting{"connections.open_max", Kind::number, set_connections,
+            read_member<&ServerConfig::connections_open_max>},
+    Setting{"connections.unknown_per_address_max", Kind::number, set_unknown_connections,
+            read_member<&ServerConfig::connections_unknown_per_address_max>},
+    Setting{"limits.device_messages_per_s", Kind::number, set_rate<&CallerRates::device_messages_per_s>,
+            read_in<&ServerConfig::callers, &CallerRates::device_messages_per_s>},
+    Setting{"limits.device_bytes_per_s", Kind::number, set_rate<&CallerRates::device_bytes_per_s>,
+            read_in<&ServerConfig::callers, &CallerRates::device_bytes_per_s>},
+    Setting{"limits.policy_calls_per_s", Kind::number, set_rate<&CallerRates::policy_calls_per_s>,
+            read_in<&ServerConfig::callers, &CallerRates::policy_calls_per_s>},
+    Setting{"drain_s", Kind::number, set_drain, read_member<&ServerConfig::drain_s>},
+    Setting{"log_level", Kind::text, set_log_level, read_log_level},
+    Setting{"log_format", Kind::text, set_log_format, read_log_format},
+    Setting{"log_modules", Kind::list, set_log_modules, read_log_modules},
+    Setting{"compatibility", Kind::text, set_compatibility, read_compatibility},
+    Setting{"strict.tier", Kind::text, set_tier, read_tier},
+    Setting{"strict.units", Kind::number, set_units, read_units},
+    Setting{"query.functions", Kind::text, set_query_functions, read_query_functions},
+    Setting{"query.statement_bytes_max", Kind::number, set_statement_bytes, read_statement_bytes},
+    Setting{"tls.certificate", Kind::text, set_text<&ServerConfig::tls_certificate>,
+            read_member<&ServerConfig::tls_certificate>},
+    Setting{"tls.key", Kind::text, set_text<&ServerConfig::tls_key>, read_member<&ServerConfig::tls_key>},
+    Setting{"tls.client_ca", Kind::text, set_text<&ServerConfig::tls_client_ca>,
+            read_member<&ServerConfig::tls_client_ca>},
+    Setting{"tls.client_crl", Kind::text, set_text<&ServerConfig::tls_client_crl>,
+            read_member<&ServerConfig::tls_client_crl>},
+    Setting{"files.root", Kind::text, set_text<&ServerConfig::files_root>,
+            read_member<&ServerConfig::files_root>},
+    Setting{"files.file_bytes_max", Kind::number, set_file_limit<&FileLimits::file_bytes_max>,
+            read_in<&ServerConfig::files, &FileLimits::file_bytes_max>},
+    Setting{"files.device_bytes_max", Kind::number, set_file_limit<&FileLimits::device_bytes_max>,
+            read_in<&ServerConfig::files, &FileLimits::device_bytes_max>},
+    Setting{"files.hub_bytes_max", Kind::number, set_file_limit<&FileLimits::hub_bytes_max>,
+            read_in<&ServerConfig::files, &FileLimits::hub_bytes_max>},
+    Setting{"files.lifetime_s", Kind::number, set_file_lifetime,
+            read_in<&ServerConfig::files, &FileLimits::lifetime_s>},
+    Setting{"storage.import_root", Kind::text, set_text<&ServerConfig::import_root>,
+            read_member<&ServerConfig::import_root>},
+    Setting{"storage.web", Kind::text, set_storage_web, read_storage_web},
+    Setting{"storage.hosts", Kind::list, set_storage_hosts, read_member<&ServerConfig::storage_hosts>},
+    Setting{"storage.ca_file", Kind::text, set_text<&ServerConfig::storage_ca>,
+            read_member<&ServerConfig::storage_ca>},
+    Setting{"telemetry.bytes_max", Kind::number, set_telemetry_bytes,
+            read_in<&ServerConfig::telemetry, &TelemetryLimits::bytes_max>},
+    Setting{"telemetry.age_max_s", Kind::number, set_telemetry_age,
+            read_in<&ServerConfig::telemetry, &TelemetryLimits::age_max_s>},
+    Setting{"jobs.active_max", Kind::number, set_job_limit<&JobEngineLimits::active_max, 1, 10'000'000>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::active_max>},
     Setting{"jobs.active_bytes_max", Kind::number,
-            set_job_limit<&JobEngineLimits::active_bytes_max, job_bytes_min, job_bytes_most>},
+            set_job_limit<&JobEngineLimits::active_bytes_max, job_bytes_min, job_bytes_most>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::active_bytes_max>},
     Setting{"jobs.history_bytes_max", Kind::number,
-            set_job_limit<&JobEngineLimits::history_bytes_max, job_bytes_min, job_bytes_most>},
-    Setting{"jobs.running_max", Kind::number, set_job_limit<&JobEngineLimits::running_max, 1, 10'000>},
+            set_job_limit<&JobEngineLimits::history_bytes_max, job_bytes_min, job_bytes_most>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::history_bytes_max>},
+    Setting{"jobs.running_max", Kind::number, set_job_limit<&JobEngineLimits::running_max, 1, 10'000>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::running_max>},
     Setting{"jobs.twin_chunk_devices", Kind::number,
-            set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>},
+            set_job_limit<&JobEngineLimits::twin_chunk_devices, 1, 100'000>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::twin_chunk_devices>},
     Setting{"jobs.method_window_max", Kind::number,
-            set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>},
-    Setting{"jobs.reconnect_grace_s", Kind::number, set_reconnect_grace},
-    Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval},
-    Setting{"provisioning.id_scopes", Kind::list, set_scopes},
-    Setting{"provisioning.linked_hubs", Kind::list, set_linked_hubs},
-    Setting{"cluster.store", Kind::text, set_cluster_store},
-    Setting{"cluster.node", Kind::text, set_cluster_node},
-    Setting{"cluster.lease_s", Kind::number, set_cluster_lease},
-    Setting{"cluster.health", Kind::text, set_cluster_health},
-    Setting{"cluster.advertise", Kind::text, set_cluster_advertise},
-    Setting{"cluster.link_port", Kind::number, set_cluster_link_port},
+            set_job_limit<&JobEngineLimits::method_window_max, 1, 1'000'000>,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::method_window_max>},
+    Setting{"jobs.reconnect_grace_s", Kind::number, set_reconnect_grace,
+            read_in<&ServerConfig::jobs, &JobEngineLimits::reconnect_grace_s>},
+    Setting{"configurations.metrics_interval_s", Kind::number, set_metrics_interval, read_metrics_interval},
+    Setting{"provisioning.id_scopes", Kind::list, set_scopes,
+            read_member<&ServerConfig::provisioning_scopes>},
+    Setting{"provisioning.linked_hubs", Kind::list, set_linked_hubs, read_member<&ServerConfig::linked_hubs>},
+    Setting{"dashboard.proxy_header", Kind::text, set_proxy_header, read_member<&ServerConfig::proxy_header>},
+    Setting{"dashboard.proxy_addresses", Kind::list, set_proxy_addresses,
+            read_member<&ServerConfig::proxy_addresses>},
+    Setting{"dashboard.proxy_policy", Kind::text, set_text<&ServerConfig::proxy_policy>,
+            read_member<&ServerConfig::proxy_policy>},
+    Setting{"cluster.store", Kind::text, set_cluster_store,
+            read_in<&ServerConfig::cluster, &ClusterConfig::store>},
+    Setting{"cluster.node", Kind::text, set_cluster_node,
+            read_in<&ServerConfig::cluster, &ClusterConfig::node>},
+    Setting{"cluster.lease_s", Kind::number, set_cluster_lease,
+            read_in<&ServerConfig::cluster, &ClusterConfig::lease_s>},
+    Setting{"cluster.health", Kind::text, set_cluster_health,
+            read_in<&ServerConfig::cluster, &ClusterConfig::health>},
+    Setting{"cluster.advertise", Kind::text, set_cluster_advertise,
+            read_in<&ServerConfig::cluster, &ClusterConfig::advertise>},
+    Setting{"cluster.link_port", Kind::number, set_cluster_link_port,
+            read_in<&ServerConfig::cluster, &ClusterConfig::link_port>},
 };
 
 }  // namespace
+
+bool takes_effect_at_once(const Setting& setting) {
+    return setting.key.starts_with("log_") || setting.key.starts_with("tls.");
+}
 
 std::span<const Setting> all_settings() {
     return settings;

@@ -18,7 +18,12 @@ struct Setting {
     /// Puts values (one, but for a list) into the configuration; a text that says what is wrong, or
     /// empty.
     std::string (*apply)(ServerConfig& config, const std::vector<std::string>& values);
+    /// The values in the configuration, as `apply` takes them; none where nothing is set.
+    std::vector<std::string> (*read)(const ServerConfig& config);
 };
+
+/// Whether a change counts as soon as the configuration is read again, and not at the next start.
+bool takes_effect_at_once(const Setting& setting);
 
 /// The table of all keys.
 std::span<const Setting> all_settings();

@@ -335,6 +335,13 @@ test('messages of devices and consumer groups', async () => {
   await ask('get', '/carillon/consumer-groups/{groupName}', groupName, { status: 404 });
 });
 
+test('settings, health, and connections of a device', async () => {
+  await ask('get', '/carillon/settings');
+  await ask('get', '/carillon/health');
+  await ask('get', '/carillon/devices/{deviceId}/connections', d('online'));
+  await ask('get', '/carillon/devices/{deviceId}/connections', d('none'), { status: 404 });
+});
+
 test('what is logged', async () => {
   await ask('get', '/carillon/log');
   await ask('put', '/carillon/log', {}, { body: { level: 'warn', modules: { mqtt: 'debug' }, format: 'json' } });

@@ -11,6 +11,9 @@ namespace carillon {
 void add_audit(CLI::App& app, int& exit_code);
 void add_log(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
+void add_settings(CLI::App& app, int& exit_code);
+/// A verb of `carillon device`.
+void add_device_connections(CLI::App& group, int& exit_code);
 void add_health(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_debug(CLI::App& app, int& exit_code);

@@ -28,6 +28,8 @@ public:
     JobWatcher& operator=(const JobWatcher&) = delete;
 
     JobProgress look(TimePoint now, WallTime wall_now) const;
+    /// How many follow jobs of the hub.
+    std::size_t count() const { return count_->load(std::memory_order_relaxed); }
     /// Calls `wake` once, on any thread, when the job's revision is another than `seen`; whoever asks
     /// again takes back what it asked before. False, and nothing is called, if it already is another.
     /// `wake` must be quick; it is not called after this watcher has gone, but for a call under way.

@@ -9,7 +9,8 @@
 
 namespace carillon {
 
-AmqpEndpoint::AmqpEndpoint(Hub& hub, IoThreads& threads) : hub_(hub), threads_(threads) {
+AmqpEndpoint::AmqpEndpoint(Hub& hub, IoThreads& threads, device::ConnectionLogs* connections)
+    : hub_(hub), threads_(threads), connection_logs_(connections) {
     // As the service calls itself. Source: azure-iot-sdk-c#2233, log of the service.
     settings_.container_id = "DeviceGateway_" + hub.shards().first().random().hex32();
     settings_.hostname = hub.host_names().front();

@@ -15,17 +15,21 @@ namespace carillon {
 class Hub;
 class IoThreads;
 
+namespace device {
+class ConnectionLogs;
+}
+
 namespace amqp {
 class HubConnection;
 }
 
 /// The AMQP endpoint: makes an AMQP 1.0 server of every connection it is given, be it a socket or a
 /// WebSocket. A connection stays on the thread that accepted it, as it may carry many devices, whose shards
-/// live on several; see `amqp::DeviceProxy`. `hub` and `threads` outlive the endpoint; the endpoint outlives
+/// live on several; see `amqp::DeviceProxy`. What it is given outlives the endpoint; the endpoint outlives
 /// the running of the threads, and ends what connections are left when it is destroyed.
 class AmqpEndpoint final : public ConnectionFactory {
 public:
-    AmqpEndpoint(Hub& hub, IoThreads& threads);
+    AmqpEndpoint(Hub& hub, IoThreads& threads, device::ConnectionLogs* connections = nullptr);
     ~AmqpEndpoint() override;
 
     void accepted(std::unique_ptr<Channel> channel) override;
@@ -37,6 +41,8 @@ public:
     // --- for connections -----------------------------------------------------------------------
     Hub& hub() { return hub_; }
     IoThreads& threads() { return threads_; }
+    /// Where what becomes of connections is noted; may be null.
+    device::ConnectionLogs* connection_logs() { return connection_logs_; }
     const amqp::ConnectionSettings& settings() const { return settings_; }
     amqp::Metrics& metrics_of(std::size_t thread) { return *metrics_[thread]; }
     void discharge(amqp::HubConnection& connection);
@@ -44,6 +50,7 @@ public:
 private:
     Hub& hub_;
     IoThreads& threads_;
+    device::ConnectionLogs* const connection_logs_;
     amqp::ConnectionSettings settings_;
     std::vector<std::unique_ptr<amqp::Metrics>> metrics_;  ///< Of each thread. Bound: fixed.
     std::mutex mutex_;                                     ///< Guards `connections_`.

@@ -163,7 +163,8 @@ void Authenticator::check_device(std::vector<IdentityKey> candidates, std::size_
     Hub& hub = connection_.hub();
     Shard& home = device::ConnectedDevice::home(hub, candidates[index].device);
     IoThread& thread = connection_.endpoint().threads().of_shard(home.number());
-    thread.post([connection = connection_.shared_from_this(), &hub, peer = connection_.peer_address(),
+    device::ConnectionLogs* const logs = connection_.endpoint().connection_logs();
+    thread.post([connection = connection_.shared_from_this(), &hub, logs, peer = connection_.peer_address(),
                  candidates = std::move(candidates), index, text = std::move(text),
                  done = std::move(done)]() mutable {
         const IdentityKey& key = candidates[index];
@@ -173,7 +174,7 @@ void Authenticator::check_device(std::vector<IdentityKey> candidates, std::size_
         const bool is_last = index + 1 == candidates.size();
         Duration wait{};
         if (!proof && is_last)
-            wait = device::ConnectedDevice::refused(hub, key, proof.error(), protocol, peer);
+            wait = device::ConnectedDevice::refused(hub, key, proof.error(), {protocol, peer}, logs);
         connection->post([proof = std::move(proof), is_last, wait, candidates = std::move(candidates), index,
                           text = std::move(text), done = std::move(done)](HubConnection& self) mutable {
             Authenticator& authenticator = self.authenticator();

@@ -18,7 +18,7 @@ DeviceProxy::DeviceProxy(HubConnection& connection, IdentityKey key)
       hub_(connection.hub()),
       thread_(connection.endpoint().threads().of_shard(
           device::ConnectedDevice::home(connection.hub(), key_.device).number())),
-      device_(connection.hub(), *this) {}
+      device_(connection.hub(), *this, connection.endpoint().connection_logs()) {}
 
 template <class F>
 void DeviceProxy::there(F function) {
@@ -43,7 +43,8 @@ Result<> DeviceProxy::try_tokens(const Login& login, bool renews) {
                                     .token = std::nullopt,
                                     .certificate = login.certificate ? &*login.certificate : nullptr};
     const auto attempt = [this, &login, &credentials, renews] {
-        return renews ? device_.renew(credentials) : device_.connect(credentials, login.model_id);
+        return renews ? device_.renew(credentials)
+                      : device_.connect(credentials, login.model_id, {"amqp", login.peer});
     };
     if (login.tokens.empty()) return attempt();
     Result<> result;
@@ -60,7 +61,9 @@ void DeviceProxy::connect(Login login) {
         const Result<> result = self.try_tokens(login, false);
         Duration wait{};
         if (!result) {
-            wait = device::ConnectedDevice::refused(self.hub_, self.key_, result.error(), "amqp", login.peer);
+            wait =
+                device::ConnectedDevice::refused(self.hub_, self.key_, result.error(), {"amqp", login.peer},
+                                                 self.connection_->endpoint().connection_logs());
         }
         self.back([result, wait, key = self.device_.key(), end = self.device_.token_end()](
                       HostedDevice& device) { device.connected(result, wait, key, end); });
@@ -82,12 +85,13 @@ void DeviceProxy::renew(std::vector<std::string> tokens) {
 void DeviceProxy::leave() {
     there([](DeviceProxy& self) {
         self.is_closed_ = true;
-        self.device_.disconnect();
+        self.device_.disconnect(self.closed_for_.empty() ? "the device left" : self.closed_for_);
     });
 }
 
 void DeviceProxy::close(Errc reason) {
     is_closed_ = true;
+    closed_for_ = errc_name(reason);
     back([reason](HostedDevice& device) { device.closed(reason); });
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace carillon {
@@ -96,7 +97,8 @@ private:
     std::uint32_t cloud_credit_ = 0;
     bool takes_methods_ = false;
     bool takes_desired_ = false;
-    bool is_closed_ = false;  ///< By the hub.
+    bool is_closed_ = false;       ///< By the hub.
+    std::string_view closed_for_;  ///< Why; lives as long as the program.
 };
 
 }  // namespace carillon::amqp

@@ -10,6 +10,7 @@
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/shard/throttles.hpp"
+#include "endpoint/device/connection_log.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <fmt/core.h>
@@ -17,6 +18,23 @@
 #include <utility>
 
 namespace carillon::device {
+
+namespace {
+
+using EventKind = ConnectionEvent::Kind;
+
+void note(ConnectionLogs* logs, const Shard& shard, Ordinal identity, EventKind kind, std::string_view reason,
+          const ConnectedDevice::Origin& origin = {}) {
+    if (logs == nullptr) return;
+    logs->of(shard).note({.kind = kind,
+                          .identity = identity,
+                          .time = shard.clock().wall_now(),
+                          .protocol = origin.protocol,
+                          .reason = reason,
+                          .peer = ConnectionEvent::Peer(origin.peer)});
+}
+
+}  // namespace
 
 Shard& ConnectedDevice::home(Hub& hub, const DeviceId& device) {
     return hub.shards().owner(device);
@@ -64,7 +82,8 @@ Result<Proof> ConnectedDevice::check(Hub& hub, const Credentials& credentials) {
     return proof;
 }
 
-Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id) {
+Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_view model_id,
+                                  const Origin& origin) {
     shard_ = &home(hub_, credentials.key.device);
     const auto proof = check(hub_, credentials);
     if (!proof) return fail(proof.error());
@@ -76,6 +95,7 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     ordinal_ = record->ordinal;
     is_connected_ = true;
     shard_->attach(*record, link_);
+    note(logs_, *shard_, ordinal_, EventKind::connected, {}, origin);
     if (is_model_id(model_id)) shard_->announce_model(*record, model_id);
     if (is_traced()) trace("connected");
     return {};
@@ -94,29 +114,35 @@ void ConnectedDevice::stand_on(const Proof& proof) {
     key_ = proof.key;
 }
 
-Duration ConnectedDevice::refused(Hub& hub, const IdentityKey& key, const Error& why,
-                                  std::string_view protocol, std::string_view peer) {
+Duration ConnectedDevice::refused(Hub& hub, const IdentityKey& key, const Error& why, const Origin& origin,
+                                  ConnectionLogs* logs) {
+    Shard& shard = home(hub, key.device);
+    // Of who is not registered nothing is kept.
+    if (const Record* known = shard.directory().find(key); known != nullptr && known->exists()) {
+        note(logs, shard, known->ordinal, EventKind::refused, errc_name(why.code), origin);
+    }
     const std::string path = key.path();
-    const Clock& clock = home(hub, key.device).clock();
+    const Clock& clock = shard.clock();
     if (hub.traces().is_on()) {
         std::string members;
         JsonWriter(members)
             .key("protocol")
-            .value(protocol)
+            .value(origin.protocol)
             .key("peer")
-            .value(peer)
+            .value(origin.peer)
             .key("why")
             .value(why.detail);
         hub.traces().note(path, clock.now(), clock.wall_now(), "refused", members);
     }
     if (why.code != Errc::iot_hub_unauthorized) return Duration::zero();
     const LoginBrake::Failure failure{
-        .protocol = protocol, .identity = path, .peer = peer, .why = why.detail};
+        .protocol = origin.protocol, .identity = path, .peer = origin.peer, .why = why.detail};
     return hub.logins().failed(failure, clock.now());
 }
 
-void ConnectedDevice::disconnect() {
+void ConnectedDevice::disconnect(std::string_view why) {
     if (!std::exchange(is_connected_, false)) return;
+    note(logs_, *shard_, ordinal_, EventKind::disconnected, why);
     if (is_traced()) trace("disconnected");
     // After the hub closed the link the record may be gone, or have another link.
     if (Record* known = record()) shard_->detach(*known, link_);

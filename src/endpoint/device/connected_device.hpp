@@ -21,6 +21,8 @@ enum class ThrottleClass : std::uint8_t;
 
 namespace device {
 
+class ConnectionLogs;
+
 /// What a device or module may ask of the hub while it is connected, whatever protocol it speaks. Each
 /// protocol is a translation: it reads what the device says and calls this, and what the hub says to the
 /// device it gets as a `DeviceLink`. There is one for each identity, not for each socket, as some protocols
@@ -33,12 +35,18 @@ class ConnectedDevice {
 public:
     using Stored = UniqueFunction<void(Result<>)>;
     using Reported = UniqueFunction<void(Result<std::int64_t>)>;
+    /// Which way a device comes, for the log and its history of connections.
+    struct Origin {
+        std::string_view protocol;  ///< Lives as long as the program.
+        std::string_view peer;      ///< `address:port`
+    };
 
     /// The shard that owns the device. From any thread.
     static Shard& home(Hub& hub, const DeviceId& device);
 
-    /// `link` is told what the hub wants of the device; both references outlive this.
-    ConnectedDevice(Hub& hub, DeviceLink& link) : hub_(hub), link_(link) {}
+    /// `link` is told what the hub wants of the device. All outlive this; without `logs` nothing is noted.
+    ConnectedDevice(Hub& hub, DeviceLink& link, ConnectionLogs* logs = nullptr)
+        : hub_(hub), link_(link), logs_(logs) {}
     ConnectedDevice(const ConnectedDevice&) = delete;
     ConnectedDevice& operator=(const ConnectedDevice&) = delete;
 
@@ -51,20 +59,20 @@ public:
     /// is what the device says that it implements; it may be empty or no model's name.
     /// Fails with `iot_hub_unauthorized`, `device_disabled` and, from a strict hub, `throttling_exception`;
     /// the detail is for the log only. May be tried again.
-    Result<> connect(const Credentials& credentials, std::string_view model_id);
+    Result<> connect(const Credentials& credentials, std::string_view model_id, const Origin& origin);
     /// Stands on other credentials from now on, such as a newer token; the link stays. Fails as `judge` does,
     /// and then all is as before.
     Result<> renew(const Credentials& credentials);
     /// To be told of a `connect` or `check` that failed: gives how long the answer to the device must wait
-    /// (`LoginBrake`). `protocol` and `peer`, as `address:port`, are for the log.
-    static Duration refused(Hub& hub, const IdentityKey& key, const Error& why, std::string_view protocol,
-                            std::string_view peer);
+    /// (`LoginBrake`). On the thread of `home`.
+    static Duration refused(Hub& hub, const IdentityKey& key, const Error& why, const Origin& origin,
+                            ConnectionLogs* logs);
     bool is_connected() const { return is_connected_; }
     /// The policy's key by which it connected, if any: what the connection stands on.
     KeyTag key() const { return key_; }
     /// The link goes: requests that wait for its answers fail. Harmless if it went before, or if another
-    /// took its place. To be called before the link is destroyed.
-    void disconnect();
+    /// took its place. To be called before the link is destroyed. `why` lives as long as the program.
+    void disconnect(std::string_view why = {});
     /// When the token's time ends, the skew included; nothing if it connected without one.
     std::optional<WallTime> token_end() const { return token_end_; }
     /// When the token must be looked at again: at its end, or at `at_most` if that is sooner.
@@ -131,6 +139,7 @@ private:
 
     Hub& hub_;
     DeviceLink& link_;
+    ConnectionLogs* const logs_;
     Shard* shard_ = nullptr;
     std::unique_ptr<std::string> model_id_;  ///< Null if none was named. Bound: model_id_bytes_max.
     std::optional<WallTime> token_end_;

@@ -23,7 +23,7 @@ public:
         const std::string_view word = next(line);
         if (word == "connect") {  // connect ID TOKEN
             const auto key = IdentityKey::parse(next(line)).value();
-            say(device_.connect({.key = key, .host = "hub.example.net", .token = line}, {}));
+            say(device_.connect({.key = key, .host = "hub.example.net", .token = line}, {}, {}));
         } else if (word == "send") {  // send TEXT
             DeviceMessage message;
             message.body = line;

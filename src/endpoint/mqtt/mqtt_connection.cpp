@@ -44,7 +44,7 @@ Connection::Connection(MqttEndpoint& endpoint, std::unique_ptr<Channel> channel)
     : endpoint_(&endpoint),
       channel_(std::move(channel)),
       thread_state_(&endpoint.state_of(channel_->thread().number())),
-      device_(endpoint.hub(), *this),
+      device_(endpoint.hub(), *this, endpoint.connection_logs()),
       session_(*this, channel_->thread().clock().now()) {
     channel_->set_handler(*this);
     thread_state_->metrics.connections_opened.add();
@@ -91,7 +91,7 @@ void Connection::closed(Errc reason) {
     is_gone_ = true;
     session_.close(reason, "connection lost");
     wind_up();
-    device_.disconnect();
+    device_.disconnect(session_.close_detail());
     thread_state_->metrics.connections_closed.add();
     channel_.reset();
     if (pins_ == 0) delete this;
@@ -155,7 +155,7 @@ void Connection::wind_up() {
         thread_state_->interrupted_returns.note(device_.number(), device_.shard().clock().now());
     }
     // The core must not be told in the middle of its own call that what it closes has gone.
-    if (!closed_by_core_) device_.disconnect();
+    if (!closed_by_core_) device_.disconnect(session_.close_detail());
     pending_.reset();
     if (output_ != nullptr) thread_state_->give_output(std::move(output_));
     if (is_gone_) return;
@@ -243,15 +243,17 @@ void Connection::authenticate() {
                                           .host = connect->host,
                                           .token = connect->token,
                                           .certificate = channel_->peer_certificate()};
-    const auto connected = device_.connect(credentials, connect->model_id);
+    const std::string& peer = channel_->peer_address();
+    const device::ConnectedDevice::Origin origin{.protocol = "mqtt", .peer = peer};
+    const auto connected = device_.connect(credentials, connect->model_id, origin);
     if (!connected) {
         const Errc reason = connected.error().code;
         thread_state_->metrics.connects_refused.add();
         const std::string path = connect->key.path();
-        log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, channel_->peer_address(),
-                  errc_name(reason), connected.error().detail);
-        const Duration wait = device_.refused(endpoint_->hub(), connect->key, connected.error(), "mqtt",
-                                              channel_->peer_address());
+        log.debug("mqtt connect refused device={} peer={} code={} why=\"{}\"", path, peer, errc_name(reason),
+                  connected.error().detail);
+        const Duration wait = device_.refused(endpoint_->hub(), connect->key, connected.error(), origin,
+                                              endpoint_->connection_logs());
         if (wait == Duration::zero()) return session_.refuse(connect_code(reason), reason);
         // The session takes no input meanwhile.
         timer_ = device_.shard().timers().at(device_.shard().clock().now() + wait, [this, reason] {
@@ -263,8 +265,7 @@ void Connection::authenticate() {
     }
     if (log.is_on(LogLevel::debug, find_log_module("mqtt"))) {
         const std::string path = connect->key.path();
-        log.debug("mqtt device connected device={} peer={} client={}", path, channel_->peer_address(),
-                  connect->client_type);
+        log.debug("mqtt device connected device={} peer={} client={}", path, peer, connect->client_type);
     }
     is_c_client_ = is_c_client(connect->client_type);
     channel_->authenticated();

@@ -24,7 +24,8 @@ void ThreadState::give_output(std::unique_ptr<std::string> output) {
 
 }  // namespace mqtt
 
-MqttEndpoint::MqttEndpoint(Hub& hub, IoThreads& threads) : hub_(hub), threads_(threads) {
+MqttEndpoint::MqttEndpoint(Hub& hub, IoThreads& threads, device::ConnectionLogs* connections)
+    : hub_(hub), threads_(threads), connection_logs_(connections) {
     for (std::size_t i = 0; i < threads.size(); ++i) states_.push_back(std::make_unique<mqtt::ThreadState>());
 }
 

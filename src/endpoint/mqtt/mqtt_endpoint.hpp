@@ -15,6 +15,10 @@ namespace carillon {
 class Hub;
 class IoThreads;
 
+namespace device {
+class ConnectionLogs;
+}
+
 namespace mqtt {
 
 class Connection;
@@ -40,11 +44,11 @@ private:
 
 /// The MQTT endpoint: makes an MQTT 3.1.1 server of every connection it is given, be it a socket or a
 /// WebSocket. A connection reads its CONNECT on the thread that accepted it, and then moves to the
-/// thread that owns the device. `hub` and `threads` outlive the endpoint; the endpoint outlives the
+/// thread that owns the device. What it is given outlives the endpoint; the endpoint outlives the
 /// running of the threads, and ends what connections are left when it is destroyed.
 class MqttEndpoint final : public ConnectionFactory {
 public:
-    MqttEndpoint(Hub& hub, IoThreads& threads);
+    MqttEndpoint(Hub& hub, IoThreads& threads, device::ConnectionLogs* connections = nullptr);
     ~MqttEndpoint() override;
 
     void accepted(std::unique_ptr<Channel> channel) override;
@@ -58,6 +62,8 @@ public:
     // --- for connections -----------------------------------------------------------------------
     Hub& hub() { return hub_; }
     IoThreads& threads() { return threads_; }
+    /// Where what becomes of connections is noted; may be null.
+    device::ConnectionLogs* connection_logs() { return connection_logs_; }
     mqtt::ThreadState& state_of(std::size_t thread) { return *states_[thread]; }
     void add(mqtt::Connection& connection);
     void discharge(mqtt::Connection& connection);
@@ -65,6 +71,7 @@ public:
 private:
     Hub& hub_;
     IoThreads& threads_;
+    device::ConnectionLogs* const connection_logs_;
     std::vector<std::unique_ptr<mqtt::ThreadState>> states_;  ///< Bound: fixed.
     std::mutex mutex_;  ///< Guards the list of connections, from `first_` on.
     mqtt::Connection* first_ = nullptr;

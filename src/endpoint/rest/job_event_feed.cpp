@@ -249,7 +249,7 @@ std::string JobEventFeed::next(const JobProgress& progress, TimePoint now) {
         say(out, "progress", token, progress, now);
         seen_ = progress.revision;
         shows_speed_ = progress.devices_per_s > 0;
-        next_progress_at_ = now + spacing;
+        next_progress_at_ = now + spacing_;
         is_new = false;
     }
     if (!is_new && is_terminal(progress.snapshot.status)) {

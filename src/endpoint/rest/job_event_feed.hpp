@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "core/jobs/job_progress.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ class JobEventFeed {
 public:
     static constexpr int events_per_second_max = 4;
     static constexpr std::chrono::milliseconds spacing{1000 / events_per_second_max};
+    /// Ours: of all who follow jobs of a hub together, so that many open pages cost little more than a few.
+    static constexpr int events_of_all_per_second_max = 100;
     static constexpr std::chrono::seconds heartbeat{15};
     /// What an EventSource is told to wait before it connects again.
     static constexpr int retry_ms = 1000;
@@ -46,6 +49,11 @@ public:
     /// `after` is what the client has seen last; a token of another job counts for nothing.
     JobEventFeed(const std::optional<JobEventToken>& after, TimePoint now) : after_(after), sent_at_(now) {}
 
+    /// So many follow jobs of the hub: events are further apart when they are many.
+    void share_with(std::size_t followers) {
+        const Duration share = std::chrono::seconds(followers);
+        spacing_ = std::max<Duration>(spacing, share / events_of_all_per_second_max);
+    }
     /// What to send now; often nothing.
     std::string next(const JobProgress& progress, TimePoint now);
     /// Everything has been said: nothing follows but the end of the stream.
@@ -68,6 +76,7 @@ private:
     bool shows_speed_ = false;  ///< The client was told of a rate, which a silence makes untrue.
     TimePoint sent_at_;
     TimePoint next_progress_at_{};
+    Duration spacing_ = spacing;
 };
 
 }  // namespace carillon::rest

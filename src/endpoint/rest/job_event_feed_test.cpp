@@ -87,6 +87,24 @@ TEST_F(JobEventFeedTest, GathersWhatChangesInAQuarterOfASecond) {
     EXPECT_EQ(feed.deadline(now), TimePoint{} + milliseconds(3000));
 }
 
+TEST_F(JobEventFeedTest, ManyFollowersAreToldLessOftenEach) {
+    const auto sent_in_four_seconds = [this](std::size_t followers) {
+        JobEventFeed feed(std::nullopt, now);
+        std::size_t sent = 0;
+        const TimePoint began = now;
+        for (int ms = 0; ms < 4000; ms += 10) {
+            now = began + milliseconds(ms);
+            run(static_cast<std::uint64_t>(ms));
+            feed.share_with(followers);
+            sent += next(feed).size();
+        }
+        return sent;
+    };
+    EXPECT_EQ(sent_in_four_seconds(25), 16U);
+    EXPECT_EQ(sent_in_four_seconds(50), 8U);
+    EXPECT_EQ(sent_in_four_seconds(200), 2U);
+}
+
 TEST_F(JobEventFeedTest, TellsTheNextChangeAtOnceAfterAPause) {
     JobEventFeed feed(std::nullopt, now);
     run(1);

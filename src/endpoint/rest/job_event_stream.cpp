@@ -13,6 +13,7 @@ void JobEventStream::started() {
 void JobEventStream::pump() {
     while (!is_over() && !channel().is_congested()) {
         const auto now = context().clock.now();
+        feed_->share_with(watcher_->count());
         const auto body = feed_->next(watcher_->look(now, context().clock.wall_now()), now);
         if (!body.empty() && !send_piece(body)) return;
         if (feed_->is_over()) return finish();

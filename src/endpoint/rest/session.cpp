@@ -1,7 +1,9 @@
 // Signing in to the dashboard: of our own making, so under /carillon/. Page: docs/dashboard.md.
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/hub/login_brake.hpp"
+#include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
@@ -90,6 +92,14 @@ Result<std::string> open_session(const Request& request, JsonValue body) {
     }
     const auto access = read_access(body);
     if (!access) return fail(access.error());
+    if (body.find("proxy").boolean()) {
+        const auto person = request.web->proxy.find_person(*request.http, request.peer);
+        const auto by_proxy = person ? request.hub.policies().find(request.web->proxy.policy) : nullptr;
+        if (by_proxy == nullptr) return refused("No reverse proxy that this hub trusts says who you are.");
+        log.info("signed in to the dashboard by a proxy person=\"{}\" peer={} policy={}", *person,
+                 request.peer, by_proxy->name);
+        return sessions.open(*by_proxy, *access, now, never);
+    }
     const auto login = read_login(body);
     if (!login) return fail(login.error());
     const auto policy = find_policy(request.hub.policies(), *login);
@@ -121,7 +131,8 @@ Task<Result<HttpResponse>> sign_in(Request& request) {
     if (!body) co_return fail(body.error());
     const auto opened = open_session(request, body->root());
     if (!opened) {
-        const bool is_guess = opened.error().code == Errc::iot_hub_unauthorized_access;
+        const bool is_guess =
+            opened.error().code == Errc::iot_hub_unauthorized_access && !body->root().find("proxy").boolean();
         if (is_guess) note_guess(request, body->root(), opened.error());
         co_return fail(opened.error());
     }
@@ -134,8 +145,14 @@ Task<Result<HttpResponse>> sign_in(Request& request) {
 }
 
 Task<Result<HttpResponse>> get_session(Request& request) {
-    if (!request.session) co_return refused("Nobody is signed in.");
-    co_return ok(session_json(request, *request.session));
+    if (request.session) co_return ok(session_json(request, *request.session));
+    auto nobody = refused("Nobody is signed in.");
+    const auto person = request.web->proxy.find_person(*request.http, request.peer);
+    if (!person) co_return nobody;
+    HttpResponse response =
+        error_response(nobody.value(), request.now, request.hub.shards().first().random());
+    response.add("X-Carillon-Person", *person);
+    co_return response;
 }
 
 Task<Result<HttpResponse>> sign_out(Request& request) {

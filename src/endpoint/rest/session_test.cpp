@@ -140,6 +140,26 @@ TEST_F(WebSignIn, CountsForNothingBesideAToken) {
     EXPECT_EQ(call("PUT", at("/devices/d2"), "{}", cookie_).status, 200) << "a token needs no other";
 }
 
+TEST_F(WebSignIn, TakesTheWordOfATrustedProxyForWhoThePersonIs) {
+    const std::string proxy = std::string(json_type) + "X-User: alice\r\n";
+    const std::string body = R"({"proxy":true,"access":"change"})";
+    EXPECT_EQ(sign_in_with(body, proxy).status, 401) << "no proxy is trusted";
+    web_.proxy = {.header = "X-User", .addresses = {"192.0.2.1"}, .policy = "service"};
+    EXPECT_EQ(ask("GET", "/carillon/session", "", "X-User: alice\r\n").header("x-carillon-person"), "alice");
+    EXPECT_EQ(ask("GET", "/carillon/session", "", "").header("x-carillon-person"), "");
+    EXPECT_EQ(sign_in_with(body).status, 401) << "the proxy names nobody";
+    EXPECT_EQ(sign_in_with(body, proxy + "X-User: mallory\r\n").status, 401) << "the client added one";
+    EXPECT_EQ(sign_in_with(body, std::string(json_type) + "X-User:  \r\n").status, 401);
+    const Answer answer = sign_in_with(body, proxy);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(member(answer.body, "policy"), "\"service\"");
+    EXPECT_EQ(member(answer.body, "access"), "\"change\"");
+    web_.proxy.addresses = {"192.0.2.2"};
+    EXPECT_EQ(sign_in_with(body, proxy).status, 401) << "it comes from elsewhere";
+    web_.proxy = {.header = "X-User", .addresses = {"192.0.2.1"}, .policy = "none"};
+    EXPECT_EQ(sign_in_with(body, proxy).status, 401) << "there is no such policy";
+}
+
 TEST_F(WebSignIn, EndsWhenItIsOverOrToldSo) {
     sign_in_with(login("iothubowner"));
     const std::string before = cookie_;

@@ -20,4 +20,11 @@ Task<Result<HttpResponse>> create_trace(Request& request);
 Task<Result<HttpResponse>> take_trace_events(Request& request);
 Task<Result<HttpResponse>> delete_trace(Request& request);
 
+// hub_status.cpp
+Task<Result<HttpResponse>> get_settings(Request& request);
+Task<Result<HttpResponse>> get_health(Request& request);
+
+// device_connections.cpp
+Task<Result<HttpResponse>> list_device_connections(Request& request);
+
 }  // namespace carillon::rest
