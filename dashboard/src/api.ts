@@ -24,12 +24,20 @@ export type EnrollmentGroup = Schemas['EnrollmentGroup'];
 export type DeviceRegistration = Schemas['DeviceRegistration'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Attestation = Schemas['Attestation'];
+export type Setting = Schemas['Setting'];
+export type HubHealth = Schemas['HubHealth'];
+export type MessageRoute = Schemas['MessageRoute'];
+export type RouteEndpoint = Schemas['RouteEndpoint'];
+export type JobBrief = Schemas['JobBrief'];
+export type JobDevice = Schemas['JobDevice'];
 export type Right = Session['rights'][number];
 
 const version = 'api-version=2021-04-12';
 
 /** Who is signed in; null if nobody is, undefined while that is not known. */
 export const session = signal<Session | null | undefined>(undefined);
+/** Whom a reverse proxy that the hub trusts names, while nobody is signed in. */
+export const person = signal('');
 /** False while the hub does not answer. */
 export const isReachable = signal(true);
 
@@ -40,13 +48,13 @@ export const mayChange = () => session.value?.access === 'change';
 
 /** What a refusal said. `status` is 0 if the hub did not answer. */
 export class ApiError extends Error {
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(readonly status: number, readonly code: string, message: string, readonly person = '') {
     super(message);
   }
 }
 
 /** `ErrorCode:<Name>;<text>`, or of a direct method a document within a text. */
-function readError(status: number, code: string, body: string): ApiError {
+function readError({ status, headers }: Response, body: string): ApiError {
   let text = body;
   try {
     const parsed = JSON.parse(body) as { Message?: string; message?: string };
@@ -54,7 +62,7 @@ function readError(status: number, code: string, body: string): ApiError {
     if (text.startsWith('{')) text = (JSON.parse(text) as { message?: string }).message ?? text;
   } catch { /* as it came */ }
   text = text.replace(/^ErrorCode:[^;]*;/, '').replace(/^BadRequest: /, '');
-  return new ApiError(status, code, text || t.api.answered(status));
+  return new ApiError(status, headers.get('iothub-errorcode') ?? '', text || t.api.answered(status), headers.get('x-carillon-person') ?? '');
 }
 
 interface Options {
@@ -84,7 +92,7 @@ async function send(method: string, path: string, { body, text, headers = {}, si
   }
   isReachable.value = true;
   if (response.ok || (answer && response.headers.get('iothub-errorcode') === answer)) return response;
-  const error = readError(response.status, response.headers.get('iothub-errorcode') ?? '', await response.text());
+  const error = readError(response, await response.text());
   // Either this policy may not, or nobody is signed in any more.
   if (response.status === 401 && !path.startsWith('/carillon/session')) await refreshSession();
   throw error;
@@ -106,7 +114,9 @@ export async function refreshSession(): Promise<void> {
   try {
     session.value = (await (await send('GET', '/carillon/session')).json()) as Session;
   } catch (problem) {
-    if ((problem as ApiError).status === 401) session.value = null;
+    if ((problem as ApiError).status !== 401) return;
+    person.value = (problem as ApiError).person;
+    session.value = null;
   }
 }
 
@@ -237,6 +247,20 @@ export const deleteRegistration = (registration: string, etag: string) =>
 /** Entries of the audit log behind a number, oldest first. */
 export const listAudit = (after: number, top: number) => ask<Schemas['AuditPage']>('GET', `/carillon/audit?after=${after}&top=${top}`);
 
+// --- the hub ------------------------------------------------------------------------------------
+
+export const getSettings = () => ask<Schemas['SettingsInForce']>('GET', '/carillon/settings');
+export const getHealth = () => ask<HubHealth>('GET', '/carillon/health');
+export const deviceConnections = (device: string) => ask<Schemas['ConnectionHistory']>('GET', `/carillon/devices/${id(device)}/connections`);
+
+export const listRoutes = () => ask<MessageRoute[]>('GET', '/carillon/routes');
+export const putRoute = (route: string, body: object) => ask<MessageRoute>('PUT', `/carillon/routes/${id(route)}`, { body });
+export const deleteRoute = (route: string) => ask<void>('DELETE', `/carillon/routes/${id(route)}`);
+export const testRoutes = (trial: { message: object }) => ask<Schemas['RouteTrialAnswer']>('POST', '/carillon/routes/test', { body: trial });
+export const listEndpoints = () => ask<RouteEndpoint[]>('GET', '/carillon/endpoints');
+export const putEndpoint = (endpoint: string, body: object) => ask<RouteEndpoint>('PUT', `/carillon/endpoints/${id(endpoint)}`, { body });
+export const deleteEndpoint = (endpoint: string) => ask<void>('DELETE', `/carillon/endpoints/${id(endpoint)}`);
+
 // --- jobs ----------------------------------------------------------------------------------------
 
 export const listJobs = (filter: { type?: string; status?: string }, size: number, continuation = '') => {
@@ -259,6 +283,52 @@ export interface JobEvent { id: string; time: string; event: string; by?: string
 export async function jobHistory(job: string, after: number): Promise<JobEvent[]> {
   const response = await send('GET', `/carillon/jobs/${id(job)}/history${after ? `?after=${after}` : ''}`);
   return (await response.text()).split('\n').filter(Boolean).map((line) => JSON.parse(line) as JobEvent);
+}
+export interface JobFilter { phase?: string; paused?: string }
+/** Newest first; a page of a filter that fits few jobs may be short, or empty, and go on. */
+export const listJobBriefs = ({ phase, paused }: JobFilter, size: number, continuation = '') => {
+  const words = [phase ? `phase=${id(phase)}` : '', paused ? `paused=${id(paused)}` : ''];
+  return page<JobBrief>('GET', `/carillon/jobs?${words.filter(Boolean).join('&')}`, size, continuation);
+};
+
+export interface JobDeviceFilter { status?: string; kind?: string; wave?: string }
+const jobDevicesPath = (job: string, filter: JobDeviceFilter, format: 'ndjson' | 'csv') => {
+  const words = Object.entries(filter).filter(([, value]) => value).map(([name, value]) => `${name}=${id(value)}`);
+  return `/carillon/jobs/${id(job)}/devices?${[...words, `format=${format}`].join('&')}`;
+};
+/** Where all of them are, for the browser to store. */
+export const jobDevicesAddress = (job: string, filter: JobDeviceFilter, format: 'ndjson' | 'csv') => hubBase + jobDevicesPath(job, filter, format);
+const patience = 6;
+/** Asks again when the hub says that too many ask for the like at the moment. */
+async function patiently(ask: () => Promise<Response>): Promise<Response> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (!(problem instanceof ApiError && problem.status === 429) || tries === patience) throw problem;
+      await new Promise((resolve) => { setTimeout(resolve, 500 * tries); });
+    }
+  }
+}
+/** The first devices of a job, and whether there are more: the rest of the answer is left. */
+export async function jobDevices(job: string, filter: JobDeviceFilter, most: number): Promise<{ rows: JobDevice[]; isWhole: boolean }> {
+  const reading = new AbortController();
+  const response = await patiently(() => send('GET', jobDevicesPath(job, filter, 'ndjson'), { signal: reading.signal }));
+  const rows: JobDevice[] = [];
+  let rest = '';
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const piece = await reader?.read();
+    if (!piece || piece.done) break;
+    const lines = (rest + piece.value).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) rows.push(JSON.parse(line) as JobDevice);
+    if (rows.length > most) {
+      reading.abort();
+      return { rows: rows.slice(0, most), isWhole: false };
+    }
+  }
+  return { rows, isWhole: true };
 }
 export type JobFailures = Schemas['JobFailures'];
 export const jobFailures = (job: string) => ask<JobFailures>('GET', `/carillon/jobs/${id(job)}/failures`);

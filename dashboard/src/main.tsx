@@ -8,12 +8,15 @@ import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
 import { EnrollmentsPage } from './pages/enrollments.tsx';
 import { EventsPage } from './pages/events.tsx';
+import { HealthPage } from './pages/health.tsx';
 import { HubPage } from './pages/hub.tsx';
 import { JobPage } from './pages/job.tsx';
 import { JobsPage } from './pages/jobs.tsx';
 import { NewJobPage } from './pages/new_job.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { QueriesPage } from './pages/queries.tsx';
+import { RoutesPage } from './pages/routes.tsx';
+import { SettingsPage } from './pages/settings.tsx';
 import { SignInPage } from './pages/sign_in.tsx';
 import { address, path } from './router.ts';
 import { chooseLanguage, language, t } from './texts.ts';
@@ -40,7 +43,7 @@ const places: [string, string, IconName][] = [
 ];
 
 /** Pages that are a part of another place. */
-const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/audit': '/hub', '/new-job': '/jobs', '/configuration': '/configurations', '/new-configuration': '/configurations' };
+const partOf: Record<string, string> = { '/device': '/devices', '/job': '/jobs', '/audit': '/hub', '/settings': '/hub', '/health': '/hub', '/routes': '/hub', '/new-job': '/jobs', '/configuration': '/configurations', '/new-configuration': '/configurations' };
 
 function ThemeButton() {
   const next = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'auto';
@@ -70,6 +73,9 @@ function Page() {
     case '/configuration': return <ConfigurationPage />;
     case '/new-configuration': return <NewConfigurationPage />;
     case '/hub': return <HubPage />;
+    case '/settings': return <SettingsPage />;
+    case '/health': return <HealthPage />;
+    case '/routes': return <RoutesPage />;
     case '/queries': return <QueriesPage />;
     default: return <Empty title={t.shell.noSuchPage}><a href={address('/')}>{t.shell.goOverview}</a></Empty>;
   }

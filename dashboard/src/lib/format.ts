@@ -22,6 +22,18 @@ export function percent(part: number, all: number): string {
   return `${tenth.format(share)} %`;
 }
 
+/** In powers of 1,024, with the names that people use. */
+export function bytes(n: number): string {
+  let size = n;
+  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
+    if (size < 1024) return `${rate(size)} ${unit}`;
+    size /= 1024;
+  }
+  return `${rate(size)} TiB`;
+}
+
+export const milliseconds = (seconds: number | undefined) => (seconds === undefined ? '–' : `${tenth.format(seconds * 1000)} ms`);
+
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return '–';
   if (seconds < 10) return `${tenth.format(seconds)} s`;

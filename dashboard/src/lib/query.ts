@@ -55,6 +55,9 @@ export function jobRowsStatement(jobId: string, status: string): string {
   return `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = ${literal(jobId)}${more}`;
 }
 
+export const deviceOfJobStatement = (jobId: string, deviceId: string) =>
+  `${jobRowsStatement(jobId, '')} AND devices.jobs.deviceId = ${literal(deviceId)}`;
+
 export const deviceJobsStatement = (deviceId: string) =>
   `SELECT * FROM devices.jobs WHERE devices.jobs.deviceId = ${literal(deviceId)}`;
 

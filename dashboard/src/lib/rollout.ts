@@ -68,7 +68,7 @@ const rateForm = /^[1-9]\d{0,6}\/[sm]$/;
 const statusForm = /^(\*|\d{1,10}(-\d{1,10})?)$/;
 const retryForm = /^(rejected|timeout|disconnected|unknown|status:(\d{1,10}|[1-9]xx))$/;
 const pathForm = /^(tags|properties\.(desired|reported))\.\S+$/;
-const kindNames = ['rejected', 'timeout', 'disconnected', 'unknown', 'offline', 'deadline', 'gone', 'tooLarge'];
+export const failureKinds = ['rejected', 'timeout', 'disconnected', 'unknown', 'offline', 'deadline', 'gone', 'tooLarge'];
 
 const isShare = (text: string) => shareForm.test(text) && Number.parseFloat(text) > 0;
 const isCount = (text: string) => /^[1-9]\d{0,7}$/.test(text) && Number(text) <= 10_000_000;
@@ -188,7 +188,7 @@ function stopProblem(rule: StopDraft): string | undefined {
   const p = t.rollout.problems;
   if (!isAmount(rule.failed)) return p.amount;
   if (rule.after && !(rule.failed.endsWith('%') && isCount(rule.after))) return p.after;
-  return wordsOf(rule.kinds).every((kind) => kindNames.includes(kind)) ? undefined : p.kinds(kindNames.join(', '));
+  return wordsOf(rule.kinds).every((kind) => failureKinds.includes(kind)) ? undefined : p.kinds(failureKinds.join(', '));
 }
 
 /** What is wrong with it, or nothing. The hub checks it all again, and what only it can know. */

@@ -4,9 +4,11 @@ import { ApiError, type Device, type DeviceJob, type MethodResult, type Twin, cr
 import { type Change, type JsonObject, applyPatch, changesBetween, leaves, isEqual, parseObject, parseValue, patchBetween, withoutMetadata } from '../lib/json.ts';
 import { duration } from '../lib/format.ts';
 import { deviceJobsStatement } from '../lib/query.ts';
+import { snippets } from '../lib/snippets.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
 import { t } from '../texts.ts';
 import { DeviceHistory } from './audit.tsx';
+import { DeviceConnections } from './device_connections.tsx';
 import { DeviceEvents, DeviceMessages } from './device_messages.tsx';
 import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 
@@ -20,7 +22,7 @@ export function DevicePage() {
 
 function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
-  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs' | 'history'>('twin');
+  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs' | 'connections' | 'history'>('twin');
   useEffect(() => {
     setTitle(id);
     return () => guardLeaving(undefined);
@@ -34,6 +36,7 @@ function OneDevice({ id }: { id: string }) {
     );
   }
   const it = twin.value;
+  const configurations = (it.configurations ?? {}) as unknown as Record<string, { status: string }>;
   return (
     <>
       <p class="crumb"><a href={address('/devices')}>{t.common.devices}</a></p>
@@ -47,10 +50,11 @@ function OneDevice({ id }: { id: string }) {
         <div><dt>{t.common.lastSeen}</dt><dd><Time at={it.lastActivityTime} relative /></dd></div>
         <div><dt>{t.device.authentication}</dt><dd>{it.authenticationType}</dd></div>
         <div><dt>{t.device.twinVersion}</dt><dd>{it.version}</dd></div>
+        {Object.keys(configurations).length > 0 && <div><dt>{t.common.configurations}</dt><dd class="break">{Object.entries(configurations).map(([name, { status }]) => <p key={name}><a href={address('/configuration', { id: name })}>{name}</a> <span class="hint">{t.device.configured[status] ?? status}</span></p>)}</dd></div>}
         {it.modelId && <div><dt>{t.device.model}</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
       <div class="tabs" role="tablist" aria-label={t.device.partsDevice}>
-        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs], ['history', t.audit.changes]] as const).map(([name, label]) => (
+        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs], ['connections', t.connections.title], ['history', t.audit.changes]] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -63,6 +67,7 @@ function OneDevice({ id }: { id: string }) {
       {tab.value === 'identity' && <Identity id={id} onChanged={twin.reload} />}
       {tab.value === 'modules' && <Modules device={id} />}
       {tab.value === 'jobs' && <Jobs id={id} />}
+      {tab.value === 'connections' && <DeviceConnections id={id} />}
       {tab.value === 'history' && <DeviceHistory id={id} />}
     </>
   );
@@ -302,8 +307,7 @@ function Identity({ id, onChanged }: { id: string; onChanged: () => void }) {
           <Field label={t.common.connectionString}><Code text={login} what={t.common.connectionStringNamed} /></Field>
           <Field label={t.common.primaryKey}><Code text={keys?.primaryKey ?? ''} what={t.common.primaryKeyNamed} /></Field>
           <Field label={t.common.secondaryKey}><Code text={keys?.secondaryKey ?? ''} what={t.common.secondaryKeyNamed} /></Field>
-          <h3>{t.device.inProgram}</h3>
-          <Code what="Node.js" text={`const { Client } = require('azure-iot-device');\nconst { Mqtt } = require('azure-iot-device-mqtt');\nconst client = Client.fromConnectionString('${login}', Mqtt);`} />
+          <Snippets login={login} />
         </>
       ) : <Code text={pretty(device.value.authentication)} what={t.device.authenticationNamed} />}
       {canWrite && (
@@ -319,6 +323,20 @@ function Identity({ id, onChanged }: { id: string; onChanged: () => void }) {
         </Dialog>
       )}
     </section>
+  );
+}
+
+function Snippets({ login }: { login: string }) {
+  const chosen = useSignal(snippets[0]?.name ?? '');
+  const text = snippets.find(({ name }) => name === chosen.value)?.text(login) ?? '';
+  return (
+    <>
+      <h3>{t.device.inProgram}</h3>
+      <div class="chips" role="group" aria-label={t.device.inProgram}>
+        {snippets.map(({ name }) => <button type="button" key={name} aria-pressed={chosen.value === name} onClick={() => { chosen.value = name; }}>{name}</button>)}
+      </div>
+      <Code what={chosen.value} text={text} />
+    </>
   );
 }
 

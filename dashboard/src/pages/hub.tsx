@@ -18,7 +18,12 @@ export function HubPage() {
         <div><dt>{t.hub.signedInBy}</dt><dd>{who.policy}</dd></div>
         <div><dt>{t.hub.sessionEnds}</dt><dd><Time at={who.expiresTime} relative /></dd></div>
       </dl>
-      {mayAll() && <p><a href={address('/audit')}>{t.audit.title}</a></p>}
+      <ul class="plain places">
+        <li><a href={address('/health')}>{t.health.title}</a> <span class="hint">{t.health.hint}</span></li>
+        <li><a href={address('/settings')}>{t.settings.title}</a> <span class="hint">{t.settings.hint}</span></li>
+        <li><a href={address('/routes')}>{t.routes.title}</a> <span class="hint">{t.routes.hint}</span></li>
+        {mayAll() && <li><a href={address('/audit')}>{t.audit.title}</a> <span class="hint">{t.audit.hint}</span></li>}
+      </ul>
       {mayAll() ? <Policies host={who.hostName} /> : (
         <section class="card">
           <header><h2>{t.hub.policies}</h2></header>

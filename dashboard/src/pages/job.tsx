@@ -1,19 +1,17 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { type DeviceJob, type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange, query, queryAll } from '../api.ts';
-import { toCsv, toNdjson } from '../lib/csv.ts';
+import { type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange } from '../api.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
-import { jobRowsStatement } from '../lib/query.ts';
 import { address, parameter, setParameters } from '../router.ts';
-import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, save, useLoaded, setTitle } from '../ui/basics.tsx';
+import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
 import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
 import { Causes } from './job_causes.tsx';
+import { JobDevices } from './job_devices.tsx';
 import { typeName } from './jobs.tsx';
 import { t } from '../texts.ts';
 
 const samplesMax = 600;
-const exportMax = 200_000;
 
 export function JobPage() {
   const id = parameter('id');
@@ -88,7 +86,7 @@ function OneJob({ id }: { id: string }) {
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}
         <JobBar counts={counts} />
         {counts && <p class="figure">{t.job.figure(<strong>{percent(endedOf(counts), counts.deviceCount)}</strong>, count(counts.deviceCount))}</p>}
-        {counts && <Legend counts={counts} chosen={parameter('state')} onChoose={(state) => setParameters({ state, reason: '' })} />}
+        {counts && <Legend counts={counts} chosen={parameter('state')} onChoose={(state) => setParameters({ state, kind: '' })} />}
         <dl class="facts">
           <div><dt>{isOver ? t.job.meanRate : t.job.rate}</dt><dd>{t.job.perSecond(rate(now.devicesPerSecond))}</dd></div>
           <div><dt>{isOver ? t.job.took : t.job.runsFor}</dt><dd>{duration(now.elapsedSeconds)}</dd></div>
@@ -121,7 +119,7 @@ function OneJob({ id }: { id: string }) {
           </ul>
         </section>
       )}
-      <Devices id={id} state={parameter('state')} key={`${parameter('state')} ${isOver}`} />
+      <JobDevices id={id} job={now} key={`${parameter('state')} ${parameter('kind')} ${parameter('wave')} ${isOver}`} />
       {hasRollout(now) && <History job={now} />}
       <details class="card">
         <summary>{t.job.definition}</summary>
@@ -137,65 +135,5 @@ function OneJob({ id }: { id: string }) {
         </Dialog>
       )}
     </>
-  );
-}
-
-function Devices({ id, state }: { id: string; state: string }) {
-  const rows = useSignal<DeviceJob[]>([]);
-  const next = useSignal<string | undefined>(undefined);
-  const problem = useSignal<unknown>(undefined);
-  const isBusy = useSignal(true);
-  const load = async (continuation: string) => {
-    isBusy.value = true;
-    try {
-      const page = await query<DeviceJob>(jobRowsStatement(id, state), 100, continuation);
-      rows.value = continuation ? [...rows.value, ...page.items] : page.items;
-      next.value = page.continuation;
-    } catch (refusal) { problem.value = refusal; }
-    isBusy.value = false;
-  };
-  useEffect(() => void load(''), []);
-  const take = async (kind: 'csv' | 'ndjson') => {
-    problem.value = undefined;
-    isBusy.value = true;
-    try {
-      const { rows: all, isWhole } = await queryAll<DeviceJob>(jobRowsStatement(id, state), exportMax);
-      if (!isWhole) throw new Error(t.common.tooManyRows(count(exportMax), `carillon job devices ${id} -o ${kind}`));
-      const flat = all.map((row) => ({ deviceId: row.deviceId, moduleId: row.moduleId, status: row.status, startTimeUtc: row.startTimeUtc, endTimeUtc: row.endTimeUtc, error: row.error?.description, response: row.outcome?.deviceMethodResponse }));
-      if (kind === 'csv') save(`${id}.csv`, 'text/csv', toCsv(flat));
-      else save(`${id}.ndjson`, 'application/x-ndjson', toNdjson(all));
-    } catch (refusal) { problem.value = refusal; }
-    isBusy.value = false;
-  };
-  return (
-    <section class="card flush">
-      <header class="inset">
-        <h2>{t.common.devices}{state && `: ${t.states[state] ?? state}`}</h2>
-        <div class="row">
-          <Button kind="quiet" icon="refresh" onClick={() => void load('')}>{t.common.refresh}</Button>
-          <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('csv')}>CSV</Button>
-          <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('ndjson')}>NDJSON</Button>
-        </div>
-      </header>
-      <Problem of={problem.value} />
-      {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title={t.job.noneInState} />) : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label={t.job.devicesJob}>
-          <table>
-            <thead><tr><th>{t.common.device}</th><th>{t.common.status}</th><th>{t.job.lastChange}</th><th>{t.common.outcome}</th></tr></thead>
-            <tbody>
-              {rows.value.map((row) => (
-                <tr key={`${row.deviceId} ${row.moduleId ?? ''}`}>
-                  <td><a class="id" href={address('/device', { id: row.deviceId })}>{row.deviceId}{row.moduleId && `/${row.moduleId}`}</a></td>
-                  <td><State of={row.status} /></td>
-                  <td><Time at={row.lastUpdatedDateTimeUtc} relative /></td>
-                  <td class="cell">{row.error ? row.error.description : row.outcome?.deviceMethodResponse ? JSON.stringify(row.outcome.deviceMethodResponse) : ''}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {next.value && <div class="inset"><Button disabled={isBusy.value} onClick={() => void load(next.value ?? '')}>{t.common.loadMore}</Button></div>}
-    </section>
   );
 }

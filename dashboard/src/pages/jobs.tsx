@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type Job, listJobs, mayChange } from '../api.ts';
+import { type JobBrief, type JobFilter, listJobBriefs, mayChange } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Empty, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
@@ -9,7 +9,6 @@ import { t } from '../texts.ts';
 import { Calendar } from './calendar.tsx';
 
 const pageSize = 50;
-const statuses = ['running', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
 export const typeName = (type: string) => (type === 'scheduleDeviceMethod' ? t.common.method : t.jobs.twinUpdate);
 
 export function JobsPage() {
@@ -29,17 +28,17 @@ export function JobsPage() {
   );
 }
 
+/** Of a filter: what the hub is asked for. */
+const phases = ['running', 'paused', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
+const filterOf = (name: string): JobFilter => (name === 'paused' ? { paused: 'true' } : { phase: name });
+
 function List() {
-  const more = useSignal<Job[]>([]);
+  const more = useSignal<JobBrief[]>([]);
   const continuation = useSignal<string | undefined>(undefined);
   const problem = useSignal<unknown>(undefined);
   const status = parameter('status');
-  const first = useLoaded(async () => {
-    const filter = { status: parameter('status'), type: parameter('type') };
-    const page = await listJobs(filter, pageSize);
-    return page;
-  });
-  useEffect(() => { more.value = []; continuation.value = undefined; }, [status, parameter('type')]);
+  const first = useLoaded(() => listJobBriefs(filterOf(parameter('status')), pageSize));
+  useEffect(() => { more.value = []; continuation.value = undefined; }, [status]);
   useEffect(() => {
     setTitle(t.common.jobs);
     const timer = setInterval(() => { if (!document.hidden) first.reload(); }, 5000);
@@ -48,7 +47,7 @@ function List() {
   const next = continuation.value ?? first.value?.continuation ?? '';
   const loadMore = async () => {
     try {
-      const page = await listJobs({ status, type: parameter('type') }, pageSize, next);
+      const page = await listJobBriefs(filterOf(status), pageSize, next);
       more.value = [...more.value, ...page.items];
       continuation.value = page.continuation;
     } catch (refusal) { problem.value = refusal; }
@@ -57,20 +56,13 @@ function List() {
   const jobs = [...(first.value?.items ?? []), ...more.value.filter((job) => !known.has(job.jobId))];
   return (
     <>
-      <div class="filters">
-        <div class="chips" role="group" aria-label={t.common.status}>
-          {['', ...statuses].map((name) => (
-            <button type="button" key={name} aria-pressed={status === name} onClick={() => setParameters({ status: name })}>{name ? t.states[name] ?? name : t.jobs.all}</button>
-          ))}
-        </div>
-        <select aria-label={t.jobs.type} value={parameter('type')} onChange={(event) => setParameters({ type: event.currentTarget.value })}>
-          <option value="">{t.jobs.everyType}</option>
-          <option value="scheduleUpdateTwin">{t.jobs.twinUpdates}</option>
-          <option value="scheduleDeviceMethod">{t.jobs.methods}</option>
-        </select>
+      <div class="chips" role="group" aria-label={t.common.status}>
+        {['', ...phases].map((name) => (
+          <button type="button" key={name} aria-pressed={status === name} onClick={() => setParameters({ status: name })}>{name ? t.states[name] ?? name : t.jobs.all}</button>
+        ))}
       </div>
       <Problem of={first.problem ?? problem.value} retry={first.reload} />
-      {!first.value ? first.isLoading && <Loading /> : jobs.length === 0 ? (
+      {!first.value ? first.isLoading && <Loading /> : jobs.length === 0 && !next ? (
         <Empty title={status ? t.jobs.noneSo(t.states[status] ?? status) : t.jobs.none}>{t.jobs.noneHint}</Empty>
       ) : (
         <div class="table-scroll card flush" tabIndex={0} role="region" aria-label={t.common.jobs}>
@@ -79,9 +71,9 @@ function List() {
             <tbody>
               {jobs.map((job) => (
                 <tr key={job.jobId}>
-                  <td><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a></td>
+                  <td><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a>{job.note && <span class="hint note" title={job.note}>{job.note}</span>}</td>
                   <td>{typeName(job.type)}</td>
-                  <td><State of={job.status} /></td>
+                  <td><Phase job={job} /></td>
                   <td class="with-bar"><JobBar counts={job.deviceJobStatistics} /><span class="hint">{count(job.deviceJobStatistics?.deviceCount ?? 0)}</span></td>
                   <td class="number">{count(job.deviceJobStatistics?.failedCount ?? 0)}</td>
                   <td><Time at={job.startTime} relative /></td>
@@ -95,4 +87,12 @@ function List() {
       {next && <Button onClick={() => void loadMore()}>{t.common.loadMore}</Button>}
     </>
   );
+}
+
+function Phase({ job }: { job: JobBrief }) {
+  const isOver = ['completed', 'failed', 'cancelled'].includes(job.phase);
+  const phase = job.paused && !isOver ? 'paused' : job.phase;
+  const verdict = isOver && job.verdict ? t.jobs.verdict(t.run.verdicts[job.verdict] ?? job.verdict) : '';
+  const waves = !isOver && job.waveCount ? t.jobs.waves(job.openWaves ?? 0, job.waveCount) : '';
+  return <><State of={phase} text={t.run.phases[phase]} />{(verdict || waves) && <p class="hint">{verdict || waves}</p>}</>;
 }

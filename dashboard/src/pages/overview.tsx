@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type Job, type Overview, follow, listJobs, mayChange, type StreamState } from '../api.ts';
+import { type Job, type Overview, follow, getHealth, listAudit, listEndpoints, listJobs, may, mayAll, mayChange, type StreamState } from '../api.ts';
+import { attentionOf } from '../lib/attention.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address } from '../router.ts';
 import { Empty, Icon, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
@@ -8,6 +9,8 @@ import { JobBar, Sparkline } from '../ui/progress.tsx';
 import { t } from '../texts.ts';
 
 const samples = 120;
+const lookEveryMs = 30_000;
+const changesShown = 8;
 const rates = [
   ['connectsPerSecond', t.overview.connects],
   ['disconnectsPerSecond', t.overview.disconnects],
@@ -26,7 +29,21 @@ export function OverviewPage() {
     void runningBefore.value; // a job that began or ended changes the list
     return listJobs({}, 8);
   });
+  const health = useLoaded(getHealth);
+  const endpoints = useLoaded(async () => (may('ServiceConnect') ? listEndpoints() : []));
+  const changes = useLoaded(async () => {
+    if (!mayAll()) return [];
+    const { last } = await listAudit(0, 1);
+    return (await listAudit(Math.max(0, last - changesShown), changesShown)).entries.reverse();
+  });
 
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      for (const part of [health, endpoints, changes]) part.reload();
+    }, lookEveryMs);
+    return () => clearInterval(timer);
+  }, []);
   useEffect(() => {
     setTitle(t.common.overview);
     return follow<Overview>('/carillon/overview/events', (document) => {
@@ -44,6 +61,7 @@ export function OverviewPage() {
   const hub = now.value;
   const ended = (recent.value?.items ?? []).filter((job) => ['completed', 'failed', 'cancelled'].includes(job.status));
   const failing = ended.filter((job) => job.status === 'failed' || (job.deviceJobStatistics?.failedCount ?? 0) > 0);
+  const attention = attentionOf(health.value, endpoints.value, Date.now());
   return (
     <>
       <header class="page">
@@ -89,10 +107,11 @@ export function OverviewPage() {
         </>
       )}
       <Problem of={recent.problem} retry={recent.reload} />
-      {failing.length > 0 && (
+      {attention.length + failing.length > 0 && (
         <section class="card">
           <header><h2>{t.overview.needsAttention}</h2></header>
           <ul class="plain">
+            {attention.map(({ key, text, page }) => <li key={key} class="attention"><Icon name="warning" /><a class="break" href={address(page)}>{text}</a></li>)}
             {failing.map((job) => (
               <li key={job.jobId} class="attention">
                 <Icon name="warning" />
@@ -112,6 +131,16 @@ export function OverviewPage() {
                 <JobBar counts={job.deviceJobStatistics} />
                 <span class="hint"><State of={job.status} /> <Time at={job.endTime} relative /></span>
               </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {(changes.value?.length ?? 0) > 0 && (
+        <section class="card">
+          <header><h2>{t.overview.lastChanges}</h2><a href={address('/audit')}>{t.audit.title}</a></header>
+          <ul class="plain">
+            {changes.value?.map((entry) => (
+              <li key={entry.sequence} class="break"><Time at={entry.time} relative /> · <span class="id">{entry.policy || t.run.hub}</span> · <code>{entry.operation}</code> {entry.target}</li>
             ))}
           </ul>
         </section>

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-import { query, queryAll } from '../api.ts';
+import { useEffect, useRef } from 'preact/hooks';
+import { type Twin, query, queryAll } from '../api.ts';
+import { completionsAt, pathsOf } from '../lib/completion.ts';
 import { toCsv, toNdjson } from '../lib/csv.ts';
 import { count, duration } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
@@ -8,6 +9,8 @@ import { Button, Code, Empty, Field, Problem, save, textOf, setTitle } from '../
 import { t } from '../texts.ts';
 
 const exportMax = 200_000;
+/** So many twins are looked at for the paths that are offered. */
+const sampleSize = 50;
 type Row = Record<string, unknown>;
 
 const examples = [
@@ -26,6 +29,25 @@ export function QueriesPage() {
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
   const view = useSignal<'table' | 'json'>('table');
+  const editor = useRef<HTMLTextAreaElement>(null);
+  const caret = useSignal(0);
+  const paths = useSignal<string[] | undefined>(undefined);
+  const offered = completionsAt(statement.value, caret.value, paths.value ?? []);
+  const learnPaths = () => {
+    if (paths.value) return;
+    paths.value = [];
+    query<Twin>('SELECT * FROM devices', sampleSize).then((page) => { paths.value = pathsOf(page.items); }, () => { paths.value = undefined; });
+  };
+  const follow = (field: HTMLTextAreaElement) => { caret.value = field.selectionEnd; };
+  const complete = (word: string) => {
+    const end = offered.from + word.length;
+    statement.value = statement.value.slice(0, offered.from) + word + statement.value.slice(caret.value);
+    caret.value = end;
+    requestAnimationFrame(() => {
+      editor.current?.focus();
+      editor.current?.setSelectionRange(end, end);
+    });
+  };
 
   const ask = async (more: boolean) => {
     isBusy.value = true;
@@ -65,10 +87,16 @@ export function QueriesPage() {
       <header class="page"><h1>{t.common.queries}</h1></header>
       <form class="card" onSubmit={(event) => { event.preventDefault(); void ask(false); }}>
         <Field label={t.queries.statement} hint={t.queries.statementHint}>
-          <textarea class="code" name="statement" rows={4} spellcheck={false} value={statement.value}
-            onInput={(event) => { statement.value = event.currentTarget.value; }}
+          <textarea ref={editor} class="code" name="statement" rows={4} spellcheck={false} value={statement.value} onFocus={learnPaths}
+            onInput={(event) => { statement.value = event.currentTarget.value; follow(event.currentTarget); }}
+            onKeyUp={(event) => follow(event.currentTarget)} onClick={(event) => follow(event.currentTarget)}
             onKeyDown={(event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); void ask(false); } }} />
         </Field>
+        {offered.words.length > 0 && (
+          <div class="chips" role="group" aria-label={t.queries.completions}>
+            {offered.words.map((word) => <button type="button" key={word} onClick={() => complete(word)}><code>{word}</code></button>)}
+          </div>
+        )}
         <div class="row between wrap">
           <select aria-label={t.queries.examples} value="" onChange={(event) => { statement.value = event.currentTarget.value || statement.value; event.currentTarget.value = ''; }}>
             <option value="">{t.queries.examplesText}</option>

@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { signIn } from '../api.ts';
+import { person, signIn } from '../api.ts';
 import { address, go, path } from '../router.ts';
 import { Bell, Button, Field, Problem, setTitle } from '../ui/basics.tsx';
 import { t } from '../texts.ts';
 
 export function SignInPage() {
-  const way = useSignal<'string' | 'policy'>('string');
+  const way = useSignal<'proxy' | 'string' | 'policy'>(person.value ? 'proxy' : 'string');
   const connectionString = useSignal('');
   const policy = useSignal('iothubowner');
   const key = useSignal('');
@@ -39,7 +39,7 @@ export function SignInPage() {
   const submit = (event: Event) => {
     event.preventDefault();
     const access = mayChange.value ? 'change' : 'read';
-    void enter(way.value === 'string'
+    void enter(way.value === 'proxy' ? { proxy: true, access } : way.value === 'string'
       ? { connectionString: connectionString.value, access }
       : { policy: policy.value, key: key.value, access });
   };
@@ -49,11 +49,12 @@ export function SignInPage() {
       <form class="card sign-in" onSubmit={submit}>
         <div class="brand"><Bell /><h1>Carillon</h1></div>
         <div class="tabs" role="tablist" aria-label={t.signIn.signInBy}>
+          {person.value && <button type="button" role="tab" aria-selected={way.value === 'proxy'} onClick={() => { way.value = 'proxy'; }}>{t.signIn.proxy}</button>}
           {([['string', t.common.connectionString], ['policy', t.signIn.policyKey]] as const).map(([name, label]) => (
             <button type="button" role="tab" key={name} aria-selected={way.value === name} onClick={() => { way.value = name; }}>{label}</button>
           ))}
         </div>
-        {way.value === 'string' ? (
+        {way.value === 'proxy' ? <p class="break">{t.signIn.vouched(<strong>{person.value}</strong>)}</p> : way.value === 'string' ? (
           <Field label={t.signIn.connectionStringPolicy} hint={t.signIn.asPrinted(<code>carillon connection-string</code>)}>
             <input type="password" name="connection-string" autocomplete="off" spellcheck={false} required value={connectionString.value}
               onInput={(event) => { connectionString.value = event.currentTarget.value; }} />
