@@ -6,12 +6,12 @@ import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { Hub, until } from '../lib/hub.mjs';
 import { Browser } from './browser.mjs';
+import { hostile } from './pages.mjs';
 import { ask, startFleet } from './support.mjs';
 
 const hub = Hub.fromEnvironment();
 const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
 const devices = 500;
-const hostile = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', "'-alert(1)-'", 'javascript:alert(1)', '{{7*7}}', '</textarea><svg onload=alert(1)>'];
 const longId = `x${'-long'.repeat(25)}:%`;
 const oddId = "a'$(b)+#?*!%2E,=@;";
 let browser;
@@ -308,25 +308,6 @@ test('a query is run, and its error pointed at', async () => {
   await page.getByLabel('Statement').fill("SELECT * FROM devices WHERE tags.a LIKE 'b'");
   await page.getByRole('button', { name: 'Run' }).click();
   await page.getByRole('alert').getByText(/Line 1:/).waitFor();
-  browser.expect();
-  browser.quiet();
-});
-
-test('hostile texts stay texts, on every page that shows them', async () => {
-  await rest('PATCH', `/twins/${encodeURIComponent(oddId)}`, { tags: Object.fromEntries(hostile.map((text, i) => [`t${i}`, text])) });
-  const columns = hostile.map((_, i) => `tags.t${i}`).join(',');
-  const query = encodeURIComponent('SELECT deviceId, tags FROM devices');
-  for (const path of [
-    `/devices?cols=${encodeURIComponent(columns)}&q=a`, `/device?id=${encodeURIComponent(oddId)}`, `/queries?q=${query}`,
-    ...hostile.flatMap((text) => ['device?id=', 'job?id=', 'new-job?condition=', 'devices?w=', 'queries?q=', 'jobs?status=', 'configuration?id=', 'new-configuration?condition='].map((part) => `/${part}${encodeURIComponent(text)}`)),
-  ]) {
-    browser.expect(/status of 4\d\d/);
-    await browser.go(path);
-    await page.locator('main h1, main .empty').first().waitFor();
-    await page.waitForLoadState('load');
-    assert.equal(await page.locator('main script, main img, main iframe, [onerror], [onload], a[href^="javascript:"]').count(), 0, path);
-  }
-  assert.equal(browser.dialogs ?? 0, 0, 'no script of a tag ran');
   browser.expect();
   browser.quiet();
 });
