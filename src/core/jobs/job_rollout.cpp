@@ -264,8 +264,12 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
     const bool is_end = std::any_of(events.begin(), events.end(), [](const JobLogEvent& event) {
         return std::holds_alternative<JobEndedEvent>(event);
     });
-    if (run.chain && std::any_of(events.begin(), events.end(), is_sealed))
-        events.emplace_back(seal_of(run, is_end));
+    if (run.chain && std::any_of(events.begin(), events.end(), is_sealed)) {
+        auto seal = seal_of(run, is_end);
+        // A job that a crash has left with an end in its log, and that ends again, does not follow itself.
+        if (seal.previous && seal.previous->job == number) seal.previous.reset();
+        events.emplace_back(std::move(seal));
+    }
     for (const auto& event : events) {
         put_log_event(run, number, event);
         const auto* directed = std::get_if<DirectedEvent>(&event);

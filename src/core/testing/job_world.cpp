@@ -488,7 +488,8 @@ void JobWorld::check_chain(const WatchedJob& job) {
     for (const auto& fault : found->log.faults)
         ADD_FAILURE() << job.id << " part " << fault.part << " event " << fault.sequence << ": "
                       << fault.what;
-    EXPECT_TRUE(!job.has_rollout || found->is_intact()) << job.id;
+    EXPECT_TRUE(!job.has_rollout || found->is_intact())
+        << job.id << " and the one before: " << static_cast<int>(found->previous);
 }
 
 void JobWorld::finish() {
