@@ -83,7 +83,8 @@ export class Browser {
     }
     await page.setViewportSize({ width: 390, height: 844 });
     await page.evaluate(() => { document.documentElement.dataset.theme = 'light'; });
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    // Once the page was laid out for it.
+    const width = await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(() => resolve(document.documentElement.scrollWidth))); }));
     await page.screenshot({ path: join(this.pictures, `${name}-phone.png`) });
     await page.setViewportSize({ width: 1280, height: 800 });
     assert.ok(width <= 390, `${name} is ${width} pixels wide on a phone`);

@@ -167,7 +167,7 @@ test('a job is made in steps, watched to its end, and its failures opened', asyn
   await page.getByRole('button', { name: 'Run the job' }).click();
   await page.getByRole('heading', { name: 'completed' }).waitFor();
   await page.getByText(`of ${devices} devices`).waitFor();
-  await page.getByText('with status 500').waitFor();
+  await page.getByText('with status 500').first().waitFor();
   await page.getByRole('group', { name: 'Devices by state' }).getByRole('button', { name: 'succeeded' }).click();
   await page.getByRole('link', { name: 'sim-000000' }).waitFor();
   await browser.picture('job');
