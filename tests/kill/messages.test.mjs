@@ -19,7 +19,13 @@ before(async () => {
   const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
   owner = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200, SharedAccessKeyName);
 });
-after(() => { isOver = true; agent.destroy(); return hub.stop(); });
+const clients = [];
+after(() => {
+  isOver = true;
+  for (const client of clients) client.end(true); // Else a test that failed would not end.
+  agent.destroy();
+  return hub.stop();
+});
 
 /** One request; status 0 where no answer came. */
 function ask(method, path, { Authorization = owner, headers = {}, body = '' } = {}) {
@@ -113,7 +119,7 @@ test(`no message is lost, out of order or told twice as complete over ${kills} k
     const id = `k-${i}`;
     stories.push(new Story(id, await hub.device(id)));
   }
-  const clients = stories.slice(0, 4).map(listen);
+  clients.push(...stories.slice(0, 4).map(listen));
   const polls = stories.slice(4).map(poll);
   let isSending = true;
   const senders = stories.map((story) => send(story, () => isSending));
