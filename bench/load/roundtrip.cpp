@@ -27,7 +27,7 @@ struct Run {
     std::chrono::milliseconds look_pause{0};  ///< Between looks at a job.
     Meter meter{0};
 
-    /// Says how many trips there were by when, for whoever counts something from outside meanwhile.
+    /// Prints the time and the number of round trips so far, for a measurement from outside this process.
     void tell() {
         const std::chrono::duration<double> now = Clock::now().time_since_epoch();
         std::fprintf(stderr, "%.6f %llu\n", now.count(), static_cast<unsigned long long>(meter.trips()));

@@ -36,7 +36,7 @@ const version = 'api-version=2021-04-12';
 
 /** Who is signed in; null if nobody is, undefined while that is not known. */
 export const session = signal<Session | null | undefined>(undefined);
-/** Whom a reverse proxy that the hub trusts names, while nobody is signed in. */
+/** The user that a trusted reverse proxy names, while nobody is signed in. */
 export const person = signal('');
 /** False while the hub does not answer. */
 export const isReachable = signal(true);
@@ -299,7 +299,7 @@ const jobDevicesPath = (job: string, filter: JobDeviceFilter, format: 'ndjson' |
 /** Where all of them are, for the browser to store. */
 export const jobDevicesAddress = (job: string, filter: JobDeviceFilter, format: 'ndjson' | 'csv') => hubBase + jobDevicesPath(job, filter, format);
 const patience = 6;
-/** Asks again when the hub says that too many ask for the like at the moment. */
+/** Repeats the request after the hub has answered that too many of this kind are running. */
 async function patiently(ask: () => Promise<Response>): Promise<Response> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -130,7 +130,7 @@ struct Registration {
     WallTime updated;
     std::uint64_t etag = 1;
 
-    /// The device was not assigned this time, and is where `before` has it; null for nowhere.
+    /// Keeps the assignment of `before`, as this registration made none; `before` is null if there was none.
     void stay_where(const Registration* before);
 
     std::string encode() const;

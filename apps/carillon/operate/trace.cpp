@@ -90,7 +90,7 @@ void add_trace(CLI::App& app, int& exit_code) {
     add_hub_flags(verb, args->hub);
     add_device_flag(verb, args->device);
     verb.add_option("--for", args->time, "How long, such as 90s, 5m or 1h [5m]")->type_name("TIME");
-    verb.footer("One JSON object a line. Payloads are told by their size.");
+    verb.footer("One JSON object per line, with the size of each payload but not its content.");
     on_chosen(verb, args, trace, exit_code);
 }
 

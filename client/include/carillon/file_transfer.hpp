@@ -27,7 +27,7 @@ Result<> upload_file(const DeviceOptions& options, std::string_view name, const 
 /// The same of a file on disk. Fails with `not_found_locally` as well.
 Result<> upload_file(const DeviceOptions& options, std::string_view name, const std::string& path);
 
-/// What a back end is told of a file that a device has uploaded.
+/// The notification that a back end receives for a file that a device has uploaded.
 struct ReceivedFileNotification {
     std::string lock{};
     std::string device_id{};
