@@ -1,7 +1,7 @@
 // The hub, as the page speaks to it: its public REST API and event streams, and nothing else.
 
 import { signal } from '@preact/signals';
-import type { components } from './schema';
+import type { components, paths } from './schema';
 import { hubBase } from './router.ts';
 import { t } from './texts.ts';
 
@@ -332,6 +332,9 @@ export async function jobDevices(job: string, filter: JobDeviceFilter, most: num
 }
 export type JobFailures = Schemas['JobFailures'];
 export const jobFailures = (job: string) => ask<JobFailures>('GET', `/carillon/jobs/${id(job)}/failures`);
+export type JobVerification = paths['/carillon/jobs/{jobId}/verify']['get']['responses'][200]['content']['application/json'];
+/** Checks the hashes of a job's log, and that a seal which was kept elsewhere is in it. */
+export const verifyJob = (job: string, seal: string) => ask<JobVerification>('GET', `/carillon/jobs/${id(job)}/verify${seal ? `?seal=${id(seal)}` : ''}`);
 export const cancelJob = (job: string) => ask<Job>('POST', `/jobs/v2/${id(job)}/cancel`, { body: {} });
 
 // --- events --------------------------------------------------------------------------------------

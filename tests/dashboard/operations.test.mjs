@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
+import { close, connect, ga } from '../lib/devices.mjs';
 import { Hub, until } from '../lib/hub.mjs';
 import { scope, token } from '../provisioning/enrolled.mjs';
 import { Browser } from './browser.mjs';
@@ -143,6 +144,114 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   const again = (await rest('GET', '/carillon/jobs/again')).deviceJobStatistics;
   assert.equal(again.failedCount, 0);
   assert.ok(again.deviceCount > 0 && again.deviceCount < canceledCount);
+  browser.quiet();
+});
+
+/** A device that reports what it is told, as the simulated ones do not. */
+async function startEcho(id) {
+  const client = await connect(ga, await hub.device(id));
+  const twin = await client.getTwin();
+  const reported = new Promise((resolve, reject) => {
+    twin.on('properties.desired', ({ interval }) => {
+      if (interval !== undefined) twin.properties.reported.update({ interval }, (error) => (error ? reject(error) : resolve()));
+    });
+  });
+  return { client, reported };
+}
+
+test('a twin job waits until its devices report what it wrote, says of the others why, and is taken back', async () => {
+  const echo = await startEcho('echo-1');
+  const targets = ['echo-1', 'sim-000001', 'sim-000002'];
+  const intervals = () => Promise.all(targets.map(async (id) => (await rest('GET', `/twins/${id}`)).properties.desired.interval ?? 'none'));
+  await browser.go('/new-job');
+  await page.getByLabel('Which devices').fill(`deviceId IN ['${targets.join("', '")}']`);
+  await next();
+  await page.getByLabel('Desired properties').fill('{"interval": 5}');
+  await next();
+  await page.getByRole('tab', { name: 'Step by step' }).click();
+  await page.getByLabel('A device has succeeded when').selectOption('condition');
+  await page.getByRole('status').getByText('Say the condition').waitFor();
+  await page.getByLabel('A device has succeeded when').selectOption('reported');
+  await page.getByLabel('Must confirm within').fill('2s');
+  await page.getByLabel('Where properties are reported').fill('{"properties.desired.interval": "properties.reported.interval"}');
+  await page.getByRole('group', { name: 'Wave 1' }).getByLabel('If it fails').selectOption('undo');
+  await page.getByRole('group', { name: 'Stop rule 1' }).getByLabel('Then').selectOption('undo');
+  await browser.picture('new-job-confirm');
+  for (let n = 3; n >= 1; n -= 1) await page.getByRole('button', { name: `Remove wave ${n}` }).click();
+  await page.getByRole('button', { name: 'Remove stop rule 1' }).click();
+  await page.getByText('More rules').click();
+  await page.getByLabel('Devices that must all succeed').fill("deviceId = 'echo-1'");
+  await next();
+  await page.getByLabel('Job id').fill('cfg');
+  await next();
+  await page.getByText('the device has reported the values that were written, within 2s').waitFor();
+  await browser.picture('new-job-rules');
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await echo.reported;
+  await page.getByText('they reported nothing of it in time').waitFor();
+  await page.getByText("every device with deviceId = 'echo-1' succeeds").waitFor({ state: 'attached' });
+  const { succeededCount, failedCount } = (await rest('GET', '/carillon/jobs/cfg')).deviceJobStatistics;
+  assert.deepEqual([succeededCount, failedCount], [1, 2]);
+  assert.deepEqual(await intervals(), [5, 5, 5]);
+  await page.getByRole('button', { name: 'Show all: reported nothing of it' }).click();
+  await page.getByRole('row', { name: /sim-000002 failed .*reported nothing of it/ }).waitFor();
+  assert.equal(await page.getByRole('row', { name: /^echo-1/ }).count(), 0);
+  await browser.picture('rollout-silent');
+  await page.getByRole('link', { name: 'Run again for this kind' }).click();
+  await page.getByText('The devices of cfg that are failed (reported nothing of it)').waitFor();
+  await page.goBack();
+  await page.getByRole('button', { name: 'Take it back' }).click();
+  await dialog().getByText('gives the 3 twins').waitFor();
+  await browser.picture('undo');
+  await dialog().getByRole('link', { name: 'In waves, with rules' }).click();
+  await page.getByText('The devices whose twins were written by').waitFor();
+  for (let i = 0; i < 4; i += 1) await next();
+  await page.getByText(`carillon job create --job-id cfg-undo --twin-patch '{}'`).waitFor();
+  await page.goBack();
+  // One of the twins is changed by somebody else; what was written there stays.
+  await rest('PATCH', '/twins/sim-000002', { properties: { desired: { interval: 7 } } });
+  await page.getByRole('button', { name: 'Take it back' }).click();
+  await dialog().getByRole('button', { name: 'Take it back' }).click();
+  await page.getByRole('heading', { level: 1, name: 'cfg-undo' }).waitFor();
+  await page.getByText('Their twins hold a value by now that the other job did not write').waitFor();
+  assert.deepEqual(await intervals(), ['none', 'none', 7]);
+  await page.getByText('This job takes back what another one wrote').waitFor();
+  await page.getByRole('link', { name: 'cfg', exact: true }).click();
+  await page.getByText('Taken back by').waitFor();
+  await page.getByRole('link', { name: 'cfg-undo' }).waitFor();
+  await close(echo.client);
+  browser.quiet();
+});
+
+test('the log of a job is verified, by itself and by a seal that was kept elsewhere', async () => {
+  await browser.go('/job?id=cfg');
+  await page.getByText('Is the history as it was written?').click();
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('intact', { exact: true }).waitFor();
+  await browser.picture('job-verify');
+  const { seal } = await rest('GET', '/carillon/jobs/cfg/verify');
+  await page.getByText(`carillon job verify cfg --seal ${seal}`).waitFor();
+  await page.getByLabel('A seal that was kept elsewhere').fill('f'.repeat(64));
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('broken', { exact: true }).waitFor();
+  await page.getByLabel('A seal that was kept elsewhere').fill(seal);
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('intact', { exact: true }).waitFor();
+  browser.quiet();
+});
+
+test('a wave that fails takes back what was written, and the page leads to the job that did', async () => {
+  await rest('PUT', '/jobs/v2/brief', {
+    type: 'scheduleUpdateTwin', updateTwin: { etag: '*', properties: { desired: { interval: 9 } } }, queryCondition: "STARTSWITH(deviceId, 'sim-0000')",
+    rollout: { confirm: { by: 'reported', within: '1s' }, waves: [{ size: 5, else: 'undo' }, { size: 'rest' }] },
+  });
+  await browser.go('/job?id=brief');
+  await page.getByRole('row', { name: /Otherwise the job is cancelled and what it wrote is taken back/ }).waitFor();
+  await page.getByRole('heading', { name: 'cancelled' }).waitFor();
+  await page.getByRole('link', { name: 'brief-undo' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  const { deviceCount, succeededCount } = (await rest('GET', '/carillon/jobs/brief-undo')).deviceJobStatistics;
+  assert.deepEqual([deviceCount, succeededCount], [5, 5]);
   browser.quiet();
 });
 

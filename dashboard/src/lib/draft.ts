@@ -1,7 +1,7 @@
 // A job while it is being written: what is sent for it, and how the command line would say it.
 
 import { type Json, type JsonObject, parseObject, parseValue } from './json.ts';
-import { type RolloutDraft, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
+import { type RolloutDraft, emptyRollout, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
 import { t } from '../texts.ts';
 
 export interface JobDraft {
@@ -46,8 +46,10 @@ const isEmptyObject = (text: string) => {
 
 export function problemsOf(draft: JobDraft, now: number): Problems {
   const problems: Problems = {};
-  if (draft.condition.trim() === '' && !draft.rollout?.from) problems.target = t.draft.noTarget;
-  if (draft.action === 'method') {
+  if (draft.condition.trim() === '' && !draft.rollout?.from && !draft.rollout?.undoOf) problems.target = t.draft.noTarget;
+  if (draft.rollout?.undoOf) {
+    // What is written, the other job says.
+  } else if (draft.action === 'method') {
     const payload = parseValue(draft.payload);
     if (!/^.{1,100}$/.test(draft.methodName)) problems.action = t.draft.methodName;
     else if (payload.error) problems.action = `${t.common.payload}: ${payload.error}`;
@@ -82,7 +84,7 @@ export function bodyOf(draft: JobDraft): { [member: string]: Json } {
     };
   } else {
     body.type = 'scheduleUpdateTwin';
-    body.updateTwin = { etag: '*', ...twinPatch(draft) };
+    body.updateTwin = { etag: '*', ...(draft.rollout?.undoOf ? {} : twinPatch(draft)) };
   }
   if (draft.condition.trim()) body.queryCondition = draft.condition;
   if (draft.start) body.startTime = new Date(draft.start).toISOString();
@@ -109,7 +111,7 @@ export function commandOf(draft: JobDraft): string {
     words.push('--method-name', shellWord(draft.methodName), '--method-payload', shellWord(draft.payload.trim()));
     words.push('--method-response-timeout', String(draft.responseTimeout), '--method-connect-timeout', String(draft.connectTimeout));
   } else {
-    words.push('--twin-patch', shellWord(JSON.stringify(twinPatch(draft))));
+    words.push('--twin-patch', shellWord(JSON.stringify(draft.rollout?.undoOf ? {} : twinPatch(draft))));
   }
   if (draft.start) words.push('--start-time', new Date(draft.start).toISOString());
   if (draft.rollout) words.push('--rollout', shellWord(JSON.stringify(rolloutOf(draft.rollout, draft.action === 'method'))));
@@ -124,6 +126,12 @@ export function requestOf(draft: JobDraft, origin: string): string {
     `  -d ${shellWord(JSON.stringify(bodyOf(draft)))}`,
   ].join('\n');
 }
+
+/** The id that the hub itself gives to an undo, cut so that it fits. */
+export const undoId = (job: string) => `${job.slice(0, 59)}-undo`;
+
+/** A job that takes back what another one wrote. */
+export const draftUndo = (job: string): JobDraft => ({ ...emptyDraft(undoId(job)), rollout: { ...emptyRollout, undoOf: job } });
 
 /** A draft like a job that there was, under a new id. */
 export function draftLike(job: { queryCondition?: string; type: string; cloudToDeviceMethod?: object; updateTwin?: object; maxExecutionTimeInSeconds: number; rollout?: object }, id: string): JobDraft {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from './json.ts';
-import { bodyOf, commandOf, draftLike, emptyDraft, problemsOf } from './draft.ts';
+import { bodyOf, commandOf, draftLike, draftUndo, emptyDraft, problemsOf } from './draft.ts';
 import { carefulRollout, emptyRollout, emptyStop, emptyWave, leastSeconds, plannedWaves, rolloutDraftOf, rolloutOf, rolloutPatch, rolloutProblem } from './rollout.ts';
+import { rulesOf, waveText } from './rollout_rules.ts';
 
 test('a rollout that nothing is said of is empty, and the careful one has waves and a stop rule', () => {
   expect(rolloutOf(emptyRollout, true)).toEqual({});
@@ -24,6 +25,42 @@ test('every member goes to the hub and comes back', () => {
   expect(twin.pace).toEqual({ rate: '50/s' });
 });
 
+test('every member of a twin job goes to the hub and comes back, and none of those that only methods have', () => {
+  const whole: JsonObject = {
+    pace: { rate: '50/s', maxInFlight: 100 }, waves: [{ size: 25, else: 'undo' }, { size: 'rest' }], stop: [{ failed: '5%', kinds: ['diverged', 'silent', 'undelivered', 'conflict'], do: 'undo' }],
+    success: { succeeded: '99%', all: "tags.site = 'hospital'" }, confirm: { by: 'reported', map: { 'properties.desired.fw': 'properties.reported.running' }, within: '30m' },
+    offline: { then: 'write' }, undo: false, undoOf: 'j',
+  };
+  const draft = rolloutDraftOf(whole);
+  expect(rolloutProblem(draft, false)).toBeUndefined();
+  expect(rolloutOf(draft, false)).toEqual(whole);
+  expect(Object.keys(rolloutOf(draft, true)).sort()).toEqual(['pace', 'stop', 'success', 'waves']);
+  expect(rolloutOf(rolloutDraftOf({ confirm: { by: 'condition', condition: 'a = 1' } }), false)).toEqual({ confirm: { by: 'condition', condition: 'a = 1' } });
+  expect(rolloutOf({ ...emptyRollout, maxInFlight: '5' }, false), 'without confirm nothing is in flight').toEqual({});
+});
+
+test('what a rollout says, the defaults among it', () => {
+  const said = (part: object, isMethod: boolean) => Object.fromEntries(rulesOf({ ...emptyRollout, ...part }, isMethod));
+  const method = said({}, true);
+  expect(method['A success']).toBe('an answer with a status of 200-299');
+  expect(method['Offline devices']).toBe('are waited for');
+  expect(method.Deadline).toBe('1h after the start');
+  expect(method).not.toHaveProperty('Undo');
+  const twin = said({ waves: [emptyWave], stop: [{ ...emptyStop, after: '20', then: 'undo', kinds: 'silent' }] }, false);
+  expect(twin.Stops).toBe('more than 5% of the ended devices failed (reported nothing of it) once 20 have ended: the job is cancelled and what it wrote is taken back');
+  expect(twin['Offline devices']).toBe('are written, and get it when they connect');
+  expect(twin.Deadline).toBe('7d after the start');
+  expect(said({ confirmBy: 'reported' }, false)['Offline devices']).toBe('are waited for');
+  expect(waveText({ ...emptyWave, soak: '10m', gate: 'manual' })).toBe('95% ended, 95% of them succeeded, and that for 10m, then somebody approves. Otherwise the job is paused.');
+});
+
+test('an undo writes what the other job overwrote, and names no patch of its own', () => {
+  const draft = draftUndo('x'.repeat(64));
+  expect(problemsOf(draft, Date.now())).toEqual({});
+  expect(bodyOf(draft)).toEqual({ jobId: `${'x'.repeat(59)}-undo`, type: 'scheduleUpdateTwin', updateTwin: { etag: '*' }, rollout: { undoOf: 'x'.repeat(64) } });
+  expect(commandOf(draftUndo('j'))).toBe(`carillon job create --job-id j-undo --twin-patch '{}' --rollout '{"undoOf":"j"}'`);
+});
+
 test('what the hub would refuse is said before', () => {
   const problem = (part: object, isMethod = true) => rolloutProblem({ ...emptyRollout, ...part }, isMethod);
   for (const good of [{ rate: '30/m' }, { maxInFlight: '2.25%' }, { deadline: '500ms' }, { okStatus: '200, 404-405' }, { attempts: '10' }, { success: '100%' }, { order: 'spread', spread: 'tags.site' }]) expect(problem(good)).toBeUndefined();
@@ -33,6 +70,10 @@ test('what the hub would refuse is said before', () => {
     { waves: [{ ...emptyWave, size: 'rest' }, { ...emptyWave, size: 5 + '' }] }, { waves: [{ ...emptyWave, size: '5', grow: '1' }] }, { waves: [{ ...emptyWave, soak: 'long' }] },
     { stop: [{ ...emptyStop, failed: '5', after: '20' }] }, { stop: [{ ...emptyStop, kinds: 'bad luck' }] },
   ]) expect(problem(bad), JSON.stringify(bad)).toBeDefined();
+  for (const bad of [{ confirmBy: 'condition' }, { confirmBy: 'reported', confirmWithin: '0s' }, { confirmBy: 'reported', confirmMap: '{' }, { confirmBy: 'reported', confirmMap: '{"properties.desired.a":"tags.a"}' }, { confirmBy: 'reported', confirmMap: '{}' }]) {
+    expect(problem(bad, false), JSON.stringify(bad)).toBeDefined();
+  }
+  expect(problem({ stop: [{ ...emptyStop, then: 'undo' }] }), 'a method cannot be taken back').toBeDefined();
   expect(problem({ attempts: '1' }, false), 'of a twin job there are no attempts').toBeUndefined();
 });
 

@@ -1,7 +1,7 @@
 // A rollout while it is being written: docs/rollout-reference.md has the rules. An empty text is the default.
 
 import { t } from '../texts.ts';
-import type { Json, JsonObject } from './json.ts';
+import { type Json, type JsonObject, parseObject } from './json.ts';
 
 export interface WaveDraft {
   size: string;
@@ -31,6 +31,8 @@ export interface RolloutDraft {
   waves: WaveDraft[];
   stop: StopDraft[];
   success: string;
+  /** A condition: every device that matches it must succeed. */
+  successAll: string;
   okStatus: string;
   attempts: string;
   retryOn: string;
@@ -40,19 +42,30 @@ export interface RolloutDraft {
   isRepeatable: boolean;
   offline: string;
   offlineTtl: string;
+  /** What a device must do to have succeeded: empty is that its twin is written. */
+  confirmBy: string;
+  confirmCondition: string;
+  /** An object of desired to reported paths as JSON. */
+  confirmMap: string;
+  confirmWithin: string;
+  /** Nothing of what is overwritten is kept, so it cannot be taken back. */
+  isFinal: boolean;
   deadline: string;
   keep: string;
   note: string;
   /** The devices of another job are the targets. */
   from?: { job: string; in: string[]; kinds?: string[] };
+  /** The job takes back what this one wrote. */
+  undoOf?: string;
 }
 
 export const emptyWave: WaveDraft = { size: 'rest', succeeded: '', ended: '', soak: '', gate: '', within: '', otherwise: '', grow: '' };
 export const emptyStop: StopDraft = { failed: '5%', after: '', then: '', kinds: '' };
 
 export const emptyRollout: RolloutDraft = {
-  rate: '', maxInFlight: '', isSteady: false, order: '', spread: '', seed: '', waves: [], stop: [], success: '', okStatus: '', attempts: '',
-  retryOn: '', backoffFrom: '', backoffTo: '', backoffFactor: '', isRepeatable: false, offline: '', offlineTtl: '', deadline: '', keep: '', note: '',
+  rate: '', maxInFlight: '', isSteady: false, order: '', spread: '', seed: '', waves: [], stop: [], success: '', successAll: '', okStatus: '', attempts: '',
+  retryOn: '', backoffFrom: '', backoffTo: '', backoffFactor: '', isRepeatable: false, offline: '', offlineTtl: '',
+  confirmBy: '', confirmCondition: '', confirmMap: '', confirmWithin: '', isFinal: false, deadline: '', keep: '', note: '',
 };
 
 /** What a rollout begins as: few devices first, and no further when too many of them fail. */
@@ -68,7 +81,10 @@ const rateForm = /^[1-9]\d{0,6}\/[sm]$/;
 const statusForm = /^(\*|\d{1,10}(-\d{1,10})?)$/;
 const retryForm = /^(rejected|timeout|disconnected|unknown|status:(\d{1,10}|[1-9]xx))$/;
 const pathForm = /^(tags|properties\.(desired|reported))\.\S+$/;
-export const failureKinds = ['rejected', 'timeout', 'disconnected', 'unknown', 'offline', 'deadline', 'gone', 'tooLarge'];
+export const failureKinds = ['rejected', 'timeout', 'disconnected', 'unknown', 'offline', 'deadline', 'gone', 'tooLarge', 'conflict', 'diverged', 'silent', 'undelivered'];
+const desiredForm = /^properties\.desired\.\S+$/;
+const reportedForm = /^properties\.reported\.\S+$/;
+const pathsMax = 64;
 
 const isShare = (text: string) => shareForm.test(text) && Number.parseFloat(text) > 0;
 const isCount = (text: string) => /^[1-9]\d{0,7}$/.test(text) && Number(text) <= 10_000_000;
@@ -112,12 +128,23 @@ function stopOf(rule: StopDraft): JsonObject {
   return result;
 }
 
+function confirmOf(draft: RolloutDraft): JsonObject {
+  const result: JsonObject = { by: draft.confirmBy };
+  if (draft.confirmBy === 'condition') result.condition = draft.confirmCondition.trim();
+  else if (draft.confirmMap.trim()) result.map = parseObject(draft.confirmMap).value ?? {};
+  put(result, 'within', draft.confirmWithin);
+  return result;
+}
+
+/** Whether so many devices at a time is a limit that this job has. */
+export const hasCap = (draft: RolloutDraft, isMethod: boolean) => isMethod || draft.confirmBy !== '';
+
 /** The member `rollout` of a job; for a draft without problems. */
 export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
   const result: JsonObject = {};
   const pace: JsonObject = {};
   put(pace, 'rate', draft.rate);
-  if (isMethod) put(pace, 'maxInFlight', draft.maxInFlight, amount);
+  if (hasCap(draft, isMethod)) put(pace, 'maxInFlight', draft.maxInFlight, amount);
   if (isMethod && draft.isSteady) pace.adaptive = false;
   if (Object.keys(pace).length > 0) result.pace = pace;
   if (draft.order === 'spread') result.order = { spread: wordsOf(draft.spread) };
@@ -125,7 +152,10 @@ export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
   put(result, 'seed', draft.seed, Number);
   if (draft.waves.length > 0) result.waves = draft.waves.map(waveOf);
   if (draft.stop.length > 0) result.stop = draft.stop.map(stopOf);
-  if (draft.success) result.success = { succeeded: draft.success };
+  const success: JsonObject = {};
+  put(success, 'succeeded', draft.success);
+  put(success, 'all', draft.successAll.trim());
+  if (Object.keys(success).length > 0) result.success = success;
   if (isMethod && draft.okStatus.trim()) result.okStatus = wordsOf(draft.okStatus);
   if (isMethod && draft.attempts) {
     const retry: JsonObject = { attempts: Number(draft.attempts) };
@@ -138,8 +168,11 @@ export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
     if (draft.isRepeatable) retry.repeatable = true;
     result.retry = retry;
   }
-  if (isMethod && draft.offline) result.offline = { then: draft.offline, ...(draft.offlineTtl ? { ttl: draft.offlineTtl } : {}) };
+  if (!isMethod && draft.confirmBy) result.confirm = confirmOf(draft);
+  if (draft.offline && !(isMethod && draft.offline === 'write')) result.offline = { then: draft.offline, ...(draft.offlineTtl ? { ttl: draft.offlineTtl } : {}) };
   put(result, 'deadline', draft.deadline);
+  if (!isMethod && draft.isFinal) result.undo = false;
+  if (!isMethod && draft.undoOf) result.undoOf = draft.undoOf;
   if (draft.from) result.from = { ...draft.from };
   put(result, 'keep', draft.keep);
   put(result, 'note', draft.note);
@@ -158,6 +191,7 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
   const retry = objectOf(rollout.retry);
   const backoff = objectOf(retry.backoff);
   const offline = objectOf(rollout.offline);
+  const confirm = objectOf(rollout.confirm);
   const draft: RolloutDraft = {
     rate: textOf(pace.rate), maxInFlight: textOf(pace.maxInFlight), isSteady: pace.adaptive === false,
     order: typeof order === 'object' && order ? 'spread' : textOf(order), spread: wordsText(objectOf(order).spread), seed: textOf(rollout.seed),
@@ -166,17 +200,21 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
       gate: textOf(wave.gate), within: textOf(wave.within), otherwise: textOf(wave.else), grow: textOf(wave.grow),
     })),
     stop: listOf(rollout.stop).map((rule) => ({ failed: textOf(rule.failed), after: textOf(rule.after), then: textOf(rule.do), kinds: wordsText(rule.kinds) })),
-    success: textOf(objectOf(rollout.success).succeeded), okStatus: wordsText(rollout.okStatus),
+    success: textOf(objectOf(rollout.success).succeeded), successAll: textOf(objectOf(rollout.success).all), okStatus: wordsText(rollout.okStatus),
     attempts: textOf(retry.attempts), retryOn: wordsText(retry.on), backoffFrom: textOf(backoff.from), backoffTo: textOf(backoff.to),
     backoffFactor: textOf(backoff.factor), isRepeatable: retry.repeatable === true,
-    offline: textOf(offline.then), offlineTtl: textOf(offline.ttl), deadline: textOf(rollout.deadline), keep: textOf(rollout.keep), note: textOf(rollout.note),
+    offline: textOf(offline.then), offlineTtl: textOf(offline.ttl),
+    confirmBy: textOf(confirm.by), confirmCondition: textOf(confirm.condition), confirmMap: confirm.map ? JSON.stringify(confirm.map, null, 2) : '',
+    confirmWithin: textOf(confirm.within), isFinal: rollout.undo === false, deadline: textOf(rollout.deadline), keep: textOf(rollout.keep), note: textOf(rollout.note),
   };
   if (from) draft.from = from as unknown as NonNullable<RolloutDraft['from']>;
+  if (typeof rollout.undoOf === 'string') draft.undoOf = rollout.undoOf;
   return draft;
 }
 
-function waveProblem(wave: WaveDraft, isLast: boolean): string | undefined {
+function waveProblem(wave: WaveDraft, isLast: boolean, isMethod: boolean): string | undefined {
   const p = t.rollout.problems;
+  if (isMethod && wave.otherwise === 'undo') return p.undoTwins;
   if (wave.size === 'rest' ? !isLast : !isAmount(wave.size)) return p.size;
   if (wave.grow && !(isLast && isNumber(wave.grow, 1.1, 10))) return p.grow;
   if ([wave.succeeded, wave.ended].some((text) => text && !isShare(text))) return p.share;
@@ -184,37 +222,49 @@ function waveProblem(wave: WaveDraft, isLast: boolean): string | undefined {
   return undefined;
 }
 
-function stopProblem(rule: StopDraft): string | undefined {
+function stopProblem(rule: StopDraft, isMethod: boolean): string | undefined {
   const p = t.rollout.problems;
+  if (isMethod && rule.then === 'undo') return p.undoTwins;
   if (!isAmount(rule.failed)) return p.amount;
   if (rule.after && !(rule.failed.endsWith('%') && isCount(rule.after))) return p.after;
   return wordsOf(rule.kinds).every((kind) => failureKinds.includes(kind)) ? undefined : p.kinds(failureKinds.join(', '));
 }
 
+function confirmProblem(draft: RolloutDraft): string | undefined {
+  const p = t.rollout.problems;
+  if (draft.confirmWithin && (secondsOf(draft.confirmWithin) ?? 0) <= 0) return `${t.rollout.confirmWithin}: ${p.duration}`;
+  if (draft.confirmBy === 'condition') return draft.confirmCondition.trim() ? undefined : p.confirmCondition;
+  if (!draft.confirmMap.trim()) return undefined;
+  const { value, error } = parseObject(draft.confirmMap);
+  const pairs = Object.entries(value ?? {});
+  const isRight = pairs.length > 0 && pairs.length <= pathsMax && pairs.every(([desired, reported]) => desiredForm.test(desired) && typeof reported === 'string' && reportedForm.test(reported));
+  return isRight ? undefined : `${t.rollout.confirmMap}: ${error ?? p.confirmMap}`;
+}
+
 /** What is wrong with it, or nothing. The hub checks it all again, and what only it can know. */
 export function rolloutProblem(draft: RolloutDraft, isMethod: boolean): string | undefined {
   const p = t.rollout.problems;
-  const wave = draft.waves.map((one, i) => waveProblem(one, i === draft.waves.length - 1));
+  const wave = draft.waves.map((one, i) => waveProblem(one, i === draft.waves.length - 1, isMethod));
   const wrongWave = wave.findIndex(Boolean);
   if (wrongWave >= 0) return `${t.rollout.wave(wrongWave + 1)}: ${wave[wrongWave] ?? ''}`;
-  const rule = draft.stop.map(stopProblem).find(Boolean);
+  const rule = draft.stop.map((one) => stopProblem(one, isMethod)).find(Boolean);
   if (rule) return `${t.rollout.stopRule}: ${rule}`;
   const checks: [string, string, boolean, string][] = [
     [draft.rate, t.rollout.rate, rateForm.test(draft.rate), p.rate],
     [draft.success, t.rollout.success, isShare(draft.success), p.share],
     [draft.deadline, t.rollout.deadline, (secondsOf(draft.deadline) ?? 0) > 0, p.duration],
+    [draft.offlineTtl, t.rollout.offlineTtl, secondsOf(draft.offlineTtl) !== undefined, p.duration],
+    [hasCap(draft, isMethod) ? draft.maxInFlight : '', t.rollout.maxInFlight, isAmount(draft.maxInFlight), p.amount],
     [draft.keep, t.rollout.keep, (secondsOf(draft.keep) ?? 0) >= 86_400, p.duration],
   ];
   if (isMethod) {
     checks.push(
-      [draft.maxInFlight, t.rollout.maxInFlight, isAmount(draft.maxInFlight), p.amount],
       [draft.okStatus.trim(), t.rollout.okStatus, wordsOf(draft.okStatus).every((word) => statusForm.test(word)), p.status],
       [draft.attempts, t.rollout.attempts, /^\d+$/.test(draft.attempts) && isNumber(draft.attempts, 2, 10), p.attempts],
       [draft.retryOn.trim(), t.rollout.retryOn, wordsOf(draft.retryOn).every((word) => retryForm.test(word)), p.retryOn],
       [draft.backoffFrom, t.rollout.backoffFrom, secondsOf(draft.backoffFrom) !== undefined, p.duration],
       [draft.backoffTo, t.rollout.backoffTo, secondsOf(draft.backoffTo) !== undefined, p.duration],
       [draft.backoffFactor, t.rollout.backoffFactor, isNumber(draft.backoffFactor, 1, 10), p.factor],
-      [draft.offlineTtl, t.rollout.offlineTtl, secondsOf(draft.offlineTtl) !== undefined, p.duration],
     );
   }
   for (const [text, name, isRight, problem] of checks) if (text && !isRight) return `${name}: ${problem}`;
@@ -223,6 +273,10 @@ export function rolloutProblem(draft: RolloutDraft, isMethod: boolean): string |
     if (paths.length < 1 || paths.length > 3 || !paths.every((path) => pathForm.test(path))) return `${t.rollout.spread}: ${p.spread}`;
   }
   if (isMethod && draft.isSteady && !draft.maxInFlight) return p.steady;
+  if (!isMethod && draft.confirmBy) {
+    const confirm = confirmProblem(draft);
+    if (confirm) return confirm;
+  }
   if (new TextEncoder().encode(draft.note).length > 256) return p.note;
   return undefined;
 }

@@ -1,13 +1,15 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange } from '../api.ts';
+import { type Job, type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange } from '../api.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
-import { History, Paused, Rollout, RolloutActions, RolloutFacts, hasRollout } from './job_rollout.tsx';
+import { History, Paused, Rollout, RolloutActions, RolloutFacts, Rules, hasRollout } from './job_rollout.tsx';
 import { Causes } from './job_causes.tsx';
 import { JobDevices } from './job_devices.tsx';
+import { UndoButton, UndoneBy } from './job_undo.tsx';
+import { VerifyLog } from './job_verify.tsx';
 import { typeName } from './jobs.tsx';
 import { t } from '../texts.ts';
 
@@ -57,6 +59,8 @@ function OneJob({ id }: { id: string }) {
   const counts = now.deviceJobStatistics;
   const isOver = ['completed', 'failed', 'cancelled'].includes(now.status);
   const phase = now.paused && !isOver ? 'paused' : now.phase ?? now.status;
+  // Grouped and explained once nothing changes; the plain list is of a job that runs.
+  const hasCauses = (counts?.failedCount ?? 0) > 0 && (isOver || !!now.paused);
   const run = (work: () => Promise<void>) => {
     problem.value = undefined;
     work().catch((refusal: unknown) => { problem.value = refusal; });
@@ -69,6 +73,7 @@ function OneJob({ id }: { id: string }) {
         <h1 class="id">{id}</h1>
         <div class="row wrap">
           {hasRollout(now) && <RolloutActions job={now} />}
+          <UndoButton job={now} />
           {mayChange() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>{t.job.cancelJob}</Button>}
           {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>{t.job.runAgainFailed}</a>}
           {mayChange() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>{t.job.runAgainCanceled}</a>}
@@ -83,6 +88,7 @@ function OneJob({ id }: { id: string }) {
           <Stream state={stream.value} />
         </header>
         <Paused job={now} />
+        {isOver && hasRollout(now) && <UndoneBy job={now} definition={job as Job} />}
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}
         <JobBar counts={counts} />
         {counts && <p class="figure">{t.job.figure(<strong>{percent(endedOf(counts), counts.deviceCount)}</strong>, count(counts.deviceCount))}</p>}
@@ -98,7 +104,7 @@ function OneJob({ id }: { id: string }) {
         <ProgressChart samples={samples.current} all={counts?.deviceCount ?? 0} />
       </section>
       {hasRollout(now) && <Rollout job={now} />}
-      {(now.failures?.length ?? 0) > 0 && (
+      {(now.failures?.length ?? 0) > 0 && !hasCauses && (
         <section class="card">
           <header><h2>{t.job.whyDevicesFailed}</h2></header>
           <ul class="plain reasons">
@@ -109,7 +115,7 @@ function OneJob({ id }: { id: string }) {
           </ul>
         </section>
       )}
-      {(counts?.failedCount ?? 0) > 0 && (isOver || now.paused) && <Causes id={id} key={`${now.status} ${now.revision ?? 0}`} />}
+      {hasCauses && <Causes id={id} isOver={isOver} key={`${now.status} ${now.revision ?? 0}`} />}
       {(now.answers?.length ?? 0) > 0 && (
         <section class="card">
           <header><h2>{t.job.devicesAnswered}</h2></header>
@@ -120,7 +126,9 @@ function OneJob({ id }: { id: string }) {
         </section>
       )}
       <JobDevices id={id} job={now} key={`${parameter('state')} ${parameter('kind')} ${parameter('wave')} ${isOver}`} />
+      {hasRollout(now) && <Rules job={now} />}
       {hasRollout(now) && <History job={now} />}
+      {hasRollout(now) && <VerifyLog id={id} />}
       <details class="card">
         <summary>{t.job.definition}</summary>
         <Code text={JSON.stringify(job, null, 2)} what={t.job.definitionNamed} />

@@ -5,7 +5,8 @@ import { useEffect } from 'preact/hooks';
 import { type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayChange, promoteWave } from '../api.ts';
 import { count } from '../lib/format.ts';
 import type { JsonObject } from '../lib/json.ts';
-import { type RolloutDraft, rolloutDraftOf, rolloutPatch, rolloutProblem } from '../lib/rollout.ts';
+import { type RolloutDraft, type WaveDraft, emptyWave, rolloutDraftOf, rolloutPatch, rolloutProblem } from '../lib/rollout.ts';
+import { rulesOf, waveText } from '../lib/rollout_rules.ts';
 import { t } from '../texts.ts';
 import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
@@ -123,9 +124,10 @@ export function Paused({ job }: { job: JobProgress }) {
 }
 
 export function RolloutFacts({ job }: { job: JobProgress }) {
+  const goal = (job.rollout as { success?: { succeeded?: string } } | undefined)?.success?.succeeded;
   return (
     <dl class="facts">
-      {job.verdict && <div><dt>{t.run.verdict}</dt><dd>{t.run.verdicts[job.verdict] ?? job.verdict} ({String((job.rollout as { success?: { succeeded?: string } } | undefined)?.success?.succeeded ?? '')})</dd></div>}
+      {job.verdict && <div><dt>{t.run.verdict}</dt><dd>{t.run.verdicts[job.verdict] ?? job.verdict}{goal && ` (${goal})`}</dd></div>}
       <div><dt>{job.type === 'scheduleDeviceMethod' ? t.run.attempts : t.run.writes}</dt><dd>{count(job.attempts ?? 0)}</dd></div>
       {job.inFlightMax != null && <div><dt>{t.run.inFlightMax}</dt><dd>{count(job.inFlightMax)}</dd></div>}
       {!isOver(job) && <div><dt>{t.run.deadline}</dt><dd><Time at={job.deadline} /></dd></div>}
@@ -133,8 +135,26 @@ export function RolloutFacts({ job }: { job: JobProgress }) {
   );
 }
 
+/** The rule of each wave: of one that grows, the last; of devices that no wave covers, the defaults. */
+function waveRule(rules: WaveDraft[], n: number): WaveDraft {
+  const last = rules.at(-1);
+  return rules[n] ?? (last?.grow ? last : emptyWave);
+}
+
+/** What holds for the job, the defaults and all changes among it. */
+export function Rules({ job }: { job: JobProgress }) {
+  const rules = rulesOf(rolloutDraftOf((job.rollout ?? {}) as JsonObject), job.type === 'scheduleDeviceMethod');
+  return (
+    <details class="card">
+      <summary>{t.rules.title}</summary>
+      <dl class="facts listed">{rules.map(([name, says]) => <div key={name}><dt>{name}</dt><dd class="break">{says}</dd></div>)}</dl>
+    </details>
+  );
+}
+
 export function Rollout({ job }: { job: JobProgress }) {
   const waves = job.waves ?? [];
+  const rules = rolloutDraftOf((job.rollout ?? {}) as JsonObject).waves;
   const held = Object.entries(job.held ?? {}).filter(([, n]) => n > 0);
   return (
     <>
@@ -143,7 +163,7 @@ export function Rollout({ job }: { job: JobProgress }) {
           <header class="inset"><h2>{t.run.waves}</h2></header>
           <div class="table-scroll" tabIndex={0} role="region" aria-label={t.run.waves}>
             <table>
-              <thead><tr><th class="number">{t.run.wave}</th><th>{t.run.state}</th><th>{t.run.devices}</th><th class="number">{t.run.size}</th><th>{t.run.opened}</th></tr></thead>
+              <thead><tr><th class="number">{t.run.wave}</th><th>{t.run.state}</th><th>{t.run.devices}</th><th class="number">{t.run.size}</th><th>{t.run.opened}</th><th>{t.rules.wave}</th></tr></thead>
               <tbody>
                 {waves.map((wave) => (
                   <tr key={wave.n}>
@@ -152,6 +172,7 @@ export function Rollout({ job }: { job: JobProgress }) {
                     <td class="with-bar"><JobBar counts={countsOf(wave)} />{wave.openedTime && <span class="hint">{t.run.counts(count(wave.succeeded ?? 0), count(wave.failed ?? 0), count(wave.canceled ?? 0))}</span>}</td>
                     <td class="number">{count(wave.size)}</td>
                     <td>{wave.openedTime && <Time at={wave.openedTime} relative />}</td>
+                    <td class="wave-rule">{wave.n < waves.length - 1 && waveText(waveRule(rules, wave.n))}</td>
                   </tr>
                 ))}
               </tbody>

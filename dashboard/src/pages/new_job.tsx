@@ -1,10 +1,11 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { createJob, getJob, mayChange, query } from '../api.ts';
-import { type JobDraft, bodyOf, commandOf, draftLike, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
+import { type JobDraft, bodyOf, commandOf, draftLike, draftUndo, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
 import { count, duration } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
 import { type RolloutDraft, carefulRollout, emptyRollout, leastSeconds, plannedWaves, secondsOf } from '../lib/rollout.ts';
+import { rulesOf } from '../lib/rollout_rules.ts';
 import { address, go, hubBase, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded, setTitle } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
@@ -16,7 +17,8 @@ type Step = (typeof steps)[number];
 const names: Record<Step, string> = { target: t.newJob.target, action: t.newJob.action, delivery: t.rollout.title, schedule: t.newJob.schedule, review: t.newJob.review };
 
 export function NewJobPage() {
-  const draft = useSignal<JobDraft>({ ...emptyDraft(newId(new Date())), condition: parameter('condition') });
+  const undone = parameter('undo');
+  const draft = useSignal<JobDraft>(undone ? draftUndo(undone) : { ...emptyDraft(newId(new Date())), condition: parameter('condition') });
   const step = useSignal<Step>('target');
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
@@ -28,9 +30,11 @@ export function NewJobPage() {
     getJob(from).then((job) => {
       if (job.status === 'unknown') throw new Error(t.job.noSuchJob(from));
       const like = draftLike(job, draft.value.id);
-      const states = parameter('in').split(',').filter(Boolean);
+      const listed = (name: string) => parameter(name).split(',').filter(Boolean);
+      const states = listed('in');
+      const kinds = listed('kinds');
       if (states.length === 0) draft.value = { ...like, condition: condition || like.condition };
-      else draft.value = { ...like, condition, rollout: { ...(like.rollout ?? likeWithout(like)), from: { job: from, in: states } } };
+      else draft.value = { ...like, condition, rollout: { ...(like.rollout ?? likeWithout(like)), from: { job: from, in: states, ...(kinds.length > 0 ? { kinds } : {}) } } };
     }).catch((refusal: unknown) => { problem.value = refusal; });
   }, []);
   const change = (part: Changes) => { draft.value = { ...draft.value, ...part }; };
@@ -110,10 +114,13 @@ function useTarget(condition: string) {
   });
 }
 
-/** How many devices another job has in these states. */
+type From = NonNullable<RolloutDraft['from']>;
+const fromText = (from: From) => t.rollout.fromJob(from.job, from.in.join(', ')) + (from.kinds ? ` (${from.kinds.map((kind) => t.job.kinds[kind] ?? kind).join(', ')})` : '');
+
+/** How many devices another job has in these states; not known of single kinds of failure. */
 function useSource(from: RolloutDraft['from']) {
   return useLoaded(async () => {
-    if (!from) return undefined;
+    if (!from || from.kinds) return undefined;
     const counts = (await getJob(from.job)).deviceJobStatistics;
     const each: Record<string, number> = { succeeded: counts?.succeededCount ?? 0, failed: counts?.failedCount ?? 0, canceled: counts?.canceledCount ?? 0, pending: counts?.pendingCount ?? 0 };
     return from.in.reduce((sum, state) => sum + (each[state] ?? 0), 0);
@@ -121,10 +128,24 @@ function useSource(from: RolloutDraft['from']) {
 }
 
 function Target({ draft, change }: Part) {
+  if (draft.rollout?.undoOf) return <TargetOfUndo draft={draft} change={change} undone={draft.rollout.undoOf} />;
   return draft.rollout?.from ? <TargetOfJob draft={draft} change={change} rollout={draft.rollout} from={draft.rollout.from} /> : <TargetByQuery draft={draft} change={change} />;
 }
 
-function TargetOfJob({ draft, change, rollout, from }: Part & { rollout: RolloutDraft; from: NonNullable<RolloutDraft['from']> }) {
+/** What a job takes back is what another one wrote; a condition narrows it. */
+function TargetOfUndo({ draft, change, undone }: Part & { undone: string }) {
+  return (
+    <>
+      <p>{t.undo.devicesOf} <a class="id" href={address('/job', { id: undone })}>{undone}</a></p>
+      <p class="hint">{t.undo.conflicts}</p>
+      <Field label={t.rollout.fromNarrow} hint={t.rollout.fromHint}>
+        <textarea class="code" name="condition" rows={3} spellcheck={false} value={draft.condition} onInput={(event) => change({ condition: event.currentTarget.value })} />
+      </Field>
+    </>
+  );
+}
+
+function TargetOfJob({ draft, change, rollout, from }: Part & { rollout: RolloutDraft; from: From }) {
   const found = useSource(from);
   const drop = () => {
     const { from: _, ...rest } = rollout;
@@ -132,7 +153,7 @@ function TargetOfJob({ draft, change, rollout, from }: Part & { rollout: Rollout
   };
   return (
     <>
-      <p>{t.rollout.fromJob(from.job, from.in.join(', '))}{found.value !== undefined && <>: <strong data-testid="target-count">{count(found.value)}</strong></>}</p>
+      <p>{fromText(from)}{found.value !== undefined && <>: <strong data-testid="target-count">{count(found.value)}</strong></>}</p>
       <Field label={t.rollout.fromNarrow} hint={t.rollout.fromHint}>
         <textarea class="code" name="condition" rows={3} spellcheck={false} value={draft.condition} onInput={(event) => change({ condition: event.currentTarget.value })} />
       </Field>
@@ -170,6 +191,7 @@ function TargetByQuery({ draft, change }: Part) {
 }
 
 function Action({ draft, change }: Part) {
+  if (draft.rollout?.undoOf) return <p>{t.undo.action(draft.rollout.undoOf)}</p>;
   return (
     <>
       <div class="tabs" role="tablist" aria-label={t.newJob.whatItDoes}>
@@ -202,7 +224,7 @@ function Delivery({ draft, change }: Part) {
   return (
     <>
       <div class="tabs" role="tablist" aria-label={t.rollout.title}>
-        <button type="button" role="tab" aria-selected={!rollout} disabled={!!rollout?.from} onClick={() => change({ rollout: undefined })}>{t.rollout.allAtOnce}</button>
+        <button type="button" role="tab" aria-selected={!rollout} disabled={!!rollout?.from || !!rollout?.undoOf} onClick={() => change({ rollout: undefined })}>{t.rollout.allAtOnce}</button>
         <button type="button" role="tab" aria-selected={!!rollout} onClick={() => { if (!rollout) change({ rollout: carefulRollout }); }}>{t.rollout.stepByStep}</button>
       </div>
       <p class="hint">{rollout ? t.rollout.stepByStepHint : t.rollout.allAtOnceHint}</p>
@@ -250,11 +272,12 @@ function Review({ draft }: { draft: JobDraft }) {
   return (
     <>
       <dl class="facts stacked">
-        <div><dt>{t.common.devices}</dt><dd>{draft.rollout?.from ? <>{t.rollout.fromJob(draft.rollout.from.job, draft.rollout.from.in.join(', '))}{source.value !== undefined && `: ${count(source.value)}`}</> : found.value ? t.newJob.nowOffline(count(found.value.all), count(found.value.all - found.value.connected)) : '…'} <code class="break">{draft.condition}</code></dd></div>
-        <div><dt>{t.newJob.does}</dt><dd>{draft.action === 'method' ? t.newJob.calls(<code>{draft.methodName}</code>) : t.newJob.changesTwins}</dd></div>
+        <div><dt>{t.common.devices}</dt><dd>{draft.rollout?.from ? <>{fromText(draft.rollout.from)}{source.value !== undefined && `: ${count(source.value)}`}</> : draft.rollout?.undoOf ? <>{t.undo.devicesOf} {draft.rollout.undoOf}</> : found.value ? t.newJob.nowOffline(count(found.value.all), count(found.value.all - found.value.connected)) : '…'} <code class="break">{draft.condition}</code></dd></div>
+        <div><dt>{t.newJob.does}</dt><dd>{draft.rollout?.undoOf ? t.undo.action(draft.rollout.undoOf) : draft.action === 'method' ? t.newJob.calls(<code>{draft.methodName}</code>) : t.newJob.changesTwins}</dd></div>
         <div><dt>{t.newJob.starts}</dt><dd>{draft.start ? draft.start.replace('T', ' ') : t.newJob.atOnce}{!draft.rollout && t.newJob.forAtMost(count(draft.maxSeconds))}</dd></div>
         <div><dt>{t.rollout.title}</dt><dd>{draft.rollout ? t.rollout.stepByStep : t.rollout.allAtOnce}</dd></div>
       </dl>
+      {draft.rollout && <dl class="facts listed">{rulesOf(draft.rollout, draft.action === 'method').map(([name, says]) => <div key={name}><dt>{name}</dt><dd class="break">{says}</dd></div>)}</dl>}
       {draft.rollout && all !== undefined && all > 0 && <Plan rollout={draft.rollout} all={all} />}
       <Problem of={found.problem} />
       <h2>{t.newJob.sameCommandLine}</h2>

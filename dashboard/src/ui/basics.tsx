@@ -157,12 +157,13 @@ export function Dialog({ title, onClose, children, wide = false }: { title: stri
 }
 
 /** A few lines of JSON to be written by hand; the tab key indents, Escape and then tab leaves. */
-export function JsonInput({ label, value, onInput, error, rows = 8, disabled = false }: { label: string; value: string; onInput: (text: string) => void; error?: string | undefined; rows?: number; disabled?: boolean }) {
+export function JsonInput({ label, hint, value, onInput, error, rows = 8, disabled = false }: { label: string; hint?: string; value: string; onInput: (text: string) => void; error?: string | undefined; rows?: number; disabled?: boolean }) {
   return (
     <label class={`field ${error ? 'wrong' : ''}`}>
       <span class="label">{label}</span>
       <textarea class="code" rows={rows} value={value} spellcheck={false} disabled={disabled} aria-invalid={!!error}
         onInput={(event) => onInput(event.currentTarget.value)} />
+      {hint && <span class="hint">{hint}</span>}
       {error && <span class="error" role="alert">{error}</span>}
     </label>
   );

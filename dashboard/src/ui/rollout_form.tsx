@@ -1,8 +1,9 @@
 // The rules of a rollout as fields: for a job that is being made, and for one that runs.
 
-import { type RolloutDraft, type StopDraft, type WaveDraft, emptyStop, emptyWave } from '../lib/rollout.ts';
+import { type RolloutDraft, type StopDraft, type WaveDraft, emptyStop, emptyWave, hasCap } from '../lib/rollout.ts';
 import { t } from '../texts.ts';
 import { Button, Field } from './basics.tsx';
+import { ConfirmForm } from './confirm_form.tsx';
 
 interface Props {
   draft: RolloutDraft;
@@ -34,7 +35,10 @@ const Check = ({ label, value, set }: { label: string; value: boolean; set: (val
   <label class="check"><input type="checkbox" checked={value} onChange={(event) => set(event.currentTarget.checked)} /><span>{label}</span></label>
 );
 
-function Wave({ wave, n, isLast, change, remove }: { wave: WaveDraft; n: number; isLast: boolean; change: (part: Partial<WaveDraft>) => void; remove: () => void }) {
+/** What was written into twins can be taken back; a method cannot. */
+const undoing = (isMethod: boolean): [string, string][] => (isMethod ? [] : [['undo', t.rollout.takeBack]]);
+
+function Wave({ wave, n, isLast, isMethod, change, remove }: { wave: WaveDraft; n: number; isLast: boolean; isMethod: boolean; change: (part: Partial<WaveDraft>) => void; remove: () => void }) {
   const r = t.rollout;
   return (
     <fieldset class="rule">
@@ -43,7 +47,7 @@ function Wave({ wave, n, isLast, change, remove }: { wave: WaveDraft; n: number;
         <Text label={r.size} hint={r.sizeHint} value={wave.size} set={(size) => change({ size })} />
         <Text label={r.passSucceeded} value={wave.succeeded} placeholder="95%" set={(succeeded) => change({ succeeded })} />
         <Text label={r.passEnded} value={wave.ended} placeholder="95%" set={(ended) => change({ ended })} />
-        <Choice label={r.otherwise} value={wave.otherwise === 'pause' ? '' : wave.otherwise} set={(otherwise) => change({ otherwise })} options={[['', r.pause], ['cancel', r.cancel], ['go', r.goOn]]} />
+        <Choice label={r.otherwise} value={wave.otherwise === 'pause' ? '' : wave.otherwise} set={(otherwise) => change({ otherwise })} options={[['', r.pause], ['cancel', r.cancel], ...undoing(isMethod), ['go', r.goOn]]} />
         <Text label={r.within} value={wave.within} set={(within) => change({ within })} />
         {!isLast && <Text label={r.soak} hint={r.soakHint} value={wave.soak} placeholder="0s" set={(soak) => change({ soak })} />}
         {!isLast && <Choice label={r.gate} value={wave.gate === 'manual' ? 'manual' : ''} set={(gate) => change({ gate })} options={[['', r.gateAuto], ['manual', r.gateManual]]} />}
@@ -54,7 +58,7 @@ function Wave({ wave, n, isLast, change, remove }: { wave: WaveDraft; n: number;
   );
 }
 
-function Stop({ rule, n, change, remove }: { rule: StopDraft; n: number; change: (part: Partial<StopDraft>) => void; remove: () => void }) {
+function Stop({ rule, n, isMethod, change, remove }: { rule: StopDraft; n: number; isMethod: boolean; change: (part: Partial<StopDraft>) => void; remove: () => void }) {
   const r = t.rollout;
   return (
     <fieldset class="rule">
@@ -62,11 +66,25 @@ function Stop({ rule, n, change, remove }: { rule: StopDraft; n: number; change:
       <div class="row wrap">
         <Text label={r.failed} hint={r.failedHint} value={rule.failed} set={(failed) => change({ failed })} />
         <Text label={r.after} hint={r.afterHint} value={rule.after} set={(after) => change({ after })} />
-        <Choice label={r.then} value={rule.then === 'cancel' ? 'cancel' : ''} set={(then) => change({ then })} options={[['', r.pause], ['cancel', r.cancel]]} />
+        <Choice label={r.then} value={rule.then === 'pause' ? '' : rule.then} set={(then) => change({ then })} options={[['', r.pause], ['cancel', r.cancel], ...undoing(isMethod)]} />
         <Field label={r.kinds} hint={r.kindsHint}><input spellcheck={false} value={rule.kinds} onInput={(event) => change({ kinds: event.currentTarget.value })} /></Field>
         <Button kind="quiet" icon="close" aria-label={r.removeStop(n)} title={r.removeStop(n)} onClick={remove} />
       </div>
     </fieldset>
+  );
+}
+
+/** What becomes of a device that is not connected when its turn comes. */
+function Offline({ draft, isMethod, change }: { draft: RolloutDraft; isMethod: boolean; change: Props['change'] }) {
+  const r = t.rollout;
+  const waits = draft.offline === 'wait' || (draft.offline === '' && hasCap(draft, isMethod));
+  const options: [string, string][] = [['', hasCap(draft, isMethod) ? r.offlineWaits : r.offlineWrites], ['wait', r.offlineWait], ['skip', r.offlineSkip]];
+  if (!isMethod) options.push(['write', r.offlineWrite]);
+  return (
+    <div class="row wrap">
+      <Choice label={r.offline} hint={r.offlineHint} value={draft.offline} set={(offline) => change({ offline, offlineTtl: '' })} options={options} />
+      {waits && <Text label={r.offlineTtl} hint={r.offlineTtlHint} value={draft.offlineTtl} set={(offlineTtl) => change({ offlineTtl, offline: offlineTtl ? 'wait' : draft.offline })} />}
+    </div>
   );
 }
 
@@ -82,11 +100,12 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
   };
   return (
     <div class="rules">
+      {!isMethod && !isRunning && !draft.undoOf && <ConfirmForm draft={draft} change={change} />}
       <section aria-label={r.waves}>
         <h2>{r.waves}</h2>
         <p class="hint">{r.wavesHint}</p>
         {draft.waves.map((one, i) => (
-          <Wave key={i} wave={one} n={i + 1} isLast={i === draft.waves.length - 1} change={(part) => wave(i, part)} remove={() => change({ waves: draft.waves.filter((_, at) => at !== i) })} />
+          <Wave key={i} wave={one} n={i + 1} isLast={i === draft.waves.length - 1} isMethod={isMethod} change={(part) => wave(i, part)} remove={() => change({ waves: draft.waves.filter((_, at) => at !== i) })} />
         ))}
         {draft.waves.length < 20 && <div class="row"><Button icon="plus" onClick={addWave}>{r.addWave}</Button></div>}
       </section>
@@ -94,7 +113,7 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
         <h2>{r.stop}</h2>
         <p class="hint">{r.stopHint}</p>
         {draft.stop.map((one, i) => (
-          <Stop key={i} rule={one} n={i + 1} change={(part) => rule(i, part)} remove={() => change({ stop: draft.stop.filter((_, at) => at !== i) })} />
+          <Stop key={i} rule={one} n={i + 1} isMethod={isMethod} change={(part) => rule(i, part)} remove={() => change({ stop: draft.stop.filter((_, at) => at !== i) })} />
         ))}
         {draft.stop.length < 8 && <div class="row"><Button icon="plus" onClick={() => change({ stop: [...draft.stop, emptyStop] })}>{r.addStop}</Button></div>}
       </section>
@@ -102,7 +121,7 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
         <h2>{r.pace}</h2>
         <div class="row wrap">
           <Text name="rate" label={r.rate} hint={r.rateHint} value={draft.rate} set={(rate) => change({ rate })} />
-          {isMethod && <Text name="in-flight" label={r.maxInFlight} hint={r.maxInFlightHint} value={draft.maxInFlight} set={(maxInFlight) => change({ maxInFlight })} />}
+          {hasCap(draft, isMethod) && <Text name="in-flight" label={r.maxInFlight} hint={isMethod ? r.maxInFlightHint : r.maxInFlightTwinsHint} value={draft.maxInFlight} set={(maxInFlight) => change({ maxInFlight })} />}
           <Text name="deadline" label={r.deadline} hint={r.deadlineHint} value={draft.deadline} set={(deadline) => change({ deadline })} />
         </div>
         {isMethod && draft.maxInFlight && <Check label={r.steady} value={draft.isSteady} set={(isSteady) => change({ isSteady })} />}
@@ -117,6 +136,7 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
         )}
         <div class="row wrap">
           <Text label={r.success} hint={r.successHint} value={draft.success} set={(success) => change({ success })} />
+          {!isRunning && <Field label={r.successAll} hint={r.successAllHint}><input name="success-all" spellcheck={false} value={draft.successAll} onInput={(event) => change({ successAll: event.currentTarget.value })} /></Field>}
           {isMethod && !isRunning && <Field label={r.okStatus} hint={r.okStatusHint}><input spellcheck={false} value={draft.okStatus} onInput={(event) => change({ okStatus: event.currentTarget.value })} /></Field>}
         </div>
         {isMethod && (
@@ -132,12 +152,8 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
             )}
           </div>
         )}
-        {isMethod && !isRunning && (
-          <div class="row wrap">
-            <Choice label={r.offline} value={draft.offline === 'wait' ? '' : draft.offline} set={(offline) => change({ offline, offlineTtl: '' })} options={[['', r.offlineDefault], ['skip', r.offlineSkip]]} />
-            {draft.offline !== 'skip' && <Text label={r.offlineTtl} hint={r.offlineTtlHint} value={draft.offlineTtl} set={(offlineTtl) => change({ offlineTtl, offline: offlineTtl ? 'wait' : '' })} />}
-          </div>
-        )}
+        {!isRunning && <Offline draft={draft} isMethod={isMethod} change={change} />}
+        {!isRunning && !isMethod && <Check label={r.isFinal} value={draft.isFinal} set={(isFinal) => change({ isFinal })} />}
         {!isRunning && (
           <div class="row wrap">
             <Field label={r.note} hint={r.noteHint}><input name="note" value={draft.note} onInput={(event) => change({ note: event.currentTarget.value })} /></Field>
