@@ -24,7 +24,7 @@ namespace carillon {
 
 namespace {
 
-constexpr std::chrono::milliseconds between_shows{200};
+constexpr std::chrono::milliseconds between_progress_lines{200};
 constexpr std::size_t read_bytes = 256 * 1024;
 
 struct BackupArgs {
@@ -39,7 +39,7 @@ tl::unexpected<Error> refused(const std::string& path) {
 }
 
 /// `carillon-backup-hub.localhost-20261129T101500Z.tar`
-std::string default_name(const std::string& host_name) {
+std::string backup_name(const std::string& host_name) {
     std::string time = to_iso8601(SystemClock().wall_now());
     std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
     return fmt::format("carillon-backup-{}-{}Z.tar", host_name, time.substr(0, time.find_first_of(".Z")));
@@ -55,7 +55,7 @@ public:
         }
         std::error_code ignored;
         path_ = target;
-        if (std::filesystem::is_directory(path_, ignored)) path_ /= default_name(host_name);
+        if (std::filesystem::is_directory(path_, ignored)) path_ /= backup_name(host_name);
         if (std::filesystem::exists(path_, ignored)) {
             return fail(Errc::config_invalid, path_.string() + " is there already: name another file");
         }
@@ -100,7 +100,7 @@ class ProgressLine {
 public:
     void at(std::uint64_t bytes) {
         const auto now = std::chrono::steady_clock::now();
-        if (now - shown_ < between_shows) return;
+        if (now - shown_ < between_progress_lines) return;
         shown_ = now;
         line_.show(with_thousands(bytes) + " bytes");
     }

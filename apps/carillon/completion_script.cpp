@@ -8,15 +8,8 @@ namespace carillon {
 
 namespace {
 
-std::string replaced(std::string text, std::string_view what, std::string_view with) {
-    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) {
-        text.replace(at, what.size(), with);
-    }
-    return text;
-}
-
 /// A word of bash and zsh, whatever is in it.
-std::string quoted(const std::string& text) {
+std::string shell_word(const std::string& text) {
     return '\'' + replaced(text, "'", "'\\''") + '\'';
 }
 
@@ -216,11 +209,11 @@ std::string bash_completion(const Command& program) {
         for (const CommandOption& option : command->options) {
             for (const std::string& name : option.names) flags += (flags.empty() ? "" : " ") + name;
         }
-        text += "    " + quoted(command->path) + ")\n";
-        if (!commands.empty()) text += "        commands=" + quoted(commands) + '\n';
-        text += "        flags=" + quoted(flags) + '\n';
+        text += "    " + shell_word(command->path) + ")\n";
+        if (!commands.empty()) text += "        commands=" + shell_word(commands) + '\n';
+        text += "        flags=" + shell_word(flags) + '\n';
         if (const auto values = values_of(*command); !values.empty()) {
-            text += "        values=" + quoted(values) + '\n';
+            text += "        values=" + shell_word(values) + '\n';
         }
         text += "        ;;\n";
     }
@@ -237,17 +230,17 @@ std::string zsh_completion(const Command& program) {
         "#     source <(carillon completion zsh)\n\n"
         "_carillon_table() {\n    commands=() flags=() values=()\n    case $1 in\n";
     const auto described = [](const std::string& name, const std::string& description) {
-        return "\n            " + quoted(name + ':' + replaced(first_line(description), ":", "\\:"));
+        return "\n            " + shell_word(name + ':' + replaced(first_line(description), ":", "\\:"));
     };
     for (const Command* command : all_commands(program)) {
-        text += "    " + quoted(command->path) + ")\n        commands=(";
+        text += "    " + shell_word(command->path) + ")\n        commands=(";
         for (const Command& below : command->commands) text += described(below.name, below.description);
         text += ")\n        flags=(";
         for (const CommandOption& option : command->options) {
             for (const std::string& name : option.names) text += described(name, option.description);
         }
         // Unquoted, `=word` is a command's path to zsh.
-        text += ")\n        values=(${(s: :):-" + quoted(values_of(*command)) + "})\n        ;;\n";
+        text += ")\n        values=(${(s: :):-" + shell_word(values_of(*command)) + "})\n        ;;\n";
     }
     text += "    esac\n}\n";
     return text + names_function() + std::string(zsh_function);
@@ -255,7 +248,7 @@ std::string zsh_completion(const Command& program) {
 
 namespace {
 
-std::string fish_quoted(const std::string& text) {
+std::string fish_word(const std::string& text) {
     return '\'' + replaced(replaced(text, "\\", "\\\\"), "'", "\\'") + '\'';
 }
 
@@ -267,15 +260,15 @@ std::string fish_values(const std::string& spec) {
     if (spec == "@job") return " -x -a '(" + std::string(job_ids) + ")'";
     if (spec == "@device") {
         return " -x -a " +
-               fish_quoted('(' + replaced(std::string(device_ids), "$2", "(commandline -ct)") + ')');
+               fish_word('(' + replaced(std::string(device_ids), "$2", "(commandline -ct)") + ')');
     }
-    return " -x -a " + fish_quoted(replaced(spec, ",", " "));
+    return " -x -a " + fish_word(replaced(spec, ",", " "));
 }
 
 void add_fish_command(std::string& text, const Command& command) {
-    const std::string here = "complete -c carillon -n \"__carillon_at " + fish_quoted(command.path) + "\"";
+    const std::string here = "complete -c carillon -n \"__carillon_at " + fish_word(command.path) + "\"";
     for (const Command& below : command.commands) {
-        text += here + " -f -a " + below.name + " -d " + fish_quoted(first_line(below.description)) + '\n';
+        text += here + " -f -a " + below.name + " -d " + fish_word(first_line(below.description)) + '\n';
     }
     for (const CommandOption& option : command.options) {
         if (!option.positional.empty()) {
@@ -288,7 +281,7 @@ void add_fish_command(std::string& text, const Command& command) {
             text += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
         }
         if (option.takes_value()) text += fish_values(spec_of(option));
-        text += " -d " + fish_quoted(first_line(option.description)) + '\n';
+        text += " -d " + fish_word(first_line(option.description)) + '\n';
     }
 }
 
@@ -302,12 +295,11 @@ std::string fish_completion(const Command& program) {
         "set -g __carillon_commands";
     std::string valued = "set -g __carillon_valued";
     for (const Command* command : all_commands(program)) {
-        if (!command->path.empty()) text += " \\\n    " + fish_quoted(command->path);
+        if (!command->path.empty()) text += " \\\n    " + fish_word(command->path);
         for (const CommandOption& option : command->options) {
             for (const std::string& name : option.names) {
                 if (!option.takes_value()) continue;
-                valued +=
-                    " \\\n    " + fish_quoted(command->path.empty() ? name : command->path + ' ' + name);
+                valued += " \\\n    " + fish_word(command->path.empty() ? name : command->path + ' ' + name);
             }
         }
     }

@@ -13,14 +13,14 @@ struct GroupArgs {
     std::string name;
 };
 
-Result<Exit> list(const GroupArgs& args) {
+Result<Exit> list_groups(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     return show_pages(args.hub, {{"name", "name"}, {"createdTime", "createdTime"}}, 0,
                       [&](const std::string&) { return client->list_consumer_groups(); });
 }
 
-Result<Exit> show(const GroupArgs& args) {
+Result<Exit> show_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto group = client->find_consumer_group(args.name);
@@ -28,7 +28,7 @@ Result<Exit> show(const GroupArgs& args) {
     return show_document(args.hub, *group);
 }
 
-Result<Exit> create(const GroupArgs& args) {
+Result<Exit> create_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto group = client->create_consumer_group(args.name);
@@ -36,7 +36,7 @@ Result<Exit> create(const GroupArgs& args) {
     return show_document(args.hub, *group);
 }
 
-Result<Exit> remove(const GroupArgs& args) {
+Result<Exit> delete_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     if (auto gone = client->delete_consumer_group(args.name); !gone) return fail(std::move(gone).error());
@@ -44,12 +44,12 @@ Result<Exit> remove(const GroupArgs& args) {
     return Exit::ok;
 }
 
-void add_verb(CLI::App& group, const char* name, const char* description,
-              Result<Exit> (*run)(const GroupArgs&), int& exit_code) {
+void add_group_verb(CLI::App& group, const char* name, const char* description,
+                    Result<Exit> (*run)(const GroupArgs&), int& exit_code) {
     auto args = std::make_shared<GroupArgs>();
     auto& verb = *group.add_subcommand(name, description);
     add_hub_flags(verb, args->hub);
-    if (run != list) {
+    if (run != list_groups) {
         verb.add_option("name,--name,-n", args->name, "Name of the consumer group")
             ->required()
             ->type_name("NAME");
@@ -63,10 +63,10 @@ void add_consumer_group(CLI::App& app, int& exit_code) {
     auto& group =
         *app.add_subcommand("consumer-group", "Consumer groups: names under which programs read events");
     group.require_subcommand(1);
-    add_verb(group, "create", "Create a consumer group, unless it is there", create, exit_code);
-    add_verb(group, "show", "Print a consumer group", show, exit_code);
-    add_verb(group, "list", "List the consumer groups", list, exit_code);
-    add_verb(group, "delete", "Delete a consumer group", remove, exit_code);
+    add_group_verb(group, "create", "Create a consumer group, unless it is there", create_group, exit_code);
+    add_group_verb(group, "show", "Print a consumer group", show_group, exit_code);
+    add_group_verb(group, "list", "List the consumer groups", list_groups, exit_code);
+    add_group_verb(group, "delete", "Delete a consumer group", delete_group, exit_code);
 }
 
 }  // namespace carillon

@@ -15,8 +15,8 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view default_name = "devices.txt";
-constexpr std::chrono::milliseconds between_shows{200};
+constexpr std::string_view export_name = "devices.txt";
+constexpr std::chrono::milliseconds between_export_shows{200};
 
 struct ExportArgs {
     HubFlags hub;
@@ -46,7 +46,7 @@ Result<Exit> export_to_file(const ExportArgs& args) {
                 "this hub exports its devices only to a blob container: give its URI in place of the file");
         }
         if (!is_open) {
-            if (auto opened = target.open(args.target, default_name); !opened)
+            if (auto opened = target.open(args.target, export_name); !opened)
                 return fail(std::move(opened).error());
             is_open = true;
         }
@@ -54,7 +54,7 @@ Result<Exit> export_to_file(const ExportArgs& args) {
         lines += page->items.size();
         continuation = std::move(page->continuation);
         const auto now = std::chrono::steady_clock::now();
-        if (now - shown < between_shows) continue;
+        if (now - shown < between_export_shows) continue;
         shown = now;
         const std::chrono::duration<double> elapsed = now - began;
         status.show(transfer_progress_line(lines, 0, elapsed.count(), std::nullopt));

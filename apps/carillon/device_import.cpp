@@ -24,7 +24,7 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view default_name = "devices.txt";
+constexpr std::string_view import_name = "devices.txt";
 constexpr std::size_t line_bytes_max = 1024 * 1024;
 /// Refused lines told one by one; a file takes them all.
 constexpr std::size_t told_max = 20;
@@ -32,7 +32,7 @@ constexpr std::size_t told_max = 20;
 constexpr int attempts_max = 10;
 constexpr std::chrono::seconds first_pause{1};
 constexpr std::chrono::seconds pause_max{30};
-constexpr std::chrono::milliseconds between_shows{200};
+constexpr std::chrono::milliseconds between_import_shows{200};
 
 struct ImportArgs {
     HubFlags hub;
@@ -58,7 +58,7 @@ public:
         std::error_code ignored;
         const bool is_directory = std::filesystem::is_directory(name, ignored);
         const std::filesystem::path path =
-            is_directory ? std::filesystem::path(name) / default_name : std::filesystem::path(name);
+            is_directory ? std::filesystem::path(name) / import_name : std::filesystem::path(name);
         file_.open(path, std::ios::binary);
         if (!file_) return fail(Errc::not_found_locally, path.string() + ": " + std::strerror(errno));
         const auto size = std::filesystem::file_size(path, ignored);
@@ -212,7 +212,7 @@ private:
         for (const RefusedLine& one : *refused) refusals_.add(one, status_);
         batch_.clear();
         const auto now = std::chrono::steady_clock::now();
-        if (now - shown_ < between_shows) return {};
+        if (now - shown_ < between_import_shows) return {};
         shown_ = now;
         const std::chrono::duration<double> elapsed = now - began_;
         status_.show(transfer_progress_line(lines_, refusals_.count(), elapsed.count(), source_.percent()));

@@ -30,7 +30,7 @@ using fleet::Distribution;
 using fleet::ScriptedAnswer;
 
 /// Between two looks at whether the device has got in.
-constexpr std::chrono::seconds between_looks{1};
+constexpr std::chrono::seconds between_status_looks{1};
 
 struct SimulateDeviceArgs {
     HubFlags hub;
@@ -193,7 +193,8 @@ Result<Exit> run(RunningFleet& running, const SimulateDeviceArgs& args, const si
     std::optional<Errc> mistake;
     bool is_refused = false;
     while (!mistake) {
-        const TimePoint next = std::min<TimePoint>(end, std::chrono::steady_clock::now() + between_looks);
+        const TimePoint next =
+            std::min<TimePoint>(end, std::chrono::steady_clock::now() + between_status_looks);
         const int signal = wait_for_signal(signals, next);
         if (signal == SIGUSR1) running.cut();
         const TimePoint now = std::chrono::steady_clock::now();

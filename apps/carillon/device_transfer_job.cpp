@@ -12,7 +12,7 @@ namespace carillon {
 
 namespace {
 
-constexpr std::chrono::milliseconds between_looks{500};
+constexpr std::chrono::milliseconds between_job_looks{500};
 /// Looks in a row that fail to reach the hub before the command gives up; the job goes on.
 constexpr int failed_looks_max = 120;
 
@@ -55,7 +55,7 @@ Result<Exit> run_transfer_job(const HubFlags& flags, ServiceClient& client, std:
     int failed_looks = 0;
     while (!look->is_over()) {
         line.show(look->status + ", " + std::to_string(look->progress) + " %");
-        std::this_thread::sleep_for(between_looks);
+        std::this_thread::sleep_for(between_job_looks);
         auto next = client.find_transfer_job(look->id);
         if (!next) {
             // The hub may be starting again, and the job with it.

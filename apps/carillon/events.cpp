@@ -133,8 +133,7 @@ Result<Exit> watch(const EventsArgs& args) {
         query.from = *std::move(from);
     }
     if (args.enqueued_ms >= 0) {
-        const WallTime since = WallTime::from_unix_s(0);
-        query.from = to_iso8601({since.ticks + args.enqueued_ms * (WallTime::ticks_per_second / 1000)});
+        query.from = to_iso8601(WallTime::from_unix_ms(args.enqueued_ms));
     }
     if (args.partition >= 0) query.partition = static_cast<std::uint32_t>(args.partition);
     if (args.offset >= -1) query.offset = args.offset;

@@ -8,7 +8,7 @@ namespace carillon {
 
 namespace {
 
-constexpr Example table[] = {
+constexpr Example command_examples[] = {
     {"serve", R"~(carillon serve --hostname hub.example.net --bind 192.0.2.10)~"},
     {"connection-string", R"~(export CARILLON_LOGIN="$(carillon connection-string)")~"},
     {"trust", R"~(carillon trust python)~"},
@@ -209,11 +209,11 @@ CLI::App* find_command(CLI::App& group, std::string_view name) {
 }  // namespace
 
 std::span<const Example> examples() {
-    return table;
+    return command_examples;
 }
 
 void add_examples(CLI::App& app) {
-    for (const Example& example : table) {
+    for (const Example& example : command_examples) {
         CLI::App* command = &app;
         std::string_view path = example.path;
         while (command != nullptr && !path.empty()) {

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::chrono::seconds hub_away_max{60};
 /// Before connecting again; twice as long each time, until an event comes.
-constexpr std::chrono::milliseconds backoff_min{250};
-constexpr std::chrono::milliseconds backoff_max{5000};
+constexpr std::chrono::milliseconds reconnect_min{250};
+constexpr std::chrono::milliseconds reconnect_max{5000};
 /// So long nothing begins and nothing ends in a job before that is taken for waiting.
 constexpr std::chrono::seconds quiet_min{1};
 constexpr std::size_t failures_read_max = 1000;
@@ -257,7 +257,7 @@ private:
         heard_ = clock_.now();
         is_away_ = false;
         around_.note.clear();
-        backoff_ = backoff_min;
+        backoff_ = reconnect_min;
         if (report->start) around_.start = report->start;
         if (report->deadline) around_.deadline = report->deadline;
         if (!last_ || last_->ended() != report->ended() || last_->running != report->running ||
@@ -299,11 +299,11 @@ private:
         if (end_ || is_out_of_time()) return {};
         if (!outcome && !is_cut(outcome.error().code)) return give_up_events(outcome.error());
         // A connection that stood for a while shows that the hub is there, whatever became of it.
-        if (clock_.now() - connecting > backoff_max) heard_ = clock_.now();
+        if (clock_.now() - connecting > reconnect_max) heard_ = clock_.now();
         if (!outcome && (!last_ || clock_.now() - heard_ > hub_away_max)) return fail(outcome.error());
         begin_absence();
         wait(backoff_);
-        backoff_ = std::min(backoff_ * 2, backoff_max);
+        backoff_ = std::min(backoff_ * 2, reconnect_max);
         return {};
     }
 
@@ -351,7 +351,7 @@ private:
     bool is_away_ = false;
     bool has_events_ = true;
     std::string after_;
-    std::chrono::milliseconds backoff_ = backoff_min;
+    std::chrono::milliseconds backoff_ = reconnect_min;
     std::optional<JobReport> end_;
 };
 

@@ -1,5 +1,7 @@
 #include "reference.hpp"
 
+#include "base/text.hpp"
+
 #include <array>
 #include <string_view>
 #include <utility>
@@ -38,13 +40,6 @@ constexpr std::array<std::pair<const char*, const char*>, 6> variables{{
 
 /// What stands before the example at the end of a footer, see `add_examples`.
 constexpr std::string_view example_lead = "Example:\n  ";
-
-std::string replaced(std::string text, std::string_view what, std::string_view with) {
-    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) {
-        text.replace(at, what.size(), with);
-    }
-    return text;
-}
 
 bool is_help(const CommandOption& option) {
     return option.group != "Hub" && !option.names.empty() && option.names.back() == "--help";

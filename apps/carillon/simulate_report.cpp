@@ -8,7 +8,6 @@
 
 namespace carillon {
 
-using fleet::Histogram;
 using fleet::Statistics;
 
 namespace {
@@ -41,7 +40,7 @@ std::string answers(const Statistics& now) {
     return text;
 }
 
-std::string percentiles(const Histogram& histogram) {
+std::string percentiles(const fleet::Histogram& histogram) {
     return "p50 " + milliseconds(histogram.percentile(50)) + ", p99 " +
            milliseconds(histogram.percentile(99));
 }
@@ -70,7 +69,7 @@ std::string messages(const Statistics& now) {
     return text;
 }
 
-void write_percentiles(JsonWriter& json, const std::string& name, const Histogram& histogram) {
+void write_percentiles(JsonWriter& json, const std::string& name, const fleet::Histogram& histogram) {
     constexpr double us_per_ms = 1000;
     const auto ms = [&](double percent) {
         return static_cast<double>(histogram.percentile(percent).count()) / us_per_ms;

@@ -7,7 +7,7 @@ namespace carillon {
 namespace {
 
 /// One word of a shell, whatever is in it.
-std::string quoted(const std::string& text) {
+std::string plain_or_quoted(const std::string& text) {
     const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                std::string_view("/._-+").find(c) != std::string_view::npos;
@@ -72,7 +72,7 @@ const std::vector<std::string>& trust_languages() {
 }
 
 std::string trust_text(std::string_view language, const std::string& ca_file, const std::string& host_name) {
-    const std::string ca = quoted(ca_file);
+    const std::string ca = plain_or_quoted(ca_file);
     const std::string name = store_name(host_name);
     if (language == "node") {
         return "# Node.js reads this once, when it starts; the SDKs need nothing else.\nexport "

@@ -13,7 +13,7 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view path = "/messages/serviceBound/filenotifications";
+constexpr std::string_view notifications_path = "/messages/serviceBound/filenotifications";
 constexpr std::int64_t token_life_s = 3600;
 constexpr std::size_t answer_bytes_max = 256 * 1024;
 
@@ -72,7 +72,7 @@ Result<FileNotificationReceiver> FileNotificationReceiver::open(const ServiceOpt
 }
 
 Result<std::optional<ReceivedFileNotification>> FileNotificationReceiver::receive() {
-    const auto answer = impl_->ask("GET", std::string(path));
+    const auto answer = impl_->ask("GET", std::string(notifications_path));
     if (!answer) return fail(answer.error());
     if (answer->status == 204) return std::nullopt;
     const auto document = JsonDocument::parse(answer->body);
@@ -92,7 +92,7 @@ Result<std::optional<ReceivedFileNotification>> FileNotificationReceiver::receiv
 }
 
 Result<> FileNotificationReceiver::settle(std::string_view lock, MessageSettlement how) {
-    std::string target = std::string(path) + "/" + percent_encode(lock);
+    std::string target = std::string(notifications_path) + "/" + percent_encode(lock);
     if (how == MessageSettlement::abandon) target += "/abandon";
     if (how == MessageSettlement::reject) target += "?reject=true";
     const auto answer = impl_->ask(how == MessageSettlement::abandon ? "POST" : "DELETE", std::move(target));

@@ -18,9 +18,9 @@ namespace {
 constexpr std::string_view api_version = "2021-04-12";
 constexpr std::string_view storage_version = "2020-02-10";
 constexpr std::uint16_t https_port = 443;
-constexpr std::int64_t token_life_s = 3600;
+constexpr std::int64_t upload_token_life_s = 3600;
 constexpr std::size_t block_bytes = 4 * 1024 * 1024;
-constexpr std::size_t answer_bytes_max = 256 * 1024;
+constexpr std::size_t blob_answer_bytes_max = 256 * 1024;
 constexpr std::chrono::milliseconds request_timeout{60'000};
 /// A block may take this long on a slow line: 4 MiB at 14 KB/s.
 constexpr std::chrono::milliseconds block_timeout{300'000};
@@ -32,7 +32,7 @@ Result<std::unique_ptr<HttpsConnection>> connect(const std::string& host, const 
     settings.address = address.empty() ? host : address;
     settings.port = port;
     settings.ca_file = ca_file;
-    settings.answer_bytes_max = answer_bytes_max;
+    settings.answer_bytes_max = blob_answer_bytes_max;
     return HttpsConnection::open(std::move(settings));
 }
 
@@ -67,8 +67,8 @@ private:
         const std::string path = "/devices/" + percent_encode(parts_.device_id);
         std::string token = parts_.signature;
         if (token.empty()) {
-            token =
-                sas::make_token(parts_.host_name + path, parts_.key, clock_.wall_now().plus_s(token_life_s));
+            token = sas::make_token(parts_.host_name + path, parts_.key,
+                                    clock_.wall_now().plus_s(upload_token_life_s));
         }
         const HttpHeaders headers{{"Authorization", token},
                                   {"Content-Type", "application/json; charset=utf-8"},

@@ -17,13 +17,13 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::string_view api_version = "2021-06-01";
+constexpr std::string_view provisioning_api_version = "2021-06-01";
 constexpr std::string_view key_name = "registration";
-constexpr std::int64_t token_life_s = 3600;
+constexpr std::int64_t registration_token_life_s = 3600;
 /// Where the service names no time to wait, and the longest that is waited at once.
 constexpr std::chrono::seconds wait_default{2};
 constexpr std::chrono::seconds wait_max{60};
-constexpr std::size_t answer_bytes_max = 256 * 1024;
+constexpr std::size_t registration_answer_bytes_max = 256 * 1024;
 
 std::chrono::seconds wait_of(const HttpAnswer& answer) {
     const auto told = parse_u64(answer.header("retry-after"));
@@ -93,7 +93,7 @@ Result<ProvisioningClient> ProvisioningClient::open(ProvisioningOptions options)
     settings.port = options.port;
     settings.ca_file = options.ca_file;
     settings.connect_timeout = options.connect_timeout;
-    settings.answer_bytes_max = answer_bytes_max;
+    settings.answer_bytes_max = registration_answer_bytes_max;
     auto connection = HttpsConnection::open(std::move(settings));
     if (!connection) return fail(std::move(connection).error());
     auto impl = std::make_unique<Impl>();
@@ -107,10 +107,10 @@ Result<ProvisionedDevice> ProvisioningClient::register_device(std::string_view r
                                                               std::string_view payload) {
     const auto end = Steady::now() + impl_->options.registration_timeout;
     const std::string path = impl_->path_of(registration_id);
-    const std::string version = "?api-version=" + std::string(api_version);
+    const std::string version = "?api-version=" + std::string(provisioning_api_version);
     const std::string resource = impl_->options.id_scope + "/registrations/" + std::string(registration_id);
     const std::string token =
-        sas::make_token(resource, key, impl_->clock.wall_now().plus_s(token_life_s), key_name);
+        sas::make_token(resource, key, impl_->clock.wall_now().plus_s(registration_token_life_s), key_name);
     const HttpHeaders headers{{"Authorization", token},
                               {"Content-Type", "application/json; charset=utf-8"},
                               {"User-Agent", "carillon/" CARILLON_VERSION}};

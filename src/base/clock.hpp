@@ -15,10 +15,17 @@ struct WallTime {
     std::int64_t ticks = 0;
 
     static constexpr std::int64_t ticks_per_second = 10'000'000;
+    static constexpr std::int64_t ticks_per_ms = ticks_per_second / 1000;
     static constexpr std::int64_t unix_epoch_s = 62'135'596'800;
 
     static constexpr WallTime from_unix_s(std::int64_t s) { return {(s + unix_epoch_s) * ticks_per_second}; }
+    static constexpr WallTime from_unix_ms(std::int64_t ms) {
+        return {unix_epoch_s * ticks_per_second + ms * ticks_per_ms};
+    }
     constexpr std::int64_t unix_s() const { return ticks / ticks_per_second - unix_epoch_s; }
+    constexpr std::int64_t unix_ms() const {
+        return (ticks - unix_epoch_s * ticks_per_second) / ticks_per_ms;
+    }
     constexpr WallTime plus_s(std::int64_t s) const { return {ticks + s * ticks_per_second}; }
 
     auto operator<=>(const WallTime&) const = default;

@@ -119,6 +119,8 @@ public:
     JsonWriter& member(std::string_view name, const T& v) {
         return key(name).value(v);
     }
+    /// Null if `text` is empty.
+    JsonWriter& member_or_null(std::string_view name, std::string_view text);
     JsonWriter& member_raw(std::string_view name, std::string_view json) { return key(name).raw(json); }
 
 private:

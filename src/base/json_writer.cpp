@@ -156,6 +156,11 @@ JsonWriter& JsonWriter::value(double number) {
     append_number(out_, number);
     return *this;
 }
+JsonWriter& JsonWriter::member_or_null(std::string_view name, std::string_view text) {
+    key(name);
+    return text.empty() ? null() : value(text);
+}
+
 JsonWriter& JsonWriter::null() {
     return raw("null");
 }

@@ -219,4 +219,11 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) {
+        text.replace(at, what.size(), with);
+    }
+    return text;
+}
+
 }  // namespace carillon

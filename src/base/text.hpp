@@ -50,4 +50,7 @@ std::optional<WallTime> parse_iso8601(std::string_view text);
 /// True if `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 
+/// `text` with `with` in each place of `what`, which is not empty.
+std::string replaced(std::string text, std::string_view what, std::string_view with);
+
 }  // namespace carillon

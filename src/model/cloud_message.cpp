@@ -8,7 +8,7 @@
 namespace carillon {
 namespace {
 
-constexpr std::uint8_t message_format = 1;
+constexpr std::uint8_t cloud_message_format = 1;
 constexpr std::uint8_t queued_format = 1;
 constexpr std::uint8_t feedback_format = 1;
 constexpr std::uint8_t expiry_flag = 1;
@@ -139,7 +139,7 @@ std::string encode_cloud_message(const CloudMessage& message) {
     std::string bytes;
     bytes.reserve(message.body.size() + 256);
     StoredWriter out(bytes);
-    out.u8(message_format);
+    out.u8(cloud_message_format);
     out.u8(static_cast<std::uint8_t>((message.expiry ? expiry_flag : 0) | (message.ack ? ack_flag : 0)));
     out.i64(message.enqueued.ticks);
     out.i64(message.expires.ticks);
@@ -152,7 +152,7 @@ std::string encode_cloud_message(const CloudMessage& message) {
 Result<CloudMessage> decode_cloud_message(Bytes bytes) {
     StoredReader in(bytes);
     CloudMessage message;
-    if (in.u8() != message_format) in.spoil();
+    if (in.u8() != cloud_message_format) in.spoil();
     const std::uint8_t flags = in.u8();
     message.enqueued.ticks = in.i64();
     message.expires.ticks = in.i64();

@@ -12,7 +12,7 @@
 namespace carillon {
 namespace {
 
-auto refuse(std::string detail) {
+auto refuse_configuration(std::string detail) {
     return fail(Errc::argument_invalid, std::move(detail));
 }
 
@@ -37,13 +37,13 @@ Result<std::vector<std::pair<std::string, std::string>>> read_queries(JsonValue 
     std::vector<std::pair<std::string, std::string>> read;
     if (queries.is_null_or_absent()) return read;
     if (queries.size() > ConfigurationLimits::metric_queries_max) {
-        return refuse(fmt::format("A configuration has at most {} metrics of its own.",
-                                  ConfigurationLimits::metric_queries_max));
+        return refuse_configuration(fmt::format("A configuration has at most {} metrics of its own.",
+                                                ConfigurationLimits::metric_queries_max));
     }
     for (JsonValue v = queries.first(); v.exists(); v = v.next()) {
         if (!v.is_string() || v.key().empty() ||
             v.key().size() > ConfigurationLimits::metric_name_bytes_max) {
-            return refuse("metrics.queries must hold queries by their names.");
+            return refuse_configuration("metrics.queries must hold queries by their names.");
         }
         read.emplace_back(v.key(), v.string());
     }
@@ -147,13 +147,14 @@ bool is_configuration_id(std::string_view id) {
 
 Result<Configuration> Configuration::parse(std::string_view id, JsonValue body) {
     if (!is_configuration_id(id)) {
-        return refuse("The id of a configuration has up to 128 characters of a-z, 0-9 and -+%_*!'.");
+        return refuse_configuration(
+            "The id of a configuration has up to 128 characters of a-z, 0-9 and -+%_*!'.");
     }
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "A configuration must be a JSON object");
     MemberReader in(body);
     const JsonValue named = in.find("id");
     if (!named.is_null_or_absent() && (!named.is_string() || named.string() != id)) {
-        return refuse("id in the body differs from the one in the path");
+        return refuse_configuration("id in the body differs from the one in the path");
     }
     return read(id, in);
 }

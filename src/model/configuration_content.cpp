@@ -9,7 +9,7 @@
 namespace carillon {
 namespace {
 
-auto refuse(std::string detail) {
+auto refuse_content(std::string detail) {
     return fail(Errc::invalid_configuration_content, std::move(detail));
 }
 
@@ -20,11 +20,11 @@ Result<std::vector<std::string>> parse_path(std::string_view text) {
     std::vector<std::string> names;
     for (const std::string_view name : split(dotted, '.')) names.emplace_back(name);
     if (names.size() < 2 || names[0] != "properties" || names[1] != "desired") {
-        return refuse("A path of the content must begin with properties.desired.");
+        return refuse_content("A path of the content must begin with properties.desired.");
     }
     names.erase(names.begin(), names.begin() + 2);
     for (const std::string& name : names) {
-        if (name.empty()) return refuse("A path of the content holds an empty name.");
+        if (name.empty()) return refuse_content("A path of the content holds an empty name.");
     }
     return names;
 }
@@ -136,20 +136,22 @@ PatchText difference(JsonValue have, JsonValue given, JsonValue taken) {
 
 Result<ConfigurationSettings> parse_configuration_settings(JsonValue settings) {
     if (!settings.is_object() || settings.size() == 0) {
-        return refuse("The content must be an object of settings by their paths.");
+        return refuse_content("The content must be an object of settings by their paths.");
     }
     ConfigurationSettings parsed;
     for (JsonValue v = settings.first(); v.exists(); v = v.next()) {
         auto path = parse_path(v.key());
         if (!path) return fail(std::move(path).error());
-        if (path->empty() && !v.is_object()) return refuse("The desired properties must be an object.");
-        if (holds_null(v)) return refuse("The content must not hold null.");
+        if (path->empty() && !v.is_object())
+            return refuse_content("The desired properties must be an object.");
+        if (holds_null(v)) return refuse_content("The content must not hold null.");
         ConfigurationSetting& setting = parsed.emplace_back();
         setting.path = *std::move(path);
         setting.value = v.raw();
     }
     const ConfigurationSettings* const alone[] = {&parsed};
-    if (auto layered = layer_settings(alone); !layered) return refuse(std::move(layered).error().detail);
+    if (auto layered = layer_settings(alone); !layered)
+        return refuse_content(std::move(layered).error().detail);
     return parsed;
 }
 
@@ -161,11 +163,12 @@ Result<ConfigurationContent> ConfigurationContent::parse(JsonValue content) {
                       static_cast<int>(!module.is_null_or_absent()) +
                       static_cast<int>(!edge.is_null_or_absent());
     if (kinds != 1) {
-        return refuse(
+        return refuse_content(
             "The content must have exactly one of deviceContent, moduleContent and modulesContent.");
     }
     if (!edge.is_null_or_absent()) {
-        return refuse("This hub does not deploy modules to edge devices, modulesContent is not offered.");
+        return refuse_content(
+            "This hub does not deploy modules to edge devices, modulesContent is not offered.");
     }
     ConfigurationContent parsed;
     parsed.of = module.is_null_or_absent() ? Of::devices : Of::modules;

@@ -16,7 +16,7 @@ constexpr std::size_t made_key_bytes = 64;
 /// Source: DPS docs, "How to use allocation policies"; azure-iot-cli-extension writes `geolatency`.
 constexpr std::array<std::string_view, 4> allocation_policies{"hashed", "geoLatency", "static", "custom"};
 
-auto refuse(std::string detail) {
+auto refuse_enrollment(std::string detail) {
     return fail(Errc::argument_invalid, std::move(detail));
 }
 
@@ -355,7 +355,7 @@ Result<Enrollment> Enrollment::parse(Kind kind, std::string_view id, JsonValue b
                                      const Enrollment* existing, Random& random) {
     if (!body.is_object()) return fail(Errc::iot_hub_format_error, "The body must be a JSON object.");
     if (!is_enrollment_id(id)) {
-        return refuse(
+        return refuse_enrollment(
             "The id must be 1 to 128 letters, digits and - . _ : and end in a letter, a digit or a hyphen.");
     }
     Enrollment enrollment;

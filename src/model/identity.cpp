@@ -62,7 +62,7 @@ void check_known(MemberReader& in, JsonValue object, std::string_view name,
     }
 }
 
-Result<> check_key(std::string_view key) {
+Result<> check_symmetric_key(std::string_view key) {
     const auto bytes = base64_decode(key);
     if (!bytes || bytes->size() < IdentityLimits::key_bytes_min ||
         bytes->size() > IdentityLimits::key_bytes_max)
@@ -126,7 +126,7 @@ Result<Authentication> read_authentication(MemberReader& body, NoneMeans none_me
         return auth;
     }
     for (const std::string* key : {&keys.first, &keys.second}) {
-        if (auto checked = check_key(*key); !checked) return fail(std::move(checked).error());
+        if (auto checked = check_symmetric_key(*key); !checked) return fail(std::move(checked).error());
     }
     auth.primary_key = std::move(keys.first);
     auth.secondary_key = std::move(keys.second);

@@ -6,20 +6,15 @@ namespace carillon {
 
 namespace {
 
-JsonWriter& text_or_null(JsonWriter& out, std::string_view name, std::string_view text) {
-    out.key(name);
-    return text.empty() ? out.null() : out.value(text);
-}
-
 void write_authentication(JsonWriter& out, const Authentication& auth) {
     out.key("authentication").begin_object();
     out.key("symmetricKey").begin_object();
-    text_or_null(out, "primaryKey", auth.primary_key);
-    text_or_null(out, "secondaryKey", auth.secondary_key);
+    out.member_or_null("primaryKey", auth.primary_key);
+    out.member_or_null("secondaryKey", auth.secondary_key);
     out.end_object();
     out.key("x509Thumbprint").begin_object();
-    text_or_null(out, "primaryThumbprint", auth.primary_thumbprint);
-    text_or_null(out, "secondaryThumbprint", auth.secondary_thumbprint);
+    out.member_or_null("primaryThumbprint", auth.primary_thumbprint);
+    out.member_or_null("secondaryThumbprint", auth.secondary_thumbprint);
     out.end_object();
     out.member("type", auth_type_text(auth.type));
     out.end_object();

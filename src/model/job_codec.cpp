@@ -17,7 +17,7 @@ constexpr std::uint8_t plain_ids_flag = 2;  ///< Written before `id_list_flag` w
 constexpr std::uint8_t method_flag = 4;
 constexpr std::uint8_t patch_flag = 8;
 constexpr std::uint8_t id_list_flag = 16;
-constexpr std::uint8_t flags_known = 31;
+constexpr std::uint8_t job_flags_known = 31;
 
 // Of a patch: which sections it has.
 constexpr std::uint8_t tags_flag = 1;
@@ -128,7 +128,7 @@ Result<JobDefinition> decode_job_definition(Bytes bytes) {
     const std::uint8_t flags = in.u8();
     const std::uint8_t type = in.u8();
     const std::uint8_t flavour = in.u8();
-    if (flags > flags_known || type < 1 || type > 2 || flavour > 1) in.spoil();
+    if (flags > job_flags_known || type < 1 || type > 2 || flavour > 1) in.spoil();
     job.type = type == 1 ? JobType::device_method : JobType::update_twin;
     job.flavour = flavour == 0 ? Flavour::preview : Flavour::ga;
     job.created.ticks = in.i64();

@@ -5,14 +5,14 @@
 namespace carillon {
 
 namespace {
-constexpr std::uint8_t message_format = 1;
+constexpr std::uint8_t telemetry_format = 1;
 }
 
 std::string encode_message(const Message& message) {
     std::string bytes;
     bytes.reserve(message.body.size() + 256);
     StoredWriter out(bytes);
-    out.u8(message_format);
+    out.u8(telemetry_format);
     out.i64(message.enqueued.ticks);
     for (const std::string* text :
          {&message.device_id, &message.module_id, &message.generation_id, &message.auth_method})
@@ -24,7 +24,7 @@ std::string encode_message(const Message& message) {
 Result<Message> decode_message(Bytes bytes) {
     StoredReader in(bytes);
     Message message;
-    if (in.u8() != message_format) in.spoil();
+    if (in.u8() != telemetry_format) in.spoil();
     message.enqueued.ticks = in.i64();
     for (std::string* text :
          {&message.device_id, &message.module_id, &message.generation_id, &message.auth_method})
@@ -37,7 +37,7 @@ Result<Message> decode_message(Bytes bytes) {
 Result<MessageHead> peek_message(Bytes bytes) {
     StoredReader in(bytes);
     MessageHead head;
-    if (in.u8() != message_format) in.spoil();
+    if (in.u8() != telemetry_format) in.spoil();
     head.enqueued.ticks = in.i64();
     head.device_id = in.text();
     head.module_id = in.text();

@@ -18,7 +18,7 @@ constexpr std::uint8_t managed_flag = 8;
 constexpr int auth_shift = 4;
 constexpr std::uint8_t auth_mask = 3;
 constexpr std::uint8_t model_flag = 64;
-constexpr std::uint8_t flags_known = 0x7F;
+constexpr std::uint8_t identity_flags_known = 0x7F;
 
 std::uint8_t flags_of(const Identity& identity) {
     unsigned flags = static_cast<unsigned>(identity.auth.type) << auth_shift;
@@ -39,7 +39,7 @@ std::optional<Identity> read(Bytes bytes) {
     StoredReader in(bytes);
     if (in.u8() != identity_format) in.spoil();
     const std::uint8_t flags = in.u8();
-    if ((flags & ~flags_known) != 0) in.spoil();
+    if ((flags & ~identity_flags_known) != 0) in.spoil();
     const std::uint64_t generation = in.u64();
     const std::uint64_t etag = in.u64();
     const std::int64_t status_updated = in.i64();

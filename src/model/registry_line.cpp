@@ -52,21 +52,16 @@ bool is_text(JsonValue value) {
     return value.is_string() && !value.string().empty();
 }
 
-JsonWriter& text_or_null(JsonWriter& out, std::string_view name, std::string_view text) {
-    out.key(name);
-    return text.empty() ? out.null() : out.value(text);
-}
-
 void write_authentication(JsonWriter& out, const Authentication& auth, ExportedKeys keys) {
     const bool shows_keys = keys == ExportedKeys::included;
     out.key("authentication").begin_object();
     out.key("symmetricKey").begin_object();
-    text_or_null(out, "primaryKey", shows_keys ? auth.primary_key : std::string());
-    text_or_null(out, "secondaryKey", shows_keys ? auth.secondary_key : std::string());
+    out.member_or_null("primaryKey", shows_keys ? auth.primary_key : std::string());
+    out.member_or_null("secondaryKey", shows_keys ? auth.secondary_key : std::string());
     out.end_object();
     out.key("x509Thumbprint").begin_object();
-    text_or_null(out, "primaryThumbprint", auth.primary_thumbprint);
-    text_or_null(out, "secondaryThumbprint", auth.secondary_thumbprint);
+    out.member_or_null("primaryThumbprint", auth.primary_thumbprint);
+    out.member_or_null("secondaryThumbprint", auth.secondary_thumbprint);
     out.end_object();
     // Last: the .NET client's setters of the members before it would reset it.
     out.member("type", auth_type_text(auth.type));

@@ -23,7 +23,7 @@ struct Unit {
     std::string_view text;
     std::int64_t ms;
 };
-constexpr std::array<Unit, 5> units{
+constexpr std::array<Unit, 5> duration_units{
     {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
 
 }  // namespace
@@ -33,7 +33,7 @@ std::optional<RolloutDuration> RolloutDuration::parse(std::string_view text) {
     const auto unit_at = std::min(text.find_first_not_of("0123456789"), text.size());
     const auto number = parse_digits(text.substr(0, unit_at), 9);
     if (!number) return std::nullopt;
-    for (const Unit& unit : units) {
+    for (const Unit& unit : duration_units) {
         if (text.substr(unit_at) != unit.text) continue;
         const RolloutDuration duration{static_cast<std::int64_t>(*number) * unit.ms};
         if (duration.ms > RolloutLimits::duration_max_s * 1000) return std::nullopt;
@@ -44,8 +44,8 @@ std::optional<RolloutDuration> RolloutDuration::parse(std::string_view text) {
 
 std::string RolloutDuration::text() const {
     if (ms == 0) return "0s";
-    const auto* const unit =
-        std::find_if(units.begin(), units.end(), [this](const Unit& u) { return ms % u.ms == 0; });
+    const auto* const unit = std::find_if(duration_units.begin(), duration_units.end(),
+                                          [this](const Unit& u) { return ms % u.ms == 0; });
     return std::to_string(ms / unit->ms) + std::string(unit->text);
 }
 

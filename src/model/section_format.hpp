@@ -133,6 +133,18 @@ struct Value {
     std::string_view text() const { return {reinterpret_cast<const char*>(payload), size}; }
 };
 
+/// A range of encoded members.
+struct Range {
+    const std::uint8_t* begin = nullptr;
+    const std::uint8_t* end = nullptr;
+};
+inline Range members_of(Bytes section) {
+    return {members_begin(section.data()), section.data() + section.size()};
+}
+inline Range members_of(const Value& object) {
+    return {object.payload, object.end()};
+}
+
 inline Value read_value(const std::uint8_t* at) {
     Value value;
     value.begin = at;

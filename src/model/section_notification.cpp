@@ -11,17 +11,8 @@ namespace {
 
 namespace format = section_format;
 
-/// A range of encoded members.
-struct Range {
-    const std::uint8_t* begin = nullptr;
-    const std::uint8_t* end = nullptr;
-};
-Range members_of(Bytes section) {
-    return {format::members_begin(section.data()), section.data() + section.size()};
-}
-Range members_of(const format::Value& object) {
-    return {object.payload, object.end()};
-}
+using format::members_of;
+using format::Range;
 
 /// Writes members one by one, with commas between and braces around.
 class ObjectWriter {

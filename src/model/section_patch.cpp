@@ -29,7 +29,7 @@ std::string about(std::string_view key) {
     return harmless ? " Error in Property/Tag '" + std::string(key) + "'." : std::string();
 }
 
-Result<> check_key(std::string_view key) {
+Result<> check_member_key(std::string_view key) {
     if (key.size() > TwinLimits::key_bytes_max)
         return fail(Errc::argument_invalid, "Property or Tag name should be maximum 1024 bytes.");
     if (!is_section_key(key)) {
@@ -103,7 +103,7 @@ private:
         result_.text += '{';
         bool first = true;
         for (JsonValue member = v.first(); member.exists(); member = member.next()) {
-            if (auto checked = check_key(member.key()); !checked) return checked;
+            if (auto checked = check_member_key(member.key()); !checked) return checked;
             if (!first) result_.text += ',';
             first = false;
             append_json_string(result_.text, member.key());
@@ -181,7 +181,7 @@ private:
     /// Compiles one member; answers whether it leaves something where nothing was.
     Result<bool> member(JsonValue value, std::uint32_t at, std::size_t depth) {
         const std::string_view key = value.key();
-        if (auto checked = check_key(key); !checked) return fail(std::move(checked).error());
+        if (auto checked = check_member_key(key); !checked) return fail(std::move(checked).error());
         std::string& bytes = tree_.bytes;
         Slices& s = slices_[at];
         s.head = bytes.size();

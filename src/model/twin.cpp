@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::uint8_t document_format = 1;
 
-JsonWriter& text_or_null(JsonWriter& out, std::string_view name, std::string_view text) {
-    out.key(name);
-    return text.empty() ? out.null() : out.value(text);
-}
-
 void write_scopes(JsonWriter& out, const Identity& identity) {
     if (!identity.device_scope.empty()) out.member("deviceScope", identity.device_scope);
     if (identity.parent_scopes.empty()) return;
@@ -56,8 +51,8 @@ void append_twin_head(std::string& text, const Document& document, const LiveSta
     out.member("cloudToDeviceMessageCount", live.c2d_count);
     out.member("authenticationType", auth_type_text(identity.auth.type));
     out.key("x509Thumbprint").begin_object();
-    text_or_null(out, "primaryThumbprint", identity.auth.primary_thumbprint);
-    text_or_null(out, "secondaryThumbprint", identity.auth.secondary_thumbprint);
+    out.member_or_null("primaryThumbprint", identity.auth.primary_thumbprint);
+    out.member_or_null("secondaryThumbprint", identity.auth.secondary_thumbprint);
     out.end_object();
     out.member("modelId", identity.model_id);
     out.member("version", twin.version);

@@ -21,9 +21,9 @@ tl::unexpected<Error> unreachable(const char* what, int error) {
 }
 
 /// Closes a descriptor that nobody took.
-struct Descriptor {
+struct TrialSocket {
     int number;
-    ~Descriptor() {
+    ~TrialSocket() {
         if (number >= 0) ::close(number);
     }
     int take() { return std::exchange(number, -1); }
@@ -68,7 +68,7 @@ Result<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
 Result<std::unique_ptr<Channel>> Connector::connect(IoThread& thread, ChannelHandler& handler,
                                                     std::optional<std::uint32_t> source) const {
     const int family = settings_.server.storage.ss_family;
-    Descriptor socket{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    TrialSocket socket{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (socket.number < 0) return unreachable("no socket", errno);
     const int on = 1;
     ::setsockopt(socket.number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

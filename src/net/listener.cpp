@@ -19,7 +19,7 @@ namespace carillon {
 namespace {
 
 /// An IPv4 or IPv6 socket address.
-struct SocketAddress {
+struct BoundAddress {
     sockaddr_storage storage{};
     socklen_t size = sizeof(sockaddr_storage);
 
@@ -44,7 +44,7 @@ struct SocketAddress {
     }
 };
 
-bool parse_address(const std::string& text, std::uint16_t port, SocketAddress& address) {
+bool parse_address(const std::string& text, std::uint16_t port, BoundAddress& address) {
     if (::inet_pton(AF_INET, text.c_str(), &address.v4().sin_addr) == 1) {
         address.v4().sin_family = AF_INET;
         address.v4().sin_port = htons(port);
@@ -91,7 +91,7 @@ bool set_options(int descriptor) {
            set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
 }
 
-Result<Descriptor> bind_socket(SocketAddress address, Sharing sharing) {
+Result<Descriptor> bind_socket(BoundAddress address, Sharing sharing) {
     Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (socket.get() < 0) return kernel_refused();
     auto set = [&socket](int level, int name, int value) {
@@ -105,7 +105,7 @@ Result<Descriptor> bind_socket(SocketAddress address, Sharing sharing) {
 }
 
 Result<std::uint16_t> port_of(const Descriptor& socket) {
-    SocketAddress bound;
+    BoundAddress bound;
     if (::getsockname(socket.get(), bound.get(), &bound.size) != 0) return kernel_refused();
     return bound.port();
 }
@@ -138,7 +138,7 @@ public:
             if (!has_room()) return wait(pause_when_busy);
             ConnectionCount* count = listener_.options_.limits.count;
             if (count != nullptr && !count->take()) return pause_at_limit(*count);
-            SocketAddress peer;
+            BoundAddress peer;
             const int accepted = ::accept4(descriptor_, peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (accepted >= 0) {
                 welcome(accepted, peer);
@@ -159,7 +159,7 @@ private:
                buffers.handshakes.has_room(thread_.clock().now());
     }
 
-    void welcome(int descriptor, SocketAddress& peer) {
+    void welcome(int descriptor, BoundAddress& peer) {
         const ChannelLimits& limits = listener_.options_.limits;
         StrangerCounts* strangers = limits.strangers;
         const StrangerCounts::Account account =
@@ -181,7 +181,7 @@ private:
         if (listener_.options_.limits.count != nullptr) listener_.options_.limits.count->give_back();
     }
 
-    void say_turned_away(StrangerCounts& strangers, SocketAddress& peer) {
+    void say_turned_away(StrangerCounts& strangers, BoundAddress& peer) {
         strangers.refused.fetch_add(1, std::memory_order_relaxed);
         if (const auto times = strangers.log_rate.count(thread_.clock().now())) {
             log.warn(
@@ -231,7 +231,7 @@ Listener::~Listener() = default;
 
 Result<std::unique_ptr<Listener>> Listener::open(IoThreads& threads, ConnectionFactory& factory,
                                                  Options options) {
-    SocketAddress address;
+    BoundAddress address;
     if (!parse_address(options.address, options.port, address)) {
         return fail(Errc::config_invalid, "not an IP address: " + options.address);
     }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t slots_min = 16;
 /// What a block of text takes beside its bytes: its header, and half a step of the allocator's sizes.
-constexpr std::size_t text_overhead = 8 + 8;
+constexpr std::size_t column_text_overhead = 8 + 8;
 
 std::size_t mix(std::uint64_t value) {
     value ^= value >> 32;
@@ -162,7 +162,7 @@ ValueId Column::intern(const Key& key) {
     entry.is_instant = key.is_instant;
     if (!key.text.empty()) {
         entry.text = SharedBytes(as_bytes(key.text));
-        text_bytes_ += key.text.size() + text_overhead;
+        text_bytes_ += key.text.size() + column_text_overhead;
     }
     if ((entries_.size() - free_.size()) * 3 > slots_.size() * 2) {
         grow_slots();
@@ -218,7 +218,7 @@ void Column::forget(ValueId id) {
     }
     slots_[hole] = 0;
     Entry& entry = entries_[id];
-    if (entry.text) text_bytes_ -= entry.text.bytes().size() + text_overhead;
+    if (entry.text) text_bytes_ -= entry.text.bytes().size() + column_text_overhead;
     entry = {};
     free_.push_back(id);
 }

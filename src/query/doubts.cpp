@@ -8,7 +8,7 @@
 namespace carillon::query {
 namespace {
 
-using Kind = Constant::Kind;
+using ConstantKind = Constant::Kind;
 
 std::string text_of(const std::vector<Segment>& segments) {
     std::string text;
@@ -23,7 +23,7 @@ std::string text_of(const std::vector<Segment>& segments) {
 }
 
 /// The type that a system property always has; undefined for what users name, which may have any.
-Kind type_of(Field field) {
+ConstantKind type_of(Field field) {
     switch (field) {
         case Field::device_id:
         case Field::module_id:
@@ -37,22 +37,22 @@ Kind type_of(Field field) {
         case Field::authentication_type:
         case Field::model_id:
         case Field::device_scope:
-            return Kind::string;
+            return ConstantKind::string;
         case Field::c2d_count:
         case Field::version:
         case Field::desired_version:
         case Field::reported_version:
-            return Kind::number;
+            return ConstantKind::number;
         case Field::iot_edge:
-            return Kind::boolean;
+            return ConstantKind::boolean;
         default:
-            return Kind::undefined;
+            return ConstantKind::undefined;
     }
 }
 
-std::string_view name_of(Kind kind) {
-    if (kind == Kind::string) return "a text";
-    if (kind == Kind::number) return "a number";
+std::string_view name_of(ConstantKind kind) {
+    if (kind == ConstantKind::string) return "a text";
+    if (kind == ConstantKind::number) return "a number";
     return "true or false";
 }
 
@@ -84,11 +84,11 @@ private:
     void look_at_types(const Syntax& path, const Syntax& with) {
         const bool has_literals = with.kind == Syntax::Kind::constant || with.kind == Syntax::Kind::in;
         if (path.kind != Syntax::Kind::path || !has_literals) return;
-        const Kind type = type_of(field_of(path));
+        const ConstantKind type = type_of(field_of(path));
         auto may_be = [type](const Constant& constant) {
-            return constant.kind == type || constant.kind == Kind::null;
+            return constant.kind == type || constant.kind == ConstantKind::null;
         };
-        if (type == Kind::undefined || with.constants.empty() ||
+        if (type == ConstantKind::undefined || with.constants.empty() ||
             std::any_of(with.constants.begin(), with.constants.end(), may_be)) {
             return;
         }

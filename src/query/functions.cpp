@@ -45,28 +45,28 @@ constexpr FunctionRow function_rows[] = {
     {"CONTAINS", Function::contains, 2, 2, FunctionSet::permissive},
 };
 
-using Kind = Value::Kind;
+using ValueKind = Value::Kind;
 
 Value is_of_kind(Function function, const Value& value) {
     switch (function) {
         case Function::is_defined:
             return Value::of(value.is_defined());
         case Function::is_null:
-            return Value::of(value.is(Kind::null));
+            return Value::of(value.is(ValueKind::null));
         case Function::is_bool:
-            return Value::of(value.is(Kind::boolean));
+            return Value::of(value.is(ValueKind::boolean));
         case Function::is_number:
-            return Value::of(value.is(Kind::number));
+            return Value::of(value.is(ValueKind::number));
         case Function::is_string:
-            return Value::of(value.is(Kind::string));
+            return Value::of(value.is(ValueKind::string));
         case Function::is_array:
-            return Value::of(value.is(Kind::array));
+            return Value::of(value.is(ValueKind::array));
         case Function::is_object:
-            return Value::of(value.is(Kind::object));
+            return Value::of(value.is(ValueKind::object));
         default:
             break;
     }
-    return Value::of(value.is_defined() && !value.is(Kind::array) && !value.is(Kind::object));
+    return Value::of(value.is_defined() && !value.is(ValueKind::array) && !value.is(ValueKind::object));
 }
 
 // --- text, counted in code points ----------------------------------------------------------------
@@ -118,7 +118,7 @@ std::uint64_t steps_to_find(std::string_view text, std::string_view part) {
 
 Value substring(std::string_view text, std::span<const Value> rest) {
     for (const Value& value : rest) {
-        if (!value.is(Kind::number)) return {};
+        if (!value.is(ValueKind::number)) return {};
     }
     const double start = std::max(0.0, std::trunc(rest[0].number));
     text.remove_prefix(offset_of(text, start));
@@ -127,10 +127,10 @@ Value substring(std::string_view text, std::span<const Value> rest) {
 }
 
 Value index_of(std::string_view text, std::span<const Value> rest, Scratch& scratch) {
-    if (!rest[0].is(Kind::string)) return {};
+    if (!rest[0].is(ValueKind::string)) return {};
     std::size_t from = 0;
     if (rest.size() > 1) {
-        if (!rest[1].is(Kind::number)) return {};
+        if (!rest[1].is(ValueKind::number)) return {};
         from = offset_of(text, std::trunc(rest[1].number));
     }
     const std::string_view part = text_of(rest[0], scratch);
@@ -141,8 +141,8 @@ Value index_of(std::string_view text, std::span<const Value> rest, Scratch& scra
 }
 
 Value as_number(const Value& value, Scratch& scratch) {
-    if (value.is(Kind::number)) return Value::of(value.number);
-    if (!value.is(Kind::string)) return {};
+    if (value.is(ValueKind::number)) return Value::of(value.number);
+    if (!value.is(ValueKind::string)) return {};
     const std::string_view text = text_of(value, scratch);
     if (!scratch.spend(steps_to_read(text.size()))) return {};
     const JsonValue json = scratch.parse(text);
@@ -152,7 +152,7 @@ Value as_number(const Value& value, Scratch& scratch) {
 
 /// Functions of strings: the first argument is one, or the result is undefined.
 Value call_on_text(Function function, std::span<const Value> values, Scratch& scratch) {
-    if (!values[0].is(Kind::string)) return {};
+    if (!values[0].is(ValueKind::string)) return {};
     const std::string_view text = text_of(values[0], scratch);
     const bool is_prefix = function == Function::starts_with || function == Function::ends_with;
     if (!is_prefix && !scratch.spend(steps_to_read(text.size()))) return {};
@@ -170,7 +170,7 @@ Value call_on_text(Function function, std::span<const Value> values, Scratch& sc
         default:
             break;
     }
-    if (!values[1].is(Kind::string)) return {};
+    if (!values[1].is(ValueKind::string)) return {};
     const std::string_view part = text_of(values[1], scratch);
     if (!scratch.spend(is_prefix ? steps_to_copy(part.size()) : steps_to_find(text, part))) return {};
     switch (function) {
@@ -187,7 +187,7 @@ Value concat(std::span<const Expr> arguments, const Row& row, Scratch& scratch) 
     std::string all;
     for (const Expr& argument : arguments) {
         const Value value = evaluate(argument, row, scratch);
-        if (!value.is(Kind::string)) return {};
+        if (!value.is(ValueKind::string)) return {};
         const std::string_view text = text_of(value, scratch);
         if (!scratch.spend_bytes(text.size())) return {};
         all += text;
@@ -196,7 +196,7 @@ Value concat(std::span<const Expr> arguments, const Row& row, Scratch& scratch) 
 }
 
 Value array_contains(const Value& array, const Value& wanted, Scratch& scratch) {
-    if (!array.is(Kind::array) || !wanted.is_defined()) return {};
+    if (!array.is(ValueKind::array) || !wanted.is_defined()) return {};
     for (JsonValue json = scratch.parse(array.text).first(); json.exists(); json = json.next()) {
         // A number is read from its text.
         if (!scratch.spend(steps_to_read(json.is_number() ? json.raw().size() : 0))) return {};
@@ -215,7 +215,7 @@ Value finite(double number) {
 
 Value call_on_number(Function function, std::span<const Value> values) {
     for (const Value& value : values) {
-        if (!value.is(Kind::number)) return {};
+        if (!value.is(ValueKind::number)) return {};
     }
     const double x = values[0].number;
     switch (function) {

@@ -8,9 +8,6 @@
 namespace carillon::query {
 namespace {
 
-/// Members of an object that one step passes over.
-constexpr std::size_t members_a_step = 4;
-
 std::optional<std::string_view> find_system(const Message& message, std::string_view name) {
     for (const auto& [key, value] : message.system) {
         if (equals_ignoring_case(key, name)) return value;

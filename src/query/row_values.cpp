@@ -14,8 +14,6 @@ namespace {
 /// Steps of what takes a fixed time that is worth counting: unpacking an identity, writing a date.
 constexpr std::uint64_t identity_steps = 32;
 constexpr std::uint64_t date_steps = 8;
-/// Members of a section, or elements of an array, that one step passes over.
-constexpr std::size_t members_a_step = 4;
 /// What a kept text costs beside its bytes, and the nodes of a parsed text for each of its bytes.
 constexpr std::size_t text_overhead = 64;
 constexpr std::size_t node_bytes_a_byte = 4;

@@ -44,6 +44,9 @@ struct Value {
     bool is_defined() const { return kind != Kind::undefined; }
 };
 
+/// Members of a section, or elements of an array, that one step of an evaluation passes over.
+inline constexpr std::size_t members_a_step = 4;
+
 /// What an evaluation had to make: texts, parsed arrays, the identity unpacked; and what it may still
 /// spend. Costs nothing until something is put into it. Once it is overdrawn, what is asked of it is
 /// empty and every expression undefined, so that an evaluation comes to its end at once; what it

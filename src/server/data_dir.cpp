@@ -13,13 +13,13 @@
 namespace carillon {
 namespace {
 
-constexpr std::chrono::milliseconds between_looks{50};
+constexpr std::chrono::milliseconds between_lock_looks{50};
 
 bool lock_within(int lock, std::chrono::milliseconds wait) {
     const auto end = std::chrono::steady_clock::now() + wait;
     while (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
         if (std::chrono::steady_clock::now() >= end) return false;
-        std::this_thread::sleep_for(between_looks);
+        std::this_thread::sleep_for(between_lock_looks);
     }
     return true;
 }

@@ -6,13 +6,6 @@
 #include <cstring>
 
 namespace carillon {
-namespace {
-
-constexpr const char* loopback = "127.0.0.1";
-constexpr const char* loopback_v6 = "::1";
-
-}  // namespace
-
 Result<> open_listeners(const PortPlan& plan, const std::vector<std::string>& bind, const GivenSockets& given,
                         Listeners& listeners, std::vector<std::string>& shown) {
     const auto open = [&](const std::string& address, int descriptor) -> Result<> {

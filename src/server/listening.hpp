@@ -12,6 +12,10 @@ namespace carillon {
 /// Bound: GivenSockets::count_max, or one an address.
 using Listeners = std::vector<std::unique_ptr<Listener>>;
 
+/// Where a hub listens that was not told where.
+inline constexpr const char* loopback = "127.0.0.1";
+inline constexpr const char* loopback_v6 = "::1";
+
 /// What listeners of one port have in common.
 struct PortPlan {
     IoThreads& threads;

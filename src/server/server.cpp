@@ -72,8 +72,6 @@ constexpr std::chrono::milliseconds drain_step{5};
 /// Between two steps of a slow end.
 constexpr std::chrono::milliseconds drain_pace{100};
 constexpr std::uint16_t https_port_default = 443;
-constexpr const char* loopback = "127.0.0.1";
-constexpr const char* loopback_v6 = "::1";
 
 }  // namespace
 

@@ -26,7 +26,7 @@ constexpr std::array<std::array<std::uint32_t, 256>, 8> make_tables() {
     }
     return tables;
 }
-constexpr auto tables = make_tables();
+constexpr auto crc_tables = make_tables();
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc, std::string_view bytes) {
@@ -54,11 +54,11 @@ std::uint32_t crc32c_by_table(std::uint32_t crc, std::string_view bytes) {
     };
     for (; at + 8 <= bytes.size(); at += 8) {
         crc ^= byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16 | byte(at + 3) << 24;
-        crc = tables[7][crc & 0xFF] ^ tables[6][(crc >> 8) & 0xFF] ^ tables[5][(crc >> 16) & 0xFF] ^
-              tables[4][crc >> 24] ^ tables[3][byte(at + 4)] ^ tables[2][byte(at + 5)] ^
-              tables[1][byte(at + 6)] ^ tables[0][byte(at + 7)];
+        crc = crc_tables[7][crc & 0xFF] ^ crc_tables[6][(crc >> 8) & 0xFF] ^
+              crc_tables[5][(crc >> 16) & 0xFF] ^ crc_tables[4][crc >> 24] ^ crc_tables[3][byte(at + 4)] ^
+              crc_tables[2][byte(at + 5)] ^ crc_tables[1][byte(at + 6)] ^ crc_tables[0][byte(at + 7)];
     }
-    for (; at < bytes.size(); ++at) crc = (crc >> 8) ^ tables[0][(crc ^ byte(at)) & 0xFF];
+    for (; at < bytes.size(); ++at) crc = (crc >> 8) ^ crc_tables[0][(crc ^ byte(at)) & 0xFF];
     return ~crc;
 }
 

@@ -11,20 +11,20 @@
 namespace carillon {
 namespace {
 
-using Kind = McpParameter::Kind;
+using ParameterKind = McpParameter::Kind;
 using Effect = McpTool::Effect;
 using Parameters = std::vector<McpParameter>;
 
 constexpr std::int64_t page_rows_default = 20;
 constexpr std::size_t samples_max = 5;
 
-const McpParameter device_parameter{"device_id", Kind::text, true, "Id of the device"};
-const McpParameter job_parameter{"job_id", Kind::text, true, "Id of the job"};
-const McpParameter rows_parameter{"page_size", Kind::count, false,
+const McpParameter device_parameter{"device_id", ParameterKind::text, true, "Id of the device"};
+const McpParameter job_parameter{"job_id", ParameterKind::text, true, "Id of the job"};
+const McpParameter rows_parameter{"page_size", ParameterKind::count, false,
                                   "Rows to give: 20 unless said, 200 at most"};
-const McpParameter continuation_parameter{"continuation", Kind::text, false,
+const McpParameter continuation_parameter{"continuation", ParameterKind::text, false,
                                           "What the page before gave as `continuation`"};
-const McpParameter why_parameter{"why", Kind::text, false, "The reason, kept in the job's history"};
+const McpParameter why_parameter{"why", ParameterKind::text, false, "The reason, kept in the job's history"};
 
 std::string text_of(JsonValue arguments, std::string_view name) {
     return std::string(arguments.find(name).string());
@@ -148,17 +148,19 @@ Result<std::string> explain_failures(ServiceClient& client, const std::string& j
 
 Parameters order_parameters() {
     return {
-        {"condition", Kind::text, true,
+        {"condition", ParameterKind::text, true,
          "Which devices: what stands behind WHERE in the query language, such as tags.building = '43'; "
          "* for all"},
-        {"method_name", Kind::text, false, "The direct method to call; or give twin_patch"},
-        {"method_payload", Kind::any, false, "The method's payload"},
-        {"response_timeout_s", Kind::count, false, "Seconds for each device's answer, 5 to 300"},
-        {"twin_patch", Kind::object, false,
+        {"method_name", ParameterKind::text, false, "The direct method to call; or give twin_patch"},
+        {"method_payload", ParameterKind::any, false, "The method's payload"},
+        {"response_timeout_s", ParameterKind::count, false, "Seconds for each device's answer, 5 to 300"},
+        {"twin_patch", ParameterKind::object, false,
          R"(What to merge into each twin: {"tags":{…},"properties":{"desired":{…}}}; or give method_name)"},
-        {"start_time", Kind::text, false, "When it starts: ISO 8601, or +15m, +2h, +1d; at once unless said"},
-        {"execution_time_max_s", Kind::count, false, "Seconds until devices that have not ended fail"},
-        {"rollout", Kind::object, false,
+        {"start_time", ParameterKind::text, false,
+         "When it starts: ISO 8601, or +15m, +2h, +1d; at once unless said"},
+        {"execution_time_max_s", ParameterKind::count, false,
+         "Seconds until devices that have not ended fail"},
+        {"rollout", ParameterKind::object, false,
          R"(How it goes over the devices; all at once unless said. Such as {"waves":[{"size":"1%","gate":"manual"},)"
          R"({"size":"rest"}],"pace":{"rate":"50/s"},"stop":[{"failed":"3%","do":"pause"}]})"},
     };
@@ -235,7 +237,7 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
          "Get a twin",
          "The twin of a device or module: tags, desired and reported properties, connection state.",
          Effect::reads,
-         {device_parameter, {"module_id", Kind::text, false, "Id of a module of the device"}},
+         {device_parameter, {"module_id", ParameterKind::text, false, "Id of a module of the device"}},
          [&client](JsonValue a) -> Result<std::string> {
              const auto target = target_argument(text_of(a, "device_id"), text_of(a, "module_id"));
              if (!target) return fail(target.error());
@@ -247,7 +249,7 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
          "WHERE "
          "tags.building = '43'; also FROM devices.modules and FROM devices.jobs, COUNT() and GROUP BY.",
          Effect::reads,
-         {{"statement", Kind::text, true, "The query"}, rows_parameter, continuation_parameter},
+         {{"statement", ParameterKind::text, true, "The query"}, rows_parameter, continuation_parameter},
          [&client](JsonValue a) {
              return shown(
                  as_json(client.query(text_of(a, "statement"), rows_of(a), text_of(a, "continuation"))));
@@ -256,8 +258,9 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
          "List jobs",
          "Jobs, newest first.",
          Effect::reads,
-         {{"type", Kind::text, false, "scheduleDeviceMethod or scheduleUpdateTwin"},
-          {"status", Kind::text, false, "queued, scheduled, running, completed, failed or cancelled"},
+         {{"type", ParameterKind::text, false, "scheduleDeviceMethod or scheduleUpdateTwin"},
+          {"status", ParameterKind::text, false,
+           "queued, scheduled, running, completed, failed or cancelled"},
           rows_parameter,
           continuation_parameter},
          [&client](JsonValue a) {
@@ -275,7 +278,8 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
          "What became of each device of a job.",
          Effect::reads,
          {job_parameter,
-          {"status", Kind::text, false, "pending, scheduled, running, completed, failed or canceled"},
+          {"status", ParameterKind::text, false,
+           "pending, scheduled, running, completed, failed or canceled"},
           rows_parameter,
           continuation_parameter},
          [&client](JsonValue a) {
@@ -313,7 +317,7 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
 
 std::vector<McpTool> changing_tools(ServiceClient& client) {
     Parameters creation = order_parameters();
-    creation.insert(creation.begin(), {"job_id", Kind::text, true,
+    creation.insert(creation.begin(), {"job_id", ParameterKind::text, true,
                                        "An id that no job has had: letters, digits and -, 64 at most"});
     return {
         {"create_job", "Create a job",
@@ -342,7 +346,7 @@ std::vector<McpTool> changing_tools(ServiceClient& client) {
          "Approves a wave of a rollout, so that the next one opens.",
          Effect::changes,
          {job_parameter,
-          {"wave", Kind::index, true, "Number of the wave that passes; the first is 0"},
+          {"wave", ParameterKind::index, true, "Number of the wave that passes; the first is 0"},
           why_parameter},
          [&client](JsonValue a) {
              const auto wave = static_cast<unsigned>(a.find("wave").integer().value_or(0));

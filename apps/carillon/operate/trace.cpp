@@ -20,7 +20,7 @@ struct TraceArgs {
 };
 
 constexpr std::chrono::seconds time_max{3600};
-constexpr std::chrono::milliseconds between_looks{500};
+constexpr std::chrono::milliseconds between_trace_looks{500};
 
 /// Gives the id of the trace.
 Result<std::string> begin_trace(ServiceClient& client, const DeviceId& device, std::chrono::seconds time) {
@@ -72,7 +72,7 @@ Result<Exit> trace(const TraceArgs& args) {
         const auto goes_on = print_events(*client, target);
         if (!goes_on) return fail(goes_on.error());
         if (!*goes_on) break;
-        std::this_thread::sleep_for(between_looks);
+        std::this_thread::sleep_for(between_trace_looks);
     }
     if (auto ended = client->send({.method = "DELETE", .target = target, .body = {}}); !ended) {
         return fail(std::move(ended).error());

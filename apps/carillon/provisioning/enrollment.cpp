@@ -18,7 +18,7 @@ namespace carillon {
 
 namespace {
 
-using Kind = Enrollments::Kind;
+using EnrollmentKind = Enrollments::Kind;
 
 /// Far beyond what any certificate takes; a device node would not end.
 constexpr std::size_t certificate_file_bytes_max = 64 * 1024;
@@ -34,8 +34,8 @@ struct EnrollmentArgs {
     bool yes = false;
 };
 
-const char* name_of(Kind kind) {
-    return kind == Kind::group ? "enrollment group " : "enrollment ";
+const char* name_of(EnrollmentKind kind) {
+    return kind == EnrollmentKind::group ? "enrollment group " : "enrollment ";
 }
 
 Result<> read_certificate(const char* flag, const std::string& file, std::string& into) {
@@ -105,13 +105,13 @@ Result<Exit> show(const EnrollmentArgs& args) {
 Result<Exit> list(const EnrollmentArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const Kind kind = args.order.kind;
-    std::vector<Column> columns{{kind == Kind::group ? "enrollmentGroupId" : "registrationId",
-                                 kind == Kind::group ? "enrollmentGroupId" : "registrationId"},
+    const EnrollmentKind kind = args.order.kind;
+    std::vector<Column> columns{{kind == EnrollmentKind::group ? "enrollmentGroupId" : "registrationId",
+                                 kind == EnrollmentKind::group ? "enrollmentGroupId" : "registrationId"},
                                 {"attestation", "attestation.type"},
                                 {"status", "provisioningStatus"},
                                 {"lastUpdatedDateTimeUtc", "lastUpdatedDateTimeUtc"}};
-    if (kind == Kind::individual) columns.push_back({"deviceId", "deviceId"});
+    if (kind == EnrollmentKind::individual) columns.push_back({"deviceId", "deviceId"});
     return show_pages(args.hub, std::move(columns), args.top, [&](const std::string& continuation) {
         return Enrollments(*client).list(kind, 0, continuation);
     });
@@ -169,7 +169,7 @@ CLI::App& add_verb(CLI::App& group, const char* name, const std::string& descrip
     return verb;
 }
 
-std::shared_ptr<EnrollmentArgs> args_of(Kind kind) {
+std::shared_ptr<EnrollmentArgs> args_of(EnrollmentKind kind) {
     auto args = std::make_shared<EnrollmentArgs>();
     args->order.kind = kind;
     return args;
@@ -179,7 +179,7 @@ void add_credential_flags(CLI::App& verb, EnrollmentArgs& args) {
     verb.add_option("--primary-key,--pk", args.order.primary_key,
                     "Base64 of 16 to 64 bytes [the hub makes one]");
     verb.add_option("--secondary-key,--sk", args.order.secondary_key, "Likewise");
-    const bool is_group = args.order.kind == Kind::group;
+    const bool is_group = args.order.kind == EnrollmentKind::group;
     verb.add_option("--certificate-path,--cp", args.certificate_file,
                     is_group ? "PEM file of the certificate that signs the devices' own"
                              : "PEM file of the device's certificate")
@@ -196,7 +196,7 @@ void add_credential_flags(CLI::App& verb, EnrollmentArgs& args) {
 
 /// What may be changed later, too.
 void add_setting_flags(CLI::App& verb, EnrollmentOrder& order) {
-    if (order.kind == Kind::individual) {
+    if (order.kind == EnrollmentKind::individual) {
         verb.add_option("--device-id", order.device_id, "Id of the device in the hub [the enrollment's]")
             ->type_name("DEVICE");
         verb.add_option("--device-information,--info", order.device_information,
@@ -230,17 +230,17 @@ void add_etag_flag(CLI::App& verb, std::string& etag, const char* otherwise) {
     verb.add_option("--etag,-e", etag, std::string("Only if it still has this etag [") + otherwise + "]");
 }
 
-void add_verbs(CLI::App& group, Kind kind, const std::string& one, int& exit_code) {
+void add_verbs(CLI::App& group, EnrollmentKind kind, const std::string& one, int& exit_code) {
     auto args = args_of(kind);
     auto& create_verb =
         add_verb(group, "create", "Create " + one + "; prints its keys", args, create, exit_code);
     add_enrollment_id_flag(create_verb, args->order.id);
     std::vector<std::string> types{"symmetrickey", "x509"};
-    if (kind == Kind::individual) types.emplace_back("tpm");
+    if (kind == EnrollmentKind::individual) types.emplace_back("tpm");
     create_verb
         .add_option(
             "--attestation-type,--at", args->order.attestation,
-            kind == Kind::group
+            kind == EnrollmentKind::group
                 ? "How a device proves itself: symmetrickey or x509 [as what else is given says]"
                 : "How a device proves itself: symmetrickey, x509 or tpm [as what else is given says]")
         ->check(one_of(types));
@@ -285,7 +285,7 @@ void add_enrollment(CLI::App& app, int& exit_code) {
     auto& group =
         *app.add_subcommand("enrollment", "Devices that may register by a key or certificate of their own");
     group.require_subcommand(1);
-    add_verbs(group, Kind::individual, "an individual enrollment", exit_code);
+    add_verbs(group, EnrollmentKind::individual, "an individual enrollment", exit_code);
     add_enrollment_import(group, exit_code);
     add_enrollment_export(group, exit_code);
 }
@@ -293,7 +293,7 @@ void add_enrollment(CLI::App& app, int& exit_code) {
 void add_enrollment_group(CLI::App& app, int& exit_code) {
     auto& group = *app.add_subcommand("enrollment-group", "Groups of devices that may register");
     group.require_subcommand(1);
-    add_verbs(group, Kind::group, "an enrollment group", exit_code);
+    add_verbs(group, EnrollmentKind::group, "an enrollment group", exit_code);
     add_compute_device_key(group, exit_code);
 }
 

@@ -19,17 +19,17 @@ namespace carillon {
 
 namespace {
 
-using Kind = Enrollments::Kind;
+using EnrollmentKind = Enrollments::Kind;
 
-constexpr std::string_view default_name = "enrollments.ndjson";
+constexpr std::string_view enrollments_name = "enrollments.ndjson";
 
-struct ExportArgs {
+struct EnrollmentExportArgs {
     HubFlags hub;
     std::string target;
     bool excludes_keys = false;
 };
 
-struct ImportArgs {
+struct EnrollmentImportArgs {
     HubFlags hub;
     std::string source;
     bool replaces = false;
@@ -37,18 +37,19 @@ struct ImportArgs {
 };
 
 /// An enrollment of a listing, with its keys.
-Result<std::string> with_keys(Enrollments& enrollments, Kind kind, const std::string& listed) {
+Result<std::string> with_keys(Enrollments& enrollments, EnrollmentKind kind, const std::string& listed) {
     const auto document = JsonDocument::parse(listed);
     if (!document) return fail(document.error());
-    const auto id =
-        document->root().find(kind == Kind::group ? "enrollmentGroupId" : "registrationId").string();
+    const auto id = document->root()
+                        .find(kind == EnrollmentKind::group ? "enrollmentGroupId" : "registrationId")
+                        .string();
     const auto attestation = enrollments.attestation(kind, id);
     if (!attestation) return attestation;
     return with_attestation(listed, *attestation);
 }
 
-Result<> export_kind(const ExportArgs& args, Enrollments& enrollments, Kind kind, PrivateFile& target,
-                     std::uint64_t& count) {
+Result<> export_kind(const EnrollmentExportArgs& args, Enrollments& enrollments, EnrollmentKind kind,
+                     PrivateFile& target, std::uint64_t& count) {
     std::string continuation;
     do {
         auto page = enrollments.list(kind, 0, continuation);
@@ -67,14 +68,15 @@ Result<> export_kind(const ExportArgs& args, Enrollments& enrollments, Kind kind
     return {};
 }
 
-Result<Exit> run_export(const ExportArgs& args) {
+Result<Exit> run_enrollment_export(const EnrollmentExportArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     Enrollments enrollments(*client);
     PrivateFile target;
-    if (auto opened = target.open(args.target, default_name); !opened) return fail(std::move(opened).error());
+    if (auto opened = target.open(args.target, enrollments_name); !opened)
+        return fail(std::move(opened).error());
     std::uint64_t count = 0;
-    for (const Kind kind : {Kind::individual, Kind::group}) {
+    for (const EnrollmentKind kind : {EnrollmentKind::individual, EnrollmentKind::group}) {
         auto exported = export_kind(args, enrollments, kind, target, count);
         if (!exported) return fail(std::move(exported).error());
     }
@@ -114,7 +116,7 @@ Result<> each_entry(std::istream& in, const std::function<Result<>(const std::st
     return {};
 }
 
-Result<> import_one(const ImportArgs& args, Enrollments& enrollments, const std::string& text) {
+Result<> import_one(const EnrollmentImportArgs& args, Enrollments& enrollments, const std::string& text) {
     const auto entry = read_enrollment_entry(text, args.keeps_hubs);
     if (!entry) return fail(entry.error());
     auto written = enrollments.put(entry->kind, entry->id, entry->json);
@@ -130,7 +132,7 @@ bool is_of_entry(Errc code) {
     return code == Errc::config_invalid || status == 400 || status == 404 || status == 409 || status == 413;
 }
 
-Result<Exit> run_import(const ImportArgs& args) {
+Result<Exit> run_enrollment_import(const EnrollmentImportArgs& args) {
     std::ifstream file;
     if (args.source != "-") {
         file.open(args.source, std::ios::binary);
@@ -165,7 +167,7 @@ Result<Exit> run_import(const ImportArgs& args) {
 }  // namespace
 
 void add_enrollment_import(CLI::App& group, int& exit_code) {
-    auto args = std::make_shared<ImportArgs>();
+    auto args = std::make_shared<EnrollmentImportArgs>();
     auto& verb = *group.add_subcommand(
         "import", "Create the enrollments and groups of a file: an export's, or what az iot dps prints");
     add_hub_flags(verb, args->hub);
@@ -176,11 +178,11 @@ void add_enrollment_import(CLI::App& group, int& exit_code) {
     verb.add_flag("--replace", args->replaces, "Replace those that are there already");
     verb.add_flag("--keep-hubs", args->keeps_hubs,
                   "Keep allocation policies and names of hubs, which otherwise are left out");
-    on_chosen(verb, args, run_import, exit_code);
+    on_chosen(verb, args, run_enrollment_import, exit_code);
 }
 
 void add_enrollment_export(CLI::App& group, int& exit_code) {
-    auto args = std::make_shared<ExportArgs>();
+    auto args = std::make_shared<EnrollmentExportArgs>();
     auto& verb = *group.add_subcommand(
         "export", "Write all enrollments and groups with their keys to a file, one JSON object a line");
     add_hub_flags(verb, args->hub);
@@ -189,7 +191,7 @@ void add_enrollment_export(CLI::App& group, int& exit_code) {
         ->required()
         ->type_name("FILE|DIR");
     verb.add_flag("--exclude-keys", args->excludes_keys, "Leave keys out; an import then makes new ones");
-    on_chosen(verb, args, run_export, exit_code);
+    on_chosen(verb, args, run_enrollment_export, exit_code);
 }
 
 }  // namespace carillon

@@ -24,7 +24,7 @@ struct EndpointArgs {
     bool yes = false;
 };
 
-Result<Exit> list(const EndpointArgs& args) {
+Result<Exit> list_endpoints(const EndpointArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const std::vector<Column> columns{{"name", "name"},
@@ -38,7 +38,7 @@ Result<Exit> list(const EndpointArgs& args) {
                       [&](const std::string&) { return list_items(*client, endpoints_path); });
 }
 
-Result<Exit> show(const EndpointArgs& args) {
+Result<Exit> show_endpoint(const EndpointArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto endpoint = find_item(*client, endpoints_path, args.name);
@@ -60,7 +60,7 @@ Result<std::string> read_secret(const std::string& file) {
     return std::string(trimmed(line));
 }
 
-Result<Exit> create(const EndpointArgs& args) {
+Result<Exit> create_endpoint(const EndpointArgs& args) {
     EndpointOrder order = args.order;
     if (!args.secret_file.empty()) {
         auto secret = read_secret(args.secret_file);
@@ -76,7 +76,7 @@ Result<Exit> create(const EndpointArgs& args) {
     return show_document(args.hub, *made);
 }
 
-Result<Exit> remove(const EndpointArgs& args) {
+Result<Exit> delete_endpoint(const EndpointArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const std::string question = "Delete endpoint " + args.name + "? Messages that wait for it are not sent.";
@@ -87,12 +87,12 @@ Result<Exit> remove(const EndpointArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<EndpointArgs>& args, Result<Exit> (*run)(const EndpointArgs&),
-                   int& exit_code) {
+CLI::App& add_endpoint_verb(CLI::App& group, const char* name, const char* description,
+                            const std::shared_ptr<EndpointArgs>& args,
+                            Result<Exit> (*run)(const EndpointArgs&), int& exit_code) {
     auto& verb = *group.add_subcommand(name, description);
     add_hub_flags(verb, args->hub);
-    if (run != list) {
+    if (run != list_endpoints) {
         verb.add_option("name,--endpoint-name,--en", args->name, "Name of the endpoint")
             ->required()
             ->type_name("NAME");
@@ -151,17 +151,17 @@ void add_endpoint(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
     auto args = std::make_shared<EndpointArgs>();
     add_order_flags(
-        add_verb(group, "create", "Create an endpoint, or change what is given of an existing one", args,
-                 create, exit_code),
+        add_endpoint_verb(group, "create", "Create an endpoint, or change what is given of an existing one",
+                          args, create_endpoint, exit_code),
         *args);
-    add_verb(group, "list", "List the endpoints with their state and how far they are behind",
-             std::make_shared<EndpointArgs>(), list, exit_code);
-    add_verb(group, "show", "Print an endpoint with its state, its lag and its last error",
-             std::make_shared<EndpointArgs>(), show, exit_code);
+    add_endpoint_verb(group, "list", "List the endpoints with their state and how far they are behind",
+                      std::make_shared<EndpointArgs>(), list_endpoints, exit_code);
+    add_endpoint_verb(group, "show", "Print an endpoint with its state, its lag and its last error",
+                      std::make_shared<EndpointArgs>(), show_endpoint, exit_code);
     args = std::make_shared<EndpointArgs>();
-    add_yes_flag(
-        add_verb(group, "delete", "Delete an endpoint that no route leads to", args, remove, exit_code),
-        args->yes);
+    add_yes_flag(add_endpoint_verb(group, "delete", "Delete an endpoint that no route leads to", args,
+                                   delete_endpoint, exit_code),
+                 args->yes);
 }
 
 }  // namespace carillon

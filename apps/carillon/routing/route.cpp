@@ -26,7 +26,7 @@ struct RouteArgs {
     bool prunes = false;
 };
 
-Result<Exit> list(const RouteArgs& args) {
+Result<Exit> list_routes(const RouteArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const std::vector<Column> columns{{"name", "name"},
@@ -38,7 +38,7 @@ Result<Exit> list(const RouteArgs& args) {
                       [&](const std::string&) { return list_items(*client, routes_path); });
 }
 
-Result<Exit> show(const RouteArgs& args) {
+Result<Exit> show_route(const RouteArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto route = find_item(*client, routes_path, args.name);
@@ -46,7 +46,7 @@ Result<Exit> show(const RouteArgs& args) {
     return show_document(args.hub, *route);
 }
 
-Result<Exit> create(const RouteArgs& args) {
+Result<Exit> create_route(const RouteArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto made = put_item(*client, routes_path, args.name, route_json(args.order));
@@ -54,7 +54,7 @@ Result<Exit> create(const RouteArgs& args) {
     return show_document(args.hub, *made);
 }
 
-Result<Exit> remove(const RouteArgs& args) {
+Result<Exit> delete_route(const RouteArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     if (auto gone = delete_item(*client, routes_path, args.name); !gone) return fail(std::move(gone).error());
@@ -63,7 +63,7 @@ Result<Exit> remove(const RouteArgs& args) {
 }
 
 /// The exit code is 0 also where no route takes the message.
-Result<Exit> test(const RouteArgs& args) {
+Result<Exit> test_route(const RouteArgs& args) {
     const auto body = trial_json(args.trial);
     if (!body) return fail(body.error());
     auto client = open_hub(args.hub);
@@ -129,12 +129,12 @@ Result<Exit> apply(const RouteArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<RouteArgs>& args, Result<Exit> (*run)(const RouteArgs&),
-                   int& exit_code) {
+CLI::App& add_route_verb(CLI::App& group, const char* name, const char* description,
+                         const std::shared_ptr<RouteArgs>& args, Result<Exit> (*run)(const RouteArgs&),
+                         int& exit_code) {
     auto& verb = *group.add_subcommand(name, description);
     add_hub_flags(verb, args->hub);
-    if (run == show || run == create || run == remove) {
+    if (run == show_route || run == create_route || run == delete_route) {
         verb.add_option("name,--route-name,--rn", args->name, "Name of the route")
             ->required()
             ->type_name("NAME");
@@ -157,8 +157,8 @@ void add_route(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<RouteArgs>();
-    auto& create_verb =
-        add_verb(group, "create", "Create a route, or put another in its place", args, create, exit_code);
+    auto& create_verb = add_route_verb(group, "create", "Create a route, or put another in its place", args,
+                                       create_route, exit_code);
     add_source_flag(create_verb, args->order.source,
                     "DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents or DeviceConnectionStateEvents "
                     "[DeviceMessages]");
@@ -172,13 +172,13 @@ void add_route(CLI::App& app, int& exit_code) {
         ->type_name("NAME");
     create_verb.add_flag("--disabled", args->order.is_disabled, "Save the route but send nothing by it");
 
-    add_verb(group, "list", "List the routes", std::make_shared<RouteArgs>(), list, exit_code);
-    add_verb(group, "show", "Print a route", std::make_shared<RouteArgs>(), show, exit_code);
-    add_verb(group, "delete", "Delete a route", std::make_shared<RouteArgs>(), remove, exit_code);
+    add_route_verb(group, "list", "List the routes", std::make_shared<RouteArgs>(), list_routes, exit_code);
+    add_route_verb(group, "show", "Print a route", std::make_shared<RouteArgs>(), show_route, exit_code);
+    add_route_verb(group, "delete", "Delete a route", std::make_shared<RouteArgs>(), delete_route, exit_code);
 
     args = std::make_shared<RouteArgs>();
-    auto& test_verb =
-        add_verb(group, "test", "Print the routes that would take a message", args, test, exit_code);
+    auto& test_verb = add_route_verb(group, "test", "Print the routes that would take a message", args,
+                                     test_route, exit_code);
     test_verb.add_option("--body,-b", args->trial.body, "Body of the message [{}]")->type_name("TEXT");
     test_verb.add_option("--ap", args->trial.properties, "NAME=VALUE, an application property; repeatable")
         ->type_name("NAME=VALUE");
@@ -194,7 +194,7 @@ void add_route(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<RouteArgs>();
     auto& apply_verb =
-        add_verb(group, "apply", "Save the endpoints and routes of a file", args, apply, exit_code);
+        add_route_verb(group, "apply", "Save the endpoints and routes of a file", args, apply, exit_code);
     apply_verb
         .add_option("file", args->file, "JSON with the lists endpoints and routes; - for standard input")
         ->required()

@@ -10,8 +10,6 @@
 namespace carillon {
 namespace {
 
-constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
-
 /// `5%` as people write it in a sentence.
 std::string spaced(const RolloutShare& share) {
     auto text = share.text();
@@ -282,7 +280,7 @@ std::int64_t JobControl::within_left(const ControlWave& wave, WallTime now) cons
     if (!within) return INT64_MAX;
     // It stands still while the job is paused.
     const auto until = pause_ ? std::max(pause_->at.ticks, wave.opened.ticks) : now.ticks;
-    return within->ms * ticks_per_ms - (until - wave.opened.ticks - wave.held);
+    return within->ms * WallTime::ticks_per_ms - (until - wave.opened.ticks - wave.held);
 }
 
 /// Why a wave that has no more time does not pass; empty if it does.
@@ -338,7 +336,7 @@ void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, Wall
     switch (wave.state) {
         case WaveState::soaking:
             if (!holds) return say(WaveJudgedEvent::open_again);
-            if (now.ticks >= wave.since.ticks + entry.soak.ms * ticks_per_ms) pass();
+            if (now.ticks >= wave.since.ticks + entry.soak.ms * WallTime::ticks_per_ms) pass();
             return;
         case WaveState::failed:
             // Devices that were out may still make it good, unless somebody has to look first.
@@ -390,7 +388,7 @@ std::optional<WallTime> JobControl::next(WallTime now) const {
     for (std::size_t i = 0; i < open_waves_ && i + 1 < waves_.size(); ++i) {
         const auto& wave = waves_[i];
         if (wave.state == WaveState::soaking) {
-            next = std::min(next, wave.since.ticks + entry_of(wave).soak.ms * ticks_per_ms);
+            next = std::min(next, wave.since.ticks + entry_of(wave).soak.ms * WallTime::ticks_per_ms);
         } else if (wave.state == WaveState::open && !is_paused() && entry_of(wave).within) {
             next = std::min(next, now.ticks + within_left(wave, now));
         }

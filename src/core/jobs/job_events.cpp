@@ -606,10 +606,9 @@ FailureKind kind_of(FailReason reason) {
 }
 
 WallTime until_of(const Outcome& outcome, WallTime time) {
-    constexpr auto ticks_per_ms = WallTime::ticks_per_second / 1000;
     const auto ms =
         static_cast<std::int64_t>(outcome.again_ms) - 1 - static_cast<std::int64_t>(outcome.age_ms);
-    return {time.ticks + ms * ticks_per_ms};
+    return {time.ticks + ms * WallTime::ticks_per_ms};
 }
 
 WallTime time_of(const JobEvent& event) {

@@ -6,18 +6,20 @@
 namespace carillon {
 namespace {
 
-enum Kind : std::uint8_t {
-    created = 32,
-    changed = 33,
-    directed = 34,
-    wave_opened = 35,
-    wave_judged = 36,
-    rule_tripped = 37,
-    seal = 41,
-    verdict = 42,
-    prepared = 45,
-    started = 46,
-    ended = 47,
+struct LogKind {
+    enum Code : std::uint8_t {
+        created = 32,
+        changed = 33,
+        directed = 34,
+        wave_opened = 35,
+        wave_judged = 36,
+        rule_tripped = 37,
+        seal = 41,
+        verdict = 42,
+        prepared = 45,
+        started = 46,
+        ended = 47,
+    };
 };
 
 void pack_actor(Packer& pack, const JobActor& actor) {
@@ -63,8 +65,8 @@ LogTotals unpack_totals(Unpacker& in) {
     return totals;
 }
 
-constexpr Kind kind_of(const CreatedEvent&) {
-    return created;
+constexpr LogKind::Code kind_of(const CreatedEvent&) {
+    return LogKind::created;
 }
 void pack_body(Packer& pack, const CreatedEvent& event) {
     pack_actor(pack, event.by);
@@ -76,8 +78,8 @@ bool unpack_body(Unpacker& in, CreatedEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const ChangedEvent&) {
-    return changed;
+constexpr LogKind::Code kind_of(const ChangedEvent&) {
+    return LogKind::changed;
 }
 void pack_body(Packer& pack, const ChangedEvent& event) {
     pack_actor(pack, event.by);
@@ -91,8 +93,8 @@ bool unpack_body(Unpacker& in, ChangedEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const DirectedEvent&) {
-    return directed;
+constexpr LogKind::Code kind_of(const DirectedEvent&) {
+    return LogKind::directed;
 }
 void pack_body(Packer& pack, const DirectedEvent& event) {
     pack.u8(event.what);
@@ -115,8 +117,8 @@ bool unpack_body(Unpacker& in, DirectedEvent& event) {
            cause <= DirectedEvent::by_wave;
 }
 
-constexpr Kind kind_of(const WaveOpenedEvent&) {
-    return wave_opened;
+constexpr LogKind::Code kind_of(const WaveOpenedEvent&) {
+    return LogKind::wave_opened;
 }
 void pack_body(Packer& pack, const WaveOpenedEvent& event) {
     pack.number(event.wave);
@@ -128,8 +130,8 @@ bool unpack_body(Unpacker& in, WaveOpenedEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const WaveJudgedEvent&) {
-    return wave_judged;
+constexpr LogKind::Code kind_of(const WaveJudgedEvent&) {
+    return LogKind::wave_judged;
 }
 void pack_body(Packer& pack, const WaveJudgedEvent& event) {
     pack.u8(event.what);
@@ -150,8 +152,8 @@ bool unpack_body(Unpacker& in, WaveJudgedEvent& event) {
     return what >= WaveJudgedEvent::passed && what <= WaveJudgedEvent::open_again;
 }
 
-constexpr Kind kind_of(const RuleTrippedEvent&) {
-    return rule_tripped;
+constexpr LogKind::Code kind_of(const RuleTrippedEvent&) {
+    return LogKind::rule_tripped;
 }
 void pack_body(Packer& pack, const RuleTrippedEvent& event) {
     pack.number(event.rule);
@@ -177,8 +179,8 @@ Sha256Digest unpack_hash(Unpacker& in) {
     return hash;
 }
 
-constexpr Kind kind_of(const SealEvent&) {
-    return seal;
+constexpr LogKind::Code kind_of(const SealEvent&) {
+    return LogKind::seal;
 }
 void pack_body(Packer& pack, const SealEvent& event) {
     pack.u8(static_cast<std::uint8_t>((event.is_final ? 1 : 0) | (event.previous ? 2 : 0)));
@@ -211,8 +213,8 @@ bool unpack_body(Unpacker& in, SealEvent& event) {
     return flags <= 3;
 }
 
-constexpr Kind kind_of(const VerdictEvent&) {
-    return verdict;
+constexpr LogKind::Code kind_of(const VerdictEvent&) {
+    return LogKind::verdict;
 }
 void pack_body(Packer& pack, const VerdictEvent& event) {
     pack.u8(event.is_met ? 1 : 0);
@@ -226,8 +228,8 @@ bool unpack_body(Unpacker& in, VerdictEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const PreparedEvent&) {
-    return prepared;
+constexpr LogKind::Code kind_of(const PreparedEvent&) {
+    return LogKind::prepared;
 }
 void pack_body(Packer& pack, const PreparedEvent& event) {
     pack.number(event.targets);
@@ -239,8 +241,8 @@ bool unpack_body(Unpacker& in, PreparedEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const StartedEvent&) {
-    return started;
+constexpr LogKind::Code kind_of(const StartedEvent&) {
+    return LogKind::started;
 }
 void pack_body(Packer& pack, const StartedEvent& event) {
     pack.number(event.number);
@@ -250,8 +252,8 @@ bool unpack_body(Unpacker& in, StartedEvent& event) {
     return true;
 }
 
-constexpr Kind kind_of(const JobEndedEvent&) {
-    return ended;
+constexpr LogKind::Code kind_of(const JobEndedEvent&) {
+    return LogKind::ended;
 }
 void pack_body(Packer& pack, const JobEndedEvent& event) {
     pack.u8(static_cast<std::uint8_t>(event.status));
@@ -274,7 +276,7 @@ bool unpack_body(Unpacker& in, JobEndedEvent& event) {
 }
 
 template <class Event>
-Result<JobLogEvent> unpack_event(Unpacker& in) {
+Result<JobLogEvent> unpack_log_event(Unpacker& in) {
     Event event;
     event.time = in.time();
     if (!unpack_body(in, event) || !in.at_end())
@@ -336,28 +338,28 @@ Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
     const auto chained = split_chained(bytes);
     Unpacker in{as_bytes(chained.event)};
     switch (in.u8() & ~(chained.hash ? chained_mark : 0)) {
-        case created:
-            return unpack_event<CreatedEvent>(in);
-        case changed:
-            return unpack_event<ChangedEvent>(in);
-        case directed:
-            return unpack_event<DirectedEvent>(in);
-        case wave_opened:
-            return unpack_event<WaveOpenedEvent>(in);
-        case wave_judged:
-            return unpack_event<WaveJudgedEvent>(in);
-        case rule_tripped:
-            return unpack_event<RuleTrippedEvent>(in);
-        case seal:
-            return unpack_event<SealEvent>(in);
-        case verdict:
-            return unpack_event<VerdictEvent>(in);
-        case prepared:
-            return unpack_event<PreparedEvent>(in);
-        case started:
-            return unpack_event<StartedEvent>(in);
-        case ended:
-            return unpack_event<JobEndedEvent>(in);
+        case LogKind::created:
+            return unpack_log_event<CreatedEvent>(in);
+        case LogKind::changed:
+            return unpack_log_event<ChangedEvent>(in);
+        case LogKind::directed:
+            return unpack_log_event<DirectedEvent>(in);
+        case LogKind::wave_opened:
+            return unpack_log_event<WaveOpenedEvent>(in);
+        case LogKind::wave_judged:
+            return unpack_log_event<WaveJudgedEvent>(in);
+        case LogKind::rule_tripped:
+            return unpack_log_event<RuleTrippedEvent>(in);
+        case LogKind::seal:
+            return unpack_log_event<SealEvent>(in);
+        case LogKind::verdict:
+            return unpack_log_event<VerdictEvent>(in);
+        case LogKind::prepared:
+            return unpack_log_event<PreparedEvent>(in);
+        case LogKind::started:
+            return unpack_log_event<StartedEvent>(in);
+        case LogKind::ended:
+            return unpack_log_event<JobEndedEvent>(in);
         default:
             return fail(Errc::store_corrupt, "an event of a job's log of an unknown kind");
     }

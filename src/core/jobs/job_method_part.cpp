@@ -14,8 +14,6 @@ std::size_t bytes_of(const Outcome& outcome) {
     return 16 + outcome.answer.payload.size() + outcome.failure.text.size();
 }
 
-constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
-
 }  // namespace
 
 MethodPart::MethodPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
@@ -245,7 +243,7 @@ void MethodPart::put_outcomes() {
     for (auto& outcome : known) {
         // It was known at `known_at`, and is told from now on by how long ago that was.
         const auto age = std::max<std::int64_t>(0, now.ticks - outcome.known_at.ticks);
-        outcome.age_ms = static_cast<std::uint64_t>(age) / (WallTime::ticks_per_second / 1000);
+        outcome.age_ms = static_cast<std::uint64_t>(age) / WallTime::ticks_per_ms;
     }
     append(Outcomes2Event{now, std::move(known)});
 }
@@ -507,7 +505,7 @@ void MethodPart::judge(Outcome& outcome) const {
     const auto wait =
         retry_wait_ms(*retry, definition().seed, KeyList::text_of(record->key), outcome.attempt);
     // What could not begin any more fails with what it has.
-    if (outcome.known_at.ticks + wait * ticks_per_ms >= deadline().ticks) return;
+    if (outcome.known_at.ticks + wait * WallTime::ticks_per_ms >= deadline().ticks) return;
     outcome.again_ms = static_cast<std::uint64_t>(wait) + 1;
 }
 

@@ -8,8 +8,6 @@
 namespace carillon {
 namespace {
 
-constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
-
 std::unique_ptr<PartGate> make_gate(const JobSite& site, const JobEntry& entry, JobPart::Targets& targets,
                                     const PartState& state) {
     if (!entry.definition().rollout) return nullptr;
@@ -237,7 +235,7 @@ bool JobPart::is_overdue(std::uint32_t index) const {
     const auto& opened = gate()->orders().opened;
     const auto wave = gate()->wave_of(index);
     return wave < opened.size() &&
-           shard().clock().wall_now().ticks >= opened[wave].ticks + ttl->ms * ticks_per_ms;
+           shard().clock().wall_now().ticks >= opened[wave].ticks + ttl->ms * WallTime::ticks_per_ms;
 }
 
 /// Wakes when the next wave's time to live is over, or the time of patience.
@@ -252,7 +250,7 @@ void JobPart::arm_ttl() {
         next = orders.patient_until.ticks;
     } else if (offline.ttl) {
         for (const auto& opened : orders.opened) {
-            const auto over = opened.ticks + offline.ttl->ms * ticks_per_ms;
+            const auto over = opened.ticks + offline.ttl->ms * WallTime::ticks_per_ms;
             if (over > now) next = std::min(next, over);
         }
     }

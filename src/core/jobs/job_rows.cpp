@@ -2,6 +2,7 @@
 
 #include "base/await.hpp"
 #include "base/text.hpp"
+#include "core/jobs/reports/on_storage.hpp"
 #include "core/shard/placement.hpp"
 
 #include <fmt/core.h>
@@ -62,44 +63,12 @@ struct JobRows::Making {
 
 namespace {
 
-/// Runs `work` where blocking calls run, and resumes here with what it returns.
-template <class T, class F>
-Task<T> on_storage(Shard& shard, F work) {
-    auto start = [&shard, &work](UniqueFunction<void(T)> done) {
-        shard.storage().run(
-            [executor = shard.executor(), held = std::move(work), answer = std::move(done)]() mutable {
-                boost::asio::post(executor, [result = held(), reply = std::move(answer)]() mutable {
-                    reply(std::move(result));
-                });
-            });
-    };
-    co_return co_await from_callback<T>(start);
-}
-
 /// Lets others have a turn.
 Task<> yield(Shard& shard) {
     auto start = [&shard](UniqueFunction<void(bool)> done) {
         boost::asio::post(shard.executor(), [held = std::move(done)]() mutable { held(true); });
     };
     co_await from_callback<bool>(start);
-}
-
-DeviceJobStatus status_of(TargetState state) {
-    switch (state) {
-        case TargetState::pending:
-        case TargetState::attempted:
-        case TargetState::again:
-            break;
-        case TargetState::running:
-            return DeviceJobStatus::running;
-        case TargetState::succeeded:
-            return DeviceJobStatus::completed;
-        case TargetState::failed:
-            return DeviceJobStatus::failed;
-        case TargetState::canceled:
-            return DeviceJobStatus::canceled;
-    }
-    return DeviceJobStatus::pending;
 }
 
 /// True if `counts` has devices in one of the states.

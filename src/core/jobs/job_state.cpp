@@ -2,6 +2,24 @@
 
 namespace carillon {
 
+DeviceJobStatus status_of(TargetState state) {
+    switch (state) {
+        case TargetState::pending:
+        case TargetState::attempted:
+        case TargetState::again:
+            break;
+        case TargetState::running:
+            return DeviceJobStatus::running;
+        case TargetState::succeeded:
+            return DeviceJobStatus::completed;
+        case TargetState::failed:
+            return DeviceJobStatus::failed;
+        case TargetState::canceled:
+            return DeviceJobStatus::canceled;
+    }
+    return DeviceJobStatus::pending;
+}
+
 std::uint64_t& PartState::count_of(TargetState state) {
     switch (state) {
         case TargetState::running:

@@ -15,6 +15,8 @@ enum class TargetState : std::uint8_t { pending, attempted, again, running, succ
 constexpr bool is_terminal(TargetState state) {
     return state >= TargetState::succeeded;
 }
+/// As queries and reports say it: what is to be attempted, again or not, is pending.
+DeviceJobStatus status_of(TargetState state);
 
 /// The devices of one part of a job by state, two bytes each: the fold of the part's events. The live
 /// part and a reader of the log apply the same events by the same rules, so they agree. An event

@@ -35,18 +35,18 @@ constexpr unsigned wrapper_key_bits = 128;
 constexpr unsigned integrity_key_bits = 256;
 
 template <auto free_one>
-struct Deleter {
+struct TpmDeleter {
     template <class T>
     void operator()(T* one) const {
         free_one(one);
     }
 };
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>>;
-using Params = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>>;
+using Key = std::unique_ptr<EVP_PKEY, TpmDeleter<EVP_PKEY_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, TpmDeleter<EVP_PKEY_CTX_free>>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, TpmDeleter<EVP_CIPHER_CTX_free>>;
+using Number = std::unique_ptr<BIGNUM, TpmDeleter<BN_free>>;
+using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, TpmDeleter<OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, TpmDeleter<OSSL_PARAM_free>>;
 
 const unsigned char* data_of(std::string_view bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());

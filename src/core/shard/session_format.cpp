@@ -5,7 +5,7 @@
 namespace carillon {
 namespace {
 
-constexpr char format_version = 2;
+constexpr char session_format_version = 2;
 constexpr char format_without_times = 1;
 constexpr char has_session_flag = 1;
 constexpr std::size_t times_bytes = 1 + 2 * sizeof(std::int64_t);
@@ -32,7 +32,7 @@ Result<std::vector<Subscription>> decode_subscriptions(std::string_view stored) 
 }  // namespace
 
 std::string encode_session(const StoredSession& session) {
-    std::string stored(1, format_version);
+    std::string stored(1, session_format_version);
     stored.push_back(session.subscriptions ? has_session_flag : '\0');
     append_be(stored, session.connection_updated.ticks);
     append_be(stored, session.last_activity.ticks);
@@ -47,13 +47,13 @@ std::string encode_session(const StoredSession& session) {
 
 Result<StoredSession> decode_session(std::string_view stored) {
     const char version = stored.empty() ? '\0' : stored.front();
-    if (version != format_version && version != format_without_times) {
+    if (version != session_format_version && version != format_without_times) {
         return fail(Errc::store_corrupt, "a session of an unknown format");
     }
     stored.remove_prefix(1);
     StoredSession session;
     bool has_session = true;
-    if (version == format_version) {
+    if (version == session_format_version) {
         if (stored.size() < times_bytes) return cut_short();
         has_session = stored.front() == has_session_flag;
         session.connection_updated.ticks = read_be<std::int64_t>(stored.substr(1));

@@ -13,7 +13,7 @@ namespace {
 constexpr std::chrono::microseconds slice_max{500};
 constexpr std::size_t slice_entries_max = 256;
 /// Entries between looks at the clock; one takes some ten microseconds.
-constexpr std::size_t look_interval = 8;
+constexpr std::size_t lines_a_look = 8;
 
 /// What the callbacks of an import's commits leave for the coroutine that waits for the last of them.
 struct ImportProgress {
@@ -67,7 +67,7 @@ Task<std::vector<Result<>>> Shard::apply_entries(std::vector<ImportEntry> entrie
         std::vector<Replaced> replaced;
         bool waits = false;
         for (; next < entries.size() && next - begin < slice_entries_max; ++next) {
-            if ((next - begin) % look_interval == look_interval - 1 && context_.clock.now() >= until) break;
+            if ((next - begin) % lines_a_look == lines_a_look - 1 && context_.clock.now() >= until) break;
             const ImportEntry& entry = entries[next];
             // What is being removed must be gone before its name is given again, with a new ordinal.
             waits = is_leaving(entry.key()) || committer_.is_full();

@@ -17,7 +17,7 @@ using query::ColumnPin;
 using query::Path;
 
 /// Rows between looks at the clock; one takes some hundreds of nanoseconds.
-constexpr std::size_t look_interval = 16;
+constexpr std::size_t rows_a_look = 16;
 /// The same for the order, of which one takes less; and the pause between two slices of it while queries run,
 /// of which most have no use for it.
 constexpr std::size_t order_interval = 256;
@@ -142,7 +142,7 @@ void TwinIndex::build() {
     for (std::size_t looked = 1; build_at_ < end; ++looked) {
         prefetch.ahead_of(build_at_);
         read(build_at_++, building_);
-        if (looked % look_interval == 0 && clock_.now() >= until) break;
+        if (looked % rows_a_look == 0 && clock_.now() >= until) break;
     }
     refuse_large();
     if (build_at_ < end && !building_.empty()) return post(&TwinIndex::build);
@@ -267,7 +267,7 @@ void TwinIndex::refresh() {
         read(static_cast<Ordinal>(refresh_word_ * Column::word_rows) + bit, columns);
         word &= word - 1;
         --stale_rows_;
-        if (looked % look_interval == 0 && clock_.now() >= until) break;
+        if (looked % rows_a_look == 0 && clock_.now() >= until) break;
     }
     evict();
     is_refreshing_ = stale_rows_ > 0;

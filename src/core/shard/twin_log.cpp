@@ -8,7 +8,7 @@
 namespace carillon {
 namespace {
 
-constexpr std::uint8_t format_version = 1;
+constexpr std::uint8_t twin_log_version = 1;
 
 enum Flag : std::uint8_t { has_tags = 1, has_desired = 2, clears_tags = 4, clears_desired = 8 };
 
@@ -44,7 +44,7 @@ std::string encode_twin_log_entry(WallTime time, const TwinPatch& patch, std::ve
     std::string out;
     out.reserve(64 + ordinals.size() * 2);
     Packer pack{out};
-    pack.u8(format_version);
+    pack.u8(twin_log_version);
     pack.time(time);
     pack.number(ordinals.size());
     pack.u8(flags_of(patch));
@@ -60,7 +60,7 @@ std::string encode_twin_log_entry(WallTime time, const TwinPatch& patch, std::ve
 
 Result<TwinLogEntry> decode_twin_log_entry(Bytes bytes) {
     Unpacker in{bytes};
-    if (in.u8() != format_version) return corrupt();
+    if (in.u8() != twin_log_version) return corrupt();
     TwinLogEntry entry;
     entry.time = in.time();
     const auto count = in.count();
@@ -91,7 +91,7 @@ Result<TwinLogEntry> decode_twin_log_entry(Bytes bytes) {
 
 std::size_t count_twin_log_entry(Bytes bytes) {
     Unpacker in{bytes};
-    if (in.u8() != format_version) return 0;
+    if (in.u8() != twin_log_version) return 0;
     in.time();
     return in.count();
 }

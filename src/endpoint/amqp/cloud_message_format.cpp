@@ -16,21 +16,11 @@ namespace carillon::amqp {
 
 namespace {
 
-constexpr std::int64_t ticks_per_ms = 10'000;
-
-std::int64_t unix_ms(WallTime time) {
-    return (time.ticks - WallTime::from_unix_s(0).ticks) / ticks_per_ms;
-}
-
-WallTime from_unix_ms(std::int64_t ms) {
-    return {WallTime::from_unix_s(0).ticks + ms * ticks_per_ms};
-}
-
 /// Of what both kinds of message carry on their way out.
 void append_annotations(std::string& out, WallTime enqueued, std::uint8_t delivery_count,
                         std::uint64_t sequence, const LockToken& lock) {
     MapWriter map(out, descriptor::message_annotations);
-    append_timestamp(map.symbol_key("iothub-enqueuedtime"), unix_ms(enqueued));
+    append_timestamp(map.symbol_key("iothub-enqueuedtime"), enqueued.unix_ms());
     append_ubyte(map.symbol_key("iothub-deliverycount"), delivery_count);
     append_ulong(map.symbol_key("x-opt-sequence-number"), sequence);
     append_string(map.symbol_key("x-opt-lock-token"), lock_token_text(lock));
@@ -72,7 +62,7 @@ std::string format_cloud_message(const CloudDelivery& delivery) {
     properties.to = message.find_system("to");
     properties.content_type = symbol_or_nothing(message.find_system("content-type"));
     properties.content_encoding = symbol_or_nothing(message.find_system("content-encoding"));
-    if (message.expiry) properties.absolute_expiry_ms = unix_ms(*message.expiry);
+    if (message.expiry) properties.absolute_expiry_ms = message.expiry->unix_ms();
     append_properties(out, properties);
     {
         MapWriter map(out, descriptor::application_properties);
@@ -125,7 +115,8 @@ Result<CloudMessage> read_cloud_message(const MessageView& view) {
     add("to", std::string(properties.to));
     add("content-type", std::string(properties.content_type));
     add("content-encoding", std::string(properties.content_encoding));
-    if (properties.absolute_expiry_ms) message.expiry = from_unix_ms(*properties.absolute_expiry_ms);
+    if (properties.absolute_expiry_ms)
+        message.expiry = WallTime::from_unix_ms(*properties.absolute_expiry_ms);
 
     Reader map(view.application_properties);
     while (view.application_properties.type == Type::map && map.more()) {

@@ -63,9 +63,8 @@ EventStart start_of(const EventSelector& selector) {
         case EventSelector::Kind::time: {
             // Times out of range are before all or after all events, and a clock's are not.
             constexpr std::int64_t ms_max = 250'000'000'000'000;
-            constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
             const std::int64_t ms = std::clamp<std::int64_t>(selector.unix_ms, 0, ms_max);
-            return EventStart::since({WallTime::from_unix_s(0).ticks + ms * ticks_per_ms});
+            return EventStart::since(WallTime::from_unix_ms(ms));
         }
     }
     return EventStart::earliest();

@@ -12,12 +12,10 @@ namespace carillon::amqp {
 
 namespace {
 
-constexpr std::int64_t ticks_per_ms = WallTime::ticks_per_second / 1000;
-
-std::int64_t unix_ms(WallTime time) {
-    // What never was is the beginning of the year 1, as .NET has it; clients take 1970 for that.
-    if (time == WallTime()) return 0;
-    return (time.ticks - WallTime::from_unix_s(0).ticks) / ticks_per_ms;
+/// As a client expects it: what never was is the beginning of the year 1, as .NET has it; clients take 1970
+/// for that.
+std::int64_t stamp_ms(WallTime time) {
+    return time == WallTime() ? 0 : time.unix_ms();
 }
 
 /// System properties that are fields of the properties section; all others are annotations.
@@ -49,14 +47,14 @@ void append_annotations(std::string& out, const Message& message, std::uint64_t 
         append_string(map.symbol_key("iothub-connection-auth-method"), message.auth_method);
         append_string(map.symbol_key("iothub-connection-auth-generation-id"), message.generation_id);
     }
-    append_timestamp(map.symbol_key("iothub-enqueuedtime"), unix_ms(message.enqueued));
+    append_timestamp(map.symbol_key("iothub-enqueuedtime"), stamp_ms(message.enqueued));
     append_string(map.symbol_key("iothub-message-source"), event_source(message));
     for (const auto& [name, value] : message.system) {
         if (!is_field(name) && name != "iothub-message-source") append_text(map.symbol_key(name), value);
     }
     append_long(map.symbol_key("x-opt-sequence-number"), static_cast<std::int64_t>(sequence));
     append_string(map.symbol_key("x-opt-offset"), std::to_string(sequence));
-    append_timestamp(map.symbol_key("x-opt-enqueued-time"), unix_ms(message.enqueued));
+    append_timestamp(map.symbol_key("x-opt-enqueued-time"), stamp_ms(message.enqueued));
 }
 
 void append_fields(std::string& out, const Message& message) {
@@ -76,7 +74,7 @@ void append_fields(std::string& out, const Message& message) {
         if (name == "content-type" && is_ascii) properties.content_type = value;
         if (name == "content-encoding" && is_ascii) properties.content_encoding = value;
         if (name == "absolute-expiry-time") {
-            if (const auto time = parse_iso8601(value)) properties.absolute_expiry_ms = unix_ms(*time);
+            if (const auto time = parse_iso8601(value)) properties.absolute_expiry_ms = stamp_ms(*time);
         }
     }
     if (!message_id.empty()) properties.message_id = encoded_value(as_bytes(message_id));
@@ -141,8 +139,8 @@ Result<> append_event(std::string& out, const EventPiece::Event& event,
         MapWriter map(out, descriptor::delivery_annotations);
         append_long(map.symbol_key("last_enqueued_sequence_number"), last);
         append_string(map.symbol_key("last_enqueued_offset"), std::to_string(last));
-        append_timestamp(map.symbol_key("last_enqueued_time_utc"), unix_ms(metrics->extent.last_enqueued));
-        append_timestamp(map.symbol_key("runtime_info_retrieval_time_utc"), unix_ms(metrics->now));
+        append_timestamp(map.symbol_key("last_enqueued_time_utc"), stamp_ms(metrics->extent.last_enqueued));
+        append_timestamp(map.symbol_key("runtime_info_retrieval_time_utc"), stamp_ms(metrics->now));
     }
     append_annotations(out, *message, event.sequence);
     append_fields(out, *message);
@@ -171,7 +169,7 @@ void append_entity_answer(std::string& out, const Value& message_id, const Entit
     MapWriter map(out);
     append_string(map.string_key("name"), facts.name);
     append_string(map.string_key("type"), "com.microsoft:eventhub");
-    append_timestamp(map.string_key("created_at"), unix_ms(facts.created));
+    append_timestamp(map.string_key("created_at"), stamp_ms(facts.created));
     append_int(map.string_key("partition_count"), static_cast<std::int32_t>(facts.partition_count));
     append_string_array(map.string_key("partition_ids"), facts.partition_count);
     append_int(map.string_key("georeplication_factor"), 1);
@@ -189,7 +187,7 @@ void append_partition_answer(std::string& out, const Value& message_id, std::str
     append_long(map.string_key("begin_sequence_number"), static_cast<std::int64_t>(extent.first));
     append_long(map.string_key("last_enqueued_sequence_number"), last);
     append_string(map.string_key("last_enqueued_offset"), std::to_string(last));
-    append_timestamp(map.string_key("last_enqueued_time_utc"), unix_ms(extent.last_enqueued));
+    append_timestamp(map.string_key("last_enqueued_time_utc"), stamp_ms(extent.last_enqueued));
     append_bool(map.string_key("is_partition_empty"), extent.is_empty());
     append_int(map.string_key("begin_sequence_number_epoch"), -1);
     append_int(map.string_key("last_enqueued_sequence_number_epoch"), -1);

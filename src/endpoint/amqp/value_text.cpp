@@ -25,8 +25,7 @@ std::uint64_t big_endian(Bytes bytes) {
 }  // namespace
 
 std::string iso_text(std::int64_t unix_ms) {
-    constexpr std::int64_t ticks_per_ms = 10'000;
-    return to_iso8601({WallTime::from_unix_s(0).ticks + unix_ms * ticks_per_ms});
+    return to_iso8601(WallTime::from_unix_ms(unix_ms));
 }
 
 std::optional<std::string> value_text(const Value& value) {

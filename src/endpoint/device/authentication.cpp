@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t sha1_hex_digits = 40;
 
-tl::unexpected<Error> refused(const char* why) {
+tl::unexpected<Error> login_refused(const char* why) {
     return fail(Errc::iot_hub_unauthorized, why);
 }
 
@@ -46,8 +46,8 @@ bool is_signed_by_key_of(const Identity& identity, const sas::Token& token) {
 Result<Proof> judge_token(const Credentials& credentials, const Identity* identity, const Identity* device,
                           const Policies& policies, std::span<const std::string> host_names, WallTime now) {
     const auto token = sas::parse_token(*credentials.token);
-    if (!token) return refused("malformed token");
-    if (sas::is_expired(*token, now)) return refused("expired token");
+    if (!token) return login_refused("malformed token");
+    if (sas::is_expired(*token, now)) return login_refused("expired token");
     const std::optional<WallTime> expires = token->expires.plus_s(sas::clock_skew_s);
 
     const bool is_covered =
@@ -55,24 +55,25 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
 
     const auto policy = token->key_name.empty() ? nullptr : policies.find(token->key_name);
     if (policy != nullptr) {
-        if (!includes(policy->rights, AccessRights::device_connect)) return refused("policy may not connect");
-        if (!is_covered) return refused("token is for another");
+        if (!includes(policy->rights, AccessRights::device_connect))
+            return login_refused("policy may not connect");
+        if (!is_covered) return login_refused("token is for another");
         const KeyTag key = signing_key(*token, *policy);
-        if (key == KeyTag::none) return refused("wrong policy key");
-        if (identity == nullptr || device == nullptr) return refused("unknown identity");
+        if (key == KeyTag::none) return login_refused("wrong policy key");
+        if (identity == nullptr || device == nullptr) return login_refused("unknown identity");
         auto proof = proved(AuthMethod::policy, *device, expires);
         if (proof) proof->key = key;
         return proof;
     }
     // azure-iot-sdk-c puts the device id where a policy's name would stand.
     if (!token->key_name.empty() && token->key_name != credentials.key.device.str()) {
-        return refused("unknown policy");
+        return login_refused("unknown policy");
     }
-    if (identity == nullptr || device == nullptr) return refused("unknown identity");
+    if (identity == nullptr || device == nullptr) return login_refused("unknown identity");
     // A system module that was given no keys of its own has its device's.
     const bool uses_tokens = identity->auth.type == AuthType::sas || identity->auth.type == AuthType::none;
-    if (!uses_tokens) return refused("identity does not use tokens");
-    if (!is_covered) return refused("token is for another");
+    if (!uses_tokens) return login_refused("identity does not use tokens");
+    if (!is_covered) return login_refused("token is for another");
     if (is_signed_by_key_of(*identity, *token)) {
         return proved(credentials.key.is_module() ? AuthMethod::module_key : AuthMethod::device_key, *device,
                       expires);
@@ -82,7 +83,7 @@ Result<Proof> judge_token(const Credentials& credentials, const Identity* identi
     if (credentials.key.is_module() && is_signed_by_key_of(*device, *token)) {
         return proved(AuthMethod::device_key, *device, expires);
     }
-    return refused("wrong key");
+    return login_refused("wrong key");
 }
 
 /// Thumbprints are compared by the length registered: 40 digits SHA-1, 64 SHA-256.
@@ -94,20 +95,20 @@ bool has_thumbprint(const PeerCertificate& certificate, std::string_view registe
 
 Result<Proof> judge_certificate(const Credentials& credentials, const Identity* identity,
                                 const Identity* device) {
-    if (credentials.certificate == nullptr) return refused("neither token nor certificate");
-    if (identity == nullptr || device == nullptr) return refused("unknown identity");
+    if (credentials.certificate == nullptr) return login_refused("neither token nor certificate");
+    if (identity == nullptr || device == nullptr) return login_refused("unknown identity");
     const PeerCertificate& certificate = *credentials.certificate;
     const Authentication& auth = identity->auth;
     if (auth.type == AuthType::self_signed) {
         if (!has_thumbprint(certificate, auth.primary_thumbprint) &&
             !has_thumbprint(certificate, auth.secondary_thumbprint)) {
-            return refused("wrong thumbprint");
+            return login_refused("wrong thumbprint");
         }
     } else if (auth.type == AuthType::certificate_authority) {
-        if (!certificate.is_verified) return refused("certificate of an unknown CA");
-        if (certificate.common_name != credentials.key.path()) return refused("certificate of another");
+        if (!certificate.is_verified) return login_refused("certificate of an unknown CA");
+        if (certificate.common_name != credentials.key.path()) return login_refused("certificate of another");
     } else {
-        return refused("identity does not use certificates");
+        return login_refused("identity does not use certificates");
     }
     return proved(AuthMethod::certificate, *device, std::nullopt);
 }
@@ -116,7 +117,7 @@ Result<Proof> judge_certificate(const Credentials& credentials, const Identity* 
 
 Result<Proof> judge(const Credentials& credentials, const Identity* identity, const Identity* device,
                     const Policies& policies, std::span<const std::string> host_names, WallTime now) {
-    if (!sas::is_hub_name(credentials.host, host_names)) return refused("user name of another hub");
+    if (!sas::is_hub_name(credentials.host, host_names)) return login_refused("user name of another hub");
     if (credentials.token) return judge_token(credentials, identity, device, policies, host_names, now);
     return judge_certificate(credentials, identity, device);
 }

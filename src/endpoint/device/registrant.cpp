@@ -17,7 +17,7 @@ namespace {
 /// What the SDKs sign registrations as. Some leave it out, or empty.
 constexpr std::string_view key_name = "registration";
 
-auto refused(const char* why) {
+auto registration_refused(const char* why) {
     return fail(Errc::iot_hub_unauthorized_access, why);
 }
 
@@ -41,30 +41,31 @@ bool is_signed_by(const sas::Token& token, const Enrollee& enrollee) {
 Result<Enrollee> find_signer(std::vector<Enrollee> candidates, const RegistrantCredentials& credentials,
                              WallTime now) {
     const auto token = sas::parse_token(*credentials.token);
-    if (!token) return refused("malformed token");
-    if (sas::is_expired(*token, now)) return refused("expired token");
-    if (!token->key_name.empty() && token->key_name != key_name) return refused("token of another kind");
-    if (!covers_registration(*token, credentials)) return refused("token is for another");
+    if (!token) return registration_refused("malformed token");
+    if (sas::is_expired(*token, now)) return registration_refused("expired token");
+    if (!token->key_name.empty() && token->key_name != key_name)
+        return registration_refused("token of another kind");
+    if (!covers_registration(*token, credentials)) return registration_refused("token is for another");
     for (Enrollee& candidate : candidates) {
         if (candidate.attestation != AttestationType::x509 && is_signed_by(*token, candidate))
             return std::move(candidate);
     }
-    return refused(candidates.empty() ? "unknown registration id" : "wrong key");
+    return registration_refused(candidates.empty() ? "unknown registration id" : "wrong key");
 }
 
 /// By its own certificate where it is enrolled by itself, else by its authority's.
 Result<Enrollee> find_holder(const Provisioning& provisioning, std::vector<Enrollee> candidates,
                              const RegistrantCredentials& credentials, WallTime now) {
-    if (credentials.certificate_sha256.empty()) return refused("neither token nor certificate");
+    if (credentials.certificate_sha256.empty()) return registration_refused("neither token nor certificate");
     if (!equals_ignoring_case(credentials.common_name, credentials.registration_id))
-        return refused("certificate of another");
+        return registration_refused("certificate of another");
     const bool is_individual = !candidates.empty() && candidates.front().group.empty();
     if (!is_individual) return provisioning.find_signed(credentials.registration_id, credentials.chain, now);
     Enrollee& own = candidates.front();
     const bool is_its = equals_ignoring_case(own.primary_sha256, credentials.certificate_sha256) ||
                         equals_ignoring_case(own.secondary_sha256, credentials.certificate_sha256);
     if (own.attestation == AttestationType::x509 && is_its) return std::move(own);
-    return refused("certificate of nobody enrolled");
+    return registration_refused("certificate of nobody enrolled");
 }
 
 void write_operation(JsonWriter& json, const Registration& registration, std::string_view status) {
@@ -99,7 +100,8 @@ Task<Result<RegistrationRequest>> identify_registrant(Hub& hub, RegistrantCreden
     if (!provisioning.has_scope(credentials.scope)) {
         co_return fail(Errc::generic_not_found, "The id scope is not one of this hub's.");
     }
-    if (!is_enrollment_id(credentials.registration_id)) co_return refused("not a registration id");
+    if (!is_enrollment_id(credentials.registration_id))
+        co_return registration_refused("not a registration id");
     auto candidates = co_await provisioning.enrollees(credentials.registration_id);
     if (!candidates) co_return fail(std::move(candidates).error());
     auto found = credentials.token ? find_signer(*std::move(candidates), credentials, now)

@@ -32,7 +32,7 @@ EtagMatch configuration_match(const Request& request) {
 }
 
 /// One of a list.
-Task<Result<std::string>> find_json(Hub& hub, std::string id) {
+Task<Result<std::string>> find_configuration_json(Hub& hub, std::string id) {
     const auto view = co_await hub.configurations().find(std::move(id));
     if (!view) co_return fail(view.error());
     co_return configuration_json(*view);
@@ -46,7 +46,8 @@ Task<Result<HttpResponse>> list_configurations(Request& request) {
     const auto views = co_await request.hub.configurations().list();
     for (const ConfigurationView& view : views) ids.push_back(view.configuration.id);
     Hub& hub = request.hub;
-    co_return ok_list(std::move(ids), [&hub](std::string id) { return find_json(hub, std::move(id)); });
+    co_return ok_list(std::move(ids),
+                      [&hub](std::string id) { return find_configuration_json(hub, std::move(id)); });
 }
 
 Task<Result<HttpResponse>> get_configuration(Request& request) {

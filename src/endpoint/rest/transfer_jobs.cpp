@@ -21,7 +21,7 @@ std::string job_json(const TransferJob& job) {
 }
 
 /// One of a list.
-Task<Result<std::string>> find_json(Hub& hub, std::string id) {
+Task<Result<std::string>> find_transfer_json(Hub& hub, std::string id) {
     const auto job = co_await hub.transfers().find(std::move(id));
     if (!job) co_return fail(job.error());
     co_return job_json(*job);
@@ -49,7 +49,8 @@ Task<Result<HttpResponse>> list_transfer_jobs(Request& request) {
     const auto jobs = co_await request.hub.transfers().list();
     for (const TransferJob& job : jobs) ids.push_back(job.id);
     Hub& hub = request.hub;
-    co_return ok_list(std::move(ids), [&hub](std::string id) { return find_json(hub, std::move(id)); });
+    co_return ok_list(std::move(ids),
+                      [&hub](std::string id) { return find_transfer_json(hub, std::move(id)); });
 }
 
 Task<Result<HttpResponse>> find_transfer_job(Request& request) {

@@ -13,20 +13,12 @@ namespace {
 
 namespace format = section_format;
 
-/// A range of encoded members.
-struct Range {
-    const std::uint8_t* begin = nullptr;
-    const std::uint8_t* end = nullptr;
-};
-
-Range members_of(Bytes section) {
-    return {format::members_begin(section.data()), section.data() + section.size()};
-}
+using format::members_of;
+using format::Range;
 
 /// The members of an object, or none of another value.
-Range members_of(const format::Value& value) {
-    if (value.tag != format::Tag::object) return {};
-    return {value.payload, value.end()};
+Range members_if_any(const format::Value& value) {
+    return value.tag == format::Tag::object ? members_of(value) : Range{};
 }
 
 /// The members of one object by their keys.
@@ -77,7 +69,7 @@ public:
             begin_member(member.key);
             if (member.value.tag == format::Tag::object) {
                 out_ += '{';
-                members(was != nullptr ? members_of(was->value) : Range(), members_of(member.value));
+                members(was != nullptr ? members_if_any(was->value) : Range(), members_of(member.value));
                 out_ += '}';
             } else {
                 format::append_value(out_, member.value, false);
@@ -103,7 +95,7 @@ public:
             out_ += ',';
             append_json_string(out_, member.key);
             out_ += ':';
-            metadata(members_of(member.value));
+            metadata(members_if_any(member.value));
         }
         out_ += '}';
     }

@@ -12,17 +12,9 @@ namespace {
 
 namespace format = section_format;
 
-/// A range of encoded members.
-struct Range {
-    const std::uint8_t* begin = nullptr;
-    const std::uint8_t* end = nullptr;
-};
-Range members_of(Bytes section) {
-    return {format::members_begin(section.data()), section.data() + section.size()};
-}
-Range members_of(const format::Value& object) {
-    return {object.payload, object.end()};
-}
+using format::members_of;
+using format::Range;
+
 bool is_object(const format::Value& value) {
     return value.tag == format::Tag::object;
 }

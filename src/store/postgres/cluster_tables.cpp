@@ -12,11 +12,6 @@ constexpr const char* format_setting = "format";
 /// Dead rows of a node that are kept, so that its numbers go on and its last ends can be seen.
 constexpr std::int64_t past_incarnations_max = 16;
 
-tl::unexpected<Error> refused(const PgFailure& failure) {
-    return fail(Errc::store_failed,
-                "PostgreSQL: " + failure.reason + (failure.state.empty() ? "" : " (" + failure.state + ")"));
-}
-
 std::string creation_script() {
     std::string sql =
         "CREATE SCHEMA carillon;"

@@ -40,6 +40,11 @@ constexpr const char* session_setup =
 
 }  // namespace
 
+tl::unexpected<Error> refused(const PgFailure& failure) {
+    return fail(Errc::store_failed,
+                "PostgreSQL: " + failure.reason + (failure.state.empty() ? "" : " (" + failure.state + ")"));
+}
+
 PgParam pg_number(std::int64_t number) {
     return {std::to_string(number), false};
 }

@@ -67,6 +67,8 @@ struct PgFailure {
     std::string reason;  ///< For a person.
 };
 
+/// What a caller of the store is told of it: `store_failed` with PostgreSQL's words and its SQLSTATE.
+tl::unexpected<Error> refused(const PgFailure& failure);
 template <class T>
 using PgResult = tl::expected<T, PgFailure>;
 

@@ -93,11 +93,6 @@ std::vector<PgStatement> statements_of(const std::array<FoldedTable, table_count
     return statements;
 }
 
-tl::unexpected<Error> refused(const PgFailure& failure) {
-    return fail(Errc::store_failed,
-                "PostgreSQL: " + failure.reason + (failure.state.empty() ? "" : " (" + failure.state + ")"));
-}
-
 }  // namespace
 
 /// A lane, and the session on which its commits go.

@@ -1,6 +1,7 @@
 #include "wire/amqp/event_links.hpp"
 
 #include "base/text.hpp"
+#include "wire/amqp/address_path.hpp"
 
 #include <limits>
 #include <vector>
@@ -13,16 +14,6 @@ namespace {
 constexpr std::size_t selector_bytes_max = 256;
 constexpr std::string_view filter_name = "apache.org:selector-filter:string";
 constexpr std::string_view annotation_prefix = "amqp.annotation.";
-
-/// The path of `address`, without its leading slash, and without scheme and host if it is a URI.
-std::string_view path_of(std::string_view address) {
-    if (const std::size_t scheme = address.find("://"); scheme != std::string_view::npos) {
-        const std::size_t slash = address.find('/', scheme + 3);
-        address = slash == std::string_view::npos ? std::string_view() : address.substr(slash);
-    }
-    if (address.starts_with('/')) address.remove_prefix(1);
-    return address;
-}
 
 bool is_partition_path(const std::vector<std::string_view>& segments) {
     const std::size_t count = segments.size();
@@ -68,7 +59,7 @@ EventAddress parse_event_address(const Attach& attach, std::string_view entity) 
     if (!terminus.is_present || terminus.is_coordinator || terminus.is_dynamic || !terminus.address) {
         return address;
     }
-    const std::string_view path = path_of(*terminus.address);
+    const std::string_view path = address_path(*terminus.address);
     const auto segments = split(path, '/');
     if (equals_ignoring_case(segments.back(), "$management")) {
         if (segments.size() > 1) address.entity = without_last(path, 1);

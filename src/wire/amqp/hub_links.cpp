@@ -1,6 +1,7 @@
 #include "wire/amqp/hub_links.hpp"
 
 #include "base/text.hpp"
+#include "wire/amqp/address_path.hpp"
 
 #include <span>
 #include <vector>
@@ -49,16 +50,6 @@ LinkKind service_kind(Path path, bool is_sender) {
     return LinkKind::unknown;
 }
 
-/// The path of `address`, without its leading slash, and without scheme and host if it is a URI.
-std::string_view path_of(std::string_view address) {
-    if (const std::size_t scheme = address.find("://"); scheme != std::string_view::npos) {
-        const std::size_t slash = address.find('/', scheme + 3);
-        address = slash == std::string_view::npos ? std::string_view() : address.substr(slash);
-    }
-    if (address.starts_with('/')) address.remove_prefix(1);
-    return address;
-}
-
 }  // namespace
 
 LinkAddress parse_link_address(const Attach& attach) {
@@ -67,7 +58,7 @@ LinkAddress parse_link_address(const Attach& attach) {
     const Terminus& terminus = is_sender ? attach.target : attach.source;
     if (!terminus.is_present || terminus.is_coordinator || terminus.is_dynamic || !terminus.address)
         return address;
-    const std::vector<std::string_view> segments = split(path_of(*terminus.address), '/');
+    const std::vector<std::string_view> segments = split(address_path(*terminus.address), '/');
     Path path(segments);
     if (!equals_ignoring_case(path[0], "devices")) {
         address.kind = service_kind(path, is_sender);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view scheme = "SharedAccessSignature ";
 constexpr std::string_view api_version_segment = "api-version=";
 constexpr std::size_t signature_bytes = 32;
-tl::unexpected<Error> refuse(std::string why) {
+tl::unexpected<Error> refuse_token(std::string why) {
     return fail(Errc::iot_hub_unauthorized_access, std::move(why));
 }
 
@@ -78,10 +78,10 @@ bool id_matches(std::string_view once_decoded, std::string_view id) {
 }  // namespace
 
 Result<Token> parse_token(std::string_view text) {
-    if (text.size() > token_bytes_max) return refuse("token too long");
-    if (!text.starts_with(scheme)) return refuse("not a SharedAccessSignature");
+    if (text.size() > token_bytes_max) return refuse_token("token too long");
+    if (!text.starts_with(scheme)) return refuse_token("not a SharedAccessSignature");
     text.remove_prefix(scheme.size());
-    if (has_space_or_control(text)) return refuse("white space within the token");
+    if (has_space_or_control(text)) return refuse_token("white space within the token");
 
     Fields fields;
     for (std::string_view field : split(text, '&')) {
@@ -89,26 +89,26 @@ Result<Token> parse_token(std::string_view text) {
         if (equals == std::string_view::npos) continue;
         auto* known = fields.find(field.substr(0, equals));
         if (known == nullptr) continue;
-        if (known->has_value()) return refuse("a field of the token repeats");
+        if (known->has_value()) return refuse_token("a field of the token repeats");
         *known = field.substr(equals + 1);
     }
-    if (!fields.resource || fields.resource->empty()) return refuse("token without sr");
-    if (!fields.signature) return refuse("token without sig");
-    if (!fields.expiry) return refuse("token without se");
+    if (!fields.resource || fields.resource->empty()) return refuse_token("token without sr");
+    if (!fields.signature) return refuse_token("token without sig");
+    if (!fields.expiry) return refuse_token("token without se");
 
     Token token;
     token.resource = *fields.resource;
     token.expiry = *fields.expiry;
     auto signature = decode_signature(*fields.signature);
-    if (!signature) return refuse("sig is no HMAC-SHA256 in base64");
+    if (!signature) return refuse_token("sig is no HMAC-SHA256 in base64");
     token.signature = *std::move(signature);
     const auto expiry_text = percent_decode(*fields.expiry);
     const auto expires = expiry_text ? parse_expiry(*expiry_text) : std::nullopt;
-    if (!expires) return refuse("se is not a number of seconds up to the year 9999");
+    if (!expires) return refuse_token("se is not a number of seconds up to the year 9999");
     token.expires = *expires;
     if (fields.key_name) {
         auto key_name = percent_decode(*fields.key_name);
-        if (!key_name || has_space_or_control(*key_name)) return refuse("skn is malformed");
+        if (!key_name || has_space_or_control(*key_name)) return refuse_token("skn is malformed");
         token.key_name = *std::move(key_name);
     }
     return token;

@@ -8,24 +8,6 @@
 namespace carillon {
 namespace {
 
-DeviceJobStatus status_of(TargetState state) {
-    switch (state) {
-        case TargetState::running:
-            return DeviceJobStatus::running;
-        case TargetState::succeeded:
-            return DeviceJobStatus::completed;
-        case TargetState::failed:
-            return DeviceJobStatus::failed;
-        case TargetState::canceled:
-            return DeviceJobStatus::canceled;
-        case TargetState::pending:
-        case TargetState::attempted:
-        case TargetState::again:
-            break;
-    }
-    return DeviceJobStatus::pending;
-}
-
 struct Stretch {
     std::vector<std::pair<std::uint64_t, JobEvent>> events;
 };

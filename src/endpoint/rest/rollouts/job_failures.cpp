@@ -30,7 +30,7 @@ std::string condition_of(const FailureFactor& factor) {
 }
 
 /// Two digits of a number that may be very small.
-double rounded(double value) {
+double two_digits(double value) {
     if (value <= 0) return 0;
     const double scale = std::pow(10, 1 - std::floor(std::log10(value)));
     return std::isfinite(scale) ? std::round(value * scale) / scale : value;
@@ -39,7 +39,7 @@ double rounded(double value) {
 void append_factor(JsonWriter& json, const FailureFactor& factor) {
     json.begin_object().member("path", factor.path).member_raw("value", factor.value);
     json.member("failedCount", factor.failed).member("deviceCount", factor.devices);
-    json.member("lift", rounded(factor.lift)).member("p", rounded(factor.p));
+    json.member("lift", two_digits(factor.lift)).member("p", two_digits(factor.p));
     if (const auto condition = condition_of(factor); !condition.empty())
         json.member("queryCondition", condition);
     json.end_object();
