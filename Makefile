@@ -30,8 +30,8 @@ demo-cpp: setup  ## the same with our C++ clients as device and back end
 	@$(call build_preset,dev) --target carillon example_sim_device example_schedule_job_service
 	@tests/demo/run.sh --door=cpp --office=cpp
 
-demo-cluster:  ## three nodes over a PostgreSQL of its own; the one that serves is killed
-	@$(call installed,cluster)
+demo-cluster:  ## three nodes over a PostgreSQL of its own; the one that serves is killed; with HA=1 its primary too
+	@$(call installed,cluster $(if $(HA),ha))
 	@$(call build_preset,dev) --target carillon
 	@tests/demo/cluster.sh
 

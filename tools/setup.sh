@@ -4,6 +4,7 @@
 #   tools/setup.sh            what `make build`, `make client` and `make demo` need
 #   tools/setup.sh test       also what `make test` needs
 #   tools/setup.sh cluster    also what `make demo-cluster` needs
+#   tools/setup.sh ha         also what `HA=1 make demo-cluster` needs
 #   tools/setup.sh clang      also what `make clang`, `make fuzz` and `make format` need
 #   tools/setup.sh docs       also what `make api-docs` needs
 #   tools/setup.sh bench      also the baselines that `make bench` measures against
@@ -22,14 +23,15 @@ starts_services=
 for set in "$@"; do
   case $set in
     test)
-      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 spin)
+      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 nftables spin)
       starts_services=yes
       ;;
     cluster) packages+=(postgresql-15); starts_services=yes ;;
+    ha) packages+=(postgresql-15 patroni etcd-server python3-etcd); starts_services=yes ;;
     clang) packages+=(clang-14 libclang-rt-14-dev clang-format-14) ;;
     docs) packages+=(doxygen) ;;
     bench) packages+=(mosquitto nginx postgresql-15 linux-perf valgrind); starts_services=yes ;;
-    *) echo "usage: tools/setup.sh [test] [cluster] [clang] [docs] [bench]" >&2; exit 2 ;;
+    *) echo "usage: tools/setup.sh [test] [cluster] [ha] [clang] [docs] [bench]" >&2; exit 2 ;;
   esac
 done
 
