@@ -40,10 +40,11 @@ test:  ## everything that must pass
 	@$(call build_preset,dev)
 	@tests/run.sh build/dev
 
-test-cluster:  ## all tests with SDKs, with every client at a node of a cluster that does not serve
+test-cluster:  ## all tests with SDKs by random nodes of a cluster, and the long form of those that harm one
 	@$(call installed,test)
-	@$(call build_preset,dev) --target carillon
-	@HUB_THROUGH_A_NODE=1 tests/run.sh build/dev -R '^sdk\.'
+	@$(call build_preset,dev) --target carillon example_sim_device example_schedule_job_service
+	@HUB_THROUGH_A_NODE=1 tests/run.sh build/dev -R '^(sdk\.|docs\.tutorial$$)'
+	@MATRIX=full ROUNDS=50 HISTORIES=50 TEST_JOBS=1 tests/run.sh build/dev -R '^(behaviour\.cluster|model)'
 
 abuse:  ## the attacks of tests/abuse in full, with figures of who is served meanwhile
 	@$(call installed,test)

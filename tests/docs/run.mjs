@@ -5,7 +5,8 @@
 //
 // Pages take the hub to be on this machine's usual ports; to have these for itself it moves into a network
 // of its own where the system lets it. A page that starts no hub finds one running, as after
-// docs/getting-started.md, with CARILLON_LOGIN, CARILLON_CA and NODE_EXTRA_CA_CERTS set. `npm install` does
+// docs/getting-started.md, with CARILLON_LOGIN, CARILLON_CA and NODE_EXTRA_CA_CERTS set; with HUB_THROUGH_A_NODE that is a
+// cluster, whose nodes get each connection by chance. `npm install` does
 // not go out: the packages are those that the lockfile of tests/sdk/ga or tests/demo pins.
 
 import assert from 'node:assert/strict';
@@ -13,6 +14,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, sy
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Hub } from '../lib/hub.mjs';
 import { moveIntoOwnNetwork } from '../lib/own_network.mjs';
 import { blocksOf, commandsIn } from './page.mjs';
 import { Terminal } from './terminal.mjs';
@@ -22,7 +24,8 @@ const binary = resolve(process.env.HUB_BINARY ?? 'build/release/carillon');
 const page = resolve(process.argv[2] ?? '');
 const blocks = blocksOf(readFileSync(page, 'utf8'));
 
-await moveIntoOwnNetwork();
+// PostgreSQL refuses to run as root, and to others a user namespace would leave no other user.
+await moveIntoOwnNetwork({ keepsUsers: Boolean(process.env.HUB_THROUGH_A_NODE) });
 
 const scratch = mkdtempSync(join(tmpdir(), 'carillon-docs-'));
 const bin = join(scratch, 'bin');
@@ -52,8 +55,20 @@ function terminal(name) {
   return terminals.get(name);
 }
 
+let cluster = null;
 /** The hub of a page that takes one to be there. */
 async function startHub() {
+  if (process.env.HUB_THROUGH_A_NODE) {
+    const directory = join(scratch, 'cluster');
+    mkdirSync(directory);
+    chmodSync(scratch, 0o755); // PostgreSQL runs as somebody else.
+    cluster = new Hub({ binary, directory, address: '127.0.0.1' });
+    await cluster.start();
+    symlinkSync(join(directory, 'data'), join(work, 'carillon-data'));
+    env.CARILLON_LOGIN = cluster.connectionString;
+    env.CARILLON_CA = env.NODE_EXTRA_CA_CERTS = cluster.caFile;
+    return;
+  }
   const first = { text: 'carillon serve --hostname localhost\n', line: 0, until: /and trust .*ca\.pem/ };
   await terminal('hub of the page').type(first);
   const exported = await terminal('hub for exports').type({ text: 'carillon connection-string\n', line: 0 });
@@ -80,6 +95,8 @@ try {
   hasPassed = true;
 } finally {
   for (const each of [...terminals.values()].reverse()) await each.close();
+  if (!hasPassed && cluster) console.error(cluster.log());
+  await cluster?.stop();
   if (!hasPassed) for (const each of terminals.values()) console.error(`--- terminal ${each.name}\n${each.output}`);
   if (hasPassed) rmSync(scratch, { recursive: true, force: true });
 }

@@ -105,7 +105,7 @@ export class Hub {
     if (!this.process) return null;
     const child = this.process;
     this.process = null;
-    await this.behind?.closeDoor();
+    await this.behind?.closeDoors();
     child.kill(signal);
     const outcome = await Promise.race([this.ended, sleep(STOP_S * 1000, 'hangs', { ref: false })]);
     if (outcome === 'hangs') {

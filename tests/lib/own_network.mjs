@@ -7,12 +7,13 @@ import { createServer } from 'node:net';
 /**
  * Begins this program anew in a network of its own, and ends with it; returns where it is in one already. The system
  * may refuse namespaces to users, but not to root, who needs no user of his own for one. Without either, `ports` of
- * 127.0.0.1 may be somebody else's: returns if they are free, and ends with the reason if not.
+ * 127.0.0.1 may be somebody else's: returns if they are free, and ends with the reason if not. With `keepsUsers` there are the
+ * same users as outside.
  */
-export async function moveIntoOwnNetwork({ ports = [443, 8883], unshare = 'unshare' } = {}) {
+export async function moveIntoOwnNetwork({ ports = [443, 8883], unshare = 'unshare', keepsUsers = false } = {}) {
   if (process.env.HUB_OWN_NETWORK) return;
   const program = ['sh', '-c', 'ip link set lo up && exec "$0" "$@"'];
-  const ways = [['--net', '--map-root-user', ...program], ...(process.getuid() === 0 ? [['--net', ...program]] : [])];
+  const ways = [...(keepsUsers ? [] : [['--net', '--map-root-user', ...program]]), ...(process.getuid() === 0 ? [['--net', ...program]] : [])];
   const refusals = [];
   for (const inside of ways) {
     const tried = spawnSync(unshare, [...inside, 'true'], { encoding: 'utf8' });
