@@ -2,7 +2,7 @@
 // one address in front of them, as a load balancer has it.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,11 +13,14 @@ const ports = { https: 443, mqtts: 8883 };
 
 /** A server of PostgreSQL on a socket in `folder`, as an unprivileged user. */
 export class Postgres {
-  constructor(folder, { isNew = true } = {}) {
+  /** With `listen`, an address, also for those who come from its network. */
+  constructor(folder, { isNew = true, listen = '' } = {}) {
     const versions = readdirSync('/usr/lib/postgresql').sort((a, b) => Number(b) - Number(a));
     this.programs = join('/usr/lib/postgresql', versions[0], 'bin');
     this.folder = folder;
+    this.listen = listen;
     this.store = `host=${folder} dbname=postgres user=hub`;
+    this.storeForNodes = listen ? `host=${listen} dbname=postgres user=hub sslmode=disable` : this.store;
     // The server refuses to run as root.
     const nobody = readFileSync('/etc/passwd', 'utf8').split('\n').find((line) => line.startsWith('nobody:')).split(':');
     this.user = process.getuid() === 0 ? { uid: Number(nobody[2]), gid: Number(nobody[3]) } : {};
@@ -26,12 +29,13 @@ export class Postgres {
     if (this.user.uid !== undefined) chownSync(folder, this.user.uid, this.user.gid);
     const made = spawnSync(join(this.programs, 'initdb'), ['-D', join(folder, 'data'), '-U', 'hub', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'], { cwd: folder, ...this.user });
     if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
+    if (listen) appendFileSync(join(folder, 'data', 'pg_hba.conf'), 'host all all samenet trust\n');
   }
 
   async start() {
     const log = openSync(join(this.folder, 'log'), 'a');
     this.process = spawn(join(this.programs, 'postgres'), [
-      '-D', join(this.folder, 'data'), '-c', 'listen_addresses=', '-c', `unix_socket_directories=${this.folder}`,
+      '-D', join(this.folder, 'data'), '-c', `listen_addresses=${this.listen}`, '-c', `unix_socket_directories=${this.folder}`,
       '-c', 'max_connections=100', '-c', 'shared_buffers=64MB',
     ], { cwd: this.folder, stdio: ['ignore', log, log], ...this.user });
     this.ended = new Promise((resolve) => { this.process.on('exit', resolve); });
@@ -60,15 +64,16 @@ export class Postgres {
 
 class Node {
   constructor(cluster, id, address) {
-    Object.assign(this, { cluster, id, address, exits: [], isSupervised: true, process: null, extra: [] });
+    Object.assign(this, { cluster, id, address, exits: [], isSupervised: true, process: null, extra: [], wrap: [] });
     this.dataDir = join(cluster.folder, id);
     this.logFile = join(cluster.folder, `${id}.log`);
   }
 
   start() {
     const log = openSync(this.logFile, 'a');
-    this.process = spawn(this.cluster.binary, [
-      'serve', '--cluster', '--store', this.cluster.postgres.store, '--node', this.id, '--data-dir', this.dataDir,
+    const [program, ...words] = [...this.wrap, this.cluster.binary];
+    this.process = spawn(program, [
+      ...words, 'serve', '--cluster', '--store', this.cluster.postgres.storeForNodes, '--node', this.id, '--data-dir', this.dataDir,
       '--hostname', this.cluster.address, '--bind', this.address, ...this.cluster.extra, ...this.extra,
       ...(this.cluster.healthPort ? ['--health', `${this.address}:${this.cluster.healthPort}`] : []),
     ], { stdio: ['ignore', log, log] });
@@ -87,14 +92,16 @@ class Node {
 }
 
 export class Cluster {
-  constructor({ binary, address, nodes, extra = [], healthPort = null }) {
+  /** `address` is the hub's name, and, unless `hasBalancer` is false, where a load balancer listens. */
+  constructor({ binary, address, nodes, extra = [], healthPort = null, hasBalancer = true, postgres = {} }) {
     this.binary = binary;
+    this.hasBalancer = hasBalancer;
     this.healthPort = healthPort;
     this.address = address;
     this.extra = extra;
     this.folder = mkdtempSync(join(tmpdir(), 'carillon-cluster-'));
     spawnSync('chmod', ['755', this.folder]);
-    this.postgres = new Postgres(join(this.folder, 'pg'));
+    this.postgres = new Postgres(join(this.folder, 'pg'), postgres);
     this.nodes = Object.entries(nodes).map(([id, at]) => new Node(this, id, at));
     this.doors = [];
     this.target = null;
@@ -104,13 +111,15 @@ export class Cluster {
     await this.postgres.start();
     const made = await this.run('cluster', 'init', '--store', this.postgres.store);
     if (made.code !== 0) throw new Error(made.stderr);
-    for (const port of Object.values(ports)) this.doors.push(await this.open(port));
     this.isOver = false;
-    this.following = this.follow();
+    if (this.hasBalancer) {
+      for (const port of Object.values(ports)) this.doors.push(await this.open(port));
+      this.following = this.follow();
+    }
     for (const node of this.nodes) node.start();
     const owner = await this.active();
     this.caFile = join(owner.dataDir, 'ca.pem');
-    await this.serves();
+    await this.serves(this.hasBalancer ? null : owner.address);
     const login = await this.run('connection-string', '--data-dir', owner.dataDir);
     this.connectionString = login.stdout.trim();
     const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(this.connectionString);
@@ -164,9 +173,9 @@ export class Cluster {
   }
 
   /** Waits until the hub answers at its address. */
-  serves() {
+  serves(at = null) {
     return until(() => new Promise((resolve) => {
-      const probe = connect(ports.https, this.target ?? '127.0.0.1', () => { probe.destroy(); resolve(true); });
+      const probe = connect(ports.https, at ?? this.target ?? '127.0.0.1', () => { probe.destroy(); resolve(true); });
       probe.on('error', () => resolve(false));
     }), () => `the hub to listen:\n${this.logs()}`);
   }
@@ -206,7 +215,7 @@ export class Cluster {
       if ((await Promise.race([node.ended, sleep(20_000, 'hangs', { ref: false })])) === 'hangs') node.process.kill('SIGKILL');
     }
     await this.postgres.stop();
-    for (const end of [...this.passing]) end();
+    for (const end of [...(this.passing ?? [])]) end();
     for (const door of this.doors) door.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
