@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { components, paths } from './schema';
+import { literal } from './lib/query.ts';
 import { hubBase } from './router.ts';
 import { t } from './texts.ts';
 
@@ -45,6 +46,10 @@ export const may = (right: Right) => session.value?.rights.includes(right) ?? fa
 /** A key gives what its policy may, so what concerns policies, and who did what, takes every right. */
 export const mayAll = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
 export const mayChange = () => session.value?.access === 'change';
+/** Jobs are for those who may write identities or twins. */
+export const mayRunJobs = () => mayChange() && (may('RegistryWrite') || may('ServiceConnect'));
+/** The registry's readers see twins by query only, and so much of a hub as concerns no message. */
+export const mayLook = () => may('RegistryRead') || may('ServiceConnect');
 
 /** What a refusal said. `status` is 0 if the hub did not answer. */
 export class ApiError extends Error {
@@ -161,7 +166,14 @@ export async function queryAll<T>(statement: string, most: number): Promise<{ ro
 
 // --- devices -------------------------------------------------------------------------------------
 
-export const getTwin = (device: string) => ask<Twin>('GET', `/twins/${id(device)}`);
+/** By a query for those who may read twins only so. */
+async function twinByQuery(statement: string, what: string): Promise<Twin> {
+  const { items } = await query<Twin>(statement, 1);
+  if (!items[0]) throw new ApiError(404, 'NotFound', t.api.noTwin(what));
+  return items[0];
+}
+export const getTwin = (device: string) =>
+  may('ServiceConnect') ? ask<Twin>('GET', `/twins/${id(device)}`) : twinByQuery(`SELECT * FROM devices WHERE deviceId = ${literal(device)}`, device);
 export const patchTwin = (device: string, patch: unknown, etag: string) =>
   ask<Twin>('PATCH', `/twins/${id(device)}`, { body: patch, headers: { 'If-Match': `"${etag}"` } });
 export const getDevice = (device: string) => ask<Device>('GET', `/devices/${id(device)}`);
@@ -177,7 +189,9 @@ export const createModule = (device: string, module: string) =>
   ask<Module>('PUT', `/devices/${id(device)}/modules/${id(module)}`, { body: { deviceId: device, moduleId: module, authentication: { type: 'sas' } } });
 export const deleteModule = (device: string, module: string) =>
   ask<void>('DELETE', `/devices/${id(device)}/modules/${id(module)}`, { headers: { 'If-Match': '*' } });
-export const getModuleTwin = (device: string, module: string) => ask<Twin>('GET', `/twins/${id(device)}/modules/${id(module)}`);
+export const getModuleTwin = (device: string, module: string) =>
+  may('ServiceConnect') ? ask<Twin>('GET', `/twins/${id(device)}/modules/${id(module)}`)
+    : twinByQuery(`SELECT * FROM devices.modules WHERE deviceId = ${literal(device)} AND moduleId = ${literal(module)}`, `${device}/${module}`);
 
 export interface CloudMessage { body: string; fields: Record<string, string> }
 /** Queues a message for a device; gives its sequence number. */
@@ -215,6 +229,8 @@ export const testConfigurationQueries = (targetCondition: string, customMetricQu
 
 export const listPolicies = () => ask<Policy[]>('GET', '/carillon/policies');
 export const getPolicy = (policy: string) => ask<Policy>('GET', `/carillon/policies/${id(policy)}`);
+export const putPolicy = (policy: string, rights: string) => ask<Policy>('PUT', `/carillon/policies/${id(policy)}`, { body: { rights } });
+export const deletePolicy = (policy: string) => ask<void>('DELETE', `/carillon/policies/${id(policy)}`);
 export const renewPolicyKey = (policy: string, key: Schemas['PolicyKeyRenewal']['key']) =>
   ask<Policy>('POST', `/carillon/policies/${id(policy)}/renewKey`, { body: { key } });
 
@@ -252,6 +268,24 @@ export const listAudit = (after: number, top: number) => ask<Schemas['AuditPage'
 export const getSettings = () => ask<Schemas['SettingsInForce']>('GET', '/carillon/settings');
 export const getHealth = () => ask<HubHealth>('GET', '/carillon/health');
 export const deviceConnections = (device: string) => ask<Schemas['ConnectionHistory']>('GET', `/carillon/devices/${id(device)}/connections`);
+
+/** Up to which end tokens of a device are refused, if they are. */
+export async function tokensRefusedUpTo(device: string): Promise<string | undefined> {
+  try {
+    return (await ask<Schemas['Revocation']>('GET', `/carillon/devices/${id(device)}/revocation`)).tokensRefusedUpTo;
+  } catch (problem) {
+    if ((problem as ApiError).status === 404) return undefined;
+    throw problem;
+  }
+}
+export const refuseTokens = (device: string, tokenLifetimeSeconds: number) =>
+  ask<Schemas['Revocation']>('PUT', `/carillon/devices/${id(device)}/revocation`, { body: { tokenLifetimeSeconds } });
+export const acceptTokens = (device: string) => ask<void>('DELETE', `/carillon/devices/${id(device)}/revocation`);
+
+export type TraceEvent = Schemas['TraceEvent'] & { [member: string]: unknown };
+export const createTrace = (deviceId: string, seconds: number) => ask<Schemas['Trace']>('POST', '/carillon/traces', { body: { deviceId, seconds } });
+export const takeTraceEvents = (trace: string) => ask<{ events: TraceEvent[]; dropped: number; isOver: boolean }>('GET', `/carillon/traces/${id(trace)}`);
+export const deleteTrace = (trace: string) => ask<void>('DELETE', `/carillon/traces/${id(trace)}`);
 
 export const listRoutes = () => ask<MessageRoute[]>('GET', '/carillon/routes');
 export const putRoute = (route: string, body: object) => ask<MessageRoute>('PUT', `/carillon/routes/${id(route)}`, { body });

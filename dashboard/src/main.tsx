@@ -1,7 +1,7 @@
 import './style.css';
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
-import { isReachable, mayChange, refreshSession, session, signOut } from './api.ts';
+import { isReachable, mayChange, mayLook, refreshSession, session, signOut } from './api.ts';
 import { AuditPage } from './pages/audit.tsx';
 import { ConfigurationPage, ConfigurationsPage, NewConfigurationPage } from './pages/configurations.tsx';
 import { DevicePage } from './pages/device.tsx';
@@ -57,7 +57,23 @@ function LanguageButton() {
   return <Button kind="quiet" lang={other} aria-label={t.shell.languageHint} title={t.shell.languageHint} onClick={() => chooseLanguage(other)}>{other.toUpperCase()}</Button>;
 }
 
+/** Pages that say by themselves which right they lack, or show what needs none. */
+const ownNeeds = new Set(['/hub', '/events', '/enrollments', '/routes', '/audit']);
+
+/** A page of which this session may see nothing. */
+function Refused() {
+  const here = partOf[path.value] ?? path.value;
+  const title = places.find(([to]) => to === here)?.[1] ?? t.common.overview;
+  return (
+    <>
+      <header class="page"><h1>{title}</h1></header>
+      <p class="notice warn">{t.shell.needs(session.value?.policy ?? '', session.value?.rights.join(', ') ?? '')}</p>
+    </>
+  );
+}
+
 function Page() {
+  if (!mayLook() && !ownNeeds.has(path.value)) return <Refused />;
   switch (path.value) {
     case '/': return <OverviewPage />;
     case '/sign-in': return <OverviewPage />;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { close, connect, ga } from '../lib/devices.mjs';
 import { Hub, until } from '../lib/hub.mjs';
 import { Browser } from './browser.mjs';
-import { hostile, pages } from './pages.mjs';
+import { harmless, hostile, operations, pages } from './pages.mjs';
 import { ask } from './support.mjs';
 
 const nobody = 'http://127.0.0.1:9';
@@ -73,7 +73,7 @@ const link = (name) => page.getByRole('navigation').getByRole('link', { name });
 test('every page has its row, whose tests exist', () => {
   const cases = [...here('../../dashboard/src/main.tsx').matchAll(/case '([^']+)': return/g)].map((match) => match[1]);
   assert.deepEqual(pages.map(({ path }) => path).sort(), cases.sort());
-  const tests = ['dashboard', 'operations', 'pages'].map((name) => here(`${name}.test.mjs`)).join('\n');
+  const tests = ['dashboard', 'operations', 'pages', 'access'].map((name) => here(`${name}.test.mjs`)).join('\n');
   for (const { path, task, picture, heading, parameters } of pages) {
     assert.ok(tests.includes(`test('${task}'`) || tests.includes(`test("${task}"`), `${path}: there is no test "${task}"`);
     assert.ok(tests.includes(`browser.picture('${picture}')`), `${path}: nobody takes the picture ${picture}`);
@@ -171,12 +171,83 @@ test('every page is there in French, and no wider than a phone', async () => {
       await open(path + at, heading[1]);
       assert.equal(await page.evaluate(() => document.documentElement.lang), 'fr');
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 390, `${path} is wider than a phone in French`);
+      await page.getByRole('status').filter({ hasText: '…' }).first().waitFor({ state: 'detached' });
+      await page.screenshot({ path: join(pictures, `french${path.replace('/', '-').replace(/-$/, '-overview')}.png`) });
     }
   } finally {
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.evaluate(() => localStorage.setItem('language', 'en'));
     await browser.go('/');
   }
+  browser.quiet();
+});
+
+// --- rights ----------------------------------------------------------------------------------------
+
+/** What a page says, and which buttons and links it has, once nothing is being loaded; it is reached as links do. */
+async function lookAt(path) {
+  await page.evaluate((to) => {
+    history.pushState(null, '', to);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, `/ui${path}`);
+  return page.evaluate(() => new Promise((resolve) => {
+    const look = () => {
+      const main = document.querySelector('main');
+      if (main.querySelector('.loading') || !main.querySelector('h1')) return void setTimeout(look, 20);
+      const parts = [...main.querySelectorAll('button, a')].map((part) => (part.getAttribute('aria-label') ?? part.textContent).trim());
+      return void resolve({ heading: main.querySelector('h1').textContent, text: main.textContent, parts });
+    };
+    setTimeout(look, 40);
+  }));
+}
+
+/** What each page shows, offers and refuses. That a page asks for nothing which is refused, the console tells. */
+async function walk(policy, rights, mayChange) {
+  for (const { path, at = '', heading, needs, refusal = 'This page needs a policy with', offers, warning } of pages) {
+    const where = `${path} for ${policy}`;
+    const isAllowed = needs(rights);
+    let found;
+    await until(async () => {
+      found = await lookAt(path === '/sign-in' ? '/' : path + at);
+      return found.text.includes(refusal) !== isAllowed && (!isAllowed || found.heading === heading[0]);
+    }, `${where} to ${isAllowed ? 'be shown' : 'be refused'}`);
+    for (const [name, who] of Object.entries(offers)) {
+      const isOffered = isAllowed && who(rights) && (mayChange || harmless.includes(name));
+      assert.equal(found.parts.includes(name), isOffered, `${where}: "${name}" ${isOffered ? 'is missing' : 'is offered'} among ${found.parts.join(', ')}`);
+    }
+    if (isAllowed && warning && mayChange) assert.equal(found.text.includes(warning[0]), !warning[1](rights), `${where}: ${warning[0]}`);
+    assert.deepEqual(browser.complaints, [], where);
+  }
+}
+
+test('each policy sees, is offered and is refused what its rights say, on every page', async () => {
+  await rest('PUT', '/carillon/policies/mine', { rights: 'RegistryRead, ServiceConnect' });
+  const policies = (await rest('GET', '/carillon/policies')).map(({ keyName, rights }) => [keyName, rights.split(', ')]);
+  assert.deepEqual(policies.map(([name]) => name).sort(), ['device', 'iothubowner', 'mine', 'registryRead', 'registryReadWrite', 'service']);
+  for (const [policy, rights] of policies) {
+    browser.expect(/401/);
+    await browser.signIn({ policy });
+    browser.expect();
+    await walk(policy, rights, true);
+    browser.expect(/status of [45]\d\d/);
+    for (const [method, path, who] of operations) {
+      const status = await page.evaluate(async ([how, to]) => {
+        const { csrfToken } = await (await fetch('/carillon/session')).json();
+        const body = how === 'GET' ? {} : { body: '{}', headers: { 'X-Carillon-CSRF': csrfToken, 'Content-Type': 'application/json' } };
+        return (await fetch(`${to}?api-version=2021-04-12`, { method: how, ...body })).status;
+      }, [method, path]);
+      assert.equal(status === 401, !who(rights), `${method} ${path} for ${policy} answers ${status}`);
+    }
+    browser.expect();
+  }
+  browser.expect(/401/);
+  await browser.signIn({ change: false });
+  browser.expect();
+  await walk('iothubowner, reading', policies.find(([name]) => name === 'iothubowner')[1], false);
+  await rest('DELETE', '/carillon/policies/mine');
+  browser.expect(/401/);
+  await browser.signIn();
+  browser.expect();
   browser.quiet();
 });
 

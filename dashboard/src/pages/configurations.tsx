@@ -180,6 +180,7 @@ export function NewConfigurationPage() {
     <>
       <p class="crumb"><a href={address('/configurations')}>{t.common.configurations}</a></p>
       <header class="page"><h1>{t.configurations.makeConfiguration}</h1></header>
+      {!canWrite() && <p class="notice warn">{mayChange() ? t.configurations.right : t.session.readsOnly}</p>}
       <Editor draft={{ ...emptyConfiguration, condition: parameter('condition') }}
         onDone={(id) => go(address('/configuration', { id }))} onCancel={() => go(address('/configurations'))} />
     </>

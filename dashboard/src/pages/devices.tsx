@@ -1,6 +1,6 @@
 import { computed, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { ApiError, createDevice, getDevice, may, mayChange, query } from '../api.ts';
+import { ApiError, createDevice, getDevice, may, mayChange, mayRunJobs, query } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { type Clause, type Operator, condition, countStatement, idsCondition, listStatement } from '../lib/query.ts';
 import { windowOf } from '../lib/virtual.ts';
@@ -95,7 +95,7 @@ export function DevicesPage() {
           {may('RegistryRead') && <ExportButton onProblem={(refusal) => { problem.value = refusal; }} />}
           {may('RegistryWrite') && mayChange() && <Button onClick={() => { isImporting.value = true; }}>{t.common.importIt}</Button>}
           {may('RegistryWrite') && mayChange() && <Button icon="plus" onClick={() => { isCreating.value = true; }}>{t.devices.createDevice}</Button>}
-          {mayChange() && <a class="button primary" href={address('/new-job', { condition: chosen.value.size ? idsCondition([...chosen.value]) : wanted.value || '*' })}>{chosen.value.size ? t.devices.jobForChosen(count(chosen.value.size)) : t.devices.jobForThese}</a>}
+          {mayRunJobs() && <a class="button primary" href={address('/new-job', { condition: chosen.value.size ? idsCondition([...chosen.value]) : wanted.value || '*' })}>{chosen.value.size ? t.devices.jobForChosen(count(chosen.value.size)) : t.devices.jobForThese}</a>}
         </div>
       </header>
       <section class="card search" aria-label={t.common.whichDevices}>

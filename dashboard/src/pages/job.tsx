@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Job, type JobProgress, type StreamState, cancelJob, follow, getJob, mayChange } from '../api.ts';
+import { type Job, type JobProgress, type StreamState, cancelJob, follow, getJob, mayRunJobs } from '../api.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
@@ -74,10 +74,10 @@ function OneJob({ id }: { id: string }) {
         <div class="row wrap">
           {hasRollout(now) && <RolloutActions job={now} />}
           <UndoButton job={now} />
-          {mayChange() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>{t.job.cancelJob}</Button>}
-          {mayChange() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>{t.job.runAgainFailed}</a>}
-          {mayChange() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>{t.job.runAgainCanceled}</a>}
-          {mayChange() && <a class="button" href={address('/new-job', { from: id })}>{t.job.makeOneLikeIt}</a>}
+          {mayRunJobs() && !isOver && <Button kind="danger" onClick={() => { isCancelling.value = true; }}>{t.job.cancelJob}</Button>}
+          {mayRunJobs() && isOver && (counts?.failedCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'failed' })}>{t.job.runAgainFailed}</a>}
+          {mayRunJobs() && isOver && (counts?.canceledCount ?? 0) > 0 && <a class="button" href={address('/new-job', { from: id, in: 'canceled' })}>{t.job.runAgainCanceled}</a>}
+          {mayRunJobs() && <a class="button" href={address('/new-job', { from: id })}>{t.job.makeOneLikeIt}</a>}
         </div>
       </header>
       <Problem of={problem.value} />

@@ -1,6 +1,6 @@
 // The failed devices of a job, those of one cause together, with what they have in common.
 
-import { type JobFailures, jobFailures, mayChange } from '../api.ts';
+import { type JobFailures, jobFailures, mayRunJobs } from '../api.ts';
 import { count, rate } from '../lib/format.ts';
 import { address, setParameters } from '../router.ts';
 import { t } from '../texts.ts';
@@ -35,7 +35,7 @@ function Cause({ group, job, isOver }: { group: Group; job: string; isOver: bool
       {waves.length > 0 && <p class="hint">{waves.map(({ wave, count: n }) => `${t.rollout.wave(wave + 1)}: ${count(n)}`).join(' · ')}</p>}
       <p class="row wrap">{group.sample.map((device) => <a key={device} class="id" href={address('/device', { id: device.split('/')[0] ?? device })}>{device}</a>)}{group.count > group.sample.length && <span class="hint">{t.newJob.andMore(count(group.count - group.sample.length))}</span>}
         <Button kind="quiet" onClick={() => setParameters({ state: 'failed', kind: group.kind })}>{c.show(t.job.kinds[group.kind] ?? group.kind)}</Button>
-        {isOver && mayChange() && <a href={address('/new-job', { from: job, in: 'failed', kinds: group.kind })}>{c.again}</a>}
+        {isOver && mayRunJobs() && <a href={address('/new-job', { from: job, in: 'failed', kinds: group.kind })}>{c.again}</a>}
       </p>
       {group.factors.length > 0 && (
         <ul class="plain">

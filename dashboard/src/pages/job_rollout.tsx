@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayChange, promoteWave } from '../api.ts';
+import { type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayRunJobs, promoteWave } from '../api.ts';
 import { count } from '../lib/format.ts';
 import type { JsonObject } from '../lib/json.ts';
 import { type RolloutDraft, type WaveDraft, emptyWave, rolloutDraftOf, rolloutPatch, rolloutProblem } from '../lib/rollout.ts';
@@ -30,7 +30,7 @@ function promotable(waves: Wave[]): Wave | undefined {
 
 export function RolloutActions({ job }: { job: JobProgress }) {
   const asking = useSignal<'pause' | 'resume' | 'promote' | 'change' | undefined>(undefined);
-  if (!mayChange() || isOver(job)) return null;
+  if (!mayRunJobs() || isOver(job)) return null;
   const wave = promotable(job.waves ?? []);
   const close = () => { asking.value = undefined; };
   return (

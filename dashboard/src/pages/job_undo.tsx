@@ -1,7 +1,7 @@
 // Taking back what a twin job wrote, and where that was done.
 
 import { useSignal } from '@preact/signals';
-import { type Job, type JobProgress, createJob, listJobBriefs, mayChange } from '../api.ts';
+import { type Job, type JobProgress, createJob, listJobBriefs, mayRunJobs } from '../api.ts';
 import { bodyOf, draftUndo } from '../lib/draft.ts';
 import { count } from '../lib/format.ts';
 import { address, go } from '../router.ts';
@@ -20,7 +20,7 @@ export const canUndo = (job: JobProgress) =>
 
 export function UndoButton({ job }: { job: JobProgress }) {
   const isAsking = useSignal(false);
-  if (!mayChange() || !canUndo(job)) return null;
+  if (!mayRunJobs() || !canUndo(job)) return null;
   return (
     <>
       <Button kind="danger" onClick={() => { isAsking.value = true; }}>{t.undo.button}</Button>

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type JobBrief, type JobFilter, listJobBriefs, mayChange } from '../api.ts';
+import { type JobBrief, type JobFilter, listJobBriefs, mayRunJobs } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Empty, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
@@ -17,7 +17,7 @@ export function JobsPage() {
     <>
       <header class="page">
         <h1>{t.common.jobs}</h1>
-        {mayChange() && <a class="button primary" href={address('/new-job')}>{t.common.makeJob}</a>}
+        {mayRunJobs() && <a class="button primary" href={address('/new-job')}>{t.common.makeJob}</a>}
       </header>
       <div class="tabs" role="tablist" aria-label={t.calendar.view}>
         <button type="button" role="tab" aria-selected={!isCalendar} onClick={() => setParameters({ view: '', month: '' })}>{t.calendar.list}</button>

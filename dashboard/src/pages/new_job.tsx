@@ -1,6 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { createJob, getJob, mayChange, query } from '../api.ts';
+import { createJob, getJob, mayChange, mayRunJobs, query } from '../api.ts';
 import { type JobDraft, bodyOf, commandOf, draftLike, draftUndo, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
 import { count, duration } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
@@ -54,7 +54,7 @@ export function NewJobPage() {
     <>
       <p class="crumb"><a href={address('/jobs')}>{t.common.jobs}</a></p>
       <header class="page"><h1>{t.common.makeJob}</h1></header>
-      {!mayChange() && <p class="notice warn">{t.newJob.readsOnly}</p>}
+      {!mayRunJobs() && <p class="notice warn">{mayChange() ? t.newJob.right : t.newJob.readsOnly}</p>}
       <ol class="steps">
         {steps.map((name, i) => (
           <li key={name}>
@@ -75,7 +75,7 @@ export function NewJobPage() {
         <footer class="row between">
           <Button disabled={at === 0} onClick={() => { step.value = steps[at - 1] ?? 'target'; }}>{t.common.back}</Button>
           {step.value === 'review'
-            ? <Button kind="primary" disabled={!!wrong || isBusy.value || !mayChange()} onClick={() => void create()}>{draft.value.start ? t.newJob.scheduleJob : t.newJob.runJob}</Button>
+            ? <Button kind="primary" disabled={!!wrong || isBusy.value || !mayRunJobs()} onClick={() => void create()}>{draft.value.start ? t.newJob.scheduleJob : t.newJob.runJob}</Button>
             : <Button kind="primary" disabled={!!wrong} onClick={() => { step.value = steps[at + 1] ?? 'review'; }}>{t.newJob.next}</Button>}
         </footer>
       </section>

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type Job, type Overview, follow, getHealth, listAudit, listEndpoints, listJobs, may, mayAll, mayChange, type StreamState } from '../api.ts';
+import { type Job, type Overview, follow, getHealth, listAudit, listEndpoints, listJobs, may, mayAll, mayRunJobs, type StreamState } from '../api.ts';
 import { attentionOf } from '../lib/attention.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address } from '../router.ts';
@@ -91,7 +91,7 @@ export function OverviewPage() {
           <section class="card">
             <header><h2>{t.overview.runningJobs}</h2>{hub.runningJobCount > hub.runningJobs.length && <span class="hint">{t.overview.newest(count(hub.runningJobCount))}</span>}</header>
             {hub.runningJobs.length === 0 ? (
-              <Empty title={t.overview.noneRunning}>{mayChange() && <a href={address('/new-job')}>{t.common.makeJob}</a>}</Empty>
+              <Empty title={t.overview.noneRunning}>{mayRunJobs() && <a href={address('/new-job')}>{t.common.makeJob}</a>}</Empty>
             ) : (
               <ul class="jobs">
                 {hub.runningJobs.map((job) => (

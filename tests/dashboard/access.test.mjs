@@ -1,0 +1,141 @@
+// Who may do what with a hub, and what single devices do: policies of one's own, tokens that are refused, traces, and people for whom a
+// reverse proxy vouches. In a browser against the real hub.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { close, connect, ga } from '../lib/devices.mjs';
+import { Hub, until } from '../lib/hub.mjs';
+import { Browser } from './browser.mjs';
+import { hostile } from './pages.mjs';
+import { ask } from './support.mjs';
+
+const vouchedBy = 'x-forwarded-user';
+Object.assign(process.env, { CARILLON_DASHBOARD__PROXY_HEADER: vouchedBy, CARILLON_DASHBOARD__PROXY_ADDRESSES: '127.0.0.1', CARILLON_DASHBOARD__PROXY_POLICY: 'registryRead' });
+const hub = Hub.fromEnvironment();
+const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
+const rest = (...request) => ask(hub, ...request);
+let browser;
+let page;
+
+before(async () => {
+  await hub.start();
+  await rest('PUT', '/devices/door-1', {});
+  browser = await Browser.open(hub, pictures);
+  page = browser.page;
+  browser.expect(/401/);
+  await browser.signIn();
+  browser.expect();
+});
+
+after(async () => {
+  await browser?.close();
+  await hub.stop();
+});
+
+const dialog = () => page.getByRole('dialog');
+const tab = (name) => page.getByRole('tab', { name, exact: true }).click();
+
+test('a policy of one\'s own is made, gets other rights, and is deleted; who stands on it is signed out', async () => {
+  await browser.go('/hub');
+  await page.getByRole('button', { name: 'New policy' }).click();
+  await dialog().locator('[name=policy]').fill('night-shift');
+  await dialog().getByLabel('ServiceConnect').check();
+  await browser.picture('policy-new');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('dialog', { name: 'Keys of night-shift' }).waitFor();
+  const login = await dialog().getByLabel('connection string', { exact: true }).textContent();
+  await dialog().getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('row', { name: /night-shift RegistryRead, ServiceConnect/ }).waitFor();
+  // Somebody signs in by it, elsewhere.
+  const opened = await fetch(`https://${hub.address}/carillon/session`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ connectionString: login, access: 'read' }) });
+  assert.equal(opened.status, 200);
+  const cookie = opened.headers.get('set-cookie').split(';')[0];
+  const isSignedIn = async () => (await fetch(`https://${hub.address}/carillon/session`, { headers: { Cookie: cookie } })).status === 200;
+  assert.ok(await isSignedIn());
+  await page.getByRole('button', { name: 'Change the rights of night-shift' }).click();
+  assert.ok(await dialog().getByLabel('ServiceConnect').isChecked());
+  await dialog().getByLabel('ServiceConnect').uncheck();
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('row', { name: /night-shift RegistryRead Show/ }).waitFor();
+  assert.equal((await rest('GET', '/carillon/policies/night-shift')).rights, 'RegistryRead');
+  await page.getByRole('button', { name: 'Delete night-shift' }).click();
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByRole('row', { name: /night-shift/ }).waitFor({ state: 'detached' });
+  assert.ok(!await isSignedIn());
+  // The last policy with every right stays.
+  await page.getByRole('button', { name: 'Delete iothubowner' }).click();
+  browser.expect(/400/);
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await dialog().getByRole('alert').waitFor();
+  browser.expect();
+  await dialog().getByRole('button', { name: 'Keep it' }).click();
+  browser.quiet();
+});
+
+test('the tokens of a device are refused and accepted again', async () => {
+  const lost = await connect(ga, await hub.device('lost-1'));
+  await browser.go('/device?id=lost-1');
+  await tab('Identity');
+  browser.expect(/404/);
+  await page.getByRole('button', { name: 'Are its tokens refused?' }).click();
+  await page.getByTestId('revocation').getByText('Every valid token is accepted').waitFor();
+  browser.expect();
+  await page.getByRole('button', { name: 'Refuse its tokens' }).click();
+  await dialog().getByLabel('Seconds for which the device makes its tokens').fill('7200');
+  await browser.picture('device-tokens');
+  await dialog().getByRole('button', { name: 'Refuse its tokens' }).click();
+  await page.getByTestId('revocation').getByText('Refused are tokens that end up to').waitFor();
+  const { tokensRefusedUpTo } = await rest('GET', '/carillon/devices/lost-1/revocation');
+  assert.ok(Math.abs(Date.parse(tokensRefusedUpTo) - Date.now() - 7_200_000) < 60_000, tokensRefusedUpTo);
+  await page.getByRole('button', { name: 'Accept them again' }).click();
+  await page.getByTestId('revocation').getByText('Every valid token is accepted').waitFor();
+  await close(lost);
+  browser.quiet();
+});
+
+test('a trace shows what a device does, and ends when its page is left', async () => {
+  const login = await hub.device('odd-2');
+  await browser.go('/device?id=odd-2');
+  await tab('Trace');
+  await page.getByText('No trace runs').waitFor();
+  await page.getByRole('button', { name: 'Start the trace' }).click();
+  await page.getByText('Nothing has happened yet').waitFor();
+  const device = await connect(ga, login);
+  await device.sendEvent(new ga.device.Message('x'.repeat(77)));
+  await page.getByRole('row', { name: /odd-2 connected/ }).first().waitFor();
+  await page.getByRole('row', { name: /odd-2 telemetry .*accepted=true/ }).waitFor();
+  await browser.picture('device-trace');
+  await close(device);
+  await page.getByRole('row', { name: /odd-2 disconnected/ }).waitFor();
+  const ended = page.waitForRequest((request) => request.method() === 'DELETE' && request.url().includes('/carillon/traces/'));
+  await tab('Twin');
+  await ended;
+  browser.quiet();
+});
+
+test('whom a reverse proxy vouches for signs in without a key, with the rights of its policy', async () => {
+  const person = `ada ${hostile[0]}`;
+  await browser.context.clearCookies();
+  browser.expect(/401/);
+  await browser.go('/');
+  await page.getByRole('tab', { name: 'Connection string' }).waitFor();
+  assert.equal(await page.getByRole('tab', { name: 'Proxy' }).count(), 0, 'nobody vouches');
+  await page.setExtraHTTPHeaders({ [vouchedBy]: person });
+  try {
+    await browser.go('/');
+    await page.getByRole('tab', { name: 'Proxy', selected: true }).waitFor();
+    await page.getByText(person).waitFor();
+    assert.equal(await page.locator('main img').count(), 0);
+    await browser.picture('sign-in-proxy');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('registryRead · reads only').waitFor();
+    await until(() => /proxy/.test(hub.log()) && hub.log().includes('ada'), 'the log to name the person');
+    await page.getByRole('navigation').getByRole('link', { name: 'Devices' }).click();
+    await page.getByRole('link', { name: 'door-1' }).waitFor();
+  } finally {
+    await page.setExtraHTTPHeaders({});
+  }
+  browser.expect();
+  browser.quiet();
+});
