@@ -109,7 +109,7 @@ function App() {
         <a class="brand" href={address('/')}><Bell /><span>Carillon</span></a>
         <ul>
           {places.map(([to, name, icon]) => (
-            <li key={to}><a href={address(to)} aria-label={name} aria-current={here === to ? 'page' : undefined}><Icon name={icon} />{name.length > 10 ? <><span class="long">{name}</span><span class="short">{name.slice(0, 6)}</span></> : <span>{name}</span>}</a></li>
+            <li key={to}><a href={address(to)} aria-label={name} aria-current={here === to ? 'page' : undefined}><Icon name={icon} />{t.shell.short[to] ? <><span class="long">{name}</span><span class="short">{t.shell.short[to]}</span></> : <span>{name}</span>}</a></li>
           ))}
         </ul>
         <div class="who">

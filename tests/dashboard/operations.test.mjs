@@ -225,6 +225,7 @@ test('a twin job waits until its devices report what it wrote, says of the other
 
 test('the log of a job is verified, by itself and by a seal that was kept elsewhere', async () => {
   await browser.go('/job?id=cfg');
+  await page.locator('.timeline').getByText('Started', { exact: true }).waitFor();
   await page.getByText('Is the history as it was written?').click();
   await page.getByRole('button', { name: 'Check the log' }).click();
   await page.getByText('intact', { exact: true }).waitFor();

@@ -182,6 +182,40 @@ test('every page is there in French, and no wider than a phone', async () => {
   browser.quiet();
 });
 
+// --- what is long ----------------------------------------------------------------------------------
+
+const long = {
+  '/device': `x${'-long'.repeat(25)}:%`, '/job': `j${'-long'.repeat(12)}-64`, '/configuration': `c${'-long'.repeat(25)}+%`, group: `g${'-long'.repeat(25)}.9`, name: `n${'-long'.repeat(12)}.64`,
+};
+
+test('ids of full length and long numbers leave every page its width, on a phone too', async () => {
+  const number = 4_503_599_627_370_495; // The largest integer of a twin.
+  await rest('PUT', `/devices/${encodeURIComponent(long['/device'])}`, {});
+  await rest('PATCH', `/twins/${encodeURIComponent(long['/device'])}`, { tags: { [`k${'ey'.repeat(60)}`]: number, word: 'w'.repeat(2000) }, properties: { desired: { number } } });
+  await rest('PUT', `/jobs/v2/${long['/job']}`, { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { done: number } }, queryCondition: `deviceId = '${long['/device']}'`, rollout: { note: 'n'.repeat(256), waves: [{ size: 'rest' }] } });
+  await rest('PUT', `/configurations/${encodeURIComponent(long['/configuration'])}`, { id: long['/configuration'], priority: 2_147_483_647, targetCondition: '*', content: { deviceContent: { 'properties.desired.word': 'w'.repeat(500) } } });
+  await rest('PUT', `/enrollmentGroups/${long.group}`, { enrollmentGroupId: long.group, attestation: { type: 'symmetricKey' } });
+  await rest('PUT', `/carillon/policies/${long.name}`, { rights: 'RegistryRead' });
+  await rest('PUT', `/carillon/endpoints/${long.name}`, { type: 'file', container: 'file:telemetry', path: `${'p'.repeat(100)}/{partition}-{sequence}` });
+  await rest('PUT', `/carillon/routes/${long.name}`, { condition: `$body.${'a'.repeat(200)} > ${number}`, endpointNames: [long.name] });
+  await until(async () => (await rest('GET', `/jobs/v2/${long['/job']}`)).status === 'completed', 'the job to end');
+  for (const { path, at = '' } of pages) {
+    const address = long[path] ? `${path}?id=${encodeURIComponent(long[path])}` : path + (path === '/devices' ? '?cols=tags.word' : path === '/new-job' ? `?from=${long['/job']}` : at);
+    await lookAt(path === '/sign-in' ? '/' : address);
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      const wide = await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(() => resolve(document.documentElement.scrollWidth))); }));
+      await page.screenshot({ path: join(pictures, `long${path.replace('/', '-').replace(/-$/, '-overview')}-${width}.png`) });
+      assert.ok(wide <= width, `${path} is ${wide} pixels wide at ${width}`);
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await rest('DELETE', `/carillon/routes/${long.name}`);
+  await rest('DELETE', `/carillon/endpoints/${long.name}`);
+  await rest('DELETE', `/carillon/policies/${long.name}`);
+  browser.quiet();
+});
+
 // --- rights ----------------------------------------------------------------------------------------
 
 /** What a page says, and which buttons and links it has, once nothing is being loaded; it is reached as links do. */

@@ -91,7 +91,7 @@ function OneJob({ id }: { id: string }) {
         {isOver && hasRollout(now) && <UndoneBy job={now} definition={job as Job} />}
         {now.failureReason && <p class="notice bad">{now.failureReason}</p>}
         <JobBar counts={counts} />
-        {counts && <p class="figure">{t.job.figure(<strong>{percent(endedOf(counts), counts.deviceCount)}</strong>, count(counts.deviceCount))}</p>}
+        {counts && <p class="figure">{t.job.figure(<strong>{percent(endedOf(counts), counts.deviceCount)}</strong>, counts.deviceCount, count(counts.deviceCount))}</p>}
         {counts && <Legend counts={counts} chosen={parameter('state')} onChoose={(state) => setParameters({ state, kind: '' })} />}
         <dl class="facts">
           <div><dt>{isOver ? t.job.meanRate : t.job.rate}</dt><dd>{t.job.perSecond(rate(now.devicesPerSecond))}</dd></div>

@@ -13,6 +13,8 @@ import { Button, Code, Dialog, Empty, Loading, Problem, State, Time, save } from
 
 const pageRows = 200;
 const exportMax = 200_000;
+/** A filter by the word of the service, for which people read another. */
+const stateNames: Record<string, string> = { completed: 'succeeded' };
 
 export function JobDevices({ id, job }: { id: string; job: JobProgress }) {
   const rows = useSignal<JobDevice[]>([]);
@@ -60,7 +62,7 @@ export function JobDevices({ id, job }: { id: string; job: JobProgress }) {
   return (
     <section class="card flush">
       <header class="inset">
-        <h2>{t.common.devices}{state && `: ${t.states[state] ?? state}`}</h2>
+        <h2>{t.common.devices}{state && `: ${t.states[stateNames[state] ?? state] ?? state}`}</h2>
         <div class="row wrap">
           {hasFailures && (
             <select aria-label={t.job.kind} value={kind} onChange={(event) => setParameters({ kind: event.currentTarget.value })}>

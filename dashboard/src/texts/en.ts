@@ -56,6 +56,8 @@ export const en = {
   shell: {
     noSuchPage: 'There is no such page.',
     goOverview: 'Go to the overview',
+    /** Names of pages that are too long for a phone. */
+    short: { '/': 'Start', '/configurations': 'Config.', '/enrollments': 'Enroll.' } as Record<string, string>,
     skipContent: 'Skip to the content',
     pages: 'Pages',
     signOut: 'Sign out',
@@ -267,7 +269,7 @@ export const en = {
     detailsOf: (id: string) => `Details of ${id}`,
     openOf: (id: string) => `What became of ${id}`,
     noSuchJob: (id: string) => `There is no job ${id}.`,
-    figure: (share: Node, all: string): Node => [share, ` of ${all} devices`],
+    figure: (share: Node, n: number, all: string): Node => [share, ` of ${all} ${n === 1 ? 'device' : 'devices'}`],
     perSecond: (rate: string) => `${rate} devices/s`,
     withStatus: (status: number) => `with status ${status}`,
     cancelSays: (pending: string, ended: string, running: string) => `${pending} devices that wait are not touched any more. What has been done on ${ended} devices stays; ${running} under way may still finish.`,
@@ -1048,7 +1050,7 @@ export const en = {
       ruleTripped: ({ rule, failed, ended }) => `Stop rule ${rule} held: ${failed} failed of ${ended} ended`,
       verdict: ({ verdict, succeeded, devices }) => `Goal ${verdict}: ${succeeded} of ${devices} succeeded`,
       prepared: ({ devices }) => `${devices} devices found`,
-      started: ({ start }) => (start === '1' ? 'Started' : `Started again after a restart of the hub`),
+      started: () => 'Started',
       ended: ({ status, succeeded, failed, canceled }) => `Ended ${status}: ${succeeded} succeeded, ${failed} failed, ${canceled} canceled`,
     } as Record<string, (values: Record<string, string>) => string>,
     counts: (succeeded: string, failed: string, canceled: string) => `${succeeded} succeeded, ${failed} failed, ${canceled} canceled`,
