@@ -38,28 +38,28 @@ export async function enroll(hub) {
   await service(hub, 'PUT', '/enrollmentGroups/fleet', keys(groupKey));
 }
 
-/** What is no token for `dev-1`, and why. */
+/** What is no token for a device, and why. */
 export const wrongTokens = {
-  'signed by nobody': () => token({ signedBy: Buffer.alloc(32, 1).toString('base64') }),
-  'expired': () => token({ expires: Math.floor(Date.now() / 1000) - 400 }),
-  'beyond the year 9999': () => token({ expires: 253402300800 }),
-  'for another device': () => token({ id: 'dev-2' }),
-  'for another scope': () => token({ sr: encodeURIComponent('other/registrations/dev-1') }),
-  'for the scope as a whole': () => token({ sr: scope }),
-  'for all registrations': () => token({ sr: encodeURIComponent(`${scope}/registrations`) }),
-  'for more than the device': () => token({ sr: encodeURIComponent(`${scope}/registrations/dev-1/x`) }),
-  'for a part of its name': () => token({ sr: encodeURIComponent(`${scope}/registrations/dev`) }),
-  'encoded twice': () => token({ sr: encodeURIComponent(encodeURIComponent(`${scope}/registrations/dev-1`)) }),
-  'of a policy': () => token({ skn: '&skn=iothubowner' }),
-  'without a signature': () => token().replace(/&sig=[^&]*/, ''),
-  'without an expiry': () => token().replace(/&se=[^&]*/, ''),
-  'without a resource': () => token().replace(/sr=[^&]*&/, ''),
-  'twice the resource': () => `${token()}&sr=x`,
-  'of another scheme': () => token().replace('SharedAccessSignature', 'Bearer'),
-  'cut': () => token().slice(0, 60),
-  'signed by the group\'s own key': () => token({ signedBy: groupKey }),
-  'signed by a derived key, though it is enrolled by itself': () => token({ signedBy: derive('dev-1') }),
-  'not a token': () => 'x',
+  'signed by nobody': (id = 'dev-1') => token({ id, signedBy: Buffer.alloc(32, 1).toString('base64') }),
+  'expired': (id = 'dev-1') => token({ id, expires: Math.floor(Date.now() / 1000) - 400 }),
+  'beyond the year 9999': (id = 'dev-1') => token({ id, expires: 253402300800 }),
+  'for another device': (id = 'dev-1') => token({ id: 'dev-2' }),
+  'for another scope': (id = 'dev-1') => token({ id, sr: encodeURIComponent(`other/registrations/${id}`) }),
+  'for the scope as a whole': (id = 'dev-1') => token({ id, sr: scope }),
+  'for all registrations': (id = 'dev-1') => token({ id, sr: encodeURIComponent(`${scope}/registrations`) }),
+  'for more than the device': (id = 'dev-1') => token({ id, sr: encodeURIComponent(`${scope}/registrations/${id}/x`) }),
+  'for a part of its name': (id = 'dev-1') => token({ id, sr: encodeURIComponent(`${scope}/registrations/${id.slice(0, -1)}`) }),
+  'encoded twice': (id = 'dev-1') => token({ id, sr: encodeURIComponent(encodeURIComponent(`${scope}/registrations/${id}`)) }),
+  'of a policy': (id = 'dev-1') => token({ id, skn: '&skn=iothubowner' }),
+  'without a signature': (id = 'dev-1') => token({ id }).replace(/&sig=[^&]*/, ''),
+  'without an expiry': (id = 'dev-1') => token({ id }).replace(/&se=[^&]*/, ''),
+  'without a resource': (id = 'dev-1') => token({ id }).replace(/sr=[^&]*&/, ''),
+  'twice the resource': (id = 'dev-1') => `${token({ id })}&sr=x`,
+  'of another scheme': (id = 'dev-1') => token({ id }).replace('SharedAccessSignature', 'Bearer'),
+  'cut': (id = 'dev-1') => token({ id }).slice(0, 60),
+  'signed by the group\'s own key': (id = 'dev-1') => token({ id, signedBy: groupKey }),
+  'signed by a derived key, though it is enrolled by itself': (id = 'dev-1') => token({ id, signedBy: derive(id) }),
+  'not a token': (id = 'dev-1') => 'x',
 };
 
 /** What is a token for `dev-1` all the same. */

@@ -8,6 +8,7 @@
 #include "endpoint/rest/errors.hpp"
 #include "net/io_thread.hpp"
 #include "wire/mqtt/encode.hpp"
+#include "wire/mqtt/registration_topics.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -19,22 +20,9 @@ namespace carillon::mqtt {
 
 namespace {
 
-constexpr std::string_view answers_filter = "$dps/registrations/res/#";
-constexpr std::string_view register_topic = "$dps/registrations/PUT/iotdps-register/?";
-constexpr std::string_view poll_topic = "$dps/registrations/GET/iotdps-get-operationstatus/?";
 constexpr std::uint8_t refused_filter = 0x80;
 /// A keep-alive is over after one and a half of it. [MQTT-3.1.2-24]
 constexpr int keep_alive_percent = 150;
-
-/// The value of `name` among `a=1&b=2`, as it stands: a device gets its `$rid` back unchanged.
-std::string_view parameter(std::string_view text, std::string_view name) {
-    for (const std::string_view pair : split(text, '&')) {
-        const std::size_t equals = pair.find('=');
-        if (equals != std::string_view::npos && pair.substr(0, equals) == name)
-            return pair.substr(equals + 1);
-    }
-    return {};
-}
 
 }  // namespace
 
@@ -117,18 +105,23 @@ void RegistrationConnection::take(const Packet& packet) {
             return take_unsubscribe(packet);
         case PacketType::publish:
             return take_publish(packet);
-        case PacketType::puback:
-            return;  // A device that loses an answer asks again.
-        case PacketType::pingreq: {
-            std::string out;
-            append_pingresp(out);
-            return say(out);
-        }
+        case PacketType::puback:  // A device that loses an answer asks again.
+            if (!decode_puback(packet)) close(Errc::malformed_packet, "malformed PUBACK");
+            return;
+        case PacketType::pingreq:
+            return take_pingreq(packet);
         case PacketType::disconnect:
             return close(Errc::connection_closed, "disconnected");
         default:
             return close(Errc::malformed_packet, "a packet that no device sends");
     }
+}
+
+void RegistrationConnection::take_pingreq(const Packet& packet) {
+    if (!decode_empty(packet)) return close(Errc::malformed_packet, "malformed PINGREQ");
+    std::string out;
+    append_pingresp(out);
+    say(out);
 }
 
 // --- CONNECT ---------------------------------------------------------------------------------------
@@ -149,19 +142,16 @@ void RegistrationConnection::take_connect(const Packet& packet) {
         say(out);
         return close(Errc::malformed_packet, "another MQTT");
     }
-    // {scope}/registrations/{id}/api-version=…[&ClientVersion=…]; whoever gave it to us has seen the first
-    // two.
-    const auto parts = split(connect->user_name.value_or(""), '/');
-    if (parts.size() < 3 || !equals_ignoring_case(parts[2], connect->client_id)) return refuse_connect();
-    scope_ = parts[0];
-    registration_id_ = parts[2];
-    std::string api_version(parts.size() > 3 ? parameter(parts[3], "api-version") : std::string_view());
+    const auto name = parse_registration_user_name(connect->user_name.value_or(""));
+    if (!name || !equals_ignoring_case(name->registration_id, connect->client_id)) return refuse_connect();
+    scope_ = name->scope;
+    registration_id_ = name->registration_id;
     if (connect->keep_alive_s != 0) {
         silence_ = std::chrono::seconds(connect->keep_alive_s) * keep_alive_percent / 100;
     }
     std::optional<std::string> token;
     if (connect->password && !connect->password->empty()) token = as_text(*connect->password);
-    run(authenticate(std::move(token), std::move(api_version)));
+    run(authenticate(std::move(token), std::string(name->api_version)));
 }
 
 Task<> RegistrationConnection::authenticate(std::optional<std::string> token, std::string api_version) {
@@ -208,7 +198,7 @@ void RegistrationConnection::take_subscribe(const Packet& packet) {
         return close(decoded.error().code, "malformed SUBSCRIBE");
     std::array<std::uint8_t, PacketLimits::filters_max> codes{};
     for (std::size_t i = 0; i < list.count; ++i) {
-        if (list.entries[i].filter != answers_filter) {
+        if (list.entries[i].filter != registration_answers) {
             codes[i] = refused_filter;
             continue;
         }
@@ -226,7 +216,7 @@ void RegistrationConnection::take_unsubscribe(const Packet& packet) {
     if (auto decoded = decode_unsubscribe(packet, list); !decoded)
         return close(decoded.error().code, "malformed UNSUBSCRIBE");
     for (const FilterList::Entry& entry : list.filters()) {
-        if (entry.filter == answers_filter) is_subscribed_ = false;
+        if (entry.filter == registration_answers) is_subscribed_ = false;
     }
     std::string out;
     append_unsuback(out, list.packet_id);
@@ -248,17 +238,12 @@ void RegistrationConnection::take_publish(const Packet& packet) {
 }
 
 void RegistrationConnection::begin_request(std::string_view topic, Bytes payload) {
-    const std::size_t question = topic.find('?');
-    const std::string_view query = question != std::string_view::npos ? topic.substr(question + 1) : "";
-    std::string rid(parameter(query, "$rid"));
-    if (rid.size() > rid_bytes_max) return close(Errc::argument_invalid, "a request id that is too long");
-    if (topic.starts_with(register_topic)) {
+    const auto request = parse_registration_topic(topic);
+    if (!request) return close(Errc::iot_hub_unauthorized, "a topic that no registration has");
+    std::string rid(request->rid);
+    if (request->kind == RegistrationTopic::Kind::begin)
         return run(register_device(std::move(rid), std::string(as_text(payload))));
-    }
-    if (topic.starts_with(poll_topic)) {
-        return run(poll(std::move(rid), std::string(parameter(query, "operationId"))));
-    }
-    close(Errc::iot_hub_unauthorized, "a topic that no registration has");
+    run(poll(std::move(rid), std::string(request->operation_id)));
 }
 
 Task<> RegistrationConnection::register_device(std::string rid, std::string body) {

@@ -29,8 +29,6 @@ public:
     /// A registration is a few hundred bytes; the service takes so much. Source: DPS docs, "Quotas and
     /// limits".
     static constexpr std::size_t packet_bytes_max = 96 * 1024 + 1024;
-    /// Of what a device calls its request by; SDKs send numbers and UUIDs. Ours.
-    static constexpr std::size_t rid_bytes_max = 256;
     /// Of a device that asks for no keep-alive, as those of C and C# do.
     static constexpr std::chrono::seconds silence_max{120};
 
@@ -50,6 +48,7 @@ private:
     void take_subscribe(const Packet& packet);
     void take_unsubscribe(const Packet& packet);
     void take_publish(const Packet& packet);
+    void take_pingreq(const Packet& packet);
     void refuse_connect();
     void begin_request(std::string_view topic, Bytes payload);
     void answer(int status, std::string_view rid, int retry_after_s, std::string_view body);

@@ -7,6 +7,7 @@
 #include "endpoint/mqtt/registration_connection.hpp"
 #include "wire/mqtt/decode.hpp"
 #include "wire/mqtt/framer.hpp"
+#include "wire/mqtt/registration_topics.hpp"
 
 #include <string>
 
@@ -47,9 +48,8 @@ private:
         if (!packet.is(mqtt::PacketType::connect)) return false;
         const auto connect = mqtt::decode_connect(packet);
         if (!connect || !connect->user_name) return false;
-        const auto parts = split(*connect->user_name, '/');
-        return parts.size() >= 3 && equals_ignoring_case(parts[1], "registrations") &&
-               hub_.provisioning().has_scope(parts[0]);
+        const auto name = mqtt::parse_registration_user_name(*connect->user_name);
+        return name && hub_.provisioning().has_scope(name->scope);
     }
 
     Hub& hub_;

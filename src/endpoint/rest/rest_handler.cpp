@@ -8,6 +8,7 @@
 #include "core/hub/login_brake.hpp"
 #include "core/messages/files/uploads.hpp"
 #include "core/messages/messages.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
 #include "endpoint/device/device_requests.hpp"
@@ -91,6 +92,13 @@ Result<> RestHandler::check_session(const HttpRequest& request) const {
     return {};
 }
 
+bool RestHandler::names_provisioning(std::string_view path) const {
+    path.remove_prefix(1);
+    const std::string_view word = path.substr(0, path.find('/'));
+    return equals_ignoring_case(word, "enrollments") || equals_ignoring_case(word, "enrollmentGroups") ||
+           equals_ignoring_case(word, "registrations") || hub_.provisioning().has_scope(word);
+}
+
 Result<> RestHandler::understand(const HttpRequest& request, bool& is_authenticated) {
     // RFC 9110 §8.6; without it a lost body would look like an empty one. The service answers 411.
     const bool has_body = request.method == "PUT" || request.method == "POST" || request.method == "PATCH";
@@ -99,6 +107,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     }
     const std::string_view target = request.target.substr(0, request.target.find('#'));
     const std::size_t question = target.find('?');
+    names_provisioning_ = names_provisioning(target.substr(0, question));
     if (auto parsed = path_.parse(target.substr(0, question)); !parsed) return parsed;
 
     std::string_view method = request.method;
@@ -165,6 +174,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
 HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     Admission admission;
     match_ = {};
+    names_provisioning_ = false;
     began_ = clock_.now();
     request_.id = ids_.uuid();
     if (!request.authority.empty() && !sas::is_hub_name(request.authority, hub_.host_names())) {
@@ -398,7 +408,7 @@ void RestHandler::note_wrong_login(std::string_view identity, const Error& error
 }
 
 HttpResponse RestHandler::failed(const Error& error, ErrorContext context) {
-    context.is_of_provisioning = match_.route != nullptr && is_of_provisioning(*match_.route);
+    context.is_of_provisioning = match_.route != nullptr ? is_of_provisioning(*match_.route) : names_provisioning_;
     HttpResponse response = error_response(error, clock_.wall_now(), ids_, context);
     // Devices that register take an error of ours for final unless it says when to come back.
     if (context.is_of_provisioning && response.status >= 429)
@@ -420,6 +430,7 @@ HttpResponse RestHandler::rejected(const Error& error) {
 
 HttpResponse RestHandler::refuse(Errc code, std::string_view text) {
     match_ = {};
+    names_provisioning_ = false;
     return rejected(Error{code, std::string(text)});
 }
 

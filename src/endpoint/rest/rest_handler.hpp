@@ -44,6 +44,8 @@ public:
 private:
     /// Everything the header tells; fails with what to answer.
     Result<> understand(const HttpRequest& request, bool& is_authenticated);
+    /// Whether a path that no route has would be one of provisioning, whose errors have a form of their own.
+    bool names_provisioning(std::string_view path) const;
     /// Who is signed in by the request's cookie; nothing where it shows a token.
     std::optional<WebSession> find_session(const HttpRequest& request) const;
     /// Whether the session may do what the route does, and meant to.
@@ -83,6 +85,7 @@ private:
     std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.
     std::shared_ptr<device::RegistrantCredentials> registrant_;  ///< Of one that registers.
     bool awaits_device_ = false;          ///< Who signed is looked up before the body is read.
+    bool names_provisioning_ = false;     ///< The path of the request, whether there is such a route or not.
     bool is_file_ = false;                ///< The request is for a file of the dashboard.
     std::unique_ptr<BlobExchange> blob_;  ///< The request brings a file of a device.
     TimePoint began_{};                   ///< When the request was admitted.

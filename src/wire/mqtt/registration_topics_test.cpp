@@ -1,0 +1,78 @@
+#include "wire/mqtt/registration_topics.hpp"
+
+#include <gtest/gtest.h>
+#include <string>
+
+namespace carillon::mqtt {
+namespace {
+
+TEST(RegistrationUserName, IsReadAsEachSdkWritesIt) {
+    struct Case {
+        std::string_view text;
+        std::string_view version;
+    };
+    for (const Case& c : {
+             Case{"0ne00/registrations/dev-1/api-version=2019-03-31&ClientVersion=node%2F1.9.1",
+                  "2019-03-31"},
+             Case{"0ne00/registrations/dev-1/api-version=2021-06-01&ClientVersion=1.15.0", "2021-06-01"},
+             Case{"0ne00/registrations/dev-1/api-version=2019-03-31", "2019-03-31"},
+             Case{"0ne00/Registrations/dev-1/ClientVersion=x&api-version=2019-03-31", "2019-03-31"},
+             Case{"0ne00/registrations/dev-1/", ""},
+             Case{"0ne00/registrations/dev-1", ""},
+         }) {
+        const auto name = parse_registration_user_name(c.text);
+        ASSERT_TRUE(name) << c.text;
+        EXPECT_EQ(name->scope, "0ne00") << c.text;
+        EXPECT_EQ(name->registration_id, "dev-1") << c.text;
+        EXPECT_EQ(name->api_version, c.version) << c.text;
+    }
+}
+
+TEST(RegistrationUserName, IsNotThatOfAHubsDevice) {
+    for (const char* text :
+         {"", "/", "0ne00", "0ne00/registrations", "0ne00/registrations/", "/registrations/x", "0ne00//x",
+          "hub.example.net/dev-1/?api-version=2021-04-12", "hub.example.net/0ne00/registrations/dev-1"}) {
+        EXPECT_FALSE(parse_registration_user_name(text)) << text;
+    }
+}
+
+TEST(RegistrationTopic, BeginsOrPolls) {
+    const auto begun = parse_registration_topic("$dps/registrations/PUT/iotdps-register/?$rid=1");
+    ASSERT_TRUE(begun);
+    EXPECT_EQ(begun->kind, RegistrationTopic::Kind::begin);
+    EXPECT_EQ(begun->rid, "1");
+    const auto polled = parse_registration_topic(
+        "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=a-b&operationId=5.x");
+    ASSERT_TRUE(polled);
+    EXPECT_EQ(polled->kind, RegistrationTopic::Kind::poll);
+    EXPECT_EQ(polled->rid, "a-b");
+    EXPECT_EQ(polled->operation_id, "5.x");
+    const auto turned =
+        parse_registration_topic("$dps/registrations/GET/iotdps-get-operationstatus/?operationId=5.x&$rid=7");
+    ASSERT_TRUE(turned);
+    EXPECT_EQ(turned->rid, "7");
+    EXPECT_EQ(turned->operation_id, "5.x");
+}
+
+TEST(RegistrationTopic, TakesARequestIdThatAnAnswerCanHold) {
+    const std::string begin = "$dps/registrations/PUT/iotdps-register/?";
+    EXPECT_TRUE(parse_registration_topic(begin + "$rid=" + std::string(256, 'x')));
+    for (const std::string& query :
+         {std::string(), std::string("$rid"), std::string("$rid="), std::string("rid=1"),
+          std::string("$rid=&x=1"), "$rid=" + std::string(257, 'x'), std::string("$rid=1$rid=2"),
+          std::string("x$rid=1")}) {
+        EXPECT_FALSE(parse_registration_topic(begin + query)) << query;
+    }
+}
+
+TEST(RegistrationTopic, IsNoOther) {
+    for (const char* topic :
+         {"", "$dps/registrations/PUT/iotdps-register?$rid=1",
+          "$dps/registrations/POST/iotdps-register/?$rid=1", "$DPS/registrations/PUT/iotdps-register/?$rid=1",
+          "$dps/registrations/res/202/?$rid=1", "devices/dev-1/messages/events/"}) {
+        EXPECT_FALSE(parse_registration_topic(topic)) << topic;
+    }
+}
+
+}  // namespace
+}  // namespace carillon::mqtt
