@@ -1,5 +1,7 @@
 // What a device does with its hub, by the public client against the real program.
 #include "base/json.hpp"
+#include "carillon/enrollments.hpp"
+#include "carillon/provisioning_client.hpp"
 #include "client/hub_fixture.hpp"
 
 #include <atomic>
@@ -102,6 +104,45 @@ TEST_F(DeviceClientTest, ACertificateProvesADevice) {
     options.address = address;
     options.port = target().mqtts.port;
     exercise(options, IdentityKey::parse("d1").value());
+}
+
+/// A hub with which devices register.
+class ProvisionedDeviceTest : public DeviceClientTest {
+protected:
+    static constexpr const char* id_scope = "0ne00CLIENT";
+
+    void SetUp() override {
+        ::setenv("CARILLON_PROVISIONING__ID_SCOPES", id_scope, 1);
+        DeviceClientTest::SetUp();
+        ::unsetenv("CARILLON_PROVISIONING__ID_SCOPES");
+    }
+};
+
+TEST_F(ProvisionedDeviceTest, ADeviceThatKnowsItsGroupsKeyAloneRegistersAndDoesAll) {
+    Enrollments enrollments(service());
+    const auto made =
+        enrollments.put(Enrollments::Kind::group, "doors", R"({"attestation":{"type":"symmetricKey"}})");
+    ASSERT_TRUE(made) << made.error().detail;
+    const auto group = JsonDocument::parse(*made);
+    const std::string group_key(
+        group->root().find("attestation").find("symmetricKey").find("primaryKey").string());
+    auto provisioning = ProvisioningClient::open({.host = target().host_name,
+                                                  .id_scope = id_scope,
+                                                  .ca_file = ca_file(),
+                                                  .address = address,
+                                                  .port = target().https.port});
+    ASSERT_TRUE(provisioning) << provisioning.error().detail;
+    EXPECT_EQ(provisioning->register_device("d1", group_key).error().code, Errc::iot_hub_unauthorized_access)
+        << "the key of the group itself proves nobody";
+    const auto device = provisioning->register_device("d1", derive_device_key(group_key, "d1"));
+    ASSERT_TRUE(device) << device.error().detail;
+    EXPECT_EQ(device->hub, target().host_name);
+    DeviceOptions options;
+    options.connection_string = device->connection_string;
+    options.ca_file = ca_file();
+    options.address = address;
+    options.port = target().mqtts.port;
+    exercise(options, IdentityKey::parse(device->device_id).value());
 }
 
 /// All that a device says, one after the other.
