@@ -25,7 +25,7 @@ from lanes import lanes
 from method_job import method_job
 from pages import pages
 from plain import plain
-from provisioning import provisioning
+from provisioning import provisioning, provisioning_storm, registrations
 from queries import queries
 from rest import rest
 from servers import Hub, Mosquitto, pinned
@@ -167,8 +167,8 @@ def clients(bench, folder):
 FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "clients": clients,
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
-           "provisioning": provisioning, "pages": pages, "jobs-in-a-row": jobs_in_a_row,
-           "after-restart": after_restart, "cluster": cluster}
+           "provisioning": provisioning, "provisioning-storm": provisioning_storm, "registrations": registrations,
+           "pages": pages, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart, "cluster": cluster}
 
 
 def main(arguments):

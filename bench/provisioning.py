@@ -1,4 +1,4 @@
-"""A fleet that registers by provisioning and then connects, against the connects alone."""
+"""Fleets that register by provisioning: a fleet that then connects, against the connects alone, and a large one."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from servers import ADDRESS, pinned
 from tables import median, ratio, row, say
 
 DEVICES = int(os.environ.get("BENCH_PROVISIONED", "15000"))
+REGISTERED = int(os.environ.get("BENCH_REGISTERED", "100000"))
 SCOPE = "0ne00BENCH"
 
 
@@ -19,18 +20,18 @@ def resident_kb(hub):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
 
 
-def provision(hub):
-    """Has all devices register, each over a connection of its own; gives the seconds it took."""
+def provision(hub, devices=DEVICES):
+    """Has devices register, each over a connection of its own; gives the seconds it took."""
     done = subprocess.run(pinned([str(hub.binary), "simulate", "--address", ADDRESS, "--port", str(hub.https_port),
-                                  "--devices", str(DEVICES), "--provision", SCOPE, "--create", "--create-only"], 1),
+                                  "--devices", str(devices), "--provision", SCOPE, "--create", "--create-only"], 1),
                           check=True, capture_output=True, text=True, env={**os.environ, **login_of(hub)})
     return float(re.search(r"in ([\d.]+) s$", done.stderr.strip()).group(1))
 
 
-def connect(bench, hub):
-    """Has all devices connect; gives the seconds until they are."""
+def connect(bench, hub, *flags, at_once=256):
+    """Has all devices connect, so many at once; gives the seconds until they are."""
     began = time.monotonic()
-    with Simulation(bench, hub, hub, "--devices", DEVICES, "--connecting-max", 256) as simulation:
+    with Simulation(bench, hub, hub, "--devices", DEVICES, "--connecting-max", at_once, *flags) as simulation:
         simulation.until_connected(DEVICES)
         return time.monotonic() - began
 
@@ -54,3 +55,38 @@ def provisioning(bench, folder):
                     DEVICES / median(runs["first"], "seconds"), DEVICES / connected, None))
     rows.append(row("the same: memory for each", "kB", median(runs["first"], "kb_each"), None, None))
     return rows, runs
+
+
+def provisioning_storm(bench, folder):
+    """15,000 devices of a new fleet register and then connect all at once, and do so again, registered already."""
+    os.environ["CARILLON_PROVISIONING__ID_SCOPES"] = SCOPE
+    runs = {"first": [], "again": [], "connect": []}
+    for _ in range(bench.rounds):
+        with tempfile.TemporaryDirectory(dir=folder) as fresh, bench.hub(fresh) as hub:
+            register = ("--provision", SCOPE, "--create")
+            runs["first"].append({"seconds": connect(bench, hub, *register, at_once=DEVICES)})
+            runs["connect"].append({"seconds": connect(bench, hub, at_once=DEVICES)})
+            runs["again"].append({"seconds": connect(bench, hub, *register, at_once=DEVICES)})
+            say("  " + str({name: run[-1] for name, run in runs.items()}))
+    connected = median(runs["connect"], "seconds")
+    return [row(f"storm of {DEVICES:,} that {what}, then connect at once, against the connects alone", "s",
+                median(runs[name], "seconds"), connected, ratio(runs[name], runs["connect"], "seconds"))
+            for name, what in (("first", "register"), ("again", "register again"))], runs
+
+
+def registrations(bench, folder):
+    """100,000 devices of one group register: how many a second, and what each takes in memory and on disk."""
+    os.environ["CARILLON_PROVISIONING__ID_SCOPES"] = SCOPE
+    runs = {"carillon": []}
+    for _ in range(bench.rounds):
+        with tempfile.TemporaryDirectory(dir=folder) as fresh, bench.hub(fresh) as hub:
+            before = resident_kb(hub)
+            seconds = provision(hub, REGISTERED)
+            disk = subprocess.run(["du", "-sk", str(hub.data)], check=True, capture_output=True, text=True).stdout
+            runs["carillon"].append({"rate": REGISTERED / seconds, "kb_each": (resident_kb(hub) - before) / REGISTERED,
+                                     "disk_kb_each": int(disk.split()[0]) / REGISTERED})
+            say("  " + str(runs["carillon"][-1]))
+    ours = runs["carillon"]
+    return [row(f"{REGISTERED:,} devices of a group register", "1/s", median(ours, "rate"), None, None),
+            row("the same: memory for each", "kB", median(ours, "kb_each"), None, None),
+            row("the same: disk for each", "kB", median(ours, "disk_kb_each"), None, None)], runs
