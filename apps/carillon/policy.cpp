@@ -116,8 +116,10 @@ void add_policy(CLI::App& app, int& exit_code) {
         ->required()
         ->type_name("RIGHT")
         ->delimiter(',')
-        ->check(CLI::IsMember({"RegistryRead", "RegistryWrite", "ServiceConnect", "DeviceConnect"},
-                              CLI::ignore_case));
+        ->check(CLI::IsMember(
+            {"RegistryRead", "RegistryWrite", "ServiceConnect", "DeviceConnect", "EnrollmentRead",
+             "EnrollmentWrite", "RegistrationStatusRead", "RegistrationStatusWrite"},
+            CLI::ignore_case));
 
     args = std::make_shared<PolicyArgs>();
     auto& delete_verb =

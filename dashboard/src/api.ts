@@ -44,7 +44,7 @@ export const isReachable = signal(true);
 
 export const may = (right: Right) => session.value?.rights.includes(right) ?? false;
 /** A key gives what its policy may, so what concerns policies, and who did what, takes every right. */
-export const mayAll = () => may('RegistryRead') && may('RegistryWrite') && may('ServiceConnect') && may('DeviceConnect');
+export const mayAll = () => (['RegistryWrite', 'ServiceConnect', 'DeviceConnect', 'EnrollmentWrite', 'RegistrationStatusWrite'] as const).every(may);
 export const mayChange = () => session.value?.access === 'change';
 /** Jobs are for those who may write identities or twins. */
 export const mayRunJobs = () => mayChange() && (may('RegistryWrite') || may('ServiceConnect'));

@@ -352,7 +352,7 @@ test('keys of policies are shown to an owner, which the log records, and renewed
   browser.expect(/401/);
   await browser.signIn({ policy: 'service' });
   await browser.go('/hub');
-  await page.getByText('needs all four rights').waitFor();
+  await page.getByText('needs every right').waitFor();
   browser.expect();
   browser.quiet();
 });

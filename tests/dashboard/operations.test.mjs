@@ -395,7 +395,7 @@ test('the audit log says who changed what, of the hub and of one device', async 
   browser.expect(/401/);
   await browser.signIn({ policy: 'service' });
   await browser.go('/audit');
-  await page.getByText('needs a policy with all four rights').waitFor();
+  await page.getByText('needs a policy with every right').waitFor();
   await browser.signIn();
   browser.expect();
   browser.quiet();

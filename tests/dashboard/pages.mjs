@@ -10,7 +10,9 @@ const read = has('RegistryRead');
 const write = has('RegistryWrite');
 const service = has('ServiceConnect');
 const run = has('RegistryWrite', 'ServiceConnect');
-const owner = (rights) => rights.length === 4;
+const owner = (rights) => rights.length === 8;
+const enrolled = has('EnrollmentRead');
+const enroll = has('EnrollmentWrite');
 const anyone = () => true;
 
 /** Parts of a page that change nothing, and are offered in a session that only reads, too. */
@@ -20,7 +22,7 @@ export const harmless = ['Export', 'Pause', 'Next', 'Cancel', 'Run', 'Refresh', 
 export const operations = [
   ['PUT', '/devices/%20', write], ['GET', '/devices/none', read], ['PATCH', '/twins/none', service], ['POST', '/twins/none/methods', service],
   ['PUT', '/jobs/v2/no_id', run], ['POST', '/carillon/jobs/none/pause', run], ['DELETE', '/configurations/none', write], ['GET', '/carillon/registry', read],
-  ['PUT', '/enrollments/%20', write], ['GET', '/enrollments/none', read], ['POST', '/carillon/traces', service], ['PUT', '/carillon/devices/none/revocation', write],
+  ['PUT', '/enrollments/%20', enroll], ['GET', '/enrollments/none', enrolled], ['POST', '/carillon/traces', service], ['PUT', '/carillon/devices/none/revocation', write],
   ['GET', '/carillon/policies/none', owner], ['PUT', '/carillon/routes/none', owner], ['GET', '/carillon/audit', owner], ['GET', '/carillon/settings', look],
 ];
 
@@ -45,11 +47,11 @@ export const pages = [
   { path: '/configurations', heading: ['Configurations', 'Configurations'], parameters: [], shows: true, needs: look, offers: { 'Make a configuration': write }, task: 'a configuration is made, seen to reach its devices, changed and deleted', picture: 'configurations' },
   { path: '/configuration', at: '?id=odd', heading: ['odd', 'odd'], parameters: ['id'], shows: true, needs: look, offers: { 'Change it': write, 'Delete it': write }, task: 'a configuration is made, seen to reach its devices, changed and deleted', picture: 'configuration' },
   { path: '/new-configuration', at: '?condition=', heading: ['Make a configuration', 'Créer une configuration'], parameters: ['condition'], needs: look, offers: { Cancel: look }, warning: ['Configurations are made with', write], task: 'a configuration is made, seen to reach its devices, changed and deleted', picture: 'new-configuration' },
-  { path: '/enrollments', heading: ['Enrollments', 'Inscriptions'], parameters: ['kind'], needs: read, refusal: 'Enrollments need', offers: { 'New group': write, 'Change odd': write, 'Records of odd': read }, task: 'an enrollment group is made, a device registers by its key, and the page shows its record', picture: 'enrollments' },
+  { path: '/enrollments', heading: ['Enrollments', 'Inscriptions'], parameters: ['kind'], needs: enrolled, refusal: 'Enrollments need', offers: { 'New group': enroll, 'Change odd': enroll, 'Records of odd': has('RegistrationStatusRead') }, task: 'an enrollment group is made, a device registers by its key, and the page shows its record', picture: 'enrollments' },
   { path: '/queries', at: `?q=${encodeURIComponent("SELECT deviceId, tags FROM devices WHERE deviceId = 'odd-1'")}`, heading: ['Queries', 'Requêtes'], parameters: ['q'], shows: true, needs: look, offers: { Run: look }, task: 'a query is run, and its error pointed at', picture: 'queries' },
-  { path: '/hub', heading: ['Hub', 'Hub'], parameters: [], needs: anyone, offers: { 'Audit log': owner, 'New policy': owner, 'Show the keys of service': owner, 'Renew a key of service': owner }, warning: ['a policy needs all four rights', owner], task: 'keys of policies are shown to an owner, which the log records, and renewed', picture: 'hub' },
+  { path: '/hub', heading: ['Hub', 'Hub'], parameters: [], needs: anyone, offers: { 'Audit log': owner, 'New policy': owner, 'Show the keys of service': owner, 'Renew a key of service': owner }, warning: ['a policy needs every right', owner], task: 'keys of policies are shown to an owner, which the log records, and renewed', picture: 'hub' },
   { path: '/health', heading: ['Health', 'Santé'], parameters: [], needs: look, offers: { Refresh: look }, task: 'the health of the hub is shown, and what needs attention leads to it', picture: 'health' },
   { path: '/settings', heading: ['Settings', 'Paramètres'], parameters: ['q', 'set'], shows: true, needs: look, offers: {}, task: 'settings are shown with where they come from', picture: 'settings' },
   { path: '/routes', heading: ['Routes', 'Routage'], parameters: [], shows: true, needs: service, refusal: 'Seeing routes needs', offers: { 'New route': owner, 'New endpoint': owner, 'Delete odd': owner, 'Try a message': service }, task: 'a route is made, tried, seen to deliver, and removed', picture: 'routes' },
-  { path: '/audit', heading: ['Audit log', 'Journal d’audit'], parameters: ['q'], shows: true, needs: owner, refusal: 'needs a policy with all four rights', offers: { Refresh: owner }, task: 'the audit log says who changed what, of the hub and of one device', picture: 'audit' },
+  { path: '/audit', heading: ['Audit log', 'Journal d’audit'], parameters: ['q'], shows: true, needs: owner, refusal: 'needs a policy with every right', offers: { Refresh: owner }, task: 'the audit log says who changed what, of the hub and of one device', picture: 'audit' },
 ];

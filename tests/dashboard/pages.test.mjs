@@ -257,7 +257,7 @@ async function walk(policy, rights, mayChange) {
 test('each policy sees, is offered and is refused what its rights say, on every page', async () => {
   await rest('PUT', '/carillon/policies/mine', { rights: 'RegistryRead, ServiceConnect' });
   const policies = (await rest('GET', '/carillon/policies')).map(({ keyName, rights }) => [keyName, rights.split(', ')]);
-  assert.deepEqual(policies.map(([name]) => name).sort(), ['device', 'iothubowner', 'mine', 'registryRead', 'registryReadWrite', 'service']);
+  assert.deepEqual(policies.map(([name]) => name).sort(), ['device', 'iothubowner', 'mine', 'provisioningserviceowner', 'registryRead', 'registryReadWrite', 'service']);
   for (const [policy, rights] of policies) {
     browser.expect(/401/);
     await browser.signIn({ policy });
@@ -363,7 +363,7 @@ test('a route is made, tried, seen to deliver, and removed', async () => {
   await browser.go('/routes');
   await page.getByRole('row', { name: /odd .*archive/ }).waitFor();
   assert.equal(await page.getByRole('button', { name: 'New route' }).count(), 0);
-  await page.getByText('needs all four rights').waitFor();
+  await page.getByText('needs every right').waitFor();
   await browser.signIn({ policy: 'registryRead' });
   await browser.go('/routes');
   await page.getByText('needs a policy with ServiceConnect').waitFor();

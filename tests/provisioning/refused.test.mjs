@@ -51,6 +51,7 @@ function tokenOf(word, id) {
     'of another host': () => sign('hub.example.net', policies.get('iothubowner'), soon(), 'iothubowner'),
     'for one enrollment only': () => sign(`${hub.address}/enrollments/dev-1`, policies.get('iothubowner'), soon(), 'iothubowner'),
     registration: () => token(),
+    'owner, expired': () => sign(hub.address, policies.get('iothubowner'), past(), 'iothubowner'),
     ...wrongTokens,
   };
   return (whole[word] ?? makers[kind])(id);
@@ -91,7 +92,7 @@ let begun;
 before(async () => {
   await hub.start();
   ca = readFileSync(hub.caFile);
-  for (const name of ['iothubowner', 'service', 'device']) policies.set(name, JSON.parse(await hub.ok('policy', 'show', name, '-o', 'json')).primaryKey);
+  for (const name of ['iothubowner', 'service', 'device', 'registryReadWrite', 'provisioningserviceowner']) policies.set(name, JSON.parse(await hub.ok('policy', 'show', name, '-o', 'json')).primaryKey);
   await enroll(hub);
   for (const id of ['dev-2', 'mqtt-1', 'https-1', 'https-2', 'https-3']) await hub.ok('enrollment', 'create', id, '--primary-key', key, '--secondary-key', key);
   await hub.ok('enrollment', 'create', 'tpm-1', '--attestation-type', 'tpm', '--endorsement-key', new SoftwareTpm('tpm-1').endorsement.public.toString('base64'));
@@ -175,6 +176,25 @@ for (const of of ['https', 'service']) {
     });
   }
 }
+
+test('who may do all of provisioning may do nothing else', async () => {
+  const auth = 'policy provisioningserviceowner';
+  const version = '?api-version=2021-04-12';
+  for (const [method, path, body] of [
+    ['GET', '/devices'], ['GET', '/devices/dev-2'], ['PUT', '/devices/new', '{"deviceId":"new"}'], ['DELETE', '/devices/dev-2'],
+    ['POST', '/devices/query', '{"query":"SELECT * FROM devices"}'], ['GET', '/twins/dev-2'], ['PATCH', '/twins/dev-2', '{"tags":{"a":1}}'],
+    ['POST', '/twins/dev-2/methods', '{"methodName":"m"}'], ['GET', '/jobs/v2/query'], ['GET', '/statistics/devices'], ['GET', '/carillon/overview'],
+    ['GET', '/carillon/policies'], ['GET', '/carillon/policies/iothubowner'], ['GET', '/carillon/backup'],
+    ['PUT', '/carillon/policies/mine', '{"rights":"EnrollmentRead"}'], ['POST', '/devices/dev-2/messages/events', 'x'], ['GET', '/configurations'],
+  ]) {
+    const answer = await ask({ method, path: path + version, auth, body });
+    assert.equal(answer.status, 401, `${method} ${path}: ${answer.body}`);
+  }
+  for (const [method, path, body] of [['GET', '/enrollments/dev-2'], ['POST', '/enrollmentGroups/query', '{}'], ['GET', '/registrations/dev-2'], ['POST', '/enrollments/dev-2/attestationmechanism', '']]) {
+    const answer = await ask({ method, path: path + version, auth, body });
+    assert.equal(answer.status, 200, `${method} ${path}: ${answer.body}`);
+  }
+});
 
 test('nothing has come of all that, and whoever is right is served', async () => {
   assert.deepEqual(await state(), begun);

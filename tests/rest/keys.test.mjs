@@ -66,8 +66,9 @@ function stream(headers) {
 test('a policy is listed without its keys, and shown with them', async () => {
   const list = JSON.parse(await hub.ok('policy', 'list', '-o', 'json'));
   assert.deepEqual(list.map(({ keyName }) => keyName),
-    ['iothubowner', 'service', 'device', 'registryRead', 'registryReadWrite']);
+    ['iothubowner', 'service', 'device', 'registryRead', 'registryReadWrite', 'provisioningserviceowner']);
   assert.equal(list[4].rights, 'RegistryRead, RegistryWrite');
+  assert.equal(list[5].rights, 'EnrollmentRead, EnrollmentWrite, RegistrationStatusRead, RegistrationStatusWrite');
   assert.equal(list[0].primaryKey, undefined);
   assert.equal((await show('iothubowner')).primaryKey, owner());
   assert.equal((await hub.cli('policy', 'show', 'nobody')).code, 3);

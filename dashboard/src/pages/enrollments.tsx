@@ -19,7 +19,7 @@ export function EnrollmentsPage() {
         <button type="button" role="tab" aria-selected={isGroup} onClick={() => setParameters({ kind: '' })}>{t.enrollments.groups}</button>
         <button type="button" role="tab" aria-selected={!isGroup} onClick={() => setParameters({ kind: 'individual' })}>{t.enrollments.individual}</button>
       </div>
-      {may('RegistryRead') ? <List isGroup={isGroup} key={String(isGroup)} /> : <p class="notice warn">{t.enrollments.right}</p>}
+      {may('EnrollmentRead') ? <List isGroup={isGroup} key={String(isGroup)} /> : <p class="notice warn">{t.enrollments.right}</p>}
     </>
   );
 }
@@ -33,7 +33,7 @@ function List({ isGroup }: { isGroup: boolean }) {
   const removing = useSignal<Any | undefined>(undefined);
   const opened = useSignal<string | undefined>(undefined);
   const first = useLoaded(() => listEnrollments(isGroup, ''));
-  const canWrite = may('RegistryWrite') && mayChange();
+  const canWrite = may('EnrollmentWrite') && mayChange();
   const e = t.enrollments;
   const reload = () => { more.value = []; continuation.value = undefined; first.reload(); };
   const run = (work: () => Promise<void>) => {
@@ -62,7 +62,7 @@ function List({ isGroup }: { isGroup: boolean }) {
                   <td><Time at={one.lastUpdatedDateTimeUtc} relative /></td>
                   <td>
                     <div class="row">
-                      <Button kind="quiet" aria-label={e.recordsOf(idOf(one))} onClick={() => { opened.value = idOf(one); }}>{e.records}</Button>
+                      {may('RegistrationStatusRead') && <Button kind="quiet" aria-label={e.recordsOf(idOf(one))} onClick={() => { opened.value = idOf(one); }}>{e.records}</Button>}
                       {canWrite && one.attestation.type === 'symmetricKey' && <Button kind="quiet" aria-label={e.keysOf(idOf(one))} onClick={() => run(async () => { keys.value = { id: idOf(one), attestation: await enrollmentKeys(isGroup, idOf(one)) }; })}>{e.keys}</Button>}
                       {canWrite && <Button kind="quiet" aria-label={e.changeOf(idOf(one))} onClick={() => { editing.value = one; }}>{e.change}</Button>}
                       {canWrite && <Button kind="quiet" icon="close" aria-label={e.removeOf(idOf(one))} title={e.remove} onClick={() => { removing.value = one; }} />}
@@ -99,7 +99,7 @@ function List({ isGroup }: { isGroup: boolean }) {
           </footer>
         </Dialog>
       )}
-      {opened.value !== undefined && <Records id={opened.value} isGroup={isGroup} canWrite={canWrite} onClose={() => { opened.value = undefined; }} />}
+      {opened.value !== undefined && <Records id={opened.value} isGroup={isGroup} onClose={() => { opened.value = undefined; }} />}
     </section>
   );
 }
@@ -154,7 +154,8 @@ function Edit({ stored, isGroup, onClose, onSaved }: { stored: Any | undefined; 
 }
 
 /** The devices that registered by an enrollment. */
-function Records({ id, isGroup, canWrite, onClose }: { id: string; isGroup: boolean; canWrite: boolean; onClose: () => void }) {
+function Records({ id, isGroup, onClose }: { id: string; isGroup: boolean; onClose: () => void }) {
+  const canWrite = may('RegistrationStatusWrite') && mayChange();
   const rows = useSignal<DeviceRegistration[]>([]);
   const next = useSignal('');
   const problem = useSignal<unknown>(undefined);
@@ -180,12 +181,13 @@ function Records({ id, isGroup, canWrite, onClose }: { id: string; isGroup: bool
       {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title={e.noRecords} />) : (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={e.records}>
           <table>
-            <thead><tr><th>{e.registrationId}</th><th>{e.deviceId}</th><th>{e.status}</th><th>{e.changed}</th><th>{e.actions}</th></tr></thead>
+            <thead><tr><th>{e.registrationId}</th><th>{e.deviceId}</th><th>{e.hub}</th><th>{e.status}</th><th>{e.changed}</th><th>{e.actions}</th></tr></thead>
             <tbody>
               {rows.value.map((row) => (
                 <tr key={row.registrationId}>
                   <td><span class="id">{row.registrationId}</span></td>
                   <td>{row.deviceId && <a class="id" href={address('/device', { id: row.deviceId })}>{row.deviceId}</a>}</td>
+                  <td>{row.assignedHub}</td>
                   <td><State of={row.status} text={t.states[row.status]} />{row.errorMessage && <span class="hint break">{row.errorMessage}</span>}</td>
                   <td><Time at={row.lastUpdatedDateTimeUtc} relative /></td>
                   <td>{canWrite && <Button kind="quiet" aria-label={e.forgetOf(row.registrationId)} onClick={() => void forget(row)}>{e.forget}</Button>}</td>

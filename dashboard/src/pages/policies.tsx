@@ -5,7 +5,10 @@ import { type Policy, type Right, deletePolicy, getPolicy, listPolicies, mayChan
 import { Button, Code, Dialog, Field, Loading, Problem, useLoaded } from '../ui/basics.tsx';
 import { t } from '../texts.ts';
 
-const rights: Right[] = ['RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect'];
+const rights: Right[] = [
+  'RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect',
+  'EnrollmentRead', 'EnrollmentWrite', 'RegistrationStatusRead', 'RegistrationStatusWrite',
+];
 const rightsOf = (text: string) => rights.filter((right) => text.split(/, */).includes(right));
 
 export function Policies({ host }: { host: string }) {

@@ -1,5 +1,6 @@
 #include "core/hub/hub_keys.hpp"
 
+#include "core/hub/provisioning_rights.hpp"
 #include "core/scan/page_tokens.hpp"
 #include "core/testing/test_hub.hpp"
 
@@ -162,10 +163,44 @@ TEST_F(HubKeysTest, ARemovedPolicyIsGoneAndEndsWhatStandsOnIt) {
     EXPECT_EQ((*hub)->policies().find("service"), nullptr);
 }
 
+TEST_F(HubKeysTest, RightsOfProvisioningAreKeptApartFromThoseOfTheHub) {
+    EXPECT_EQ(policy("iothubowner").rights, every_right);
+    EXPECT_EQ(policy("provisioningserviceowner").rights, ProvisioningRights::all);
+    ASSERT_TRUE(put("all-of-the-hub", AccessRights::all));
+    ASSERT_TRUE(put("enrolls", ProvisioningRights::enrollment_read));
+    restart();
+    EXPECT_EQ(policy("iothubowner").rights, every_right);
+    EXPECT_EQ(policy("all-of-the-hub").rights, AccessRights::all);
+    EXPECT_EQ(policy("enrolls").rights, ProvisioningRights::enrollment_read);
+    EXPECT_EQ(policy("provisioningserviceowner").rights, ProvisioningRights::all);
+}
+
+TEST_F(HubKeysTest, APolicyOfBeforeProvisioningHadRightsOfItsOwnIsReadAsItWasMeant) {
+    Batch batch;
+    batch.put(Table::meta, "policies",
+              R"([{"name":"owner","rights":15,"primaryKey":"AA==","secondaryKey":"AA=="},)"
+              R"({"name":"reader","rights":1,"primaryKey":"AA==","secondaryKey":"AA=="}])");
+    ASSERT_TRUE(store.commit(batch));
+    SeededRandom random(1);
+    const auto policies = Policies::load_or_create(store, random);
+    ASSERT_TRUE(policies);
+    EXPECT_EQ(policies->find("owner")->rights, every_right);
+    EXPECT_EQ(policies->find("reader")->rights, AccessRights::registry_read);
+    for (const char* wrong :
+         {R"("rights":16)", R"("rights":-1)", R"("rights":1,"provisioningRights":1)",
+          R"("rights":1,"provisioningRights":512)", R"("rights":1,"provisioningRights":"16")"}) {
+        Batch broken;
+        broken.put(Table::meta, "policies", std::string(R"([{"name":"a",)") + wrong + "}]");
+        ASSERT_TRUE(store.commit(broken));
+        EXPECT_EQ(Policies::load_or_create(store, random).error().code, Errc::store_corrupt) << wrong;
+    }
+}
+
 TEST_F(HubKeysTest, TheLastPolicyWithEveryRightStays) {
     EXPECT_EQ(remove("iothubowner").error().code, Errc::argument_invalid);
     EXPECT_EQ(put("iothubowner", AccessRights::registry_read).error().code, Errc::argument_invalid);
-    ASSERT_TRUE(put("second", AccessRights::all));
+    EXPECT_EQ(put("iothubowner", AccessRights::all).error().code, Errc::argument_invalid);
+    ASSERT_TRUE(put("second", every_right));
     EXPECT_TRUE(remove("iothubowner"));
     EXPECT_EQ(remove("second").error().code, Errc::argument_invalid);
 }
@@ -185,6 +220,7 @@ TEST(Rights, AreReadByTheirNamesAndNothingElse) {
               AccessRights::registry_read | AccessRights::service_connect);
     EXPECT_EQ(parse_rights("RegistryWrite"), AccessRights::registry_write);
     EXPECT_EQ(parse_rights("RegistryRead,RegistryWrite,ServiceConnect,DeviceConnect"), AccessRights::all);
+    EXPECT_EQ(parse_rights("EnrollmentWrite, RegistrationStatusWrite"), ProvisioningRights::all);
     for (const char* wrong : {"", ",", "RegistryRead,", "Everything", "RegistryRead ServiceConnect"}) {
         EXPECT_EQ(parse_rights(wrong), std::nullopt) << wrong;
     }

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/hub/provisioning_rights.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -18,11 +19,34 @@ KeyTag next_tag() {
 
 constexpr std::string_view stored_key = "policies";
 
-constexpr std::array<std::pair<AccessRights, std::string_view>, 4> named_rights{
+constexpr std::array<std::pair<AccessRights, std::string_view>, 8> named_rights{
     {{AccessRights::registry_read, "RegistryRead"},
      {AccessRights::registry_write, "RegistryWrite"},
      {AccessRights::service_connect, "ServiceConnect"},
-     {AccessRights::device_connect, "DeviceConnect"}}};
+     {AccessRights::device_connect, "DeviceConnect"},
+     {ProvisioningRights::enrollment_read, "EnrollmentRead"},
+     {ProvisioningRights::enrollment_write, "EnrollmentWrite"},
+     {ProvisioningRights::registration_status_read, "RegistrationStatusRead"},
+     {ProvisioningRights::registration_status_write, "RegistrationStatusWrite"}}};
+
+// A row holds the hub's rights as programs of before provisioning read them, and the others apart. Where
+// these are missing, such a program has written the row: who had all rights has them now, too.
+constexpr std::string_view provisioning_member = "provisioningRights";
+constexpr unsigned hub_mask = static_cast<unsigned>(AccessRights::all);
+constexpr unsigned provisioning_mask = static_cast<unsigned>(ProvisioningRights::all);
+
+std::optional<AccessRights> stored_rights(JsonValue row) {
+    const auto of_hub = row.find("rights").integer();
+    if (!of_hub || *of_hub < 0 || *of_hub > hub_mask) return std::nullopt;
+    const JsonValue member = row.find(provisioning_member);
+    if (!member.exists()) return *of_hub == hub_mask ? every_right : static_cast<AccessRights>(*of_hub);
+    const auto of_provisioning = member.integer();
+    const auto is_known = [](std::int64_t rights) {
+        return (static_cast<std::uint64_t>(rights) & ~std::uint64_t{provisioning_mask}) == 0;
+    };
+    if (!of_provisioning || !is_known(*of_provisioning)) return std::nullopt;
+    return static_cast<AccessRights>(*of_hub | *of_provisioning);
+}
 
 void give_tags(SharedAccessPolicy& policy) {
     for (KeyTag* tag : {&policy.primary_tag, &policy.secondary_tag, &policy.pair_tag}) *tag = next_tag();
@@ -35,7 +59,9 @@ std::string to_json(const std::vector<Policies::Shared>& policies) {
     for (const auto& policy : policies) {
         json.begin_object()
             .member("name", policy->name)
-            .member("rights", static_cast<std::int64_t>(policy->rights))
+            .member("rights", static_cast<std::int64_t>(static_cast<unsigned>(policy->rights) & hub_mask))
+            .member(provisioning_member,
+                    static_cast<std::int64_t>(static_cast<unsigned>(policy->rights) & provisioning_mask))
             .member("primaryKey", policy->primary_key)
             .member("secondaryKey", policy->secondary_key)
             .end_object();
@@ -49,13 +75,13 @@ Result<std::vector<SharedAccessPolicy>> from_json(std::string_view text) {
     if (!json || !json->root().is_array()) return fail(Errc::store_corrupt, "the policies do not parse");
     std::vector<SharedAccessPolicy> policies;
     for (auto item = json->root().first(); item.exists(); item = item.next()) {
-        const auto rights = item.find("rights").integer();
-        if (!rights || *rights < 0 || *rights > 15 || item.find("name").string().empty()) {
+        const auto rights = stored_rights(item);
+        if (!rights || item.find("name").string().empty()) {
             return fail(Errc::store_corrupt, "a policy is incomplete");
         }
         SharedAccessPolicy policy;
         policy.name = item.find("name").string();
-        policy.rights = static_cast<AccessRights>(*rights);
+        policy.rights = *rights;
         policy.primary_key = item.find("primaryKey").string();
         policy.secondary_key = item.find("secondaryKey").string();
         policies.push_back(std::move(policy));
@@ -112,7 +138,7 @@ Result<Policies> Policies::load_or_create(Store& store, Random& random) {
         if (!policies) return fail(std::move(policies).error());
         return Policies(*std::move(policies));
     }
-    // The five that every hub of the service begins with. IoT Hub docs, "Control access to IoT Hub".
+    // Those that a hub and a provisioning service begin with. IoT Hub docs, "Control access to IoT Hub".
     std::vector<SharedAccessPolicy> policies;
     const auto add = [&](std::string name, AccessRights rights) {
         SharedAccessPolicy policy;
@@ -122,11 +148,12 @@ Result<Policies> Policies::load_or_create(Store& store, Random& random) {
         policy.secondary_key = random.base64_key();
         policies.push_back(std::move(policy));
     };
-    add("iothubowner", AccessRights::all);
+    add("iothubowner", every_right);
     add("service", AccessRights::service_connect);
     add("device", AccessRights::device_connect);
     add("registryRead", AccessRights::registry_read);
     add("registryReadWrite", AccessRights::registry_write);
+    add("provisioningserviceowner", ProvisioningRights::all);
     Policies made(std::move(policies));
     Batch batch;
     batch.put(Table::meta, std::string(stored_key), to_json(made.policies_));
@@ -190,9 +217,8 @@ Result<> Policies::admit(std::string_view name, AccessRights rights) const {
         return fail(Errc::argument_invalid, fmt::format("A hub has at most {} policies.", count_max));
     }
     const bool keeps_owner =
-        includes(rights, AccessRights::all) ||
-        std::any_of(held.begin(), held.end(), [name](const Shared& other) {
-            return includes(other->rights, AccessRights::all) && !equals_ignoring_case(other->name, name);
+        includes(rights, every_right) || std::any_of(held.begin(), held.end(), [name](const Shared& other) {
+            return includes(other->rights, every_right) && !equals_ignoring_case(other->name, name);
         });
     if (keeps_owner) return {};
     return fail(Errc::argument_invalid, "No policy would be left that has every right.");

@@ -1,6 +1,7 @@
 #include "endpoint/rest/authorize.hpp"
 
 #include "base/text.hpp"
+#include "core/hub/provisioning_rights.hpp"
 #include "endpoint/rest/routes.hpp"
 #include "model/identity.hpp"
 #include "wire/sas/sas_token.hpp"
@@ -24,11 +25,17 @@ const std::string other_key = base64_encode("00000000000000000000000000000000");
 const std::vector<std::string> hosts{"hub.example.net", "localhost"};
 
 const Policies policies{{
-    {"iothubowner", AccessRights::all, key_a, key_b},
+    {"iothubowner", every_right, key_a, key_b},
     {"service", AccessRights::service_connect, key_a, key_b},
     {"device", AccessRights::device_connect, key_a, key_b},
     {"registryRead", AccessRights::registry_read, key_a, key_b},
     {"registryReadWrite", AccessRights::registry_write, key_a, key_b},
+    {"hub", AccessRights::all, key_a, key_b},
+    {"provisioningserviceowner", ProvisioningRights::all, key_a, key_b},
+    {"enrollmentRead", ProvisioningRights::enrollment_read, key_a, key_b},
+    {"enrollmentWrite", ProvisioningRights::enrollment_write, key_a, key_b},
+    {"statusRead", ProvisioningRights::registration_status_read, key_a, key_b},
+    {"statusWrite", ProvisioningRights::registration_status_write, key_a, key_b},
 }};
 
 /// Asks for `method path` with `token`: true if it may.
@@ -58,13 +65,18 @@ struct Row {
     const char* path;
     std::set<std::string> allowed;  ///< Beside iothubowner.
 };
-const std::set<std::string> readers{"registryRead", "registryReadWrite"};
+const std::set<std::string> readers{"registryRead", "registryReadWrite", "hub"};
 const std::set<std::string> owner;  ///< None of the lesser policies.
-const std::set<std::string> writers{"registryReadWrite"};
-const std::set<std::string> services{"service"};
-const std::set<std::string> device_policies{"device"};
-const std::set<std::string> read_or_service{"registryRead", "registryReadWrite", "service"};
-const std::set<std::string> write_or_service{"registryReadWrite", "service"};
+const std::set<std::string> writers{"registryReadWrite", "hub"};
+const std::set<std::string> services{"service", "hub"};
+const std::set<std::string> device_policies{"device", "hub"};
+const std::set<std::string> read_or_service{"registryRead", "registryReadWrite", "service", "hub"};
+const std::set<std::string> write_or_service{"registryReadWrite", "service", "hub"};
+const std::set<std::string> enrollment_readers{"enrollmentRead", "enrollmentWrite",
+                                               "provisioningserviceowner"};
+const std::set<std::string> enrollment_writers{"enrollmentWrite", "provisioningserviceowner"};
+const std::set<std::string> status_readers{"statusRead", "statusWrite", "provisioningserviceowner"};
+const std::set<std::string> status_writers{"statusWrite", "provisioningserviceowner"};
 
 const std::vector<Row> rows{
     {"GET", "/devices", readers},
@@ -101,21 +113,21 @@ const std::vector<Row> rows{
     {"PUT", "/jobs/v2/j", write_or_service},
     {"GET", "/jobs/v2/j", read_or_service},
     {"POST", "/jobs/v2/j/cancel", write_or_service},
-    {"PUT", "/enrollments/d", writers},
-    {"GET", "/enrollments/d", readers},
-    {"DELETE", "/enrollments/d", writers},
-    {"POST", "/enrollments/query", readers},
-    {"POST", "/enrollments/d/attestationmechanism", writers},
-    {"POST", "/enrollments", writers},
-    {"PUT", "/enrollmentGroups/g", writers},
-    {"GET", "/enrollmentGroups/g", readers},
-    {"DELETE", "/enrollmentGroups/g", writers},
-    {"POST", "/enrollmentGroups/query", readers},
-    {"POST", "/enrollmentGroups/g/attestationmechanism", writers},
-    {"POST", "/enrollmentGroups", writers},
-    {"GET", "/registrations/d", readers},
-    {"DELETE", "/registrations/d", writers},
-    {"POST", "/registrations/g/query", readers},
+    {"PUT", "/enrollments/d", enrollment_writers},
+    {"GET", "/enrollments/d", enrollment_readers},
+    {"DELETE", "/enrollments/d", enrollment_writers},
+    {"POST", "/enrollments/query", enrollment_readers},
+    {"POST", "/enrollments/d/attestationmechanism", enrollment_writers},
+    {"POST", "/enrollments", enrollment_writers},
+    {"PUT", "/enrollmentGroups/g", enrollment_writers},
+    {"GET", "/enrollmentGroups/g", enrollment_readers},
+    {"DELETE", "/enrollmentGroups/g", enrollment_writers},
+    {"POST", "/enrollmentGroups/query", enrollment_readers},
+    {"POST", "/enrollmentGroups/g/attestationmechanism", enrollment_writers},
+    {"POST", "/enrollmentGroups", enrollment_writers},
+    {"GET", "/registrations/d", status_readers},
+    {"DELETE", "/registrations/d", status_writers},
+    {"POST", "/registrations/g/query", status_readers},
     {"POST", "/jobs/create", writers},
     {"GET", "/jobs", readers},
     {"GET", "/jobs/j", readers},

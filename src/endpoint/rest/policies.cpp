@@ -76,8 +76,9 @@ Task<Result<HttpResponse>> put_policy(Request& request) {
     const auto rights = parse_rights(body->root().find("rights").string());
     if (!rights) {
         co_return fail(Errc::argument_invalid,
-                       "rights must be one or more of RegistryRead, RegistryWrite, ServiceConnect and "
-                       "DeviceConnect, separated by commas.");
+                       "rights must be one or more of RegistryRead, RegistryWrite, ServiceConnect, "
+                       "DeviceConnect, EnrollmentRead, EnrollmentWrite, RegistrationStatusRead and "
+                       "RegistrationStatusWrite, separated by commas.");
     }
     auto putting = request.hub.keys().put(name, *rights, asker(request));
     const auto policy = co_await std::move(putting);

@@ -408,7 +408,8 @@ void RestHandler::note_wrong_login(std::string_view identity, const Error& error
 }
 
 HttpResponse RestHandler::failed(const Error& error, ErrorContext context) {
-    context.is_of_provisioning = match_.route != nullptr ? is_of_provisioning(*match_.route) : names_provisioning_;
+    context.is_of_provisioning =
+        match_.route != nullptr ? is_of_provisioning(*match_.route) : names_provisioning_;
     HttpResponse response = error_response(error, clock_.wall_now(), ids_, context);
     // Devices that register take an error of ours for final unless it says when to come back.
     if (context.is_of_provisioning && response.status >= 429)

@@ -1,6 +1,7 @@
 #include "endpoint/rest/routes.hpp"
 
 #include "base/text.hpp"
+#include "core/hub/provisioning_rights.hpp"
 #include "endpoint/rest/files/handlers.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/log.hpp"
@@ -17,9 +18,15 @@ namespace {
 constexpr Need registry_read{AccessRights::registry_read};
 constexpr Need registry_write{AccessRights::registry_write};
 constexpr Need service{AccessRights::service_connect};
+// Of provisioning. Source: DPS docs, "Control access to the Device Provisioning Service"; who is told keys
+// may write, as azure-iot-cli-extension asks for them to write them back.
+constexpr Need enrollment_read{ProvisioningRights::enrollment_read};
+constexpr Need enrollment_write{ProvisioningRights::enrollment_write};
+constexpr Need status_read{ProvisioningRights::registration_status_read};
+constexpr Need status_write{ProvisioningRights::registration_status_write};
 /// Ours: whoever may make the keys of all policies new has all their rights anyway, and whoever may send what
 /// devices say to a place outside needs them.
-constexpr Need owner{AccessRights::all};
+constexpr Need owner{every_right};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
 /// A device manages its own modules by its own key. Source: azure-iot-sdk-c: iothub_account.c,
@@ -151,23 +158,23 @@ constexpr Route table[] = {
     {"POST", "/devices/{}/applyConfigurationContent", registry_write, C::configurations, small,
      apply_configuration_content},
 
-    {"PUT", "/enrollments/{}", registry_write, C::registry, small, put_enrollment},
-    {"GET", "/enrollments/{}", registry_read, C::registry, small, get_enrollment},
-    {"DELETE", "/enrollments/{}", registry_write, C::registry, small, delete_enrollment},
-    {"POST", "/enrollments/query", registry_read, C::registry, small, query_enrollments},
-    {"POST", "/enrollments/{}/attestationmechanism", registry_write, C::registry, small,
+    {"PUT", "/enrollments/{}", enrollment_write, C::registry, small, put_enrollment},
+    {"GET", "/enrollments/{}", enrollment_read, C::registry, small, get_enrollment},
+    {"DELETE", "/enrollments/{}", enrollment_write, C::registry, small, delete_enrollment},
+    {"POST", "/enrollments/query", enrollment_read, C::registry, small, query_enrollments},
+    {"POST", "/enrollments/{}/attestationmechanism", enrollment_write, C::registry, small,
      get_enrollment_attestation},
-    {"POST", "/enrollments", registry_write, C::registry, small, bulk_enrollments},
-    {"PUT", "/enrollmentGroups/{}", registry_write, C::registry, small, put_enrollment_group},
-    {"GET", "/enrollmentGroups/{}", registry_read, C::registry, small, get_enrollment_group},
-    {"DELETE", "/enrollmentGroups/{}", registry_write, C::registry, small, delete_enrollment_group},
-    {"POST", "/enrollmentGroups/query", registry_read, C::registry, small, query_enrollment_groups},
-    {"POST", "/enrollmentGroups/{}/attestationmechanism", registry_write, C::registry, small,
+    {"POST", "/enrollments", enrollment_write, C::registry, small, bulk_enrollments},
+    {"PUT", "/enrollmentGroups/{}", enrollment_write, C::registry, small, put_enrollment_group},
+    {"GET", "/enrollmentGroups/{}", enrollment_read, C::registry, small, get_enrollment_group},
+    {"DELETE", "/enrollmentGroups/{}", enrollment_write, C::registry, small, delete_enrollment_group},
+    {"POST", "/enrollmentGroups/query", enrollment_read, C::registry, small, query_enrollment_groups},
+    {"POST", "/enrollmentGroups/{}/attestationmechanism", enrollment_write, C::registry, small,
      get_enrollment_group_attestation},
-    {"POST", "/enrollmentGroups", registry_write, C::registry, small, bulk_enrollment_groups},
-    {"GET", "/registrations/{}", registry_read, C::registry, small, get_registration},
-    {"DELETE", "/registrations/{}", registry_write, C::registry, small, delete_registration},
-    {"POST", "/registrations/{}/query", registry_read, C::registry, small, query_registrations},
+    {"POST", "/enrollmentGroups", enrollment_write, C::registry, small, bulk_enrollment_groups},
+    {"GET", "/registrations/{}", status_read, C::registry, small, get_registration},
+    {"DELETE", "/registrations/{}", status_write, C::registry, small, delete_registration},
+    {"POST", "/registrations/{}/query", status_read, C::registry, small, query_registrations},
     {"PUT", "/{}/registrations/{}/register", registrant, C::none, tiny, register_device},
     {"GET", "/{}/registrations/{}/operations/{}", registrant, C::none, tiny, get_registration_operation},
     {"POST", "/{}/registrations/{}", registrant, C::none, tiny, look_up_registration},
