@@ -66,7 +66,7 @@ test('what the hub would refuse is said before', () => {
   for (const good of [{ rate: '30/m' }, { maxInFlight: '2.25%' }, { deadline: '500ms' }, { okStatus: '200, 404-405' }, { attempts: '10' }, { success: '100%' }, { order: 'spread', spread: 'tags.site' }]) expect(problem(good)).toBeUndefined();
   for (const bad of [
     { rate: '30' }, { rate: '0/s' }, { maxInFlight: '0%' }, { maxInFlight: '101%' }, { deadline: '2 h' }, { keep: '1h' }, { okStatus: '2xx' }, { attempts: '1' }, { attempts: '2.5' }, { success: '99' },
-    { order: 'spread', spread: '' }, { order: 'spread', spread: 'site' }, { isSteady: true }, { note: 'ä'.repeat(129) }, { retryOn: 'always' },
+    { order: 'spread', spread: '' }, { order: 'spread', spread: 'site' }, { isSteady: true }, { seed: '-1' }, { seed: '9007199254740992' }, { backoffFactor: '11', attempts: '2' }, { note: 'ä'.repeat(129) }, { retryOn: 'always' },
     { waves: [{ ...emptyWave, size: 'rest' }, { ...emptyWave, size: 5 + '' }] }, { waves: [{ ...emptyWave, size: '5', grow: '1' }] }, { waves: [{ ...emptyWave, soak: 'long' }] },
     { stop: [{ ...emptyStop, failed: '5', after: '20' }] }, { stop: [{ ...emptyStop, kinds: 'bad luck' }] },
   ]) expect(problem(bad), JSON.stringify(bad)).toBeDefined();

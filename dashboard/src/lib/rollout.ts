@@ -255,6 +255,7 @@ export function rolloutProblem(draft: RolloutDraft, isMethod: boolean): string |
     [draft.deadline, t.rollout.deadline, (secondsOf(draft.deadline) ?? 0) > 0, p.duration],
     [draft.offlineTtl, t.rollout.offlineTtl, secondsOf(draft.offlineTtl) !== undefined, p.duration],
     [hasCap(draft, isMethod) ? draft.maxInFlight : '', t.rollout.maxInFlight, isAmount(draft.maxInFlight), p.amount],
+    [draft.seed, t.rollout.seed, /^\d{1,16}$/.test(draft.seed) && Number(draft.seed) <= Number.MAX_SAFE_INTEGER, p.seed],
     [draft.keep, t.rollout.keep, (secondsOf(draft.keep) ?? 0) >= 86_400, p.duration],
   ];
   if (isMethod) {

@@ -11,6 +11,9 @@ import { t } from '../texts.ts';
 
 const pageSize = 200;
 const rowHeight = 40;
+/** Pixels below which the list is scrolled sideways: without further columns, and of each of them. */
+const leastWidth = 640;
+const columnWidth = 130;
 /** As many ids as a condition holds with ease; more are better said by a condition. */
 const chosenMax = 200;
 interface Row { deviceId: string; status: string; connectionState: string; lastActivityTime: string; [column: string]: unknown }
@@ -168,7 +171,7 @@ function List({ rows, chosen, onChoose, onEnd, isMore }: { rows: Row[]; chosen: 
   const { first, last } = windowOf(rows.length, rowHeight, view.value.top, view.value.height);
   return (
     <div class="table-scroll virtual card flush" ref={element} onScroll={look} tabIndex={0} role="region" aria-label={t.common.devices}>
-      <table class="fixed" aria-rowcount={rows.length}>
+      <table class="fixed" aria-rowcount={rows.length} style={{ minWidth: `${leastWidth + columnWidth * columns.value.length}px` }}>
         <thead><tr><th class="choice">{chosen.size > 0 ? <Button kind="quiet" icon="close" aria-label={t.devices.chooseNone} title={t.devices.chooseNone} onClick={() => onChoose(new Set())} /> : <span class="hidden-text">{t.devices.chosen}</span>}</th><th class="id-column">{t.common.device}</th><th>{t.common.connection}</th><th>{t.common.status}</th><th>{t.common.lastSeen}</th>{columns.value.map((path) => <th key={path}>{path}</th>)}</tr></thead>
         <tbody>
           {first > 0 && <tr class="spacer" aria-hidden="true" style={{ height: `${first * rowHeight}px` }} />}

@@ -132,6 +132,7 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
           <div class="row wrap">
             <Choice label={r.order} hint={r.orderHint} value={draft.order} set={(order) => change({ order })} options={[['', r.orderDefault], ['asStored', r.orderStored], ['random', r.orderRandom], ['spread', r.orderSpread]]} />
             {draft.order === 'spread' && <Field label={r.spread} hint={r.spreadHint}><input spellcheck={false} value={draft.spread} onInput={(event) => change({ spread: event.currentTarget.value })} /></Field>}
+            <Text label={r.seed} hint={r.seedHint} value={draft.seed} set={(seed) => change({ seed })} />
           </div>
         )}
         <div class="row wrap">
@@ -147,6 +148,7 @@ export function RolloutForm({ draft, isMethod, change, isRunning = false }: Prop
                 <Field label={r.retryOn} hint={r.retryOnHint}><input spellcheck={false} value={draft.retryOn} onInput={(event) => change({ retryOn: event.currentTarget.value })} /></Field>
                 <Text label={r.backoffFrom} value={draft.backoffFrom} placeholder="5s" set={(backoffFrom) => change({ backoffFrom })} />
                 <Text label={r.backoffTo} value={draft.backoffTo} placeholder="5m" set={(backoffTo) => change({ backoffTo })} />
+                <Text label={r.backoffFactor} value={draft.backoffFactor} placeholder="2" set={(backoffFactor) => change({ backoffFactor })} />
                 <Check label={r.repeatable} value={draft.isRepeatable} set={(isRepeatable) => change({ isRepeatable })} />
               </>
             )}
