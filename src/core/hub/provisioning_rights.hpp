@@ -1,8 +1,10 @@
 #pragma once
 
-#include "core/hub/policies.hpp"
+#include <cstdint>
 
 namespace carillon {
+
+enum class AccessRights : std::uint8_t;
 
 /// What a policy allows of provisioning: flags beside those of the hub, which `AccessRights` names. To write
 /// implies to read. The service's ServiceConfig is left out: what it covers stands in the configuration file.
@@ -15,7 +17,7 @@ struct ProvisioningRights {
     static constexpr AccessRights all{0xF0};
 };
 
-/// What an owner has: the rights of the hub and of provisioning.
-inline constexpr AccessRights every_right = AccessRights::all | ProvisioningRights::all;
+/// What an owner has: the rights of the hub, which are the lower four flags, and of provisioning.
+inline constexpr AccessRights every_right{0xFF};
 
 }  // namespace carillon
