@@ -16,8 +16,9 @@ struct Door::ThreadState {
     std::int64_t incarnation = 0;
     TimePoint retry_at{};
     Duration pause = retry_min;
-    std::optional<TimePoint> unreached_since;  ///< Nothing if the last try succeeded.
-    Timers::Id wakes;                          ///< For those who wait.
+    /// Since when nobody serves, or no try has succeeded; nothing if none has failed.
+    std::optional<TimePoint> unreached_since;
+    Timers::Id wakes;  ///< For those who wait.
     /// Bound: ConnectionCount::open_max.
     std::unordered_map<const Line*, std::unique_ptr<Line>> lines;
 
@@ -231,8 +232,10 @@ public:
         auto line = std::make_unique<Line>(door_, state, service_, std::move(channel));
         Line& begun = *line;
         state.lines.emplace(&begun, std::move(line));
-        // Before the handshake, which costs: who knows other nodes tries the next one.
-        if (!door_.is_patient(state, thread.clock().now())) begun.refuse();
+        // Before the handshake, which costs: who knows other nodes tries the next one. One of them finds out
+        // now and then whether the owner is there again.
+        const TimePoint now = thread.clock().now();
+        if (!door_.is_patient(state, now) && !state.may_try(now)) begun.refuse();
     }
 
 private:
@@ -333,7 +336,7 @@ void Door::note_change(IoThread& thread, std::shared_ptr<const Connector> connec
     state.retry_at = {};
     thread.timers().cancel(state.wakes);
     state.reached();
-    state.unreached_since = clock_.now();
+    if (!state.connector) state.unreached_since = clock_.now();
     for (const auto& [key, line] : state.lines) {
         if (line->leaves_owner()) cut_.fetch_add(1, std::memory_order_relaxed);
     }

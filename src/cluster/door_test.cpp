@@ -96,6 +96,16 @@ struct DoorTest : ::testing::Test {
         return client.ends();
     }
 
+    /// True if one of those who come is passed on. Who comes before the door tries the owner is turned away.
+    bool is_passed_on_soon() {
+        for (int tries = 0; tries < 200; ++tries) {
+            TestClient client(port());
+            if (client.handshake() && client.write("hello") && client.read_exactly(5) == "hello") return true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return false;
+    }
+
     Certificates files;
     StrangerCounts strangers;
     std::vector<std::unique_ptr<Listener>> listeners;  // Whose limits the connections of `server` look at.
@@ -254,6 +264,31 @@ TEST_F(DoorTest, WhoComesWhenTheOwnerWasNotThereForLongIsClosedAtOnce) {
     EXPECT_TRUE(is_turned_away()) << "nobody listens";
     EXPECT_EQ(door->figures().lines, 0U);
     EXPECT_EQ(door->figures().refused, 2U);
+}
+
+TEST_F(DoorTest, ADoorThatNobodyUsedForLongPassesOnWhoComes) {
+    door.reset();
+    Door::Options options = door_options("n2");
+    options.patience = std::chrono::seconds(0);  // So that any time is long.
+    door = Door::open(std::move(options)).value();
+    EXPECT_TRUE(is_turned_away()) << "nobody serves";
+    door->lead_to(target());
+    EXPECT_TRUE(is_passed_on_soon());
+}
+
+TEST_F(DoorTest, AnOwnerThatWasOutOfReachForLongIsFoundAgain) {
+    door.reset();
+    Door::Options options = door_options("n2");
+    options.patience = std::chrono::seconds(0);
+    door = Door::open(std::move(options)).value();
+    DoorTarget owner = target();
+    const std::uint16_t there = owner.port;
+    line_listener->stop();
+    server.turn();
+    door->lead_to(owner);
+    EXPECT_TRUE(is_turned_away());
+    listen_for_lines(there);
+    EXPECT_TRUE(is_passed_on_soon());
 }
 
 TEST_F(DoorTest, AnotherStartOrAnotherNodeIsNotTakenForTheOwner) {
