@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 #include "base/member_reader.hpp"
 #include "core/shard/cloud_messages.hpp"
+#include "core/shard/refusal.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/stored_number.hpp"
 #include "model/registry_line.hpp"
@@ -187,7 +188,10 @@ Task<Result<Document>> Shard::put_identity(IdentityKey key, std::string body, Et
         if (!settled) co_return fail(unavailable(settled.error()));
     }
     auto staged = stage_identity(key, json->root(), match, nullptr);
-    if (!staged) co_return fail(std::move(staged).error());
+    if (!staged) {
+        const auto holds = co_await wait_for_reason(directory_.find(key), committer_);
+        co_return holds ? fail(std::move(staged).error()) : fail(unavailable(holds.error()));
+    }
     const auto written = co_await committer_.durable();
     if (!written) co_return fail(unavailable(written.error()));
     if (staged->before) enforce_registration(key, staged->before);
@@ -270,7 +274,10 @@ Result<> Shard::stage_removal(const IdentityKey& key, const EtagMatch& match) {
 }
 
 Task<Result<>> Shard::remove_identity(IdentityKey key, EtagMatch match) {
-    if (auto staged = stage_removal(key, match); !staged) co_return fail(std::move(staged).error());
+    if (auto staged = stage_removal(key, match); !staged) {
+        const auto holds = co_await wait_for_reason(directory_.find(key), committer_);
+        co_return holds ? fail(std::move(staged).error()) : fail(unavailable(holds.error()));
+    }
     const auto removed = co_await committer_.durable();
     if (!removed) co_return fail(unavailable(removed.error()));
     co_return Result<>{};

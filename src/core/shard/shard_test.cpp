@@ -79,6 +79,46 @@ TEST_F(ShardTest, ReadersSeeNothingBeforeItIsDurable) {
     EXPECT_TRUE(writing->has_value());
 }
 
+TEST_F(ShardTest, ARefusalThatRestsOnAWriteUnderWayIsAnsweredWhenThatIsDurable) {
+    hub->add_device("d");
+    const auto seen =
+        EtagMatch::parse(twin_etag_text(hub->find("d")->newest()->twin.etag), EtagMatch::Unquoted::compare);
+    const auto begin = [&] {
+        return hub->begin(
+            owner("d").write_twin(key("d"), Shard::TwinWrite::patch, patch(R"({"tags":{"a":1}})"), seen));
+    };
+    auto first = begin();
+    hub->poll();
+    auto second = begin();
+    hub->poll();
+    EXPECT_FALSE(second->has_value()) << "the etag has not changed yet, and may never";
+    hub->settle();
+    EXPECT_TRUE(first->value());
+    EXPECT_EQ((*second)->error().code, Errc::precondition_failed);
+    // At rest nobody waits.
+    auto third = begin();
+    hub->poll();
+    ASSERT_TRUE(third->has_value());
+    EXPECT_EQ((*third)->error().code, Errc::precondition_failed);
+}
+
+TEST_F(ShardTest, WhoeverWasRefusedBecauseOfAWriteThatFailsIsTold503) {
+    hub->add_device("d");
+    const auto seen =
+        EtagMatch::parse(twin_etag_text(hub->find("d")->newest()->twin.etag), EtagMatch::Unquoted::compare);
+    const auto begin = [&] {
+        return hub->begin(
+            owner("d").write_twin(key("d"), Shard::TwinWrite::patch, patch(R"({"tags":{"a":1}})"), seen));
+    };
+    store.fail_commits(1);
+    auto first = begin();
+    hub->poll();
+    auto second = begin();
+    hub->settle();
+    EXPECT_EQ((*first)->error().code, Errc::service_unavailable);
+    EXPECT_EQ((*second)->error().code, Errc::service_unavailable);
+}
+
 TEST_F(ShardTest, AFailedCommitTakesBackWhatWasBuiltOnIt) {
     hub->add_device("d");
     store.fail_commits(1);

@@ -1,3 +1,4 @@
+#include "core/shard/refusal.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
 
@@ -43,6 +44,10 @@ Result<Document> Shard::stage_twin(const IdentityKey& key, TwinWrite kind, const
 Task<Result<Document>> Shard::write_twin(IdentityKey key, TwinWrite kind, TwinPatch patch, EtagMatch match) {
     const bool is_write = kind == TwinWrite::replace || !patch.is_empty();
     auto document = stage_twin(key, kind, patch, match);
+    if (!document) {
+        const auto holds = co_await wait_for_reason(directory_.find(key), committer_);
+        if (!holds) co_return fail(unavailable(holds.error()));
+    }
     if (!document || !is_write) co_return document;
     const auto written = co_await committer_.durable();
     if (!written) co_return fail(unavailable(written.error()));
