@@ -43,7 +43,7 @@ bool MethodPart::step() {
 }
 
 bool MethodPart::has_room() const {
-    return may_begin() && !is_intent_under_way_ && (cursor_ < size() || !ready_.empty()) &&
+    return may_begin() && !rests() && !is_intent_under_way_ && (cursor_ < size() || !ready_.empty()) &&
            busy_ < window_.size() && outcome_bytes_ < outcome_bytes_max && !shard().committer().is_full();
 }
 
@@ -357,6 +357,10 @@ void MethodPart::device_removed(Record& record_gone) {
 
 bool MethodPart::step_gated() {
     if (!may_begin()) return false;
+    if (rests()) {
+        return_permits();
+        return false;
+    }
     const bool is_expiring = expire_some();
     if (gate()->is_held()) {
         return_permits();
@@ -564,7 +568,7 @@ void MethodPart::ordered(bool is_first) {
 
 void MethodPart::fill(GateReport& report) const {
     report.in_flight = state().counts().running + intent_devices_;
-    report.wanted = std::min({ready_.size(), Gate::outstanding_max, window_room()});
+    report.wanted = rests() ? 0 : std::min({ready_.size(), Gate::outstanding_max, window_room()});
     report.backing_off = waiting_.size();
     const auto passed =
         state().counts().pending - std::min<std::uint64_t>(state().counts().pending, size() - cursor_);

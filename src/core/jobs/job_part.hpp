@@ -40,6 +40,7 @@ struct JobSite {
     std::function<void(std::uint64_t job)> finished;
     /// Takes a part's report to the gate of its job.
     std::function<void(std::uint64_t job, GateReport)> report;
+    bool rests = false;  ///< See `Jobs::rest`.
 };
 
 /// The share of a running job that belongs to one shard: writes events, and takes the step an event
@@ -109,6 +110,7 @@ protected:
     const PartState& state() const { return state_; }
     const std::vector<Ordinal>& ordinals() const { return ordinals_; }
     JobSite& site() { return site_; }
+    bool rests() const { return site_.rests; }
     std::uint32_t size() const { return static_cast<std::uint32_t>(ordinals_.size()); }
 
     /// Puts `event` into the batch. When that is durable the state moves, counters are published and

@@ -54,6 +54,11 @@ void JobShard::start() {
     for (const auto number : std::exchange(cancelling_, {})) cancel(number);
 }
 
+void JobShard::rest() {
+    site_.rests = true;
+    for (const auto& [number, part] : parts_) turns_.wake(*part);  // They return their permits.
+}
+
 void JobShard::stop() {
     folder_.stop();
     turns_.stop();

@@ -35,6 +35,8 @@ public:
     void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling);
     /// Begins what was adopted.
     void start();
+    /// See `Jobs::rest`.
+    void rest();
     void stop();
 
     /// What a part has found: how many devices and, where they are to stand in an order, what that is made

@@ -15,7 +15,6 @@ namespace carillon {
 struct Jobs::Engine {
     Engine(Shards& s, Throttles& throttles, JobEngineLimits l, const query::QueryOptions& options)
         : shards(s), limits(l) {
-        const auto in_flight = std::make_shared<std::atomic<std::size_t>>(0);
         for (std::size_t i = 0; i < shards.count(); ++i) {
             auto finished = [this](std::uint64_t job) {
                 Shards::post(shards.first(), [this, job, alive = alive] {
@@ -23,7 +22,7 @@ struct Jobs::Engine {
                 });
             };
             job_shards.push_back(std::make_unique<JobShard>(
-                shards[i], options, limits, throttles, in_flight, std::move(finished),
+                shards[i], options, limits, throttles, methods_in_flight, std::move(finished),
                 [this](std::uint64_t job, GateReport report) {
                     Shards::post(shards.first(), [this, job, held = std::move(report), alive = alive] {
                         if (*alive) coordinator->reported(job, held);
@@ -43,6 +42,8 @@ struct Jobs::Engine {
     Shards& shards;
     const JobEngineLimits limits;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight =
+        std::make_shared<std::atomic<std::size_t>>(0);
     JobBoard board;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
     DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
@@ -250,6 +251,21 @@ void Jobs::start() {
     }
     Shards::post(engine_->shards.first(),
                  [coordinator = engine_->coordinator.get()] { coordinator->start(); });
+}
+
+Task<> Jobs::rest() {
+    auto& engine = *engine_;
+    for (std::size_t i = 0; i < engine.job_shards.size(); ++i) {
+        auto rest_shard = [&engine, i](Shard&) {
+            engine.job_shards[i]->rest();
+            return true;
+        };
+        co_await engine.shards.call(engine.shards[i], rest_shard);
+    }
+}
+
+std::size_t Jobs::methods_in_flight() const {
+    return engine_->methods_in_flight->load(std::memory_order_relaxed);
 }
 
 Task<> Jobs::stop() {

@@ -42,6 +42,11 @@ public:
     Result<> load();
     /// Begins work; on the way up, when the threads run.
     void start();
+    /// Sends no methods any more, for good: those that are out may end before `stop`, so that no device of a
+    /// job fails because the hub goes down.
+    Task<> rest();
+    /// Requests of method jobs that are on their way to devices or back.
+    std::size_t methods_in_flight() const;
     /// Stops dispatching and waits for nothing; what is unfinished resumes at the next start.
     Task<> stop();
 

@@ -585,6 +585,26 @@ TEST_F(JobLife, RefusedCommitsDelayAJobAndChangeNothingElse) {
     }
 }
 
+TEST_F(JobLife, AHubThatRestsSendsNoMethodAndTakesTheAnswersToThoseThatAreOut) {
+    devices({"a", "b"});
+    connect("a");
+    ASSERT_TRUE(create("j", method_body("*")));
+    EXPECT_EQ((*hub)->jobs().methods_in_flight(), 1U);
+    auto rest = [](Jobs& jobs) -> Task<bool> {
+        co_await jobs.rest();
+        co_return true;
+    };
+    hub->run(rest((*hub)->jobs()));
+    connect("b");
+    hub->advance(1s);
+    EXPECT_TRUE(links["b"]->methods.empty()) << "it is called while the hub rests";
+    answer("a", 200);
+    hub->settle();
+    EXPECT_EQ((*hub)->jobs().methods_in_flight(), 0U);
+    restart();
+    EXPECT_EQ(counts("j"), (JobCounts{2, 1, 0, 1, 0, 0})) << "nothing failed";
+}
+
 TEST_F(JobLife, WhatIsKnownWhenTheHubStopsIsStoredAndNothingNewBegins) {
     devices({"a", "b"});
     connect("a");
