@@ -13,6 +13,9 @@ namespace carillon {
 
 namespace {
 
+constexpr int handover_tries = 3;
+constexpr std::chrono::seconds between_snapshot_looks{10};
+
 PgConnection::Deadline soon() {
     return std::chrono::steady_clock::now() + ClusterNode::answer_max;
 }
@@ -34,9 +37,17 @@ Result<std::unique_ptr<ClusterNode>> ClusterNode::start(ClusterNodeOptions optio
             "a hub is being imported into this cluster, or was and not to its end: run `carillon cluster "
             "import` again");
     }
+    if (!options.stays_drained) {
+        // It is started again, after whatever it was drained for.
+        auto ready = (*tables)->set_drained(options.node, false);
+        if (!ready) return fail(std::move(ready).error());
+    }
+    auto joined_at = (*tables)->server_time();
+    if (!joined_at) return fail(std::move(joined_at).error());
     auto self = (*tables)->join(options.node, options.address);
     if (!self) return fail(std::move(self).error());
     std::unique_ptr<ClusterNode> node(new ClusterNode(std::move(options), *std::move(self)));
+    node->joined_at_ = *joined_at;
     log.info("joined the cluster node={} incarnation={}", node->self_.node, node->self_.number);
     node->beating_ = std::thread([&node = *node] { node.beat_loop(); });
     ::pthread_setname_np(node->beating_.native_handle(), "carillon-beat");
@@ -104,9 +115,54 @@ void ClusterNode::note_owner(const ClusterView& view) {
     owner_ = view.owner();
     live_owner_.reset();
     if (row != nullptr && row->is_live()) live_owner_ = *row;
+    is_handover_near_ = view.wants_handover();
+    handover_target_.reset();
+    if (owner_ != self_ || !is_handover_near_) return;
+    if (const NodeRow* const next = view.successor(options_.lease)) handover_target_ = next->incarnation;
 }
 
-void ClusterNode::leave() {
+std::optional<Incarnation> ClusterNode::handover_target() const {
+    const std::lock_guard lock(mutex_);
+    return handover_target_;
+}
+
+std::optional<Incarnation> ClusterNode::announce_handover() {
+    auto tables = ClusterTables::open(options_.conninfo, session_name("handover"));
+    if (!tables) return std::nullopt;
+    auto view = (*tables)->view(soon());
+    if (!view || view->owner() != self_) return std::nullopt;
+    const NodeRow* const next = view->successor(options_.lease);
+    if (next == nullptr) return std::nullopt;
+    if (view->wants_handover()) return next->incarnation;
+    const auto asked = (*tables)->request_handover({self_, next->incarnation.node});
+    return asked ? std::optional(next->incarnation) : std::nullopt;
+}
+
+std::chrono::milliseconds ClusterNode::lease_left() const {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(lease_.end() - boot_time());
+    return std::max(left, std::chrono::milliseconds(0));
+}
+
+/// After the last commit. If the answer is lost, the lanes say whether it was done.
+void ClusterNode::hand_over(const Incarnation& successor) {
+    for (int tries = 0; tries < handover_tries; ++tries) {
+        auto tables = ClusterTables::open(options_.conninfo, session_name("handover"));
+        if (!tables) continue;
+        const auto given = (*tables)->hand_over(self_, successor);
+        if (given && *given) {
+            log.info("handed the hub over to={} incarnation={}", successor.node, successor.number);
+            return;
+        }
+        const auto view = given ? (*tables)->view(soon()) : fail(given.error());
+        if (!view) continue;
+        if (view->owner() != self_) return;
+        break;  // It lives no more.
+    }
+    log.warn("the hub was not handed over to={}: whoever is there takes it", successor.node);
+}
+
+void ClusterNode::leave(const std::optional<Incarnation>& successor) {
+    clock_.release();  // The hub has stopped; what is left of it is only taken down.
     {
         const std::lock_guard lock(mutex_);
         ends_ = true;
@@ -114,6 +170,7 @@ void ClusterNode::leave() {
     }
     if (watching_.joinable()) watching_.join();
     if (beating_.joinable()) beating_.join();
+    if (successor) hand_over(*successor);
     auto tables = ClusterTables::open(options_.conninfo, session_name("leave"));
     const Result<> left = tables ? (*tables)->leave(self_) : fail(tables.error());
     if (left) {
@@ -163,7 +220,7 @@ bool ClusterNode::beat(ClusterTables& tables) {
     }
     if (store) acknowledged = store->acknowledged();
     const auto sent = boot_time();
-    const auto beaten = tables.beat(self_, soon());
+    const auto beaten = tables.beat(self_, options_.report ? options_.report() : "", soon());
     if (!beaten) {
         log.warn("no beat was confirmed reason={}", beaten.error().detail);
         return false;
@@ -176,6 +233,7 @@ bool ClusterNode::beat(ClusterTables& tables) {
         const std::string unknown = "this start of the node is unknown to PostgreSQL";
         if (!store) end(unknown);
         store->note_loss(unknown);
+        if (const auto now = tables.view(soon())) end_if_loss_is_accepted(*now);
         return true;
     }
     const auto view = tables.view(soon());
@@ -187,7 +245,27 @@ bool ClusterNode::beat(ClusterTables& tables) {
     if (!view) return false;
     note_owner(*view);
     if (store) check_owned(*view, acknowledged);
+    if (store && store->has_lost()) end_if_loss_is_accepted(*view);
+    measure_snapshots(tables);
     return true;
+}
+
+/// What is in memory here is more than PostgreSQL has. It is kept until an operator gives it up.
+void ClusterNode::end_if_loss_is_accepted(const ClusterView& view) const {
+    if (view.loss_accepted_at > joined_at_) end("an operator accepts what PostgreSQL has lost");
+}
+
+void ClusterNode::measure_snapshots(ClusterTables& tables) {
+    const auto now = boot_time();
+    if (now - measured_at_ < between_snapshot_looks) return;
+    measured_at_ = now;
+    const auto oldest = tables.oldest_snapshot_s();
+    if (!oldest) return;
+    oldest_snapshot_s_ = *oldest;
+    constexpr std::int64_t old_snapshot_s = 300;
+    if (*oldest > old_snapshot_s) {
+        log.warn("a transaction holds up the removal of old rows and slows commits seconds={}", *oldest);
+    }
 }
 
 /// Compares what PostgreSQL says with what it had acknowledged before it was asked.
@@ -234,7 +312,7 @@ void ClusterNode::watch_loop() {
         }
         const std::lock_guard lock(mutex_);
         if (store_) return;
-    } while (sleep(between_looks));
+    } while (sleep(is_handover_near_ ? between_close_looks : between_looks));
 }
 
 Result<> ClusterNode::look(ClusterTables& tables) {
@@ -242,10 +320,15 @@ Result<> ClusterNode::look(ClusterTables& tables) {
     if (!view) return fail(std::move(view).error());
     const auto now = boot_time();
     note_owner(*view);
-    if (has_lost(*view)) return {};
+    if (has_lost(*view)) {
+        end_if_loss_is_accepted(*view);
+        return {};
+    }
     const Incarnation owner = view->owner();
+    if (owner == self_) return take(tables, *view);
+    if (view->should_leave_it_to_others(self_, options_.lease)) return {};
     const NodeRow* row = view->find(owner);
-    if (row == nullptr || !row->is_live() || owner == self_) return take(tables, *view);
+    if (row == nullptr || !row->is_live()) return take(tables, *view);
     watch_.saw(owner, row->beat, now);
     // Nobody else's beat is judged by who does not reach PostgreSQL himself.
     if (lease_.confirmed() == std::chrono::nanoseconds(0) || now - lease_.confirmed() > own_beat_max) {

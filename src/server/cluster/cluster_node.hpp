@@ -25,6 +25,10 @@ struct ClusterNodeOptions {
     std::chrono::milliseconds lease{5'000};
     /// An earlier start of this node whose process is known to be gone; it is not waited for.
     std::optional<Incarnation> ended;
+    /// True for a node that has handed over and goes on in the same process: if it was drained, it stays so.
+    bool stays_drained = false;
+    /// What the node says of itself, for `carillon cluster status`; JSON. Called on a thread of the node's.
+    std::function<std::string()> report;
 };
 
 /// One start of a node of a cluster, from its entry in PostgreSQL to its end. It beats, waits until nobody
@@ -38,6 +42,8 @@ class ClusterNode {
 public:
     static constexpr std::chrono::milliseconds between_beats{1'000};
     static constexpr std::chrono::milliseconds between_looks{250};
+    /// The same while the owner is about to hand over.
+    static constexpr std::chrono::milliseconds between_close_looks{20};
     /// For a beat's answer; then another session is tried.
     static constexpr std::chrono::milliseconds answer_max{1'500};
     static constexpr std::chrono::milliseconds retry_pause{500};
@@ -64,13 +70,27 @@ public:
     Incarnation owner() const;
     /// The same with its address; nothing unless it lives.
     std::optional<NodeRow> live_owner() const;
-    /// Hands over: others need not wait for a lease. Nothing may be written any more.
-    void leave();
+    /// The node to which this one, which owns the hub, is to hand it over; nothing if nobody asks for that,
+    /// or no other node can take it.
+    std::optional<Incarnation> handover_target() const;
+    /// Asks that one to be ready, as this node is about to stop; nothing if no other node can take the hub.
+    std::optional<Incarnation> announce_handover();
+    /// Ends in order, so that others need not wait for a lease; `successor` gets the hub. Nothing may be
+    /// written any more.
+    void leave(const std::optional<Incarnation>& successor = std::nullopt);
+
+    /// How long this process may still act without another confirmed beat; not negative.
+    std::chrono::milliseconds lease_left() const;
+    /// How old the oldest transaction of the database is that holds up the removal of old rows, as seen last.
+    std::chrono::seconds oldest_snapshot() const { return std::chrono::seconds(oldest_snapshot_s_.load()); }
 
 private:
     ClusterNode(ClusterNodeOptions options, Incarnation self);
     std::string session_name(const char* what) const;
     bool sleep(std::chrono::milliseconds time);
+    void hand_over(const Incarnation& successor);
+    void end_if_loss_is_accepted(const ClusterView& view) const;
+    void measure_snapshots(ClusterTables& tables);
     void beat_loop();
     /// False if the session is of no more use.
     bool beat(ClusterTables& tables);
@@ -91,12 +111,17 @@ private:
     bool has_told_loss_ = false;
     std::optional<std::int64_t> beat_;  ///< The last that was confirmed. Of the thread that beats.
     std::chrono::nanoseconds started_{0};
+    double joined_at_ = 0;                     ///< By PostgreSQL's clock, in seconds.
+    std::chrono::nanoseconds measured_at_{0};  ///< Snapshots. Of the thread that beats.
+    std::atomic<std::int64_t> oldest_snapshot_s_{0};
+    std::atomic<bool> is_handover_near_{false};
 
     mutable std::mutex mutex_;  ///< Guards all below.
     std::condition_variable changed_;
     bool ends_ = false;
     Incarnation owner_;
     std::optional<NodeRow> live_owner_;
+    std::optional<Incarnation> handover_target_;
     std::int64_t owner_epoch_ = 0;
     std::shared_ptr<PgStore> store_;
     std::thread beating_;

@@ -21,11 +21,12 @@ bool Lease::is_open_at(std::chrono::nanoseconds now) const {
 }
 
 TimePoint LeasedClock::now() const {
-    if (!lease_.is_open()) {
+    const auto stands_still = [this] { return !is_released_ && !lease_.is_open(); };
+    if (stands_still()) {
         const std::lock_guard lock(mutex_);
         const auto ended = lease_.end();
-        if (!lease_.is_open()) {
-            while (!lease_.is_open()) std::this_thread::sleep_for(wait_step);
+        if (stands_still()) {
+            while (stands_still()) std::this_thread::sleep_for(wait_step);
             paused_ += (boot_time() - ended).count();
         }
     }

@@ -51,6 +51,8 @@ public:
     /// `lease` outlives it.
     explicit LeasedClock(const Lease& lease) : lease_(lease) {}
     TimePoint now() const override;
+    /// Nobody acts by this clock any more: it goes on, with or without a lease.
+    void release() { is_released_ = true; }
     /// Goes on: it only says what time people call it.
     WallTime wall_now() const override { return system_.wall_now(); }
 
@@ -59,6 +61,7 @@ private:
     const SystemClock system_;
     mutable std::mutex mutex_;  ///< Held by one who waits, so that a pause counts once.
     mutable std::atomic<std::int64_t> paused_{0};
+    std::atomic<bool> is_released_{false};
 };
 
 /// Judges by what was seen of another node's beat, on this node's clock alone, whether it has stood still for

@@ -49,6 +49,21 @@ TEST(LeasedClock, StandsStillWhileTheLeaseIsOverAndKeepsAskersWaiting) {
     EXPECT_GE(clock.now(), seen);
 }
 
+TEST(LeasedClock, GoesOnWithoutALeaseOnceNobodyActsByIt) {
+    Lease lease(700ms);  // Never confirmed.
+    LeasedClock clock(lease);
+    std::atomic<bool> is_answered = false;
+    std::thread asker([&] {
+        clock.now();
+        is_answered = true;
+    });
+    std::this_thread::sleep_for(50ms);
+    EXPECT_FALSE(is_answered);
+    clock.release();
+    asker.join();
+    EXPECT_TRUE(is_answered);
+}
+
 TEST(BeatWatch, ABeatThatStandsStillForALeaseMayBeKilled) {
     BeatWatch watch(5s);
     EXPECT_FALSE(watch.may_kill(100s));

@@ -3,12 +3,19 @@
 #include "base/text.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 #include <cstdlib>
 
 namespace carillon {
 namespace {
 
 constexpr const char* format_setting = "format";
+constexpr const char* handover_setting = "handover";  ///< Node, incarnation and the node that is to follow.
+constexpr const char* loss_setting = "loss_accepted";
+constexpr std::string_view drained_prefix = "drained.";
+constexpr std::string_view program_prefix = "program.";  ///< Incarnation, and the format its program knows.
+/// In the place of a node's state, in the rows of `view`.
+constexpr std::string_view setting_row = "setting";
 /// Dead rows of a node that are kept, so that its numbers go on and its last ends can be seen.
 constexpr std::int64_t past_incarnations_max = 16;
 
@@ -18,6 +25,7 @@ std::string creation_script() {
         "CREATE TABLE setting (name text PRIMARY KEY, value text NOT NULL);"
         "CREATE TABLE node (id text, incarnation bigint, beat bigint NOT NULL, state text NOT NULL,"
         " wall timestamptz NOT NULL, address text NOT NULL, version text NOT NULL,"
+        " report text NOT NULL DEFAULT '',"
         " PRIMARY KEY (id, incarnation));"
         // Changed at every commit: room for versions in the page.
         "CREATE TABLE lane (lane int PRIMARY KEY, owner text NOT NULL, incarnation bigint NOT NULL,"
@@ -45,7 +53,37 @@ NodeRow node_of(const PgRows& rows, std::size_t row) {
     node.beat_age_s = std::strtod(std::string(rows.text(row, 4)).c_str(), nullptr);
     node.address = rows.text(row, 5);
     node.version = rows.text(row, 6);
+    node.report = rows.text(row, 10);
     return node;
+}
+
+/// Words without spaces, as settings of several parts are stored.
+std::vector<std::string> words_of(std::string_view text) {
+    std::vector<std::string> words;
+    while (!text.empty()) {
+        const auto end = std::min(text.find(' '), text.size());
+        words.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return words;
+}
+
+void take_setting(ClusterView& view, std::string_view name, std::string_view value) {
+    if (name.starts_with(drained_prefix)) {
+        view.drained.emplace_back(name.substr(drained_prefix.size()));
+    } else if (name == handover_setting) {
+        const auto words = words_of(value);
+        const auto number = words.size() == 3 ? parse_i64(words[1]) : std::nullopt;
+        if (number) view.handover = HandoverRequest{{words[0], *number}, words[2]};
+    } else if (name == loss_setting) {
+        view.loss_accepted_at = std::strtod(std::string(value).c_str(), nullptr);
+    } else if (name == format_setting) {
+        view.format = parse_i64(value).value_or(0);
+    }
+}
+
+bool is_beating(const NodeRow& node, std::chrono::milliseconds beat_age_max) {
+    return node.is_live() && node.beat_age_s < std::chrono::duration<double>(beat_age_max).count();
 }
 
 }  // namespace
@@ -55,6 +93,35 @@ const NodeRow* ClusterView::find(const Incarnation& incarnation) const {
         if (node.incarnation == incarnation) return &node;
     }
     return nullptr;
+}
+
+bool ClusterView::is_drained(const std::string& node) const {
+    return std::find(drained.begin(), drained.end(), node) != drained.end();
+}
+
+bool ClusterView::wants_handover() const {
+    return (handover && handover->from == owner()) || is_drained(owner().node);
+}
+
+const NodeRow* ClusterView::successor(std::chrono::milliseconds beat_age_max) const {
+    const bool is_named = handover && handover->from == owner();
+    const NodeRow* best = nullptr;
+    for (const NodeRow& node : nodes) {
+        if (node.incarnation == owner() || !is_beating(node, beat_age_max)) continue;
+        const std::string& id = node.incarnation.node;
+        if (is_named ? id != handover->to : is_drained(id)) continue;
+        if (best == nullptr || node.beat_age_s < best->beat_age_s) best = &node;
+    }
+    return best;
+}
+
+bool ClusterView::should_leave_it_to_others(const Incarnation& node,
+                                            std::chrono::milliseconds beat_age_max) const {
+    if (!is_drained(node.node)) return false;
+    return std::any_of(nodes.begin(), nodes.end(), [&](const NodeRow& other) {
+        return other.incarnation != node && other.incarnation != owner() && is_beating(other, beat_age_max) &&
+               !is_drained(other.incarnation.node);
+    });
 }
 
 Result<> ClusterTables::create(const std::string& conninfo,
@@ -94,8 +161,12 @@ Result<std::unique_ptr<ClusterTables>> ClusterTables::open(const std::string& co
     if (!stored) return fail(std::move(stored).error());
     const auto number = *stored ? parse_i64(**stored) : std::nullopt;
     if (!number || *number > format) {
-        return fail(Errc::not_found_locally, "the cluster's tables are those of a later program");
+        return fail(Errc::not_found_locally,
+                    fmt::format("the cluster's tables are of format {}, and this program works with {} at "
+                                "most: it is older than the cluster",
+                                number.value_or(0), format));
     }
+    tables->format_ = *number;
     return tables;
 }
 
@@ -119,12 +190,15 @@ Result<> ClusterTables::set(const std::string& name, const std::string& value) {
 
 Result<Incarnation> ClusterTables::join(const std::string& node, const std::string& address) {
     auto rows = connection_->run({"",
-                                  "INSERT INTO node SELECT $1, coalesce(max(incarnation), 0) + 1, 0, 'live', "
+                                  "INSERT INTO node (id, incarnation, beat, state, wall, address, version) "
+                                  "SELECT $1, coalesce(max(incarnation), 0) + 1, 0, 'live', "
                                   "clock_timestamp(), $2, $3 "
                                   "FROM node WHERE id = $1 RETURNING incarnation",
                                   {pg_text(node), pg_text(address), pg_text(CARILLON_VERSION)}});
     if (!rows) return refused(rows.error());
     const Incarnation self{node, rows->number(0, 0)};
+    auto known = set(std::string(program_prefix) + node, fmt::format("{} {}", self.number, format));
+    if (!known) return fail(std::move(known).error());
     // Those that own nothing any more and ended long ago.
     auto tidied = connection_->run(
         {"",
@@ -135,14 +209,20 @@ Result<Incarnation> ClusterTables::join(const std::string& node, const std::stri
     return self;
 }
 
-Result<std::optional<std::int64_t>> ClusterTables::beat(const Incarnation& self,
+Result<std::optional<std::int64_t>> ClusterTables::beat(const Incarnation& self, const std::string& report,
                                                         PgConnection::Deadline deadline) {
-    auto rows =
-        connection_->run({"beat",
+    PgStatement statement{"beat",
                           "UPDATE node SET beat = beat + 1, wall = clock_timestamp() WHERE id = $1 AND "
                           "incarnation = $2 AND state = 'live' RETURNING beat",
-                          {pg_text(self.node), pg_number(self.number)}},
-                         deadline);
+                          {pg_text(self.node), pg_number(self.number)}};
+    if (format_ >= format_of_reports && report.size() <= report_bytes_max) {
+        statement.name = "beat_with_report";
+        statement.sql =
+            "UPDATE node SET beat = beat + 1, wall = clock_timestamp(), report = $3 WHERE id = $1 AND "
+            "incarnation = $2 AND state = 'live' RETURNING beat";
+        statement.params.push_back(pg_text(report));
+    }
+    auto rows = connection_->run(statement, deadline);
     if (!rows) return refused(rows.error());
     if (rows->is_empty()) return std::optional<std::int64_t>();
     return std::optional<std::int64_t>(rows->number(0, 0));
@@ -161,14 +241,18 @@ Result<std::optional<std::string>> ClusterTables::state(const Incarnation& who,
 
 Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
     // One statement, so that nodes and lanes are of one moment.
+    const bool has_reports = format_ >= format_of_reports;
     auto rows = connection_->run(
-        {"view",
-         "SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), address, "
-         "version,"
-         " NULL, NULL, NULL FROM node n WHERE state = 'live' OR incarnation = "
-         "(SELECT max(incarnation) FROM node WHERE id = n.id) UNION ALL "
-         "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq FROM lane "
-         "ORDER BY 8 NULLS FIRST, 1, 2",
+        {has_reports ? "view_with_reports" : "view",
+         std::string("SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), "
+                     "address, version, NULL, NULL, NULL, ") +
+             (has_reports ? "report" : "NULL") +
+             " FROM node n WHERE state = 'live' OR incarnation = "
+             "(SELECT max(incarnation) FROM node WHERE id = n.id) UNION ALL "
+             "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq, NULL FROM lane "
+             "UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL FROM setting "
+             "WHERE name IN ('handover', 'loss_accepted', 'format') OR starts_with(name, 'drained.') "
+             "ORDER BY 8 NULLS FIRST, 1, 2",
          {}},
         deadline);
     if (!rows) return refused(rows.error());
@@ -178,10 +262,13 @@ Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
             view.lanes.push_back(
                 {{static_cast<int>(rows->number(row, 7)), rows->number(row, 8), rows->number(row, 9)},
                  {std::string(rows->text(row, 0)), rows->number(row, 1)}});
+        } else if (rows->text(row, 3) == setting_row) {
+            take_setting(view, rows->text(row, 0), rows->text(row, 5));
         } else {
             view.nodes.push_back(node_of(*rows, row));
         }
     }
+    if (view.format > format_ && view.format <= format) format_ = view.format;  // The upgrade is finished.
     if (view.lanes.empty()) return fail(Errc::store_failed, "the cluster has no lanes any more");
     return view;
 }
@@ -240,6 +327,77 @@ Result<> ClusterTables::leave(const Incarnation& self) {
          "UPDATE node SET state = 'left' WHERE id = $1 AND incarnation = $2 AND state = 'live'",
          {pg_text(self.node), pg_number(self.number)}});
     if (!done) return refused(done.error());
+    return {};
+}
+
+Result<bool> ClusterTables::hand_over(const Incarnation& self, const Incarnation& to) {
+    auto given = connection_->run(
+        {"hand_over",
+         "UPDATE lane SET owner = $3, incarnation = $4, epoch = epoch + 1 WHERE owner = $1 AND incarnation = "
+         "$2 AND EXISTS (SELECT FROM node n WHERE n.id = $3 AND n.incarnation = $4 AND n.state = 'live') "
+         "RETURNING 1",
+         {pg_text(self.node), pg_number(self.number), pg_text(to.node), pg_number(to.number)}});
+    if (!given) return refused(given.error());
+    if (given->is_empty()) return false;
+    if (auto done = set(handover_setting, {}); !done) return fail(std::move(done).error());
+    return true;
+}
+
+// --- what operators ask for --------------------------------------------------------------------
+
+Result<> ClusterTables::request_handover(const HandoverRequest& request) {
+    return set(handover_setting, fmt::format("{} {} {}", request.from.node, request.from.number, request.to));
+}
+
+Result<> ClusterTables::set_drained(const std::string& node, bool is_drained) {
+    return set(std::string(drained_prefix) + node, is_drained ? "yes" : "");
+}
+
+Result<> ClusterTables::accept_loss() {
+    auto now = server_time();
+    if (!now) return fail(std::move(now).error());
+    return set(loss_setting, fmt::format("{:.6f}", *now));
+}
+
+Result<std::int64_t> ClusterTables::oldest_snapshot_s() {
+    auto rows = connection_->run(
+        {"oldest_snapshot",
+         "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))::bigint, 0) FROM "
+         "pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND datname = "
+         "current_database()",
+         {}});
+    if (!rows) return refused(rows.error());
+    return rows->number(0, 0);
+}
+
+Result<double> ClusterTables::server_time() {
+    auto rows = connection_->run({"", "SELECT extract(epoch FROM clock_timestamp())", {}});
+    if (!rows) return refused(rows.error());
+    return std::strtod(std::string(rows->text(0, 0)).c_str(), nullptr);
+}
+
+Result<> ClusterTables::finish_upgrade() {
+    auto current = view({});
+    if (!current) return fail(std::move(current).error());
+    for (const NodeRow& node : current->nodes) {
+        if (!is_beating(node, absence_min)) continue;
+        auto program = setting(std::string(program_prefix) + node.incarnation.node);
+        if (!program) return fail(std::move(program).error());
+        const auto words = words_of(program->value_or(""));
+        const bool is_current = words.size() == 2 && parse_i64(words[0]) == node.incarnation.number &&
+                                parse_i64(words[1]).value_or(0) >= format;
+        if (is_current) continue;
+        return fail(Errc::config_invalid,
+                    fmt::format("node {} runs an older program: start it with this version first",
+                                node.incarnation.node));
+    }
+    if (current->format >= format) return {};
+    auto raised = connection_->run_script(
+        fmt::format("BEGIN; ALTER TABLE node ADD COLUMN IF NOT EXISTS report text NOT NULL DEFAULT ''; "
+                    "UPDATE setting SET value = '{}' WHERE name = '{}'; COMMIT",
+                    format, format_setting));
+    if (!raised) return refused(raised.error());
+    format_ = format;
     return {};
 }
 

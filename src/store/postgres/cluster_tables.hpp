@@ -3,6 +3,7 @@
 #include "store/postgres/pg_connection.hpp"
 #include "store/postgres/pg_store.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -28,6 +29,7 @@ struct NodeRow {
     double beat_age_s = 0;  ///< By PostgreSQL's clock; to be shown, never to decide by.
     std::string address;
     std::string version;
+    std::string report;  ///< What the node says of itself, JSON; empty before format 2.
 
     bool is_live() const { return state == "live"; }
 };
@@ -38,14 +40,34 @@ struct LaneRow {
     Incarnation owner;
 };
 
+/// An operator's order to the owner of the hub.
+struct HandoverRequest {
+    Incarnation from;  ///< The owner that was meant; another one does not obey.
+    std::string to;    ///< A node.
+};
+
 /// Who is there and who owns the lanes, at one moment.
 struct ClusterView {
     std::vector<NodeRow> nodes;  ///< Of each node the latest start, and all that live.
     std::vector<LaneRow> lanes;  ///< By number.
 
+    /// What operators have asked for; see `HandoverRequest` and `ClusterTables::accept_loss`.
+    std::optional<HandoverRequest> handover;
+    std::vector<std::string> drained;  ///< Nodes that are not to own the hub while another one can.
+    double loss_accepted_at = 0;       ///< By PostgreSQL's clock, in seconds; 0 for never.
+    std::int64_t format = 0;
+
     const NodeRow* find(const Incarnation& incarnation) const;
     /// The owner of the first lane. Claims take all lanes at once.
     const Incarnation& owner() const { return lanes.front().owner; }
+    bool is_drained(const std::string& node) const;
+    /// True if the owner is to hand the hub over now.
+    bool wants_handover() const;
+    /// To whom the owner hands the hub over: the node that was named, or else one that is not drained, of
+    /// those that live and beat within `beat_age_max`. Null if there is none.
+    const NodeRow* successor(std::chrono::milliseconds beat_age_max) const;
+    /// True if `node` is drained and one that is not could own the hub.
+    bool should_leave_it_to_others(const Incarnation& node, std::chrono::milliseconds beat_age_max) const;
 };
 
 /// The tables by which nodes know of each other, on a session of their own. What fails may have been done,
@@ -54,8 +76,11 @@ class ClusterTables {
 public:
     /// Lanes of a cluster: as many commits can be on their way at once.
     static constexpr int lane_count = 8;
-    /// Version of the tables. A program refuses those of a later one.
-    static constexpr std::int64_t format = 1;
+    /// Versions of the tables that this program works with; it refuses those of a later one. A new cluster
+    /// has the newest, an older one keeps its own until `finish_upgrade`.
+    static constexpr std::int64_t format = 2;
+    static constexpr std::int64_t format_of_reports = 2;  ///< Since which nodes say something of themselves.
+    static constexpr std::size_t report_bytes_max = 4096;
     static constexpr std::size_t node_id_bytes_max = 32;
     static constexpr std::chrono::milliseconds lock_wait_max{300};
 
@@ -74,8 +99,9 @@ public:
 
     /// Adds the node's next start, which lives from now on.
     Result<Incarnation> join(const std::string& node, const std::string& address);
-    /// Raises the beat of one that lives; nothing if it lives no more.
-    Result<std::optional<std::int64_t>> beat(const Incarnation& self, PgConnection::Deadline deadline);
+    /// Raises the beat of one that lives, and stores what it says of itself; nothing if it lives no more.
+    Result<std::optional<std::int64_t>> beat(const Incarnation& self, const std::string& report,
+                                             PgConnection::Deadline deadline);
     /// `live`, `left` or `dead`; nothing if PostgreSQL does not know this start.
     Result<std::optional<std::string>> state(const Incarnation& who, PgConnection::Deadline deadline);
     Result<ClusterView> view(PgConnection::Deadline deadline);
@@ -88,12 +114,33 @@ public:
     Result<std::vector<PgLane>> claim(const Incarnation& self, PgConnection::Deadline deadline);
     /// Says that one that lives has ended in order.
     Result<> leave(const Incarnation& self);
+    /// Gives all lanes of `self`, which commits nothing any more, to `to`. False if it owned none, or `to`
+    /// does not live.
+    Result<bool> hand_over(const Incarnation& self, const Incarnation& to);
+
+    // --- what operators ask for ----------------------------------------------------------------
+    Result<> request_handover(const HandoverRequest& request);
+    /// Whether `node` is to own the hub only while no other one can.
+    Result<> set_drained(const std::string& node, bool is_drained);
+    /// Nodes that know of more than PostgreSQL has are to forget it: those that have joined by now.
+    Result<> accept_loss();
+    /// How old the oldest transaction of this database is for which old rows are kept: rows of lanes change
+    /// at every commit, and every version that a snapshot may need is stepped over.
+    Result<std::int64_t> oldest_snapshot_s();
+    /// PostgreSQL's clock, in seconds since 1970.
+    Result<double> server_time();
+    /// A node that has not beaten for this long does not hold up the end of an upgrade.
+    static constexpr std::chrono::seconds absence_min{60};
+    /// Brings the tables to `format`. Fails with `config_invalid` if a node runs whose program is older, and
+    /// then changes nothing.
+    Result<> finish_upgrade();
 
     PgConnection& connection() { return *connection_; }
 
 private:
     explicit ClusterTables(std::unique_ptr<PgConnection> connection) : connection_(std::move(connection)) {}
     std::unique_ptr<PgConnection> connection_;
+    std::int64_t format_ = 1;  ///< As seen last.
 };
 
 }  // namespace carillon

@@ -307,12 +307,12 @@ TEST(ClusterTables, NodesAreNumberedByTheirStartsAndKilledByAStandingBeatOnly) {
     const auto again = (*tables)->join("n1", "10.0.0.1");
     ASSERT_TRUE(again);
     EXPECT_EQ(again->number, claimed.self.number + 1);
-    EXPECT_EQ(**(*tables)->beat(claimed.self, {}), 1);
-    EXPECT_EQ(**(*tables)->beat(claimed.self, {}), 2);
+    EXPECT_EQ(**(*tables)->beat(claimed.self, "", {}), 1);
+    EXPECT_EQ(**(*tables)->beat(claimed.self, "", {}), 2);
     EXPECT_FALSE(*(*tables)->kill(claimed.self, 1)) << "it beat meanwhile";
     EXPECT_TRUE(*(*tables)->kill(claimed.self, 2));
     EXPECT_FALSE(*(*tables)->kill(claimed.self, 2)) << "once only";
-    EXPECT_EQ(*(*tables)->beat(claimed.self, {}), std::nullopt);
+    EXPECT_EQ(*(*tables)->beat(claimed.self, "", {}), std::nullopt);
     EXPECT_EQ(*(*tables)->state(claimed.self, {}), "dead");
     EXPECT_EQ(*(*tables)->state(*again, {}), "live");
     EXPECT_EQ(*(*tables)->state({"n1", 99}, {}), std::nullopt);

@@ -1,0 +1,157 @@
+// What operators order a cluster to do, and what it makes of that: handover, drain, lost commits, upgrade.
+#include "store/postgres/postgres_testing.hpp"
+
+#include <gtest/gtest.h>
+
+namespace carillon {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ClusterOrders : public testing::Test {
+protected:
+    void SetUp() override {
+        claimed_ = server_.reset();
+        server_.run_sql("DELETE FROM carillon.setting WHERE name <> 'format'");
+        auto opened = ClusterTables::open(server_.conninfo(), "carillon/test");
+        ASSERT_TRUE(opened) << opened.error().detail;
+        tables_ = *std::move(opened);
+    }
+    /// A node that stands by.
+    Incarnation standby(const std::string& node) {
+        const auto self = tables_->join(node, "");
+        EXPECT_TRUE(self);
+        return *self;
+    }
+    ClusterView view() {
+        auto seen = tables_->view({});
+        EXPECT_TRUE(seen) << seen.error().detail;
+        return *std::move(seen);
+    }
+    static std::string successor_of(const ClusterView& view) {
+        const NodeRow* const found = view.successor(5s);
+        return found == nullptr ? "" : found->incarnation.node;
+    }
+
+    TestPostgres& server_ = TestPostgres::instance();
+    TestPostgres::Claimed claimed_;
+    std::unique_ptr<ClusterTables> tables_;
+};
+
+TEST_F(ClusterOrders, AHandoverGivesAllLanesToANodeThatLivesAndShutsOutTheOwner) {
+    auto opened = PgStore::open([&] {
+        auto options = TestPostgres::options(claimed_, server_.conninfo());
+        options.on_fenced = [](const std::string&) {};
+        return options;
+    }());
+    ASSERT_TRUE(opened);
+    Batch batch;
+    batch.put(Table::jobs, "a", "x");
+    ASSERT_TRUE((*opened)->commit(batch));
+
+    const auto n2 = standby("n2");
+    EXPECT_TRUE(*tables_->hand_over(claimed_.self, n2));
+    EXPECT_EQ(view().owner(), n2);
+    for (const LaneRow& row : view().lanes) EXPECT_EQ(row.owner, n2) << row.lane.number;
+    EXPECT_FALSE((*opened)->commit(batch)) << "the former owner commits";
+    EXPECT_FALSE(*tables_->hand_over(claimed_.self, n2)) << "what it does not own";
+
+    const auto claimed = tables_->claim(n2, {});
+    ASSERT_TRUE(claimed);
+    EXPECT_EQ(claimed->size(), static_cast<std::size_t>(ClusterTables::lane_count));
+}
+
+TEST_F(ClusterOrders, NothingIsHandedOverToANodeThatDoesNotLive) {
+    const auto n2 = standby("n2");
+    ASSERT_TRUE(tables_->leave(n2));
+    EXPECT_FALSE(*tables_->hand_over(claimed_.self, n2));
+    EXPECT_FALSE(*tables_->hand_over(claimed_.self, {"n3", 1}));
+    EXPECT_EQ(view().owner(), claimed_.self);
+}
+
+TEST_F(ClusterOrders, AnOwnerThatIsDrainedHandsOverToOneThatIsNot) {
+    EXPECT_FALSE(view().wants_handover());
+    ASSERT_TRUE(tables_->set_drained("n1", true));
+    EXPECT_TRUE(view().wants_handover());
+    EXPECT_EQ(successor_of(view()), "") << "nobody else is there";
+    standby("n2");
+    ASSERT_TRUE(tables_->set_drained("n2", true));
+    EXPECT_EQ(successor_of(view()), "");
+    const auto n3 = standby("n3");
+    EXPECT_EQ(successor_of(view()), "n3");
+    EXPECT_TRUE(view().should_leave_it_to_others({"n2", 1}, 5s));
+    EXPECT_FALSE(view().should_leave_it_to_others(n3, 5s)) << "it is not drained";
+    ASSERT_TRUE(tables_->leave(n3));
+    EXPECT_FALSE(view().should_leave_it_to_others({"n2", 1}, 5s)) << "there is nobody to leave it to";
+    ASSERT_TRUE(tables_->set_drained("n1", false));
+    EXPECT_FALSE(view().wants_handover());
+}
+
+TEST_F(ClusterOrders, ANodeThatHasNotBeatenForLongIsNoSuccessor) {
+    standby("n2");
+    ASSERT_TRUE(tables_->set_drained("n1", true));
+    EXPECT_EQ(successor_of(view()), "n2");
+    server_.run_sql("UPDATE carillon.node SET wall = wall - interval '6 s' WHERE id = 'n2'");
+    EXPECT_EQ(successor_of(view()), "");
+}
+
+TEST_F(ClusterOrders, AnOrderToMoveIsForTheOwnerThatWasMeantAndEndsWithIt) {
+    standby("n2");
+    const auto n3 = standby("n3");
+    ASSERT_TRUE(tables_->request_handover({{"n1", claimed_.self.number + 1}, "n3"}));
+    EXPECT_FALSE(view().wants_handover()) << "another start of the node";
+    ASSERT_TRUE(tables_->request_handover({claimed_.self, "n3"}));
+    EXPECT_TRUE(view().wants_handover());
+    EXPECT_EQ(successor_of(view()), "n3");
+    EXPECT_TRUE(*tables_->hand_over(claimed_.self, n3));
+    EXPECT_FALSE(view().handover);
+}
+
+TEST_F(ClusterOrders, ALossIsAcceptedForThoseThatHadJoinedByThen) {
+    const auto before = tables_->server_time();
+    ASSERT_TRUE(before);
+    EXPECT_EQ(view().loss_accepted_at, 0);
+    ASSERT_TRUE(tables_->accept_loss());
+    const auto after = tables_->server_time();
+    ASSERT_TRUE(after);
+    EXPECT_GT(view().loss_accepted_at, *before);
+    EXPECT_LT(view().loss_accepted_at, *after);
+}
+
+TEST_F(ClusterOrders, ANodeSaysWhatItIsWithItsBeat) {
+    ASSERT_TRUE(tables_->beat(claimed_.self, R"({"role":"active"})", {}));
+    EXPECT_EQ(view().find(claimed_.self)->report, R"({"role":"active"})");
+    const std::string long_report(ClusterTables::report_bytes_max + 1, 'x');
+    EXPECT_TRUE(tables_->beat(claimed_.self, long_report, {})) << "it beats all the same";
+    EXPECT_EQ(view().find(claimed_.self)->report, R"({"role":"active"})");
+}
+
+TEST_F(ClusterOrders, AnUpgradeIsFinishedWhenNoOlderProgramRuns) {
+    // As a program of format 1 has made it, and one of its nodes runs.
+    server_.run_sql(
+        "ALTER TABLE carillon.node DROP COLUMN report; UPDATE carillon.setting SET value = '1' WHERE name = "
+        "'format'; DELETE FROM carillon.setting WHERE name = 'program.n1'");
+    auto opened = ClusterTables::open(server_.conninfo(), "carillon/test");
+    ASSERT_TRUE(opened) << "the older format is worked with";
+    ClusterTables& tables = **opened;
+    EXPECT_TRUE(tables.beat(claimed_.self, "{}", {}));
+    const auto early = tables.finish_upgrade();
+    ASSERT_FALSE(early);
+    EXPECT_EQ(early.error().code, Errc::config_invalid);
+    EXPECT_NE(early.error().detail.find("n1"), std::string::npos);
+
+    ASSERT_TRUE(tables.leave(claimed_.self));
+    const auto again = tables.join("n1", "");
+    ASSERT_TRUE(again);
+    ASSERT_TRUE(tables.finish_upgrade());
+    EXPECT_EQ(server_.run_sql("SELECT value FROM carillon.setting WHERE name = 'format'"),
+              std::to_string(ClusterTables::format));
+    EXPECT_TRUE(tables.finish_upgrade()) << "a second time";
+    EXPECT_TRUE(tables.beat(*again, "{}", {}));
+    const auto seen = tables.view({});
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->find(*again)->report, "{}");
+}
+
+}  // namespace
+}  // namespace carillon
