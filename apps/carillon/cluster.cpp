@@ -3,6 +3,7 @@
 #include "cluster.hpp"
 
 #include "base/json.hpp"
+#include "cluster_orders.hpp"
 #include "commands.hpp"
 #include "failure.hpp"
 #include "hub_flags.hpp"
@@ -27,6 +28,7 @@ namespace {
 struct ClusterArgs {
     std::string store;
     std::string node;
+    bool is_off = false;
     std::string data_dir = "carillon-data";
     Format format = Format::automatic;
 };
@@ -84,14 +86,26 @@ Result<std::string> server_setting(PgConnection& connection, const std::string& 
     return std::string(rows->text(0, 0));
 }
 
+/// What the node said of itself at its last beat, and of that what a table shows.
+void append_report(JsonWriter& json, const NodeRow& node) {
+    if (!node.is_live() || node.report.empty()) return;
+    const auto report = JsonDocument::parse(node.report);
+    if (!report) return;
+    json.member_raw("says", node.report);
+    const JsonValue door = report->root().find("door");
+    const auto lines = door.find("passedOn").integer();
+    if (!lines) return;
+    json.member("connections", door.find("connections").integer().value_or(0)).member("passedOn", *lines);
+}
+
 std::vector<std::string> node_rows(const ClusterView& view) {
     std::vector<std::string> rows;
     for (const NodeRow& node : view.nodes) {
         const bool owns = view.owner() == node.incarnation;
         const char* role = owns && node.is_live() ? "active" : node.is_live() ? "standby" : "";
         rows.emplace_back();
-        JsonWriter(rows.back())
-            .begin_object()
+        JsonWriter json(rows.back());
+        json.begin_object()
             .member("node", node.incarnation.node)
             .member("incarnation", node.incarnation.number)
             .member("state", node.state)
@@ -99,7 +113,9 @@ std::vector<std::string> node_rows(const ClusterView& view) {
             .member("address", node.address)
             .member("secondsSinceBeat", fmt::format("{:.1f}", node.beat_age_s))
             .member("version", node.version)
-            .end_object();
+            .member("drained", view.is_drained(node.incarnation.node));
+        append_report(json, node);
+        json.end_object();
     }
     return rows;
 }
@@ -121,7 +137,7 @@ std::string document_of(const ClusterView& view,
             .member("commits", row.lane.seq)
             .end_object();
     }
-    json.end_array().key("postgres").begin_object();
+    json.end_array().member("format", view.format).key("postgres").begin_object();
     for (const auto& [name, value] : postgres) json.member(name, value);
     json.member("oldestSnapshotSeconds", snapshot_s).end_object().end_object();
     return text;
@@ -151,14 +167,9 @@ Result<Exit> status(const ClusterArgs& args) {
         if (!value) return fail(std::move(value).error());
         postgres.emplace_back(name, *std::move(value));
     }
-    // Rows of lanes change at every commit, and every version that a snapshot may need is stepped over.
-    auto oldest = connection.run(
-        {"",
-         "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))::bigint, 0) FROM "
-         "pg_stat_activity WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()",
-         {}});
-    if (!oldest) return fail(Errc::store_failed, "PostgreSQL: " + oldest.error().reason);
-    const std::int64_t snapshot_s = oldest->number(0, 0);
+    const auto oldest = (*tables)->oldest_snapshot_s();
+    if (!oldest) return fail(oldest.error());
+    const std::int64_t snapshot_s = *oldest;
     if (args.format == Format::json || args.format == Format::ndjson) {
         print_document(std::cout, args.format, document_of(*view, postgres, snapshot_s),
                        standard_table_width());
@@ -170,6 +181,9 @@ Result<Exit> status(const ClusterArgs& args) {
                             {"ROLE", "role"},
                             {"ADDRESS", "address"},
                             {"BEAT", "secondsSinceBeat"},
+                            {"DRAINED", "drained"},
+                            {"CONNECTIONS", "connections"},
+                            {"PASSED ON", "passedOn"},
                             {"VERSION", "version"}},
                            standard_table_width());
         printer.print(node_rows(*view));
@@ -204,6 +218,29 @@ void add_cluster(CLI::App& app, int& exit_code) {
     importing.add_option("--data-dir", args->data_dir, "That hub's directory (./carillon-data)")
         ->type_name("DIR");
     importing.footer("The hub must not run. Devices keep their keys and trust what they trusted.");
+    const auto add_order = [&](const char* name, const char* help, Result<Exit> (*run)(const ClusterArgs&)) {
+        auto& command = *add(name, help, run);
+        command.add_option("node", args->node, "The node's id")->type_name("NODE")->required();
+        return &command;
+    };
+    auto& draining = *add_order("drain", "Have a node hand the hub over, before it is stopped or upgraded",
+                                [](const ClusterArgs& given) {
+                                    return given.is_off ? end_drain(given.store, given.node)
+                                                        : drain_node(given.store, given.node);
+                                });
+    draining.add_flag("--off", args->is_off, "The node may own the hub again");
+    draining.footer(
+        "The node goes on passing connections on, and takes the hub only while no other node can, until it "
+        "is\n"
+        "started again.");
+    add_order("move", "Have the node that serves hand the hub over to another one",
+              [](const ClusterArgs& given) { return move_hub(given.store, given.node); });
+    auto& accepting = *add("accept-loss", "Go on with what PostgreSQL has, when it has lost commits",
+                           [](const ClusterArgs& given) { return accept_loss(given.store); });
+    accepting.footer(
+        "Nodes that remember more forget it. Without this they write nothing and take nothing over.");
+    add("finish-upgrade", "Use what only the new version knows, once all nodes run it",
+        [](const ClusterArgs& given) { return finish_upgrade(given.store); });
     auto& showing = *add("status", "Show nodes, who serves, and what PostgreSQL promises", status);
     add_output_flag(showing, args->format, "table, json, ndjson, csv, tsv or yaml [table]");
     showing.footer("Exit code 9 if no node serves.");

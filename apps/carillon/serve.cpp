@@ -1,19 +1,14 @@
 // carillon serve: runs a hub until it is told to stop.
 
-#include "base/json.hpp"
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "dashboard_files.hpp"
 #include "failure.hpp"
 #include "net/handshake_memory.hpp"
-#include "server/cluster/cluster_node.hpp"
-#include "server/cluster/cluster_seat.hpp"
-#include "server/cluster/cluster_setup.hpp"
-#include "server/cluster/health_door.hpp"
-#include "server/cluster/node_links.hpp"
-#include "server/cluster/standby_door.hpp"
 #include "server/server.hpp"
 #include "server/service_manager.hpp"
+#include "serving/cluster_node_run.hpp"
+#include "serving/serving.hpp"
 
 #include <fmt/core.h>
 #include <netdb.h>
@@ -22,7 +17,6 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -36,26 +30,6 @@
 
 namespace carillon {
 namespace {
-
-struct ServeArgs {
-    std::string config_file;
-    std::vector<std::string> hostnames;
-    std::vector<std::string> bind;
-    std::map<std::string, std::string> single;  ///< By key of the configuration; empty if not given.
-    bool is_cluster = false;
-};
-
-ConfigSources sources_of(const ServeArgs& args) {
-    ConfigSources sources;
-    sources.file = args.config_file;
-    sources.environment = process_environment();
-    for (const auto& [key, value] : args.single) {
-        if (!value.empty()) sources.flags[key] = {value};
-    }
-    if (!args.hostnames.empty()) sources.flags["hostnames"] = args.hostnames;
-    if (!args.bind.empty()) sources.flags["bind"] = args.bind;
-    return sources;
-}
 
 /// Every connection is a descriptor; the soft limit is for programs that use select().
 void raise_descriptor_limit() {
@@ -133,17 +107,6 @@ sigset_t block_signals() {
     return signals;
 }
 
-/// The next of these signals; 0 if none comes for `wait`, or the wait was interrupted.
-int next_signal(const sigset_t& signals, const std::optional<std::chrono::microseconds>& wait) {
-    if (!wait) {
-        int signal = 0;
-        return ::sigwait(&signals, &signal) == 0 ? signal : 0;
-    }
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*wait);
-    const timespec time{seconds.count(), std::chrono::nanoseconds(*wait - seconds).count()};
-    return std::max(0, ::sigtimedwait(&signals, nullptr, &time));
-}
-
 void reload(Server& server, const ServeArgs& args) {
     const auto config = load_config(sources_of(args));
     const Result<> done = config ? server.reload(*config) : fail(config.error());
@@ -154,7 +117,30 @@ void reload(Server& server, const ServeArgs& args) {
     }
 }
 
-/// The server's errors as the command line puts them: files and settings, not a hub that refuses.
+}  // namespace
+
+ConfigSources sources_of(const ServeArgs& args) {
+    ConfigSources sources;
+    sources.file = args.config_file;
+    sources.environment = process_environment();
+    for (const auto& [key, value] : args.single) {
+        if (!value.empty()) sources.flags[key] = {value};
+    }
+    if (!args.hostnames.empty()) sources.flags["hostnames"] = args.hostnames;
+    if (!args.bind.empty()) sources.flags["bind"] = args.bind;
+    return sources;
+}
+
+int next_signal(const sigset_t& signals, const std::optional<std::chrono::microseconds>& wait) {
+    if (!wait) {
+        int signal = 0;
+        return ::sigwait(&signals, &signal) == 0 ? signal : 0;
+    }
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*wait);
+    const timespec time{seconds.count(), std::chrono::nanoseconds(*wait - seconds).count()};
+    return std::max(0, ::sigtimedwait(&signals, nullptr, &time));
+}
+
 Error for_terminal(Error error) {
     const bool is_setting = error.code == Errc::tls_failed;
     if (is_setting || error.code == Errc::config_invalid)
@@ -163,9 +149,8 @@ Error for_terminal(Error error) {
     return {Errc::io_failed, std::move(error.detail)};
 }
 
-/// Tells people and systemd of a hub that serves, and follows signals until one ends it.
-void run(Server& server, const ServeArgs& args, const ServerConfig& config, const sigset_t& signals,
-         const ServiceManager& manager) {
+void run_hub(Server& server, const ServeArgs& args, const ServerConfig& config, const sigset_t& signals,
+             const ServiceManager& manager, const std::function<bool()>& is_over) {
     introduce(config, server.summary());
     const std::string status = "Serving the hub " + config.hostnames.front();
     manager.ready(status);
@@ -175,157 +160,27 @@ void run(Server& server, const ServeArgs& args, const ServerConfig& config, cons
     // Joined when this function ends; the resolver gives up by itself.
     const auto names = std::async(std::launch::async, say_unknown_names, config.hostnames, address);
     for (;;) {
-        const int signal = next_signal(signals, manager.watchdog());
+        constexpr std::chrono::microseconds between_questions{100'000};
+        const auto wait = is_over
+                              ? std::min(between_questions, manager.watchdog().value_or(between_questions))
+                              : manager.watchdog();
+        const int signal = next_signal(signals, wait);
         if (signal == SIGHUP) {
             manager.reloading();
             reload(server, args);
             manager.ready(status);
         } else if (signal > 0) {
+            manager.stopping();
+            break;
+        } else if (is_over && is_over()) {
             break;
         }
         if (manager.watchdog() && server.is_well()) manager.alive();
     }
     log.info("stopping");
-    manager.stopping();
 }
 
-void reload(StandbyDoor& door, const DataDir& data_dir, const ServeArgs& args) {
-    const auto config = load_config(sources_of(args));
-    const Result<> done = config ? door.reload(*config, data_dir) : fail(config.error());
-    if (done) {
-        log.info("certificates read again");
-    } else {
-        log.error("nothing changed: configuration or certificates refused reason={}", done.error().detail);
-    }
-}
-
-/// Waits until this node owns the hub; null if a signal ended that. Meanwhile `door`, if there is one, passes
-/// connections on.
-std::shared_ptr<PgStore> stand_by(ClusterNode& node, StandbyDoor* door, const DataDir& data_dir,
-                                  const ServeArgs& args, const sigset_t& signals,
-                                  const ServiceManager& manager) {
-    constexpr std::chrono::milliseconds step{50};
-    std::string said;
-    for (;;) {
-        if (auto store = node.wait_for_store(step)) return store;
-        const int signal = next_signal(signals, std::chrono::microseconds(1));
-        if (signal == SIGTERM || signal == SIGINT) return nullptr;
-        if (door != nullptr) {
-            if (signal == SIGHUP) reload(*door, data_dir, args);
-            const auto owner = node.live_owner();
-            if (owner && owner->incarnation != node.self()) door->follow(owner, data_dir);
-        }
-        if (manager.watchdog()) manager.alive();
-        const Incarnation owner = node.owner();
-        if (owner.node.empty() || owner.node == said || owner.number == 0) continue;
-        said = owner.node;
-        const std::string status = "Standing by; node " + said + " serves the hub";
-        log.info("standing by owner={} incarnation={}", owner.node, owner.number);
-        manager.ready(status);  // It does what it is there for.
-    }
-}
-
-/// What a node says to load balancers.
-HealthDoor::State state_of(const ClusterNode& node, const StandbyDoor* door, bool is_listening) {
-    const bool is_owner = node.owner() == node.self();
-    const char* role = "standby";
-    if (is_owner) role = !is_listening ? "starting" : node.may_act() ? "active" : "paused";
-    HealthDoor::State state;
-    state.serves = is_owner && is_listening && node.may_act();
-    JsonWriter json(state.text);
-    json.begin_object()
-        .member("node", node.self().node)
-        .member("incarnation", node.self().number)
-        .member("role", role);
-    if (const auto figures = door != nullptr ? door->figures() : std::nullopt) {
-        json.key("door")
-            .begin_object()
-            .member("connections", figures->open)
-            .member("passedOn", figures->lines)
-            .member("refused", figures->refused)
-            .member("cut", figures->cut)
-            .member("bytesIn", figures->bytes_in)
-            .member("bytesOut", figures->bytes_out)
-            .end_object();
-    }
-    json.end_object();
-    return state;
-}
-
-/// As one node of a cluster: stands by, serves, and hands over.
-Result<Exit> serve_in_cluster(const ServeArgs& args, ServerConfig config, const sigset_t& signals,
-                              const ServiceManager& manager) {
-    auto data_dir = DataDir::take(config.data_dir, DataDir::lock_wait_max);
-    if (!data_dir) return fail(std::move(data_dir).error());
-    if (config.cluster.node.empty()) {
-        const auto file = read_node_file(data_dir->path());
-        if (!file) return fail_usage("--cluster wants --node, the name of this node");
-        config.cluster.node = file->node;
-    }
-    if (auto joined = join_cluster(*data_dir, config.cluster.store, config.cluster.node); !joined) {
-        return fail(std::move(joined).error());
-    }
-    data_dir->keep();
-    ClusterNodeOptions options;
-    options.conninfo = config.cluster.store;
-    options.node = config.cluster.node;
-    options.address = node_address(config);
-    options.lease = std::chrono::seconds(config.cluster.lease_s);
-    options.ended = find_ended(*data_dir);
-    std::optional<NodeLinks> links;
-    if (config.cluster.link_port != 0) {
-        auto prepared = prepare_links(config, *data_dir);
-        if (!prepared) return fail(for_terminal(std::move(prepared).error()));
-        links = *std::move(prepared);
-        if (is_wildcard(links->address)) {
-            log.warn("other nodes pass no connections on to this one: cluster.advertise says no address");
-        }
-    }
-    auto started = ClusterNode::start(std::move(options));
-    if (!started) return fail(std::move(started).error());
-    ClusterNode& node = **started;
-    if (auto noted = write_node_start(*data_dir, node.self()); !noted) return fail(std::move(noted).error());
-    std::atomic<bool> is_listening = false;
-    std::unique_ptr<StandbyDoor> door;
-    if (links) door = std::make_unique<StandbyDoor>(config, *links);
-    std::unique_ptr<HealthDoor> health;
-    if (!config.cluster.health.empty()) {
-        auto opened = HealthDoor::open(config.cluster.health, [&node, own = door.get(), &is_listening] {
-            return state_of(node, own, is_listening);
-        });
-        if (!opened) {
-            node.leave();
-            return fail(std::move(opened).error());
-        }
-        health = *std::move(opened);
-    }
-    auto store = stand_by(node, door.get(), *data_dir, args, signals, manager);
-    constexpr std::chrono::milliseconds patience{1'000};
-    if (door) door->close(store ? std::chrono::milliseconds(0) : patience);
-    if (store) {
-        auto seat = std::make_unique<ClusterSeat>(*std::move(data_dir), std::move(store), node.clock());
-        seat->links = std::move(links);
-        seat->incarnation = node.self().number;
-        auto server = Server::start(config, dashboard_files(), std::move(seat));
-        if (!server) {
-            node.leave();
-            return fail(for_terminal(std::move(server).error()));
-        }
-        is_listening = true;
-        run(**server, args, config, signals, manager);
-        is_listening = false;
-        if (!node.may_act()) {
-            // Its threads stand still, and nothing may be said to anybody.
-            log.warn("stopped without PostgreSQL; what was not acknowledged is open");
-            log.flush();
-            std::_Exit(static_cast<int>(Exit::ok));
-        }
-        (*server)->stop([&manager] { manager.alive(); });
-    }
-    node.leave();
-    log.flush();
-    return Exit::ok;
-}
+namespace {
 
 Result<Exit> serve(const ServeArgs& args) {
     HandshakeMemory::install();
@@ -341,7 +196,7 @@ Result<Exit> serve(const ServeArgs& args) {
     if (!config->cluster.store.empty()) return serve_in_cluster(args, *config, signals, manager);
     auto server = Server::start(*config, dashboard_files());
     if (!server) return fail(for_terminal(std::move(server).error()));
-    run(**server, args, *config, signals, manager);
+    run_hub(**server, args, *config, signals, manager);
     (*server)->stop([&manager] { manager.alive(); });
     log.flush();
     return Exit::ok;

@@ -73,7 +73,8 @@ private:
 
     /// Ends this object.
     void hand_over(ConnectionFactory& service, RelayedPeer peer) {
-        auto relayed = std::make_unique<RelayedChannel>(std::move(channel_), std::move(peer));
+        auto relayed =
+            std::make_unique<RelayedChannel>(std::move(channel_), std::move(peer), endpoint_.count());
         RelayedChannel& line = *relayed;
         const auto own = endpoint_.greetings_[line.thread().number()].extract(this);
         service.accepted(std::move(relayed));
@@ -95,6 +96,17 @@ void LineEndpoint::accepted(std::unique_ptr<Channel> channel) {
     auto greeting = std::make_unique<Greeting>(*this, std::move(channel));
     const Greeting* const key = greeting.get();
     mine.emplace(key, std::move(greeting));
+}
+
+/// What a connection holds as long as it is there.
+std::shared_ptr<void> LineEndpoint::count() {
+    accepted_.fetch_add(1, std::memory_order_relaxed);
+    open_->fetch_add(1, std::memory_order_relaxed);
+    return {nullptr, [open = open_](void*) { open->fetch_sub(1, std::memory_order_relaxed); }};
+}
+
+LineEndpoint::Figures LineEndpoint::figures() const {
+    return {open_->load(std::memory_order_relaxed), accepted_.load(std::memory_order_relaxed)};
 }
 
 ConnectionFactory* LineEndpoint::service(LineService service) const {

@@ -6,6 +6,7 @@
 #include "net/io_thread.hpp"
 #include "net/stranger_counts.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,16 +34,27 @@ public:
     LineEndpoint(IoThreads& threads, Options options);
     ~LineEndpoint() override;
 
+    struct Figures {
+        std::uint64_t open = 0;
+        std::uint64_t accepted = 0;  ///< Ever.
+    };
+    /// Of the connections that other nodes pass on.
+    Figures figures() const;
+
     /// `channel` is a `SocketChannel` that serves TLS.
     void accepted(std::unique_ptr<Channel> channel) override;
 
 private:
     class Greeting;
+    std::shared_ptr<void> count();
     ConnectionFactory* service(LineService service) const;
     void refuse(const std::string& peer, const std::string& reason, TimePoint now);
 
     const Options options_;
     LogRate log_rate_{std::chrono::seconds(10)};
+    std::atomic<std::uint64_t> accepted_{0};
+    /// Shared, as connections may outlive this object.
+    const std::shared_ptr<std::atomic<std::uint64_t>> open_ = std::make_shared<std::atomic<std::uint64_t>>(0);
     /// Of each thread, those that have not said whose connection they bring. Bound:
     /// ConnectionCount::open_max.
     std::vector<std::unordered_map<const Greeting*, std::unique_ptr<Greeting>>> greetings_;

@@ -20,9 +20,9 @@ struct RelayedPeer {
 /// The connection of a peer that speaks to another node: its bytes come through a channel from there.
 class RelayedChannel final : public Channel {
 public:
-    /// `inner` brings the peer's bytes and nothing else from here on.
-    RelayedChannel(std::unique_ptr<Channel> inner, RelayedPeer peer)
-        : inner_(std::move(inner)), peer_(std::move(peer)) {}
+    /// `inner` brings the peer's bytes and nothing else from here on. `counted` is let go at the end.
+    RelayedChannel(std::unique_ptr<Channel> inner, RelayedPeer peer, std::shared_ptr<void> counted)
+        : counted_(std::move(counted)), inner_(std::move(inner)), peer_(std::move(peer)) {}
 
     const RelayedPeer& peer() const { return peer_; }
 
@@ -53,6 +53,7 @@ public:
     }
 
 private:
+    const std::shared_ptr<void> counted_;
     std::unique_ptr<Channel> inner_;
     RelayedPeer peer_;
     ChannelHandler* handler_ = nullptr;

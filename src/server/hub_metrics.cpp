@@ -11,6 +11,7 @@
 #include "net/io_thread.hpp"
 #include "net/socket_channel.hpp"
 #include "server/certificate_dates.hpp"
+#include "server/metrics/cluster_metrics.hpp"
 #include "server/metrics/core_metrics.hpp"
 #include "server/metrics/protocol_metrics.hpp"
 #include "store/rocks_store.hpp"
@@ -215,6 +216,7 @@ void write_hub_metrics(MetricsText& page, const HubSources& from, const JobListP
         write_commit_metrics(page, from.rocks->commits());
         write_store(page, *from.rocks);
     }
+    if (from.seat != nullptr) write_cluster_metrics(page, *from.seat, from.lines);
     write_net(page, from.connections, from.unsent);
     write_handshake_metrics(page, from.threads);
     write_login_metrics(page, from.hub.logins());

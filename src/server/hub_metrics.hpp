@@ -12,12 +12,14 @@ class AmqpEndpoint;
 class CertificateDates;
 class Hub;
 class IoThreads;
+class LineEndpoint;
 class LoopWatch;
 class MqttEndpoint;
 class RestEndpoint;
 class RocksStore;
 class SettingsReport;
 class Shard;
+struct ClusterSeat;
 struct ConnectionCount;
 struct JobListPage;  // core/jobs/job_pages.hpp
 struct UnsentTotal;
@@ -50,7 +52,9 @@ struct HubSources {
     const MqttEndpoint& mqtt;
     const AmqpEndpoint& amqp;
     const RestEndpoint& rest;
-    const RocksStore* rocks;  ///< Null for a hub in a cluster, whose PostgreSQL has metrics of its own.
+    const RocksStore* rocks;    ///< Null for a hub in a cluster, whose PostgreSQL has metrics of its own.
+    const ClusterSeat* seat;    ///< Null for a hub that runs alone.
+    const LineEndpoint* lines;  ///< Null unless other nodes pass connections on.
     const UnsentTotal& unsent;
     const ConnectionCount& connections;
     const CertificateDates& certificates;

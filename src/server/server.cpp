@@ -40,6 +40,7 @@
 #include "server/hub_pages.hpp"
 #include "server/hub_store.hpp"
 #include "server/listening.hpp"
+#include "server/loop_endings.hpp"
 #include "server/loop_watch.hpp"
 #include "server/private_file.hpp"
 #include "server/provisioning_reach.hpp"
@@ -67,10 +68,6 @@ constexpr std::size_t event_threads_count = 2;
 constexpr std::uint32_t backup_thread_number = shards_max + 2;
 /// For what an import or export job has under way.
 constexpr std::chrono::milliseconds transfer_rest_max{500};
-/// Between looks at what is still under way while the server goes down.
-constexpr std::chrono::milliseconds drain_step{5};
-/// Between two steps of a slow end.
-constexpr std::chrono::milliseconds drain_pace{100};
 constexpr std::uint16_t https_port_default = 443;
 
 }  // namespace
@@ -152,8 +149,7 @@ struct Server::Parts {
     void look_at_backups(Shard& shard);
     void look_at_loops(IoThread& watcher);
     bool wait_for(const std::function<bool()>& done) const;
-    void end_connections_slowly(const std::function<void()>& tick);
-    void on_each_thread(const std::function<void(IoThread&)>& what);
+    bool wait_for_end(Task<> task) const;
     void flush_commits();
 };
 
@@ -181,6 +177,11 @@ Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
     auto announced = server->parts_->announce();
     if (!announced) return fail(std::move(announced).error());
     server->parts_->data_dir->keep();
+    if (auto& taken = server->parts_->seat) {
+        const auto took = std::chrono::steady_clock::now() - taken->taken_at;
+        taken->load_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+        log.info("the hub is loaded and served milliseconds={}", taken->load_ms.load());
+    }
     return server;
 }
 
@@ -442,6 +443,8 @@ Result<> Server::Parts::listen_for_operators() {
                              .amqp = *amqp,
                              .rest = *rest,
                              .rocks = rocks,
+                             .seat = seat.get(),
+                             .lines = lines.get(),
                              .unsent = unsent,
                              .connections = connections,
                              .certificates = certificates,
@@ -583,6 +586,21 @@ bool Server::is_well() {
 
 // --- stopping ----------------------------------------------------------------------------------
 
+/// False if it does not end for `drain_max`; then it goes on by itself.
+bool Server::Parts::wait_for_end(Task<> task) const {
+    auto end = boost::asio::co_spawn((*threads)[0].executor(), std::move(task), boost::asio::use_future);
+    return end.wait_for(drain_max) == std::future_status::ready;
+}
+
+void Server::rest() {
+    parts_->config.drain_s = 0;
+    parts_->wait_for_end(parts_->hub->jobs().rest());
+}
+
+std::size_t Server::methods_in_flight() const {
+    return parts_->hub->jobs().methods_in_flight();
+}
+
 void Server::stop(const std::function<void()>& tick) {
     Parts& parts = *parts_;
     if (!parts.runs) return;
@@ -594,28 +612,25 @@ void Server::stop(const std::function<void()>& tick) {
     if (parts.pages) parts.pages->stopping();
     for (auto& listener : parts.listeners) listener->stop();
     if (parts.provisioning_reach) parts.provisioning_reach->stop();
-    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->jobs().stop(), boost::asio::use_future)
-        .wait_for(drain_max);
-    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->configurations().stop(),
-                          boost::asio::use_future)
-        .wait_for(drain_max);
+    parts.wait_for_end(parts.hub->jobs().stop());
+    parts.wait_for_end(parts.hub->configurations().stop());
     auto resting = boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->transfers().stop(),
                                          boost::asio::use_future);
     if (resting.wait_for(transfer_rest_max) != std::future_status::ready) {
         parts.blobs->stop();  // A server on the web may keep the job waiting longer.
         resting.wait_for(drain_max);
     }
-    boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->events().routing().stop(),
-                          boost::asio::use_future)
-        .wait_for(drain_max);
-    if (parts.config.drain_s > 0) parts.end_connections_slowly(tick);
+    parts.wait_for_end(parts.hub->events().routing().stop());
+    if (parts.config.drain_s > 0) {
+        end_connections_slowly(*parts.threads, parts.clock, std::chrono::seconds(parts.config.drain_s), tick);
+    }
     if (tick) tick();
-    parts.on_each_thread([](IoThread& thread) { thread.shut_down_connections(); });
+    on_each_thread(*parts.threads, drain_max, [](IoThread& thread) { thread.shut_down_connections(); });
     const bool drained = parts.wait_for(
         [&parts] { return parts.threads->connections() == 0 && parts.rest->requests_running() == 0; });
     if (!drained) {
         log.warn("connections cut at shutdown count={}", parts.threads->connections());
-        parts.on_each_thread([](IoThread& thread) { thread.abort_connections(); });
+        on_each_thread(*parts.threads, drain_max, [](IoThread& thread) { thread.abort_connections(); });
         parts.wait_for([&parts] { return parts.threads->connections() == 0; });
     }
     parts.flush_commits();
@@ -637,41 +652,9 @@ bool Server::Parts::wait_for(const std::function<bool()>& done) const {
     const TimePoint end = clock.now() + drain_max;
     while (!done()) {
         if (clock.now() >= end) return false;
-        std::this_thread::sleep_for(drain_step);
+        std::this_thread::sleep_for(look_step);
     }
     return true;
-}
-
-/// Connections end at an even pace, so that what they reconnect to is not met by all of them at once.
-void Server::Parts::end_connections_slowly(const std::function<void()>& tick) {
-    log.info("draining connections={} seconds={}", threads->connections(), config.drain_s);
-    const std::size_t steps = std::chrono::seconds(config.drain_s) / drain_pace;
-    std::vector<std::size_t> all;  // By thread.
-    for (std::size_t i = 0; i < threads->size(); ++i) all.push_back((*threads)[i].connections());
-    const TimePoint began = clock.now();
-    for (std::size_t step = 1; step <= steps && threads->connections() > 0; ++step) {
-        on_each_thread([&all, step, steps](IoThread& thread) {
-            const std::size_t of_it = all[thread.number()];
-            thread.shut_down_connections(of_it * step / steps - of_it * (step - 1) / steps);
-        });
-        const auto until = began + drain_pace * step;
-        while (clock.now() < until && threads->connections() > 0) std::this_thread::sleep_for(drain_step);
-        if (tick) tick();
-    }
-}
-
-/// Returns when each has done it.
-void Server::Parts::on_each_thread(const std::function<void(IoThread&)>& what) {
-    std::vector<std::shared_ptr<std::promise<void>>> all;
-    for (std::size_t i = 0; i < threads->size(); ++i) {
-        IoThread& thread = (*threads)[i];
-        all.push_back(std::make_shared<std::promise<void>>());
-        thread.post([&thread, what, done = all.back()] {
-            what(thread);
-            done->set_value();
-        });
-    }
-    for (const auto& done : all) done->get_future().wait_for(drain_max);
 }
 
 /// What was written before this call is on disk when it returns, or refused.

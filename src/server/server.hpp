@@ -64,6 +64,12 @@ public:
     /// Whether every event loop has turned since the last call; to be asked now and then.
     bool is_well();
 
+    /// No method of a job is sent any more: another process is about to take the hub over, so nobody is to
+    /// wait for answers here. Connections then end at once, whatever `ServerConfig::drain_s` says.
+    void rest();
+    /// Requests of method jobs that may still be answered.
+    std::size_t methods_in_flight() const;
+
     /// Accepts no more, stops jobs, ends connections spread over `ServerConfig::drain_s`, lets answers finish
     /// for up to `drain_max` and waits for the last commit. Calls `tick`, if set, at least every ten seconds.
     void stop(const std::function<void()>& tick = {});
