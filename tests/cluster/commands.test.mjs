@@ -11,6 +11,8 @@ const address = '127.43.52.10';
 const cluster = new Cluster({ binary: process.env.HUB_BINARY, address, nodes: { n1: '127.43.52.10' } });
 const { store } = cluster.postgres;
 const [node] = cluster.nodes;
+const adminPort = 17_812;
+node.extra = ['--admin-port', String(adminPort)];
 const alone = new Hub({ binary: process.env.HUB_BINARY, directory: join(cluster.folder, 'alone'), address });
 const oldData = join(alone.directory, 'data');
 
@@ -81,6 +83,32 @@ test('a hub of a cluster makes no backups of its own', async () => {
   const { code, stderr } = await cluster.run('backup', 'create', join(cluster.folder, 'backup'));
   assert.notEqual(code, 0);
   assert.match(stderr, /makes no backups/);
+});
+
+test('the metrics of a node that serves have the names that docs/monitoring.md tells', async () => {
+  const page = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  const names = [...page.matchAll(/^# TYPE (carillon_cluster_\S+)/gm)].map((match) => match[1]).sort();
+  const told = readFileSync(new URL('../../docs/monitoring.md', import.meta.url), 'utf8');
+  assert.deepEqual([...told.matchAll(/^\| `(carillon_cluster_[a-z_]+)/gm)].map((match) => match[1]).sort(), names);
+  const value = (name) => Number(page.match(new RegExp(`^${name} (.*)$`, 'm'))[1]);
+  assert.ok(value('carillon_cluster_epoch') > 0 && value('carillon_cluster_commits_total') > 0 && value('carillon_cluster_load_seconds') > 0);
+  assert.ok(value('carillon_cluster_lease_left_seconds') > 1 && value('carillon_cluster_lost') === 0);
+});
+
+test('what operators order a cluster to do that it cannot do is refused, with the reason', async () => {
+  await refused(2, /no node n9 runs/, 'cluster', 'drain', 'n9', '--store', store);
+  await refused(2, /no node n9 runs/, 'cluster', 'move', 'n9', '--store', store);
+  await refused(2, /no other node can take the hub/, 'cluster', 'drain', 'n1', '--store', store);
+  assert.match((await cluster.run('cluster', 'move', 'n1', '--store', store)).stderr, /n1 serves the hub already/);
+  assert.equal((await cluster.active()).id, 'n1');
+});
+
+test('an older program refuses a cluster whose upgrade was finished', async () => {
+  assert.equal((await cluster.run('cluster', 'finish-upgrade', '--store', store)).code, 0);
+  const format = cluster.postgres.sql("SELECT value FROM carillon.setting WHERE name = 'format'");
+  cluster.postgres.sql(`UPDATE carillon.setting SET value = '${Number(format) + 1}' WHERE name = 'format'`);
+  await refused(2, /older than the cluster/, 'serve', '--cluster', '--store', store, '--node', 'n7', '--data-dir', join(cluster.folder, 'n7'));
+  cluster.postgres.sql(`UPDATE carillon.setting SET value = '${format}' WHERE name = 'format'`);
 });
 
 test('a node that is killed and started again takes the hub back without waiting for a lease', async () => {

@@ -215,36 +215,6 @@ test('each node says whether it serves', async () => {
   }
 });
 
-test('kill -9 of the node that serves: the other takes over and both jobs end', async () => {
-  await survive(async () => {
-    const node = await cluster.active();
-    node.isSupervised = false;
-    node.process.kill('SIGKILL');
-    const next = await cluster.active(nameOf(node));
-    assert.notEqual(next.id, node.id);
-    await node.ended;
-    node.isSupervised = true;
-    node.start();
-  });
-});
-
-test('a node frozen for 8 s comes back to nothing and ends by itself', async () => {
-  await survive(async () => {
-    const node = await cluster.active();
-    const before = node.exits.length;
-    node.process.kill('SIGSTOP');
-    assert.equal(await health(node), null);
-    const next = await cluster.active(nameOf(node));
-    assert.notEqual(next.id, node.id);
-    await sleep(8_000 - 3_000);
-    node.process.kill('SIGCONT');
-    await node.ended;
-    assert.deepEqual(node.exits.slice(before), [75]);
-    assert.match(node.log(), /another node has (declared this one dead|taken over)|the hub belongs to/);
-    assert.equal((await cluster.active()).id, next.id, 'and the other one goes on');
-  });
-});
-
 test('PostgreSQL restarts without warning: no device is disconnected, and work goes on', async () => {
   const closes = () => devices.reduce((sum, device) => sum + device.closes, 0);
   await until(() => devices.every((device) => device.client.connected), 'all devices');

@@ -220,8 +220,8 @@ export class Traffic {
       const { status } = JSON.parse((await this.insist('GET', `/jobs/${importJob}`)).body);
       assert.ok(['enqueued', 'running'].includes(status), `the harm came too late: the import is ${status}`);
     }
-    await harm();
-    const counted = await this.checkJobs(twinJob, methodJob, failsNothing);
+    const silentMs = await this.longestSilence(harm);
+    const counted = { ...await this.checkJobs(twinJob, methodJob, failsNothing), silentMs };
     if (importJob) await this.checkImport(importJob);
     await until(() => this.devices.every((device) => device.client.connected), 'all devices to be back', endS);
     // All goes on.
@@ -230,6 +230,28 @@ export class Traffic {
     for (const patch of this.patches) await this.checkPatch(patch);
     assert.deepEqual(this.faults, []);
     return counted;
+  }
+
+  /** For how long no node answered at all while `harm` was done, and until one answered again; only to be shown. */
+  async longestSilence(harm) {
+    let last = Date.now();
+    let longest = 0;
+    let isDone = false;
+    const asking = async (node) => {
+      while (!isDone) {
+        const { status } = await this.ask('GET', '/statistics/devices', { node, timeout: 15_000 });
+        if (status === 200) {
+          longest = Math.max(longest, Date.now() - last);
+          last = Date.now();
+        }
+        await sleep(20);
+      }
+    };
+    const all = this.cluster.nodes.map(asking);
+    await harm();
+    isDone = true;
+    await Promise.all(all);
+    return longest;
   }
 
   async checkJobs(twinJob, methodJob, failsNothing) {
