@@ -116,6 +116,34 @@ def through(bench, cluster, node):
     return run | {"door_cpu_us_per_trip": 1e6 * (cluster.door.cpu_s() - before) / trips}
 
 
+def method_job(bench, cluster, percent):
+    """Method jobs over devices of which so many are connected to the node that passes on."""
+    before = cluster.door.cpu_s()
+    options = {"second_percent": percent, "second_address": cluster.door.address} if percent else {}
+    run = bench.load("roundtrip", cluster.by(cluster.owner), drive="job", devices=CONNECTED, in_flight=IN_FLIGHT,
+                     seconds=SECONDS, **options)
+    passed_on = run["per_second"] * SECONDS * percent / 100
+    door_us = 1e6 * (cluster.door.cpu_s() - before) / passed_on if passed_on else 0
+    return run | {"door_cpu_us_per_trip": door_us}
+
+
+def first_page(bench, server):
+    """A page of a hundred by a column, once that is there."""
+    ask = {"statement": "SELECT deviceId FROM devices WHERE tags.bench = 'no such value' OR deviceId > 'load-00100'"}
+    bench.load("ask", server, repeats=10, **ask)
+    return bench.load("ask", server, repeats=200, **ask)
+
+
+def handover(cluster):
+    """From SIGTERM to the owner until the other node has answered a request, which waits there."""
+    began = time.monotonic()
+    cluster.owner.process.send_signal(signal.SIGTERM)
+    cluster.owner.process.wait()
+    while not cluster.answers(cluster.door):
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
 def failover(cluster):
     """From kill -9 of the owner until the other node has answered a request, which waits there."""
     began = time.monotonic()
@@ -129,8 +157,8 @@ def failover(cluster):
 
 def cluster(bench, folder):
     """Twin jobs on PostgreSQL and on RocksDB, methods by the owner and by a node that passes on, failovers."""
-    runs = {"postgres": [], "rocksdb": [], "failover": []}
-    runs["direct"], runs["passed on"] = [], []
+    runs = {name: [] for name in ("postgres", "rocksdb", "failover", "handover", "direct", "passed on", "page", "page alone",
+                                  "jobs 0", "jobs 50", "jobs 100", "jobs alone")}
     alone = pathlib.Path(folder) / "alone"
     alone.mkdir()
     with bench.hub(alone) as hub:
@@ -141,12 +169,31 @@ def cluster(bench, folder):
             runs["postgres"].append(bench.load("job", made.by(made.owner), devices=DEVICES, repeats=3, quiet_gets=10))
             with bench.hub(alone) as hub:
                 runs["rocksdb"].append(bench.load("job", hub, devices=DEVICES, repeats=3, quiet_gets=10))
+                runs["page alone"].append(first_page(bench, hub))
+                runs["jobs alone"].append(bench.load("roundtrip", hub, drive="job", devices=CONNECTED, in_flight=IN_FLIGHT,
+                                                     seconds=SECONDS))
+            runs["page"].append(first_page(bench, made.by(made.door)))
+            for percent in (0, 50, 100):
+                runs[f"jobs {percent}"].append(method_job(bench, made, percent))
             runs["direct"].append(through(bench, made, made.owner))
             runs["passed on"].append(through(bench, made, made.door))
-            runs["failover"].append({"seconds": failover(made)})
-            say(f"  served again after {runs['failover'][-1]['seconds']:.2f} s")
+            end = "failover" if number % 2 == 0 else "handover"
+            runs[end].append({"seconds": failover(made) if end == "failover" else handover(made)})
+            say(f"  {end}: served again after {runs[end][-1]['seconds']:.2f} s")
     rows = [row(f"twin job over {DEVICES:,} in PostgreSQL, against RocksDB", "devices/s", median(runs["postgres"], "devices_per_second"),
                 median(runs["rocksdb"], "devices_per_second"), ratio(runs["postgres"], runs["rocksdb"], "devices_per_second"))]
+    for percent in (0, 50, 100):
+        jobs = runs[f"jobs {percent}"]
+        label = f"method job over {CONNECTED:,}, {percent} % of them at a node that passes on, against RocksDB"
+        rows.append(row(f"{label}: outcomes", "1/s", median(jobs, "per_second"), median(runs["jobs alone"], "per_second"),
+                        ratio(jobs, runs["jobs alone"], "per_second")))
+        rows.append(row(f"{label}: CPU of the owner each", "us", median(jobs, "server_cpu_us_per_trip"),
+                        median(runs["jobs alone"], "server_cpu_us_per_trip"),
+                        ratio(jobs, runs["jobs alone"], "server_cpu_us_per_trip")))
+        if percent:
+            rows.append(row(f"{label}: CPU of the door for each that it passes on", "us", median(jobs, "door_cpu_us_per_trip"), None, None))
+    rows.append(row("first page of a query, by a node that passes on, against RocksDB: p50", "us", median(runs["page"], "p50_us"),
+                    median(runs["page alone"], "p50_us"), ratio(runs["page"], runs["page alone"], "p50_us")))
     passed, direct = runs["passed on"], runs["direct"]
     for key, unit, label in (("per_second", "1/s", "rate"), ("server_cpu_us_per_trip", "us", "CPU of the owner each"),
                              ("p50_us", "us", "p50")):
@@ -154,4 +201,7 @@ def cluster(bench, folder):
                         median(passed, key), median(direct, key), ratio(passed, direct, key)))
     rows.append(row("methods by REST: CPU of the door each", "us", median(passed, "door_cpu_us_per_trip"), None, None))
     rows.append(row(f"kill -9 of the owner to an answer, lease 3 s, {DEVICES:,} devices", "s", median(runs["failover"], "seconds"), None, None))
+    if runs["handover"]:
+        rows.append(row(f"SIGTERM of the owner to an answer of its successor, {DEVICES:,} devices", "s",
+                        median(runs["handover"], "seconds"), None, None))
     return rows, runs

@@ -55,7 +55,7 @@ public:
         } else {
             options.filters = {"m/" + id + "/#"};
         }
-        client_.open(fleet_.target_.mqtts, fleet_.target_.host_name, source_address(number_),
+        client_.open(fleet_.target_.mqtts_of(number_), fleet_.target_.host_name, source_address(number_),
                      std::move(options));
     }
 

@@ -17,7 +17,15 @@ struct Target {
     Endpoint https;
     std::string host_name = "localhost";
     sas::ConnectionString policy;
+    std::uint32_t second_address = 0;  ///< Where some of the devices connect instead.
+    std::uint64_t second_percent = 0;
 
+    Endpoint mqtts_of(std::uint64_t device) const {
+        Endpoint chosen = mqtts;
+        constexpr std::uint64_t all = 100;
+        if (device % all < second_percent) chosen.address = second_address;
+        return chosen;
+    }
     bool is_hub() const { return !policy.key.empty(); }
 };
 

@@ -27,6 +27,7 @@ modes
               --read ID, a twin; --repeats of them, or for --seconds T; --pause-ms between two
 
 server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID;
+        --second-percent N of the devices connect to --second-address A;
         --plain-mqtt-port P: devices connect to 127.0.0.1 without TLS
 figures go to standard output as one JSON object
 )";

@@ -38,6 +38,10 @@ Result<Target> Options::target() {
     if (const auto port = number("plain-mqtt-port", 0); port > 0) {
         target.mqtts = {.port = static_cast<std::uint16_t>(port), .is_plain = true};
     }
+    if (target.second_percent = number("second-percent", 0); target.second_percent > 0) {
+        target.second_address = parse_address(text("second-address"));
+        if (target.second_address == 0) return fail(Errc::config_invalid, "--second-address wants a.b.c.d");
+    }
     target.https = {address, static_cast<std::uint16_t>(number("https-port", 443))};
     const std::string connection_string = text("connection-string");
     if (!connection_string.empty()) {
