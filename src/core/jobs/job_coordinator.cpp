@@ -243,6 +243,7 @@ void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
     if (step == JobWrite::start && job.run)
         put_log(job, {PreparedEvent{now(), job.life.targets(), {}}, StartedEvent{now(), ++last_start_}});
     shard_.committer().batch().put(Table::jobs, job_record_key(number), encode_job_record(record));
+    watch_batch();
     // In one batch with the end, so that neither is there without the other.
     auto following = undo ? std::make_shared<Accepting>(put_job(std::move(undo))) : nullptr;
     shard_.committer().on_durable([this, alive = alive_, number, step, following](const Result<>& result) {

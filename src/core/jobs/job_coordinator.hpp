@@ -129,6 +129,7 @@ private:
     void put_log_event(JobRun& run, std::uint64_t number, const JobLogEvent& event);
     SealEvent seal_of(const JobRun& run, bool is_final) const;
     void put_final_seal(const Active& job);
+    void watch_batch();
     void put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition);
     /// A job on its way to disk.
     struct Accepting {
@@ -186,6 +187,8 @@ private:
     std::uint64_t last_start_ = 0;                 ///< Starts of jobs with a rollout, counted.
     std::optional<FinalSeal> final_seal_;          ///< Of the job that ended last,
     std::optional<FinalSeal> durable_final_seal_;  ///< and of the last whose end is on disk.
+    std::uint64_t watched_batch_ = 0;              ///< The batch whose refusal is heard of.
+    std::uint64_t seal_epoch_ = 0;                 ///< Refusals that took final seals back.
     WallTime patient_until_;
     Timers::Id schedule_timer_;
     bool is_open_ = false;  ///< Between `start` and `stop`.

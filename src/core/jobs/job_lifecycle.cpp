@@ -15,6 +15,7 @@ JobLifecycle JobLifecycle::resumed(std::size_t parts, const JobRecord& record) {
 
 JobActions JobLifecycle::place(bool is_due) {
     if (phase_ != JobPhase::scheduled && phase_ != JobPhase::queued) return {};
+    awaits_retry_ = false;
     phase_ = is_due ? JobPhase::queued : JobPhase::scheduled;
     return {{is_due ? JobAction::queue : JobAction::schedule}};
 }
@@ -23,6 +24,7 @@ JobActions JobLifecycle::turn(WallTime now, const Result<>& condition) {
     if (phase_ != JobPhase::queued) return {};
     if (!condition) return end(JobStatus::failed, now, condition.error().detail);
     phase_ = JobPhase::evaluating;
+    awaits_retry_ = false;
     ++attempt_;
     parts_left_ = parts_;
     targets_ = 0;
@@ -60,6 +62,7 @@ JobActions JobLifecycle::give_back() {
     phase_ = JobPhase::queued;
     started_ = {};
     is_at_work_ = false;
+    awaits_retry_ = true;
     return {{JobAction::discard}, {JobAction::free_place}, {JobAction::retry}};
 }
 
@@ -121,19 +124,24 @@ JobActions JobLifecycle::written(JobWrite step, bool is_durable, bool is_due) {
         if (std::exchange(is_at_work_, false)) return {{JobAction::free_place}, {JobAction::finish}};
         return {{JobAction::finish}};
     }
-    if (!std::exchange(is_unstarted_, false)) return {{JobAction::retry}};
+    if (!std::exchange(is_unstarted_, false)) {
+        awaits_retry_ = true;
+        return {{JobAction::retry}};
+    }
     phase_ = JobPhase::queued;
     return place(is_due);
 }
 
 JobActions JobLifecycle::retry(WallTime now, bool is_due) {
+    if (!std::exchange(awaits_retry_, false)) return {};
     if (phase_ == JobPhase::queued) return place(is_due);
-    if (phase_ == JobPhase::ending && !is_unstarted_) return {write_end(now)};
+    if (phase_ == JobPhase::ending) return {write_end(now)};
     return {};
 }
 
 JobActions JobLifecycle::end(JobStatus status, WallTime now, std::string failure_reason) {
     phase_ = JobPhase::ending;
+    awaits_retry_ = false;
     end_status_ = status;
     failure_reason_ = std::move(failure_reason);
     return {write_end(now)};

@@ -81,7 +81,8 @@ public:
     JobActions cancel(WallTime now);
     /// The record of `step` is durable, or was refused.
     JobActions written(JobWrite step, bool is_durable, bool is_due);
-    /// The while is over.
+    /// The while is over. Nothing if the job has gone on meanwhile: it may have left the line and come back
+    /// for another reason, and even be ending by then.
     JobActions retry(WallTime now, bool is_due);
 
 private:
@@ -96,6 +97,7 @@ private:
     std::uint64_t targets_ = 0;
     bool has_refusal_ = false;  ///< A part could not prepare.
     bool is_at_work_ = false;
+    bool awaits_retry_ = false;  ///< `retry` was asked for, and it has not gone on since.
     bool is_unstarted_ = false;  ///< Ending without a start: goes back in line if that cannot be stored.
     WallTime started_;
     JobStatus end_status_ = JobStatus::completed;

@@ -168,9 +168,17 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
         {"end refused",
          [](JobLifecycle& l) { return l.written(JobWrite::end, false, true); },
          {"", "", "", "", "", "", "retry", ""}},
-        {"retry",
+        {"end refused, and retried twice",
+         [](JobLifecycle& l) {
+             (void)l.written(JobWrite::end, false, true);
+             auto again = l.retry(now, true);
+             EXPECT_EQ(told(l.retry(now, true)), "");
+             return again;
+         },
+         {"", "", "", "", "", "", "write:completed", ""}},
+        {"retry that nobody asked for",
          [](JobLifecycle& l) { return l.retry(now, true); },
-         {"", "queue", "", "", "", "", "write:completed", ""}},
+         {"", "", "", "", "", "", "", ""}},
     };
     for (const auto& row : rows) {
         ASSERT_EQ(row.actions.size(), std::size(phases));
@@ -215,6 +223,19 @@ TEST(JobLifecycle, AStartThatFailedIsTriedAgainWithTargetsOfItsOwn) {
     (void)life.part_prepared(2, 1, now);
     EXPECT_EQ(told(life.part_prepared(2, 1, now)), "write:running");
     EXPECT_EQ(life.targets(), 2U);
+}
+
+TEST(JobLifecycle, AFailedStartThatIsMadeGoodBeforeItsRetryEndsOnce) {
+    auto life = at(JobPhase::starting);
+    EXPECT_EQ(told(life.written(JobWrite::start, false, true)), "discard free retry");
+    EXPECT_EQ(told(life.place(true)), "queue") << "as it was paused and resumed meanwhile";
+    (void)life.turn(now, {});
+    (void)life.part_prepared(2, 1, now);
+    (void)life.part_prepared(2, 1, now);
+    EXPECT_EQ(told(life.written(JobWrite::start, true, true)), "begin");
+    (void)life.part_finished(now);
+    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    EXPECT_EQ(told(life.retry(now, true)), "") << "its end is on its way already";
 }
 
 TEST(JobLifecycle, ARecordOfTheEndSaysWhenItBeganAndWhy) {

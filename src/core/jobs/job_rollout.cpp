@@ -255,6 +255,20 @@ void JobCoordinator::put_log_event(JobRun& run, std::uint64_t number, const JobL
     auto value = encode_job_log_event(event);
     if (run.chain) value = run.chain->link(sequence, key, std::move(value));
     shard_.committer().batch().put(Table::job_events, std::move(key), std::move(value));
+    watch_batch();
+}
+
+/// A refused batch takes the newest final seal back before anything else of the jobs hears of it: what they
+/// do then may end another job, which must follow the last one that is on disk.
+void JobCoordinator::watch_batch() {
+    if (watched_batch_ == shard_.committer().gathering()) return;
+    watched_batch_ = shard_.committer().gathering();
+    shard_.committer().on_durable([this, alive = alive_, epoch = seal_epoch_](const Result<>& result) {
+        // The batch behind a refused one is refused with it, and tells that later.
+        if (!*alive || result || epoch != seal_epoch_) return;
+        ++seal_epoch_;
+        final_seal_ = durable_final_seal_;
+    });
 }
 
 void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
@@ -264,12 +278,8 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
     const bool is_end = std::any_of(events.begin(), events.end(), [](const JobLogEvent& event) {
         return std::holds_alternative<JobEndedEvent>(event);
     });
-    if (run.chain && std::any_of(events.begin(), events.end(), is_sealed)) {
-        auto seal = seal_of(run, is_end);
-        // A job that a crash has left with an end in its log, and that ends again, does not follow itself.
-        if (seal.previous && seal.previous->job == number) seal.previous.reset();
-        events.emplace_back(std::move(seal));
-    }
+    if (run.chain && std::any_of(events.begin(), events.end(), is_sealed))
+        events.emplace_back(seal_of(run, is_end));
     for (const auto& event : events) {
         put_log_event(run, number, event);
         const auto* directed = std::get_if<DirectedEvent>(&event);
@@ -314,9 +324,7 @@ void JobCoordinator::put_final_seal(const Active& job) {
     final_seal_ = seal;
     shard_.committer().batch().put(Table::jobs, std::string(final_seal_key), encode_final_seal(seal));
     shard_.committer().on_durable([this, alive = alive_, seal](const Result<>& result) {
-        if (!*alive) return;
-        if (result) durable_final_seal_ = seal;
-        if (!result) final_seal_ = durable_final_seal_;
+        if (*alive && result) durable_final_seal_ = seal;
     });
 }
 

@@ -4,6 +4,8 @@
 #include "core/jobs/chain/job_verifier.hpp"
 #include "model/rollout_confirm.hpp"
 
+#include <algorithm>
+
 namespace carillon::testing {
 
 JobWorld::JobWorld(JobEngineLimits limits, std::size_t shards) : limits_(limits), shards_(shards) {
@@ -490,6 +492,14 @@ void JobWorld::check_chain(const WatchedJob& job) {
                       << fault.what;
     EXPECT_TRUE(!job.has_rollout || found->is_intact())
         << job.id << " and the one before: " << static_cast<int>(found->previous);
+    if (const auto& before = found->log.previous) {
+        EXPECT_TRUE(followed_.insert(before->job).second)
+            << job.id << " follows a job that another one follows already";
+    }
+    const auto lines = hub->run((*hub)->jobs().history(job.id, 0));
+    ASSERT_TRUE(lines) << job.id;
+    const auto is_end = [](const std::string& line) { return line.find(R"("event":"ended")") != line.npos; };
+    EXPECT_EQ(std::count_if(lines->begin(), lines->end(), is_end), job.has_rollout ? 1 : 0) << job.id;
 }
 
 void JobWorld::finish() {

@@ -137,6 +137,7 @@ private:
     std::map<std::pair<std::string, std::string>, int> sent_;     ///< Job and device: requests.
     std::map<std::pair<std::string, std::string>, int> answers_;  ///< Job and device: status answered.
     std::vector<OtherWrite> other_writes_;
+    std::set<std::uint64_t> followed_;  ///< Jobs that a final seal names as the one before.
     std::size_t commits_left_ = SIZE_MAX;
     bool is_heard_ = false;
 };

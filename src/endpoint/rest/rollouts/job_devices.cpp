@@ -1,5 +1,6 @@
 // What became of each device of a job, as it is sent. Page: docs/live-progress.md.
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
 #include "core/jobs/jobs.hpp"
@@ -9,6 +10,7 @@
 #include "endpoint/rest/rollouts/device_report_text.hpp"
 #include "endpoint/rest/rollouts/report_filter.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 namespace carillon::rest {
@@ -26,7 +28,10 @@ public:
         if (is_csv_ && !std::exchange(has_begun_, true)) piece = report_csv_head;
         auto reading = reports_->next();
         const auto rows = co_await std::move(reading);
-        if (!rows) co_return piece;  // Cut short: the answer had begun.
+        if (!rows) {
+            log.error("devices of a job not told to the end reason={:?}", rows.error().detail);
+            throw std::runtime_error("devices of a job not read");  // What a body's source says of its end.
+        }
         for (const auto& row : *rows) {
             if (is_csv_) {
                 append_report_csv(piece, row);

@@ -1,5 +1,6 @@
 #include "endpoint/rest/harness.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
 
 namespace carillon::rest {
@@ -58,6 +59,31 @@ TEST_F(JobLists, RefusesWhatIsNoFilterAndJobsThatAreNotThere) {
     EXPECT_EQ(call("GET", "/carillon/jobs/none/devices").status, 404);
     EXPECT_EQ(call("GET", "/carillon/jobs/none/failures").status, 404);
     EXPECT_TRUE(call("GET", "/carillon/jobs/fw/failures").contains(R"("failedCount":0,"groups":[])"));
+}
+
+TEST_F(JobLists, DevicesThatCannotBeReadToTheEndDoNotLookWhole) {
+    constexpr int devices = 2400;  // More than is gathered before an answer begins.
+    std::string ids;
+    for (int i = 0; i < devices; ++i) ids += fmt::format("{}\"device-{:0100}\"", i == 0 ? "" : ",", i);
+    const Answer put = call("PUT", at("/jobs/v2/fw", preview),
+                            R"({"type":"scheduleUpdateTwin","updateTwin":{"etag":"*","tags":{"a":1}},)"
+                            R"("deviceIds":[)" +
+                                ids + R"(],"rollout":{}})");
+    ASSERT_EQ(put.status, 200) << put.body;
+    wire_.is_slow = true;
+    begin("GET", "/carillon/jobs/fw/devices");
+    hub_.settle();
+    ASSERT_TRUE(wire_.sent.starts_with("HTTP/1.1 200 ")) << wire_.sent.substr(0, 200);
+    store_.fail_reads(true);
+    wire_.is_slow = wire_.is_congested = false;
+    wire_.handler->drained();
+    hub_.settle();
+    EXPECT_TRUE(wire_.is_aborted);
+    EXPECT_FALSE(wire_.sent.ends_with("0\r\n\r\n"));
+
+    const Answer refused = call("GET", "/carillon/jobs/fw/devices");
+    EXPECT_EQ(refused.status, 500) << "nothing had been sent yet";
+    store_.fail_reads(false);
 }
 
 }  // namespace
