@@ -13,6 +13,8 @@
 #include "json_text.hpp"
 #include "model/rollout_confirm.hpp"
 #include "rollout_flags.hpp"
+#include "rollouts/job_plan.hpp"
+#include "rollouts/rollout_commands.hpp"
 #include "terminal_text.hpp"
 
 #include <algorithm>
@@ -41,6 +43,7 @@ struct JobArgs {
     double interval_s = 0.5;
     std::int64_t duration_s = 0;
     bool waits = false;
+    PlanOrder plan;
 };
 
 JobWatch watch_of(const JobArgs& args) {
@@ -102,7 +105,8 @@ std::optional<std::int64_t> newest_open_wave(const std::string& job) {
     return newest;
 }
 
-Result<Exit> create(const JobArgs& args) {
+/// The order that the flags of `create` and `plan` make.
+Result<JobOrder> order_of_flags(const JobArgs& args) {
     JobOrder order = args.order;
     for (auto [flag, text] :
          {std::pair{"--method-payload", &order.method_payload}, {"--twin-patch", &order.twin_patch}}) {
@@ -121,9 +125,48 @@ Result<Exit> create(const JobArgs& args) {
     if (!rollout) return fail(std::move(rollout).error());
     order.rollout = *std::move(rollout);
     order.has_other_job = has_member(order.rollout, "from") || has_member(order.rollout, "undoOf");
+    return order;
+}
+
+Result<Exit> create(const JobArgs& args) {
+    const auto order = order_of_flags(args);
+    if (!order) return fail(order.error());
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    return send(*client, args, order);
+    return send(*client, args, *order);
+}
+
+Result<Exit> plan(const JobArgs& args) {
+    auto order = order_of_flags(args);
+    if (!order) return fail(std::move(order).error());
+    // A job with other rules for success than those planned would be another job.
+    if (order->rollout.empty()) order->rollout = "{}";
+    const auto body = job_request_json(*order, SystemClock().wall_now());
+    if (!body) return fail(body.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    return show_job_plan(*client, args.hub, *body);
+}
+
+Result<Exit> follow(ServiceClient& client, const JobArgs& args, const std::string& id);
+
+Result<Exit> apply(const JobArgs& args) {
+    PlanOrder order = args.plan;
+    order.job = args.order.id.empty() ? SystemRandom().uuid() : args.order.id;
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    if (order.hash.empty()) {
+        auto hash = plan_hash(*client, order.plan);
+        if (!hash) return fail(std::move(hash).error());
+        order.hash = *std::move(hash);
+    }
+    const auto body = plan_request_json(order, SystemClock().wall_now());
+    if (!body) return fail(body.error());
+    const auto accepted = client->create_job(order.job, *body);
+    if (!accepted) return fail(accepted.error());
+    print_warnings(*accepted);
+    if (!args.waits) return show_document(args.hub, *accepted);
+    return follow(*client, args, order.job);
 }
 
 /// Sends an order, and follows the job if that is wanted.
@@ -145,12 +188,16 @@ Result<Exit> send(ServiceClient& client, const JobArgs& args, const JobOrder& or
     if (!accepted) return fail(accepted.error());
     print_warnings(*accepted);
     if (!args.waits) return show_document(args.hub, *accepted);
+    return follow(client, args, order.id);
+}
 
+/// Watches a job that was just ordered, and prints it when it has ended.
+Result<Exit> follow(ServiceClient& client, const JobArgs& args, const std::string& id) {
     JobWatch watch = watch_of(args);
     watch.out = stderr;  // The data of this command is the finished job.
-    const auto outcome = watch_job(client, order.id, watch);
+    const auto outcome = watch_job(client, id, watch);
     if (!outcome) return outcome;
-    const auto job = client.find_job(order.id);
+    const auto job = client.find_job(id);
     if (!job) return fail(job.error());
     show_document(args.hub, *job);
     return outcome;
@@ -361,11 +408,9 @@ void add_watch_flags(CLI::App& verb, JobArgs& args) {
         ->type_name("SECONDS");
 }
 
-void add_create(CLI::App& group, int& exit_code) {
-    auto args = std::make_shared<JobArgs>();
-    auto& verb = add_verb(group, "create", "Schedule a direct method or a twin update over many devices",
-                          args, create, exit_code);
-    auto& order = args->order;
+/// What a job is, of `create` and `plan`.
+void add_order_flags(CLI::App& verb, JobArgs& args) {
+    auto& order = args.order;
     verb.add_option("--job-id,--jid", order.id,
                     "Id of the job, used once: letters, digits and dashes, up to 64 [a new UUID]")
         ->check(job_id());
@@ -391,11 +436,45 @@ void add_create(CLI::App& group, int& exit_code) {
         verb.add_option("--ttl", order.execution_time_max_s,
                         "Seconds from its start until devices that did not answer count as failed [3600]")
             ->check(whole_number(1, JobLimits::execution_time_max_s, "seconds"));
-    add_rollout_flags(verb, args->rollout);
+    add_rollout_flags(verb, args.rollout);
     ttl->excludes(verb.get_option("--deadline"));
-    verb.add_flag("--wait", args->waits,
+}
+
+void add_wait_flags(CLI::App& verb, JobArgs& args) {
+    verb.add_flag("--wait", args.waits,
                   "Watch the job to its end, then print it; exit code 8 if devices failed");
-    add_watch_flags(verb, *args);
+    add_watch_flags(verb, args);
+}
+
+void add_create(CLI::App& group, int& exit_code) {
+    auto args = std::make_shared<JobArgs>();
+    auto& verb = add_verb(group, "create", "Schedule a direct method or a twin update over many devices",
+                          args, create, exit_code);
+    add_order_flags(verb, *args);
+    add_wait_flags(verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& plan_verb = add_verb(
+        group, "plan",
+        "Look up what a job of these flags would do: its devices, what changes, what collides; begins none",
+        args, plan, exit_code);
+    add_order_flags(plan_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& apply_verb = add_verb(group, "apply", "Carry out a plan, unless its devices have changed too much",
+                                args, apply, exit_code);
+    apply_verb.add_option("plan,--plan", args->plan.plan, "Id of the plan, as `job plan` printed it")
+        ->required()
+        ->type_name("PLAN");
+    apply_verb.add_option("--job-id,--jid", args->order.id, "Id of the job, used once [a new UUID]")
+        ->check(job_id());
+    apply_verb.add_option("--hash", args->plan.hash, "Only if this is the plan's hash [any]");
+    apply_verb.add_option("--drift", args->plan.drift,
+                          "Share of the planned devices that may have left or come: 2% [1%]");
+    apply_verb.add_option("--start-time,--start", args->plan.start,
+                          "ISO 8601 time, or +90s, +15m, +2h, +1d [now]");
+    apply_verb.add_option("--note", args->plan.note, "Shown in lists, up to 256 bytes");
+    add_wait_flags(apply_verb, *args);
 }
 
 /// What a job with a rollout can be told.
@@ -502,6 +581,7 @@ void add_job(CLI::App& app, int& exit_code) {
                     *args);
 
     add_directing(group, exit_code);
+    add_job_decisions(group, exit_code);
 
     args = std::make_shared<JobArgs>();
     auto& watch_verb = add_verb(group, "watch", "Follow a job to its end; exit code 8 if devices failed",

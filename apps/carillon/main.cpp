@@ -6,6 +6,7 @@
 #include "examples.hpp"
 #include "flag_checks.hpp"
 #include "operate/operator_commands.hpp"
+#include "rollouts/rollout_commands.hpp"
 #include "routing/routing_commands.hpp"
 #include "terminal.hpp"
 #include "usage_mistake.hpp"
@@ -46,6 +47,7 @@ constexpr std::array groups{
     add_route,
     add_endpoint,
     add_policy,
+    add_approval_rule,
     add_simulate,
     add_store,
     add_backup,

@@ -118,7 +118,7 @@ void add_policy(CLI::App& app, int& exit_code) {
         ->delimiter(',')
         ->check(CLI::IsMember(
             {"RegistryRead", "RegistryWrite", "ServiceConnect", "DeviceConnect", "EnrollmentRead",
-             "EnrollmentWrite", "RegistrationStatusRead", "RegistrationStatusWrite"},
+             "EnrollmentWrite", "RegistrationStatusRead", "RegistrationStatusWrite", "JobApprove"},
             CLI::ignore_case));
 
     args = std::make_shared<PolicyArgs>();

@@ -152,6 +152,21 @@ Result<> add_from(JsonWriter& json, const RolloutFlags& flags) {
     return {};
 }
 
+/// `JOB:95%/100%`
+void add_after(JsonWriter& json, const std::string& after) {
+    if (after.empty()) return;
+    const auto colon = after.find(':');
+    json.key("startAfter").begin_object().member("job", after.substr(0, colon));
+    if (colon != std::string::npos) {
+        const std::string pass = after.substr(colon + 1);
+        const auto slash = pass.find('/');
+        json.key("pass").begin_object().member("succeeded", pass.substr(0, slash));
+        if (slash != std::string::npos) json.member("ended", pass.substr(slash + 1));
+        json.end_object();
+    }
+    json.end_object();
+}
+
 void add_order(JsonWriter& json, const std::string& order) {
     constexpr std::string_view spread = "spread:";
     if (order.empty()) return;
@@ -227,6 +242,7 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (flags.keeps_no_undo) json.member("undo", false);
     if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
     if (auto added = add_from(json, flags); !added) return fail(std::move(added).error());
+    add_after(json, flags.after);
     if (!flags.keep.empty()) json.member("keep", flags.keep);
     if (!flags.note.empty()) json.member("note", flags.note);
     json.end_object();
@@ -295,6 +311,8 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
                     "How long it has for that once it was reached: 30m [1h]");
     verb.add_option("--from", flags.from, "The devices of another job: JOB:failed,canceled");
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
+    verb.add_option("--after", flags.after,
+                    "Start when another job has succeeded: JOB, or JOB:95%/100% (succeeded/ended) [95%/95%]");
     verb.add_flag("--no-undo", flags.keeps_no_undo, "Do not keep what the job overwrites in twins");
     verb.add_option("--undo-of", flags.undo_of, "Take back what another job wrote, instead of a patch")
         ->type_name("JOB");

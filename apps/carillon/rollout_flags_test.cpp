@@ -33,6 +33,7 @@ TEST(RolloutFlags, SetOneMemberEach) {
     flags.keep = "90d";
     flags.from = "fw-1:failed,canceled";
     flags.from_kinds = "timeout";
+    flags.after = "first:90%/100%";
     flags.note = "CHG-1181";
     EXPECT_EQ(
         object_of(flags),
@@ -40,7 +41,7 @@ TEST(RolloutFlags, SetOneMemberEach) {
         R"("seed":7,"success":{"succeeded":"99%","all":"tags.critical = true"},"okStatus":["200-299","404"],)"
         R"("retry":{"attempts":3,"on":["rejected","status:503"],"backoff":{"from":"5s","to":"2m"}},)"
         R"("offline":{"then":"wait","ttl":"2h"},"deadline":"7d","from":{"job":"fw-1","in":["failed","canceled"],"kinds":["timeout"]},)"
-        R"("keep":"90d","note":"CHG-1181"})");
+        R"("startAfter":{"job":"first","pass":{"succeeded":"90%","ended":"100%"}},"keep":"90d","note":"CHG-1181"})");
 }
 
 TEST(RolloutFlags, WriteWavesWithTheirRules) {

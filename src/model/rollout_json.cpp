@@ -3,6 +3,8 @@
 #include "base/json_merge.hpp"
 #include "base/member_reader.hpp"
 #include "model/rollout_confirm.hpp"
+#include "model/rollouts/plan_ref.hpp"
+#include "model/rollouts/start_after.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -57,6 +59,11 @@ void write_order(JsonWriter& out, const RolloutOrder& order) {
     out.end_array().end_object();
 }
 
+void write_pass(JsonWriter& out, const RolloutPass& pass) {
+    out.key("pass").begin_object();
+    out.member("succeeded", pass.succeeded.text()).member("ended", pass.ended.text()).end_object();
+}
+
 void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves) {
     out.key("waves").begin_array();
     for (const RolloutWave& wave : waves) {
@@ -67,9 +74,7 @@ void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves) {
             out.member("size", "rest");
         }
         if (wave.grow_hundredths != 0) out.member_raw("grow", decimal(wave.grow_hundredths));
-        out.key("pass").begin_object();
-        out.member("succeeded", wave.pass.succeeded.text()).member("ended", wave.pass.ended.text());
-        out.end_object();
+        write_pass(out, wave.pass);
         out.member("soak", wave.soak.text()).member("gate", wave.is_manual ? "manual" : "auto");
         if (wave.within) out.member("within", wave.within->text());
         constexpr std::string_view words[] = {"pause", "cancel", "go", "undo"};
@@ -127,6 +132,12 @@ void write_from(JsonWriter& out, const RolloutFrom& from) {
     if (from.pending) out.value("pending");
     out.end_array();
     if (!from.kinds.is_all()) write_kinds(out, "kinds", from.kinds);
+    out.end_object();
+}
+
+void write_start_after(JsonWriter& out, const RolloutStartAfter& after) {
+    out.key("startAfter").begin_object().member("job", after.job);
+    write_pass(out, after.pass);
     out.end_object();
 }
 
@@ -190,6 +201,11 @@ std::string Rollout::effective_json() const {
     if (is_twin_job) out.member("undo", keeps_undo);
     if (!undo_of.empty()) out.member("undoOf", undo_of);
     if (from) write_from(out, *from);
+    if (const auto after = RolloutStartAfter::of(*this)) write_start_after(out, *after);
+    if (const auto plan = RolloutPlanRef::of(*this)) {
+        out.key("plan").begin_object().member("id", plan->id).member("hash", plan->hash);
+        out.member("drift", plan->drift.text()).end_object();
+    }
     out.member("keep", RolloutDuration{keep_s * 1000}.text());
     if (!note.empty()) out.member("note", note);
     out.end_object();

@@ -1,32 +1,27 @@
 // The table of docs/rollout-reference.md as code: a function for each member, in its order.
 
-#include "base/edit_distance.hpp"
-#include "base/json_number.hpp"
-#include "base/member_reader.hpp"
 #include "model/rollout_confirm.hpp"
+#include "model/rollouts/plan_ref.hpp"
+#include "model/rollouts/rollout_reader.hpp"
+#include "model/rollouts/start_after.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
 #include <initializer_list>
-#include <span>
 
 namespace carillon {
 
 namespace {
 
-using Names = std::span<const std::string_view>;
-
 constexpr std::string_view rollout_names[] = {
-    "pace",    "order",   "seed",     "waves", "stop",   "success", "okStatus", "retry",
-    "offline", "confirm", "deadline", "undo",  "undoOf", "from",    "keep",     "note"};
+    "pace",    "order",    "seed", "waves",  "stop", "success",    "okStatus", "retry", "offline",
+    "confirm", "deadline", "undo", "undoOf", "from", "startAfter", "plan",     "keep",  "note"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"supersede",  "windows", "members",
-                                              "startAfter", "plan",    "notify"};
+constexpr std::string_view rollout_later[] = {"supersede", "windows", "members", "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
 constexpr std::string_view wave_later[] = {"test"};
-constexpr std::string_view pass_names[] = {"succeeded", "ended"};
 constexpr std::string_view stop_names[] = {"failed", "kinds", "after", "do"};
 constexpr std::string_view success_names[] = {"succeeded", "all"};
 constexpr std::string_view retry_names[] = {"attempts", "on", "backoff", "repeatable"};
@@ -36,186 +31,7 @@ constexpr std::string_view confirm_names[] = {"by", "condition", "map", "within"
 constexpr std::string_view from_names[] = {"job", "in", "kinds"};
 constexpr std::string_view from_later[] = {"group"};
 
-std::string nearest(std::string_view word, Names names, Names later) {
-    constexpr std::size_t length_max = 64;  // A longer one is no misspelling.
-    std::string_view best;
-    std::size_t distance_min = word.size() / 2 + 2;
-    for (const Names some : {names, later}) {
-        for (const std::string_view name : some) {
-            if (word.size() > length_max) break;
-            const std::size_t distance = edit_distance(word, name);
-            if (distance < distance_min) {
-                distance_min = distance;
-                best = name;
-            }
-        }
-    }
-    if (!best.empty()) return fmt::format("nearest is {}", best);
-    return fmt::format("known here: {}", fmt::join(names, ", "));
-}
-
-/// Reads values of the object, each with its dotted path. Keeps the first fault; what is bad reads as absent.
-class Reader {
-public:
-    explicit Reader(JobType type)
-        : is_method_(type == JobType::device_method), keeps_undo_(type != JobType::device_method) {}
-
-    bool is_method() const { return is_method_; }
-    bool keeps_undo() const { return keeps_undo_; }
-    void set_keeps_undo(bool keeps) { keeps_undo_ = keeps; }
-    bool confirms() const { return confirms_; }
-    void set_confirms(bool confirms) { confirms_ = confirms; }
-    /// `path` says "undo", for which the job must keep what it overwrites.
-    void need_undo(std::string_view path) {
-        if (!keeps_undo_)
-            refuse(path, is_method_ ? "\"undo\" only of a twin job" : "\"undo\" excludes \"undo\":false");
-    }
-    bool ok() const { return fault_.empty(); }
-    std::string take_fault() { return std::move(fault_); }
-    void refuse(std::string_view path, std::string_view what) {
-        if (ok()) fault_ = fmt::format("{}: {}", path, what);
-    }
-    void refuse(std::string_view path, std::string_view takes, JsonValue found) {
-        refuse(path, fmt::format("must be {}, is {}", takes, describe_json(found)));
-    }
-
-    /// An object whose members are all known; absent where it is null, absent or bad.
-    JsonValue object(JsonValue value, std::string_view path, Names names, Names later = {}) {
-        if (value.is_null_or_absent()) return {};
-        if (!value.is_object()) {
-            refuse(path, "an object", value);
-            return {};
-        }
-        for (JsonValue v = value.first(); v.exists() && ok(); v = v.next()) {
-            if (std::find(names.begin(), names.end(), v.key()) != names.end()) continue;
-            const std::string member = fmt::format("{}.{}", path, describe_json_name(v));
-            const bool is_later = std::find(later.begin(), later.end(), v.key()) != later.end();
-            if (!is_later) refuse(member, "unknown member, " + nearest(v.key(), names, later));
-            if (is_later && !v.is_null_or_absent()) refuse(member, "not in this version");
-        }
-        return ok() ? value : JsonValue{};
-    }
-    /// A list of that many, or absent.
-    JsonValue list(JsonValue value, std::string_view path, std::size_t size_max) {
-        if (value.is_null_or_absent()) return {};
-        if (!value.is_array()) {
-            refuse(path, "a list", value);
-            return {};
-        }
-        if (value.size() >= 1 && value.size() <= size_max) return value;
-        refuse(path, fmt::format("takes 1 to {} entries, has {}", size_max, value.size()));
-        return {};
-    }
-    template <class T>
-    std::optional<T> typed(JsonValue value, std::string_view path, std::string_view takes) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        const auto read = value.is_string() ? T::parse(value.string()) : std::nullopt;
-        if (!read) refuse(path, takes, value);
-        return read;
-    }
-    std::optional<RolloutDuration> duration(JsonValue value, std::string_view path) {
-        return typed<RolloutDuration>(value, path,
-                                      "a duration such as \"90s\", \"2h\" or \"7d\", at most 366d");
-    }
-    std::optional<RolloutShare> share(JsonValue value, std::string_view path) {
-        return typed<RolloutShare>(value, path, "a share such as \"2.5%\", above 0 and at most 100 %");
-    }
-    std::optional<RolloutAmount> amount(JsonValue value, std::string_view path) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        if (value.is_string()) {
-            if (const auto share = RolloutShare::parse(value.string())) return RolloutAmount{0, share};
-        } else if (const auto count = value.integer();
-                   count && *count >= 1 && *count <= std::int64_t{RolloutLimits::count_max}) {
-            return RolloutAmount{static_cast<std::uint32_t>(*count), std::nullopt};
-        }
-        refuse(path, "a number from 1 to 10000000 or a share such as \"2.5%\"", value);
-        return std::nullopt;
-    }
-    std::optional<std::int64_t> integer(JsonValue value, std::string_view path, std::int64_t min,
-                                        std::int64_t max) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        const auto number = value.is_number() ? value.integer() : std::nullopt;
-        if (number && *number >= min && *number <= max) return number;
-        refuse(path, fmt::format("a whole number from {} to {}", min, max), value);
-        return std::nullopt;
-    }
-    /// A number with up to two decimals, as hundredths.
-    std::optional<std::uint32_t> hundredths(JsonValue value, std::string_view path, std::uint32_t min,
-                                            std::uint32_t max) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        if (value.is_number() && value.raw().find_first_of("eE") == std::string_view::npos) {
-            const auto scaled = json_number_integer(std::string(value.raw()) + "e2");
-            if (scaled && *scaled >= min && *scaled <= max) return static_cast<std::uint32_t>(*scaled);
-        }
-        refuse(path,
-               fmt::format("a number from {} to {} with at most two decimals", min / 100.0, max / 100.0),
-               value);
-        return std::nullopt;
-    }
-    std::optional<bool> boolean(JsonValue value, std::string_view path) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        if (value.is_boolean()) return value.boolean();
-        refuse(path, "true or false", value);
-        return std::nullopt;
-    }
-    std::optional<std::string_view> text(JsonValue value, std::string_view path) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        if (value.is_string()) return value.string();
-        refuse(path, "a text", value);
-        return std::nullopt;
-    }
-    /// Which of the words it is.
-    std::optional<std::size_t> word(JsonValue value, std::string_view path, Names words) {
-        if (value.is_null_or_absent()) return std::nullopt;
-        if (!value.is_string()) {
-            refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
-            return std::nullopt;
-        }
-        const auto found = std::find(words.begin(), words.end(), value.string());
-        if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-        refuse(path, fmt::format("one of {}", fmt::join(words, ", ")), value);
-        return std::nullopt;
-    }
-    std::optional<FailureKind> kind(JsonValue value, std::string_view path) {
-        const auto found = value.is_string() ? find_failure_kind(value.string()) : std::nullopt;
-        if (found) return found;
-        refuse(path,
-               "a kind of failure: rejected, timeout, disconnected, unknown, offline, deadline, gone, "
-               "tooLarge, conflict, diverged, silent or undelivered",
-               value);
-        return std::nullopt;
-    }
-    FailureKinds kinds(JsonValue value, std::string_view path) {
-        const JsonValue all = list(value, path, all_failure_kinds);
-        if (!all.exists()) return FailureKinds::all();
-        FailureKinds set;
-        std::size_t index = 0;
-        for (JsonValue v = all.first(); v.exists() && ok(); v = v.next()) {
-            if (const auto found = kind(v, fmt::format("{}[{}]", path, index++))) set.add(*found);
-        }
-        return set;
-    }
-
-private:
-    const bool is_method_;
-    bool keeps_undo_;
-    bool confirms_ = false;
-    std::string fault_;
-};
-
 constexpr std::string_view needs_method = "only of a method job";
-
-bool is_twin_path(std::string_view path) {
-    if (path.size() > RolloutLimits::path_chars_max) return false;
-    for (const std::string_view head : {"tags.", "properties.desired.", "properties.reported."}) {
-        if (!path.starts_with(head)) continue;
-        // Names between the dots; no control characters and no spaces, as in a query.
-        return path.back() != '.' && path.find("..") == std::string_view::npos &&
-               std::none_of(path.begin(), path.end(),
-                            [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; });
-    }
-    return false;
-}
 
 std::optional<std::pair<std::int32_t, std::int32_t>> parse_status_range(std::string_view text) {
     const auto dash = text.find('-');
@@ -242,7 +58,7 @@ std::optional<std::pair<std::int32_t, std::int32_t>> parse_retry_status(std::str
     return text.find('-') == std::string_view::npos ? parse_status_range(text) : std::nullopt;
 }
 
-void read_pace(Reader& in, JsonValue value, Rollout& rollout) {
+void read_pace(RolloutReader& in, JsonValue value, Rollout& rollout) {
     const JsonValue pace = in.object(value, "rollout.pace", pace_names);
     rollout.pace.max_in_flight = in.amount(pace.find("maxInFlight"), "rollout.pace.maxInFlight");
     rollout.pace.rate = in.typed<RolloutRate>(pace.find("rate"), "rollout.pace.rate",
@@ -256,7 +72,7 @@ void read_pace(Reader& in, JsonValue value, Rollout& rollout) {
         in.refuse("rollout.pace.adaptive", "false needs maxInFlight");
 }
 
-void read_order(Reader& in, JsonValue value, Rollout& rollout) {
+void read_order(RolloutReader& in, JsonValue value, Rollout& rollout) {
     rollout.order.kind = rollout.waves.empty() ? RolloutOrderKind::as_stored : RolloutOrderKind::random;
     if (value.is_null_or_absent()) return;
     if (value.is_string() && (value.string() == "asStored" || value.string() == "random")) {
@@ -274,7 +90,7 @@ void read_order(Reader& in, JsonValue value, Rollout& rollout) {
     if (spread.is_null_or_absent()) in.refuse("rollout.order.spread", "is needed");
     const JsonValue paths = in.list(spread, "rollout.order.spread", RolloutLimits::spread_paths_max);
     for (JsonValue v = paths.first(); v.exists(); v = v.next()) {
-        if (!v.is_string() || !is_twin_path(v.string())) {
+        if (!v.is_string() || !is_rollout_path(v.string())) {
             in.refuse(fmt::format("rollout.order.spread[{}]", rollout.order.spread.size()),
                       "a path below tags, properties.desired or properties.reported, such as \"tags.site\"",
                       v);
@@ -284,7 +100,7 @@ void read_order(Reader& in, JsonValue value, Rollout& rollout) {
     }
 }
 
-RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool is_last) {
+RolloutWave read_wave(RolloutReader& in, JsonValue value, const std::string& path, bool is_last) {
     static constexpr std::string_view gates[] = {"auto", "manual"};
     static constexpr std::string_view elses[] = {"pause", "cancel", "go", "undo"};
     RolloutWave wave;
@@ -298,10 +114,7 @@ RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool
     wave.grow_hundredths = in.hundredths(object.find("grow"), path + ".grow", 110, 1000).value_or(0);
     if (wave.grow_hundredths != 0 && !is_last) in.refuse(path + ".grow", "only in the last wave");
     if (wave.grow_hundredths != 0 && is_rest) in.refuse(path + ".grow", "\"rest\" cannot grow");
-    const JsonValue pass = in.object(object.find("pass"), path + ".pass", pass_names);
-    if (const auto share = in.share(pass.find("succeeded"), path + ".pass.succeeded"))
-        wave.pass.succeeded = *share;
-    if (const auto share = in.share(pass.find("ended"), path + ".pass.ended")) wave.pass.ended = *share;
+    wave.pass = in.pass(object.find("pass"), path + ".pass");
     wave.soak = in.duration(object.find("soak"), path + ".soak").value_or(RolloutDuration{});
     wave.is_manual = in.word(object.find("gate"), path + ".gate", gates) == std::size_t{1};
     wave.within = in.duration(object.find("within"), path + ".within");
@@ -311,7 +124,7 @@ RolloutWave read_wave(Reader& in, JsonValue value, const std::string& path, bool
     return wave;
 }
 
-void read_waves(Reader& in, JsonValue value, Rollout& rollout) {
+void read_waves(RolloutReader& in, JsonValue value, Rollout& rollout) {
     const JsonValue waves = in.list(value, "rollout.waves", RolloutLimits::waves_max);
     std::uint64_t shares = 0;
     for (JsonValue v = waves.first(); v.exists() && in.ok(); v = v.next()) {
@@ -323,7 +136,7 @@ void read_waves(Reader& in, JsonValue value, Rollout& rollout) {
     if (shares > 10'000) in.refuse("rollout.waves", "the shares add up to more than 100 %");
 }
 
-void read_stop(Reader& in, JsonValue value, Rollout& rollout) {
+void read_stop(RolloutReader& in, JsonValue value, Rollout& rollout) {
     static constexpr std::string_view actions[] = {"pause", "cancel", "undo"};
     const JsonValue rules = in.list(value, "rollout.stop", RolloutLimits::stops_max);
     for (JsonValue v = rules.first(); v.exists() && in.ok(); v = v.next()) {
@@ -343,7 +156,7 @@ void read_stop(Reader& in, JsonValue value, Rollout& rollout) {
     }
 }
 
-void read_success(Reader& in, JsonValue value, Rollout& rollout) {
+void read_success(RolloutReader& in, JsonValue value, Rollout& rollout) {
     const JsonValue success = in.object(value, "rollout.success", success_names);
     rollout.success.succeeded = in.share(success.find("succeeded"), "rollout.success.succeeded");
     const auto all = in.text(success.find("all"), "rollout.success.all");
@@ -353,7 +166,7 @@ void read_success(Reader& in, JsonValue value, Rollout& rollout) {
     rollout.success.all = *all;
 }
 
-void read_ok_status(Reader& in, JsonValue value, Rollout& rollout) {
+void read_ok_status(RolloutReader& in, JsonValue value, Rollout& rollout) {
     if (!in.is_method()) rollout.ok_status = {};
     if (value.is_null_or_absent()) return;
     if (!in.is_method()) in.refuse("rollout.okStatus", needs_method);
@@ -372,7 +185,7 @@ void read_ok_status(Reader& in, JsonValue value, Rollout& rollout) {
     }
 }
 
-void read_retry_on(Reader& in, JsonValue value, RolloutRetry& retry) {
+void read_retry_on(RolloutReader& in, JsonValue value, RolloutRetry& retry) {
     const JsonValue list = in.list(value, "rollout.retry.on", RolloutLimits::retry_reasons_max);
     if (!list.exists()) {
         retry.on.add(FailureKind::rejected);
@@ -406,7 +219,7 @@ void read_retry_on(Reader& in, JsonValue value, RolloutRetry& retry) {
     }
 }
 
-void read_retry(Reader& in, JsonValue value, Rollout& rollout) {
+void read_retry(RolloutReader& in, JsonValue value, Rollout& rollout) {
     const JsonValue object = in.object(value, "rollout.retry", retry_names);
     if (!object.exists()) return;
     if (!in.is_method()) in.refuse("rollout.retry", needs_method);
@@ -426,7 +239,7 @@ void read_retry(Reader& in, JsonValue value, Rollout& rollout) {
     rollout.retry = retry;
 }
 
-void read_offline(Reader& in, JsonValue value, Rollout& rollout) {
+void read_offline(RolloutReader& in, JsonValue value, Rollout& rollout) {
     static constexpr std::string_view words[] = {"wait", "skip", "write"};
     const JsonValue offline = in.object(value, "rollout.offline", offline_names);
     rollout.offline.then = in.is_method() || in.confirms() ? OfflineThen::wait : OfflineThen::write;
@@ -440,7 +253,7 @@ void read_offline(Reader& in, JsonValue value, Rollout& rollout) {
 }
 
 /// Before what depends on whether a twin job waits for confirmations.
-std::optional<RolloutConfirm> read_confirm(Reader& in, JsonValue value, bool is_undo) {
+std::optional<RolloutConfirm> read_confirm(RolloutReader& in, JsonValue value, bool is_undo) {
     static constexpr std::string_view words[] = {"reported", "acknowledged", "condition"};
     const JsonValue object = in.object(value, "rollout.confirm", confirm_names);
     if (!object.exists()) return std::nullopt;
@@ -463,9 +276,9 @@ std::optional<RolloutConfirm> read_confirm(Reader& in, JsonValue value, bool is_
     if (map.is_object() && by_condition) in.refuse("rollout.confirm.map", "not with \"by\":\"condition\"");
     for (JsonValue v = map.is_object() ? map.first() : JsonValue(); v.exists() && in.ok(); v = v.next()) {
         const std::string path = fmt::format("rollout.confirm.map.{}", describe_json_name(v));
-        if (!v.key().starts_with("properties.desired.") || !is_twin_path(v.key()))
+        if (!v.key().starts_with("properties.desired.") || !is_rollout_path(v.key()))
             in.refuse(path, "a path below properties.desired stands before the colon");
-        if (!v.is_string() || !v.string().starts_with("properties.reported.") || !is_twin_path(v.string()))
+        if (!v.is_string() || !v.string().starts_with("properties.reported.") || !is_rollout_path(v.string()))
             in.refuse(path, "a path below properties.reported", v);
         confirm.map.emplace_back(v.key(), v.string());
     }
@@ -480,7 +293,7 @@ std::int64_t seconds_up(RolloutDuration duration) {
     return (duration.ms + 999) / 1000;
 }
 
-void read_deadline(Reader& in, JsonValue value, std::int64_t execution_time_s, Rollout& rollout) {
+void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_time_s, Rollout& rollout) {
     const bool is_long = !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
                          (!in.is_method() && rollout.offline.then == OfflineThen::wait);
     rollout.deadline_s = is_long ? RolloutLimits::deadline_default_s : RolloutLimits::deadline_short_s;
@@ -499,7 +312,7 @@ void read_deadline(Reader& in, JsonValue value, std::int64_t execution_time_s, R
 }
 
 /// Before what may ask for an undo.
-void read_undo(Reader& in, JsonValue object, Rollout& rollout) {
+void read_undo(RolloutReader& in, JsonValue object, Rollout& rollout) {
     const auto undo = in.boolean(object.find("undo"), "rollout.undo");
     if (undo && in.is_method()) in.refuse("rollout.undo", "only of a twin job");
     if (undo) in.set_keeps_undo(*undo && !in.is_method());
@@ -511,7 +324,7 @@ void read_undo(Reader& in, JsonValue object, Rollout& rollout) {
     rollout.undo_of = *undo_of;
 }
 
-void read_from(Reader& in, JsonValue value, Rollout& rollout) {
+void read_from(RolloutReader& in, JsonValue value, Rollout& rollout) {
     static constexpr std::string_view states[] = {"succeeded", "failed", "canceled", "pending"};
     const JsonValue object = in.object(value, "rollout.from", from_names, from_later);
     if (!object.exists()) return;
@@ -535,7 +348,7 @@ void read_from(Reader& in, JsonValue value, Rollout& rollout) {
     rollout.from = std::move(from);
 }
 
-void read_keep_and_note(Reader& in, JsonValue object, Rollout& rollout) {
+void read_keep_and_note(RolloutReader& in, JsonValue object, Rollout& rollout) {
     if (const auto keep = in.duration(object.find("keep"), "rollout.keep")) {
         if (keep->ms < RolloutLimits::day_s * 1000) in.refuse("rollout.keep", "must be 1d to 366d");
         rollout.keep_s = seconds_up(*keep);
@@ -550,7 +363,7 @@ void read_keep_and_note(Reader& in, JsonValue object, Rollout& rollout) {
 }  // namespace
 
 Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t execution_time_s) {
-    Reader in(type);
+    RolloutReader in(type);
     Rollout rollout;
     if (!object.is_object()) in.refuse("rollout", "an object", object);
     if (object.raw().size() > RolloutLimits::bytes_max)
@@ -573,6 +386,8 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_offline(in, object.find("offline"), rollout);
         read_deadline(in, object.find("deadline"), execution_time_s, rollout);
         read_from(in, object.find("from"), rollout);
+        read_start_after(in, object.find("startAfter"));
+        read_plan_ref(in, object.find("plan"));
         read_keep_and_note(in, object, rollout);
     }
     if (!in.ok()) return fail(Errc::argument_invalid, in.take_fault());
@@ -582,7 +397,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
 std::optional<RolloutConfirm> RolloutConfirm::of(const Rollout& rollout) {
     const auto document = JsonDocument::parse(rollout.text);
     if (!document) return std::nullopt;
-    Reader in(JobType::update_twin);
+    RolloutReader in(JobType::update_twin);
     return read_confirm(in, document->root().find("confirm"), false);
 }
 

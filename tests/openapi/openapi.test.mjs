@@ -224,6 +224,39 @@ test('jobs, their rows and their progress', async () => {
   assert.equal((await ask('get', '/carillon/jobs/{jobId}/verify', id('twins'))).verdict, 'notChained');
   await ask('get', '/carillon/jobs/{jobId}/verify', id('none'), { status: 404 });
   assert.equal((await ask('get', '/carillon/about')).rollout, 1);
+
+  const rule = { rule: 'large' };
+  await ask('put', '/carillon/approval-rules/{rule}', rule, { body: { when: { devicesAbove: 0, touches: ['tags'] }, by: ['release'] } });
+  await ask('put', '/carillon/approval-rules/{rule}', rule, { raw: '{"when":{"above":1}}', status: 400 });
+  assert.equal((await ask('get', '/carillon/approval-rules'))[0].name, 'large');
+  await ask('get', '/carillon/approval-rules/{rule}', rule);
+  await ask('get', '/carillon/approval-rules/{rule}', { rule: 'none' }, { status: 404 });
+  const { primaryKey } = await ask('put', '/carillon/policies/{policyName}', { policyName: 'release' }, { body: { rights: 'RegistryRead, JobApprove' } });
+  const asRelease = { Authorization: sign(parts(hub.connectionString).HostName, primaryKey, Math.floor(Date.now() / 1000) + 3600, 'release') };
+  for (const [job, what] of [['asked', 'approve'], ['refused', 'deny']]) {
+    await ask('put', '/jobs/v2/{jobId}', id(job), { body: order({ updateTwin: { etag: '*', tags: { a: 1 } } }) });
+    const progress = () => ask('get', '/carillon/jobs/{jobId}', id(job));
+    await until(async () => (await progress()).approval?.missing === 1, 'a job that needs an approval');
+    const { approval } = await progress();
+    const decide = (body, more) => ask('post', `/carillon/jobs/{jobId}/${what}`, id(job), { body, headers: asRelease, ...more });
+    await decide({ hash: '0'.repeat(64) }, { status: 412 });
+    await ask('post', `/carillon/jobs/{jobId}/${what}`, id(job), { body: { hash: approval.hash }, status: 401 });
+    await decide({ hash: approval.hash, why: 'CHG-1' });
+    await decide({ hash: approval.hash }, { status: 405 });
+    await over(job);
+  }
+  await ask('delete', '/carillon/policies/{policyName}', { policyName: 'release' }, { status: 204 });
+  await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 204 });
+  await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 404 });
+
+  const begun = await ask('post', '/carillon/plans', {}, { body: order({ rollout: {} }), status: 202 });
+  const plan = () => ask('get', '/carillon/plans/{plan}', { plan: begun.id });
+  await until(async () => (await plan()).state === 'done', 'the plan');
+  const { hash } = await plan();
+  assert.match(hash, /^[0-9a-f]{64}$/);
+  await ask('post', '/carillon/plans', {}, { body: order({ queryCondition: 'SELECT' }), status: 400 });
+  await ask('delete', '/carillon/plans/{plan}', { plan: begun.id }, { status: 204 });
+  await ask('get', '/carillon/plans/{plan}', { plan: begun.id }, { status: 404 });
   assert.ok((await ask('get', '/carillon/jobs')).some((brief) => brief.jobId === 'waves'));
   await ask('get', '/carillon/jobs', {}, { query: 'phase=nonsense', status: 400 });
   assert.match(await ask('get', '/carillon/jobs/{jobId}/devices', id('waves')), /"deviceId"/);

@@ -996,7 +996,7 @@ export const en = {
     state: 'State',
     size: 'Size',
     waveStates: { waiting: 'waiting', open: 'open', soaking: 'soaking', gate: 'waits for approval', passed: 'passed', failed: 'failed' } as Record<string, string>,
-    phases: { paused: 'paused', evaluating: 'finding its devices', cancelling: 'cancelling' } as Record<string, string>,
+    phases: { paused: 'paused', waiting: 'waiting for another job', evaluating: 'finding its devices', cancelling: 'cancelling' } as Record<string, string>,
     pause: 'Pause',
     resume: 'Resume',
     promote: (n: number) => `Promote wave ${n}`,

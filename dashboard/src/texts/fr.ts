@@ -994,7 +994,7 @@ export const fr: Texts = {
     state: 'État',
     size: 'Taille',
     waveStates: { waiting: 'en attente', open: 'ouverte', soaking: 'en observation', gate: 'attend un accord', passed: 'réussie', failed: 'échouée' },
-    phases: { paused: 'suspendue', evaluating: 'cherche ses appareils', cancelling: 'en cours d’annulation' },
+    phases: { paused: 'suspendue', waiting: 'attend une autre tâche', evaluating: 'cherche ses appareils', cancelling: 'en cours d’annulation' },
     pause: 'Suspendre',
     resume: 'Reprendre',
     promote: (n) => `Valider la vague ${n}`,

@@ -19,7 +19,7 @@ KeyTag next_tag() {
 
 constexpr std::string_view stored_key = "policies";
 
-constexpr std::array<std::pair<AccessRights, std::string_view>, 8> named_rights{
+constexpr std::array<std::pair<AccessRights, std::string_view>, 9> named_rights{
     {{AccessRights::registry_read, "RegistryRead"},
      {AccessRights::registry_write, "RegistryWrite"},
      {AccessRights::service_connect, "ServiceConnect"},
@@ -27,17 +27,21 @@ constexpr std::array<std::pair<AccessRights, std::string_view>, 8> named_rights{
      {ProvisioningRights::enrollment_read, "EnrollmentRead"},
      {ProvisioningRights::enrollment_write, "EnrollmentWrite"},
      {ProvisioningRights::registration_status_read, "RegistrationStatusRead"},
-     {ProvisioningRights::registration_status_write, "RegistrationStatusWrite"}}};
+     {ProvisioningRights::registration_status_write, "RegistrationStatusWrite"},
+     {AccessRights::job_approve, "JobApprove"}}};
 
 // A row holds the hub's rights as programs of before provisioning read them, and the others apart. Where
 // these are missing, such a program has written the row: who had all rights has them now, too.
 constexpr std::string_view provisioning_member = "provisioningRights";
+constexpr std::string_view approval_member = "jobApprove";
 constexpr unsigned hub_mask = static_cast<unsigned>(AccessRights::all);
 constexpr unsigned provisioning_mask = static_cast<unsigned>(ProvisioningRights::all);
 
 std::optional<AccessRights> stored_rights(JsonValue row) {
     const auto of_hub = row.find("rights").integer();
     if (!of_hub || *of_hub < 0 || *of_hub > hub_mask) return std::nullopt;
+    const auto approval =
+        row.find(approval_member).boolean() ? AccessRights::job_approve : AccessRights::none;
     const JsonValue member = row.find(provisioning_member);
     if (!member.exists()) return *of_hub == hub_mask ? every_right : static_cast<AccessRights>(*of_hub);
     const auto of_provisioning = member.integer();
@@ -45,7 +49,7 @@ std::optional<AccessRights> stored_rights(JsonValue row) {
         return (static_cast<std::uint64_t>(rights) & ~std::uint64_t{provisioning_mask}) == 0;
     };
     if (!of_provisioning || !is_known(*of_provisioning)) return std::nullopt;
-    return static_cast<AccessRights>(*of_hub | *of_provisioning);
+    return static_cast<AccessRights>(*of_hub | *of_provisioning) | approval;
 }
 
 void give_tags(SharedAccessPolicy& policy) {
@@ -63,8 +67,9 @@ std::string to_json(const std::vector<Policies::Shared>& policies) {
             .member(provisioning_member,
                     static_cast<std::int64_t>(static_cast<unsigned>(policy->rights) & provisioning_mask))
             .member("primaryKey", policy->primary_key)
-            .member("secondaryKey", policy->secondary_key)
-            .end_object();
+            .member("secondaryKey", policy->secondary_key);
+        if (includes(policy->rights, AccessRights::job_approve)) json.member(approval_member, true);
+        json.end_object();
     }
     json.end_array();
     return out;

@@ -18,13 +18,15 @@ namespace carillon {
 
 /// What a shared access policy allows, as flags. `registry_write` implies read.
 /// Source: azure-iot-sdk-csharp: AccessRights.cs; IoT Hub docs, "Control access to IoT Hub".
-enum class AccessRights : std::uint8_t {
+enum class AccessRights : std::uint16_t {
     none = 0,
     registry_read = 1,
     registry_write = 3,
     service_connect = 4,
     device_connect = 8,
-    all = 15,
+    all = 15,  ///< Of the hub, as the service has them.
+    // The next four flags are those of provisioning, see provisioning_rights.hpp.
+    job_approve = 256,  ///< Ours: to let a job begin that somebody else made. No standard policy has it.
 };
 constexpr AccessRights operator|(AccessRights a, AccessRights b) {
     return static_cast<AccessRights>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

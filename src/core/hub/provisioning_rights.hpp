@@ -4,7 +4,7 @@
 
 namespace carillon {
 
-enum class AccessRights : std::uint8_t;
+enum class AccessRights : std::uint16_t;
 
 /// What a policy allows of provisioning: flags beside those of the hub, which `AccessRights` names. To write
 /// implies to read. The service's ServiceConfig is left out: what it covers stands in the configuration file.

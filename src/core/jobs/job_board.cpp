@@ -45,9 +45,9 @@ JobRevision JobEntry::revision() const {
         revision.phase = Phase::running;
         for (const auto& part : parts_) revision.position += part.position;
     }
-    if (rollout_ && revision.phase != Phase::ended)
-        revision.position += rollout_->sequence;
-    else if (status_ == JobStatus::queued) {
+    if (rollout_ && revision.phase != Phase::ended) revision.position += rollout_->sequence;
+    // What waits for an approval was queued before, and a revision only rises.
+    else if (status_ == JobStatus::queued || (approval_ && status_ == JobStatus::scheduled)) {
         revision.phase = Phase::queued;
     }
     return revision;
@@ -93,6 +93,7 @@ JobProgress JobEntry::progress(TimePoint now, WallTime wall_now) const {
     const std::lock_guard lock(mutex_);
     progress.snapshot = look();
     progress.revision = revision();
+    progress.approval = approval_;
     if (rollout_) add_rollout(progress);
     if (started_.ticks == 0) return progress;
     progress.tally = sum_tally();
@@ -153,6 +154,12 @@ void JobEntry::add_rollout(JobProgress& progress) const {
 void JobEntry::show(std::shared_ptr<const RolloutView> view) {
     std::unique_lock lock(mutex_);
     rollout_ = std::move(view);
+    wake(std::move(lock));
+}
+
+void JobEntry::show_approval(std::shared_ptr<const JobApproval> approval) {
+    std::unique_lock lock(mutex_);
+    approval_ = std::move(approval);
     wake(std::move(lock));
 }
 

@@ -51,6 +51,7 @@ public:
     void set_running(WallTime started);
     /// Takes a stored terminal state; without counters of its own the record hides the parts'.
     void set_terminal(const JobRecord& record);
+    void show_approval(std::shared_ptr<const JobApproval> approval);
     /// Of a job with a rollout: what its coordinator shows, and what a part counts.
     void show(std::shared_ptr<const RolloutView> view);
     void share(std::size_t part, PartShare share);
@@ -87,6 +88,7 @@ private:
     std::vector<Part> parts_;  ///< None before the first is published; one once the job has ended.
     bool has_tally_ = true;
     std::shared_ptr<const RolloutView> rollout_;
+    std::shared_ptr<const JobApproval> approval_;
     std::vector<PartShare> shares_;  ///< Of a job with a rollout, from its first report on.
     RateMeter meter_;
     std::vector<Waiter> waiters_;

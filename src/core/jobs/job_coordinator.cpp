@@ -39,6 +39,8 @@ JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
       options_(options),
       board_(board),
       job_shards_(job_shards),
+      plans_(shards, job_shards),
+      rules_(shards),
       schedule_(limits.running_max) {}
 
 JobCoordinator::~JobCoordinator() {
@@ -113,12 +115,13 @@ JobCoordinator::Accepting JobCoordinator::put_job(std::shared_ptr<JobDefinition>
     name_source(*definition, 1);
     draw_seed(*definition);
     accepting_.insert(definition->id);
-    Accepting job{std::move(definition), ++last_number_, {}};
+    Accepting job{std::move(definition), ++last_number_, {}, {}};
     auto& batch = shard_.committer().batch();
     batch.put(Table::jobs, job_definition_key(job.number), encode_job_definition(*job.definition));
     batch.put(Table::jobs, job_record_key(job.number), encode_job_record(JobRecord{}));
     job.run = make_run(*job.definition);
     if (job.run) put_created(*job.run, job.number, *job.definition);
+    job.approving = make_approving(job.number, *job.definition);
     return job;
 }
 
@@ -140,7 +143,13 @@ JobSnapshot JobCoordinator::accepted(Accepting job) {
     ++metrics_.accepted[place_of(job.definition->type)];
     log.info("job accepted job={} type={}", entry->definition().id, job_type_text(entry->definition().type));
     auto answer = entry->snapshot();
-    active_.emplace(number, Active{entry, JobLifecycle(job_shards_.size()), {}, {}, std::move(job.run), {}});
+    active_.emplace(number, Active{entry,
+                                   JobLifecycle(job_shards_.size()),
+                                   {},
+                                   {},
+                                   std::move(job.run),
+                                   {},
+                                   std::move(job.approving)});
     happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
     if (auto* held = find(number); held && held->run) show(*held);
     return answer;
@@ -162,6 +171,7 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 arm_schedule();
                 break;
             case JobAction::queue:
+                if (!is_released(job)) break;
                 job.entry->set_status(JobStatus::queued);
                 if (job.run && job.run->control.is_paused() && now() < deadline_of(job)) {
                     arm_late_start(job);
@@ -172,12 +182,16 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 break;
             case JobAction::leave:
                 schedule_.leave(start, number);
+                waiting_.erase(number);
                 break;
             case JobAction::prepare:
                 prepare(job);
                 break;
             case JobAction::discard:
                 on_shards([number](JobShard& shard) { shard.discard(number); });
+                break;
+            case JobAction::ask:
+                ask(job);
                 break;
             case JobAction::begin:
                 begin(job);
@@ -214,9 +228,18 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
 
 void JobCoordinator::prepare(Active& job) {
     std::shared_ptr<Placing> placing;
-    if (job.run) placing = make_placing(job);
+    if (job.run || job.approving) placing = make_placing(job);
+    auto sources = sources_of(job.entry->definition());
+    if (job.run && job.run->plan) {
+        // It is kept as long as the job is active; a plan that is gone has no devices, so all of them came.
+        const auto plan = plans_.find(job.run->plan->id);
+        sources.planned = plan && plan->targets
+                              ? plan->targets
+                              : std::make_shared<std::vector<PlanTargets>>(job_shards_.size());
+    }
+    sources.wants_digest = job.approving != nullptr;
     on_shards([this, alive = alive_, entry = job.entry, condition = std::move(job.condition),
-               started = job.life.started(), attempt = job.life.attempt(), placing, sources = sources_of(job),
+               started = job.life.started(), attempt = job.life.attempt(), placing, sources,
                home = shard_.executor()](JobShard& shard) {
         auto done = [this, alive, home, number = entry->number(), attempt, placing,
                      part = shard.number()](Result<JobShard::Prepared> found) {
@@ -240,8 +263,13 @@ void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
         job.end = record;
         if (job.run && end_log(job, record)) undo = undo_of(job);
     }
-    if (step == JobWrite::start && job.run)
-        put_log(job, {PreparedEvent{now(), job.life.targets(), {}}, StartedEvent{now(), ++last_start_}});
+    if (step == JobWrite::start && job.run) {
+        std::vector<JobLogEvent> events;
+        if (job.run->plan_checked) events.emplace_back(*job.run->plan_checked);
+        events.emplace_back(PreparedEvent{now(), job.life.targets(), job.run->digest});
+        events.emplace_back(StartedEvent{now(), ++last_start_});
+        put_log(job, std::move(events));
+    }
     shard_.committer().batch().put(Table::jobs, job_record_key(number), encode_job_record(record));
     watch_batch();
     // In one batch with the end, so that neither is there without the other.
@@ -276,9 +304,11 @@ void JobCoordinator::finish(std::uint64_t number) {
     const auto found = active_.find(number);
     auto job = std::move(found->second);
     active_.erase(found);
+    if (job.approving) shard_.timers().cancel(job.approving->timer);
     if (job.run) {
         shard_.timers().cancel(job.run->timer);
         schedule_.leave(job.entry->definition().start, number);
+        waiting_.erase(number);
         show(job);
     }
     job.entry->set_terminal(job.end);
@@ -299,6 +329,7 @@ void JobCoordinator::finish(std::uint64_t number) {
     name_source(job.entry->definition(), -1);
     remember(job.entry);
     forget_oldest();
+    if (!waiting_.empty()) after(Duration::zero(), [this] { look_at_waiting(); });
 }
 
 void JobCoordinator::part_finished(std::uint64_t number) {
@@ -322,6 +353,7 @@ void JobCoordinator::start() {
     }
     pump();
     arm_schedule();
+    look_at_waiting();
     purge();
 }
 
@@ -455,6 +487,7 @@ void JobCoordinator::forget(const std::shared_ptr<JobEntry>& entry) {
     auto& batch = shard_.committer().batch();
     batch.erase(Table::jobs, job_definition_key(number));
     batch.erase(Table::jobs, job_record_key(number));
+    batch.erase(Table::jobs, job_approval_key(number));
     batch.erase_range(Table::job_events, job_event_key(number), job_event_key(number + 1));
     shard_.committer().on_durable([this, alive = alive_, entry](const Result<>& result) {
         if (!*alive) return;
@@ -487,10 +520,17 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
         run->seal = stored.seal;
         run->has_begun = run->has_place = is_running;
     }
+    std::unique_ptr<Approving> approving;
+    if (stored.approval) {
+        approving = std::make_unique<Approving>();
+        approving->stored = *stored.approval;
+    }
     auto life =
         is_running ? JobLifecycle::resumed(job_shards_.size(), record) : JobLifecycle(job_shards_.size());
     auto& job =
-        active_.emplace(number, Active{entry, std::move(life), {}, {}, std::move(run), {}}).first->second;
+        active_
+            .emplace(number, Active{entry, std::move(life), {}, {}, std::move(run), {}, std::move(approving)})
+            .first->second;
     if (job.run) show(job);
     if (is_running) return schedule_.take_place();
     happen(number, [this](Active& held) { return held.life.place(is_due(held)); });

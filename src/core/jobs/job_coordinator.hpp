@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/approvals/approval_rules.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_lifecycle.hpp"
 #include "core/jobs/job_metrics.hpp"
@@ -7,6 +8,7 @@
 #include "core/jobs/job_schedule.hpp"
 #include "core/jobs/job_shard.hpp"
 #include "core/jobs/job_wish.hpp"
+#include "core/jobs/plans/job_plans.hpp"
 #include "core/shard/shards.hpp"
 #include "query/query.hpp"
 
@@ -14,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -35,6 +38,8 @@ public:
     static constexpr std::chrono::seconds quiet_max{10};
     /// Jobs that leave the history in one turn; more follow after `retry_delay`.
     static constexpr int forgotten_max = 1000;
+    /// Ours: how often a job that waits for another looks at it.
+    static constexpr std::chrono::seconds waiting_interval{1};
 
     JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
                    JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards);
@@ -49,6 +54,7 @@ public:
         std::optional<LogChain> chain;
         std::optional<Sha256Digest> seal;
         std::vector<std::uint64_t> part_sizes;
+        std::optional<StoredApproval> approval;
     };
     /// Jobs found in the store that have not ended. Before the threads run.
     void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
@@ -70,6 +76,23 @@ public:
     /// and `service_unavailable`, after which the wish may stand.
     Task<Result<>> direct(std::string id, JobWish wish);
 
+    /// Begins to look what a job would do; answers with the plan's id. `document` is the request as it was
+    /// sent. Fails with `argument_invalid`, and as `JobPlans::begin`.
+    Task<Result<std::string>> plan(std::shared_ptr<JobDefinition> definition, std::string document);
+    JobPlans& plans() { return plans_; }
+    ApprovalRules& approval_rules() { return rules_; }
+    /// What somebody with the right to approve decides on a job that waits for it, and for what.
+    struct Decision {
+        bool is_approval = true;
+        std::string hash;
+        JobActor by;
+        std::string why;
+    };
+    /// Answers when the decision is durable. Fails with `job_not_found`,
+    /// `operation_not_allowed_in_current_state`, `precondition_failed` where the job has another hash,
+    /// `iot_hub_unauthorized_access` for who made the job or is not asked, and `service_unavailable`.
+    Task<Result<>> decide(std::string id, Decision decision);
+
     /// A part of a job with a rollout tells how it stands.
     void reported(std::uint64_t job, const GateReport& report);
     /// One shard's part of a running job has ended.
@@ -79,6 +102,13 @@ public:
     const JobMetrics& metrics() const { return metrics_; }
 
 private:
+    /// Who agrees that a job begins.
+    struct Approving {
+        StoredApproval stored;
+        std::string digest;                ///< Of its devices, once they are found.
+        std::optional<JobApproval> asked;  ///< Once they are, if any rule demands one.
+        Timers::Id timer;                  ///< Of the deadline until which somebody has to agree.
+    };
     struct Active {
         std::shared_ptr<JobEntry> entry;
         JobLifecycle life;
@@ -86,6 +116,7 @@ private:
         JobRecord end;                                 ///< As it is on its way to disk.
         std::unique_ptr<JobRun> run;                   ///< Of a job with a rollout.
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
+        std::unique_ptr<Approving> approving;  ///< Of one that was accepted while the hub had approval rules.
     };
 
     Active* find(std::uint64_t job);
@@ -119,12 +150,12 @@ private:
                   Result<JobShard::Prepared> prepared, const std::shared_ptr<Placing>& placing);
     void place(const std::shared_ptr<Placing>& placing);
     WallTime deadline_of(const Active& job) const;
-    JobSources sources_of(const Active& job) const;
+    JobSources sources_of(const JobDefinition& definition) const;
     /// One more, or one less, of those that have not ended takes its devices from other jobs.
     void name_source(const JobDefinition& definition, int change);
     Result<> check_undo(const std::string& id) const;
     Result<> check_confirm(const JobDefinition& definition) const;
-    Result<> check_rollout(const JobDefinition& definition) const;
+    Result<> check_rollout(const JobDefinition& definition);
     void draw_seed(JobDefinition& definition) const;
     void put_log_event(JobRun& run, std::uint64_t number, const JobLogEvent& event);
     SealEvent seal_of(const JobRun& run, bool is_final) const;
@@ -136,6 +167,7 @@ private:
         std::shared_ptr<const JobDefinition> definition;
         std::uint64_t number = 0;
         std::unique_ptr<JobRun> run;
+        std::unique_ptr<Approving> approving;
     };
     Accepting put_job(std::shared_ptr<JobDefinition> definition);
     void take_back(const Accepting& job);
@@ -153,6 +185,28 @@ private:
     void keep_place(Active& job);
     void arm_run(Active& job);
     void arm_late_start(Active& job);
+    // approvals/approving.cpp: jobs that somebody has to approve.
+    std::unique_ptr<Approving> make_approving(std::uint64_t number, const JobDefinition& definition);
+    std::string hash_of(const Active& job) const;
+    /// Before the last part's answer is told: which approvals the job needs over these devices.
+    void demand_approval(Active& job, const Placing& placing);
+    void ask(Active& job);
+    void renew_approval(Active& job);
+    void show_approval(Active& job);
+    void arm_approval(std::uint64_t number);
+    WallTime last_moment(const Active& job) const;
+    // plans/planned_jobs.cpp: jobs that carry out a plan.
+    Result<> check_plan(const Rollout& rollout);
+    /// False if the job's devices are not those of its plan; it then ends.
+    bool is_as_planned(Active& job, const Placing& placing);
+    // starts/start_after.cpp: jobs that wait for another one.
+    enum class Release : std::uint8_t { now, later, never };
+    Release release_of(const Active& job, std::string& why) const;
+    /// True if the job may stand in line; else it is looked at again, or ends as it never will.
+    bool is_released(Active& job);
+    void arm_waiting();
+    void look_at_waiting();
+    void give_up_waiting(std::uint64_t number, const std::string& why);
     void show(Active& job);
     void count(const JobLogEvent& event);
     bool end_log(Active& job, const JobRecord& record);
@@ -172,6 +226,8 @@ private:
     const query::QueryOptions options_;  ///< What conditions may hold.
     JobBoard& board_;
     std::vector<std::unique_ptr<JobShard>>& job_shards_;
+    JobPlans plans_;
+    ApprovalRules rules_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
@@ -182,6 +238,8 @@ private:
     std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;
     JobSchedule schedule_;
+    std::set<std::uint64_t> waiting_;  ///< Due, and waiting for another job.  Bound: active_max
+    Timers::Id waiting_timer_;
     JobMetrics metrics_;
     std::uint64_t last_number_ = 0;
     std::uint64_t last_start_ = 0;                 ///< Starts of jobs with a rollout, counted.

@@ -29,6 +29,7 @@ JobActions JobLifecycle::turn(WallTime now, const Result<>& condition) {
     parts_left_ = parts_;
     targets_ = 0;
     has_refusal_ = false;
+    needs_approval_ = false;
     started_ = now;
     is_at_work_ = true;
     return {{JobAction::take_place}, {JobAction::prepare}};
@@ -50,11 +51,35 @@ JobActions JobLifecycle::part_prepared(std::uint64_t attempt, const Result<std::
         actions.insert(actions.begin(), {JobAction::discard});
         return actions;
     }
+    if (needs_approval_) {
+        // It holds no place meanwhile.
+        phase_ = JobPhase::approval;
+        is_at_work_ = false;
+        return {{JobAction::free_place}, {JobAction::ask}};
+    }
+    return {write_start()};
+}
+
+JobAction JobLifecycle::write_start() {
     phase_ = JobPhase::starting;
     JobAction write{JobAction::write, JobWrite::start};
     write.record.status = JobStatus::running;
     write.record.started = started_;
-    return {std::move(write)};
+    return write;
+}
+
+JobActions JobLifecycle::approve() {
+    if (phase_ != JobPhase::approval) return {};
+    is_at_work_ = true;
+    return {{JobAction::take_place}, write_start()};
+}
+
+JobActions JobLifecycle::refuse(std::uint64_t attempt, WallTime now, std::string reason) {
+    if (phase_ != JobPhase::evaluating || attempt != attempt_) return {};
+    started_ = {};
+    auto actions = end(JobStatus::failed, now, std::move(reason));
+    actions.insert(actions.begin(), {JobAction::discard});
+    return actions;
 }
 
 /// The start failed for a reason that passes, such as a full disk: from the beginning, in a while.
@@ -77,9 +102,11 @@ JobActions JobLifecycle::cancel(WallTime now) {
     switch (phase_) {
         case JobPhase::scheduled:
         case JobPhase::queued:
-        case JobPhase::evaluating: {
+        case JobPhase::evaluating:
+        case JobPhase::approval: {
             JobActions actions{{JobAction::leave}};
-            if (phase_ == JobPhase::evaluating) actions.push_back({JobAction::discard});
+            if (phase_ == JobPhase::evaluating || phase_ == JobPhase::approval)
+                actions.push_back({JobAction::discard});
             if (std::exchange(is_at_work_, false)) actions.push_back({JobAction::free_place});
             started_ = {};
             is_unstarted_ = true;

@@ -16,6 +16,7 @@ enum class JobPhase : std::uint8_t {
     scheduled,   ///< Its start is to come.
     queued,      ///< Due; waits for a place, or for a moment after a failed start.
     evaluating,  ///< Its parts look for their targets.
+    approval,    ///< They have found them, and somebody has to approve the job before it begins.
     starting,    ///< The record that says `running` is on its way to disk.
     running,
     cancelling,  ///< The cancel is durable; its parts finish.
@@ -34,6 +35,7 @@ struct JobAction {
         leave,       ///< Take it out of schedule and line.
         prepare,     ///< Each part finds its targets and answers `part_prepared` with `attempt()`.
         discard,     ///< Each part forgets the targets it has prepared.
+        ask,         ///< Its targets wait for an approval.
         begin,       ///< Each part begins, and says `part_finished` once.
         cancel,      ///< Each part cancels what has not ended.
         write,       ///< Store `record`; answer `written` with `step`.
@@ -74,6 +76,12 @@ public:
     JobActions turn(WallTime now, const Result<>& condition);
     /// One part has found its targets, durably, or could not.
     JobActions part_prepared(std::uint64_t attempt, const Result<std::uint64_t>& targets, WallTime now);
+    /// Before the last part answers: what the parts find needs an approval.
+    void demand_approval() { needs_approval_ = true; }
+    /// It is approved.
+    JobActions approve();
+    /// Its targets are not those that it may go over. It ends as failed, without a start.
+    JobActions refuse(std::uint64_t attempt, WallTime now, std::string reason);
     /// One part has ended all its devices, durably.
     JobActions part_finished(WallTime now);
     /// Somebody wants it canceled. In phases that cannot be left at once, nothing: ask again at the next
@@ -87,6 +95,7 @@ public:
 
 private:
     JobActions give_back();
+    JobAction write_start();
     JobActions end(JobStatus status, WallTime now, std::string failure_reason = {});
     JobAction write_end(WallTime now) const;
 
@@ -96,6 +105,7 @@ private:
     std::size_t parts_left_ = 0;  ///< Parts that have not reported.
     std::uint64_t targets_ = 0;
     bool has_refusal_ = false;  ///< A part could not prepare.
+    bool needs_approval_ = false;
     bool is_at_work_ = false;
     bool awaits_retry_ = false;  ///< `retry` was asked for, and it has not gone on since.
     bool is_unstarted_ = false;  ///< Ending without a start: goes back in line if that cannot be stored.

@@ -24,6 +24,8 @@ const char* name_of(JobAction::Kind kind) {
             return "prepare";
         case JobAction::discard:
             return "discard";
+        case JobAction::ask:
+            return "ask";
         case JobAction::begin:
             return "begin";
         case JobAction::cancel:
@@ -140,6 +142,9 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
              return l.part_prepared(1, 5, now);
          },
          {"", "", "discard free retry", "", "", "", "", ""}},
+        {"targets refused",
+         [](JobLifecycle& l) { return l.refuse(1, now, "drift"); },
+         {"", "", "discard write:failed", "", "", "", "", ""}},
         {"start stored",
          [](JobLifecycle& l) { return l.written(JobWrite::start, true, true); },
          {"", "", "", "begin", "", "", "", ""}},
@@ -189,6 +194,25 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
             if (*row.actions[i] == '\0') {
                 EXPECT_EQ(life.phase(), phases[i]) << row.event << " in phase " << i;
             }
+        }
+    }
+}
+
+TEST(JobLifecycle, AJobThatNeedsAnApprovalHoldsNoPlaceUntilItHasOne) {
+    for (const bool is_approved : {true, false}) {
+        auto life = at(JobPhase::evaluating);
+        (void)life.part_prepared(1, 3, now);
+        life.demand_approval();
+        EXPECT_EQ(told(life.part_prepared(1, 4, now)), "free ask");
+        EXPECT_FALSE(life.is_at_work());
+        EXPECT_EQ(told(life.retry(now, true)), "");
+        if (is_approved) {
+            EXPECT_EQ(told(life.approve()), "take write:running");
+            EXPECT_EQ(told(life.approve()), "");
+            EXPECT_EQ(told(life.written(JobWrite::start, true, true)), "begin");
+        } else {
+            EXPECT_EQ(told(life.cancel(now)), "leave discard write:cancelled");
+            EXPECT_EQ(told(life.written(JobWrite::end, true, true)), "finish");
         }
     }
 }

@@ -14,6 +14,8 @@ struct LogKind {
         wave_opened = 35,
         wave_judged = 36,
         rule_tripped = 37,
+        approval = 38,
+        plan_checked = 39,
         seal = 41,
         verdict = 42,
         prepared = 45,
@@ -228,6 +230,40 @@ bool unpack_body(Unpacker& in, VerdictEvent& event) {
     return true;
 }
 
+constexpr LogKind::Code kind_of(const ApprovalEvent&) {
+    return LogKind::approval;
+}
+void pack_body(Packer& pack, const ApprovalEvent& event) {
+    pack.u8(event.is_approved ? 1 : 0);
+    pack_actor(pack, event.by);
+    pack.text(event.hash);
+    pack.text(event.why);
+}
+bool unpack_body(Unpacker& in, ApprovalEvent& event) {
+    event.is_approved = in.u8() == 1;
+    event.by = unpack_actor(in);
+    event.hash = in.text();
+    event.why = in.text();
+    return true;
+}
+
+constexpr LogKind::Code kind_of(const PlanCheckedEvent&) {
+    return LogKind::plan_checked;
+}
+void pack_body(Packer& pack, const PlanCheckedEvent& event) {
+    pack.text(event.hash);
+    pack.number(event.planned);
+    pack.number(event.left);
+    pack.number(event.came);
+}
+bool unpack_body(Unpacker& in, PlanCheckedEvent& event) {
+    event.hash = in.text();
+    event.planned = in.number();
+    event.left = in.number();
+    event.came = in.number();
+    return true;
+}
+
 constexpr LogKind::Code kind_of(const PreparedEvent&) {
     return LogKind::prepared;
 }
@@ -350,6 +386,10 @@ Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
             return unpack_log_event<WaveJudgedEvent>(in);
         case LogKind::rule_tripped:
             return unpack_log_event<RuleTrippedEvent>(in);
+        case LogKind::approval:
+            return unpack_log_event<ApprovalEvent>(in);
+        case LogKind::plan_checked:
+            return unpack_log_event<PlanCheckedEvent>(in);
         case LogKind::seal:
             return unpack_log_event<SealEvent>(in);
         case LogKind::verdict:

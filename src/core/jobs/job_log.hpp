@@ -99,10 +99,26 @@ struct VerdictEvent {
     std::uint64_t succeeded = 0;
     std::uint64_t devices = 0;  ///< Without those canceled.
 };
+/// Somebody with the right to has approved the job, or has not.
+struct ApprovalEvent {
+    WallTime time;
+    bool is_approved = true;
+    JobActor by;
+    std::string hash;  ///< What was approved, in hex.
+    std::string why;
+};
+/// How the devices of a job compare with those of its plan.
+struct PlanCheckedEvent {
+    WallTime time;
+    std::string hash;  ///< Of the plan, in hex.
+    std::uint64_t planned = 0;
+    std::uint64_t left = 0;  ///< Planned, and not found any more.
+    std::uint64_t came = 0;  ///< Found, and not planned.
+};
 struct PreparedEvent {
     WallTime time;
     std::uint64_t targets = 0;
-    std::string digest;
+    std::string digest;  ///< Of the devices' keys.
 };
 struct StartedEvent {
     WallTime time;
@@ -113,9 +129,9 @@ struct JobEndedEvent {
     JobStatus status = JobStatus::completed;
     JobCounts counts;
 };
-using JobLogEvent =
-    std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
-                 RuleTrippedEvent, SealEvent, VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
+using JobLogEvent = std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
+                                 RuleTrippedEvent, ApprovalEvent, PlanCheckedEvent, SealEvent, VerdictEvent,
+                                 PreparedEvent, StartedEvent, JobEndedEvent>;
 
 WallTime time_of(const JobLogEvent& event);
 std::string encode_job_log_event(const JobLogEvent& event);

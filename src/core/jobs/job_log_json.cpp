@@ -89,8 +89,21 @@ void write_event(JsonWriter& json, const VerdictEvent& event) {
     json.member("succeeded", event.succeeded).member("devices", event.devices);
 }
 
+void write_event(JsonWriter& json, const ApprovalEvent& event) {
+    json.member("event", event.is_approved ? "approved" : "denied");
+    write(json, event.by);
+    json.member("approved", event.hash);
+    write_why(json, event.why);
+}
+
+void write_event(JsonWriter& json, const PlanCheckedEvent& event) {
+    json.member("event", "planChecked").member("plan", event.hash).member("planned", event.planned);
+    json.member("left", event.left).member("came", event.came);
+}
+
 void write_event(JsonWriter& json, const PreparedEvent& event) {
     json.member("event", "prepared").member("devices", event.targets);
+    if (!event.digest.empty()) json.member("digest", hex_encode(event.digest));
 }
 
 void write_event(JsonWriter& json, const StartedEvent& event) {

@@ -82,12 +82,18 @@ public:
         Undone undone;
         std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
+        Sha256Digest digest{};                    ///< Of the keys, while they are found.
+        std::uint64_t planned = 0;                ///< The same: those that the job's plan has found too.
     };
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
 
     std::uint64_t job() const { return entry_->number(); }
     const JobEntry& entry() const { return *entry_; }
+    // Its devices, for who compares them with those of another job.
+    std::uint32_t devices() const { return size(); }
+    Ordinal ordinal(std::uint32_t index) const { return ordinals_[index]; }
+    bool has_ended(std::uint32_t index) const { return is_terminal(state_.at(index)); }
 
     /// The job runs. Devices found in flight were so before a restart, and end.
     void begin();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "core/jobs/approvals/approval_rule.hpp"
 #include "core/jobs/job_control.hpp"
 #include "core/jobs/job_tally.hpp"
 #include "model/job.hpp"
@@ -44,6 +45,7 @@ struct RolloutView {
     std::optional<std::uint64_t> in_flight_max;
     WallTime deadline;
     bool waits_in_line = false;  ///< For a place among `running_max`.
+    bool waits_for_job = false;  ///< `startAfter`, which does not hold yet.
     bool is_cancelling = false;
     bool is_evaluating = false;
     std::uint64_t sequence = 0;        ///< Of the job's log.
@@ -71,6 +73,8 @@ struct JobProgress {
     std::vector<GateCounts> waves;
     std::uint64_t attempts = 0;
     HeldCounts held;
+    /// Who has to agree before it begins, and who has; null if nobody has to.
+    std::shared_ptr<const JobApproval> approval;
     bool has_tally = true;            ///< False if it ended under a version that did not count reasons.
     std::optional<double> elapsed_s;  ///< Since its targets were found, until now or its end.
     /// Devices ended a second: over `RateMeter::window` while running, over all of its time at the end; 0

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/sha256.hpp"
 #include "core/jobs/job_coordinator.hpp"
+#include "core/jobs/placing.hpp"
 #include "core/rollouts/confirm/confirm_rule.hpp"
 #include "model/reversal/twin_reversal.hpp"
 
@@ -40,22 +41,16 @@ std::unique_ptr<JobRun> JobCoordinator::make_run(const JobDefinition& definition
 }
 
 WallTime JobCoordinator::deadline_of(const Active& job) const {
-    return job.entry->definition().start.plus_s(job.run->control.rollout().deadline_s);
+    auto from = job.entry->definition().start;
+    if (job.run->start_after) {
+        // It counts from the start that the other job gives it.
+        from = job.life.started().ticks != 0 ? job.life.started() : job.run->released;
+        if (from.ticks == 0) from = std::max(job.entry->definition().start, now());
+    }
+    return from.plus_s(job.run->control.rollout().deadline_s);
 }
 
 // --- the start -----------------------------------------------------------------------------------
-
-/// A start of a job with a rollout: what its parts have found so far.
-struct JobCoordinator::Placing {
-    std::shared_ptr<JobEntry> entry;
-    std::uint64_t attempt = 0;
-    std::vector<std::uint64_t> sizes;
-    std::vector<PartKeys> keys;
-    std::size_t parts_left = 0;
-    bool has_order = false;
-    std::optional<Error> refused;  ///< What hindered a part.
-    std::vector<PartPlaces> places;
-};
 
 std::shared_ptr<JobCoordinator::Placing> JobCoordinator::make_placing(const Active& job) const {
     auto placing = std::make_shared<Placing>();
@@ -63,8 +58,10 @@ std::shared_ptr<JobCoordinator::Placing> JobCoordinator::make_placing(const Acti
     placing->attempt = job.life.attempt();
     placing->sizes.resize(job_shards_.size());
     placing->keys.resize(job_shards_.size());
+    placing->digests.resize(job_shards_.size());
     placing->parts_left = job_shards_.size();
-    placing->has_order = job.entry->definition().rollout->order.kind != RolloutOrderKind::as_stored;
+    const auto& rollout = job.entry->definition().rollout;
+    placing->has_order = rollout && rollout->order.kind != RolloutOrderKind::as_stored;
     return placing;
 }
 
@@ -82,10 +79,17 @@ void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, std::
     if (found) {
         placing->sizes[part] = found->devices;
         placing->keys[part] = std::move(found->keys);
+        placing->digests[part] = found->digest;
+        placing->planned += found->planned;
     }
     const bool is_last = --placing->parts_left == 0;
+    if (is_last && !placing->refused) {
+        if (job->run) job->run->digest = JobPlans::digest_of(placing->digests);
+        if (job->run && !is_as_planned(*job, *placing)) return;
+        demand_approval(*job, *placing);
+    }
     if (!placing->has_order) {
-        if (is_last) job->run->set_parts(placing->sizes, false);
+        if (is_last && job->run) job->run->set_parts(placing->sizes, false);
         return tell(found->devices);
     }
     if (!is_last) return;
@@ -123,9 +127,9 @@ void JobCoordinator::place(const std::shared_ptr<Placing>& placing) {
 
 // --- the log -------------------------------------------------------------------------------------
 
-JobSources JobCoordinator::sources_of(const Active& job) const {
+JobSources JobCoordinator::sources_of(const JobDefinition& definition) const {
     JobSources sources;
-    const auto& rollout = job.entry->definition().rollout;
+    const auto& rollout = definition.rollout;
     if (!rollout) return sources;
     if (rollout->success.all) {
         // It did when the job was accepted.
@@ -154,6 +158,8 @@ void JobCoordinator::name_source(const JobDefinition& definition, int change) {
     };
     if (definition.rollout->from) count(definition.rollout->from->job);
     if (!definition.rollout->undo_of.empty()) count(definition.rollout->undo_of);
+    if (const auto after = RolloutStartAfter::of(*definition.rollout)) count(after->job);
+    if (const auto plan = RolloutPlanRef::of(*definition.rollout)) plans_.hold(plan->id, change);
 }
 
 /// Whether what a job wrote can be taken back.
@@ -188,7 +194,7 @@ Result<> JobCoordinator::check_confirm(const JobDefinition& definition) const {
     return rule ? Result<>() : fail(rule.error());
 }
 
-Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
+Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
     const auto& rollout = definition.rollout;
     if (!rollout) return {};
     // The cloud ignores the member, and would run the job at once; silence would be dangerous.
@@ -200,10 +206,15 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) const {
     if (!rollout->undo_of.empty()) {
         if (auto possible = check_undo(rollout->undo_of); !possible) return possible;
     }
+    if (const auto after = RolloutStartAfter::of(*rollout); after && !board_.find(after->job)) {
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.startAfter.job: there is no job with id '{}'", after->job));
+    }
     if (rollout->success.all) {
         const auto all = query::parse_job_condition(*rollout->success.all, options_);
         if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
     }
+    if (auto planned = check_plan(*rollout); !planned) return planned;
     return check_confirm(definition);
 }
 
@@ -350,6 +361,7 @@ void JobCoordinator::logged(std::uint64_t number, bool is_durable, const std::ve
     }
     job = find(number);
     if (!job) return;
+    if (job->life.phase() == JobPhase::approval) renew_approval(*job);
     if (job->run->has_begun) give_orders(*job);
     show(*job);
     go_on(number);
@@ -411,6 +423,10 @@ Result<std::vector<JobLogEvent>> JobCoordinator::events_of(Active& job, const Jo
             if (job.life.phase() != JobPhase::running) break;
             return control.promote_by(wish.by, wish.wave, wish.why, run.counts(), now());
         case JobWish::change: {
+            if (job.approving && job.approving->asked && job.life.phase() != JobPhase::approval) {
+                return fail(Errc::operation_not_allowed_in_current_state,
+                            "The job was approved as it is; it can be paused or cancelled, but not changed.");
+            }
             const auto json = JsonDocument::parse(wish.changes);
             if (!json) return fail(json.error());
             return control.change_by(wish.by, json->root(), job.entry->definition().start, now());
@@ -610,7 +626,7 @@ void JobCoordinator::arm_run(Active& job) {
 void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
                             const Stored& stored) {
     if (!entry->definition().rollout) return;
-    Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}};
+    Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}, {}};
     if (record.counts) job.run->control.set_targets(record.counts->device);
     for (const auto& event : stored.log) job.run->control.apply(event);
     job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;
@@ -631,6 +647,7 @@ void JobCoordinator::show(Active& job) {
     view->deadline = deadline_of(job);
     const auto phase = job.life.phase();
     view->waits_in_line = run.is_in_line;
+    view->waits_for_job = waiting_.contains(job.entry->number());
     view->is_cancelling = phase == JobPhase::cancelling;
     view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
     view->sequence = run.durable_sequence;

@@ -7,6 +7,8 @@ namespace carillon {
 JobRun::JobRun(const JobDefinition& definition, std::size_t parts)
     : control(definition), gate(parts), parts_(parts) {
     counts_.waves.resize(1);
+    start_after = RolloutStartAfter::of(*definition.rollout);
+    plan = RolloutPlanRef::of(*definition.rollout);
 }
 
 void JobRun::set_parts(const std::vector<std::uint64_t>& sizes, bool has_order) {

@@ -5,6 +5,8 @@
 #include "core/jobs/gate.hpp"
 #include "core/jobs/job_control.hpp"
 #include "core/jobs/part_gate.hpp"
+#include "model/rollouts/plan_ref.hpp"
+#include "model/rollouts/start_after.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,6 +43,12 @@ public:
     bool is_idle() const {
         return gate.has_heard_all() && gate.in_flight() == 0 && (control.is_paused() || gate.wanted() == 0);
     }
+
+    std::optional<RolloutStartAfter> start_after;  ///< The job it waits for,
+    WallTime released;                             ///< and since when it need not; 0 before.
+    std::optional<RolloutPlanRef> plan;            ///< What it carries out,
+    std::optional<PlanCheckedEvent> plan_checked;  ///< and how that compares with what was found now.
+    std::string digest;                            ///< Of its devices, once they are found.
 
     std::uint64_t next_sequence = 1;   ///< Of its log.
     std::optional<LogChain> chain;     ///< The same; none in a log that an older version began.

@@ -2,6 +2,7 @@
 
 #include "core/jobs/job_method_part.hpp"
 #include "core/jobs/job_twin_part.hpp"
+#include "model/rollouts/touched.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -64,6 +65,8 @@ void JobShard::stop() {
     turns_.stop();
     for (const auto& [number, scan] : scans_) scan->abandon();
     scans_.clear();
+    for (const auto& [number, scan] : plan_scans_) scan->abandon();
+    plan_scans_.clear();
     for (const auto& [number, part] : parts_) part->stop();
 }
 
@@ -75,6 +78,8 @@ void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<que
         entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
         Prepared prepared;
         prepared.devices = targets->state.counts().device;
+        prepared.digest = targets->digest;
+        prepared.planned = targets->planned;
         const auto& rollout = entry->definition().rollout;
         if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
             prepared.keys = std::exchange(targets->keys, {});
@@ -120,6 +125,41 @@ void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
         if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
         held(result);
     });
+}
+
+void JobShard::plan(std::uint64_t plan, const std::shared_ptr<JobEntry>& entry, std::uint64_t seed,
+                    std::optional<query::JobCondition> condition, JobSources sources,
+                    UniqueFunction<void(Result<PlanPart>)> done) {
+    auto looker = std::make_shared<PlanLooker>(entry->shared_definition(), seed);
+    auto found = [this, plan, entry, looker,
+                  held = std::move(done)](Result<JobPart::Targets> targets) mutable {
+        plan_scans_.erase(plan);
+        if (!targets) return held(fail(std::move(targets).error()));
+        auto part = looker->take();
+        part.digest = targets->digest;
+        part.targets.close();
+        auto keys = touched_by(entry->definition());
+        std::vector<std::shared_ptr<JobPart>> others;
+        for (const auto& [number, other] : parts_) {
+            if (others.size() == PlanPart::collisions_max) break;
+            if (!find_shared(keys, touched_by(other->entry().definition())).empty()) others.push_back(other);
+        }
+        const auto comparison = std::make_shared<PlanComparison>(shard_, std::move(part), std::move(others),
+                                                                 std::move(keys), std::move(held));
+        turns_.wake(*comparison);
+    };
+    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), shard_.clock().wall_now(),
+                                                std::move(sources), std::move(found));
+    scan->show_to(std::move(looker));
+    plan_scans_.insert_or_assign(plan, scan);
+    turns_.wake(*scan);
+}
+
+void JobShard::drop_plan(std::uint64_t plan) {
+    const auto scan = plan_scans_.find(plan);
+    if (scan == plan_scans_.end()) return;
+    scan->second->abandon();
+    plan_scans_.erase(scan);
 }
 
 void JobShard::begin(std::uint64_t job) {

@@ -3,6 +3,7 @@
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
+#include "core/jobs/plans/plan_part.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/twin_log_folder.hpp"
 
@@ -44,6 +45,8 @@ public:
     struct Prepared {
         std::uint64_t devices = 0;
         PartKeys keys;
+        Sha256Digest digest{};      ///< Of a job with a rollout.
+        std::uint64_t planned = 0;  ///< Devices that its plan has found too.
     };
     /// `sources`: see `JobTargetScan`. Finds and stores the job's devices, publishes their number, and tells
     /// `done`; the part then waits for `begin`, and before that for `place` if the job has an order.
@@ -52,6 +55,12 @@ public:
     /// Stores where the devices stand.
     void place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
                UniqueFunction<void(Result<>)> done);
+    /// Finds what a job like `entry` would have to do here, and stores nothing. `plan` numbers the plan.
+    void plan(std::uint64_t plan, const std::shared_ptr<JobEntry>& entry, std::uint64_t seed,
+              std::optional<query::JobCondition> condition, JobSources sources,
+              UniqueFunction<void(Result<PlanPart>)> done);
+    /// Forgets a plan that is on its way.
+    void drop_plan(std::uint64_t plan);
     void begin(std::uint64_t job);
     /// For the part of a job with a rollout, see `JobPart`.
     void obey(std::uint64_t job, PartOrders orders);
@@ -73,6 +82,8 @@ private:
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;
+    std::map<std::uint64_t, std::shared_ptr<JobTargetScan>>
+        plan_scans_;                                      ///< Bound: PlanLimits::under_way_max
     std::map<std::uint64_t, JobPart::Targets> unplaced_;  ///< Prepared, and waiting for their places.
     std::map<std::uint64_t, std::shared_ptr<JobPart>> parts_;
     std::vector<std::uint64_t> cancelling_;  ///< Adopted parts to cancel at the start.

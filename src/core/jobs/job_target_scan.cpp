@@ -1,6 +1,7 @@
 #include "core/jobs/job_target_scan.hpp"
 
 #include "base/log.hpp"
+#include "base/sha256.hpp"
 #include "core/shard/placement.hpp"
 
 #include <boost/asio/post.hpp>
@@ -55,7 +56,7 @@ bool JobTargetScan::step() {
         });
         return false;
     }
-    if (!has_begun_) {
+    if (!has_begun_ && !looker_) {
         has_begun_ = true;
         const auto number = site_.shard.number();
         committer.batch().erase_range(Table::job_events, job_event_key(entry_->number(), number),
@@ -288,6 +289,12 @@ std::uint32_t JobTargetScan::group_of(const Record* record) {
 void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* record) {
     chunk_.ordinals.push_back(ordinal);
     keys_.append(key);
+    if (looker_) {
+        looker_->look(ordinal, key, record);
+        if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
+        return;
+    }
+    if (sources_.planned && (*sources_.planned)[site_.shard.number()].has(ordinal, key)) ++targets_.planned;
     const auto& rollout = entry_->definition().rollout;
     if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
         targets_.keys.hashes.push_back(order_hash(entry_->definition().seed, key));
@@ -306,6 +313,13 @@ void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* rec
 
 void JobTargetScan::put_chunk() {
     if (chunk_.ordinals.empty()) return;
+    if (entry_->definition().rollout || looker_ || sources_.wants_digest)
+        targets_.digest = sha256({as_text(targets_.digest), keys_.bytes()});
+    if (looker_) {
+        chunk_ = {};
+        keys_.clear();
+        return;
+    }
     chunk_.time = started_;
     chunk_.keys = keys_.bytes();
     targets_.ordinals.insert(targets_.ordinals.end(), chunk_.ordinals.begin(), chunk_.ordinals.end());

@@ -2,6 +2,7 @@
 
 #include "core/jobs/job_fold.hpp"
 #include "core/jobs/job_part.hpp"
+#include "core/jobs/plans/plan_targets.hpp"
 #include "core/scan/candidate_scan.hpp"
 #include "core/shard/key_list.hpp"
 #include "model/id_list.hpp"
@@ -23,6 +24,16 @@ struct JobSources {
     std::uint64_t undo_of = 0;  ///< Those that it wrote.
     std::string wrote;          ///< What that wrote to all of them, as `Reversal::wrote`.
     std::optional<query::JobCondition> must_succeed;  ///< `success.all`
+    /// What the job's plan has found, by shard; null without a plan.
+    std::shared_ptr<const std::vector<PlanTargets>> planned;
+    bool wants_digest = false;  ///< Of the devices, though the job has no rollout.
+};
+
+/// Is shown each device that a scan finds, which then stores nothing.
+class TargetLooker {
+public:
+    virtual ~TargetLooker() = default;
+    virtual void look(Ordinal ordinal, std::string_view key, const Record* record) = 0;
 };
 
 /// Finds a job's devices on one shard, in key order, a slice at a time, and stores them. It reads
@@ -44,6 +55,9 @@ public:
                   Done done);
 
     ~JobTargetScan() override;
+
+    /// Before its first step: the devices are only shown to `looker`, and of the targets there is the digest.
+    void show_to(std::shared_ptr<TargetLooker> looker) { looker_ = std::move(looker); }
 
     bool step() override;
     /// `done` is not called any more.
@@ -77,6 +91,7 @@ private:
     const std::optional<query::JobCondition> condition_;
     const WallTime started_;
     const JobSources sources_;
+    std::shared_ptr<TargetLooker> looker_;
     Done done_;
     bool is_over_ = false;
     bool has_begun_ = false;

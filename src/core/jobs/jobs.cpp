@@ -92,6 +92,8 @@ Result<> Jobs::Engine::load() {
     };
     if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
         return read;
+    if (auto plans = coordinator->plans().load(); !plans) return plans;
+    if (auto rules = coordinator->approval_rules().load(); !rules) return rules;
     Batch cleaning;
     for (const std::uint64_t number : numbers) {
         const auto definition = store.get(Table::jobs, job_definition_key(number));
@@ -131,6 +133,13 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
         auto read = read_log(number);
         if (!read) return fail(std::move(read).error());
         stored = *std::move(read);
+    }
+    const auto approval = shards.first().store().get(Table::jobs, job_approval_key(number));
+    if (!approval) return fail(approval.error());
+    if (*approval) {
+        auto decoded = decode_approval(as_bytes(**approval));
+        if (!decoded) return fail(std::move(decoded).error());
+        stored.approval = *std::move(decoded);
     }
     if (is_terminal(record->status)) {
         // Targets of a start that was cancelled while it was under way.
@@ -329,6 +338,50 @@ Task<Result<std::vector<std::string>>> Jobs::history(std::string id, std::uint64
         return read_job_log(shard.store(), number, after);
     };
     co_return co_await shards.call(shards.first(), read);
+}
+
+Task<Result<std::string>> Jobs::plan(JobDefinition definition, std::string document) {
+    auto& shards = engine_->shards;
+    auto shared = std::make_shared<JobDefinition>(std::move(definition));
+    return shards.on(shards.first(), engine_->coordinator->plan(std::move(shared), std::move(document)));
+}
+
+Task<std::shared_ptr<const PlannedJob>> Jobs::find_plan(std::string id) {
+    auto& shards = engine_->shards;
+    auto find = [engine = engine_.get(), id](Shard&) {
+        // A copy, as one that is on its way changes.
+        const auto plan = engine->coordinator->plans().find(id);
+        return plan ? std::shared_ptr<const PlannedJob>(std::make_shared<PlannedJob>(*plan)) : nullptr;
+    };
+    co_return co_await shards.call(shards.first(), find);
+}
+
+Task<Result<bool>> Jobs::remove_plan(std::string id) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->coordinator->plans().remove(std::move(id)));
+}
+
+Task<Result<>> Jobs::decide(std::string id, bool is_approval, std::string hash, JobActor by,
+                            std::string why) {
+    auto& shards = engine_->shards;
+    JobCoordinator::Decision decision{is_approval, std::move(hash), std::move(by), std::move(why)};
+    return shards.on(shards.first(), engine_->coordinator->decide(std::move(id), std::move(decision)));
+}
+
+Task<std::vector<ApprovalRule>> Jobs::approval_rules() {
+    auto& shards = engine_->shards;
+    auto all = [engine = engine_.get()](Shard&) { return engine->coordinator->approval_rules().all(); };
+    return shards.call(shards.first(), all);
+}
+
+Task<Result<>> Jobs::put_approval_rule(ApprovalRule rule) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->coordinator->approval_rules().put(std::move(rule)));
+}
+
+Task<Result<bool>> Jobs::remove_approval_rule(std::string name) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->coordinator->approval_rules().remove(std::move(name)));
 }
 
 const JobMetrics& Jobs::metrics() const {

@@ -17,6 +17,8 @@ namespace carillon {
 
 struct JobDeviceMetrics;
 struct JobMetrics;
+struct PlannedJob;
+struct ApprovalRule;
 struct JobProgress;
 struct JobWish;
 struct DeviceReportFilter;
@@ -75,6 +77,22 @@ public:
     Task<Result<JobSnapshot>> cancel(std::string id, JobActor by = {});
     /// Directs a job with a rollout, see `JobCoordinator::direct`.
     Task<Result<>> direct(std::string id, JobWish wish);
+
+    /// Begins to look what a job would do, see `JobCoordinator::plan`; answers with the plan's id.
+    Task<Result<std::string>> plan(JobDefinition definition, std::string document);
+    /// Null if there is none.
+    Task<std::shared_ptr<const PlannedJob>> find_plan(std::string id);
+    /// False if there is none. Fails with `operation_not_allowed_in_current_state` while a job carries it
+    /// out.
+    Task<Result<bool>> remove_plan(std::string id);
+
+    /// Approves or denies a job that waits for it, see `JobCoordinator::decide`. `hash` says for what.
+    Task<Result<>> decide(std::string id, bool is_approval, std::string hash, JobActor by, std::string why);
+    Task<std::vector<ApprovalRule>> approval_rules();
+    /// Fails with `argument_invalid`, `service_unavailable`.
+    Task<Result<>> put_approval_rule(ApprovalRule rule);
+    /// False if there is none.
+    Task<Result<bool>> remove_approval_rule(std::string name);
 
     /// Of all shards together; any thread.
     const JobMetrics& metrics() const;

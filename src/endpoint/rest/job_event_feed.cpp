@@ -116,6 +116,18 @@ void append_verdict(JsonWriter& json, const RolloutView& view) {
     }
 }
 
+void append_approval(JsonWriter& json, const JobApproval& approval) {
+    json.key("approval").begin_object().member("hash", approval.hash).key("rules").begin_array();
+    for (const auto& rule : approval.rules) json.value(rule.name);
+    json.end_array().member("missing", approval.missing()).key("given").begin_array();
+    for (const auto& actor : approval.given) {
+        json.begin_object();
+        append_actor(json, actor);
+        json.end_object();
+    }
+    json.end_array().end_object();
+}
+
 void append_rollout(JsonWriter& json, const JobProgress& progress) {
     const auto& view = *progress.rollout;
     json.member("phase", job_phase(progress)).member("revision", view.revision);
@@ -170,6 +182,8 @@ std::optional<JobEventToken> JobEventToken::parse(std::string_view text) {
 std::string_view job_phase(const JobProgress& progress) {
     const auto& job = progress.snapshot;
     const auto* view = progress.rollout.get();
+    if (job.status == JobStatus::scheduled && progress.approval) return "approval";
+    if (view && job.status == JobStatus::scheduled && view->waits_for_job) return "waiting";
     if (view && job.status == JobStatus::queued && view->is_evaluating) return "evaluating";
     if (view && job.status == JobStatus::running && view->is_cancelling) return "cancelling";
     return job_status_text(job.status);
@@ -222,6 +236,7 @@ void append_job_progress_json(std::string& out, const JobProgress& progress) {
         append_answers(json, progress.tally);
     }
     if (progress.rollout) append_rollout(json, progress);
+    if (progress.approval) append_approval(json, *progress.approval);
     json.end_object();
 }
 

@@ -5,6 +5,7 @@
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/job_list_source.hpp"
 #include "endpoint/rest/paging.hpp"
+#include "endpoint/rest/rollouts/rollout_handlers.hpp"
 #include "model/job.hpp"
 #include "query/doubts.hpp"
 
@@ -42,11 +43,16 @@ void append_doubts(std::string& accepted, const std::optional<std::string>& cond
 }  // namespace
 
 Task<Result<HttpResponse>> put_job(Request& request) {
-    const auto body = JsonDocument::parse(request.http->body);
+    auto body = JsonDocument::parse(request.http->body);
+    if (!body) co_return fail(body.error());
+    auto expanding = expand_plan(request, body->root());
+    const auto planned = co_await std::move(expanding);
+    if (!planned) co_return fail(planned.error());
+    if (!planned->empty()) body = JsonDocument::parse(*planned);
     if (!body) co_return fail(body.error());
     auto definition = JobDefinition::parse(request.ids[0], body->root(), request.flavour, request.now);
     if (!definition) co_return fail(std::move(definition).error());
-    if (definition->rollout) definition->creator = actor_of(request);
+    definition->creator = actor_of(request);
     // Too long is refused here, and every other fault when the job starts. Source: azure-iot-sdk-csharp#1680.
     const std::size_t condition_max = request.hub.query_options().statement_bytes_max;
     if (definition->condition && definition->condition->size() > condition_max) {

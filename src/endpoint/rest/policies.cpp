@@ -77,8 +77,8 @@ Task<Result<HttpResponse>> put_policy(Request& request) {
     if (!rights) {
         co_return fail(Errc::argument_invalid,
                        "rights must be one or more of RegistryRead, RegistryWrite, ServiceConnect, "
-                       "DeviceConnect, EnrollmentRead, EnrollmentWrite, RegistrationStatusRead and "
-                       "RegistrationStatusWrite, separated by commas.");
+                       "DeviceConnect, EnrollmentRead, EnrollmentWrite, RegistrationStatusRead, "
+                       "RegistrationStatusWrite and JobApprove, separated by commas.");
     }
     auto putting = request.hub.keys().put(name, *rights, asker(request));
     const auto policy = co_await std::move(putting);

@@ -27,6 +27,8 @@ constexpr Need status_write{ProvisioningRights::registration_status_write};
 /// Ours: whoever may make the keys of all policies new has all their rights anyway, and whoever may send what
 /// devices say to a place outside needs them.
 constexpr Need owner{every_right};
+/// Ours: lets a job begin that somebody else made.
+constexpr Need approver{AccessRights::job_approve};
 constexpr Need read_or_service{AccessRights::registry_read, AccessRights::service_connect};
 constexpr Need write_or_service{AccessRights::registry_write, AccessRights::service_connect};
 /// A device manages its own modules by its own key. Source: azure-iot-sdk-c: iothub_account.c,
@@ -91,6 +93,16 @@ constexpr Route table[] = {
     {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},
     {"POST", "/carillon/jobs/{}/resume", write_or_service, C::job_operations, small, resume_job},
     {"POST", "/carillon/jobs/{}/promote", write_or_service, C::job_operations, small, promote_job},
+
+    {"POST", "/carillon/jobs/{}/approve", approver, C::job_operations, small, approve_job},
+    {"POST", "/carillon/jobs/{}/deny", approver, C::job_operations, small, deny_job},
+    {"GET", "/carillon/approval-rules", read_or_service, C::none, small, list_approval_rules},
+    {"GET", "/carillon/approval-rules/{}", read_or_service, C::none, small, get_approval_rule},
+    {"PUT", "/carillon/approval-rules/{}", owner, C::none, small, put_approval_rule},
+    {"DELETE", "/carillon/approval-rules/{}", owner, C::none, small, delete_approval_rule},
+    {"POST", "/carillon/plans", write_or_service, C::job_operations, jobs, post_plan},
+    {"GET", "/carillon/plans/{}", read_or_service, C::none, small, get_plan},
+    {"DELETE", "/carillon/plans/{}", write_or_service, C::none, small, delete_plan},
 
     {"POST", "/jobs/create", registry_write, C::job_operations, small, create_transfer_job},
     {"GET", "/jobs", registry_read, C::job_operations, small, list_transfer_jobs},

@@ -15,8 +15,9 @@ namespace carillon::rest {
 namespace {
 
 constexpr ItemType job_item{"Job", "job"};
-constexpr std::array<std::string_view, 8> phases{"scheduled",  "queued",    "evaluating", "running",
-                                                 "cancelling", "completed", "failed",     "cancelled"};
+constexpr std::array<std::string_view, 10> phases{"scheduled",  "waiting",  "approval",   "queued",
+                                                  "evaluating", "running",  "cancelling", "completed",
+                                                  "failed",     "cancelled"};
 /// Ours: jobs that one request looks at, so that a filter which fits few of them does not keep others
 /// waiting.
 constexpr int looked_max = 1000;

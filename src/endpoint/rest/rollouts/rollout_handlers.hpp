@@ -1,8 +1,11 @@
 #pragma once
 
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "endpoint/rest/http_message.hpp"
+
+#include <string>
 
 namespace carillon::rest {
 
@@ -10,5 +13,21 @@ struct Request;
 
 /// GET /carillon/jobs/{id}/verify: whether the job's log is as it was written. Page: docs/live-progress.md.
 Task<Result<HttpResponse>> verify_job_log(Request& request);
+
+// Approvals. Page: docs/rollout-reference.md.
+Task<Result<HttpResponse>> approve_job(Request& request);
+Task<Result<HttpResponse>> deny_job(Request& request);
+Task<Result<HttpResponse>> list_approval_rules(Request& request);
+Task<Result<HttpResponse>> get_approval_rule(Request& request);
+Task<Result<HttpResponse>> put_approval_rule(Request& request);
+Task<Result<HttpResponse>> delete_approval_rule(Request& request);
+
+// Plans. Page: docs/rollout-reference.md.
+Task<Result<HttpResponse>> post_plan(Request& request);
+Task<Result<HttpResponse>> get_plan(Request& request);
+Task<Result<HttpResponse>> delete_plan(Request& request);
+/// The whole JobRequest of a job that carries out a plan; empty if `body` names none. Fails with
+/// `argument_invalid`.
+Task<Result<std::string>> expand_plan(Request& request, JsonValue body);
 
 }  // namespace carillon::rest

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace carillon {
+
+/// `carillon approval-rule`; as the groups of commands.hpp.
+void add_approval_rule(CLI::App& app, int& exit_code);
+/// `approve` and `deny`, among the verbs of `carillon job`.
+void add_job_decisions(CLI::App& job_group, int& exit_code);
+
+}  // namespace carillon
