@@ -51,7 +51,7 @@ void add_stop(JsonWriter& json, const StopPlan& stop) {
     add_amount(json, "failed", stop.failed);
     add(json, "kinds", stop.kinds);
     if (stop.after) json.member("after", *stop.after);
-    if (stop.cancels) json.member("do", "cancel");
+    if (stop.cancels || stop.undoes) json.member("do", stop.undoes ? "undo" : "cancel");
     json.end_object();
 }
 
@@ -65,6 +65,29 @@ void add_retry(JsonWriter& json, const RetryPlan& retry) {
         json.end_object();
     }
     if (retry.is_repeatable) json.member("repeatable", true);
+    json.end_object();
+}
+
+void add_confirm(JsonWriter& json, const ConfirmPlan& confirm) {
+    json.key("confirm").begin_object().member("by", confirm.by);
+    add(json, "condition", confirm.condition);
+    if (!confirm.map.empty()) {
+        json.key("map").begin_object();
+        for (const auto& [desired, reported] : confirm.map) json.member(desired, reported);
+        json.end_object();
+    }
+    add(json, "within", confirm.within);
+    json.end_object();
+}
+
+void add_start_after(JsonWriter& json, const AfterPlan& after) {
+    json.key("startAfter").begin_object().member("job", after.job);
+    if (!after.succeeded.empty() || !after.ended.empty()) {
+        json.key("pass").begin_object();
+        add(json, "succeeded", after.succeeded);
+        add(json, "ended", after.ended);
+        json.end_object();
+    }
     json.end_object();
 }
 
@@ -123,6 +146,10 @@ std::string rollout_json(const RolloutPlan& plan) {
         add(json, "kinds", plan.from->kinds);
         json.end_object();
     }
+    if (plan.confirm) add_confirm(json, *plan.confirm);
+    if (plan.keeps_no_undo) json.member("undo", false);
+    add(json, "undoOf", plan.undo_of);
+    if (plan.start_after) add_start_after(json, *plan.start_after);
     add(json, "keep", plan.keep);
     add(json, "note", plan.note);
     json.end_object();

@@ -68,5 +68,36 @@ TEST(RolloutPlan, WritesEveryMemberAsTheHubReadsIt) {
     EXPECT_TRUE(read) << read.error().detail;
 }
 
+TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
+    RolloutPlan plan;
+    ConfirmPlan confirm;
+    confirm.by = "reported";
+    confirm.map = {{"properties.desired.fw", "properties.reported.running"}};
+    confirm.within = "30m";
+    plan.confirm = confirm;
+    StopPlan stop;
+    stop.failed = "5%";
+    stop.undoes = true;
+    plan.stop = {stop};
+    AfterPlan after;
+    after.job = "fw-1";
+    after.succeeded = "95%";
+    after.ended = "100%";
+    plan.start_after = after;
+    std::string text = rollout_json(plan);
+    EXPECT_EQ(text, R"({"stop":[{"failed":"5%","do":"undo"}],"confirm":{"by":"reported",)"
+                    R"("map":{"properties.desired.fw":"properties.reported.running"},"within":"30m"},)"
+                    R"("startAfter":{"job":"fw-1","pass":{"succeeded":"95%","ended":"100%"}}})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan undo;
+    undo.undo_of = "fw-1";
+    text = rollout_json(undo);
+    EXPECT_EQ(text, R"({"undoOf":"fw-1"})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan blind;
+    blind.keeps_no_undo = true;
+    EXPECT_EQ(rollout_json(blind), R"({"undo":false})");
+}
+
 }  // namespace
 }  // namespace carillon

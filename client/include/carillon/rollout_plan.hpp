@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -16,7 +17,7 @@ struct WavePlan {
     std::string soak{};                 ///< `2h`
     bool waits_for_promotion = false;   ///< `gate: manual`
     std::string within{};               ///< `1d`
-    std::string otherwise{};            ///< `pause`, `cancel` or `go`.
+    std::string otherwise{};            ///< `pause`, `cancel`, `undo` or `go`.
 };
 
 /// When a rollout stops.
@@ -25,6 +26,7 @@ struct StopPlan {
     std::vector<std::string> kinds{};     ///< `timeout`, `rejected` …; none: all.
     std::optional<std::int64_t> after{};  ///< With a share: how many must have ended.
     bool cancels = false;                 ///< Else the job is paused.
+    bool undoes = false;                  ///< Cancels, and takes back what was written. Twin jobs only.
 };
 
 /// When a method is sent again.
@@ -34,6 +36,23 @@ struct RetryPlan {
     std::string backoff_from{};     ///< `5s`
     std::string backoff_to{};       ///< `5m`
     bool is_repeatable = false;     ///< Also to a device that may have acted.
+};
+
+/// When a device of a twin job has done what was written to it.
+struct ConfirmPlan {
+    std::string by{};         ///< `reported`, `acknowledged` or `condition`.
+    std::string condition{};  ///< With `condition`.
+    /// Desired paths, each with the reported one that follows it; none: all that is written, at the same
+    /// paths.
+    std::vector<std::pair<std::string, std::string>> map{};
+    std::string within{};  ///< `30m`, from when the device was reached.
+};
+
+/// The job after whose success a job starts.
+struct AfterPlan {
+    std::string job{};
+    std::string succeeded{};  ///< `95%` of the devices that have ended.
+    std::string ended{};      ///< `100%` of its devices.
 };
 
 /// The devices of another job.
@@ -61,6 +80,10 @@ struct RolloutPlan {
     std::string offline_ttl{};  ///< `2h`
     std::string deadline{};     ///< `14d`; in place of `JobPlan::time_max`.
     std::optional<FromPlan> from{};
+    std::optional<ConfirmPlan> confirm{};
+    bool keeps_no_undo = false;  ///< Twin jobs: what is overwritten is not kept.
+    std::string undo_of{};       ///< A job: takes back what that wrote. The job's patch is then `{}`.
+    std::optional<AfterPlan> start_after{};
     std::string keep{};  ///< `90d`
     std::string note{};
 };

@@ -250,6 +250,37 @@ public:
     /// `precondition_failed` if `revision` is given and is not the job's.
     Result<std::string> change_job(std::string_view job, std::string_view rollout_changes,
                                    std::optional<std::int64_t> revision = {});
+    // Of any job at Carillon. Fail with `job_not_found`.
+    /// Which devices `job_outcomes` gives; all that is given must hold.
+    struct OutcomeFilter {
+        std::string status;            ///< `failed` …
+        std::string kind;              ///< `timeout` …, of the failed ones.
+        std::optional<unsigned> wave;  ///< Counted from 0.
+    };
+    /// What became of each device, a JSON document for each. Fails with `connection_closed` if the hub could
+    /// not read all of them.
+    Result<std::vector<std::string>> job_outcomes(std::string_view job, const OutcomeFilter& filter = {});
+    /// Failures by cause, and what the devices of a cause have in common.
+    Result<std::string> job_failures(std::string_view job);
+    /// Whether the job's log is as it was written; `seal` is one that was kept elsewhere, or empty.
+    Result<std::string> verify_job(std::string_view job, std::string_view seal = {});
+
+    /// What a job would do, at Carillon: the hub begins to look; gives the plan's id. `request_json` is what
+    /// `create_job` takes. Fails with `argument_invalid`, `throttling_exception`.
+    Result<std::string> make_plan(std::string_view request_json);
+    /// The plan; its `state` is `running` until it is `done`. Fails with `job_not_found`.
+    Result<std::string> find_plan(std::string_view plan);
+    Result<> delete_plan(std::string_view plan);
+    /// Orders the job of a plan that is done, bound to its hash; `drift` is the share of its devices that may
+    /// have left or come, empty for the hub's own. Fails as `create_job`.
+    Result<std::string> apply_plan(std::string_view job, std::string_view plan, std::string_view hash,
+                                   std::string_view drift = {});
+    /// Decides on a job that waits for an approval, for a policy with the right JobApprove. `hash` is that of
+    /// `approval` in `job_progress`. Fails with `precondition_failed` where the job has another one,
+    /// `operation_not_allowed_in_current_state`, `iot_hub_unauthorized_access`.
+    Result<std::string> approve_job(std::string_view job, std::string_view hash, std::string_view why = {});
+    Result<std::string> deny_job(std::string_view job, std::string_view hash, std::string_view why = {});
+
     /// Follows a job by its events, which only Carillon has (docs/live-progress.md): calls `take` for each
     /// until it returns false, or the stream is over; that is after the event `end`, or when the hub
     /// stops. `after` is the id of the last event seen before, or empty. Fails with `job_not_found`;

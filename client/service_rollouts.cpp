@@ -1,0 +1,103 @@
+// What only Carillon tells of jobs, and lets be done with them: outcomes, failures, plans, approvals.
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "carillon/service_client.hpp"
+
+#include <utility>
+
+namespace carillon {
+
+namespace {
+
+std::string path_of_job(std::string_view job, std::string_view what) {
+    return "/carillon/jobs/" + percent_encode(job) + '/' + std::string(what);
+}
+
+std::string path_of_plan(std::string_view plan) {
+    return "/carillon/plans/" + percent_encode(plan);
+}
+
+std::string decision_json(std::string_view hash, std::string_view why) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object().member("hash", hash);
+    if (!why.empty()) json.member("why", why);
+    json.end_object();
+    return body;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> ServiceClient::job_outcomes(std::string_view job,
+                                                             const OutcomeFilter& filter) {
+    std::string target = path_of_job(job, "devices");
+    char mark = '?';
+    const auto add = [&](std::string_view name, const std::string& value) {
+        if (value.empty()) return;
+        target.append(1, std::exchange(mark, '&')).append(name).append("=").append(percent_encode(value));
+    };
+    add("status", filter.status);
+    add("kind", filter.kind);
+    if (filter.wave) add("wave", std::to_string(*filter.wave));
+    const auto lines = send({.method = "GET", .target = target, .body = {}});
+    if (!lines) return fail(lines.error());
+    std::vector<std::string> outcomes;
+    for (const std::string_view line : split(*lines, '\n')) {
+        if (!line.empty()) outcomes.emplace_back(line);
+    }
+    return outcomes;
+}
+
+Result<std::string> ServiceClient::job_failures(std::string_view job) {
+    return send({.method = "GET", .target = path_of_job(job, "failures"), .body = {}});
+}
+
+Result<std::string> ServiceClient::verify_job(std::string_view job, std::string_view seal) {
+    auto target = path_of_job(job, "verify");
+    if (!seal.empty()) target += "?seal=" + percent_encode(seal);
+    return send({.method = "GET", .target = target, .body = {}});
+}
+
+Result<std::string> ServiceClient::make_plan(std::string_view request_json) {
+    const auto begun =
+        send({.method = "POST", .target = "/carillon/plans", .body = std::string(request_json)});
+    if (!begun) return fail(begun.error());
+    const auto document = JsonDocument::parse(*begun);
+    std::string id(document ? document->root().find("id").string() : std::string_view());
+    if (id.empty()) return fail(Errc::malformed_packet, "the answer names no plan");
+    return id;
+}
+
+Result<std::string> ServiceClient::find_plan(std::string_view plan) {
+    return send({.method = "GET", .target = path_of_plan(plan), .body = {}});
+}
+
+Result<> ServiceClient::delete_plan(std::string_view plan) {
+    const auto gone = send({.method = "DELETE", .target = path_of_plan(plan), .body = {}});
+    if (!gone) return fail(gone.error());
+    return {};
+}
+
+Result<std::string> ServiceClient::apply_plan(std::string_view job, std::string_view plan,
+                                              std::string_view hash, std::string_view drift) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object().member("jobId", job).key("rollout").begin_object().key("plan").begin_object();
+    json.member("id", plan).member("hash", hash);
+    if (!drift.empty()) json.member("drift", drift);
+    json.end_object().end_object().end_object();
+    return create_job(job, body);
+}
+
+Result<std::string> ServiceClient::approve_job(std::string_view job, std::string_view hash,
+                                               std::string_view why) {
+    return send({.method = "POST", .target = path_of_job(job, "approve"), .body = decision_json(hash, why)});
+}
+
+Result<std::string> ServiceClient::deny_job(std::string_view job, std::string_view hash,
+                                            std::string_view why) {
+    return send({.method = "POST", .target = path_of_job(job, "deny"), .body = decision_json(hash, why)});
+}
+
+}  // namespace carillon
