@@ -226,6 +226,7 @@ Task<> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
     } catch (const std::exception& problem) {
         // The root of this coroutine: whatever a library threw ends this request only.
         log.error("request failed what={}", problem.what());
+        response.reset();  // Nothing of it has been sent yet.
     }
     if (!response)
         response = self->handler_->refuse(Errc::server_error, "The request could not be carried out.");
