@@ -13,6 +13,8 @@ from tables import median, ratio, row, say
 DEVICES = int(os.environ.get("BENCH_PROVISIONED", "15000"))
 REGISTERED = int(os.environ.get("BENCH_REGISTERED", "100000"))
 SCOPE = "0ne00BENCH"
+# Of a storm. If all begin at once, a simulator on a busy core completes no handshake in time, and gives up.
+AT_ONCE = 1024
 
 
 def resident_kb(hub):
@@ -58,18 +60,18 @@ def provisioning(bench, folder):
 
 
 def provisioning_storm(bench, folder):
-    """15,000 devices of a new fleet register and then connect all at once, and do so again, registered already."""
+    """15,000 devices of a new fleet register and then connect, 1,024 at once, and do so again, registered already."""
     os.environ["CARILLON_PROVISIONING__ID_SCOPES"] = SCOPE
     runs = {"first": [], "again": [], "connect": []}
     for _ in range(bench.rounds):
         with tempfile.TemporaryDirectory(dir=folder) as fresh, bench.hub(fresh) as hub:
             register = ("--provision", SCOPE, "--create")
-            runs["first"].append({"seconds": connect(bench, hub, *register, at_once=DEVICES)})
-            runs["connect"].append({"seconds": connect(bench, hub, at_once=DEVICES)})
-            runs["again"].append({"seconds": connect(bench, hub, *register, at_once=DEVICES)})
+            runs["first"].append({"seconds": connect(bench, hub, *register, at_once=AT_ONCE)})
+            runs["connect"].append({"seconds": connect(bench, hub, at_once=AT_ONCE)})
+            runs["again"].append({"seconds": connect(bench, hub, *register, at_once=AT_ONCE)})
             say("  " + str({name: run[-1] for name, run in runs.items()}))
     connected = median(runs["connect"], "seconds")
-    return [row(f"storm of {DEVICES:,} that {what}, then connect at once, against the connects alone", "s",
+    return [row(f"storm of {DEVICES:,} that {what}, then connect, against the connects alone", "s",
                 median(runs[name], "seconds"), connected, ratio(runs[name], runs["connect"], "seconds"))
             for name, what in (("first", "register"), ("again", "register again"))], runs
 
