@@ -25,6 +25,7 @@ try {
   await hub.start();
 } catch (error) {
   console.error(`${error.message}\nThe hub needs ports 443 and 8883 of ${address}: the SDKs fix them.`);
+  await hub.stop('SIGKILL'); // What had begun, nodes of a cluster among it.
   rmSync(directory, { recursive: true, force: true });
   process.exit(1);
 }
