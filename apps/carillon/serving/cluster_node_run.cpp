@@ -220,14 +220,14 @@ Result<NodeRun::End> NodeRun::stand_by_and_serve(DataDir data_dir) {
         log.flush();
         std::_Exit(static_cast<int>(Exit::ok));
     }
-    const auto successor = node_->announce_handover();
-    if (successor) {
-        log.info("hands the hub over to={} incarnation={}", successor->node, successor->number);
+    const auto handover = node_->announce_handover();
+    if (handover) {
+        log.info("hands the hub over to={}", handover->to ? handover->to->node : "whoever takes it");
         wait_for_answers(**server);
     }
     face_.serves(nullptr);
     (*server)->stop([this] { manager_.alive(); });
-    node_->leave(successor);
+    node_->leave(handover ? handover->to : std::nullopt);
     return end;
 }
 

@@ -118,7 +118,8 @@ void ClusterNode::note_owner(const ClusterView& view) {
     is_handover_near_ = view.wants_handover();
     handover_target_.reset();
     if (owner_ != self_ || !is_handover_near_) return;
-    if (const NodeRow* const next = view.successor(options_.lease)) handover_target_ = next->incarnation;
+    if (const NodeRow* const next = view.successor(successor_beat_age_max))
+        handover_target_ = next->incarnation;
 }
 
 std::optional<Incarnation> ClusterNode::handover_target() const {
@@ -126,16 +127,20 @@ std::optional<Incarnation> ClusterNode::handover_target() const {
     return handover_target_;
 }
 
-std::optional<Incarnation> ClusterNode::announce_handover() {
+std::optional<ClusterNode::Handover> ClusterNode::announce_handover() {
     auto tables = ClusterTables::open(options_.conninfo, session_name("handover"));
     if (!tables) return std::nullopt;
     auto view = (*tables)->view(soon());
     if (!view || view->owner() != self_) return std::nullopt;
-    const NodeRow* const next = view->successor(options_.lease);
+    const NodeRow* const next = view->successor(successor_beat_age_max);
     if (next == nullptr) return std::nullopt;
-    if (view->wants_handover()) return next->incarnation;
-    const auto asked = (*tables)->request_handover({self_, next->incarnation.node});
-    return asked ? std::optional(next->incarnation) : std::nullopt;
+    Handover handover;
+    if (view->handover && view->handover->from == self_ && view->handover->is_named()) {
+        handover.to = next->incarnation;
+    } else if (!(*tables)->request_handover({self_, HandoverRequest::any_node})) {
+        return std::nullopt;
+    }
+    return handover;
 }
 
 std::chrono::milliseconds ClusterNode::lease_left() const {
@@ -326,7 +331,7 @@ Result<> ClusterNode::look(ClusterTables& tables) {
     }
     const Incarnation owner = view->owner();
     if (owner == self_) return take(tables, *view);
-    if (view->should_leave_it_to_others(self_, options_.lease)) return {};
+    if (view->should_leave_it_to_others(self_, successor_beat_age_max)) return {};
     const NodeRow* row = view->find(owner);
     if (row == nullptr || !row->is_live()) return take(tables, *view);
     watch_.saw(owner, row->beat, now);

@@ -47,6 +47,8 @@ public:
     /// For a beat's answer; then another session is tried.
     static constexpr std::chrono::milliseconds answer_max{1'500};
     static constexpr std::chrono::milliseconds retry_pause{500};
+    /// Who has not beaten for so long is taken for no successor.
+    static constexpr std::chrono::milliseconds successor_beat_age_max{2'500};
     /// An own beat older than this means that PostgreSQL is not reached well enough to judge others.
     static constexpr std::chrono::milliseconds own_beat_max{2'000};
     /// How long an owner stands still before it lets its connections go.
@@ -73,10 +75,16 @@ public:
     /// The node to which this one, which owns the hub, is to hand it over; nothing if nobody asks for that,
     /// or no other node can take it.
     std::optional<Incarnation> handover_target() const;
-    /// Asks that one to be ready, as this node is about to stop; nothing if no other node can take the hub.
-    std::optional<Incarnation> announce_handover();
-    /// Ends in order, so that others need not wait for a lease; `successor` gets the hub. Nothing may be
-    /// written any more.
+    /// What becomes of the hub of a node that is about to stop.
+    struct Handover {
+        /// The node that an operator has named. Otherwise whoever is there takes the hub: one that was there
+        /// a moment ago may be gone, and would own it for a lease.
+        std::optional<Incarnation> to;
+    };
+    /// Asks other nodes to be ready, as this one is about to stop; nothing if no other one can take the hub.
+    std::optional<Handover> announce_handover();
+    /// Ends in order, so that others need not wait for a lease; `successor`, if there is one, gets the hub.
+    /// Nothing may be written any more.
     void leave(const std::optional<Incarnation>& successor = std::nullopt);
 
     /// How long this process may still act without another confirmed beat; not negative.

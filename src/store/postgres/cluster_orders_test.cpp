@@ -107,6 +107,14 @@ TEST_F(ClusterOrders, AnOrderToMoveIsForTheOwnerThatWasMeantAndEndsWithIt) {
     EXPECT_FALSE(view().handover);
 }
 
+TEST_F(ClusterOrders, AnOwnerThatStopsNamesNobody) {
+    standby("n2");
+    ASSERT_TRUE(tables_->request_handover({claimed_.self, HandoverRequest::any_node}));
+    EXPECT_TRUE(view().wants_handover());
+    EXPECT_FALSE(view().handover->is_named());
+    EXPECT_EQ(successor_of(view()), "n2");
+}
+
 TEST_F(ClusterOrders, ALossIsAcceptedForThoseThatHadJoinedByThen) {
     const auto before = tables_->server_time();
     ASSERT_TRUE(before);

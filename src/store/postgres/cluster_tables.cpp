@@ -104,7 +104,7 @@ bool ClusterView::wants_handover() const {
 }
 
 const NodeRow* ClusterView::successor(std::chrono::milliseconds beat_age_max) const {
-    const bool is_named = handover && handover->from == owner();
+    const bool is_named = handover && handover->from == owner() && handover->is_named();
     const NodeRow* best = nullptr;
     for (const NodeRow& node : nodes) {
         if (node.incarnation == owner() || !is_beating(node, beat_age_max)) continue;

@@ -42,8 +42,11 @@ struct LaneRow {
 
 /// An operator's order to the owner of the hub.
 struct HandoverRequest {
+    static constexpr const char* any_node = "*";
     Incarnation from;  ///< The owner that was meant; another one does not obey.
-    std::string to;    ///< A node.
+    std::string to;    ///< A node, or `any_node`.
+
+    bool is_named() const { return to != any_node; }
 };
 
 /// Who is there and who owns the lanes, at one moment.
