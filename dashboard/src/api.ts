@@ -140,15 +140,30 @@ export interface Page<T> {
   items: T[];
   /** For the next page; empty on the last. */
   continuation: string;
+  /** What it took, of a page for which that was asked. */
+  cost?: PageCost;
+}
+
+/** Rows on which the condition was evaluated, how they were found, and seconds in the hub. */
+export interface PageCost { examined: number; by: 'ids' | 'columns' | 'rows'; seconds: number }
+const costField = 'x-carillon-cost';
+
+function readCost(text: string | null): PageCost | undefined {
+  const found = /^examined=(\d+), by=(ids|columns|rows), us=(\d+)$/.exec(text ?? '');
+  return found ? { examined: Number(found[1]), by: found[2] as PageCost['by'], seconds: Number(found[3]) / 1e6 } : undefined;
 }
 
 async function page<T>(method: string, path: string, size: number, continuation: string, options: Options = {}): Promise<Page<T>> {
   const headers: Record<string, string> = { ...options.headers, 'x-ms-max-item-count': String(size) };
   if (continuation) headers['x-ms-continuation'] = continuation;
   const response = await send(method, withVersion(path), { ...options, headers });
-  return { items: (await response.json()) as T[], continuation: response.headers.get('x-ms-continuation') ?? '' };
+  const cost = readCost(response.headers.get(costField));
+  return { items: (await response.json()) as T[], continuation: response.headers.get('x-ms-continuation') ?? '', ...(cost ? { cost } : {}) };
 }
 
+/** A page with what it took. */
+export const queryWithCost = <T>(statement: string, size: number, continuation: string) =>
+  page<T>('POST', '/devices/query', size, continuation, { body: { query: statement }, headers: { [costField]: '1' } });
 export const query = <T>(statement: string, size = 100, continuation = '', signal?: AbortSignal) =>
   page<T>('POST', '/devices/query', size, continuation, { body: { query: statement }, ...(signal ? { signal } : {}) });
 

@@ -1,7 +1,7 @@
 // The dashboard in a browser, against the real hub and a simulated fleet.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { Hub, until } from '../lib/hub.mjs';
@@ -303,12 +303,42 @@ test('a query is run, and its error pointed at', async () => {
   await page.getByLabel('Statement').fill('SELECT status, COUNT() AS devices FROM devices GROUP BY status');
   await page.getByRole('button', { name: 'Run' }).click();
   await page.getByRole('cell', { name: String(devices + 3) }).waitFor();
+  await page.getByTestId('cost').getByText(`evaluated on ${devices + 3} rows, one after the other`).waitFor();
   await browser.picture('queries');
+  await page.getByLabel('Statement').fill("SELECT deviceId FROM devices WHERE deviceId = 'sim-000007'");
+  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByTestId('cost').getByText('evaluated on 1 row, found by the ids that it names').waitFor();
   browser.expect(/400/);
   await page.getByLabel('Statement').fill("SELECT * FROM devices WHERE tags.a LIKE 'b'");
   await page.getByRole('button', { name: 'Run' }).click();
   await page.getByRole('alert').getByText(/Line 1:/).waitFor();
   browser.expect();
+  browser.quiet();
+});
+
+test('a query over 100,000 devices is paged, and says that a column found its rows', async () => {
+  const all = 100_000;
+  const file = join(hub.directory, 'many.ndjson');
+  writeFileSync(file, Array.from({ length: all }, (_, n) => JSON.stringify({ id: `many-${n}`, importMode: 'create', tags: { site: n % 100 } })).join('\n'));
+  await hub.ok('device', 'import', file);
+  await browser.go('/queries');
+  const found = page.getByRole('status').filter({ hasText: 'rows so far' });
+  const examined = async () => Number(/evaluated on ([\d,]+) rows?, found by columns/.exec(await page.getByTestId('cost').textContent())?.[1].replaceAll(',', '') ?? all);
+  await page.getByLabel('Statement').fill('SELECT deviceId, tags.site FROM devices WHERE tags.site = 7 AND IS_DEFINED(tags.site)');
+  // The first time its columns are made.
+  await until(async () => {
+    await page.getByRole('button', { name: 'Run' }).click();
+    await found.getByText('100', { exact: true }).waitFor();
+    return (await examined()) < 1000;
+  }, 'columns to find the rows');
+  for (const rows of ['200', '300']) {
+    await page.getByRole('button', { name: 'Load more' }).click();
+    await found.getByText(rows, { exact: true }).waitFor();
+  }
+  assert.ok((await examined()) < 3000, 'far fewer than all');
+  assert.equal(await page.locator('tbody tr').count(), 300);
+  await browser.go('/devices?q=many-');
+  await page.getByTestId('count').getByText('100,000 devices').waitFor();
   browser.quiet();
 });
 

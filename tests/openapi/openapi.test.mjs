@@ -154,6 +154,7 @@ test('twins, queries and direct methods', async () => {
   await query('SELECT COUNT() AS n FROM devices');
   await query('SELECT deviceId FROM devices.modules');
   await ask('post', '/devices/query', {}, { body: { sql: 'SELECT * FROM devices', pageSize: 1, continuationToken: null }, query: preview });
+  await query('SELECT * FROM devices WHERE tags.a = 1', { headers: { 'x-carillon-cost': '1' } });
   await query('SELECT nothing', { status: 400 });
   const method = { methodName: 'reboot', payload: { now: true } };
   await ask('post', '/twins/{deviceId}/methods', d('online'), { body: method });

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Twin, query, queryAll } from '../api.ts';
+import { type PageCost, type Twin, query, queryAll, queryWithCost } from '../api.ts';
 import { completionsAt, pathsOf } from '../lib/completion.ts';
 import { toCsv, toNdjson } from '../lib/csv.ts';
-import { count, duration } from '../lib/format.ts';
+import { count, duration, milliseconds } from '../lib/format.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Empty, Field, Problem, save, textOf, setTitle } from '../ui/basics.tsx';
 import { t } from '../texts.ts';
@@ -26,6 +26,8 @@ export function QueriesPage() {
   const asked = useSignal('');
   const continuation = useSignal('');
   const seconds = useSignal(0);
+  /** Of all pages so far; the dearest way counts. */
+  const cost = useSignal<PageCost | undefined>(undefined);
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
   const view = useSignal<'table' | 'json'>('table');
@@ -55,9 +57,10 @@ export function QueriesPage() {
     const from = performance.now();
     if (!more) asked.value = statement.value;
     try {
-      const page = await query<Row>(asked.value, 100, more ? continuation.value : '');
+      const page = await queryWithCost<Row>(asked.value, 100, more ? continuation.value : '');
       rows.value = more ? [...(rows.value ?? []), ...page.items] : page.items;
       continuation.value = page.continuation;
+      cost.value = more ? sumOf(cost.value, page.cost) : page.cost;
       seconds.value = (performance.now() - from) / 1000;
       if (!more) setParameters({ q: asked.value });
     } catch (refusal) {
@@ -107,6 +110,7 @@ export function QueriesPage() {
         {problem.value ? <Place statement={asked.value} message={textOf(problem.value)} /> : null}
         <Problem of={problem.value} />
       </form>
+      {rows.value && cost.value && <p class="hint" data-testid="cost">{t.queries.cost(cost.value.examined, count(cost.value.examined), t.queries.costBy[cost.value.by], milliseconds(cost.value.seconds))}</p>}
       {rows.value && (rows.value.length === 0 ? <Empty title={t.queries.nothingFound} /> : (
         <section class="card flush">
           <header class="inset">
@@ -138,6 +142,12 @@ export function QueriesPage() {
       ))}
     </>
   );
+}
+
+const ways: PageCost['by'][] = ['ids', 'columns', 'rows'];
+function sumOf(a: PageCost | undefined, b: PageCost | undefined): PageCost | undefined {
+  if (!a || !b) return a ?? b;
+  return { examined: a.examined + b.examined, by: ways[Math.max(ways.indexOf(a.by), ways.indexOf(b.by))] ?? 'rows', seconds: a.seconds + b.seconds };
 }
 
 /** Points at the place that the hub names. */

@@ -356,6 +356,8 @@ export const en = {
     rowsTable: 'Rows',
     found: (n: number, text: Node, isMore: boolean): Node => [text, n === 1 ? ' row' : ' rows', isMore ? ' so far' : ''],
     tookSeconds: (time: string) => `in ${time}`,
+    cost: (n: number, rows: string, by: string, time: string) => `The condition was evaluated on ${rows} ${n === 1 ? 'row' : 'rows'}, ${by}; ${time} in the hub.`,
+    costBy: { ids: 'found by the ids that it names', columns: 'found by columns of its paths', rows: 'one after the other' },
   },
   signIn: {
     signIn: 'Sign in',

@@ -354,6 +354,8 @@ export const fr: Texts = {
     rowsTable: 'Lignes',
     found: (n, text, isMore) => [text, ` ligne${s(n)}`, isMore ? ' jusqu’ici' : ''],
     tookSeconds: (time) => `en ${time}`,
+    cost: (n, rows, by, time) => `La condition a été évaluée sur ${rows} ligne${s(n)}, ${by} ; ${time} dans le hub.`,
+    costBy: { ids: 'trouvées par les identifiants qu’elle nomme', columns: 'trouvées par des colonnes de ses chemins', rows: 'l’une après l’autre' },
   },
   signIn: {
     signIn: 'Se connecter',

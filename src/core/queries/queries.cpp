@@ -51,6 +51,11 @@ Error row_too_long(const IdentityKey& key) {
                                              std::to_string(Queries::page_bytes_max) + " bytes; select less"};
 }
 
+void set_cost(QueryPage& page, const ScanCost& cost) {
+    page.examined = cost.examined();
+    page.found_by = cost.way_text();
+}
+
 std::size_t rows_wanted(std::optional<std::uint64_t> remaining, std::size_t page_size) {
     return remaining ? static_cast<std::size_t>(std::min<std::uint64_t>(*remaining, page_size)) : page_size;
 }
@@ -61,6 +66,8 @@ Queries::Queries(Shards& shards, Jobs& jobs, const PageTokens& tokens, query::Qu
     : shards_(shards), jobs_(jobs), tokens_(tokens), options_(options) {}
 
 Task<Result<QueryPage>> Queries::run(QueryRequest request) {
+    const Clock& clock = shards_.first().clock();
+    const TimePoint begun = clock.now();
     auto query = query::parse_query(request.statement, options_);
     if (!query) co_return fail(std::move(query).error());
     const std::string purpose =
@@ -95,6 +102,7 @@ Task<Result<QueryPage>> Queries::run(QueryRequest request) {
         next += answer->place;
         page.continuation = tokens_.seal(purpose, next);
     }
+    page.took = clock.now() - begun;
     co_return page;
 }
 
@@ -108,6 +116,7 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
     auto rows = merge_by_key(co_await shards_.on_all(scan), page_size + 1);
     if (!rows) co_return fail(std::move(rows).error());
     Answer answer;
+    set_cost(answer.page, plan->cost);
     const bool is_whole = plan->query.is_whole_rows();
     answer.page.kind = is_whole ? ItemKind::twin : ItemKind::raw;
     query::Meter meter;
@@ -168,6 +177,7 @@ Task<Result<Queries::Answer>> Queries::list_groups(query::Query query, Position 
     }
     auto page = all.page(position.place, page_size, page_bytes_max);
     Answer answer;
+    set_cost(answer.page, plan->cost);
     answer.page.kind = ItemKind::raw;
     answer.page.items = std::move(page.rows);
     answer.place = std::move(page.position);
@@ -200,7 +210,9 @@ Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position po
     const auto device_ids = query.where.device_ids();
     const auto states = states_of(query.where);
     const query::Condition where = query.where;
-    const DeviceJobKeep keep = [where](const DeviceJob& job, query::Meter& meter) {
+    auto cost = std::make_shared<ScanCost>();
+    const DeviceJobKeep keep = [where, cost](const DeviceJob& job, query::Meter& meter) {
+        cost->add(1, ScanCost::Way::rows);
         return where.keeps(query::Row(job), meter);
     };
     Answer answer;
@@ -233,6 +245,7 @@ Task<Result<Queries::Answer>> Queries::list_jobs(query::Query query, Position po
         answer.place = place;
         if (place.empty()) break;
     }
+    set_cost(answer.page, *cost);
     co_return answer;
 }
 

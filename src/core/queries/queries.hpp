@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/task.hpp"
 #include "core/scan/page_tokens.hpp"
 #include "core/shard/shards.hpp"
@@ -32,6 +33,11 @@ struct QueryPage {
     /// In place of `items`, a page of one twin that is longer than a page.
     std::optional<TwinText> long_twin{};
     std::string continuation;  ///< Empty when nothing follows.
+    /// What this page took: rows on which the condition was evaluated, how they were found
+    /// (`ScanCost::way_text`), and the time from the order to the page.
+    std::uint64_t examined = 0;
+    std::string_view found_by{};
+    Duration took{};
 };
 
 /// Runs statements over all shards, in key order, a page at a time. Any thread.

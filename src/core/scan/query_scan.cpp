@@ -130,6 +130,11 @@ private:
     std::size_t id_ = 0;
 };
 
+/// How rows are found where no column helps.
+ScanCost::Way way_by_key(const ScanPlan& plan) {
+    return plan.ids || !plan.prefix.empty() ? ScanCost::Way::ids : ScanCost::Way::rows;
+}
+
 /// Gives the first rows of a shard in key order, by whatever way costs least.
 class RowScan {
 public:
@@ -138,7 +143,8 @@ public:
           plan_(plan),
           rows_max_(rows_max),
           slice_(shard, meter_),
-          cursor_(shard, plan, std::move(after)) {}
+          cursor_(shard, plan, std::move(after)),
+          way_(way_by_key(plan)) {}
 
     Task<Result<std::vector<FoundRow>>> run() {
         TwinIndex& index = shard_.index();
@@ -158,6 +164,7 @@ public:
                 candidates.emplace(shard_, plan_.columns, plan_.query.collection);
             }
         }
+        if (candidates->is_useful()) way_ = ScanCost::Way::columns;
         if (!candidates->is_useful()) {
             // What the first rows say of the others.
             const std::size_t all = shard_.directory().size();
@@ -186,12 +193,14 @@ private:
     bool is_done() const { return is_over_ || rows_.size() == rows_max_; }
 
     Result<std::vector<FoundRow>> answer() {
+        plan_.cost.add(examined_, way_);
         if (refused_) return fail(*std::move(refused_));
         return std::move(rows_);
     }
 
     /// Whether the plan keeps a record; what breaks a limit ends the scan.
     bool keeps(const Record& record) {
+        ++examined_;
         auto kept = plan_.keeps(record, meter_);
         if (kept) return *kept;
         refused_ = std::move(kept).error();
@@ -359,6 +368,8 @@ private:
     Cursor cursor_;
     std::vector<FoundRow> rows_;
     std::size_t looked_ = 0;
+    std::uint64_t examined_ = 0;
+    ScanCost::Way way_;
     bool is_over_ = false;
     std::optional<Error> refused_;
 };
@@ -370,8 +381,13 @@ public:
         : shard_(shard), plan_(plan), groups_(groups), slice_(shard, meter_) {}
 
     Task<Result<>> run() {
-        if (plan_.ids || !plan_.prefix.empty()) co_return co_await by_key();
+        if (plan_.ids || !plan_.prefix.empty()) {
+            auto gathered = co_await by_key();
+            plan_.cost.add(examined_, ScanCost::Way::ids);
+            co_return gathered;
+        }
         auto gathered = co_await by_whatever_helps();
+        plan_.cost.add(examined_, way_);
         // Those of which others were enough; only now, as making them takes from the time of a query under
         // way.
         shard_.index().want(plan_.columns.paths());
@@ -391,6 +407,7 @@ private:
             look_at_columns();
         }
         if (filter_->is_useful() || (filter_->is_exact() && has_groups_)) {
+            way_ = ScanCost::Way::columns;
             co_return co_await by_columns(*filter_, has_groups_ ? &pins_ : nullptr);
         }
         co_return co_await by_ordinal();
@@ -420,6 +437,7 @@ private:
     /// Adds a record if it is there and matches.
     Result<> examine(const Record* record) {
         if (record == nullptr) return {};
+        ++examined_;
         const auto kept = plan_.keeps(*record, meter_);
         if (!kept) return fail(kept.error());
         if (!*kept) return {};
@@ -494,6 +512,8 @@ private:
     std::optional<IndexedFilter> filter_;
     Pins pins_;  ///< The columns of the groups that are there.
     bool has_groups_ = false;
+    std::uint64_t examined_ = 0;
+    ScanCost::Way way_ = ScanCost::Way::rows;
     LiveState live_;  ///< Of the row last made.
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "core/scan/scan_cost.hpp"
 #include "core/shard/found_row.hpp"
 #include "core/shard/shard.hpp"
 #include "query/column_filter.hpp"
@@ -30,6 +31,8 @@ struct ScanPlan {
     query::ColumnPlan columns;
     /// The paths grouped by and aggregated.
     std::vector<std::shared_ptr<const query::Path>> group_paths;
+    /// What the scans of this plan have cost.
+    mutable ScanCost cost;
 
     /// Fails with `argument_invalid` if the record is over the meter's limits, or all records so far are.
     Result<bool> keeps(const Record& record, query::Meter& meter) const;

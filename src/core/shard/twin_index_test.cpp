@@ -48,6 +48,13 @@ public:
         Record& record = *hub_.find(id);
         hub_->shards().owner(record.key.device).detach(record, link);
     }
+    QueryPage page(const std::string& statement) {
+        QueryRequest request;
+        request.statement = statement;
+        auto page = hub_.run(hub_->queries().run(std::move(request)));
+        EXPECT_TRUE(page) << page.error().detail;
+        return *std::move(page);
+    }
     /// All pages, an item a line.
     std::string ask(const std::string& statement, std::size_t page_size = 3) {
         std::string items;
@@ -103,6 +110,25 @@ TEST(TwinIndex, TheFirstQueryOfAPathMakesItsColumnAndTheNextIsAnsweredFromIt) {
     record.committed->twin = fleet.hub().find("d1050")->committed->twin;
     EXPECT_EQ(fleet.ask(statement), expected);
     EXPECT_EQ(fleet.ask("SELECT COUNT() AS n FROM devices WHERE tags.ring = 'a'"), "{\"n\":4}\n");
+}
+
+TEST(TwinIndex, AQuerySaysHowManyTwinsItReadAndHowItFoundThem) {
+    Fleet fleet(at_once, 2);
+    for (int i = 0; i < 200; ++i) fleet.add("d" + std::to_string(1000 + i));
+    for (int i = 0; i < 200; i += 50) fleet.write("d" + std::to_string(1000 + i), R"({"tags":{"ring":"a"}})");
+    const auto cost = [&fleet](const std::string& statement) {
+        const auto page = fleet.page(statement);
+        return std::pair(page.found_by, page.examined);
+    };
+    using Cost = std::pair<std::string_view, std::uint64_t>;
+    const std::string by_path = "SELECT deviceId FROM devices WHERE tags.ring = 'a'";
+    fleet.ask(by_path);  // Makes the column.
+    EXPECT_EQ(cost(by_path), Cost("columns", 4));
+    EXPECT_EQ(cost("SELECT COUNT() AS n FROM devices WHERE tags.ring = 'a'"), Cost("columns", 0));
+    EXPECT_EQ(cost("SELECT * FROM devices WHERE deviceId IN ['d1000', 'd1001', 'nobody']"), Cost("ids", 2));
+    EXPECT_EQ(cost("SELECT COUNT() AS n FROM devices WHERE STARTSWITH(deviceId, 'd10')"), Cost("ids", 100));
+    EXPECT_EQ(cost("SELECT * FROM devices WHERE tags.ring = tags.other"), Cost("rows", 200));
+    EXPECT_EQ(cost("SELECT COUNT() AS n FROM devices WHERE tags.ring = tags.other"), Cost("rows", 200));
 }
 
 /// Time goes on with each look at it.

@@ -169,6 +169,18 @@ TEST_F(QueryRoute, AnswersWithArraysAndHeadersToday) {
     EXPECT_EQ(rows.body, "[]");
 }
 
+TEST_F(QueryRoute, TellsWhatAPageTookToWhoAsksForIt) {
+    for (const char* id : {"a", "b", "c"}) create(id);
+    EXPECT_FALSE(query("SELECT * FROM devices").has("x-carillon-cost"));
+    const std::string asks = "x-carillon-cost: 1\r\n";
+    EXPECT_EQ(query("SELECT * FROM devices WHERE tags.a = 1", asks).header("x-carillon-cost"),
+              "examined=3, by=rows, us=0");
+    EXPECT_EQ(query("SELECT * FROM devices WHERE deviceId = 'b'", asks).header("x-carillon-cost"),
+              "examined=1, by=ids, us=0");
+    EXPECT_EQ(query("SELECT * FROM devices.jobs", asks).header("x-carillon-cost"),
+              "examined=0, by=ids, us=0");
+}
+
 TEST_F(QueryRoute, AnswersWithAnEnvelopeInThePreview) {
     for (const char* id : {"a", "b", "c"}) create(id);
     const Answer first = call("POST", at("/devices/query", preview),

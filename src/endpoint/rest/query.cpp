@@ -4,6 +4,7 @@
 #include "endpoint/rest/twins/twin_source.hpp"
 
 #include <fmt/format.h>
+#include <chrono>
 
 namespace carillon::rest {
 
@@ -32,6 +33,14 @@ Result<std::string> read_statement(MemberReader& in) {
         return fail(Errc::argument_invalid, "The query must be a text that is not empty.");
     }
     return std::string(text.string());
+}
+
+/// Ours: what a page took is told to who asks for it, as a dictionary of RFC 8941 §3.2.
+void add_cost(const Request& request, const QueryPage& page, HttpResponse& response) {
+    constexpr std::string_view field = "x-carillon-cost";
+    if (!request.header(field)) return;
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(page.took).count();
+    response.add(field, fmt::format("examined={}, by={}, us={}", page.examined, page.found_by, us));
 }
 
 }  // namespace
@@ -63,9 +72,12 @@ Task<Result<HttpResponse>> query_devices(Request& request) {
         HttpResponse response = begin_page(request, type, answer->continuation, frame);
         response.source = std::make_shared<TwinSource>(*std::move(answer->long_twin), std::move(frame.before),
                                                        std::move(frame.behind));
+        add_cost(request, *answer, response);
         co_return response;
     }
-    co_return page_response(request, type, answer->items, answer->continuation);
+    HttpResponse response = page_response(request, type, answer->items, answer->continuation);
+    add_cost(request, *answer, response);
+    co_return response;
 }
 
 }  // namespace carillon::rest
