@@ -284,6 +284,8 @@ export const getSettings = () => ask<Schemas['SettingsInForce']>('GET', '/carill
 export const getHealth = () => ask<HubHealth>('GET', '/carillon/health');
 export const deviceConnections = (device: string) => ask<Schemas['ConnectionHistory']>('GET', `/carillon/devices/${id(device)}/connections`);
 
+export const deviceFiles = (device: string) => ask<Schemas['DeviceFiles']>('GET', `/carillon/devices/${id(device)}/files`);
+
 /** Up to which end tokens of a device are refused, if they are. */
 export async function tokensRefusedUpTo(device: string): Promise<string | undefined> {
   try {

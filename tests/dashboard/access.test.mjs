@@ -1,7 +1,9 @@
-// Who may do what with a hub, and what single devices do: policies of one's own, tokens that are refused, traces, and people for whom a
-// reverse proxy vouches. In a browser against the real hub.
+// Who may do what with a hub, and what single devices do: policies of one's own, tokens that are refused, traces, uploaded files, and people
+// for whom a reverse proxy vouches. In a browser against the real hub.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { close, connect, ga } from '../lib/devices.mjs';
@@ -111,6 +113,26 @@ test('a trace shows what a device does, and ends when its page is left', async (
   const ended = page.waitForRequest((request) => request.method() === 'DELETE' && request.url().includes('/carillon/traces/'));
   await tab('Twin');
   await ended;
+  browser.quiet();
+});
+
+test('files that a device has uploaded are listed', async () => {
+  const login = await hub.device('cam-1');
+  await browser.go('/device?id=cam-1');
+  await tab('Files');
+  await page.getByText('This device has uploaded no file').waitFor();
+  const device = await connect(ga, login);
+  const folder = mkdtempSync(join(tmpdir(), 'carillon-upload-'));
+  const file = join(folder, 'picture');
+  writeFileSync(file, 'p'.repeat(3072));
+  const { createReadStream } = await import('node:fs');
+  await device.uploadToBlob(`logs/${hostile[0].replaceAll('/', '')}`, createReadStream(file), 3072);
+  await close(device);
+  rmSync(folder, { recursive: true });
+  await page.getByRole('main').getByRole('button', { name: 'Refresh' }).last().click();
+  await page.getByRole('row', { name: /logs.*onerror.* 3 KiB/ }).waitFor();
+  assert.equal(await page.locator('main img').count(), 0);
+  await browser.picture('device-files');
   browser.quiet();
 });
 

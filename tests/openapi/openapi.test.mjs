@@ -374,6 +374,7 @@ test('settings, health, and connections of a device', async () => {
   await ask('get', '/carillon/health');
   await ask('get', '/carillon/devices/{deviceId}/connections', d('online'));
   await ask('get', '/carillon/devices/{deviceId}/connections', d('none'), { status: 404 });
+  await ask('get', '/carillon/devices/{deviceId}/files', d('online'));
 });
 
 test('what is logged', async () => {

@@ -9,6 +9,7 @@ import { address, go, guardLeaving, parameter } from '../router.ts';
 import { t } from '../texts.ts';
 import { DeviceHistory } from './audit.tsx';
 import { DeviceConnections } from './device_connections.tsx';
+import { DeviceFiles } from './device_files.tsx';
 import { DeviceEvents, DeviceMessages } from './device_messages.tsx';
 import { DeviceTokens } from './device_tokens.tsx';
 import { DeviceTrace } from './device_trace.tsx';
@@ -24,7 +25,7 @@ export function DevicePage() {
 
 function OneDevice({ id }: { id: string }) {
   const twin = useLoaded(() => getTwin(id));
-  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs' | 'connections' | 'trace' | 'history'>('twin');
+  const tab = useSignal<'twin' | 'method' | 'messages' | 'events' | 'identity' | 'modules' | 'jobs' | 'files' | 'connections' | 'trace' | 'history'>('twin');
   useEffect(() => {
     setTitle(id);
     return () => guardLeaving(undefined);
@@ -56,7 +57,7 @@ function OneDevice({ id }: { id: string }) {
         {it.modelId && <div><dt>{t.device.model}</dt><dd class="break">{it.modelId}</dd></div>}
       </dl>
       <div class="tabs" role="tablist" aria-label={t.device.partsDevice}>
-        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs], ['connections', t.connections.title], ['trace', t.trace.title], ['history', t.audit.changes]] as const).map(([name, label]) => (
+        {([['twin', t.device.twin], ['method', t.common.method], ['messages', t.messages.send], ['events', t.events.title], ['identity', t.device.identity], ['modules', t.device.modules], ['jobs', t.common.jobs], ['files', t.files.title], ['connections', t.connections.title], ['trace', t.trace.title], ['history', t.audit.changes]] as const).map(([name, label]) => (
           <button type="button" role="tab" key={name} aria-selected={tab.value === name} onClick={() => { tab.value = name; }}>{label}</button>
         ))}
       </div>
@@ -69,6 +70,7 @@ function OneDevice({ id }: { id: string }) {
       {tab.value === 'identity' && <><Identity id={id} onChanged={twin.reload} /><DeviceTokens id={id} /></>}
       {tab.value === 'modules' && (may('RegistryRead') ? <Modules device={id} /> : <p class="notice warn">{t.device.modulesNeed}</p>)}
       {tab.value === 'jobs' && <Jobs id={id} />}
+      {tab.value === 'files' && <DeviceFiles id={id} />}
       {tab.value === 'trace' && <DeviceTrace id={id} />}
       {tab.value === 'connections' && <DeviceConnections id={id} />}
       {tab.value === 'history' && <DeviceHistory id={id} />}

@@ -186,6 +186,7 @@ const std::vector<Row> rows{
     {"GET", "/carillon/settings", read_or_service},
     {"GET", "/carillon/health", read_or_service},
     {"GET", "/carillon/devices/d/connections", read_or_service},
+    {"GET", "/carillon/devices/d/files", services},
     {"GET", "/carillon/policies", owner},
     {"GET", "/carillon/policies/service", owner},
     {"POST", "/carillon/policies/service/renewKey", owner},

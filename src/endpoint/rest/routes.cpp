@@ -147,6 +147,7 @@ constexpr Route table[] = {
     {"GET", "/carillon/settings", read_or_service, C::none, tiny, get_settings},
     {"GET", "/carillon/health", read_or_service, C::none, tiny, get_health},
     {"GET", "/carillon/devices/{}/connections", read_or_service, C::none, tiny, list_device_connections},
+    {"GET", "/carillon/devices/{}/files", service, C::none, tiny, list_device_files},
     {"GET", "/carillon/audit", owner, C::none, small, list_audit},
     {"GET", "/carillon/log", owner, C::none, small, get_log},
     {"PUT", "/carillon/log", owner, C::none, small, set_log},

@@ -8,9 +8,11 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 
 namespace carillon {
@@ -307,15 +309,45 @@ void FileStore::discard(const std::string& upload, const DeviceId& device) {
     give_back(device, bytes);
 }
 
-std::optional<FileStore::Info> FileStore::find(const DeviceId& device, std::string_view name) const {
-    struct stat facts {};
-    if (::stat(path_of(device, name).c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
-    Info info;
+namespace {
+
+FileStore::Info file_info_of(const struct stat& facts) {
+    FileStore::Info info;
     info.bytes = static_cast<std::uint64_t>(facts.st_size);
     info.modified = WallTime::from_unix_s(facts.st_mtim.tv_sec);
     info.modified.ticks += facts.st_mtim.tv_nsec / 100;
     info.etag = fmt::format("\"0x{:016X}\"", static_cast<std::uint64_t>(info.modified.ticks));
     return info;
+}
+
+}  // namespace
+
+std::optional<FileStore::Info> FileStore::find(const DeviceId& device, std::string_view name) const {
+    struct stat facts {};
+    if (::stat(path_of(device, name).c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+    return file_info_of(facts);
+}
+
+FileStore::List FileStore::list(const DeviceId& device) const {
+    const std::string root = path_of(device, "");
+    List list;
+    std::size_t walked = 0;
+    std::error_code error;
+    for (fs::recursive_directory_iterator at(root, error), end; !error && at != end; at.increment(error)) {
+        if (++walked > walked_max) break;
+        struct stat facts {};
+        const std::string path = at->path().string();
+        if (::lstat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) continue;
+        std::string name = path.substr(root.size());
+        if (is_utf8(name)) list.files.push_back(Listed{std::move(name), file_info_of(facts)});
+    }
+    const auto is_newer = [](const Listed& a, const Listed& b) {
+        return std::tie(b.info.modified, a.name) < std::tie(a.info.modified, b.name);
+    };
+    std::sort(list.files.begin(), list.files.end(), is_newer);
+    list.is_whole = walked <= walked_max && list.files.size() <= listed_max;
+    if (list.files.size() > listed_max) list.files.resize(listed_max);
+    return list;
 }
 
 }  // namespace carillon

@@ -62,6 +62,8 @@ public:
 
     /// What people have removed is found out when a bound is met, no more often than this.
     static constexpr std::chrono::seconds between_counts{60};
+    static constexpr std::size_t listed_max = 1000;
+    static constexpr std::size_t walked_max = 20'000;
 
     FileStore(std::string root, FileLimits limits, Clock& clock);
 
@@ -82,6 +84,17 @@ public:
     void discard(const std::string& upload, const DeviceId& device);
     /// Nothing if there is none.
     std::optional<Info> find(const DeviceId& device, std::string_view name) const;
+    struct Listed {
+        std::string name;
+        Info info;
+    };
+    struct List {
+        std::vector<Listed> files;  ///< The newest first. Bound: listed_max
+        bool is_whole = true;
+    };
+    /// The files of a device, of which no more than `walked_max` are looked at. Those whose names are no
+    /// UTF-8 were not uploaded, and are left out.
+    List list(const DeviceId& device) const;
     /// Where it lies.
     std::string path_of(const DeviceId& device, std::string_view name) const;
 

@@ -56,6 +56,38 @@ protected:
     ManualClock clock{WallTime::from_unix_s(1'790'000'000)};
 };
 
+TEST_F(FileStoreTest, ListsTheFilesOfADeviceTheNewestFirst) {
+    const auto store = opened();
+    EXPECT_TRUE(store->list(device).files.empty());
+    for (const char* name : {"b", "logs/2026/a b.txt", "c"}) ASSERT_TRUE(put(*store, name, "123"));
+    ASSERT_TRUE(put(*store, "theirs", "1", *DeviceId::parse("pump-2")));
+    ASSERT_TRUE(put_block(*store, "1", "under way"));
+    // What people have put there, or linked.
+    fs::create_symlink("/etc/passwd", store->path_of(device, "link"));
+    std::ofstream(store->path_of(device, "bad\xFF")) << "x";
+    const auto at = [&](const char* name, int s) {
+        fs::last_write_time(store->path_of(device, name), fs::file_time_type(std::chrono::seconds(s)));
+    };
+    at("b", 1'000);
+    at("logs/2026/a b.txt", 3'000);
+    at("c", 2'000);
+    const FileStore::List list = store->list(device);
+    EXPECT_TRUE(list.is_whole);
+    std::string names;
+    for (const auto& file : list.files) {
+        names += file.name + ';';
+        EXPECT_EQ(file.info.bytes, 3U);
+    }
+    EXPECT_EQ(names, "logs/2026/a b.txt;c;b;");
+    limits.device_bytes_max = limits.hub_bytes_max = 1ULL << 40;
+    const auto larger = opened();
+    for (std::size_t i = 0; i <= FileStore::listed_max; ++i) {
+        std::ofstream(larger->path_of(device, std::to_string(i))) << i;
+    }
+    EXPECT_EQ(larger->list(device).files.size(), FileStore::listed_max);
+    EXPECT_FALSE(larger->list(device).is_whole);
+}
+
 TEST(FileName, StaysInTheDirectoryOfItsDevice) {
     for (const char* name : {"a", "a.txt", "logs/2026/a b.txt", "...", "a/..b", "\xC3\xA9"}) {
         EXPECT_TRUE(check_file_name(name)) << name;

@@ -16,6 +16,9 @@ Task<Result<HttpResponse>> begin_named_upload(Request& request);
 Task<Result<HttpResponse>> end_upload(Request& request);
 Task<Result<HttpResponse>> end_named_upload(Request& request);
 
+// device_files.cpp
+Task<Result<HttpResponse>> list_device_files(Request& request);
+
 // file_notifications.cpp
 Task<Result<HttpResponse>> receive_file_notification(Request& request);
 Task<Result<HttpResponse>> complete_file_notification(Request& request);
