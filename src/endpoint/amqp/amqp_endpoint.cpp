@@ -2,6 +2,7 @@
 
 #include "base/random.hpp"
 #include "core/hub/hub.hpp"
+#include "core/provisioning/provisioning.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "net/io_thread.hpp"
 
@@ -14,6 +15,7 @@ AmqpEndpoint::AmqpEndpoint(Hub& hub, IoThreads& threads, device::ConnectionLogs*
     // As the service calls itself. Source: azure-iot-sdk-c#2233, log of the service.
     settings_.container_id = "DeviceGateway_" + hub.shards().first().random().hex32();
     settings_.hostname = hub.host_names().front();
+    if (hub.provisioning().is_on()) settings_.mechanism = amqp::sasl_tpm;
     for (std::size_t i = 0; i < threads.size(); ++i) metrics_.push_back(std::make_unique<amqp::Metrics>());
 }
 

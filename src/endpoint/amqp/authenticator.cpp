@@ -9,6 +9,7 @@
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/amqp/registration/registrant_login.hpp"
 #include "endpoint/amqp/registration/registration_messages.hpp"
+#include "endpoint/amqp/registration/tpm_login.hpp"
 #include "endpoint/device/connected_device.hpp"
 #include "wire/amqp/hub_links.hpp"
 
@@ -67,6 +68,10 @@ bool Authenticator::may(AccessRights right, std::span<const std::string_view> pa
 void Authenticator::log_in(const SaslInit& init, Done done) {
     if (init.mechanism == sasl_external || init.mechanism == sasl_mssbcbs || init.mechanism == sasl_anonymous)
         return done(connection_, {});  // A token or a certificate says more later.
+    if (init.mechanism == sasl_tpm && connection_.hub().provisioning().is_on()) {
+        tpm_login_ = std::make_shared<TpmLogin>(connection_, std::move(done));
+        return tpm_login_->begin(init);
+    }
     if (init.mechanism != sasl_plain) return done(connection_, refused("unknown mechanism"));
     const auto plain = parse_plain(init.initial_response.value_or(Bytes()));
     if (const auto address = plain ? parse_registration_address(plain->user) : std::nullopt;
@@ -86,6 +91,11 @@ void Authenticator::log_in(const SaslInit& init, Done done) {
         return done(connection_, refused("token of another than the user"));
     }
     take_token(plain->password, {}, std::move(done));
+}
+
+void Authenticator::respond(Bytes response) {
+    CARILLON_ASSERT(tpm_login_ != nullptr);  // No other mechanism has challenges.
+    tpm_login_->respond(response);
 }
 
 void Authenticator::put_token(const PutToken& request, Done done) {

@@ -16,6 +16,7 @@ namespace carillon::amqp {
 
 class HubConnection;
 struct Registrant;
+class TpmLogin;
 
 /// Who the client of one connection is: judges what it logs in with by SASL and the tokens that it puts, and
 /// keeps what is good. A policy's token is judged here; a device's on the thread of its shard, and again when
@@ -32,6 +33,8 @@ public:
     explicit Authenticator(HubConnection& connection) : connection_(connection) {}
 
     void log_in(const SaslInit& init, Done done);
+    /// The client answers a challenge of `log_in`.
+    void respond(Bytes response);
     void put_token(const PutToken& request, Done done);
 
     /// True if a policy's token with `right` covers `path`, such as {"messages", "devicebound"}.
@@ -42,6 +45,8 @@ public:
     /// The device that registers over this connection; null where none does.
     Registrant* registrant() const { return registrant_.get(); }
     void set_registrant(std::shared_ptr<Registrant> registrant) { registrant_ = std::move(registrant); }
+    /// The login of a TPM, once it has begun.
+    TpmLogin* tpm_login() const { return tpm_login_.get(); }
     TokenWallet& wallet() { return wallet_; }
     const TokenWallet& wallet() const { return wallet_; }
 
@@ -55,6 +60,7 @@ private:
     TokenWallet wallet_;
     std::shared_ptr<Registrant> registrant_;
     LinkId answer_link_ = 0;
+    std::shared_ptr<TpmLogin> tpm_login_;
 };
 
 }  // namespace carillon::amqp

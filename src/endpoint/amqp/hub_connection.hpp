@@ -117,6 +117,7 @@ public:
     std::string& output() override { return output_; }
     bool takes_output() const override;
     void sasl_requested(const SaslInit& init) override;
+    void sasl_responded(Bytes response) override { authenticator_.respond(response); }
     void opened(const Open& open) override;
     void link_requested(LinkId link, const Attach& attach) override;
     void attached(LinkId, const Attach&) override {}

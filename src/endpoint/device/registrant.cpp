@@ -142,9 +142,9 @@ Result<RegistrationRequest> read_registration(RegistrationRequest proved, std::s
     const bool is_of_tpm = proved.enrollee.attestation == AttestationType::tpm;
     if (!is_of_tpm && !read->endorsement_key.empty())
         return fail(Errc::argument_invalid, "The device is not enrolled by a TPM.");
-    if (is_of_tpm && read->storage_root_key.empty())
+    if (!read->storage_root_key.empty()) proved.storage_root_key = std::move(read->storage_root_key);
+    if (is_of_tpm && proved.storage_root_key.empty())
         return fail(Errc::argument_invalid, "tpm.storageRootKey is missing.");
-    proved.storage_root_key = std::move(read->storage_root_key);
     proved.payload = std::move(read->payload);
     return proved;
 }

@@ -3,7 +3,9 @@
 #include "wire/amqp/connection_state.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <vector>
 
 namespace carillon::amqp {
 
@@ -12,6 +14,12 @@ namespace {
 constexpr std::string_view amqp_header("AMQP\x00\x01\x00\x00", 8);
 constexpr std::size_t protocol_name_bytes = 4;
 constexpr std::string_view sasl_header("AMQP\x03\x01\x00\x00", 8);
+
+std::vector<std::string_view> offered_mechanisms(std::string_view extra) {
+    std::vector<std::string_view> offered(std::begin(sasl_mechanisms), std::end(sasl_mechanisms));
+    if (!extra.empty()) offered.push_back(extra);
+    return offered;
+}
 
 /// A peer is silent when nothing came for twice what was announced. AMQP 1.0 §2.4.5
 constexpr std::chrono::milliseconds silence_max{2 * ConnectionLimits::idle_timeout_ms};
@@ -133,7 +141,7 @@ void Connection::header_received() {
     }
     out().append(header);
     if (is_sasl) {
-        append_sasl_mechanisms(out(), sasl_mechanisms);
+        append_sasl_mechanisms(out(), offered_mechanisms(settings_.mechanism));
         is_sasl_ = true;
     }
     stage_ = is_sasl ? Stage::init : Stage::awaiting_open;
@@ -143,6 +151,7 @@ void Connection::handle(const Frame& frame) {
     switch (stage_) {
         case Stage::mechanisms:
         case Stage::init:
+        case Stage::response:
         case Stage::outcome:
             if (frame.type != sasl_frame) {
                 return breach(condition::framing_error, "SASL is not over");
@@ -165,6 +174,11 @@ void Connection::handle_sasl(Bytes body) {
         stage_ = Stage::deciding;
         return host_.sasl_requested(*init);
     }
+    if (const auto* response = std::get_if<SaslResponse>(&*performative);
+        response != nullptr && stage_ == Stage::response) {
+        stage_ = Stage::deciding;
+        return host_.sasl_responded(response->response);
+    }
     if (const auto* offer = std::get_if<SaslMechanisms>(&*performative);
         offer != nullptr && stage_ == Stage::mechanisms) {
         if (!offer->has(settings_.mechanism)) {
@@ -185,6 +199,13 @@ void Connection::handle_sasl(Bytes body) {
         return send_open();
     }
     close(Errc::malformed_packet, "a SASL frame out of turn", {});
+}
+
+void Connection::sasl_challenge(Bytes challenge) {
+    if (stage_ != Stage::deciding) return;
+    append_sasl_challenge(out(), challenge);
+    stage_ = Stage::response;
+    resume();
 }
 
 void Connection::sasl_decided(SaslCode code) {

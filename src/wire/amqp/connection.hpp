@@ -105,7 +105,7 @@ public:
     /// False while more waits for the peer than should; the connection then takes no frame until
     /// `output_drained`.
     virtual bool takes_output() const = 0;
-    /// A server's client chose a mechanism; answer by `Connection::sasl_decided`.
+    /// A server's client chose a mechanism; answer by `Connection::sasl_decided`, or `sasl_challenge`.
     virtual void sasl_requested(const SaslInit& init) = 0;
     /// The peer's open has come; ours has been sent.
     virtual void opened(const Open& open) = 0;
@@ -125,6 +125,8 @@ public:
     virtual void flowed(LinkId link) = 0;
     /// The link is gone by the peer's or the protocol's doing; its number means nothing any more.
     virtual void detached(LinkId link, const Condition& error) = 0;
+    /// A server's client answers a challenge; answer as `sasl_requested`.
+    virtual void sasl_responded(Bytes response) { static_cast<void>(response); }
 };
 
 /// Whether one accepted the connection or made it.
@@ -134,9 +136,9 @@ enum class Side : std::uint8_t { server, client };
 struct ConnectionSettings {
     std::string container_id;
     std::string hostname;
-    // A client's:
-    std::string_view mechanism;  ///< Empty: no SASL.
-    std::string initial_response;
+    /// A client's, empty: no SASL; or what a server offers beside `sasl_mechanisms`.
+    std::string_view mechanism;
+    std::string initial_response;  ///< A client's.
 };
 
 /// What a link is accepted with, or asked for.
@@ -149,8 +151,8 @@ struct LinkTerms {
 /// host and bytes for the peer come out. One thread. A server takes what begins with SASL and what does not,
 /// and lets its client begin sessions and links; the host decides who may.
 ///
-///   awaiting header [-- SASL: mechanisms, init --> deciding --> awaiting header] --> awaiting open --> open
-///   --> closed
+///   awaiting header [-- SASL: mechanisms, init --> deciding [-- challenge, response --> deciding] -->
+///   awaiting header] --> awaiting open --> open --> closed
 ///
 /// While SASL or a link is being decided, and while more deliveries are in hand than should, the connection
 /// takes no frame: `wants_input` is false and what it was given waits inside. So frames sent ahead are legal,
@@ -184,6 +186,8 @@ public:
     void flush();
 
     // --- answers of the host ---------------------------------------------------------------------
+    /// Asks the client for more, as its mechanism has it.
+    void sasl_challenge(Bytes challenge);
     /// Ends SASL: with `ok` the client goes on, otherwise the connection closes.
     void sasl_decided(SaslCode code);
     /// Lifts the limits of an unauthenticated peer.
@@ -236,7 +240,8 @@ private:
         outcome,
         awaiting_open,
         open,
-        closed
+        closed,
+        response
     };
     struct Link;
     struct Session;

@@ -59,8 +59,10 @@ Result<SaslPerformative> decode_sasl(Bytes body) {
             break;
         }
         case descriptor::sasl_challenge:
+            performative = SaslChallenge{};
+            break;
         case descriptor::sasl_response:
-            performative = SaslStep{};
+            performative = SaslResponse{fields.required(fields.find_binary())};
             break;
         case descriptor::sasl_outcome: {
             const auto code = fields.required(fields.find_u8());
@@ -89,6 +91,13 @@ void append_sasl_init(std::string& out, const SaslInit& init) {
         list.symbol(init.mechanism);
         init.initial_response ? list.binary(*init.initial_response) : list.null();
         if (!init.hostname.empty()) list.string(init.hostname);
+    });
+}
+
+void append_sasl_challenge(std::string& out, Bytes challenge) {
+    append_frame(out, [&] {
+        ListWriter list(out, descriptor::sasl_challenge);
+        list.binary(challenge);
     });
 }
 

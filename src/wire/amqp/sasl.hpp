@@ -20,6 +20,9 @@ constexpr std::string_view sasl_anonymous = "ANONYMOUS";
 constexpr std::string_view sasl_plain = "PLAIN";
 /// What the hub offers, in the order of the service. Source: azure-iot-sdks#263, log of the service.
 constexpr std::string_view sasl_mechanisms[] = {sasl_external, sasl_mssbcbs, sasl_anonymous, sasl_plain};
+/// Of a device that registers by its TPM; offered, too, where devices do. Source: azure-iot-sdk-c:
+/// prov_sasl_tpm.c.
+constexpr std::string_view sasl_tpm = "TPM";
 
 struct SaslMechanisms {
     Bytes encoded;  ///< The field: a symbol, or an array of them.
@@ -39,10 +42,14 @@ struct SaslOutcome {
     SaslCode code = SaslCode::auth;
 };
 
-/// A challenge or a response. No mechanism of the hub has any.
-struct SaslStep {};
+/// Of a server; no client of ours is asked.
+struct SaslChallenge {};
 
-using SaslPerformative = std::variant<SaslMechanisms, SaslInit, SaslStep, SaslOutcome>;
+struct SaslResponse {
+    Bytes response;
+};
+
+using SaslPerformative = std::variant<SaslMechanisms, SaslInit, SaslChallenge, SaslResponse, SaslOutcome>;
 
 /// Decodes the body of a SASL frame. Fails with `malformed_packet`.
 Result<SaslPerformative> decode_sasl(Bytes body);
@@ -52,6 +59,7 @@ Result<SaslPerformative> decode_sasl(Bytes body);
 /// Always an array, as clients map over it. Source: amqp10: sasl.js.
 void append_sasl_mechanisms(std::string& out, std::span<const std::string_view> mechanisms);
 void append_sasl_init(std::string& out, const SaslInit& init);
+void append_sasl_challenge(std::string& out, Bytes challenge);
 void append_sasl_outcome(std::string& out, SaslCode code);
 
 /// The message of PLAIN. Source: RFC 4616 §2; the authorization identity says nothing here.

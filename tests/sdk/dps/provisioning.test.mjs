@@ -202,45 +202,49 @@ test('devices register by the certificate of the authority that signed theirs', 
   await t.test('a group takes the certificate of an authority only', () => assert.rejects(signing('by-device', 'signed-mqtt')));
 });
 
-test('a device with a TPM registers over HTTPS by a nonce, and connects by the key that its TPM was given', async (t) => {
-  const enroll = (registrationId, tpm) => service.createOrUpdateIndividualEnrollment({
-    registrationId, attestation: { type: 'tpm', tpm: { endorsementKey: tpm.endorsement.public.toString('base64') } },
+for (const over of ['http', 'amqp', 'amqpWs']) {
+  test(`a device with a TPM registers over ${over} by a nonce, and connects by the key that its TPM was given`, async (t) => {
+    const name = `tpm-${over}`;
+    const enroll = (registrationId, tpm) => service.createOrUpdateIndividualEnrollment({
+      registrationId, attestation: { type: 'tpm', tpm: { endorsementKey: tpm.endorsement.public.toString('base64') } },
+    });
+    const tpm = new SoftwareTpm(name);
+    const made = await enroll(name, tpm);
+    assert.equal(made.responseBody.attestation.tpm.endorsementKey, tpm.endorsement.public.toString('base64'));
+    const register = (one) => ProvisioningDeviceClient.create(hub.address, scope, new transports[over](), one).register();
+    const result = (await register(tpm)).registrationState;  // As this class of the SDK gives it.
+    assert.equal(result.deviceId, name);
+    const key = tpm.key.toString('base64');
+    await connects(result, key);
+    await register(tpm);
+    assert.equal(tpm.key.toString('base64'), key, 'registering again leaves the key');
+    const record = (await service.getDeviceRegistrationState(name)).responseBody;
+    assert.equal(record.status, 'assigned');
+    await t.test('another TPM is refused, and so is one without an enrollment', async () => {
+      await assert.rejects(register(new SoftwareTpm(name)));
+      await assert.rejects(register(new SoftwareTpm(`${name}-unknown`)));
+    });
+    await t.test('a TPM that only shows the endorsement key of another cannot open the nonce', async () => {
+      const thief = new SoftwareTpm(name);
+      thief.getEndorsementKey = (done) => done(null, tpm.endorsement.public);
+      await assert.rejects(register(thief));
+    });
+    await t.test('a nonce is for one device', async () => {
+      const other = new SoftwareTpm(`${name}-other`);
+      await enroll(`${name}-other`, other);
+      await register(other);
+      // The nonce that `other` holds from its own challenge signs for the first.
+      const activate = tpm.activateIdentityKey;
+      tpm.activateIdentityKey = (_blob, done) => { tpm.key = other.key; done(); };
+      await assert.rejects(register(tpm));
+      tpm.activateIdentityKey = activate;
+    });
   });
-  const tpm = new SoftwareTpm('tpm-1');
-  const made = await enroll('tpm-1', tpm);
-  assert.equal(made.responseBody.attestation.tpm.endorsementKey, tpm.endorsement.public.toString('base64'));
-  const register = (one) => ProvisioningDeviceClient.create(hub.address, scope, new transports.http(), one).register();
-  const result = (await register(tpm)).registrationState;  // As this class of the SDK gives it.
-  assert.equal(result.deviceId, 'tpm-1');
-  const key = tpm.key.toString('base64');
-  await connects(result, key);
-  await register(tpm);
-  assert.equal(tpm.key.toString('base64'), key, 'registering again leaves the key');
-  const record = (await service.getDeviceRegistrationState('tpm-1')).responseBody;
-  assert.equal(record.status, 'assigned');
-  await t.test('another TPM is refused, and so is one without an enrollment', async () => {
-    await assert.rejects(register(new SoftwareTpm('tpm-1')));
-    await assert.rejects(register(new SoftwareTpm('tpm-2')));
-  });
-  await t.test('a TPM that only shows the endorsement key of another cannot open the nonce', async () => {
-    const thief = new SoftwareTpm('tpm-1');
-    thief.getEndorsementKey = (done) => done(null, tpm.endorsement.public);
-    await assert.rejects(register(thief));
-  });
-  await t.test('a nonce is for one device', async () => {
-    const other = new SoftwareTpm('tpm-3');
-    await enroll('tpm-3', other);
-    await register(other);
-    // The nonce that `other` holds from its own challenge signs for tpm-1.
-    const activate = tpm.activateIdentityKey;
-    tpm.activateIdentityKey = (_blob, done) => { tpm.key = other.key; done(); };
-    await assert.rejects(register(tpm));
-    tpm.activateIdentityKey = activate;
-  });
-  await t.test('what is no key of a TPM is not enrolled', () => assert.rejects(service.createOrUpdateIndividualEnrollment({
-    registrationId: 'tpm-4', attestation: { type: 'tpm', tpm: { endorsementKey: Buffer.from('key').toString('base64') } },
-  })));
-});
+}
+
+test('what is no key of a TPM is not enrolled', () => assert.rejects(service.createOrUpdateIndividualEnrollment({
+  registrationId: 'tpm-4', attestation: { type: 'tpm', tpm: { endorsementKey: Buffer.from('key').toString('base64') } },
+})));
 
 test('enrollments are read, changed under their etags, queried page by page, and deleted', async () => {
   const enrollment = { registrationId: 'Kept', attestation: { type: 'symmetricKey' } };

@@ -37,6 +37,22 @@ std::optional<RegistrationAddress> parse_registration_address(const Attach& atta
     return parse_registration_address(*terminus.address);
 }
 
+std::optional<TpmInit> parse_tpm_init(Bytes response) {
+    std::string_view text = as_text(response);
+    if (text.empty() || text.front() != '\0') return std::nullopt;
+    text.remove_prefix(1);
+    TpmInit init;
+    for (std::string* part : {&init.address.scope, &init.address.id}) {
+        const std::size_t end = text.find('\0');
+        if (end == std::string_view::npos || end == 0) return std::nullopt;
+        *part = text.substr(0, end);
+        text.remove_prefix(end + 1);
+    }
+    if (text.empty()) return std::nullopt;
+    init.endorsement_key = text;
+    return init;
+}
+
 Result<RegistrationOperation> parse_registration_operation(const MessageView& message) {
     RegistrationOperation operation;
     operation.correlation = as_text(message.properties.correlation_id.encoded);

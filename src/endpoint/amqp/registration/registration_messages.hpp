@@ -25,6 +25,14 @@ std::optional<RegistrationAddress> parse_registration_address(std::string_view t
 /// That of a link: of a sender its target, of a receiver its source.
 std::optional<RegistrationAddress> parse_registration_address(const Attach& attach);
 
+/// The initial response of the SASL mechanism TPM: `NUL id-scope NUL registration-id NUL endorsement-key`.
+struct TpmInit {
+    RegistrationAddress address;
+    std::string endorsement_key;  ///< Bytes.
+};
+/// Nothing if malformed.
+std::optional<TpmInit> parse_tpm_init(Bytes response);
+
 /// A request of a device.
 struct RegistrationOperation {
     std::string operation_id;  ///< Empty: it registers; else it asks how that ended.

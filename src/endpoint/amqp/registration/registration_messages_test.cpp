@@ -24,6 +24,30 @@ TEST(RegistrationAddress, HasThreeSpellings) {
     }
 }
 
+TEST(TpmInit, NamesScopeIdAndKey) {
+    const std::string_view key("\x01\0\x02", 3);
+    const std::string whole = std::string(
+                                  "\0"
+                                  "0ne00\0dev-1\0",
+                                  13) +
+                              std::string(key);
+    const auto init = parse_tpm_init(as_bytes(whole));
+    ASSERT_TRUE(init);
+    EXPECT_EQ(init->address.scope, "0ne00");
+    EXPECT_EQ(init->address.id, "dev-1");
+    EXPECT_EQ(init->endorsement_key, key) << "which may hold NULs";
+    for (std::size_t size = 0; size <= 13; ++size) {
+        EXPECT_FALSE(parse_tpm_init(as_bytes(std::string_view(whole).substr(0, size)))) << size;
+    }
+    EXPECT_FALSE(parse_tpm_init(as_bytes(std::string_view(whole).substr(1)))) << "without the first NUL";
+    EXPECT_FALSE(parse_tpm_init(as_bytes(std::string_view("\0\0dev-1\0k", 9)))) << "no scope";
+    EXPECT_FALSE(
+        parse_tpm_init(as_bytes(std::string_view("\0"
+                                                 "0ne00\0\0k",
+                                                 9))))
+        << "no id";
+}
+
 std::string message_of(std::string_view type, std::string_view operation_id, bool is_correlated) {
     std::string out;
     if (is_correlated) {
