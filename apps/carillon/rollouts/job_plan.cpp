@@ -17,11 +17,11 @@ namespace {
 /// Ours: between two looks at a plan that is on its way.
 constexpr std::chrono::milliseconds look_interval{100};
 
-std::int64_t number_of(JsonValue object, std::string_view name) {
+std::int64_t count_in(JsonValue object, std::string_view name) {
     return object.find(name).integer().value_or(0);
 }
 
-std::string path_of(const std::string& plan) {
+std::string plan_path(const std::string& plan) {
     return "/carillon/plans/" + percent_encode(plan);
 }
 
@@ -32,28 +32,28 @@ std::string plan_summary(std::string_view plan_json) {
     if (!document) return {};
     const JsonValue plan = document->root();
     const JsonValue targets = plan.find("targets");
-    std::string text = fmt::format("{} devices, {} of them connected", number_of(targets, "count"),
-                                   number_of(targets, "online"));
-    if (const auto disabled = number_of(targets, "disabled"); disabled > 0)
+    std::string text = fmt::format("{} devices, {} of them connected", count_in(targets, "count"),
+                                   count_in(targets, "online"));
+    if (const auto disabled = count_in(targets, "disabled"); disabled > 0)
         text += fmt::format(", {} disabled", disabled);
-    if (const auto unknown = number_of(targets, "unknown"); unknown > 0)
+    if (const auto unknown = count_in(targets, "unknown"); unknown > 0)
         text += fmt::format(", {} not registered", unknown);
     if (const JsonValue effect = plan.find("effect"); effect.is_object()) {
-        text += fmt::format("; {} twins change, {} already have it", number_of(effect, "changes"),
-                            number_of(effect, "noOps"));
-        if (const auto large = number_of(effect, "tooLarge"); large > 0)
+        text += fmt::format("; {} twins change, {} already have it", count_in(effect, "changes"),
+                            count_in(effect, "noOps"));
+        if (const auto large = count_in(effect, "tooLarge"); large > 0)
             text += fmt::format(", {} would be too large", large);
     }
     for (JsonValue v = plan.find("collisions").first(); v.exists(); v = v.next()) {
         text += fmt::format("\ncollides with job {}: {} in {} devices", v.find("job").string(),
-                            on_one_line(std::string(v.find("key").string())), number_of(v, "devices"));
+                            on_one_line(std::string(v.find("key").string())), count_in(v, "devices"));
     }
     const JsonValue estimate = plan.find("estimate");
-    if (const auto seconds = number_of(estimate, "secondsAtLeast"); seconds > 0)
+    if (const auto seconds = count_in(estimate, "secondsAtLeast"); seconds > 0)
         text += fmt::format("\ntakes at least {} s by its pace and soaks", seconds);
     if (estimate.find("fits").is_boolean() && !estimate.find("fits").boolean())
         text +=
-            fmt::format(", which is more than its deadline of {} s", number_of(estimate, "deadlineSeconds"));
+            fmt::format(", which is more than its deadline of {} s", count_in(estimate, "deadlineSeconds"));
     return text;
 }
 
@@ -65,7 +65,7 @@ Result<Exit> show_job_plan(ServiceClient& client, const HubFlags& flags, std::st
     const std::string id(accepted ? accepted->root().find("id").string() : "");
     if (id.empty()) return fail(Errc::malformed_packet, "the hub's answer names no plan");
     for (;;) {
-        const auto plan = client.send({.method = "GET", .target = path_of(id), .body = {}});
+        const auto plan = client.send({.method = "GET", .target = plan_path(id), .body = {}});
         if (!plan) return fail(plan.error());
         const auto document = JsonDocument::parse(*plan);
         const std::string_view state = document ? document->root().find("state").string() : "";
@@ -84,7 +84,7 @@ Result<Exit> show_job_plan(ServiceClient& client, const HubFlags& flags, std::st
 }
 
 Result<std::string> plan_hash(ServiceClient& client, const std::string& plan) {
-    const auto found = client.send({.method = "GET", .target = path_of(plan), .body = {}});
+    const auto found = client.send({.method = "GET", .target = plan_path(plan), .body = {}});
     if (!found) return fail(found.error());
     const auto document = JsonDocument::parse(*found);
     const std::string_view hash = document ? document->root().find("hash").string() : "";

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "hub_flags.hpp"
 
 #include <string>
