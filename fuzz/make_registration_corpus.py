@@ -48,6 +48,12 @@ SEEDS = {
     "message-register": message([("iotdps-operation-type", "iotdps-register")], '{"registrationId":"dev-1"}'),
     "message-poll": message([("iotdps-operation-type", "iotdps-get-operationstatus"), ("iotdps-operation-id", "5.x")], " "),
     "tpm-key": TPM_KEY,
+    "tpm-init": b"\0000ne00ABCDEF\000dev-1\000" + TPM_KEY,
+    "user-name": "0ne00ABCDEF/registrations/dev-1/api-version=2019-03-31&ClientVersion=node%2F1.9.1",
+    "user-name-bare": "0ne00ABCDEF/Registrations/dev-1",
+    "topic-register": "$dps/registrations/PUT/iotdps-register/?$rid=1",
+    "topic-poll": "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=954a2e49-0608&operationId=5.x",
+    "topic-turned": "$dps/registrations/GET/iotdps-get-operationstatus/?operationId=5.x&x&$rid=7&$rid=8",
 }
 
 FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 // What devices that register and back ends that enroll them send: the body of a registration, an enrollment,
-// a link's address, a message of AMQP, a key of a TPM, a certificate. What is taken says the same again; what
-// is stored reads back.
+// a user name and a topic of MQTT, a link's address, a login by a TPM and a message of AMQP, a key of a TPM,
+// a certificate. What is taken says the same again; what is stored reads back.
 
 #include "base/text.hpp"
 #include "core/provisioning/signing_certificates.hpp"
@@ -8,6 +8,7 @@
 #include "endpoint/amqp/registration/registration_messages.hpp"
 #include "endpoint/device/registrant.hpp"
 #include "model/enrollment.hpp"
+#include "wire/mqtt/registration_topics.hpp"
 
 #include <string>
 
@@ -47,6 +48,32 @@ void check_enrollment(std::string_view text) {
     }
 }
 
+void check_mqtt(std::string_view text) {
+    const auto name = mqtt::parse_registration_user_name(text);
+    if (name) {
+        const std::string spelled = std::string(name->scope) + "/registrations/" +
+                                    std::string(name->registration_id) +
+                                    "/api-version=" + std::string(name->api_version);
+        const auto same = mqtt::parse_registration_user_name(spelled);
+        CARILLON_ASSERT(same && same->scope == name->scope &&
+                        same->registration_id == name->registration_id &&
+                        same->api_version == name->api_version);
+    }
+    using Topic = mqtt::RegistrationTopic;
+    const auto topic = mqtt::parse_registration_topic(text);
+    if (!topic) return;
+    CARILLON_ASSERT(!topic->rid.empty() && topic->rid.size() <= Topic::rid_bytes_max);
+    const bool begins = topic->kind == Topic::Kind::begin;
+    CARILLON_ASSERT(!begins || topic->operation_id.empty());
+    std::string spelled(begins ? "$dps/registrations/PUT/iotdps-register/?$rid="
+                               : "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=");
+    spelled += topic->rid;
+    if (!begins) spelled += "&operationId=" + std::string(topic->operation_id);
+    const auto same = mqtt::parse_registration_topic(spelled);
+    CARILLON_ASSERT(same && same->kind == topic->kind && same->rid == topic->rid &&
+                    same->operation_id == topic->operation_id);
+}
+
 void check_amqp(std::string_view text) {
     const auto address = amqp::parse_registration_address(text);
     if (address) {
@@ -54,6 +81,12 @@ void check_amqp(std::string_view text) {
             "/" + percent_encode(address->scope) + "/registrations/" + percent_encode(address->id);
         const auto same = amqp::parse_registration_address(spelled);
         CARILLON_ASSERT(same && same->scope == address->scope && same->id == address->id);
+    }
+    const auto init = amqp::parse_tpm_init(as_bytes(text));
+    if (init) {
+        const std::string nul(1, '\0');
+        CARILLON_ASSERT(nul + init->address.scope + nul + init->address.id + nul + init->endorsement_key ==
+                        text);
     }
     const auto message = amqp::decode_message(as_bytes(text));
     if (message) static_cast<void>(amqp::parse_registration_operation(*message));
@@ -76,6 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text = carillon::as_text({data, size});
     carillon::check_body(text);
     carillon::check_enrollment(text);
+    carillon::check_mqtt(text);
     carillon::check_amqp(text);
     carillon::check_keys(text);
     return 0;
