@@ -146,8 +146,8 @@ CLI::App& add_route_verb(CLI::App& group, const char* name, const char* descript
 void add_source_flag(CLI::App& verb, std::string& source, const char* help) {
     verb.add_option("--source-type,--source,-s", source, help)
         ->type_name("SOURCE")
-        ->check(one_of(
-            {"DeviceMessages", "TwinChangeEvents", "DeviceLifecycleEvents", "DeviceConnectionStateEvents"}));
+        ->check(one_of({"DeviceMessages", "TwinChangeEvents", "DeviceLifecycleEvents",
+                        "DeviceConnectionStateEvents", "DeviceJobLifecycleEvents"}));
 }
 
 }  // namespace
@@ -160,8 +160,8 @@ void add_route(CLI::App& app, int& exit_code) {
     auto& create_verb = add_route_verb(group, "create", "Create a route, or put another in its place", args,
                                        create_route, exit_code);
     add_source_flag(create_verb, args->order.source,
-                    "DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents or DeviceConnectionStateEvents "
-                    "[DeviceMessages]");
+                    "DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents, DeviceConnectionStateEvents or "
+                    "DeviceJobLifecycleEvents [DeviceMessages]");
     create_verb
         .add_option("--condition,-c", args->order.condition, "Condition on the messages to send [true]")
         ->type_name("TEXT");
@@ -186,8 +186,8 @@ void add_route(CLI::App& app, int& exit_code) {
         .add_option("--device-id,-d", args->trial.device, "Device that sends it, whose twin conditions read")
         ->type_name("DEVICE");
     add_source_flag(test_verb, args->trial.source,
-                    "What is tested: DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents or "
-                    "DeviceConnectionStateEvents [DeviceMessages]");
+                    "What is tested: DeviceMessages, TwinChangeEvents, DeviceLifecycleEvents, "
+                    "DeviceConnectionStateEvents or DeviceJobLifecycleEvents [DeviceMessages]");
     test_verb
         .add_option("--condition,-c", args->trial.condition, "Condition to test instead of the hub's routes")
         ->type_name("TEXT");

@@ -590,7 +590,7 @@ export const en = {
     type: 'Type',
     types: { webhook: 'Webhook', file: 'Files' } as Record<string, string>,
     source: 'Of',
-    sources: { DeviceMessages: 'messages of devices', TwinChangeEvents: 'changes of twins', DeviceLifecycleEvents: 'devices made and deleted', DeviceConnectionStateEvents: 'connections of devices' } as Record<string, string>,
+    sources: { DeviceMessages: 'messages of devices', TwinChangeEvents: 'changes of twins', DeviceLifecycleEvents: 'devices made and deleted', DeviceConnectionStateEvents: 'connections of devices', DeviceJobLifecycleEvents: 'ends of jobs and of their devices' } as Record<string, string>,
     goesTo: 'Sends to',
     leadsTo: 'Leads to',
     states: { idle: 'up to date', sending: 'sending', retrying: 'failing, tried again' } as Record<string, string>,

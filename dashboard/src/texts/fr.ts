@@ -588,7 +588,7 @@ export const fr: Texts = {
     type: 'Sorte',
     types: { webhook: 'Appel HTTP (webhook)', file: 'Fichiers' },
     source: 'Source des messages',
-    sources: { DeviceMessages: 'messages des appareils', TwinChangeEvents: 'modifications des jumeaux', DeviceLifecycleEvents: 'appareils créés et supprimés', DeviceConnectionStateEvents: 'connexions des appareils' },
+    sources: { DeviceMessages: 'messages des appareils', TwinChangeEvents: 'modifications des jumeaux', DeviceLifecycleEvents: 'appareils créés et supprimés', DeviceConnectionStateEvents: 'connexions des appareils', DeviceJobLifecycleEvents: 'fins des tâches et de leurs appareils' },
     goesTo: 'Envoie à',
     leadsTo: 'Mène à',
     states: { idle: 'à jour', sending: 'en envoi', retrying: 'en échec, nouvelle tentative' },

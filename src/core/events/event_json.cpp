@@ -78,7 +78,8 @@ void append_event_json(std::string& out, std::uint32_t partition, std::uint64_t 
     JsonWriter json(out);
     json.begin_object().member("partition", partition).member("sequenceNumber", sequence);
     json.member("offset", std::to_string(sequence));
-    json.member("enqueuedTime", to_iso8601(message.enqueued)).member("deviceId", message.device_id);
+    json.member("enqueuedTime", to_iso8601(message.enqueued));
+    if (!message.device_id.empty()) json.member("deviceId", message.device_id);
     if (!message.module_id.empty()) json.member("moduleId", message.module_id);
     json.member("source", event_source(message));
     if (!message.auth_method.empty()) json.member_raw("authMethod", message.auth_method);

@@ -2,6 +2,7 @@
 
 #include "base/await.hpp"
 #include "base/log.hpp"
+#include "core/jobs/notices/ended_device.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -261,6 +262,7 @@ void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
             record.tally = job.entry->tally();
         }
         job.end = record;
+        tell_job_end(shard_, job.entry->definition(), record);
         if (job.run && end_log(job, record)) undo = undo_of(job);
     }
     if (step == JobWrite::start && job.run) {

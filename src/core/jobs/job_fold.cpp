@@ -2,7 +2,8 @@
 
 namespace carillon {
 
-bool JobFold::apply(std::uint64_t sequence, const JobEvent& event) {
+bool JobFold::apply(std::uint64_t sequence, const JobEvent& event,
+                    const std::function<void(std::uint32_t)>& changed) {
     if (const auto* targets = std::get_if<TargetsEvent>(&event)) {
         if (!keys_.append_encoded(targets->keys, targets->ordinals.size())) return false;
         last_.resize(keys_.size());
@@ -23,7 +24,10 @@ bool JobFold::apply(std::uint64_t sequence, const JobEvent& event) {
     marks_.push_back({sequence, time_of(event)});
     const auto mark = static_cast<std::uint32_t>(marks_.size() - 1);
     next_sequence_ = sequence + 1;
-    return state_.apply(event, [&](std::uint32_t index) { last_[index] = mark; });
+    return state_.apply(event, [&](std::uint32_t index) {
+        last_[index] = mark;
+        if (changed) changed(index);
+    });
 }
 
 std::size_t JobFold::memory() const {

@@ -5,6 +5,7 @@
 #include "core/shard/key_list.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace carillon {
@@ -13,8 +14,10 @@ namespace carillon {
 /// Takes about 20 bytes a device. Payloads stay in the log: `last_event` says where.
 class JobFold {
 public:
-    /// False if the event does not fit, so the log is damaged.
-    bool apply(std::uint64_t sequence, const JobEvent& event);
+    /// `changed` is told of each device whose state the event changes. False if the event does not fit, so
+    /// the log is damaged.
+    bool apply(std::uint64_t sequence, const JobEvent& event,
+               const std::function<void(std::uint32_t)>& changed = {});
 
     std::size_t size() const { return keys_.size(); }
     const KeyList& keys() const { return keys_; }

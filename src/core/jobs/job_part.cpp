@@ -1,6 +1,7 @@
 #include "core/jobs/job_part.hpp"
 
 #include "base/log.hpp"
+#include "core/jobs/notices/job_notices.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -204,6 +205,7 @@ void JobPart::append(JobEvent event) {
     auto value = encode_job_event(event);
     if (chain_) value = chain_->link(sequence, key, std::move(value));
     batch.put(Table::job_events, std::move(key), std::move(value));
+    site_.notices.written(entry_, sequence);
     const auto self = std::static_pointer_cast<JobPart>(shared_from_this());
     shard().committer().on_durable([self, sequence, held = std::move(event)](const Result<>& result) mutable {
         self->settled(result, std::move(held), sequence);
@@ -278,6 +280,7 @@ PartShare JobPart::share() const {
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (chain_) chain_->settled(sequence, result.has_value());
+    site_.notices.settled(job(), sequence, result.has_value());
     if (is_finished_) return;
     const auto* skip = std::get_if<CanceledEvent>(&event);
     if (skip != nullptr && skip->reason == CancelReason::skipped) {

@@ -22,6 +22,7 @@
 
 namespace carillon {
 
+class JobNotices;
 class Throttles;
 class TwinLogFolder;
 
@@ -36,6 +37,7 @@ struct JobSite {
     /// Requests of all method jobs of the hub that are in flight.
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     ByJobType<JobDeviceMetrics>& metrics;
+    JobNotices& notices;
     /// Told once of each part whose devices have all ended, durably.
     std::function<void(std::uint64_t job)> finished;
     /// Takes a part's report to the gate of its job.

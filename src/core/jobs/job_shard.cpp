@@ -27,6 +27,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
     : shard_(shard),
       turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
+      notices_(std::make_shared<JobNotices>(shard, turns_)),
       site_{shard,
             turns_,
             folder_,
@@ -35,6 +36,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
             throttles,
             std::move(methods_in_flight),
             metrics_,
+            *notices_,
             [this](std::uint64_t job) { part_finished(job); },
             std::move(report)},
       finished_(std::move(finished)) {
@@ -50,6 +52,7 @@ void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets ta
 
 void JobShard::start() {
     folder_.start();
+    notices_->start();
     const auto adopted = parts_;  // A part may end, and leave, as it begins.
     for (const auto& [number, part] : adopted) part->begin();
     for (const auto number : std::exchange(cancelling_, {})) cancel(number);

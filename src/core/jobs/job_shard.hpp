@@ -3,6 +3,7 @@
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
+#include "core/jobs/notices/job_notices.hpp"
 #include "core/jobs/plans/plan_part.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/twin_log_folder.hpp"
@@ -28,6 +29,7 @@ public:
     ~JobShard() override;
 
     TwinLogFolder& folder() { return folder_; }
+    JobNotices& notices() { return *notices_; }
     std::uint32_t number() const { return shard_.number(); }
     /// Any thread.
     const ByJobType<JobDeviceMetrics>& metrics() const { return metrics_; }
@@ -79,6 +81,7 @@ private:
     BackgroundTurns turns_;
     TwinLogFolder folder_;
     ByJobType<JobDeviceMetrics> metrics_;
+    const std::shared_ptr<JobNotices> notices_;
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;

@@ -101,6 +101,9 @@ Result<> Jobs::Engine::load() {
         if (!*definition) return fail(Errc::store_corrupt, "a job's definition is gone");
         if (auto loaded = load_job(number, as_bytes(**definition), cleaning); !loaded) return loaded;
     }
+    for (auto& shard : job_shards) {
+        if (auto loaded = shard->notices().load(board); !loaded) return loaded;
+    }
     if (!numbers.empty()) coordinator->set_last_number(numbers.back());
     const auto sealed = store.get(Table::jobs, std::string(final_seal_key));
     if (!sealed) return fail(sealed.error());

@@ -148,7 +148,14 @@ std::uint64_t Telemetry::next_sequence(const DeviceId& device) const {
 }
 
 void Telemetry::put(const DeviceId& device, Message message) {
-    auto& partition = partitions_[number_of(device) / shard_.shard_count()];
+    put(partitions_[number_of(device) / shard_.shard_count()], std::move(message));
+}
+
+void Telemetry::put(Message message) {
+    put(partitions_.front(), std::move(message));
+}
+
+void Telemetry::put(Partition& partition, Message message) {
     message.enqueued = shard_.clock().wall_now();
     auto& batch = shard_.committer().batch();
     auto key = event_key(partition.number, partition.next);

@@ -30,6 +30,8 @@ public:
     void append(Record& record, Message message, UniqueFunction<void(Result<>)> done);
     /// Appends to the partition of `device`, in the batch being gathered.
     void put(const DeviceId& device, Message message);
+    /// The same of a message that is of no device; to the first partition of the shard.
+    void put(Message message);
     /// That of the next message of the device.
     std::uint64_t next_sequence(const DeviceId& device) const;
     HubEvents& hub_events() { return hub_events_; }
@@ -74,6 +76,7 @@ private:
         std::shared_ptr<PartitionHead> head = std::make_shared<PartitionHead>();
     };
     Result<> load(Partition& partition);
+    void put(Partition& partition, Message message);
     const Partition& find(std::uint32_t number) const { return partitions_[number / shard_.shard_count()]; }
     std::uint32_t number_of(const DeviceId& device) const;
     Staged& stage(Partition& partition);

@@ -120,6 +120,7 @@ private:
     WatchedJob* find_job(const std::string& id);
     std::vector<DeviceJob> rows(const std::string& job);
     void check_chain(const WatchedJob& job);
+    void check_told();
     bool is_written(const WatchedJob& job, const DeviceJob& row);
     void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);

@@ -38,7 +38,9 @@ void append_text(std::string& out, std::string_view text) {
 
 void append_annotations(std::string& out, const Message& message, std::uint64_t sequence) {
     MapWriter map(out, descriptor::message_annotations);
-    append_string(map.symbol_key("iothub-connection-device-id"), message.device_id);
+    if (!message.device_id.empty()) {
+        append_string(map.symbol_key("iothub-connection-device-id"), message.device_id);
+    }
     if (!message.module_id.empty()) {
         append_string(map.symbol_key("iothub-connection-module-id"), message.module_id);
     }

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view secret_prefix = "whsec_";
 
-/// Source: IoT Hub docs, "React to IoT Hub events by using Event Grid", event types. Ours: that of twins,
-/// which Event Grid does not have.
+/// Source: IoT Hub docs, "React to IoT Hub events by using Event Grid", event types. Ours: those of twins
+/// and jobs, which Event Grid does not have.
 std::string_view cloud_event_type(const Message& message) {
     constexpr std::pair<std::string_view, std::string_view> types[] = {
         {"createDeviceIdentity", "Microsoft.Devices.DeviceCreated"},
@@ -25,6 +25,12 @@ std::string_view cloud_event_type(const Message& message) {
         {"deviceDisconnected", "Microsoft.Devices.DeviceDisconnected"},
         {"updateTwin", "Carillon.TwinUpdated"},
         {"replaceTwin", "Carillon.TwinReplaced"},
+        {"deviceJobCompleted", "Carillon.DeviceJobCompleted"},
+        {"deviceJobFailed", "Carillon.DeviceJobFailed"},
+        {"deviceJobCanceled", "Carillon.DeviceJobCanceled"},
+        {"jobCompleted", "Carillon.JobCompleted"},
+        {"jobFailed", "Carillon.JobFailed"},
+        {"jobCancelled", "Carillon.JobCancelled"},
     };
     // A device's message may have a property of that name.
     const bool is_telemetry = event_source(message) == message_source_text(EventSource::device_messages);
@@ -37,16 +43,28 @@ std::string_view cloud_event_type(const Message& message) {
     return "Microsoft.Devices.DeviceTelemetry";
 }
 
-void append_cloud_event(JsonWriter& json, const RoutedEvent& event, std::string_view hub_name) {
-    const Message& message = event.message;
+/// What the event is of: a device or module, or a job.
+std::string event_subject(const Message& message) {
+    if (message.device_id.empty()) {
+        for (const auto& [name, value] : message.properties) {
+            if (name == "jobId" && value) return "jobs/" + percent_encode(*value);
+        }
+    }
     std::string sender = "devices/" + percent_encode(message.device_id);
     if (!message.module_id.empty()) sender += "/modules/" + percent_encode(message.module_id);
+    return sender;
+}
+
+void append_cloud_event(JsonWriter& json, const RoutedEvent& event, std::string_view hub_name) {
+    const Message& message = event.message;
+    const std::string sender = event_subject(message);
     json.begin_object().member("specversion", "1.0");
     json.member("id", fmt::format("{}-{}", event.partition, event.sequence));
     json.member("source", fmt::format("//{}/{}", hub_name, sender));
     json.member("type", cloud_event_type(message)).member("subject", sender);
     json.member("time", to_iso8601(message.enqueued)).member("datacontenttype", "application/json");
-    json.key("data").begin_object().member("deviceId", message.device_id);
+    json.key("data").begin_object();
+    if (!message.device_id.empty()) json.member("deviceId", message.device_id);
     if (!message.module_id.empty()) json.member("moduleId", message.module_id);
     json.member("partition", event.partition).member("sequenceNumber", event.sequence);
     append_message_members(json, message);

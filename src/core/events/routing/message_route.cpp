@@ -38,7 +38,8 @@ Result<MessageRoute> MessageRoute::parse(std::string_view name, JsonValue body) 
         if (!source) {
             members.refuse(
                 fmt::format("source '{}' is not one of DeviceMessages, TwinChangeEvents, "
-                            "DeviceLifecycleEvents and DeviceConnectionStateEvents",
+                            "DeviceLifecycleEvents, DeviceConnectionStateEvents and "
+                            "DeviceJobLifecycleEvents",
                             *named));
         }
     }

@@ -13,11 +13,12 @@ struct Words {
     std::string_view message;  ///< Of a message's `iothub-message-source`.
 };
 /// By the number of the source.
-constexpr std::array<Words, 4> words{{
+constexpr std::array<Words, 5> words{{
     {"DeviceMessages", "Telemetry"},
     {"TwinChangeEvents", "twinChangeEvents"},
     {"DeviceLifecycleEvents", "deviceLifecycleEvents"},
     {"DeviceConnectionStateEvents", "deviceConnectionStateEvents"},
+    {"DeviceJobLifecycleEvents", "deviceJobLifecycleEvents"},
 }};
 
 }  // namespace

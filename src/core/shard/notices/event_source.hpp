@@ -12,6 +12,7 @@ enum class EventSource : std::uint8_t {
     twin_changes,      ///< A twin was patched, replaced or reported to.
     device_lifecycle,  ///< An identity was created or deleted.
     connection_state,  ///< A device or module connected or disconnected.
+    job_lifecycle,     ///< A device of a job has ended, or the job.
 };
 
 /// `DeviceMessages`, `TwinChangeEvents` …: as routes name it. Source: Azure Resource Manager,

@@ -21,6 +21,13 @@ Result<IdentityKey> parse_path(std::string_view path) {
     return IdentityKey::parse(path.substr(0, slash), path.substr(slash + 1));
 }
 
+void name_device(Message& message, const IdentityKey& key) {
+    message.device_id = key.device.str();
+    message.module_id = key.module;
+    message.properties.emplace_back("deviceId", message.device_id);
+    if (key.is_module()) message.properties.emplace_back("moduleId", key.module);
+}
+
 }  // namespace
 
 HubEvents::HubEvents(Shard& shard, Telemetry& telemetry) : shard_(shard), telemetry_(telemetry) {}
@@ -100,10 +107,29 @@ void HubEvents::put_connection(const IdentityKey& key, std::string_view operatio
               fmt::format(R"({{"sequenceNumber":"{:064X}"}})", telemetry_.next_sequence(key.device))});
 }
 
+void HubEvents::job_happens(const std::optional<IdentityKey>& device, std::string_view operation, OfJob job,
+                            std::string body) {
+    Message message =
+        make({EventSource::job_lifecycle, "deviceJobLifecycleNotification", operation, std::move(body)});
+    const auto add = [&message](std::string_view name, std::string_view value) {
+        message.properties.emplace_back(name, std::string(value));
+    };
+    add("jobId", job.id);
+    add("jobType", job.type);
+    if (!device) return telemetry_.put(std::move(message));
+    name_device(message, *device);
+    telemetry_.put(device->device, std::move(message));
+}
+
 void HubEvents::put(const IdentityKey& key, Notice notice) {
+    Message message = make(std::move(notice));
+    name_device(message, key);
+    telemetry_.put(key.device, std::move(message));
+}
+
+/// The event but for its device.
+Message HubEvents::make(Notice notice) const {
     Message message;
-    message.device_id = key.device.str();
-    message.module_id = key.module;
     message.system = {{"iothub-message-source", std::string(message_source_text(notice.source))},
                       {"content-type", "application/json"},
                       {"content-encoding", "utf-8"},
@@ -113,13 +139,11 @@ void HubEvents::put(const IdentityKey& key, Notice notice) {
         message.properties.emplace_back(name, std::string(value));
     };
     add("hubName", hub_name_);
-    add("deviceId", message.device_id);
-    if (key.is_module()) add("moduleId", key.module);
     add("operationTimestamp", to_iso8601(shard_.clock().wall_now()));
     add("iothub-message-schema", notice.schema);
     add("opType", notice.operation);
     message.body = std::move(notice.body);
-    telemetry_.put(key.device, std::move(message));
+    return message;
 }
 
 }  // namespace carillon

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "core/shard/notices/event_source.hpp"
+#include "model/message.hpp"
 #include "model/twin.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -40,6 +42,15 @@ public:
     void replaces_twin() { is_replaced_ = true; }
     void connected(const Record& record);
     void disconnected(const Record& record);
+    /// What an event of a job is of.
+    struct OfJob {
+        std::string_view id;
+        std::string_view type;
+    };
+    /// `operation` happened to a device of a job, or without one to the job itself; `body` is JSON.
+    void job_happens(const std::optional<IdentityKey>& device, std::string_view operation, OfJob job,
+                     std::string body);
+    bool takes(EventSource source) const { return EventSources(sources_).has(source); }
 
 private:
     struct Notice {
@@ -48,8 +59,8 @@ private:
         std::string_view operation;
         std::string body;
     };
-    bool takes(EventSource source) const { return EventSources(sources_).has(source); }
     void put(const IdentityKey& key, Notice notice);
+    Message make(Notice notice) const;
     void put_connection(const IdentityKey& key, std::string_view operation);
     void put_connected(const IdentityKey& key);
     void put_disconnected(const IdentityKey& key);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/jobs/job_board.hpp"
+#include "core/jobs/job_events.hpp"
+#include "core/jobs/job_fold.hpp"
+#include "model/job.hpp"
+
+#include <cstdint>
+#include <unordered_map>
+
+namespace carillon {
+
+class Shard;
+struct JobRecord;
+
+/// What an event of a job says of single devices beyond their state; views the event.
+class EventDetails {
+public:
+    explicit EventDetails(const JobEvent& event);
+
+    /// Null if it says nothing.
+    const Failure* find_failure(std::uint32_t index) const;
+    const MethodAnswer* find_answer(std::uint32_t index) const;
+
+private:
+    void add(const std::vector<Outcome>& outcomes);
+
+    std::unordered_map<std::uint32_t, const Failure*> failures_;      ///< Bound: fixed by the event
+    std::unordered_map<std::uint32_t, const MethodAnswer*> answers_;  ///< Bound: fixed by the event
+};
+
+/// A device that ended by the event, as the row of `devices.jobs` that it is from then on.
+DeviceJob ended_device(const JobEntry& entry, const JobFold& fold, std::uint32_t index,
+                       const EventDetails& details);
+
+/// Tells that a device has ended, or a job, by an event of the hub in the batch that `shard` gathers.
+void tell_device_end(Shard& shard, const DeviceJob& row);
+/// Nothing if no route wants it.
+void tell_job_end(Shard& shard, const JobDefinition& definition, const JobRecord& record);
+
+}  // namespace carillon
