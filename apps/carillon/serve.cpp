@@ -61,7 +61,7 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
     if (!summary.admin.empty()) text += fmt::format("  Admin  {}\n", summary.admin);
     text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
                         summary.identities, summary.shards, summary.threads);
-    if (summary.is_new_hub) text += "A new hub: five shared access policies with random keys.\n";
+    if (summary.is_new_hub) text += "A new hub: its shared access policies have random keys.\n";
     if (summary.made_ca) {
         text += "Made a private authority for it, and server certificates. Nobody trusts it yet.\n";
     } else if (summary.made_certificates) {

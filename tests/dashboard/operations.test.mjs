@@ -340,7 +340,7 @@ test('an enrollment group is made, a device registers by its key, and the page s
   await until(async () => (await rest('POST', '/devices/query', { query: "SELECT * FROM devices WHERE deviceId = 'pump-1'" })).length === 1, 'the device to be made');
   await page.getByRole('button', { name: 'Records of pumps' }).click();
   await dialog().getByRole('link', { name: 'pump-1' }).waitFor();
-  await dialog().getByText('assigned').waitFor();
+  await dialog().getByText('assigned', { exact: true }).waitFor();
   await browser.picture('enrollment-records');
   await page.getByRole('button', { name: 'Close' }).click();
   assert.equal((await rest('GET', '/twins/pump-1')).tags.site, 'lab');
