@@ -186,7 +186,8 @@ Result<> ConnectedDevice::throttle(ThrottleClass what) const {
 
 const std::vector<Subscription>* ConnectedDevice::stored_session() const {
     const Record* known = record();
-    return known != nullptr && known->has_session ? &known->subscriptions : nullptr;
+    return known != nullptr && known->has_session && !known->subscriptions.empty() ? &known->subscriptions
+                                                                                   : nullptr;
 }
 
 void ConnectedDevice::store_session(std::optional<std::vector<Subscription>> subscriptions, Stored done) {

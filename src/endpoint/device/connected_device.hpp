@@ -81,7 +81,9 @@ public:
     bool is_token_expired() const;
 
     // --- sessions that outlive a connection -----------------------------------------------------
-    /// The subscriptions of the stored session; null if there is none.
+    /// The subscriptions of the stored session; null if there are none: a session begins with its first one.
+    /// A client that is told of a session does not subscribe again, not even if its SUBSCRIBE was lost
+    /// (mqtt.js: client.ts).
     const std::vector<Subscription>* stored_session() const;
     /// Replaces the stored session, or forgets it. `done` when that is durable.
     void store_session(std::optional<std::vector<Subscription>> subscriptions, Stored done);

@@ -289,9 +289,6 @@ void Connection::begin(bool clean_session) {
         for (const Subscription& subscription : *session) {
             restored.push_back({.filter = subscription.filter, .qos = subscription.qos});
         }
-    } else {
-        // An empty session that a crash loses is no loss, so nothing waits for this.
-        device_.store_session(std::vector<Subscription>(), [](const Result<>&) {});
     }
     accept(session != nullptr, restored);
 }

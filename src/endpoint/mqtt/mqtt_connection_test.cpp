@@ -191,13 +191,13 @@ TEST(MqttConnection, SubscriptionsOutliveTheConnection) {
     EXPECT_EQ(last.wire.take_sent(), connack_of(ConnectCode::accepted, false));
 }
 
-TEST(MqttConnection, AnEmptySessionIsASession) {
+TEST(MqttConnection, ASessionWithoutSubscriptionsIsNone) {
     Site site;
     site.hub.add_device("d1");
     { Peer(site).open("d1"); }
     Peer again(site);
     again.connect("d1", site.token_of("d1"));
-    EXPECT_EQ(again.wire.sent, connack_of(ConnectCode::accepted, true));
+    EXPECT_EQ(again.wire.sent, connack_of(ConnectCode::accepted, false));
 }
 
 // --- telemetry -------------------------------------------------------------------------------------
