@@ -88,7 +88,7 @@ function Message({ message, isNamed }: { message: DeviceMessage; isNamed: boolea
     <li>
       <p class="row wrap">
         <Time at={message.enqueuedTime} />
-        {isNamed && <a class="id" href={address('/device', { id: message.deviceId })}>{message.deviceId}</a>}
+        {isNamed && message.deviceId !== undefined && <a class="id" href={address('/device', { id: message.deviceId })}>{message.deviceId}</a>}
         {message.moduleId && <span class="id">{message.moduleId}</span>}
         <span class="hint">{t.events.place(String(message.partition), String(message.sequenceNumber))}{message.bodyFormat === 'base64' && t.events.base64}</span>
       </p>
