@@ -13,7 +13,7 @@ namespace carillon {
 Result<Exit> drain_node(const std::string& store, const std::string& node);
 /// The node may own the hub again.
 Result<Exit> end_drain(const std::string& store, const std::string& node);
-/// Whoever serves hands the hub over to `node`. Waits for that.
+/// Makes the serving node hand the hub over to `node`, and waits until it has.
 Result<Exit> move_hub(const std::string& store, const std::string& node);
 /// Nodes that know of more than PostgreSQL has start again with what it has.
 Result<Exit> accept_loss(const std::string& store);

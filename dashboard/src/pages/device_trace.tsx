@@ -1,4 +1,4 @@
-// What one device does and is told, as it happens, for who looks for a fault.
+// Live trace of one device: what it sends and what it is sent, for diagnosis.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
