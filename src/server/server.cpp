@@ -611,6 +611,7 @@ void Server::stop(const std::function<void()>& tick) {
     }
     if (parts.pages) parts.pages->stopping();
     for (auto& listener : parts.listeners) listener->stop();
+    log.info("ports closed");  // Whoever connects from here on is served by the next hub, if there is one.
     if (parts.provisioning_reach) parts.provisioning_reach->stop();
     parts.wait_for_end(parts.hub->jobs().stop());
     parts.wait_for_end(parts.hub->configurations().stop());
