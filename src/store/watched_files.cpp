@@ -123,6 +123,27 @@ private:
     bool is_broken_ = false;
 };
 
+/// RocksDB's messages of itself, on the disk of the data. It asserts that nobody writes to a file again to
+/// which a write failed, and goes on writing to this one; so a message that finds no room is lost without a
+/// word.
+class MessagesFile final : public rocksdb::FSWritableFileOwnerWrapper {
+public:
+    using FSWritableFileOwnerWrapper::FSWritableFileOwnerWrapper;
+
+    IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* debug) override {
+        FSWritableFileOwnerWrapper::Append(data, options, debug).PermitUncheckedError();
+        return IOStatus::OK();
+    }
+    IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                    const rocksdb::DataVerificationInfo&, IODebugContext* debug) override {
+        return Append(data, options, debug);
+    }
+    IOStatus Flush(const IOOptions& options, IODebugContext* debug) override {
+        FSWritableFileOwnerWrapper::Flush(options, debug).PermitUncheckedError();
+        return IOStatus::OK();
+    }
+};
+
 class WatchedFolder final : public rocksdb::FSDirectoryWrapper {
 public:
     WatchedFolder(std::unique_ptr<rocksdb::FSDirectory> folder, std::string path,
@@ -165,9 +186,18 @@ public:
         const bool is_refused = is_log && watch_->log_state.refuses_next.exchange(false);
         IOStatus done = is_refused ? IOStatus::IOError(path, "refused once")
                                    : FileSystemWrapper::NewWritableFile(path, options, file, debug);
+        if (done.ok() && path.ends_with("/LOG")) {
+            *file = std::make_unique<MessagesFile>(std::move(*file));
+            return done;
+        }
         if (done.ok()) *file = std::make_unique<WatchedFile>(std::move(*file), path, watch_);
         if (done.ok() && is_log) watch_->log_state.is_broken = false;
         return watch_->judged_creation(std::move(done), path);
+    }
+    /// Not that of the file system below: the file is to be one of these.
+    IOStatus NewLogger(const std::string& path, const IOOptions& options,
+                       std::shared_ptr<rocksdb::Logger>* logger, IODebugContext* debug) override {
+        return FileSystem::NewLogger(path, options, logger, debug);
     }
     IOStatus NewDirectory(const std::string& path, const IOOptions& options,
                           std::unique_ptr<rocksdb::FSDirectory>* folder, IODebugContext* debug) override {
