@@ -3,7 +3,9 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "https_connection.hpp"
+#include "provisioning/https_registration.hpp"
+#include "provisioning/mqtt_registration.hpp"
+#include "provisioning/registration_words.hpp"
 #include "service_errors.hpp"
 #include "wire/sas/sas_token.hpp"
 
@@ -17,16 +19,21 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::string_view provisioning_api_version = "2021-06-01";
 constexpr std::string_view key_name = "registration";
 constexpr std::int64_t registration_token_life_s = 3600;
 /// Where the service names no time to wait, and the longest that is waited at once.
 constexpr std::chrono::seconds wait_default{2};
 constexpr std::chrono::seconds wait_max{60};
 constexpr std::size_t registration_answer_bytes_max = 256 * 1024;
+/// Of a registration id, and of an id scope. Source: DPS docs, "Service concepts", registration ID.
+constexpr std::size_t id_bytes_max = 128;
+/// Source: DPS docs, "Quotas and limits", maximum size of a message.
+constexpr std::size_t payload_bytes_max = 96UL * 1024;
+/// Ours: the service's take some 60.
+constexpr std::size_t operation_id_bytes_max = 1024;
 
-std::chrono::seconds wait_of(const HttpAnswer& answer) {
-    const auto told = parse_u64(answer.header("retry-after"));
+std::chrono::seconds wait_of(const RegistrationAnswer& answer) {
+    const auto told = parse_u64(answer.retry_after);
     if (!told) return wait_default;
     return std::min<std::chrono::seconds>(std::chrono::seconds(static_cast<std::int64_t>(*told)), wait_max);
 }
@@ -55,22 +62,70 @@ Result<ProvisionedDevice> read_end(JsonValue operation, std::string_view key) {
 }  // namespace
 
 struct ProvisioningClient::Impl {
-    /// Sends one request, and again after 429 and 5xx. Fails with the error of the last answer.
-    Result<HttpAnswer> ask(const HttpRequest& request, Steady::time_point end);
-    std::string path_of(std::string_view registration_id) const;
+    Result<> open();
+    std::unique_ptr<RegistrationLine> line(std::string_view registration_id, std::string_view key);
+    /// Asks once, and again after 429 and 5xx. Fails with the error of the last answer.
+    template <class Request>
+    Result<RegistrationAnswer> ask(Request request, Steady::time_point end);
 
     ProvisioningOptions options;
     SystemClock clock;
-    std::unique_ptr<HttpsConnection> connection;
+    std::unique_ptr<HttpsConnection> connection;  ///< Over HTTPS.
+    std::unique_ptr<client::ClientIo> io;         ///< Over MQTT, as is what follows.
+    client::LinkSettings link;
 };
 
-std::string ProvisioningClient::Impl::path_of(std::string_view registration_id) const {
-    return "/" + percent_encode(options.id_scope) + "/registrations/" + percent_encode(registration_id);
+Result<> ProvisioningClient::Impl::open() {
+    const std::string& address = options.address.empty() ? options.host : options.address;
+    const bool is_mqtt = options.transport == ProvisioningTransport::mqtt;
+    const std::uint16_t port = options.port != 0 ? options.port : is_mqtt ? 8883 : 443;
+    if (options.transport == ProvisioningTransport::https) {
+        HttpsSettings settings;
+        settings.tls_name = options.host;
+        settings.address = address;
+        settings.port = port;
+        settings.ca_file = options.ca_file;
+        settings.connect_timeout = options.connect_timeout;
+        settings.answer_bytes_max = registration_answer_bytes_max;
+        auto opened = HttpsConnection::open(std::move(settings));
+        if (!opened) return fail(std::move(opened).error());
+        connection = std::move(*opened);
+        return {};
+    }
+    auto opened = client::ClientIo::open();
+    if (!opened) return fail(std::move(opened).error());
+    io = std::move(*opened);
+    auto tls = io->tls({.ca_file = options.ca_file, .certificate_file = {}, .key_file = {}});
+    if (!tls) return fail(std::move(tls).error());
+    link.host_name = options.host;
+    link.address = address;
+    link.port = port;
+    link.tls = std::move(*tls);
+    link.is_websocket = !is_mqtt;
+    return {};
 }
 
-Result<HttpAnswer> ProvisioningClient::Impl::ask(const HttpRequest& request, Steady::time_point end) {
+std::unique_ptr<RegistrationLine> ProvisioningClient::Impl::line(std::string_view registration_id,
+                                                                 std::string_view key) {
+    const std::string resource = options.id_scope + "/registrations/" + std::string(registration_id);
+    std::string token =
+        sas::make_token(resource, key, clock.wall_now().plus_s(registration_token_life_s), key_name);
+    if (connection)
+        return std::make_unique<HttpsRegistration>(*connection, options.id_scope, registration_id,
+                                                   std::move(token));
+    MqttRegistration::Introduction introduction{
+        .user_name = resource + "/api-version=" + std::string(registration_api_version) +
+                     "&ClientVersion=" + percent_encode("carillon/" CARILLON_VERSION),
+        .registration_id = std::string(registration_id),
+        .token = std::move(token),
+        .connect_timeout = options.connect_timeout};
+    return std::make_unique<MqttRegistration>(*io, link, std::move(introduction));
+}
+
+template <class Request>
+Result<RegistrationAnswer> ProvisioningClient::Impl::ask(Request request, Steady::time_point end) {
     for (;;) {
-        auto answer = connection->exchange(request, options.request_timeout);
+        auto answer = request();
         if (!answer || answer->status < 300) return answer;
         const bool passes = answer->status == 429 || answer->status >= 500;
         const auto next = Steady::now() + wait_of(*answer);
@@ -87,39 +142,29 @@ ProvisioningClient::~ProvisioningClient() = default;
 Result<ProvisioningClient> ProvisioningClient::open(ProvisioningOptions options) {
     if (options.host.empty() || options.id_scope.empty())
         return fail(Errc::argument_invalid, "a host and an id scope are needed");
-    HttpsSettings settings;
-    settings.tls_name = options.host;
-    settings.address = options.address.empty() ? options.host : options.address;
-    settings.port = options.port;
-    settings.ca_file = options.ca_file;
-    settings.connect_timeout = options.connect_timeout;
-    settings.answer_bytes_max = registration_answer_bytes_max;
-    auto connection = HttpsConnection::open(std::move(settings));
-    if (!connection) return fail(std::move(connection).error());
+    if (options.id_scope.size() > id_bytes_max)
+        return fail(Errc::argument_invalid, "the id scope is too long");
     auto impl = std::make_unique<Impl>();
     impl->options = std::move(options);
-    impl->connection = std::move(*connection);
+    if (auto opened = impl->open(); !opened) return fail(std::move(opened).error());
     return ProvisioningClient(std::move(impl));
 }
 
 Result<ProvisionedDevice> ProvisioningClient::register_device(std::string_view registration_id,
                                                               std::string_view key,
                                                               std::string_view payload) {
+    if (registration_id.empty() || registration_id.size() > id_bytes_max)
+        return fail(Errc::argument_invalid, "a registration id has 1 to 128 characters");
+    if (payload.size() > payload_bytes_max) return fail(Errc::argument_invalid, "the payload is over 96 KB");
     const auto end = Steady::now() + impl_->options.registration_timeout;
-    const std::string path = impl_->path_of(registration_id);
-    const std::string version = "?api-version=" + std::string(provisioning_api_version);
-    const std::string resource = impl_->options.id_scope + "/registrations/" + std::string(registration_id);
-    const std::string token =
-        sas::make_token(resource, key, impl_->clock.wall_now().plus_s(registration_token_life_s), key_name);
-    const HttpHeaders headers{{"Authorization", token},
-                              {"Content-Type", "application/json; charset=utf-8"},
-                              {"User-Agent", "carillon/" CARILLON_VERSION}};
+    const auto timeout = impl_->options.request_timeout;
+    const auto line = impl_->line(registration_id, key);
     std::string body;
     JsonWriter json(body);
     json.begin_object().member("registrationId", registration_id);
     if (!payload.empty()) json.member_raw("payload", payload);
     json.end_object();
-    auto answer = impl_->ask({"PUT", path + "/register" + version, headers, body}, end);
+    auto answer = impl_->ask([&] { return line->begin(body, timeout); }, end);
     // Asked at once for the first time: a hub of our kind knows the end by then.
     for (;;) {
         if (!answer) return fail(std::move(answer).error());
@@ -129,11 +174,13 @@ Result<ProvisionedDevice> ProvisioningClient::register_device(std::string_view r
         const JsonValue operation = document->root();
         if (operation.find("status").string() != "assigning") return read_end(operation, key);
         const std::string id(operation.find("operationId").string());
+        if (id.size() > operation_id_bytes_max)
+            return fail(Errc::malformed_packet, "the answer is no registration");
         const bool is_first = operation.find("registrationState").is_null_or_absent();
         const auto next = is_first ? Steady::now() : Steady::now() + wait_of(*answer);
         if (next >= end) return fail(Errc::gateway_timeout, "the registration takes too long");
         std::this_thread::sleep_until(next);
-        answer = impl_->ask({"GET", path + "/operations/" + percent_encode(id) + version, headers, {}}, end);
+        answer = impl_->ask([&] { return line->poll(id, timeout); }, end);
     }
 }
 

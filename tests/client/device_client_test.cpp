@@ -116,33 +116,70 @@ protected:
         DeviceClientTest::SetUp();
         ::unsetenv("CARILLON_PROVISIONING__ID_SCOPES");
     }
+    ProvisioningOptions provisioning(ProvisioningTransport transport, std::uint16_t port) const {
+        ProvisioningOptions options;
+        options.host = target().host_name;
+        options.id_scope = id_scope;
+        options.ca_file = ca_file();
+        options.address = address;
+        options.transport = transport;
+        options.port = port;
+        return options;
+    }
+    /// A device of a new group registers, is told where it belongs, and does all there.
+    void register_and_exercise(ProvisioningTransport transport, std::uint16_t port) {
+        Enrollments enrollments(service());
+        const auto made =
+            enrollments.put(Enrollments::Kind::group, "doors", R"({"attestation":{"type":"symmetricKey"}})");
+        ASSERT_TRUE(made) << made.error().detail;
+        const auto group = JsonDocument::parse(*made);
+        const std::string group_key(
+            group->root().find("attestation").find("symmetricKey").find("primaryKey").string());
+        auto client = ProvisioningClient::open(provisioning(transport, port));
+        ASSERT_TRUE(client) << client.error().detail;
+        EXPECT_EQ(client->register_device("d1", group_key).error().code, Errc::iot_hub_unauthorized_access)
+            << "the key of the group itself proves nobody";
+        const auto device = client->register_device("d1", derive_device_key(group_key, "d1"));
+        ASSERT_TRUE(device) << device.error().detail;
+        EXPECT_EQ(device->hub, target().host_name);
+        EXPECT_EQ(device->substatus, "initialAssignment");
+        DeviceOptions options;
+        options.connection_string = device->connection_string;
+        options.ca_file = ca_file();
+        options.address = address;
+        options.port = target().mqtts.port;
+        exercise(options, IdentityKey::parse(device->device_id).value());
+    }
 };
 
 TEST_F(ProvisionedDeviceTest, ADeviceThatKnowsItsGroupsKeyAloneRegistersAndDoesAll) {
-    Enrollments enrollments(service());
-    const auto made =
-        enrollments.put(Enrollments::Kind::group, "doors", R"({"attestation":{"type":"symmetricKey"}})");
-    ASSERT_TRUE(made) << made.error().detail;
-    const auto group = JsonDocument::parse(*made);
-    const std::string group_key(
-        group->root().find("attestation").find("symmetricKey").find("primaryKey").string());
-    auto provisioning = ProvisioningClient::open({.host = target().host_name,
-                                                  .id_scope = id_scope,
-                                                  .ca_file = ca_file(),
-                                                  .address = address,
-                                                  .port = target().https.port});
-    ASSERT_TRUE(provisioning) << provisioning.error().detail;
-    EXPECT_EQ(provisioning->register_device("d1", group_key).error().code, Errc::iot_hub_unauthorized_access)
-        << "the key of the group itself proves nobody";
-    const auto device = provisioning->register_device("d1", derive_device_key(group_key, "d1"));
-    ASSERT_TRUE(device) << device.error().detail;
-    EXPECT_EQ(device->hub, target().host_name);
-    DeviceOptions options;
-    options.connection_string = device->connection_string;
-    options.ca_file = ca_file();
-    options.address = address;
-    options.port = target().mqtts.port;
-    exercise(options, IdentityKey::parse(device->device_id).value());
+    register_and_exercise(ProvisioningTransport::https, target().https.port);
+}
+
+TEST_F(ProvisionedDeviceTest, ItDoesSoByMqtt) {
+    register_and_exercise(ProvisioningTransport::mqtt, target().mqtts.port);
+}
+
+TEST_F(ProvisionedDeviceTest, ItDoesSoWithinAWebSocket) {
+    register_and_exercise(ProvisioningTransport::mqtt_websocket, target().https.port);
+}
+
+TEST_F(ProvisionedDeviceTest, AnUnknownScopeAnUntrustedAuthorityAndALongIdAreRefusedByMqtt) {
+    ProvisioningOptions options = provisioning(ProvisioningTransport::mqtt, target().mqtts.port);
+    options.id_scope = "0ne00OTHER";
+    const std::string key = "MDEyMzQ1Njc4OWFiY2RlZg==";
+    auto stranger = ProvisioningClient::open(options);
+    ASSERT_TRUE(stranger);
+    EXPECT_EQ(stranger->register_device("d1", key).error().code, Errc::iot_hub_unauthorized_access);
+    EXPECT_EQ(stranger->register_device(std::string(129, 'd'), key).error().code, Errc::argument_invalid);
+    EXPECT_EQ(stranger->register_device("d1", key, std::string(100'000, '1')).error().code,
+              Errc::argument_invalid);
+    options.ca_file.clear();
+    auto distrustful = ProvisioningClient::open(options);
+    ASSERT_TRUE(distrustful);
+    EXPECT_EQ(distrustful->register_device("d1", key).error().code, Errc::tls_failed);
+    options.ca_file = "absent.pem";
+    EXPECT_EQ(ProvisioningClient::open(options).error().code, Errc::not_found_locally);
 }
 
 /// All that a device says, one after the other.

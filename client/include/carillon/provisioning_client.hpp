@@ -10,6 +10,13 @@
 
 namespace carillon {
 
+/// How a device speaks to a provisioning service; all by TLS.
+enum class ProvisioningTransport : std::uint8_t {
+    https,           ///< Port 443.
+    mqtt,            ///< Port 8883.
+    mqtt_websocket,  ///< Port 443.
+};
+
 /// How to reach a provisioning service, which a Carillon hub is under its own name.
 struct ProvisioningOptions {
     std::string host{};      ///< Such as `hub.example.net`, or `global.azure-devices-provisioning.net`.
@@ -18,7 +25,8 @@ struct ProvisioningOptions {
     std::string ca_file{};
     /// Where to connect instead of `host`, which stays the name that the server's certificate is for.
     std::string address{};
-    std::uint16_t port = 443;
+    ProvisioningTransport transport = ProvisioningTransport::https;
+    std::uint16_t port = 0;  ///< 0: the transport's.
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds request_timeout{30'000};
     /// For a registration in all, with what the service tells to wait.
@@ -35,13 +43,15 @@ struct ProvisionedDevice {
     std::string connection_string{};
 };
 
-/// The device side of provisioning over HTTPS: asks to which hub a device belongs, which makes its identity
-/// there. Blocks; movable; used by one thread at a time; keeps its connection between calls.
-/// Source: DPS docs, "How to use the HTTPS device API"; DPS device.json.
+/// The device side of provisioning: asks to which hub a device belongs, which makes its identity there.
+/// Blocks; movable; used by one thread at a time. Keeps a connection of HTTPS between calls; over MQTT each
+/// device has its own.
+/// Source: DPS docs, "How to use the HTTPS device API", "Communicate with your DPS using the MQTT protocol";
+/// DPS device.json.
 class ProvisioningClient {
 public:
     /// Connects to nothing yet. Fails with `argument_invalid` where no host or id scope is named, with
-    /// `not_found_locally` or `tls_failed` for the CA file.
+    /// `not_found_locally` or `tls_failed` for the CA file, with `io_failed` for want of descriptors.
     static Result<ProvisioningClient> open(ProvisioningOptions options);
 
     ProvisioningClient(ProvisioningClient&&) noexcept;
@@ -50,10 +60,11 @@ public:
 
     /// Registers a device that proves itself by `key`, base64: its own, or the one that is derived for it
     /// from a group's. `payload` is JSON for an allocator, or empty. 429 and 5xx are retried.
-    /// Fails with `iot_hub_unauthorized_access` (unknown, disabled or of another key), `gateway_timeout`
-    /// after `registration_timeout`, and with what the service names, such as `generic_not_found` for an id
-    /// scope that it has not; with `unreachable`, `tls_failed`, `connection_closed` where there is no talking
-    /// to it.
+    /// Fails with `argument_invalid` for an id of more than 128 bytes or a payload of more than 96 KB; with
+    /// `iot_hub_unauthorized_access` (unknown, disabled or of another key), `gateway_timeout` after
+    /// `registration_timeout`, and with what the service names, such as `generic_not_found` for an id scope
+    /// that it has not, which over MQTT is `iot_hub_unauthorized_access`; with `unreachable`, `tls_failed`,
+    /// `connection_closed` where there is no talking to it.
     Result<ProvisionedDevice> register_device(std::string_view registration_id, std::string_view key,
                                               std::string_view payload = {});
 

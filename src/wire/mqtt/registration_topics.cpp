@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view begin_topic = "$dps/registrations/PUT/iotdps-register/?";
 constexpr std::string_view poll_topic = "$dps/registrations/GET/iotdps-get-operationstatus/?";
+constexpr std::string_view answer_topic = "$dps/registrations/res/";
 
 /// The value of `name` among `a=1&b=2`, as it stands: SDKs neither encode nor decode it.
 std::string_view parameter_of(std::string_view text, std::string_view name) {
@@ -57,6 +58,28 @@ std::optional<RegistrationTopic> parse_registration_topic(std::string_view topic
     if (read.rid.empty() || read.rid.size() > RegistrationTopic::rid_bytes_max ||
         read.rid.find('$') != std::string_view::npos)
         return std::nullopt;
+    return read;
+}
+
+std::string registration_begin_topic(std::string_view rid) {
+    return std::string(begin_topic) + "$rid=" + std::string(rid);
+}
+
+std::string registration_poll_topic(std::string_view rid, std::string_view operation_id) {
+    return std::string(poll_topic) + "$rid=" + std::string(rid) + "&operationId=" + std::string(operation_id);
+}
+
+std::optional<RegistrationAnswerTopic> parse_registration_answer_topic(std::string_view topic) {
+    if (!topic.starts_with(answer_topic)) return std::nullopt;
+    topic.remove_prefix(answer_topic.size());
+    const std::string_view digits = take_level(topic);
+    const auto status = parse_u64(digits);
+    if (digits.size() != 3 || !status || !topic.starts_with('?')) return std::nullopt;
+    topic.remove_prefix(1);
+    const RegistrationAnswerTopic read{.status = static_cast<int>(*status),
+                                       .rid = parameter_of(topic, "$rid"),
+                                       .retry_after = parameter_of(topic, "retry-after")};
+    if (read.rid.empty()) return std::nullopt;
     return read;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace carillon::mqtt {
@@ -36,5 +37,19 @@ struct RegistrationTopic {
 /// Nothing for another topic, for a request id that is absent or longer than `rid_bytes_max`, and for one
 /// that holds a `$`, at which azure-iot-sdk-python cuts the topic of the answer.
 std::optional<RegistrationTopic> parse_registration_topic(std::string_view topic);
+
+// --- the device's end ------------------------------------------------------------------------------
+
+std::string registration_begin_topic(std::string_view rid);
+std::string registration_poll_topic(std::string_view rid, std::string_view operation_id);
+
+/// The topic name of an answer, taken apart; views it.
+struct RegistrationAnswerTopic {
+    int status = 0;  ///< As over HTTPS.
+    std::string_view rid;
+    std::string_view retry_after;  ///< Seconds; empty if it names none.
+};
+/// Nothing for another topic, and for one without a status of three digits or a request id.
+std::optional<RegistrationAnswerTopic> parse_registration_answer_topic(std::string_view topic);
 
 }  // namespace carillon::mqtt

@@ -74,5 +74,43 @@ TEST(RegistrationTopic, IsNoOther) {
     }
 }
 
+TEST(RegistrationTopic, IsReadAsTheDevicesEndWritesIt) {
+    const std::string begin = registration_begin_topic("7");
+    const auto begun = parse_registration_topic(begin);
+    ASSERT_TRUE(begun);
+    EXPECT_EQ(begun->kind, RegistrationTopic::Kind::begin);
+    EXPECT_EQ(begun->rid, "7");
+    const std::string poll = registration_poll_topic("8", "4.a.b");
+    const auto polled = parse_registration_topic(poll);
+    ASSERT_TRUE(polled);
+    EXPECT_EQ(polled->kind, RegistrationTopic::Kind::poll);
+    EXPECT_EQ(polled->rid, "8");
+    EXPECT_EQ(polled->operation_id, "4.a.b");
+}
+
+TEST(RegistrationAnswerTopic, TellsStatusRequestAndWhenToAskAgain) {
+    const auto later = parse_registration_answer_topic("$dps/registrations/res/202/?$rid=1&retry-after=3");
+    ASSERT_TRUE(later);
+    EXPECT_EQ(later->status, 202);
+    EXPECT_EQ(later->rid, "1");
+    EXPECT_EQ(later->retry_after, "3");
+    const auto ended = parse_registration_answer_topic("$dps/registrations/res/200/?$rid=ab-c");
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->status, 200);
+    EXPECT_EQ(ended->rid, "ab-c");
+    EXPECT_EQ(ended->retry_after, "");
+}
+
+TEST(RegistrationAnswerTopic, IsNoOther) {
+    for (const char* topic :
+         {"", "$dps/registrations/res/", "$dps/registrations/res/200", "$dps/registrations/res/200/",
+          "$dps/registrations/res/200/?", "$dps/registrations/res/200/?retry-after=3",
+          "$dps/registrations/res/2000/?$rid=1", "$dps/registrations/res/2x0/?$rid=1",
+          "$dps/registrations/res//?$rid=1", "$dps/registrations/res/200/$rid=1",
+          "$iothub/twin/res/200/?$rid=1"}) {
+        EXPECT_FALSE(parse_registration_answer_topic(topic)) << topic;
+    }
+}
+
 }  // namespace
 }  // namespace carillon::mqtt

@@ -4,6 +4,7 @@
 #include <carillon/json.hpp>
 #include <carillon/owned_json.hpp>
 #include <carillon/printing.hpp>
+#include <carillon/provisioning_client.hpp>
 #include <carillon/service_client.hpp>
 
 #include <iostream>
@@ -24,6 +25,16 @@ int main() {
     const auto connected = device->connected().get();
     if (connected || connected.error().code != Errc::unreachable) return 2;
     if (delivery.get().fate != MessageFate::not_sent) return 3;
+
+    ProvisioningOptions provisioning;
+    provisioning.host = "localhost";
+    provisioning.id_scope = "0ne00ABCDEF";
+    provisioning.port = 1;
+    provisioning.transport = ProvisioningTransport::mqtt;
+    auto unregistered = ProvisioningClient::open(provisioning);
+    if (!unregistered) return std::cerr << unregistered.error().detail << '\n', 1;
+    const auto device_key = derive_device_key("MDEyMzQ1Njc4OWFiY2RlZg==", "d1");
+    if (unregistered->register_device("d1", device_key).error().code != Errc::unreachable) return 5;
 
     ServiceOptions service;
     service.connection_string = options.connection_string;
