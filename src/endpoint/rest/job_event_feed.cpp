@@ -117,7 +117,9 @@ void append_verdict(JsonWriter& json, const RolloutView& view) {
 }
 
 void append_approval(JsonWriter& json, const JobApproval& approval) {
-    json.key("approval").begin_object().member("hash", approval.hash).key("rules").begin_array();
+    json.key("approval").begin_object().member("hash", approval.hash);
+    json.member("createdBy", approval.creator).member("deviceCount", approval.devices);
+    json.key("rules").begin_array();
     for (const auto& rule : approval.rules) json.value(rule.name);
     json.end_array().member("missing", approval.missing()).key("given").begin_array();
     for (const auto& actor : approval.given) {

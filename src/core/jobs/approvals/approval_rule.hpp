@@ -43,7 +43,9 @@ bool matches_pattern(std::string_view pattern, std::string_view text);
 
 /// What somebody has to agree to before a job begins, and who has. A value.
 struct JobApproval {
-    std::string hash;  ///< Of the job and its devices, in hex.
+    std::string hash;     ///< Of the job and its devices, in hex.
+    std::string creator;  ///< The policy that made the job, which does not approve it.
+    std::uint64_t devices = 0;
     std::vector<ApprovalRule> rules;
     std::vector<JobActor>
         given;  ///< Bound: ApprovalRule::count_max times approvals_max; a policy is there once.

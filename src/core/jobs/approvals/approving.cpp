@@ -46,6 +46,8 @@ void JobCoordinator::demand_approval(Active& job, const Placing& placing) {
     asked.rules = rules_.matching(job.entry->definition(), devices);
     if (asked.rules.empty() || devices == 0) return;
     asked.hash = hash_of(job);
+    asked.creator = approving.stored.creator;
+    asked.devices = devices;
     // Approvals that were given before a restart count if all is as it was.
     if (approving.stored.hash == asked.hash) asked.given = approving.stored.given;
     const bool is_complete = asked.is_complete();
