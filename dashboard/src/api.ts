@@ -31,6 +31,9 @@ export type MessageRoute = Schemas['MessageRoute'];
 export type RouteEndpoint = Schemas['RouteEndpoint'];
 export type JobBrief = Schemas['JobBrief'];
 export type JobDevice = Schemas['JobDevice'];
+export type Plan = Schemas['Plan'];
+/** Of a rule by which jobs need an approval; without `by` every policy with the right may give it. */
+export interface ApprovalRule { name: string; when: { devicesAbove?: number | null; touches?: string[] | null; methods?: string[] | null; lacks?: string[] | null }; approvals?: number | null; by?: string[] | null }
 export type Right = Session['rights'][number];
 
 const version = 'api-version=2021-04-12';
@@ -327,6 +330,16 @@ export const promoteWave = (job: string, wave: number, why: string) =>
 /** Changes the rollout of a job, unless it has changed since `revision`. */
 export const changeJob = (job: string, rollout: object, revision: number) =>
   ask<JobProgress>('PATCH', `/carillon/jobs/${id(job)}`, { body: { rollout }, headers: { 'If-Match': String(revision) } });
+
+/** Decides on the job and the devices that have this hash; others are refused with 412. */
+export const decideJob = (job: string, what: 'approve' | 'deny', hash: string, why: string) =>
+  ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/${what}`, { body: { hash, ...(why ? { why } : {}) } });
+export const listApprovalRules = () => ask<ApprovalRule[]>('GET', '/carillon/approval-rules');
+
+/** Looks up what a job would do; `getPlan` has it once its `state` is no longer `running`. */
+export const makePlan = (body: object) => ask<Plan>('POST', '/carillon/plans', { body });
+export const getPlan = (plan: string) => ask<Plan>('GET', `/carillon/plans/${id(plan)}`);
+export const deletePlan = (plan: string) => ask<void>('DELETE', `/carillon/plans/${id(plan)}`);
 
 /** A line of a job's history; which members there are depends on `event`. */
 export interface JobEvent { id: string; time: string; event: string; by?: string; says?: string; why?: string; [member: string]: unknown }

@@ -23,7 +23,7 @@ function said(text: (...given: unknown[]) => unknown): string {
 const heldBy = (text: string) => [...new Set(text.match(/‹\w+›/g) ?? [])].sort();
 
 /** Words that are the same in both. */
-const same = new Set(['Configurations', 'Configuration', 'Condition', 'condition', 'Hub', 'Modules', 'Module', 'modules', 'Version', 'Type', 'Action', 'Pages', 'Messages', 'Actions', 'Note', 'messages', '· base64']);
+const same = new Set(['Configurations', 'Configuration', 'Condition', 'condition', 'Hub', 'Modules', 'Module', 'modules', 'Version', 'Type', 'Action', 'Pages', 'Messages', 'Actions', 'Note', 'messages', 'Plan', '· base64']);
 
 test('every text is there in both languages, and holds the same', () => {
   const french = new Map(textsOf(fr));

@@ -136,6 +136,80 @@ test('files that a device has uploaded are listed', async () => {
   browser.quiet();
 });
 
+/** Asks the hub as the page does, with the session of the page. */
+const asPage = (method, path, body) => page.evaluate(async ([how, to, what]) => {
+  const { csrfToken } = await (await fetch('/carillon/session')).json();
+  return (await fetch(`${to}?api-version=2021-04-12`, { method: how, body: JSON.stringify(what), headers: { 'X-Carillon-CSRF': csrfToken, 'Content-Type': 'application/json' } })).status;
+}, [method, path, body]);
+
+async function enter(policy, change = true) {
+  browser.expect(/401/);
+  await browser.signIn({ policy, change });
+  browser.expect();
+}
+
+test('a job that needs an approval waits until a policy that did not make it approves or rejects it', async () => {
+  const order = (why) => ({ type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { fw: hostile[0] } }, queryCondition: "deviceId = 'door-1'", rollout: { note: why } });
+  await rest('PUT', '/carillon/approval-rules/firmware', { when: { touches: ['tags.fw'], lacks: ['waves'] } });
+  await rest('PUT', '/carillon/policies/release', { rights: 'RegistryRead, RegistryWrite, JobApprove' });
+  await rest('PUT', '/jobs/v2/fw-1', order('by the owner'));
+  const [waits, approve, reject] = [page.getByRole('heading', { name: 'waiting for approval' }), page.getByRole('button', { name: 'Approve' }), page.getByRole('button', { name: 'Reject' })];
+  // The owner made it, and has no right to approve it.
+  await browser.go('/');
+  await page.getByText('fw-1 waits for approval').waitFor();
+  await browser.go('/jobs');
+  await page.getByRole('button', { name: 'waiting for approval' }).click();
+  await page.getByRole('link', { name: 'fw-1' }).click();
+  await waits.waitFor();
+  await page.getByText('Demanded by the rule firmware: writes tags.fw, has no waves. 1 approval').waitFor();
+  await page.getByText('sign in with a policy that has JobApprove').waitFor();
+  assert.deepEqual([await approve.count(), await reject.count()], [0, 0]);
+  assert.equal(await page.locator('main img').count(), 0);
+  await enter('release', false);
+  await browser.go('/job?id=fw-1');
+  await page.getByText('sign in again, with changes allowed').waitFor();
+  assert.equal(await approve.count(), 0);
+  await enter('release');
+  // Its own job it may not decide on.
+  assert.equal(await asPage('PUT', '/jobs/v2/fw-2', order('by release')), 200);
+  await browser.go('/job?id=fw-2');
+  await page.getByText('release made this job, and so cannot approve it').waitFor();
+  assert.equal(await approve.count(), 0);
+  await browser.go('/job?id=fw-1');
+  await approve.waitFor();
+  await browser.picture('job-approval');
+  await approve.click();
+  await page.getByLabel('Why').fill('CHG-1181');
+  // The job changes while the dialog is open, so another one would be approved.
+  await rest('PATCH', '/carillon/jobs/fw-1', { rollout: { deadline: '2h' } });
+  browser.expect(/412/);
+  await dialog().getByRole('button', { name: 'Approve' }).click();
+  await dialog().getByText('have changed meanwhile').waitFor();
+  browser.expect();
+  await dialog().getByRole('button', { name: 'Back' }).click();
+  await until(async () => (await page.locator('main').textContent()).includes((await rest('GET', '/carillon/jobs/fw-1')).approval.hash), 'the new hash');
+  await approve.click();
+  await page.getByLabel('Why').fill('CHG-1181');
+  await browser.picture('job-approve');
+  await dialog().getByRole('button', { name: 'Approve' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  await page.getByText('Approved by').waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'Approved · release · CHG-1181' }).waitFor();
+  // Another one rejects.
+  await rest('PUT', '/jobs/v2/fw-3', order('once more'));
+  await browser.go('/job?id=fw-3');
+  await reject.click();
+  await dialog().getByText('touches no device').waitFor();
+  await dialog().getByRole('button', { name: 'Reject' }).click();
+  await page.getByRole('heading', { name: 'cancelled' }).waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'Rejected · release' }).waitFor();
+  await rest('POST', '/jobs/v2/fw-2/cancel', {});
+  await rest('DELETE', '/carillon/approval-rules/firmware');
+  await rest('DELETE', '/carillon/policies/release');
+  await enter('iothubowner');
+  browser.quiet();
+});
+
 test('whom a reverse proxy vouches for signs in without a key, with the rights of its policy', async () => {
   const person = `ada ${hostile[0]}`;
   await browser.context.clearCookies();

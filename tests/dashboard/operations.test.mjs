@@ -61,10 +61,10 @@ test('a rollout is made in the wizard, waits behind its canary, and goes on when
   await page.getByLabel('Job id').fill('canary');
   assert.equal(await page.getByLabel('Seconds it may run').count(), 0);
   await next();
-  await page.getByText('5 devices, then waits for an approval').waitFor();
+  await page.getByText('5 devices, then waits to be promoted').waitFor();
   await page.getByText('"size":5,"gate":"manual"').first().waitFor();
   await page.getByRole('button', { name: 'Run the job' }).click();
-  await page.getByRole('row', { name: /waits for approval/ }).waitFor();
+  await page.getByRole('row', { name: /waits to be promoted/ }).waitFor();
   await page.getByText('their wave is not open').waitFor();
   await browser.picture('rollout');
   await page.getByRole('button', { name: 'Promote wave 1' }).click();
@@ -144,6 +144,82 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   const again = (await rest('GET', '/carillon/jobs/again')).deviceJobStatistics;
   assert.equal(again.failedCount, 0);
   assert.ok(again.deviceCount > 0 && again.deviceCount < canceledCount);
+  browser.quiet();
+});
+
+/** Goes through the wizard for a twin job in steps up to its review. */
+async function writeTwinJob(condition, desired, id) {
+  await browser.go('/new-job');
+  await page.getByLabel('Which devices').fill(condition);
+  await next();
+  await page.getByLabel('Desired properties').fill(desired);
+  await next();
+  await page.getByRole('tab', { name: 'Step by step' }).click();
+  await next();
+  await page.getByLabel('Job id').fill(id);
+}
+
+test('the review shows the plan of a job, which then runs only with the devices of its plan', async () => {
+  for (const n of [1, 2, 3, 4]) await rest('PUT', `/devices/planned-${n}`, {});
+  await rest('PATCH', '/twins/planned-4', { properties: { desired: { interval: 5 } } });
+  await rest('PUT', '/jobs/v2/busy', { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', properties: { desired: { interval: 9 } } }, queryCondition: "deviceId IN ['planned-2', 'planned-3']", rollout: { offline: { then: 'wait' } } });
+  await writeTwinJob("STARTSWITH(deviceId, 'planned-')", '{"interval": 5}', 'drifted');
+  await next();
+  const plan = page.getByTestId('plan');
+  await plan.getByText(/Devices4Connected0Offline4Twins that change3Have it all already1/).waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'busy – properties.desired.interval, on 2 of these devices' }).waitFor();
+  await page.getByText('4 devices by chance').click();
+  await page.getByRole('row', { name: /planned-4 .*"interval":5/ }).waitFor();
+  await page.getByLabel('Run the job only with the devices of this plan').check();
+  await page.getByLabel('Share that may differ').fill('many');
+  await page.getByRole('status').getByText('Share that may differ: a share such as 95%').waitFor();
+  await page.getByLabel('Share that may differ').fill('10%');
+  const command = await page.getByText(/^carillon job apply p-\d+ --hash [0-9a-f]{64} --drift 10% --job-id drifted$/).textContent();
+  await browser.picture('new-job-plan');
+  // A device comes between plan and job.
+  await rest('PUT', '/devices/planned-5', {});
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('heading', { name: 'failed' }).waitFor();
+  await page.getByText('of 4 devices 0 left and 1 came, 10% of them may').first().waitFor();
+  await page.getByText('Compared with the plan: 4 devices planned, 0 left since, 1 came').waitFor();
+  await page.getByText('Rules in force').click();
+  await page.getByText(/^p-\d+, if at most 10% of its devices have left or come since$/).waitFor();
+  await browser.picture('job-drift');
+  await page.getByRole('link', { name: 'Make one like it' }).click();
+  for (let i = 0; i < 3; i += 1) await next();
+  await page.getByLabel('Job id').fill('as-planned');
+  await next();
+  await plan.getByText(/Devices5.*Twins that change4/).waitFor();
+  // A plan that no job carries out is deleted when the review is left.
+  const left = /Plan (p-\d+)/.exec(await page.getByText(/^Plan p-\d+, kept until/).textContent())[1];
+  assert.notEqual(left, command.split(' ')[3]);
+  await page.getByRole('button', { name: 'Back' }).click();
+  await until(async () => (await rest('GET', `/carillon/plans/${left}`).catch((problem) => problem.message)).toString().includes('404'), 'the plan to be deleted');
+  await next();
+  await page.getByLabel('Run the job only with the devices of this plan').check();
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('heading', { name: 'completed' }).waitFor();
+  await page.getByText('Compared with the plan: 5 devices planned, 0 left since, 0 came').waitFor();
+  assert.equal((await rest('GET', '/twins/planned-5')).properties.desired.interval, 5);
+  browser.quiet();
+});
+
+test('a job after another one says so, waits in the list, and starts when that has gone so far', async () => {
+  await writeTwinJob("deviceId = 'planned-1'", '{"interval": 6}', 'later');
+  await page.getByLabel('After the job').fill('busy');
+  await page.getByLabel('Must have succeeded').fill('100%');
+  await next();
+  await page.getByText('busy, once 95% of its devices have ended and 100% of those succeeded').waitFor();
+  await page.getByRole('button', { name: 'Run the job' }).click();
+  await page.getByRole('heading', { name: 'waiting for another job' }).waitFor();
+  await page.getByRole('link', { name: 'busy' }).waitFor();
+  await browser.picture('job-after');
+  await browser.go('/jobs?status=waiting');
+  await page.getByRole('row', { name: /^later/ }).waitFor();
+  await rest('PATCH', '/carillon/jobs/busy', { rollout: { deadline: '1h' } });
+  await rest('POST', '/jobs/v2/busy/cancel', {});
+  await browser.go('/job?id=later');
+  await page.getByRole('heading', { name: 'cancelled' }).waitFor();
   browser.quiet();
 });
 

@@ -1,7 +1,7 @@
 // A job while it is being written: what is sent for it, and how the command line would say it.
 
 import { type Json, type JsonObject, parseObject, parseValue } from './json.ts';
-import { type RolloutDraft, emptyRollout, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
+import { type RolloutDraft, emptyRollout, isShare, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
 import { t } from '../texts.ts';
 
 export interface JobDraft {
@@ -21,6 +21,9 @@ export interface JobDraft {
   rollout?: RolloutDraft | undefined;
 }
 
+/** A plan that a job carries out if at most this share of its devices has left or come since. */
+export interface CarriedPlan { id: string; hash: string; drift: string }
+
 export const emptyDraft = (id: string): JobDraft => ({
   id, condition: '', action: 'twin', methodName: '', payload: 'null', responseTimeout: 30, connectTimeout: 0,
   tags: '{}', desired: '{}', start: '', maxSeconds: 3600,
@@ -38,6 +41,8 @@ export interface Problems {
   delivery?: string;
   schedule?: string;
 }
+
+const isJobId = (text: string) => /^[A-Za-z0-9'-]{1,64}$/.test(text) && text !== 'query';
 
 const isEmptyObject = (text: string) => {
   const { value } = parseObject(text);
@@ -65,15 +70,22 @@ export function problemsOf(draft: JobDraft, now: number): Problems {
   const delivery = draft.rollout && rolloutProblem(draft.rollout, draft.action === 'method');
   if (delivery) problems.delivery = delivery;
   const daysAhead = draft.rollout ? 366 : 7;
-  if (!/^[A-Za-z0-9'-]{1,64}$/.test(draft.id) || draft.id === 'query') problems.schedule = t.draft.id;
+  if (!isJobId(draft.id)) problems.schedule = t.draft.id;
+  else if (draft.rollout?.afterJob && !isJobId(draft.rollout.afterJob)) problems.schedule = `${t.rollout.afterJob}: ${t.draft.id}`;
+  else if (draft.rollout?.afterJob && [draft.rollout.afterSucceeded, draft.rollout.afterEnded].some((text) => text && !isShare(text))) problems.schedule = `${t.rollout.afterJob}: ${t.rollout.problems.share}`;
   else if (draft.start && !(Date.parse(draft.start) < now + daysAhead * 86_400_000)) problems.schedule = draft.rollout ? t.draft.startWithinYear : t.draft.startWithinWeek;
   else if (!draft.rollout && !(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = t.draft.maxSeconds;
   return problems;
 }
 
-/** The body of `PUT /jobs/v2/{id}`; for a draft without problems. */
-export function bodyOf(draft: JobDraft): { [member: string]: Json } {
+/** The body of `PUT /jobs/v2/{id}`; for a draft without problems. All that a plan says is left to it. */
+export function bodyOf(draft: JobDraft, plan?: CarriedPlan): { [member: string]: Json } {
   const body: { [member: string]: Json } = { jobId: draft.id };
+  if (plan) {
+    if (draft.start) body.startTime = new Date(draft.start).toISOString();
+    body.rollout = { plan: { ...plan }, ...(draft.rollout?.note ? { note: draft.rollout.note } : {}) };
+    return body;
+  }
   if (draft.action === 'method') {
     body.type = 'scheduleDeviceMethod';
     body.cloudToDeviceMethod = {
@@ -104,7 +116,13 @@ function twinPatch(draft: JobDraft): { [member: string]: Json } {
 /** A word as a POSIX shell reads it. */
 export const shellWord = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-export function commandOf(draft: JobDraft): string {
+export function commandOf(draft: JobDraft, plan?: CarriedPlan): string {
+  if (plan) {
+    const words = ['carillon job apply', plan.id, '--hash', plan.hash, '--drift', plan.drift, '--job-id', shellWord(draft.id)];
+    if (draft.start) words.push('--start-time', new Date(draft.start).toISOString());
+    if (draft.rollout?.note) words.push('--note', shellWord(draft.rollout.note));
+    return words.join(' ');
+  }
   const words = ['carillon job create', '--job-id', shellWord(draft.id)];
   if (draft.condition.trim()) words.push('-q', shellWord(draft.condition));
   if (draft.action === 'method') {
@@ -119,11 +137,11 @@ export function commandOf(draft: JobDraft): string {
   return words.join(' ');
 }
 
-export function requestOf(draft: JobDraft, origin: string): string {
+export function requestOf(draft: JobDraft, origin: string, plan?: CarriedPlan): string {
   return [
     `curl --cacert carillon-data/ca.pem -X PUT ${shellWord(`${origin}/jobs/v2/${encodeURIComponent(draft.id)}?api-version=2021-04-12`)} \\`,
     '  -H "Authorization: $(carillon token)" -H "Content-Type: application/json" \\',
-    `  -d ${shellWord(JSON.stringify(bodyOf(draft)))}`,
+    `  -d ${shellWord(JSON.stringify(bodyOf(draft, plan)))}`,
   ].join('\n');
 }
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { approvalProblem, approvalRuleText } from './approval.ts';
 import type { JsonObject } from './json.ts';
 import { bodyOf, commandOf, draftLike, draftUndo, emptyDraft, problemsOf } from './draft.ts';
-import { carefulRollout, emptyRollout, emptyStop, emptyWave, leastSeconds, plannedWaves, rolloutDraftOf, rolloutOf, rolloutPatch, rolloutProblem } from './rollout.ts';
+import { carefulRollout, emptyRollout, emptyStop, emptyWave, rolloutDraftOf, rolloutOf, rolloutPatch, rolloutProblem, waveRule } from './rollout.ts';
 import { rulesOf, waveText } from './rollout_rules.ts';
 
 test('a rollout that nothing is said of is empty, and the careful one has waves and a stop rule', () => {
@@ -51,7 +52,7 @@ test('what a rollout says, the defaults among it', () => {
   expect(twin['Offline devices']).toBe('are written, and get it when they connect');
   expect(twin.Deadline).toBe('7d after the start');
   expect(said({ confirmBy: 'reported' }, false)['Offline devices']).toBe('are waited for');
-  expect(waveText({ ...emptyWave, soak: '10m', gate: 'manual' })).toBe('95% ended, 95% of them succeeded, and that for 10m, then somebody approves. Otherwise the job is paused.');
+  expect(waveText({ ...emptyWave, soak: '10m', gate: 'manual' })).toBe('95% ended, 95% of them succeeded, and that for 10m, then an operator promotes it. Otherwise the job is paused.');
 });
 
 test('an undo writes what the other job overwrote, and names no patch of its own', () => {
@@ -85,13 +86,39 @@ test('a change of a job that runs names what changed, and nothing else', () => {
   expect(rolloutPatch(before, { ...before, okStatus: '*', note: 'x' }, true), 'may not change').toEqual({});
 });
 
-test('the plan says how many devices each wave takes, and how long that is at least', () => {
-  const sizes = (waves: object[], all: number) => plannedWaves({ ...emptyRollout, waves: waves.map((wave) => ({ ...emptyWave, ...wave })) }, all).map(({ devices }) => devices);
-  expect(sizes([{ size: '1%' }, { size: '9%' }, {}], 250)).toEqual([3, 23, 224]);
-  expect(sizes([{ size: '5' }], 8), 'devices that no wave covers form a last one').toEqual([5, 3]);
-  expect(sizes([{ size: '5' }, {}], 3)).toEqual([3]);
-  expect(sizes([{ size: '10', grow: '3' }], 100)).toEqual([10, 30, 60]);
-  expect(leastSeconds({ ...emptyRollout, rate: '30/m', waves: [{ ...emptyWave, size: '10', soak: '1m' }, { ...emptyWave, soak: '2h' }] }, 60)).toBe(180);
+test('a wave without a rule of its own has that of the one which grows, or the defaults', () => {
+  const [first, grown] = [{ ...emptyWave, size: '1', soak: '1h' }, { ...emptyWave, size: '10', grow: '2', gate: 'manual' }];
+  expect([0, 1, 2, 7].map((n) => waveRule([first, grown], n))).toEqual([first, grown, grown, grown]);
+  expect(waveRule([first], 1)).toEqual(emptyWave);
+});
+
+test('a job after another one says how far that must be', () => {
+  const draft = { ...emptyDraft('j'), condition: '*', tags: '{"a":1}', rollout: { ...emptyRollout, afterJob: 'i', afterSucceeded: '90%' } };
+  expect(problemsOf(draft, Date.now())).toEqual({});
+  expect(bodyOf(draft).rollout).toEqual({ startAfter: { job: 'i', pass: { succeeded: '90%' } } });
+  expect(rolloutDraftOf(bodyOf(draft).rollout as JsonObject)).toEqual(draft.rollout);
+  expect(Object.fromEntries(rulesOf(draft.rollout, false))['Starts after']).toBe('i, once 95% of its devices have ended and 90% of those succeeded');
+  expect(problemsOf({ ...draft, rollout: { ...draft.rollout, afterJob: 'a b' } }, Date.now()).schedule).toMatch(/^After the job/);
+  expect(problemsOf({ ...draft, rollout: { ...draft.rollout, afterEnded: '9' } }, Date.now()).schedule).toMatch(/share/);
+});
+
+test('a job that carries out a plan leaves all else to it', () => {
+  const draft = { ...emptyDraft('j'), condition: '*', tags: '{"a":1}', rollout: { ...emptyRollout, note: 'fw 2' } };
+  const plan = { id: 'p-1', hash: 'ab', drift: '2%' };
+  expect(bodyOf(draft, plan)).toEqual({ jobId: 'j', rollout: { plan, note: 'fw 2' } });
+  expect(commandOf(draft, plan)).toBe("carillon job apply p-1 --hash ab --drift 2% --job-id j --note 'fw 2'");
+});
+
+test('a rule of approval is said in words, and a policy that may not decide is told why', () => {
+  expect(approvalRuleText({ name: 'r', when: { devicesAbove: 1000, lacks: ['waves'] }, by: ['release'] })).toBe('more than 1,000 devices, has no waves. 1 approval by release');
+  expect(approvalRuleText({ name: 'r', when: {}, approvals: 2 })).toBe('every job. 2 approvals');
+  const asked = { hash: '', createdBy: 'ops', deviceCount: 1, rules: ['r'], missing: 1, given: [{ by: 'qa' }] };
+  const rules = [{ name: 'r', when: {}, by: ['release', 'qa'] }];
+  expect(approvalProblem(asked, 'Release', rules)).toBeUndefined();
+  expect(approvalProblem(asked, 'OPS', rules)).toMatch(/made this job/);
+  expect(approvalProblem(asked, 'qa', rules)).toMatch(/has approved it/);
+  expect(approvalProblem(asked, 'night', rules)).toMatch(/do not take/);
+  expect(approvalProblem(asked, 'night', []), 'the rule is gone').toBeUndefined();
 });
 
 test('a draft with a rollout has its deadline there, and may name the devices of another job', () => {

@@ -51,6 +51,10 @@ export interface RolloutDraft {
   /** Nothing of what is overwritten is kept, so it cannot be taken back. */
   isFinal: boolean;
   deadline: string;
+  /** A job that must have gone so far before this one starts. */
+  afterJob: string;
+  afterSucceeded: string;
+  afterEnded: string;
   keep: string;
   note: string;
   /** The devices of another job are the targets. */
@@ -65,7 +69,7 @@ export const emptyStop: StopDraft = { failed: '5%', after: '', then: '', kinds: 
 export const emptyRollout: RolloutDraft = {
   rate: '', maxInFlight: '', isSteady: false, order: '', spread: '', seed: '', waves: [], stop: [], success: '', successAll: '', okStatus: '', attempts: '',
   retryOn: '', backoffFrom: '', backoffTo: '', backoffFactor: '', isRepeatable: false, offline: '', offlineTtl: '',
-  confirmBy: '', confirmCondition: '', confirmMap: '', confirmWithin: '', isFinal: false, deadline: '', keep: '', note: '',
+  confirmBy: '', confirmCondition: '', confirmMap: '', confirmWithin: '', isFinal: false, deadline: '', afterJob: '', afterSucceeded: '', afterEnded: '', keep: '', note: '',
 };
 
 /** What a rollout begins as: few devices first, and no further when too many of them fail. */
@@ -86,7 +90,7 @@ const desiredForm = /^properties\.desired\.\S+$/;
 const reportedForm = /^properties\.reported\.\S+$/;
 const pathsMax = 64;
 
-const isShare = (text: string) => shareForm.test(text) && Number.parseFloat(text) > 0;
+export const isShare = (text: string) => shareForm.test(text) && Number.parseFloat(text) > 0;
 const isCount = (text: string) => /^[1-9]\d{0,7}$/.test(text) && Number(text) <= 10_000_000;
 const isAmount = (text: string) => isShare(text) || isCount(text);
 const isNumber = (text: string, least: number, most: number) => /^\d+(\.\d{1,2})?$/.test(text) && Number(text) >= least && Number(text) <= most;
@@ -106,13 +110,17 @@ function put(object: JsonObject, key: string, text: string, value: (text: string
   if (text !== '') object[key] = value(text);
 }
 
+function putPass(object: JsonObject, succeeded: string, ended: string): void {
+  const pass: JsonObject = {};
+  put(pass, 'succeeded', succeeded);
+  put(pass, 'ended', ended);
+  if (Object.keys(pass).length > 0) object.pass = pass;
+}
+
 function waveOf(wave: WaveDraft): JsonObject {
   const result: JsonObject = { size: wave.size === 'rest' ? 'rest' : amount(wave.size) };
   put(result, 'grow', wave.grow, Number);
-  const pass: JsonObject = {};
-  put(pass, 'succeeded', wave.succeeded);
-  put(pass, 'ended', wave.ended);
-  if (Object.keys(pass).length > 0) result.pass = pass;
+  putPass(result, wave.succeeded, wave.ended);
   put(result, 'soak', wave.soak);
   put(result, 'gate', wave.gate);
   put(result, 'within', wave.within);
@@ -174,6 +182,11 @@ export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
   if (!isMethod && draft.isFinal) result.undo = false;
   if (!isMethod && draft.undoOf) result.undoOf = draft.undoOf;
   if (draft.from) result.from = { ...draft.from };
+  if (draft.afterJob) {
+    const after: JsonObject = { job: draft.afterJob };
+    putPass(after, draft.afterSucceeded, draft.afterEnded);
+    result.startAfter = after;
+  }
   put(result, 'keep', draft.keep);
   put(result, 'note', draft.note);
   return result;
@@ -192,6 +205,7 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
   const backoff = objectOf(retry.backoff);
   const offline = objectOf(rollout.offline);
   const confirm = objectOf(rollout.confirm);
+  const after = objectOf(rollout.startAfter);
   const draft: RolloutDraft = {
     rate: textOf(pace.rate), maxInFlight: textOf(pace.maxInFlight), isSteady: pace.adaptive === false,
     order: typeof order === 'object' && order ? 'spread' : textOf(order), spread: wordsText(objectOf(order).spread), seed: textOf(rollout.seed),
@@ -205,7 +219,8 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
     backoffFactor: textOf(backoff.factor), isRepeatable: retry.repeatable === true,
     offline: textOf(offline.then), offlineTtl: textOf(offline.ttl),
     confirmBy: textOf(confirm.by), confirmCondition: textOf(confirm.condition), confirmMap: confirm.map ? JSON.stringify(confirm.map, null, 2) : '',
-    confirmWithin: textOf(confirm.within), isFinal: rollout.undo === false, deadline: textOf(rollout.deadline), keep: textOf(rollout.keep), note: textOf(rollout.note),
+    confirmWithin: textOf(confirm.within), isFinal: rollout.undo === false, deadline: textOf(rollout.deadline),
+    afterJob: textOf(after.job), afterSucceeded: textOf(objectOf(after.pass).succeeded), afterEnded: textOf(objectOf(after.pass).ended), keep: textOf(rollout.keep), note: textOf(rollout.note),
   };
   if (from) draft.from = from as unknown as NonNullable<RolloutDraft['from']>;
   if (typeof rollout.undoOf === 'string') draft.undoOf = rollout.undoOf;
@@ -301,31 +316,8 @@ export function rolloutPatch(before: RolloutDraft, after: RolloutDraft, isMethod
   return patch;
 }
 
-export interface PlannedWave { devices: number; rule: WaveDraft }
-
-const share = (text: string, all: number) => Math.max(1, Math.ceil((Number.parseFloat(text) * all) / 100));
-
-/** The sizes of the waves for a number of devices; of a wave that grows only the first few. */
-export function plannedWaves(draft: RolloutDraft, all: number, most = 20): PlannedWave[] {
-  const result: PlannedWave[] = [];
-  let left = all;
-  for (const [i, wave] of draft.waves.entries()) {
-    let size = wave.size === 'rest' ? left : wave.size.endsWith('%') ? share(wave.size, all) : Number(wave.size);
-    do {
-      const devices = Math.min(left, size);
-      if (devices > 0) result.push({ devices, rule: wave });
-      left -= devices;
-      size = Math.ceil(size * (Number(wave.grow) || 1));
-    } while (i === draft.waves.length - 1 && wave.grow && left > 0 && result.length < most);
-  }
-  if (left > 0) result.push({ devices: left, rule: emptyWave });
-  return result;
-}
-
-/** Seconds that the pace and the soaks alone take; gates and slow answers come on top. */
-export function leastSeconds(draft: RolloutDraft, all: number): number {
-  const perSecond = rateForm.test(draft.rate) ? Number.parseInt(draft.rate, 10) / (draft.rate.endsWith('m') ? 60 : 1) : undefined;
-  // The last wave opens nothing, so its soak is not waited for.
-  const soaks = plannedWaves(draft, all).slice(0, -1).reduce((sum, { rule }) => sum + (secondsOf(rule.soak) ?? 0), 0);
-  return (perSecond ? all / perSecond : 0) + soaks;
+/** The rule of each wave: of one that grows, the last; of devices that no wave covers, the defaults. */
+export function waveRule(rules: WaveDraft[], n: number): WaveDraft {
+  const last = rules.at(-1);
+  return rules[n] ?? (last?.grow ? last : emptyWave);
 }

@@ -45,6 +45,7 @@ export function rulesOf(draft: RolloutDraft, isMethod: boolean): Rule[] {
   const r = t.rules;
   const hasLongDeadline = draft.waves.length > 0 || draft.rate !== '' || (!isMethod && (draft.confirmBy !== '' || draft.offline === 'wait'));
   const rules: (Rule | undefined)[] = [
+    draft.afterJob ? [r.names.after, r.after(draft.afterJob, draft.afterEnded || '95%', draft.afterSucceeded || '95%')] : undefined,
     [r.names.success, successText(draft, isMethod)],
     [r.names.pace, [draft.rate ? r.rate(draft.rate) : r.noRate, draft.maxInFlight && hasCap(draft, isMethod) && r.cap(draft.maxInFlight)].filter(Boolean).join(', ')],
     [r.names.order, orderText(draft)],

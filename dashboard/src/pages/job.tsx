@@ -6,6 +6,7 @@ import { address, parameter, setParameters } from '../router.ts';
 import { Button, Code, Dialog, Empty, Loading, Problem, State, Stream, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar, Legend, ProgressChart, endedOf } from '../ui/progress.tsx';
 import { History, Paused, Rollout, RolloutActions, RolloutFacts, Rules, hasRollout } from './job_rollout.tsx';
+import { Approval, ApprovedBy, awaitsApproval } from './job_approval.tsx';
 import { Causes } from './job_causes.tsx';
 import { JobDevices } from './job_devices.tsx';
 import { UndoButton, UndoneBy } from './job_undo.tsx';
@@ -58,7 +59,7 @@ function OneJob({ id }: { id: string }) {
   }
   const counts = now.deviceJobStatistics;
   const isOver = ['completed', 'failed', 'cancelled'].includes(now.status);
-  const phase = now.paused && !isOver ? 'paused' : now.phase ?? now.status;
+  const phase = now.paused && !isOver ? 'paused' : now.phase ?? (awaitsApproval(now) ? 'approval' : now.status);
   // Grouped and explained once nothing changes; the plain list is of a job that runs.
   const hasCauses = (counts?.failedCount ?? 0) > 0 && (isOver || !!now.paused);
   const run = (work: () => Promise<void>) => {
@@ -97,12 +98,14 @@ function OneJob({ id }: { id: string }) {
           <div><dt>{isOver ? t.job.meanRate : t.job.rate}</dt><dd>{t.job.perSecond(rate(now.devicesPerSecond))}</dd></div>
           <div><dt>{isOver ? t.job.took : t.job.runsFor}</dt><dd>{duration(now.elapsedSeconds)}</dd></div>
           {!isOver && <div><dt>{t.job.left}</dt><dd>{duration(now.secondsLeft)}</dd></div>}
-          <div><dt>{t.common.started}</dt><dd><Time at={job.startTime} /></dd></div>
+          <div><dt>{now.status === 'scheduled' ? t.newJob.starts : t.common.started}</dt><dd><Time at={job.startTime} /></dd></div>
+          <ApprovedBy job={now} />
           {isOver && <div><dt>{t.common.ended}</dt><dd><Time at={job.endTime} /></dd></div>}
         </dl>
         {hasRollout(now) && <RolloutFacts job={now} />}
         <ProgressChart samples={samples.current} all={counts?.deviceCount ?? 0} />
       </section>
+      {awaitsApproval(now) && <Approval job={now} definition={job as Job} />}
       {hasRollout(now) && <Rollout job={now} />}
       {(now.failures?.length ?? 0) > 0 && !hasCauses && (
         <section class="card">

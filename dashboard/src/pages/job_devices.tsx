@@ -82,7 +82,7 @@ export function JobDevices({ id, job }: { id: string; job: JobProgress }) {
         </div>
       </header>
       <Problem of={problem.value} />
-      {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title={t.job.noneInState} />) : (
+      {rows.value.length === 0 ? (isBusy.value ? <Loading /> : <Empty title={state || kind || wave ? t.job.noneInState : t.progress.none} />) : (
         <div class="table-scroll" tabIndex={0} role="region" aria-label={t.job.devicesJob}>
           <table>
             <thead><tr><th>{t.common.device}</th><th>{t.common.status}</th>{waves.length > 0 && <th class="number">{t.run.wave}</th>}<th>{t.common.started}</th><th>{t.common.ended}</th><th>{t.common.outcome}</th><th><span class="hidden-text">{t.job.details}</span></th></tr></thead>

@@ -5,8 +5,9 @@ import { useEffect } from 'preact/hooks';
 import { type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayRunJobs, promoteWave } from '../api.ts';
 import { count } from '../lib/format.ts';
 import type { JsonObject } from '../lib/json.ts';
-import { type RolloutDraft, type WaveDraft, emptyWave, rolloutDraftOf, rolloutPatch, rolloutProblem } from '../lib/rollout.ts';
+import { type RolloutDraft, rolloutDraftOf, rolloutPatch, rolloutProblem, waveRule } from '../lib/rollout.ts';
 import { rulesOf, waveText } from '../lib/rollout_rules.ts';
+import { address } from '../router.ts';
 import { t } from '../texts.ts';
 import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
@@ -124,26 +125,24 @@ export function Paused({ job }: { job: JobProgress }) {
 }
 
 export function RolloutFacts({ job }: { job: JobProgress }) {
-  const goal = (job.rollout as { success?: { succeeded?: string } } | undefined)?.success?.succeeded;
+  const { success, startAfter } = (job.rollout ?? {}) as { success?: { succeeded?: string }; startAfter?: { job: string; pass: { succeeded: string; ended: string } } };
+  const goal = success?.succeeded;
   return (
     <dl class="facts">
       {job.verdict && <div><dt>{t.run.verdict}</dt><dd>{t.run.verdicts[job.verdict] ?? job.verdict}{goal && ` (${goal})`}</dd></div>}
       <div><dt>{job.type === 'scheduleDeviceMethod' ? t.run.attempts : t.run.writes}</dt><dd>{count(job.attempts ?? 0)}</dd></div>
       {job.inFlightMax != null && <div><dt>{t.run.inFlightMax}</dt><dd>{count(job.inFlightMax)}</dd></div>}
+      {startAfter && <div><dt>{t.rules.names.after}</dt><dd><a class="id" href={address('/job', { id: startAfter.job })}>{startAfter.job}</a></dd></div>}
       {!isOver(job) && <div><dt>{t.run.deadline}</dt><dd><Time at={job.deadline} /></dd></div>}
     </dl>
   );
 }
 
-/** The rule of each wave: of one that grows, the last; of devices that no wave covers, the defaults. */
-function waveRule(rules: WaveDraft[], n: number): WaveDraft {
-  const last = rules.at(-1);
-  return rules[n] ?? (last?.grow ? last : emptyWave);
-}
-
 /** What holds for the job, the defaults and all changes among it. */
 export function Rules({ job }: { job: JobProgress }) {
+  const { plan } = (job.rollout ?? {}) as { plan?: { id: string; drift: string } };
   const rules = rulesOf(rolloutDraftOf((job.rollout ?? {}) as JsonObject), job.type === 'scheduleDeviceMethod');
+  if (plan) rules.unshift([t.rules.names.plan, t.rules.plan(plan.id, plan.drift)]);
   return (
     <details class="card">
       <summary>{t.rules.title}</summary>

@@ -29,7 +29,7 @@ export function JobsPage() {
 }
 
 /** Of a filter: what the hub is asked for. */
-const phases = ['running', 'paused', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
+const phases = ['running', 'paused', 'approval', 'waiting', 'scheduled', 'queued', 'completed', 'failed', 'cancelled'];
 const filterOf = (name: string): JobFilter => (name === 'paused' ? { paused: 'true' } : { phase: name });
 
 function List() {

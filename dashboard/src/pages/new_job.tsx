@@ -1,16 +1,17 @@
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { createJob, getJob, mayChange, mayRunJobs, query } from '../api.ts';
-import { type JobDraft, bodyOf, commandOf, draftLike, draftUndo, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
-import { count, duration } from '../lib/format.ts';
+import { type CarriedPlan, type JobDraft, bodyOf, commandOf, draftLike, draftUndo, emptyDraft, newId, problemsOf, requestOf } from '../lib/draft.ts';
+import { count } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
-import { type RolloutDraft, carefulRollout, emptyRollout, leastSeconds, plannedWaves, secondsOf } from '../lib/rollout.ts';
+import { type RolloutDraft, carefulRollout, emptyRollout, isShare } from '../lib/rollout.ts';
 import { rulesOf } from '../lib/rollout_rules.ts';
 import { address, go, hubBase, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded, setTitle } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
 import { t } from '../texts.ts';
 import { PlannedThen } from './calendar.tsx';
+import { JobPlan, usePlan } from './job_plan.tsx';
 
 const steps = ['target', 'action', 'delivery', 'schedule', 'review'] as const;
 type Step = (typeof steps)[number];
@@ -20,6 +21,8 @@ export function NewJobPage() {
   const undone = parameter('undo');
   const draft = useSignal<JobDraft>(undone ? draftUndo(undone) : { ...emptyDraft(newId(new Date())), condition: parameter('condition') });
   const step = useSignal<Step>('target');
+  const carried = useSignal<CarriedPlan | undefined>(undefined);
+  const kept = useRef('');
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
   useEffect(() => {
@@ -40,12 +43,13 @@ export function NewJobPage() {
   const change = (part: Changes) => { draft.value = { ...draft.value, ...part }; };
   const problems = problemsOf(draft.value, Date.now());
   const at = steps.indexOf(step.value);
-  const wrong = step.value === 'review' ? (problems.target ?? problems.action ?? problems.delivery ?? problems.schedule) : problems[step.value];
+  const wrong = step.value === 'review' ? (problems.target ?? problems.action ?? problems.delivery ?? problems.schedule ?? driftProblem(carried.value)) : problems[step.value];
   const create = async () => {
     isBusy.value = true;
     problem.value = undefined;
     try {
-      await createJob(draft.value.id, bodyOf(draft.value));
+      await createJob(draft.value.id, bodyOf(draft.value, carried.value));
+      kept.current = carried.value?.id ?? '';
       go(address('/job', { id: draft.value.id }));
     } catch (refusal) { problem.value = refusal; }
     isBusy.value = false;
@@ -69,7 +73,7 @@ export function NewJobPage() {
         {step.value === 'action' && <Action draft={draft.value} change={change} />}
         {step.value === 'delivery' && <Delivery draft={draft.value} change={change} />}
         {step.value === 'schedule' && <Schedule draft={draft.value} change={change} />}
-        {step.value === 'review' && <Review draft={draft.value} />}
+        {step.value === 'review' && <Review draft={draft.value} carried={carried} kept={kept} />}
         {wrong && <p class="hint" role="status">{wrong}</p>}
         <Problem of={problem.value} />
         <footer class="row between">
@@ -82,6 +86,8 @@ export function NewJobPage() {
     </>
   );
 }
+
+const driftProblem = (plan: CarriedPlan | undefined) => (plan && !isShare(plan.drift) ? `${t.plan.drift}: ${t.rollout.problems.share}` : undefined);
 
 /** The rollout of a job that had none: with no brakes, and every answer is a success, as before. */
 const likeWithout = (draft: JobDraft): RolloutDraft => ({ ...emptyRollout, ...(draft.action === 'method' ? { okStatus: '*' } : {}) });
@@ -239,36 +245,32 @@ function Schedule({ draft, change }: Part) {
       <Field label={t.newJob.jobId} hint={t.newJob.jobIdHint}><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
       <Field label={t.newJob.start} hint={t.newJob.startHint}><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
       <PlannedThen start={draft.start} />
+      {draft.rollout && <After rollout={draft.rollout} change={(part) => change({ rollout: { ...draft.rollout as RolloutDraft, ...part } })} />}
       {!draft.rollout && <Field label={t.newJob.secondsRun} hint={t.newJob.secondsRunHint}><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
     </>
   );
 }
 
-function Plan({ rollout, all }: { rollout: RolloutDraft; all: number }) {
-  const waves = plannedWaves(rollout, all);
-  const seconds = leastSeconds(rollout, all);
-  if (waves.length < 2 && seconds === 0) return null;
+/** Another job that must have gone so far before this one starts. */
+function After({ rollout, change }: { rollout: RolloutDraft; change: (part: Partial<RolloutDraft>) => void }) {
   return (
-    <>
-      <h2>{t.rollout.plan}</h2>
-      {waves.length > 1 && (
-        <ol class="plan">
-          {waves.map(({ devices, rule }, i) => (
-            <li key={i}>{t.rollout.planWave(count(devices))}{i < waves.length - 1 && [(secondsOf(rule.soak) ?? 0) > 0 && t.rollout.planSoak(rule.soak), rule.gate === 'manual' && t.rollout.planGate].filter(Boolean).map((text) => `, ${String(text)}`)}</li>
-          ))}
-        </ol>
+    <div class="row wrap">
+      <Field label={t.rollout.afterJob} hint={t.rollout.afterJobHint}><input name="after-job" maxLength={64} spellcheck={false} value={rollout.afterJob} onInput={(event) => change({ afterJob: event.currentTarget.value.trim() })} /></Field>
+      {rollout.afterJob && (
+        <>
+          <Field label={t.rollout.passEnded} hint={t.rollout.afterEndedHint}><input name="after-ended" spellcheck={false} placeholder="95%" value={rollout.afterEnded} onInput={(event) => change({ afterEnded: event.currentTarget.value.trim() })} /></Field>
+          <Field label={t.rollout.passSucceeded} hint={t.rollout.afterSucceededHint}><input name="after-succeeded" spellcheck={false} placeholder="95%" value={rollout.afterSucceeded} onInput={(event) => change({ afterSucceeded: event.currentTarget.value.trim() })} /></Field>
+        </>
       )}
-      {seconds > 0 && <p class="hint">{t.rollout.planLeast(duration(seconds))}</p>}
-    </>
+    </div>
   );
 }
 
-function Review({ draft }: { draft: JobDraft }) {
+function Review({ draft, carried, kept }: { draft: JobDraft; carried: Signal<CarriedPlan | undefined>; kept: { current: string } }) {
   const found = useTarget(draft.condition);
   const source = useSource(draft.rollout?.from);
-  const all = draft.rollout?.from ? source.value : found.value?.all;
-  const text = useSignal({ command: '', request: '' });
-  useSignalEffect(() => { text.value = { command: commandOf(draft), request: requestOf(draft, location.origin + hubBase) }; });
+  const plan = usePlan(draft, kept);
+  useEffect(() => () => { carried.value = undefined; }, []);
   return (
     <>
       <dl class="facts stacked">
@@ -278,12 +280,12 @@ function Review({ draft }: { draft: JobDraft }) {
         <div><dt>{t.rollout.title}</dt><dd>{draft.rollout ? t.rollout.stepByStep : t.rollout.allAtOnce}</dd></div>
       </dl>
       {draft.rollout && <dl class="facts listed">{rulesOf(draft.rollout, draft.action === 'method').map(([name, says]) => <div key={name}><dt>{name}</dt><dd class="break">{says}</dd></div>)}</dl>}
-      {draft.rollout && all !== undefined && all > 0 && <Plan rollout={draft.rollout} all={all} />}
       <Problem of={found.problem} />
+      {mayRunJobs() && <JobPlan plan={plan} draft={draft} carried={carried} />}
       <h2>{t.newJob.sameCommandLine}</h2>
-      <Code text={text.value.command} what={t.common.command} />
+      <Code text={commandOf(draft, carried.value)} what={t.common.command} />
       <h2>{t.newJob.sameRestApi}</h2>
-      <Code text={text.value.request} what={t.newJob.request} />
+      <Code text={requestOf(draft, location.origin + hubBase, carried.value)} what={t.newJob.request} />
     </>
   );
 }

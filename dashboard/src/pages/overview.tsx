@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type Job, type Overview, follow, getHealth, listAudit, listEndpoints, listJobs, may, mayAll, mayRunJobs, type StreamState } from '../api.ts';
+import { type Job, type Overview, follow, getHealth, listAudit, listEndpoints, listJobBriefs, listJobs, may, mayAll, mayRunJobs, type StreamState } from '../api.ts';
 import { attentionOf } from '../lib/attention.ts';
 import { count, duration, percent, rate } from '../lib/format.ts';
 import { address } from '../router.ts';
@@ -11,6 +11,7 @@ import { t } from '../texts.ts';
 const samples = 120;
 const lookEveryMs = 30_000;
 const changesShown = 8;
+const approvalsShown = 8;
 const rates = [
   ['connectsPerSecond', t.overview.connects],
   ['disconnectsPerSecond', t.overview.disconnects],
@@ -29,6 +30,7 @@ export function OverviewPage() {
     void runningBefore.value; // a job that began or ended changes the list
     return listJobs({}, 8);
   });
+  const waiting = useLoaded(async () => (await listJobBriefs({ phase: 'approval' }, approvalsShown)).items);
   const health = useLoaded(getHealth);
   const endpoints = useLoaded(async () => (may('ServiceConnect') ? listEndpoints() : []));
   const changes = useLoaded(async () => {
@@ -40,7 +42,7 @@ export function OverviewPage() {
   useEffect(() => {
     const timer = setInterval(() => {
       if (document.hidden) return;
-      for (const part of [health, endpoints, changes]) part.reload();
+      for (const part of [waiting, health, endpoints, changes]) part.reload();
     }, lookEveryMs);
     return () => clearInterval(timer);
   }, []);
@@ -107,11 +109,12 @@ export function OverviewPage() {
         </>
       )}
       <Problem of={recent.problem} retry={recent.reload} />
-      {attention.length + failing.length > 0 && (
+      {attention.length + failing.length + (waiting.value?.length ?? 0) > 0 && (
         <section class="card">
           <header><h2>{t.overview.needsAttention}</h2></header>
           <ul class="plain">
             {attention.map(({ key, text, page }) => <li key={key} class="attention"><Icon name="warning" /><a class="break" href={address(page)}>{text}</a></li>)}
+            {waiting.value?.map(({ jobId }) => <li key={jobId} class="attention"><Icon name="warning" /><span><a class="id" href={address('/job', { id: jobId })}>{jobId}</a> {t.approval.isWaiting}</span></li>)}
             {failing.map((job) => (
               <li key={job.jobId} class="attention">
                 <Icon name="warning" />

@@ -7,7 +7,7 @@ import { t } from '../texts.ts';
 
 const rights: Right[] = [
   'RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect',
-  'EnrollmentRead', 'EnrollmentWrite', 'RegistrationStatusRead', 'RegistrationStatusWrite',
+  'EnrollmentRead', 'EnrollmentWrite', 'RegistrationStatusRead', 'RegistrationStatusWrite', 'JobApprove',
 ];
 const rightsOf = (text: string) => rights.filter((right) => text.split(/, */).includes(right));
 

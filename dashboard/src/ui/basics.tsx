@@ -103,7 +103,7 @@ export const Loading = ({ what = t.basics.loading }: { what?: string }) => <p cl
 const tones: Record<string, string> = {
   Connected: 'good', enabled: 'good', completed: 'good', succeeded: 'good', running: 'live', Disconnected: 'calm', pending: 'calm',
   scheduled: 'calm', queued: 'calm', disabled: 'warn', cancelled: 'warn', canceled: 'warn', failed: 'bad',
-  assigned: 'good', open: 'live', soaking: 'live', gate: 'warn', paused: 'warn', passed: 'good',
+  assigned: 'good', open: 'live', soaking: 'live', gate: 'warn', approval: 'warn', paused: 'warn', passed: 'good',
 };
 
 /** A word with a dot of its colour; the word says it all. */
