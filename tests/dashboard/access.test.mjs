@@ -80,14 +80,14 @@ test('the tokens of a device are refused and accepted again', async () => {
   await browser.go('/device?id=lost-1');
   await tab('Identity');
   browser.expect(/404/);
-  await page.getByRole('button', { name: 'Are its tokens refused?' }).click();
+  await page.getByRole('button', { name: 'Are its tokens revoked?' }).click();
   await page.getByTestId('revocation').getByText('Every valid token is accepted').waitFor();
   browser.expect();
-  await page.getByRole('button', { name: 'Refuse its tokens' }).click();
+  await page.getByRole('button', { name: 'Revoke its tokens' }).click();
   await dialog().getByLabel('Seconds for which the device makes its tokens').fill('7200');
   await browser.picture('device-tokens');
-  await dialog().getByRole('button', { name: 'Refuse its tokens' }).click();
-  await page.getByTestId('revocation').getByText('Refused are tokens that end up to').waitFor();
+  await dialog().getByRole('button', { name: 'Revoke its tokens' }).click();
+  await page.getByTestId('revocation').getByText('Revoked: tokens that expire up to').waitFor();
   const { tokensRefusedUpTo } = await rest('GET', '/carillon/devices/lost-1/revocation');
   assert.ok(Math.abs(Date.parse(tokensRefusedUpTo) - Date.now() - 7_200_000) < 60_000, tokensRefusedUpTo);
   await page.getByRole('button', { name: 'Accept them again' }).click();

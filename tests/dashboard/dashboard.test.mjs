@@ -127,7 +127,7 @@ test('a twin is edited, and a change by somebody else in between is shown and me
   await page.getByRole('button', { name: 'Review and save' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('dialog', { name: 'This twin was changed elsewhere' }).waitFor();
-  await page.getByRole('button', { name: 'Put mine on top' }).click();
+  await page.getByRole('button', { name: 'Apply mine on top' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await until(async () => {
     const { desired } = (await rest('GET', path)).properties;
@@ -293,7 +293,7 @@ test('a file of devices is imported, its refused lines told; all devices are exp
   await browser.go('/devices');
   await page.getByRole('button', { name: 'Import' }).click();
   await page.getByLabel('File').setInputFiles({ name: 'gone.txt', mimeType: 'text/plain', buffer: Buffer.from(lines.filter((line) => line.includes('imp-')).map((line) => (line.startsWith('{') ? JSON.parse(line).id : line)).join('\n')) });
-  await page.getByLabel('Lines that say nothing else').selectOption('delete');
+  await page.getByLabel('Lines without an importMode').selectOption('delete');
   await page.getByRole('dialog').getByRole('button', { name: 'Import' }).click();
   await page.getByTestId('import').getByText('230 written, 0 refused').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();

@@ -125,7 +125,7 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
   await page.getByRole('heading', { name: 'Failed devices by cause' }).scrollIntoViewIfNeeded();
   await browser.picture('rollout-failed');
   await page.getByRole('button', { name: 'Promote wave 1' }).click();
-  await dialog().getByText('goes on in spite of that').waitFor();
+  await dialog().getByText('opens the next wave nevertheless').waitFor();
   await dialog().getByRole('button', { name: 'Back' }).click();
   await page.getByRole('button', { name: 'Cancel the job' }).click();
   await dialog().getByRole('button', { name: 'Cancel the job' }).click();
@@ -246,7 +246,7 @@ test('a twin job waits until its devices report what it wrote, says of the other
   await next();
   await page.getByRole('tab', { name: 'Step by step' }).click();
   await page.getByLabel('A device has succeeded when').selectOption('condition');
-  await page.getByRole('status').getByText('Say the condition').waitFor();
+  await page.getByRole('status').getByText('Enter the condition').waitFor();
   await page.getByLabel('A device has succeeded when').selectOption('reported');
   await page.getByLabel('Must confirm within').fill('2s');
   await page.getByLabel('Where properties are reported').fill('{"properties.desired.interval": "properties.reported.interval"}');
@@ -437,7 +437,7 @@ test('an enrollment group is made, a device registers by its key, and the page s
   await page.getByRole('button', { name: 'Close' }).click();
   browser.expect(/404/);
   await page.getByRole('button', { name: 'Records of door-1' }).click();
-  await dialog().getByText('No device has registered by it yet').waitFor();
+  await dialog().getByText('No device has registered with it yet').waitFor();
   browser.expect();
   await page.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('button', { name: 'Delete door-1' }).click();

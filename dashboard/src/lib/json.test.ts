@@ -38,6 +38,6 @@ test('changes and values are named by their paths', () => {
 test('text that is not an object is refused with its position', () => {
   expect(parseObject('{"a": 1}').value).toEqual({ a: 1 });
   expect(parseObject('[1]').error).toMatch(/must be an object/);
-  expect(parseObject('').error).toMatch(/Nothing is written/);
+  expect(parseObject('').error).toMatch(/is empty/);
   expect(parseObject('{\n  "a": x\n}').error).toMatch(/line 2|not JSON/);
 });
