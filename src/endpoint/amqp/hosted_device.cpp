@@ -86,8 +86,10 @@ void HostedDevice::connected(const Result<>& result, Duration wait, KeyTag key,
     const LinkId link = asked_ ? asked_->id : 0;
     auto refuse = [key = key_, link, error](HubConnection& connection) {
         connection.refuse(link, error);
+        // A client that asks for all its links at once has asked for the next one by now.
         HostedDevice* device = connection.hosted(key);
-        if (device != nullptr && device->all_links_.empty()) connection.retire(*device);
+        const bool is_idle = device != nullptr && device->all_links_.empty() && !device->is_connecting_;
+        if (is_idle) connection.retire(*device);
     };
     if (wait == Duration::zero()) return refuse(connection_);
     connection_.after(wait, std::move(refuse));

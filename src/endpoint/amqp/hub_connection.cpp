@@ -278,6 +278,9 @@ void HubConnection::opened(const Open& open) {
 // --- links -----------------------------------------------------------------------------------------
 
 void HubConnection::link_requested(LinkId link, const Attach& attach) {
+    // A client may ask anew right behind its DETACH, and finds no link of the kind there. The wire calls
+    // this, so no handler is within a call of its own.
+    leaving_.clear();
     open_link(*this, {.id = link, .attach = attach, .address = parse_link_address(attach)});
 }
 
