@@ -2,12 +2,13 @@
 // job runs. KILL_COUNT=60 is the long form.
 //
 // The events of the hub are in its log exactly as often as what they tell of is on disk: of each twin, one event
-// for each version, without a gap; of each identity, its beginning and its end in turn.
+// for each version, without a gap; of each identity, its beginning and its end in turn; of each device of a job, its
+// end once, and of the job at least once.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
-import { Hub, parts, sign } from '../lib/hub.mjs';
+import { Hub, parts, sign, until } from '../lib/hub.mjs';
 
 const kills = Number(process.env.KILL_COUNT ?? 6);
 const fixed = Array.from({ length: 40 }, (_, i) => `fixed-${i}`);
@@ -18,7 +19,7 @@ before(async () => {
   await hub.start();
   const { HostName, SharedAccessKey, SharedAccessKeyName } = parts(hub.connectionString);
   authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200, SharedAccessKeyName);
-  for (const [name, source] of [['twins', 'TwinChangeEvents'], ['lives', 'DeviceLifecycleEvents']]) {
+  for (const [name, source] of [['twins', 'TwinChangeEvents'], ['lives', 'DeviceLifecycleEvents'], ['jobs', 'DeviceJobLifecycleEvents']]) {
     assert.equal((await ask('PUT', `/carillon/routes/${name}`, { source, endpointNames: ['events'] })).status, 200);
   }
 });
@@ -37,16 +38,23 @@ async function ask(method, path, body, headers = {}) {
   }
 }
 
-/** All events in the log, those of a device in their order. */
+/** All events in the log, those of a device in their order, and the ends told of each job. */
 async function log() {
   const text = await hub.ok('events', 'watch', '--from', 'earliest', '--no-follow', '-o', 'ndjson');
   const byDevice = new Map();
+  const byJob = new Map();
   for (const line of text.split('\n').filter((one) => one !== '')) {
     const event = JSON.parse(line);
+    const { jobId } = event.properties;
+    if (jobId !== undefined) {
+      if (!byJob.has(jobId)) byJob.set(jobId, []);
+      byJob.get(jobId).push(`${event.properties.opType} ${event.deviceId ?? ''}`);
+      continue;
+    }
     if (!byDevice.has(event.deviceId)) byDevice.set(event.deviceId, []);
     byDevice.get(event.deviceId).push({ operation: event.properties.opType, version: event.body.version });
   }
-  return byDevice;
+  return { byDevice, byJob };
 }
 
 /** Holds the events of one device to each other: what begins ends, and versions have no gap. */
@@ -72,7 +80,7 @@ test('events are in the log as often as what they tell of is on disk', async () 
   for (const id of fixed) assert.equal((await ask('PUT', `/devices/${id}`, { deviceId: id })).status, 200);
   let runs = true;
   let number = 0;
-  const acknowledged = { writes: 0, creations: 0, removals: 0, jobs: 0 };
+  const acknowledged = { writes: 0, creations: 0, removals: 0, jobs: [] };
   const writer = async (id) => {
     while (runs) {
       const answer = await ask('PATCH', `/twins/${id}`, { tags: { n: (number += 1) } });
@@ -89,7 +97,7 @@ test('events are in the log as often as what they tell of is on disk', async () 
   const planner = async () => {
     for (let job = 0; runs; job += 1) {
       const order = { jobId: `j${job}`, type: 'scheduleUpdateTwin', queryCondition: "tags.n > 0", updateTwin: { etag: '*', properties: { desired: { job } } }, maxExecutionTimeInSeconds: 60 };
-      if ((await ask('PUT', `/jobs/v2/j${job}`, order)).status === 200) acknowledged.jobs += 1;
+      if ((await ask('PUT', `/jobs/v2/j${job}`, order)).status === 200) acknowledged.jobs.push(`j${job}`);
       await sleep(100);
     }
   };
@@ -107,7 +115,12 @@ test('events are in the log as often as what they tell of is on disk', async () 
     open = JSON.parse(body || '[]').some(({ phase }) => !['completed', 'failed', 'cancelled'].includes(phase));
     await sleep(50);
   }
-  const events = await log();
+  // Ends of devices are told behind the end of their job.
+  const counts = new Map();
+  for (const id of acknowledged.jobs) counts.set(id, JSON.parse((await ask('GET', `/jobs/v2/${id}`)).body).deviceJobStatistics.deviceCount);
+  const untold = ({ byJob }) => acknowledged.jobs.filter((id) => (byJob.get(id) ?? []).length <= counts.get(id));
+  await until(async () => untold(await log()).length === 0, 'the ends of all jobs and their devices');
+  const { byDevice: events, byJob } = await log();
   let count = 0;
   for (const [id, told] of events) {
     count += told.length;
@@ -115,9 +128,18 @@ test('events are in the log as often as what they tell of is on disk', async () 
     const { status, body } = await ask('GET', `/twins/${id}`);
     assert.equal(status === 200 ? JSON.parse(body).version : null, version, `${id} and its events`);
   }
+  let ends = 0;
+  for (const id of acknowledged.jobs) {
+    const told = byJob.get(id);
+    ends += told.length;
+    assert.ok(told.includes('jobCompleted '), `${id}: ${told}`);
+    const ofDevices = told.filter((one) => one.startsWith('deviceJob'));
+    assert.deepEqual([new Set(ofDevices).size, ofDevices.length], [counts.get(id), counts.get(id)], `${id}: ${told}`);
+  }
+  assert.ok(ends > kills, `only ${ends} ends of jobs and devices`);
   const told = (operation) => [...events.values()].flat().filter((event) => event.operation === operation).length;
   assert.ok(told('updateTwin') >= acknowledged.writes);
   assert.ok(told('createDeviceIdentity') >= acknowledged.creations + fixed.length);
   assert.ok(told('deleteDeviceIdentity') >= acknowledged.removals);
-  console.log(`${kills} kills, ${count} events, acknowledged ${JSON.stringify(acknowledged)}`);
+  console.log(`${kills} kills, ${count + ends} events, acknowledged ${JSON.stringify({ ...acknowledged, jobs: acknowledged.jobs.length })}`);
 });

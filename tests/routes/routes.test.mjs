@@ -221,6 +221,36 @@ test('what happens to a device arrives as events, each once, also over kill -9 o
   await hub.ok('endpoint', 'delete', 'told', '--yes');
 });
 
+test('the ends of a job and of its devices arrive, each once, also over kill -9 of the hub', async () => {
+  await hub.ok('endpoint', 'create', 'told', '--url', `${other.origin}/told`);
+  await hub.ok('route', 'create', 'jobs', '--source', 'DeviceJobLifecycleEvents', '--endpoint-name', 'told');
+  other.taken.length = 0;
+  const method = { methodName: 'open', payload: null, responseTimeoutInSeconds: 5 };
+  const order = { type: 'scheduleDeviceMethod', cloudToDeviceMethod: method, queryCondition: "deviceId IN ['pump-1','pump-2']", maxExecutionTimeInSeconds: 4 };
+  devices['pump-1'].onDeviceMethod('open', (request, answer) => answer.send(200, { by: 'pump-1' }, () => {}));
+  assert.equal((await put('/jobs/v2/opening?api-version=2021-04-12', order)).status, 200);
+  await until(() => other.taken.length >= 1, 'the end of the first device');
+  await hub.stop('SIGKILL');
+  await hub.start();
+  await until(() => other.taken.some(({ type }) => type === 'Carillon.JobCompleted'), () => JSON.stringify(other.taken));
+  await until(() => new Set(other.taken.map(({ id }) => id)).size === 3, () => JSON.stringify(other.taken));
+  const events = [...new Map(other.taken.map((event) => [event.id, event])).values()];
+  const [answered] = events;
+  assert.equal(answered.type, 'Carillon.DeviceJobCompleted');
+  assert.equal(answered.subject, 'devices/pump-1');
+  assert.deepEqual(answered.data.body.outcome, { deviceMethodResponse: { status: 200, payload: { by: 'pump-1' } } });
+  assert.equal(answered.data.properties.jobId, 'opening');
+  const failed = events.find(({ type }) => type === 'Carillon.DeviceJobFailed');
+  assert.equal(failed.data.deviceId, 'pump-2');
+  assert.ok(failed.data.body.error.code.length > 0);
+  const ended = events.find(({ type }) => type === 'Carillon.JobCompleted');
+  assert.equal(ended.subject, 'jobs/opening');
+  assert.equal(ended.data.deviceId, undefined);
+  assert.deepEqual([ended.data.body.status, ended.data.body.deviceJobStatistics.failedCount], ['completed', 1]);
+  await hub.ok('route', 'delete', 'jobs');
+  await hub.ok('endpoint', 'delete', 'told', '--yes');
+});
+
 test('the command line saves what a file declares, and deletes the rest', async () => {
   const file = join(hub.directory, 'routing.json');
   writeFileSync(file, JSON.stringify({
