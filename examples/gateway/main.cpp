@@ -1,7 +1,7 @@
 // Many devices of this machine behind one connection to the hub: they speak MQTT with the gateway, as they
 // would with the hub, but without TLS and password; the gateway has one AMQP connection for all of them.
 //
-//   export GATEWAY_CONNECTION_STRING="$(carillon policy show device --connection-string)"
+//   export GATEWAY_CONNECTION_STRING="$(carillon connection-string --policy device)"
 //   gateway --ca carillon-data/ca.pem --port 1883
 //
 // How it works is in docs/gateway.md.
