@@ -14,5 +14,6 @@ export default defineConfig({
     reportCompressedSize: false,
     emptyOutDir: true,
   },
-  test: { include: ['src/**/*.test.ts'] },
+  // A machine that is busy with a whole build takes its time.
+  test: { include: ['src/**/*.test.ts'], testTimeout: 120_000 },
 });

@@ -163,6 +163,7 @@ test('a job is made in steps, watched to its end, and its failures opened', asyn
   await page.getByLabel('Job id').fill('from-the-page');
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByText('carillon job create --job-id from-the-page').waitFor();
+  await page.getByTestId('plan').waitFor();
   await browser.picture('new-job-review');
   await page.getByRole('button', { name: 'Run the job' }).click();
   await page.getByRole('heading', { name: 'completed' }).waitFor();

@@ -261,6 +261,7 @@ test('a twin job waits until its devices report what it wrote, says of the other
   await page.getByLabel('Job id').fill('cfg');
   await next();
   await page.getByText('the device has reported the values that were written, within 2s').waitFor();
+  await page.getByTestId('plan').waitFor();
   await browser.picture('new-job-rules');
   await page.getByRole('button', { name: 'Run the job' }).click();
   await echo.reported;

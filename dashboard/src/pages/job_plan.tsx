@@ -113,16 +113,16 @@ function Waves({ plan, draft }: { plan: Plan; draft: JobDraft }) {
   );
 }
 
-function Sample({ plan: { sample } }: { plan: Plan }) {
+function Sample({ plan: { sample, effect } }: { plan: Plan }) {
   if (!sample?.length) return null;
   return (
     <details>
       <summary>{t.plan.sample(sample.length)}</summary>
       <div class="table-scroll" tabIndex={0} role="region" aria-label={t.plan.sample(sample.length)}>
         <table>
-          <thead><tr><th>{t.common.device}</th><th>{t.plan.overwrites}</th></tr></thead>
+          <thead><tr><th>{t.common.device}</th>{effect && <th>{t.plan.overwrites}</th>}</tr></thead>
           <tbody>
-            {sample.map(({ deviceId, moduleId, overwrites }) => <tr key={`${deviceId} ${moduleId ?? ''}`}><td><span class="id">{moduleId ? `${deviceId}/${moduleId}` : deviceId}</span></td><td class="break"><code>{overwrites ? JSON.stringify(overwrites) : '–'}</code></td></tr>)}
+            {sample.map(({ deviceId, moduleId, overwrites }) => <tr key={`${deviceId} ${moduleId ?? ''}`}><td><span class="id">{moduleId ? `${deviceId}/${moduleId}` : deviceId}</span></td>{effect && <td class="break"><code>{overwrites ? JSON.stringify(overwrites) : '–'}</code></td>}</tr>)}
           </tbody>
         </table>
       </div>

@@ -11,6 +11,7 @@ import { t } from '../texts.ts';
 const samples = 120;
 const lookEveryMs = 30_000;
 const changesShown = 8;
+const changesRead = 3 * changesShown;
 const approvalsShown = 8;
 const rates = [
   ['connectsPerSecond', t.overview.connects],
@@ -36,7 +37,9 @@ export function OverviewPage() {
   const changes = useLoaded(async () => {
     if (!mayAll()) return [];
     const { last } = await listAudit(0, 1);
-    return (await listAudit(Math.max(0, last - changesShown), changesShown)).entries.reverse();
+    const { entries } = await listAudit(Math.max(0, last - changesRead), changesRead);
+    // A plan is an operation that writes, and changes nothing.
+    return entries.filter(({ operation }) => !operation.includes(' /carillon/plans')).slice(-changesShown).reverse();
   });
 
   useEffect(() => {

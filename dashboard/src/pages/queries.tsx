@@ -114,7 +114,7 @@ export function QueriesPage() {
       {rows.value && (rows.value.length === 0 ? <Empty title={t.queries.nothingFound} /> : (
         <section class="card flush">
           <header class="inset">
-            <p role="status">{t.queries.found(rows.value.length, <strong>{count(rows.value.length)}</strong>, continuation.value !== '')} <span class="hint">{t.queries.tookSeconds(duration(seconds.value))}</span></p>
+            <p role="status">{t.queries.found(rows.value.length, <strong>{count(rows.value.length)}</strong>, continuation.value !== '')} <span class="hint">{t.queries.tookSeconds(seconds.value < 1 ? milliseconds(seconds.value) : duration(seconds.value))}</span></p>
             <div class="row">
               <Button kind="quiet" aria-pressed={view.value === 'json'} onClick={() => { view.value = view.value === 'json' ? 'table' : 'json'; }}>{view.value === 'json' ? t.queries.table : 'JSON'}</Button>
               <Button kind="quiet" icon="download" disabled={isBusy.value} onClick={() => void take('csv')}>CSV</Button>

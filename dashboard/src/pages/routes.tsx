@@ -58,7 +58,7 @@ function Lists() {
         {!endpoints.value ? endpoints.isLoading && <Loading /> : endpoints.value.length === 0 ? <Empty title={r.noEndpoints}>{r.endpointsHint}</Empty> : (
           <div class="table-scroll" tabIndex={0} role="region" aria-label={r.endpoints}>
             <table>
-              <thead><tr><th>{r.name}</th><th>{r.goesTo}</th><th>{t.common.status}</th><th class="number">{r.behind}</th><th class="number">{r.delivered}</th><th class="number">{r.deadLetters}</th><th>{r.lastDelivery}</th>{canWrite && <th>{r.actions}</th>}</tr></thead>
+              <thead><tr><th>{r.name}</th><th>{r.goesTo}</th><th>{t.common.status}</th><th class="number">{r.behind}</th><th class="number">{r.delivered}</th><th class="number">{r.deadLetters}</th>{canWrite && <th>{r.actions}</th>}</tr></thead>
               <tbody>{endpoints.value.map((one) => <EndpointRow key={one.name} one={one} canWrite={canWrite} onAsk={(what) => { asked.value = what; }} />)}</tbody>
             </table>
           </div>
@@ -128,9 +128,8 @@ function EndpointRow({ one, canWrite, onAsk }: { one: RouteEndpoint; canWrite: b
         {status?.lastError && <p class="hint break">{status.lastError} <Time at={status.lastErrorTime} relative /></p>}
       </td>
       <td class="number">{count(status?.eventsBehind ?? 0)}</td>
-      <td class="number">{count(status?.delivered ?? 0)}</td>
+      <td class="number" title={r.lastDelivery}>{count(status?.delivered ?? 0)}<p class="hint"><Time at={status?.lastDeliveredTime} relative /></p></td>
       <td class="number">{count(status?.deadLetters ?? 0)}{(status?.missed ?? 0) > 0 && <p class="hint">{r.missed(count(status?.missed ?? 0))}</p>}</td>
-      <td><Time at={status?.lastDeliveredTime} relative /></td>
       {canWrite && (
         <td>
           <div class="row">

@@ -120,7 +120,7 @@ Result<> WebClient::Connection::open(const WebServer& server, const WebTrust& tr
         log.warn("blob container not reached host={} port={} reason=\"{}\" count={}", server.host,
                  server.port, reached.error().detail, *count);
     }
-    return fail(Errc::unreachable, "The container's host cannot be reached, or may not be.");
+    return fail(Errc::unreachable, "The host cannot be reached, or is not one that the hub may connect to.");
 }
 
 Result<> WebClient::Connection::reach(const WebServer& server, const WebTrust& trust) {
