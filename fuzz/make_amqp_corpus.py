@@ -210,3 +210,37 @@ CONNECTIONS = {
     "grant": GREET + bytes([24]) + SENDER + bytes([25, 1, 5, 0x99, 1, 5]),
 }
 write("amqp_connection", CONNECTIONS)
+
+# amqp_hub.cpp: an even first byte is followed by a text, an odd one by a message.
+TEXTS = ["$cbs", "/devices/d1/messages/events", "amqps://hub:5671/devices/a%40b/modules/m1/twin", "/devices/d1/methods/devicebound",
+         "/messages/serviceBound/feedback", "/messages/events/$management", "/devices/%zz/twin", "iothubowner@sas.root.hub",
+         "d1/modules/m1@sas.hub", "d@sas.x@sas.hub", "hub%2Fdevices%2Fa%2540b", "amqps://hub/devices/d1/"]
+
+
+def section(code, value):
+    return described(code, value)
+
+
+def message_with(code, *pairs, body=b"{}"):
+    return section(code, map_of(*pairs)) + section(0x75, binary(body))
+
+
+HUB_MESSAGES = {
+    "put-token": section(0x73, list_of(string("m1"))) + section(0x74, map_of(
+        string("operation"), string("put-token"), string("type"), string("servicebus.windows.net:sastoken"),
+        string("name"), string("hub"))) + section(0x77, string("SharedAccessSignature sr=hub")),
+    "twin-get": message_with(0x72, symbol("operation"), string("GET")),
+    "twin-patch": message_with(0x72, symbol("operation"), string("PATCH"), symbol("resource"), string("/properties/reported"),
+                               symbol("version"), string("5")),
+    "twin-put": message_with(0x72, symbol("operation"), string("PUT"), symbol("resource"),
+                             string("/notifications/twin/properties/desired")),
+    "method": section(0x73, list_of(NULL, NULL, NULL, NULL, NULL, string("72656d68-6f64-4000-8000-000000000001"))) +
+    message_with(0x74, string("IoThub-status"), uint(200)),
+    "telemetry": message_with(0x74, string("alert"), TRUE, string("iothub-outputname"), string("out")),
+    "cloud": section(0x73, list_of(string("m1"), NULL, string("/devices/d1/messages/devicebound"))) +
+    message_with(0x74, string("iothub-ack"), string("full")),
+    "cloud-ack": message_with(0x74, string("iothub-ack"), string("maybe")),
+    "batch": section(0x75, binary(message_with(0x74, string("a"), NULL))) * 2,
+}
+write("amqp_hub", {**{f"text-{number}": b"\x00" + text.encode() for number, text in enumerate(TEXTS)},
+                   **{name: b"\x01" + data for name, data in HUB_MESSAGES.items()}})
