@@ -38,6 +38,7 @@ SEEDS = {
     "enrollment-tpm": '{"attestation":{"type":"tpm","tpm":{"endorsementKey":"%s"}},"deviceId":"d"}'
                       % base64.b64encode(TPM_KEY).decode(),
     "enrollment-x509": '{"attestation":{"type":"x509","x509":{"clientCertificates":{"primary":{"certificate":"MIIB"}}}}}',
+    "enrollment-authority": '{"attestation":{"type":"x509","x509":{"caReferences":{"primary":"root","secondary":"next"}}}}',
     "group": '{"enrollmentGroupId":"e","attestation":{"type":"symmetricKey"},"reprovisionPolicy":{"updateHubAssignment":'
              'false,"migrateDeviceData":false},"allocationPolicy":"static","iotHubs":["a"]}',
     "stored-registration": '{"id":"dev-1","operationId":"5.x","group":"","attestationType":"tpm","status":"assigned",'

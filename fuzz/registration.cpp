@@ -44,6 +44,8 @@ void check_enrollment(std::string_view text) {
         const auto again = Enrollment::parse(kind, "e", printed->root(), &*made, random);
         CARILLON_ASSERT(again && again->primary_key == made->primary_key &&
                         again->primary_certificate == made->primary_certificate &&
+                        again->primary_authority == made->primary_authority &&
+                        again->secondary_authority == made->secondary_authority &&
                         again->endorsement_key == made->endorsement_key);
     }
 }

@@ -6,6 +6,7 @@
 #include "examples.hpp"
 #include "flag_checks.hpp"
 #include "operate/operator_commands.hpp"
+#include "provisioning/authority_commands.hpp"
 #include "rollouts/rollout_commands.hpp"
 #include "routing/routing_commands.hpp"
 #include "terminal.hpp"
@@ -41,6 +42,7 @@ constexpr std::array groups{
     add_configuration,
     add_enrollment,
     add_enrollment_group,
+    add_enrollment_authority,
     add_query,
     add_events,
     add_consumer_group,

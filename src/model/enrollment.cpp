@@ -132,11 +132,10 @@ std::optional<EnrolledCertificate> read_certificate(MemberReader& certificates, 
 Result<> read_x509(MemberReader& attestation, Enrollment& into, const Enrollment* existing) {
     into.attestation = AttestationType::x509;
     MemberReader x509(attestation.object("x509"), attestation, "attestation.x509.");
-    if (!x509.find("caReferences").is_null_or_absent()) {
-        return fail(Errc::feature_not_supported,
-                    "This hub keeps no certificates by name: give the certificate itself, a group's in "
-                    "signingCertificates.");
-    }
+    const JsonValue references = x509.object("caReferences");
+    MemberReader authorities(references, x509, "attestation.x509.caReferences.");
+    into.primary_authority = read_name(authorities, "primary", EnrollmentLimits::id_chars_max);
+    into.secondary_authority = read_name(authorities, "secondary", EnrollmentLimits::id_chars_max);
     const auto use = into.is_group() ? CertificateUse::signing : CertificateUse::own;
     const std::string_view member = into.is_group() ? "signingCertificates" : "clientCertificates";
     const std::string_view other = into.is_group() ? "clientCertificates" : "signingCertificates";
@@ -150,11 +149,16 @@ Result<> read_x509(MemberReader& attestation, Enrollment& into, const Enrollment
     into.secondary_certificate = read_certificate(certificates, "secondary", use);
     // An answer does not hold certificates, so who sends one back means those that are there.
     const bool had = existing != nullptr && existing->attestation == AttestationType::x509;
-    if (!into.primary_certificate && !into.secondary_certificate && had) {
+    const bool has_certificates = into.primary_certificate || into.secondary_certificate;
+    if (has_certificates && into.names_authorities())
+        attestation.refuse("attestation.x509 must hold either certificates or caReferences.");
+    if (had && !has_certificates && !into.names_authorities()) {
         into.primary_certificate = existing->primary_certificate;
         into.secondary_certificate = existing->secondary_certificate;
+        into.primary_authority = existing->primary_authority;
+        into.secondary_authority = existing->secondary_authority;
     }
-    if (!into.primary_certificate && !into.secondary_certificate)
+    if (!into.primary_certificate && !into.secondary_certificate && !into.names_authorities())
         attestation.refuse(path + " must hold a primary certificate.");
     return {};
 }
@@ -323,6 +327,14 @@ void write_attestation(JsonWriter& json, const Enrollment& enrollment, Enrollmen
     json.member("type", attestation_text(enrollment.attestation));
     if (enrollment.attestation == AttestationType::x509) {
         json.key("x509").begin_object();
+        if (enrollment.names_authorities()) {
+            json.key("caReferences").begin_object();
+            if (!enrollment.primary_authority.empty()) json.member("primary", enrollment.primary_authority);
+            if (!enrollment.secondary_authority.empty())
+                json.member("secondary", enrollment.secondary_authority);
+            json.end_object().end_object().end_object();
+            return;
+        }
         json.key(enrollment.is_group() ? "signingCertificates" : "clientCertificates").begin_object();
         write_info(json, "primary", enrollment.primary_certificate, keys);
         write_info(json, "secondary", enrollment.secondary_certificate, keys);
@@ -374,6 +386,11 @@ Result<Enrollment> Enrollment::parse(Kind kind, std::string_view id, JsonValue b
     return enrollment;
 }
 
+bool Enrollment::names_authority(std::string_view name) const {
+    return !name.empty() &&
+           (equals_ignoring_case(primary_authority, name) || equals_ignoring_case(secondary_authority, name));
+}
+
 std::string Enrollment::encode() const {
     std::string text;
     JsonWriter json(text);
@@ -388,6 +405,8 @@ std::string Enrollment::encode() const {
     write_certificate(json, "secondaryCertificate", secondary_certificate);
     if (primary_certificate) json.member("primaryDer", primary_certificate->der);
     if (secondary_certificate) json.member("secondaryDer", secondary_certificate->der);
+    if (!primary_authority.empty()) json.member("primaryAuthority", primary_authority);
+    if (!secondary_authority.empty()) json.member("secondaryAuthority", secondary_authority);
     write_settings(json, *this);
     json.member("etag", etag);
     json.member("kind", is_group() ? "group" : "individual");
@@ -407,6 +426,8 @@ Result<Enrollment> Enrollment::decode(std::string_view stored) {
     enrollment.secondary_key = in.text("secondaryKey").value_or("");
     enrollment.endorsement_key = in.text("endorsementKey").value_or("");
     enrollment.storage_root_key = in.text("storageRootKey").value_or("");
+    enrollment.primary_authority = in.text("primaryAuthority").value_or("");
+    enrollment.secondary_authority = in.text("secondaryAuthority").value_or("");
     enrollment.primary_certificate = stored_certificate(in, "primaryCertificate");
     enrollment.secondary_certificate = stored_certificate(in, "secondaryCertificate");
     if (enrollment.primary_certificate)

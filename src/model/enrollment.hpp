@@ -20,6 +20,7 @@ struct EnrollmentLimits {
     static constexpr std::size_t id_chars_max = 128;
     static constexpr std::size_t individuals_max = 1'000'000;
     static constexpr std::size_t groups_max = 200;
+    static constexpr std::size_t authorities_max = 25;  ///< Kept by name.
     static constexpr std::size_t registrations_max = 1'000'000;
     static constexpr std::size_t hubs_max = 50;
     static constexpr std::size_t text_bytes_max = 32 * 1024;  ///< A twin, or information about a device.
@@ -56,6 +57,9 @@ struct Enrollment {
     /// A device's own, or of a group, those of authorities that sign its devices' certificates.
     std::optional<EnrolledCertificate> primary_certificate;
     std::optional<EnrolledCertificate> secondary_certificate;
+    /// Of authorities that the hub keeps, instead of certificates; as is the next.
+    std::string primary_authority;
+    std::string secondary_authority;
     std::string endorsement_key;   ///< Of an individual's TPM: a TPM2B_PUBLIC in base64, as is the next.
     std::string storage_root_key;  ///< Kept for who reads it; empty if it was not given.
     bool iot_edge = false;
@@ -74,6 +78,9 @@ struct Enrollment {
 
     bool is_group() const { return kind == Kind::group; }
     bool is_custom() const { return allocation_policy == "custom"; }
+    bool names_authorities() const { return !primary_authority.empty() || !secondary_authority.empty(); }
+    /// In any case.
+    bool names_authority(std::string_view name) const;
 
     /// Reads the body of a PUT, or an entry of a bulk request. `existing` is what is there, if anything: its
     /// keys and certificates stay where the body names none, else keys are made. Times and etag of the body

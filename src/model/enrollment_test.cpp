@@ -123,9 +123,6 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
         EXPECT_NE(refused.error().detail.find(expected), std::string::npos) << refused.error().detail;
     }
     EXPECT_EQ(read("[]").error().code, Errc::iot_hub_format_error);
-    EXPECT_EQ(
-        read(R"({"attestation":{"type":"x509","x509":{"caReferences":{"primary":"root"}}}})").error().code,
-        Errc::feature_not_supported);
     const auto of_group = [](const char* body) { return read(body, nullptr, Enrollment::Kind::group); };
     EXPECT_NE(of_group(R"({"attestation":{"type":"tpm"}})").error().detail.find("individual"),
               std::string::npos);
@@ -135,6 +132,27 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
                   .error()
                   .detail.find("not for groups"),
               std::string::npos);
+}
+
+TEST(Enrollment, NamesAuthoritiesInsteadOfCertificates) {
+    for (const auto kind : {Enrollment::Kind::individual, Enrollment::Kind::group}) {
+        const auto made = read(
+            R"({"attestation":{"type":"x509","x509":{"caReferences":{"primary":"Root","secondary":"next"}}}})",
+            nullptr, kind);
+        ASSERT_TRUE(made) << made.error().detail;
+        EXPECT_TRUE(made->names_authority("root") && made->names_authority("NEXT"));
+        EXPECT_FALSE(made->names_authority("") || made->names_authority("other"));
+        const auto decoded = Enrollment::decode(made->encode());
+        ASSERT_TRUE(decoded);
+        std::string text;
+        append_attestation_json(text, *decoded, EnrollmentKeys::withheld);
+        EXPECT_EQ(text, R"({"type":"x509","x509":{"caReferences":{"primary":"Root","secondary":"next"}}})");
+        const auto again = read(R"({"attestation":{"type":"x509"}})", &*decoded, kind);
+        ASSERT_TRUE(again);
+        EXPECT_EQ(again->secondary_authority, "next") << "an update that says nothing of it";
+    }
+    EXPECT_EQ(read(R"({"attestation":{"type":"x509","x509":{"caReferences":"root"}}})").error().code,
+              Errc::argument_invalid);
 }
 
 TEST(Enrollment, KeepsTheKeysOfATpmAndTellsThem) {

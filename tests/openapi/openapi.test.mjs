@@ -2,6 +2,7 @@
 // is offered is called, with requests and answers that keep to its schemas.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -529,6 +530,14 @@ test('provisioning', async () => {
     assert.equal((await ask('post', base, {}, { body: { mode: 'create', ...entries } })).isSuccessful, true);
     await ask('delete', path, { [id]: 'two' }, { status: 204 });
   }
+  const authority = '/carillon/enrollmentAuthorities/{authorityName}';
+  const factory = { authorityName: 'factory' };
+  await ask('put', authority, factory, { body: { certificate: readFileSync(hub.caFile, 'utf8') } });
+  await ask('put', authority, factory, { body: { certificate: 'none' }, status: 400 });
+  await ask('get', '/carillon/enrollmentAuthorities', {});
+  await ask('get', authority, factory);
+  await ask('delete', authority, factory, { status: 204 });
+  await ask('delete', authority, factory, { status: 404 });
   const device = { idScope, registrationId: 'one' };
   const token = sign(`${idScope}/registrations/one`, key, Math.floor(Date.now() / 1000) + 600, 'registration');
   const own = { headers: { Authorization: token } };

@@ -4,13 +4,11 @@
 #include "flag_checks.hpp"
 #include "identity_flags.hpp"
 #include "json_text.hpp"
+#include "provisioning/certificate_file.hpp"
 #include "provisioning/enrollment_request.hpp"
 #include "provisioning/enrollment_verbs.hpp"
 #include "talk.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -19,9 +17,6 @@ namespace carillon {
 namespace {
 
 using EnrollmentKind = Enrollments::Kind;
-
-/// Far beyond what any certificate takes; a device node would not end.
-constexpr std::size_t certificate_file_bytes_max = 64 * 1024;
 
 struct EnrollmentArgs {
     HubFlags hub;
@@ -38,19 +33,6 @@ const char* name_of(EnrollmentKind kind) {
     return kind == EnrollmentKind::group ? "enrollment group " : "enrollment ";
 }
 
-Result<> read_certificate(const char* flag, const std::string& file, std::string& into) {
-    if (file.empty()) return {};
-    std::ifstream in(file, std::ios::binary);
-    if (!in) return fail_usage(std::string(flag) + ": " + file + ": " + std::strerror(errno));
-    std::string text(certificate_file_bytes_max, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
-    auto certificate = certificate_of_pem(flag, text);
-    if (!certificate) return fail(std::move(certificate).error());
-    into = *std::move(certificate);
-    return {};
-}
-
 /// The order with what its flags name.
 Result<EnrollmentOrder> read_order(const EnrollmentArgs& args) {
     EnrollmentOrder order = args.order;
@@ -62,15 +44,14 @@ Result<EnrollmentOrder> read_order(const EnrollmentArgs& args) {
         if (!json) return fail(std::move(json).error());
         *text = *std::move(json);
     }
-    auto read = read_certificate("--certificate-path", args.certificate_file, order.certificate);
+    auto read = read_certificate_file("--certificate-path", args.certificate_file, order.certificate);
     if (!read) return fail(std::move(read).error());
-    read = read_certificate("--secondary-certificate-path", args.secondary_certificate_file,
-                            order.secondary_certificate);
+    read = read_certificate_file("--secondary-certificate-path", args.secondary_certificate_file,
+                                 order.secondary_certificate);
     if (!read) return fail(std::move(read).error());
     if (order.attestation.empty()) {
-        order.attestation = !order.certificate.empty()       ? "x509"
-                            : !order.endorsement_key.empty() ? "tpm"
-                                                             : "symmetrickey";
+        const bool has_authority = !order.authority.empty() || !order.certificate.empty();
+        order.attestation = has_authority ? "x509" : !order.endorsement_key.empty() ? "tpm" : "symmetrickey";
     }
     return order;
 }
@@ -187,6 +168,11 @@ void add_credential_flags(CLI::App& verb, EnrollmentArgs& args) {
     verb.add_option("--secondary-certificate-path,--scp", args.secondary_certificate_file,
                     "PEM file of the next certificate")
         ->type_name("FILE");
+    verb.add_option("--ca-name,--cn", args.order.authority,
+                    "Instead of certificates: an authority of `enrollment-authority`, which signs them")
+        ->type_name("NAME");
+    verb.add_option("--secondary-ca-name,--scn", args.order.secondary_authority, "The next such authority")
+        ->type_name("NAME");
     if (is_group) return;
     verb.add_option("--endorsement-key,--ek", args.order.endorsement_key,
                     "Of the device's TPM: a TPM2B_PUBLIC in base64");

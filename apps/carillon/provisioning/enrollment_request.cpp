@@ -69,7 +69,17 @@ Result<std::string> attestation_json(const EnrollmentOrder& order, std::string_v
         return text;
     }
     if (has_key) return fail_usage("keys go with --attestation-type symmetrickey");
-    if (order.certificate.empty()) return fail_usage("x509 needs --certificate-path");
+    const bool names_authority = !order.authority.empty() || !order.secondary_authority.empty();
+    if (names_authority && has_certificate) return fail_usage("--ca-name goes without certificates");
+    if (names_authority) {
+        json.begin_object().member("type", "x509").key("x509").begin_object();
+        json.key("caReferences").begin_object();
+        if (!order.authority.empty()) json.member("primary", order.authority);
+        if (!order.secondary_authority.empty()) json.member("secondary", order.secondary_authority);
+        json.end_object().end_object().end_object();
+        return text;
+    }
+    if (order.certificate.empty()) return fail_usage("x509 needs --certificate-path or --ca-name");
     const bool is_group = order.kind == Enrollments::Kind::group;
     json.begin_object().member("type", "x509").key("x509").begin_object();
     json.key(is_group ? "signingCertificates" : "clientCertificates").begin_object();

@@ -21,6 +21,8 @@ struct EnrollmentOrder {
     std::string secondary_key;
     std::string certificate;  ///< DER in base64, as is the next.
     std::string secondary_certificate;
+    std::string authority;  ///< The name of one, as is the next.
+    std::string secondary_authority;
     std::string endorsement_key;  ///< Of a TPM, base64, as is the next.
     std::string storage_root_key;
     std::string status;              ///< enabled or disabled.

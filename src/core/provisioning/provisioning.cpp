@@ -165,10 +165,17 @@ bool Provisioning::has_scope(std::string_view scope) const {
 
 Result<> Provisioning::load() {
     std::map<std::string, Enrollment> groups;
+    Authorities authorities;
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         if (key.starts_with(individual_mark)) ++individuals_;
         if (key.starts_with(record_mark)) ++records_;
+        if (key.starts_with(authority_mark)) {
+            auto authority = EnrollmentAuthority::decode(value);
+            if (!authority) outcome = fail(std::move(authority).error());
+            if (authority) authorities.emplace(key.substr(1), *std::move(authority));
+            return outcome.has_value();
+        }
         if (!key.starts_with(group_mark)) return true;
         auto group = Enrollment::decode(value);
         if (!group) {
@@ -180,7 +187,7 @@ Result<> Provisioning::load() {
     };
     auto scanned = shards_.first().store().scan(Table::provisioning, {}, {}, visit);
     if (!scanned || !outcome) return scanned ? outcome : scanned;
-    groups_ = with_signers(std::move(groups));
+    groups_ = with_signers(std::move(groups), std::move(authorities));
     return {};
 }
 
@@ -198,13 +205,18 @@ std::shared_ptr<const Provisioning::Groups> Provisioning::groups() const {
 }
 
 std::shared_ptr<const Provisioning::Groups> Provisioning::with_signers(
-    std::map<std::string, Enrollment> by_id) {
+    std::map<std::string, Enrollment> by_id, Authorities authorities) {
     auto groups = std::make_shared<Groups>();
     for (const auto& [lower_id, group] : by_id) {
+        for (const std::string* name : {&group.primary_authority, &group.secondary_authority}) {
+            const auto named = authorities.find(to_lower(*name));
+            if (named != authorities.end()) groups->signers.add(named->second.certificate.der, lower_id);
+        }
         if (group.primary_certificate) groups->signers.add(group.primary_certificate->der, lower_id);
         if (group.secondary_certificate) groups->signers.add(group.secondary_certificate->der, lower_id);
     }
     groups->by_id = std::move(by_id);
+    groups->authorities = std::move(authorities);
     return groups;
 }
 
@@ -215,13 +227,30 @@ void Provisioning::replace_group(const std::string& lower_id, std::optional<Enro
     } else {
         next.erase(lower_id);
     }
-    auto replaced = with_signers(std::move(next));
+    auto replaced = with_signers(std::move(next), groups()->authorities);
     const std::lock_guard lock(mutex_);
     groups_ = std::move(replaced);
 }
 
+void Provisioning::replace_authorities(Authorities authorities) {
+    auto replaced = with_signers(groups()->by_id, std::move(authorities));
+    const std::lock_guard lock(mutex_);
+    groups_ = std::move(replaced);
+}
+
+Task<std::shared_ptr<void>> Provisioning::take_authority_turn() {
+    auto taking = part(shards_.first()).take_turn(std::string(1, authority_mark));
+    std::shared_ptr<void> turn = co_await std::move(taking);
+    co_return turn;
+}
+
 Result<> Provisioning::check(const Enrollment& enrollment) const {
     if (auto checked = assigner_.check(enrollment); !checked) return checked;
+    for (const std::string* name : {&enrollment.primary_authority, &enrollment.secondary_authority}) {
+        if (name->empty() || find_authority(*name)) continue;
+        return fail(Errc::argument_invalid,
+                    fmt::format("attestation.x509.caReferences: this hub keeps no authority {}.", *name));
+    }
     for (const std::string* key : {&enrollment.endorsement_key, &enrollment.storage_root_key}) {
         if (key->empty()) continue;
         if (auto checked = check_tpm_key(*key); !checked) return checked;
@@ -420,6 +449,11 @@ Task<Result<std::vector<Enrollee>>> Provisioning::enrollees(std::string id) {
             enrollee.endorsement_key = own.endorsement_key;
             enrollee.primary_key = base64_encode(tpm_nonce(lower_id, own.endorsement_key, span));
             enrollee.secondary_key = base64_encode(tpm_nonce(lower_id, own.endorsement_key, span - 1));
+        }
+        enrollee.is_by_authority = own.names_authorities();
+        for (const std::string* name : {&own.primary_authority, &own.secondary_authority}) {
+            if (const auto named = find_authority(*name))
+                enrollee.authorities.push_back(named->certificate.der);
         }
         if (own.primary_certificate) enrollee.primary_sha256 = own.primary_certificate->sha256;
         if (own.secondary_certificate) enrollee.secondary_sha256 = own.secondary_certificate->sha256;

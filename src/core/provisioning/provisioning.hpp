@@ -7,6 +7,7 @@
 #include "core/registry/registry.hpp"
 #include "core/shard/shards.hpp"
 #include "model/enrollment.hpp"
+#include "model/enrollment_authority.hpp"
 #include "model/etag_match.hpp"
 
 #include <atomic>
@@ -73,6 +74,15 @@ public:
     Task<Result<Page<Registration>>> list_registrations(std::string group, std::string from,
                                                         std::size_t count);
 
+    /// The authorities that enrollments may name, by name. `find_authority` and `remove_authority` fail with
+    /// `generic_not_found`, the latter with `argument_invalid` if a group names it; devices of individual
+    /// enrollments that do are refused from then on.
+    std::vector<EnrollmentAuthority> authorities() const;
+    Result<EnrollmentAuthority> find_authority(std::string_view name) const;
+    /// Makes it, or replaces its certificate, for registrations from then on. Fails with `argument_invalid`.
+    Task<Result<EnrollmentAuthority>> put_authority(std::string name, std::string certificate);
+    Task<Result<>> remove_authority(std::string name);
+
     // --- for devices -------------------------------------------------------------------------------
     /// Who may register as `id`: the individual enrollment where there is one, enabled or not, else every
     /// group with keys. Fails with `store_failed`.
@@ -99,8 +109,11 @@ private:
     /// All groups, as they are from one change to the next.
     struct Groups {
         std::map<std::string, Enrollment> by_id;  ///< In lower case. Bound: EnrollmentLimits::groups_max.
+        /// Likewise. Bound: EnrollmentLimits::authorities_max.
+        std::map<std::string, EnrollmentAuthority> authorities;
         SigningCertificates signers;
     };
+    using Authorities = std::map<std::string, EnrollmentAuthority>;
 
     Shard& home(std::string_view lower_id);
     Part& part(const Shard& shard);
@@ -119,7 +132,14 @@ private:
     std::string tpm_nonce(std::string_view lower_id, std::string_view endorsement_key,
                           std::int64_t span) const;
     void replace_group(const std::string& lower_id, std::optional<Enrollment> group);
-    static std::shared_ptr<const Groups> with_signers(std::map<std::string, Enrollment> by_id);
+    static std::shared_ptr<const Groups> with_signers(std::map<std::string, Enrollment> by_id,
+                                                      Authorities authorities);
+    Task<Result<EnrollmentAuthority>> put_authority_here(std::string name, std::string certificate);
+    Task<Result<>> remove_authority_here(std::string name);
+    void replace_authorities(Authorities authorities);
+    /// Whoever changes them holds it, on the first shard.
+    Task<std::shared_ptr<void>> take_authority_turn();
+    static constexpr char authority_mark = 'a';  ///< What keys of authorities begin with in the store.
 
     Shards& shards_;
     Assigner assigner_;

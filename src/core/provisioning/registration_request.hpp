@@ -3,6 +3,7 @@
 #include "model/enrollment.hpp"
 
 #include <string>
+#include <vector>
 
 namespace carillon {
 
@@ -18,6 +19,10 @@ struct Enrollee {
     std::string primary_sha256;  ///< Thumbprints, upper-case hex.
     std::string secondary_sha256;
     std::string endorsement_key{};  ///< Of its TPM, base64.
+    /// Certificates of the authorities that its enrollment names, one of which must have signed the device's;
+    /// DER, base64. Bound: two.
+    std::vector<std::string> authorities{};
+    bool is_by_authority = false;  ///< Its enrollment names some.
 };
 
 /// What a device that has proved itself asks for.

@@ -62,6 +62,14 @@ Result<Enrollee> find_holder(const Provisioning& provisioning, std::vector<Enrol
     const bool is_individual = !candidates.empty() && candidates.front().group.empty();
     if (!is_individual) return provisioning.find_signed(credentials.registration_id, credentials.chain, now);
     Enrollee& own = candidates.front();
+    if (own.is_by_authority) {
+        SigningCertificates signers;
+        for (const std::string& authority : own.authorities)
+            signers.add(authority, credentials.registration_id);
+        const auto found = signers.find_group(credentials.chain, now);
+        if (!found) return fail(found.error());
+        return std::move(own);
+    }
     const bool is_its = equals_ignoring_case(own.primary_sha256, credentials.certificate_sha256) ||
                         equals_ignoring_case(own.secondary_sha256, credentials.certificate_sha256);
     if (own.attestation == AttestationType::x509 && is_its) return std::move(own);

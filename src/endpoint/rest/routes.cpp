@@ -6,6 +6,7 @@
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/log.hpp"
 #include "endpoint/rest/operate/handlers.hpp"
+#include "endpoint/rest/provisioning/handlers.hpp"
 #include "endpoint/rest/rollouts/rollout_handlers.hpp"
 #include "endpoint/rest/routing/handlers.hpp"
 
@@ -188,6 +189,11 @@ constexpr Route table[] = {
     {"GET", "/registrations/{}", status_read, C::registry, small, get_registration},
     {"DELETE", "/registrations/{}", status_write, C::registry, small, delete_registration},
     {"POST", "/registrations/{}/query", status_read, C::registry, small, query_registrations},
+    {"GET", "/carillon/enrollmentAuthorities", enrollment_read, C::none, small, list_enrollment_authorities},
+    {"GET", "/carillon/enrollmentAuthorities/{}", enrollment_read, C::none, small, get_enrollment_authority},
+    {"PUT", "/carillon/enrollmentAuthorities/{}", enrollment_write, C::none, small, put_enrollment_authority},
+    {"DELETE", "/carillon/enrollmentAuthorities/{}", enrollment_write, C::none, small,
+     delete_enrollment_authority},
     {"PUT", "/{}/registrations/{}/register", registrant, C::none, tiny, register_device},
     {"GET", "/{}/registrations/{}/operations/{}", registrant, C::none, tiny, get_registration_operation},
     {"POST", "/{}/registrations/{}", registrant, C::none, tiny, look_up_registration},

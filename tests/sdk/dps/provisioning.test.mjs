@@ -202,6 +202,43 @@ test('devices register by the certificate of the authority that signed theirs', 
   await t.test('a group takes the certificate of an authority only', () => assert.rejects(signing('by-device', 'signed-mqtt')));
 });
 
+test('devices register by an authority that their enrollment names', async (t) => {
+  certify('plant', undefined, isAuthority);
+  certify('line', 'plant', isAuthority);
+  const byName = (enrollmentGroupId, primary) => service.createOrUpdateEnrollmentGroup({
+    enrollmentGroupId, attestation: { type: 'x509', x509: { caReferences: { primary } } },
+  });
+  await assert.rejects(byName('by-name', 'Plant'), 'a name that the hub does not know');
+  await hub.ok('enrollment-authority', 'create', 'Plant', '--path', file('plant.pem'));
+  const made = await byName('by-name', 'plant');
+  assert.deepEqual(made.responseBody.attestation.x509, { caReferences: { primary: 'plant' } });
+  for (const transport of ['mqtt', 'http', 'amqp']) {
+    certify(`named-${transport}`, 'line');
+    const credentials = shown(`named-${transport}`, 'line');
+    const result = await register(`named-${transport}`, credentials, transport);
+    assert.equal(result.deviceId, `named-${transport}`);
+    await connectsByCertificate(result, credentials);
+  }
+  await t.test('it is kept while a group names it, and over a restart', async () => {
+    assert.equal((await hub.cli('enrollment-authority', 'delete', 'plant', '--yes')).code, 2);
+    await hub.stop('SIGKILL');
+    await hub.start();
+    assert.deepEqual(JSON.parse(await hub.ok('enrollment-authority', 'list', '-o', 'json')).map(({ name }) => name), ['Plant']);
+    assert.equal((await register('named-mqtt', shown('named-mqtt', 'line'), 'mqtt')).deviceId, 'named-mqtt');
+  });
+  await t.test('an individual enrollment names one, too, and another authority is none', async () => {
+    await service.deleteEnrollmentGroup('by-name');
+    await service.createOrUpdateIndividualEnrollment({ registrationId: 'named-alone', attestation: { type: 'x509', x509: { caReferences: { primary: 'plant' } } } });
+    certify('named-alone', 'line');
+    assert.equal((await register('named-alone', shown('named-alone', 'line'), 'mqtt')).deviceId, 'named-alone');
+    certify('named-alone', 'root');
+    await assert.rejects(register('named-alone', shown('named-alone'), 'mqtt'), /Unauthorized|Not authorized/i);
+    certify('named-alone', 'line');
+    await hub.ok('enrollment-authority', 'delete', 'PLANT', '--yes');
+    await assert.rejects(register('named-alone', shown('named-alone', 'line'), 'mqtt'), /Unauthorized|Not authorized/i);
+  });
+});
+
 for (const over of ['http', 'amqp', 'amqpWs']) {
   test(`a device with a TPM registers over ${over} by a nonce, and connects by the key that its TPM was given`, async (t) => {
     const name = `tpm-${over}`;
