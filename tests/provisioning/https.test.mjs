@@ -2,10 +2,12 @@
 // its answer.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { derive, enroll, makeHub, rightTokens, scope, service, token, wrongTokens } from './enrolled.mjs';
+import { until } from '../lib/hub.mjs';
 
 const hub = makeHub();
 before(async () => {
@@ -133,6 +135,24 @@ test('devices of a group are derived from its key, in either spelling', async ()
     assert.equal((await register(id, { auth: token({ id, signedBy: derive(derived) }) })).status, 202);
   }
   refused(await register('sensor-3', { auth: token({ id: 'sensor-3', signedBy: derive('sensor-4') }) }), 401, 401002, 'a sibling\'s key');
+});
+
+test('a route tells of the device that a registration makes, once, and the audit log of enrollments that change', async () => {
+  await hub.ok('endpoint', 'create', 'told', '--container', 'file:told', '--max-wait', '1');
+  await hub.ok('route', 'create', 'lives', '--source', 'DeviceLifecycleEvents', '--endpoint-name', 'told');
+  const folder = join(hub.directory, 'data', 'import-export', 'told');
+  const told = () => (existsSync(folder) ? readdirSync(folder, { recursive: true }) : []).filter((name) => name.endsWith('.ndjson'))
+    .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n')).map((line) => JSON.parse(line));
+  for (const id of ['told-1', 'told-1', 'told-2']) {
+    assert.equal((await register(id, { auth: token({ id, signedBy: derive(id) }) })).status, 202);
+  }
+  await until(() => told().some(({ deviceId }) => deviceId === 'told-2'), 'the second device to be told of');
+  assert.deepEqual(told().map(({ deviceId, properties }) => `${properties.opType} ${deviceId}`).sort(),
+    ['createDeviceIdentity told-1', 'createDeviceIdentity told-2']);
+  assert.equal((await service(hub, 'PUT', '/enrollments/audited', { attestation: { type: 'symmetricKey' } })).status, 200);
+  assert.equal((await service(hub, 'DELETE', '/enrollments/audited')).status, 204);
+  const { body } = await service(hub, 'GET', '/carillon/audit');
+  assert.deepEqual(body.entries.filter(({ target }) => target?.includes('audited')).map(({ operation }) => operation), ['PUT /enrollments/{}', 'DELETE /enrollments/{}']);
 });
 
 test('a registration record is deleted by a back end, not by a device', async () => {
