@@ -52,7 +52,7 @@ std::optional<std::array<std::uint8_t, uuid_bytes>> parse_uuid(std::string_view 
         } else {
             return std::nullopt;
         }
-        uuid[digits / 2] = static_cast<std::uint8_t>(uuid[digits / 2] << 4 | digit);
+        uuid[digits / 2] = static_cast<std::uint8_t>(uuid[digits / 2] * 16U | digit);
         ++digits;
     }
     return uuid;
