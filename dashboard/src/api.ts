@@ -38,9 +38,9 @@ export type Right = Session['rights'][number];
 
 const version = 'api-version=2021-04-12';
 
-/** Who is signed in; null if nobody is, undefined while that is not known. */
+/** The session; null without one, undefined while that is not known. */
 export const session = signal<Session | null | undefined>(undefined);
-/** The user that a trusted reverse proxy names, while nobody is signed in. */
+/** The user that a trusted reverse proxy names, while there is no session. */
 export const person = signal('');
 /** False while the hub does not answer. */
 export const isReachable = signal(true);
@@ -101,7 +101,7 @@ async function send(method: string, path: string, { body, text, headers = {}, si
   isReachable.value = true;
   if (response.ok || (answer && response.headers.get('iothub-errorcode') === answer)) return response;
   const error = readError(response, await response.text());
-  // Either this policy may not, or nobody is signed in any more.
+  // Either this policy may not, or the session is over.
   if (response.status === 401 && !path.startsWith('/carillon/session')) await refreshSession();
   throw error;
 }

@@ -1,5 +1,5 @@
-// Who may do what with a hub, and what single devices do: policies of one's own, tokens that are refused, traces, uploaded files, and people
-// for whom a reverse proxy vouches. In a browser against the real hub.
+// Who may do what with a hub, and what single devices do: policies of one's own, tokens that are revoked, traces, uploaded files, approvals,
+// and sign-in by a reverse proxy. In a browser against the real hub.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,8 +12,8 @@ import { Browser } from './browser.mjs';
 import { hostile } from './pages.mjs';
 import { ask } from './support.mjs';
 
-const vouchedBy = 'x-forwarded-user';
-Object.assign(process.env, { CARILLON_DASHBOARD__PROXY_HEADER: vouchedBy, CARILLON_DASHBOARD__PROXY_ADDRESSES: '127.0.0.1', CARILLON_DASHBOARD__PROXY_POLICY: 'registryRead' });
+const proxyHeader = 'x-forwarded-user';
+Object.assign(process.env, { CARILLON_DASHBOARD__PROXY_HEADER: proxyHeader, CARILLON_DASHBOARD__PROXY_ADDRESSES: '127.0.0.1', CARILLON_DASHBOARD__PROXY_POLICY: 'registryRead' });
 const hub = Hub.fromEnvironment();
 const pictures = process.env.DASHBOARD_PICTURES ?? join(hub.directory, 'pictures');
 const rest = (...request) => ask(hub, ...request);
@@ -38,7 +38,7 @@ after(async () => {
 const dialog = () => page.getByRole('dialog');
 const tab = (name) => page.getByRole('tab', { name, exact: true }).click();
 
-test('a policy of one\'s own is made, gets other rights, and is deleted; who stands on it is signed out', async () => {
+test('a policy of one\'s own is made, gets other rights, and is deleted; its sessions end', async () => {
   await browser.go('/hub');
   await page.getByRole('button', { name: 'New policy' }).click();
   await dialog().locator('[name=policy]').fill('night-shift');
@@ -49,7 +49,7 @@ test('a policy of one\'s own is made, gets other rights, and is deleted; who sta
   const login = await dialog().getByLabel('connection string', { exact: true }).textContent();
   await dialog().getByRole('button', { name: 'Close' }).click();
   await page.getByRole('row', { name: /night-shift RegistryRead, ServiceConnect/ }).waitFor();
-  // Somebody signs in by it, elsewhere.
+  // Another client signs in with it.
   const opened = await fetch(`https://${hub.address}/carillon/session`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ connectionString: login, access: 'read' }) });
   assert.equal(opened.status, 200);
   const cookie = opened.headers.get('set-cookie').split(';')[0];
@@ -75,7 +75,7 @@ test('a policy of one\'s own is made, gets other rights, and is deleted; who sta
   browser.quiet();
 });
 
-test('the tokens of a device are refused and accepted again', async () => {
+test('the tokens of a device are revoked and accepted again', async () => {
   const lost = await connect(ga, await hub.device('lost-1'));
   await browser.go('/device?id=lost-1');
   await tab('Identity');
@@ -210,14 +210,14 @@ test('a job that needs an approval waits until a policy that did not make it app
   browser.quiet();
 });
 
-test('whom a reverse proxy vouches for signs in without a key, with the rights of its policy', async () => {
+test('a user that a reverse proxy names signs in without a key, with the rights of its policy', async () => {
   const person = `ada ${hostile[0]}`;
   await browser.context.clearCookies();
   browser.expect(/401/);
   await browser.go('/');
   await page.getByRole('tab', { name: 'Connection string' }).waitFor();
-  assert.equal(await page.getByRole('tab', { name: 'Proxy' }).count(), 0, 'nobody vouches');
-  await page.setExtraHTTPHeaders({ [vouchedBy]: person });
+  assert.equal(await page.getByRole('tab', { name: 'Proxy' }).count(), 0, 'no proxy names a user');
+  await page.setExtraHTTPHeaders({ [proxyHeader]: person });
   try {
     await browser.go('/');
     await page.getByRole('tab', { name: 'Proxy', selected: true }).waitFor();

@@ -108,7 +108,7 @@ test('devices are found by their ids and by conditions, and paged', async () => 
   browser.quiet();
 });
 
-test('a twin is edited, and a change by somebody else in between is shown and merged', async () => {
+test('a twin is edited, and a change by another client in between is shown and merged', async () => {
   const path = `/twins/${encodeURIComponent(oddId)}`;
   const tags = page.getByLabel('Tags');
   assert.ok((await tags.inputValue()).includes('onerror'));

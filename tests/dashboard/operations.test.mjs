@@ -91,7 +91,7 @@ test('a rollout is paused, changed and resumed, each with a reason that its hist
   const apply = dialog().getByRole('button', { name: 'Apply' });
   assert.ok(await apply.isDisabled(), 'nothing is changed yet');
   await dialog().locator('[name=rate]').fill('500/s');
-  // Somebody else decides something in between.
+  // Another client decides something in between.
   await rest('PATCH', '/carillon/jobs/slow', { rollout: { deadline: '2h' } });
   browser.expect(/412/);
   await apply.click();
@@ -285,7 +285,7 @@ test('a twin job waits until its devices report what it wrote, says of the other
   for (let i = 0; i < 4; i += 1) await next();
   await page.getByText(`carillon job create --job-id cfg-undo --twin-patch '{}'`).waitFor();
   await page.goBack();
-  // One of the twins is changed by somebody else; what was written there stays.
+  // One of the twins is changed by another client; what was written there stays.
   await rest('PATCH', '/twins/sim-000002', { properties: { desired: { interval: 7 } } });
   await page.getByRole('button', { name: 'Take it back' }).click();
   await dialog().getByRole('button', { name: 'Take it back' }).click();
@@ -478,7 +478,7 @@ test('the audit log says who changed what, of the hub and of one device', async 
   browser.quiet();
 });
 
-test('the page is in French for who chooses it, on every page', async () => {
+test('the page is in French once that is chosen, on every page', async () => {
   await browser.go('/');
   await page.getByRole('button', { name: 'Afficher en français' }).click();
   await page.getByRole('heading', { name: 'Vue d’ensemble' }).waitFor();

@@ -1,4 +1,4 @@
-// The rules of a rollout in sentences, the defaults among them: for who reviews a job, and for who looks at one.
+// The rules of a rollout in sentences, with the defaults: for the review of a job, and for its page.
 
 import { type RolloutDraft, type StopDraft, type WaveDraft, hasCap, wordsOf } from './rollout.ts';
 import { t } from '../texts.ts';

@@ -8,7 +8,7 @@ import { Button, Dialog, Field, Problem, Time } from '../ui/basics.tsx';
 const lifetimeMax = 31_622_400;
 
 export function DeviceTokens({ id }: { id: string }) {
-  /** Null is that none are refused; undefined, that nobody has looked. */
+  /** Null is that none are refused; undefined, that it was not asked for. */
   const upTo = useSignal<string | null | undefined>(undefined);
   const isAsking = useSignal(false);
   const problem = useSignal<unknown>(undefined);

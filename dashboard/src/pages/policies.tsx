@@ -74,7 +74,7 @@ function Renew({ policy, onClose, onDone }: { policy: string; onClose: () => voi
     try {
       const renewed = await renewPolicyKey(policy, key);
       onDone(renewed);
-      // It may have been the key that this session stands on.
+      // It may have been the key of this session.
       void refreshSession();
     } catch (refusal) { problem.value = refusal; }
   };

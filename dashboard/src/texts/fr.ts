@@ -1089,7 +1089,7 @@ export const fr: Texts = {
     changeTitle: 'Modifier le déploiement',
     changeSays: 'L’ordre, les appareils et ce qui compte comme réussite restent.',
     changeNone: 'Rien n’est modifié.',
-    changeStale: 'Quelqu’un a modifié la tâche entre-temps. Regardez-la de nouveau avant de la modifier.',
+    changeStale: 'La tâche a été modifiée entre-temps. Regardez-la de nouveau avant de la modifier.',
     back: 'Retour',
     apply: 'Appliquer',
     held: 'Pourquoi des appareils n’ont pas commencé',

@@ -122,7 +122,7 @@ export function useNow(): number {
   return now.value;
 }
 
-/** The viewer's time, with UTC for who rests on it. */
+/** In the viewer's time zone, with UTC on hover. */
 export function Time({ at, relative = false }: { at: string | undefined; relative?: boolean }) {
   const now = useNow();
   if (!at || isNever(at)) return <span class="hint">{t.basics.never}</span>;
