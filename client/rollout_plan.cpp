@@ -80,6 +80,24 @@ void add_confirm(JsonWriter& json, const ConfirmPlan& confirm) {
     json.end_object();
 }
 
+void add_windows(JsonWriter& json, const WindowPlan& windows) {
+    json.key("windows").begin_object();
+    add(json, "zone", windows.zone);
+    add(json, "fallback", windows.fallback);
+    json.key("open").begin_array();
+    for (const OpenPlan& open : windows.open) {
+        json.begin_object();
+        add(json, "days", open.days);
+        add(json, "from", open.from);
+        add(json, "for", open.lasts);
+        json.end_object();
+    }
+    json.end_array();
+    add(json, "except", windows.except);
+    add(json, "closing", windows.closing);
+    json.end_object();
+}
+
 void add_start_after(JsonWriter& json, const AfterPlan& after) {
     json.key("startAfter").begin_object().member("job", after.job);
     if (!after.succeeded.empty() || !after.ended.empty()) {
@@ -139,6 +157,7 @@ std::string rollout_json(const RolloutPlan& plan) {
         add(json, "ttl", plan.offline_ttl);
         json.end_object();
     }
+    if (plan.windows) add_windows(json, *plan.windows);
     add(json, "deadline", plan.deadline);
     if (plan.from) {
         json.key("from").begin_object().member("job", plan.from->job);

@@ -94,6 +94,23 @@ TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
     text = rollout_json(undo);
     EXPECT_EQ(text, R"({"undoOf":"fw-1"})");
     EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan nightly;
+    WindowPlan windows;
+    windows.zone = "tags.tz";
+    windows.fallback = "Etc/UTC";
+    OpenPlan night;
+    night.days = {"sat", "sun"};
+    night.from = "02:00";
+    night.lasts = "2h";
+    windows.open = {night};
+    windows.except = {"2026-12-24"};
+    windows.closing = "10m";
+    nightly.windows = windows;
+    text = rollout_json(nightly);
+    EXPECT_EQ(text, R"({"windows":{"zone":"tags.tz","fallback":"Etc/UTC",)"
+                    R"("open":[{"days":["sat","sun"],"from":"02:00","for":"2h"}],)"
+                    R"("except":["2026-12-24"],"closing":"10m"}})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
     RolloutPlan blind;
     blind.keeps_no_undo = true;
     EXPECT_EQ(rollout_json(blind), R"({"undo":false})");

@@ -16,7 +16,7 @@ set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Self-hosted IoT hub, compatible with Az
  The hub, its dashboard, its command line and a simulator of devices, as one program, with a systemd service.")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME carillon)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS adduser)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "adduser, tzdata")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_CONTROL_EXTRA
   ${CMAKE_SOURCE_DIR}/packaging/debian/conffiles ${CMAKE_SOURCE_DIR}/packaging/debian/postinst
   ${CMAKE_SOURCE_DIR}/packaging/debian/prerm ${CMAKE_SOURCE_DIR}/packaging/debian/postrm)

@@ -8,6 +8,7 @@
 #include "json_text.hpp"
 #include "model/rollout.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -217,6 +218,74 @@ Result<> add_confirm(JsonWriter& json, const RolloutFlags& flags) {
     return {};
 }
 
+constexpr std::string_view week_days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+
+/// `mon-fri,sun`: days of the week with stretches of them, over Sunday too. What is no day stays for the hub
+/// to judge.
+void add_days(JsonWriter& json, std::string_view days) {
+    const auto place = [](std::string_view day) {
+        return static_cast<std::size_t>(std::find(std::begin(week_days), std::end(week_days), day) -
+                                        week_days);
+    };
+    json.key("days").begin_array();
+    for (const std::string_view part : split(days, ',')) {
+        const auto dash = part.find('-');
+        const auto from = place(part.substr(0, dash));
+        const auto to = dash == std::string_view::npos ? from : place(part.substr(dash + 1));
+        if (from == std::size(week_days) || to == std::size(week_days)) {
+            json.value(part);
+            continue;
+        }
+        for (auto day = from;; day = (day + 1) % std::size(week_days)) {
+            json.value(week_days[day]);
+            if (day == to) break;
+        }
+    }
+    json.end_array();
+}
+
+/// `mon-fri 02:00+2h`; without days every day.
+Result<> add_window(JsonWriter& json, const std::string& window) {
+    const std::string_view text = trimmed(window);
+    const auto space = text.find(' ');
+    const auto plus = text.find('+');
+    if (plus == std::string_view::npos || (space != std::string_view::npos && space > plus))
+        return fail_usage("--window: `" + window + "` is not like \"mon-fri 02:00+2h\"");
+    json.begin_object();
+    const bool has_days = space != std::string_view::npos;
+    if (has_days) add_days(json, text.substr(0, space));
+    const auto start = has_days ? space + 1 : 0;
+    json.member("from", trimmed(text.substr(start, plus - start)));
+    json.member("for", text.substr(plus + 1)).end_object();
+    return {};
+}
+
+Result<> add_windows(JsonWriter& json, const RolloutFlags& flags) {
+    if (flags.windows.empty()) {
+        if (flags.zone.empty() && flags.zone_fallback.empty() && flags.closing.empty() &&
+            flags.except.empty())
+            return {};
+        return fail_usage(
+            "--zone, --zone-fallback, --except and --closing need --window, such as --window \"02:00+2h\"");
+    }
+    json.key("windows").begin_object();
+    if (!flags.zone.empty()) json.member("zone", flags.zone);
+    if (!flags.zone_fallback.empty()) json.member("fallback", flags.zone_fallback);
+    json.key("open").begin_array();
+    for (const std::string& window : flags.windows) {
+        if (auto added = add_window(json, window); !added) return added;
+    }
+    json.end_array();
+    if (!flags.except.empty()) {
+        json.key("except").begin_array();
+        for (const std::string& days : flags.except) json.value(days);
+        json.end_array();
+    }
+    if (!flags.closing.empty()) json.member("closing", flags.closing);
+    json.end_object();
+    return {};
+}
+
 /// What the flags say beside `--rollout`; `{}` if nothing.
 Result<std::string> object_of_flags(const RolloutFlags& flags) {
     std::string object;
@@ -238,6 +307,7 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (auto added = add_retry(json, flags); !added) return fail(std::move(added).error());
     add_offline(json, flags);
     if (auto added = add_confirm(json, flags); !added) return fail(std::move(added).error());
+    if (auto added = add_windows(json, flags); !added) return fail(std::move(added).error());
     if (!flags.deadline.empty()) json.member("deadline", flags.deadline);
     if (flags.keeps_no_undo) json.member("undo", false);
     if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
@@ -284,6 +354,16 @@ void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
                     "Wait before the second attempt, and at most: 5s..2m [5s..5m]");
     verb.add_flag("--repeatable", flags.is_repeatable,
                   "The method may be sent again to a device that may have acted");
+    verb.add_option("--window", flags.windows,
+                    "Devices begin only then, by their own clocks: \"mon-fri 02:00+2h\"; may be given again");
+    verb.add_option("--zone", flags.zone,
+                    "The time zone of --window: Europe/Berlin, or where each device names its own: tags.tz");
+    verb.add_option("--zone-fallback", flags.zone_fallback,
+                    "That of devices that name none: Etc/UTC, or skip to leave them alone");
+    verb.add_option("--except", flags.except,
+                    "Local dates on which no window opens: 2026-12-24..2026-12-26; may be given again");
+    verb.add_option("--closing", flags.closing,
+                    "Nothing begins so long before a window ends: 10m [methods: their time-out]");
     verb.add_option("--deadline", flags.deadline, "From the start until devices that did not end fail: 14d");
 }
 

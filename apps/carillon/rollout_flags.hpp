@@ -37,6 +37,11 @@ struct RolloutFlags {
     std::string offline_ttl;
     std::string confirm;  ///< `reported`, `acknowledged` or a condition.
     std::string confirm_within;
+    std::vector<std::string> windows;  ///< `mon-fri 02:00+2h`, `02:00+90m`
+    std::vector<std::string> except;   ///< `2026-12-24..2026-12-26`
+    std::string zone;                  ///< `Europe/Berlin` or `tags.tz`
+    std::string zone_fallback;
+    std::string closing;
     std::string deadline;
     std::string keep;
     std::string from;  ///< `JOB:failed,canceled`

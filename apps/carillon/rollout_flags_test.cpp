@@ -72,6 +72,30 @@ TEST(RolloutFlags, WriteStopRulesAsTheyAreSpoken) {
     }
 }
 
+TEST(RolloutFlags, WriteWindowsAsTheyAreSpoken) {
+    RolloutFlags flags;
+    flags.windows = {"mon-wed,sun 02:00+2h", "sat-mon 22:30+90m", "12:00+1h"};
+    flags.zone = "tags.tz";
+    flags.zone_fallback = "skip";
+    flags.except = {"2026-12-24..2026-12-26", "2027-01-01"};
+    flags.closing = "10m";
+    EXPECT_EQ(object_of(flags),
+              R"({"windows":{"zone":"tags.tz","fallback":"skip","open":[)"
+              R"({"days":["mon","tue","wed","sun"],"from":"02:00","for":"2h"},)"
+              R"({"days":["sat","sun","mon"],"from":"22:30","for":"90m"},{"from":"12:00","for":"1h"}],)"
+              R"("except":["2026-12-24..2026-12-26","2027-01-01"],"closing":"10m"}})");
+    for (const char* window : {"02:00", "mon-fri", "2+1h mon", ""}) {
+        flags.windows = {window};
+        EXPECT_EQ(object_of(flags).substr(0, 6), "error:") << window;
+    }
+    flags.windows = {"funday 02:00+2h"};
+    EXPECT_EQ(
+        object_of(flags),
+        R"(error: rollout.windows.open[0].days: must be one of sun, mon, tue, wed, thu, fri, sat, is "funday")");
+    flags.windows.clear();
+    EXPECT_EQ(object_of(flags).substr(0, 13), "error: --zone");
+}
+
 TEST(RolloutFlags, ArePutOnTopOfTheObject) {
     RolloutFlags flags;
     flags.object = R"({"pace":{"rate":"1/s","maxInFlight":5},"note":"a"})";

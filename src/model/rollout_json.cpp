@@ -5,6 +5,7 @@
 #include "model/rollout_confirm.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
+#include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -144,7 +145,8 @@ void write_start_after(JsonWriter& out, const RolloutStartAfter& after) {
 }  // namespace
 
 Result<Rollout> Rollout::patched(JsonValue changes, JobType type) const {
-    constexpr std::string_view changeable[] = {"pace", "stop", "success", "retry", "deadline", "waves"};
+    constexpr std::string_view changeable[] = {"pace",     "stop",  "success", "retry",
+                                               "deadline", "waves", "windows"};
     if (!changes.is_object()) return fail(Errc::argument_invalid, "rollout: must be an object");
     for (JsonValue v = changes.first(); v.exists(); v = v.next()) {
         if (std::find(std::begin(changeable), std::end(changeable), v.key()) == std::end(changeable))
@@ -201,6 +203,9 @@ std::string Rollout::effective_json() const {
     if (is_twin_job) out.member("undo", keeps_undo);
     if (!undo_of.empty()) out.member("undoOf", undo_of);
     if (from) write_from(out, *from);
+    const auto sent = JsonDocument::parse(text);
+    if (sent && sent->root().find("windows").is_object())
+        out.member_raw("windows", sent->root().find("windows").raw());
     if (const auto after = RolloutStartAfter::of(*this)) write_start_after(out, *after);
     if (const auto plan = RolloutPlanRef::of(*this)) {
         out.key("plan").begin_object().member("id", plan->id).member("hash", plan->hash);

@@ -4,6 +4,7 @@
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/rollout_reader.hpp"
 #include "model/rollouts/start_after.hpp"
+#include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -13,11 +14,12 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view rollout_names[] = {
-    "pace",    "order",    "seed", "waves",  "stop", "success",    "okStatus", "retry", "offline",
-    "confirm", "deadline", "undo", "undoOf", "from", "startAfter", "plan",     "keep",  "note"};
+constexpr std::string_view rollout_names[] = {"pace",     "order",    "seed",   "waves",   "stop",
+                                              "success",  "okStatus", "retry",  "offline", "confirm",
+                                              "deadline", "undo",     "undoOf", "from",    "startAfter",
+                                              "plan",     "windows",  "keep",   "note"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"supersede", "windows", "members", "notify"};
+constexpr std::string_view rollout_later[] = {"supersede", "members", "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
@@ -239,7 +241,7 @@ void read_retry(RolloutReader& in, JsonValue value, Rollout& rollout) {
     rollout.retry = retry;
 }
 
-void read_offline(RolloutReader& in, JsonValue value, Rollout& rollout) {
+void read_offline(RolloutReader& in, JsonValue value, bool has_windows, Rollout& rollout) {
     static constexpr std::string_view words[] = {"wait", "skip", "write"};
     const JsonValue offline = in.object(value, "rollout.offline", offline_names);
     rollout.offline.then = in.is_method() || in.confirms() ? OfflineThen::wait : OfflineThen::write;
@@ -250,6 +252,8 @@ void read_offline(RolloutReader& in, JsonValue value, Rollout& rollout) {
         in.refuse("rollout.offline.then", "\"write\" only of a twin job");
     if (rollout.offline.ttl && rollout.offline.then != OfflineThen::wait)
         in.refuse("rollout.offline.ttl", "only with \"then\":\"wait\"");
+    if (rollout.offline.ttl && has_windows)
+        in.refuse("rollout.offline.ttl", "not with windows; a device is waited for in each of them");
 }
 
 /// Before what depends on whether a twin job waits for confirmations.
@@ -293,8 +297,9 @@ std::int64_t seconds_up(RolloutDuration duration) {
     return (duration.ms + 999) / 1000;
 }
 
-void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_time_s, Rollout& rollout) {
-    const bool is_long = !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
+void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_time_s, bool has_windows,
+                   Rollout& rollout) {
+    const bool is_long = has_windows || !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
                          (!in.is_method() && rollout.offline.then == OfflineThen::wait);
     rollout.deadline_s = is_long ? RolloutLimits::deadline_default_s : RolloutLimits::deadline_short_s;
     if (execution_time_s != 0) rollout.deadline_s = execution_time_s;
@@ -383,8 +388,9 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_success(in, object.find("success"), rollout);
         read_ok_status(in, object.find("okStatus"), rollout);
         read_retry(in, object.find("retry"), rollout);
-        read_offline(in, object.find("offline"), rollout);
-        read_deadline(in, object.find("deadline"), execution_time_s, rollout);
+        const bool has_windows = read_windows(in, object.find("windows")).has_value();
+        read_offline(in, object.find("offline"), has_windows, rollout);
+        read_deadline(in, object.find("deadline"), execution_time_s, has_windows, rollout);
         read_from(in, object.find("from"), rollout);
         read_start_after(in, object.find("startAfter"));
         read_plan_ref(in, object.find("plan"));

@@ -30,12 +30,22 @@ constexpr Refusal of_method_jobs[] = {
     {R"({"form":{}})", R"(rollout.form: unknown member, nearest is from)"},
     {R"({"keeps":{}})", R"(rollout.keeps: unknown member, nearest is keep)"},
     {R"({"notes":{}})", R"(rollout.notes: unknown member, nearest is note)"},
-    {R"({"zzzzzzzzzzz":{}})", R"(rollout.zzzzzzzzzzz: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, keep, note)"},
-    {R"({"":{}})", R"(rollout.: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, keep, note)"},
+    {R"({"zzzzzzzzzzz":{}})", R"(rollout.zzzzzzzzzzz: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, windows, keep, note)"},
+    {R"({"":{}})", R"(rollout.: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, windows, keep, note)"},
     {R"({"pace ":{}})", R"(rollout.pace : unknown member, nearest is pace)"},
-    {R"({"a\u0000b":{}})", R"(rollout.a name of other characters: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, keep, note)"},
+    {R"({"a\u0000b":{}})", R"(rollout.a name of other characters: unknown member, known here: pace, order, seed, waves, stop, success, okStatus, retry, offline, confirm, deadline, undo, undoOf, from, startAfter, plan, windows, keep, note)"},
     {R"({"supersede":{}})", R"(rollout.supersede: not in this version)"},
-    {R"({"windows":{}})", R"(rollout.windows: not in this version)"},
+    {R"({"windows":{}})", R"(rollout.windows.zone: is needed)"},
+    {R"({"windows":{"zone":"Mars Base"}})", R"(rollout.windows.zone: must be a time zone such as "Europe/Berlin", or a path such as "tags.tz", is "Mars Base")"},
+    {R"({"windows":{"zone":"tags.tz"}})", R"(rollout.windows.fallback: is needed with a path; "skip" leaves such devices alone)"},
+    {R"({"windows":{"zone":"Etc/UTC","fallback":"skip"}})", R"(rollout.windows.fallback: only with a path in zone)"},
+    {R"({"windows":{"zone":"Etc/UTC"}})", R"(rollout.windows.open: is needed)"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"from":"24:00","for":"1h"}]}})", R"(rollout.windows.open[0].from: must be a local time such as "02:00", is "24:00")"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"from":"02:00","for":"25h"}]}})", R"(rollout.windows.open[0].for: must be 1m to 24h)"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"days":["so"],"from":"02:00","for":"1h"}]}})", R"(rollout.windows.open[0].days: must be one of sun, mon, tue, wed, thu, fri, sat, is "so")"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"from":"02:00","for":"1h"}],"except":["2026-13-01"]}})", R"(rollout.windows.except[0]: must be a local date such as "2026-12-24", or two with .. between, is "2026-13-01")"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"from":"02:00","for":"1h"}],"closing":"1h"}})", R"(rollout.windows.closing: must be shorter than each window)"},
+    {R"({"windows":{"zone":"Etc/UTC","open":[{"from":"02:00","for":"1h"}]},"offline":{"ttl":"1h"}})", R"(rollout.offline.ttl: not with windows; a device is waited for in each of them)"},
     {R"({"members":{}})", R"(rollout.members: not in this version)"},
     {R"({"confirm":{}})", R"(rollout.confirm: only of a twin job in this version)"},
     {R"({"undo":{}})", R"(rollout.undo: must be true or false, is an object)"},
@@ -425,6 +435,15 @@ TEST(RolloutRefusals, NoteTooManyEntries) {
     EXPECT_EQ(error_of(repeated("okStatus", R"("200")", 32), method), "accepted");
     EXPECT_EQ(error_of(repeated("okStatus", R"("200")", 33), method),
               "rollout.okStatus: takes 1 to 32 entries, has 33");
+    const auto windows = [&](int open, int except) {
+        const auto inner = [](std::string text) { return text.substr(1, text.size() - 2); };
+        return R"({"windows":{"zone":"Etc/UTC",)" +
+               inner(repeated("open", R"({"from":"02:00","for":"1h"})", open)) + "," +
+               inner(repeated("except", R"("2026-12-24")", except)) + "}}";
+    };
+    EXPECT_EQ(error_of(windows(16, 64), method), "accepted");
+    EXPECT_EQ(error_of(windows(17, 64), method), "rollout.windows.open: takes 1 to 16 entries, has 17");
+    EXPECT_EQ(error_of(windows(16, 65), method), "rollout.windows.except: takes 1 to 64 entries, has 65");
 }
 
 TEST(RolloutRefusals, NoteTooManyBytes) {
@@ -432,6 +451,12 @@ TEST(RolloutRefusals, NoteTooManyBytes) {
     const auto noted = [](std::size_t bytes) { return R"({"note":")" + std::string(bytes, 'x') + R"("})"; };
     EXPECT_EQ(error_of(noted(256), method), "accepted");
     EXPECT_EQ(error_of(noted(257), method), "rollout.note: takes at most 256 bytes, has 257");
+    const auto zoned = [](std::size_t chars) {
+        return R"({"windows":{"zone":")" + std::string(chars, 'Z') +
+               R"(","open":[{"from":"02:00","for":"1h"}]}})";
+    };
+    EXPECT_EQ(error_of(zoned(64), method), "accepted");
+    EXPECT_EQ(error_of(zoned(65), method).substr(0, 41), "rollout.windows.zone: must be a time zone");
     std::string large = "{";
     large += std::string(RolloutLimits::bytes_max - 2, ' ') + "}";
     EXPECT_EQ(error_of(large, method), "accepted");

@@ -179,7 +179,7 @@ TEST(Rollout, IsPatchedByMerging) {
 
 TEST(Rollout, RefusesPatchesOfWhatCannotChange) {
     EXPECT_EQ(patched("{}", R"({"note":"b"})"),
-              "rollout.note: cannot be changed; only pace, stop, success, retry, deadline, waves can");
+              "rollout.note: cannot be changed; only pace, stop, success, retry, deadline, waves, windows can");
     EXPECT_EQ(patched("{}", R"({"success":{"all":"tags.a = 1"}})"), "rollout.success.all: cannot be changed");
     EXPECT_EQ(patched("{}", R"({"pace":{"rate":"fast"}})").substr(0, 18), "rollout.pace.rate:");
     EXPECT_EQ(patched("{}", "[]"), "rollout: must be an object");

@@ -48,6 +48,22 @@ struct ConfirmPlan {
     std::string within{};  ///< `30m`, from when the device was reached.
 };
 
+/// A stretch of local time in which devices may begin.
+struct OpenPlan {
+    std::vector<std::string> days{};  ///< `mon` … `sun`; none: every day.
+    std::string from{};               ///< `02:00`
+    std::string lasts{};              ///< `2h`
+};
+
+/// When devices may begin, each by its own clock.
+struct WindowPlan {
+    std::string zone{};      ///< `Europe/Berlin`, or a path such as `tags.tz`.
+    std::string fallback{};  ///< With a path: a zone, or `skip`.
+    std::vector<OpenPlan> open{};
+    std::vector<std::string> except{};  ///< Local dates: `2026-12-24`, `2026-12-24..2026-12-26`.
+    std::string closing{};              ///< `10m`: nothing begins so long before the end.
+};
+
 /// The job after whose success a job starts.
 struct AfterPlan {
     std::string job{};
@@ -78,7 +94,8 @@ struct RolloutPlan {
     std::optional<RetryPlan> retry{};
     std::string offline{};      ///< `wait`, `skip` or `write`.
     std::string offline_ttl{};  ///< `2h`
-    std::string deadline{};     ///< `14d`; in place of `JobPlan::time_max`.
+    std::optional<WindowPlan> windows{};
+    std::string deadline{};  ///< `14d`; in place of `JobPlan::time_max`.
     std::optional<FromPlan> from{};
     std::optional<ConfirmPlan> confirm{};
     bool keeps_no_undo = false;  ///< Twin jobs: what is overwritten is not kept.

@@ -16,7 +16,7 @@ test('every member goes to the hub and comes back', () => {
     waves: [{ size: 25, pass: { succeeded: '99%', ended: '90.5%' }, soak: '2h', gate: 'manual', within: '1d', else: 'cancel' }, { size: '10%', grow: 2.5 }],
     stop: [{ failed: '5%', kinds: ['timeout', 'rejected'], after: 20, do: 'cancel' }, { failed: 3 }], success: { succeeded: '99%' },
     okStatus: ['200-299', '404'], retry: { attempts: 3, on: ['status:503'], backoff: { from: '30s', to: '5m', factor: 1.5 }, repeatable: true },
-    offline: { then: 'wait', ttl: '2h' }, deadline: '14d', from: { job: 'j', in: ['failed'] }, keep: '90d', note: 'firmware 2.0',
+    offline: { then: 'wait', ttl: '2h' }, windows: { zone: 'tags.tz', fallback: 'skip', open: [{ from: '02:00', for: '2h' }], except: ['2026-12-24'] }, deadline: '14d', from: { job: 'j', in: ['failed'] }, keep: '90d', note: 'firmware 2.0',
   };
   const draft = rolloutDraftOf(whole);
   expect(rolloutProblem(draft, true)).toBeUndefined();

@@ -59,6 +59,8 @@ export interface RolloutDraft {
   note: string;
   /** The devices of another job are the targets. */
   from?: { job: string; in: string[]; kinds?: string[] };
+  /** When devices may begin, as sent; kept in copies. */
+  windows?: JsonObject;
   /** The job takes back what this one wrote. */
   undoOf?: string;
 }
@@ -182,6 +184,7 @@ export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
   if (!isMethod && draft.isFinal) result.undo = false;
   if (!isMethod && draft.undoOf) result.undoOf = draft.undoOf;
   if (draft.from) result.from = { ...draft.from };
+  if (draft.windows) result.windows = { ...draft.windows };
   if (draft.afterJob) {
     const after: JsonObject = { job: draft.afterJob };
     putPass(after, draft.afterSucceeded, draft.afterEnded);
@@ -223,6 +226,7 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
     afterJob: textOf(after.job), afterSucceeded: textOf(objectOf(after.pass).succeeded), afterEnded: textOf(objectOf(after.pass).ended), keep: textOf(rollout.keep), note: textOf(rollout.note),
   };
   if (from) draft.from = from as unknown as NonNullable<RolloutDraft['from']>;
+  if (rollout.windows) draft.windows = objectOf(rollout.windows);
   if (typeof rollout.undoOf === 'string') draft.undoOf = rollout.undoOf;
   return draft;
 }

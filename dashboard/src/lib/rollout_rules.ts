@@ -1,6 +1,7 @@
 // The rules of a rollout in sentences, with the defaults: for the review of a job, and for its page.
 
 import { type RolloutDraft, type StopDraft, type WaveDraft, hasCap, wordsOf } from './rollout.ts';
+import type { JsonObject } from './json.ts';
 import { t } from '../texts.ts';
 
 /** What a rule is about, and what it says. */
@@ -41,9 +42,15 @@ function orderText(draft: RolloutDraft): string {
   return t.rules.order[draft.order || (draft.waves.length > 0 ? 'random' : 'asStored')] ?? draft.order;
 }
 
+function windowsText(windows: JsonObject): string {
+  const open = (windows.open as { days?: string[]; from: string; for: string }[]).map((each) => `${each.days ? `${each.days.join(', ')} ` : ''}${each.from} + ${each.for}`).join('; ');
+  const except = (windows.except as string[] | undefined)?.join(', ');
+  return [t.rules.windows(open, String(windows.zone)), except && t.rules.except(except)].filter(Boolean).join(', ');
+}
+
 export function rulesOf(draft: RolloutDraft, isMethod: boolean): Rule[] {
   const r = t.rules;
-  const hasLongDeadline = draft.waves.length > 0 || draft.rate !== '' || (!isMethod && (draft.confirmBy !== '' || draft.offline === 'wait'));
+  const hasLongDeadline = draft.waves.length > 0 || draft.rate !== '' || draft.windows !== undefined || (!isMethod && (draft.confirmBy !== '' || draft.offline === 'wait'));
   const rules: (Rule | undefined)[] = [
     draft.afterJob ? [r.names.after, r.after(draft.afterJob, draft.afterEnded || '95%', draft.afterSucceeded || '95%')] : undefined,
     [r.names.success, successText(draft, isMethod)],
@@ -52,6 +59,7 @@ export function rulesOf(draft: RolloutDraft, isMethod: boolean): Rule[] {
     [r.names.stop, draft.stop.map(stopText).join('; ') || r.noStop],
     isMethod ? [r.names.retry, draft.attempts ? r.retry(draft.attempts, wordsOf(draft.retryOn).join(', ') || 'rejected', draft.backoffFrom || '5s', draft.backoffTo || '5m') : r.noRetry] : undefined,
     [r.names.offline, offlineText(draft, isMethod)],
+    draft.windows ? [r.names.windows, windowsText(draft.windows)] : undefined,
     [r.names.deadline, r.deadline(draft.deadline || (hasLongDeadline ? '7d' : '1h'))],
     isMethod ? undefined : [r.names.undo, draft.isFinal ? r.isFinal : r.canUndo],
     draft.success || draft.successAll ? [r.names.goal, [draft.success && r.goal(draft.success), draft.successAll && r.goalAll(draft.successAll)].filter(Boolean).join(', ')] : undefined,

@@ -716,7 +716,7 @@ export const en = {
   rules: {
     title: 'Rules in force',
     wave: 'To pass',
-    names: { plan: 'Plan', after: 'Starts after', success: 'A success', pace: 'Pace', order: 'Order', stop: 'Stops', retry: 'Repeats', offline: 'Offline devices', deadline: 'Deadline', undo: 'Undo', goal: 'Goal', keep: 'Kept for' },
+    names: { plan: 'Plan', after: 'Starts after', success: 'A success', pace: 'Pace', order: 'Order', stop: 'Stops', retry: 'Repeats', offline: 'Offline devices', windows: 'Windows', deadline: 'Deadline', undo: 'Undo', goal: 'Goal', keep: 'Kept for' },
     doing: { pause: 'the job is paused', cancel: 'the job is cancelled', undo: 'the job is cancelled and what it wrote is taken back', go: 'the next wave opens all the same' } as Record<string, string>,
     arrow: ': ',
     stopShare: (share: string) => `more than ${share} of the ended devices failed`,
@@ -724,6 +724,8 @@ export const en = {
     stopKinds: (kinds: string) => `(${kinds})`,
     stopAfter: (n: string) => `once ${n} have ended`,
     noStop: 'by no rule',
+    windows: (open: string, zone: string) => `devices begin only at ${open}, local time of ${zone}`,
+    except: (days: string) => `not on ${days}`,
     pass: (ended: string, succeeded: string) => `${ended} ended, ${succeeded} of them succeeded`,
     soak: (time: string) => `and that for ${time}`,
     gate: 'then an operator promotes it',
@@ -1096,7 +1098,7 @@ export const en = {
     apply: 'Apply',
     held: 'Why devices have not begun',
     heldBy: {
-      paused: 'the job is paused', queue: 'the job waits for its place', wave: 'their wave is not open', offline: 'they are not connected',
+      paused: 'the job is paused', queue: 'the job waits for its place', wave: 'their wave is not open', window: 'none of their windows is open', offline: 'they are not connected',
       backoff: 'they wait for another attempt', pace: 'the pace',
     } as Record<string, string>,
     attempts: 'Methods sent',

@@ -714,7 +714,7 @@ export const fr: Texts = {
   rules: {
     title: 'Règles en vigueur',
     wave: 'Pour réussir',
-    names: { plan: 'Plan', after: 'Commence après', success: 'Une réussite', pace: 'Rythme', order: 'Ordre', stop: 'Arrêts', retry: 'Répétitions', offline: 'Appareils hors ligne', deadline: 'Échéance', undo: 'Annulation', goal: 'Objectif', keep: 'Conservée' },
+    names: { plan: 'Plan', after: 'Commence après', success: 'Une réussite', pace: 'Rythme', order: 'Ordre', stop: 'Arrêts', retry: 'Répétitions', offline: 'Appareils hors ligne', windows: 'Plages horaires', deadline: 'Échéance', undo: 'Annulation', goal: 'Objectif', keep: 'Conservée' },
     doing: { pause: 'la tâche est suspendue', cancel: 'la tâche est annulée', undo: 'la tâche est annulée et ce qu’elle a écrit est repris', go: 'la vague suivante s’ouvre quand même' },
     arrow: ' : ',
     stopShare: (share) => `plus de ${share} des appareils terminés ont échoué`,
@@ -722,6 +722,8 @@ export const fr: Texts = {
     stopKinds: (kinds) => `(motifs : ${kinds})`,
     stopAfter: (n) => `dès que ${n} ont terminé`,
     noStop: 'par aucune règle',
+    windows: (open, zone) => `les appareils ne commencent qu’à ${open}, heure locale de ${zone}`,
+    except: (days) => `pas le ${days}`,
     pass: (ended, succeeded) => `${ended} ont terminé, dont ${succeeded} avec succès`,
     soak: (time) => `et cela pendant ${time}`,
     gate: 'puis un opérateur la valide',
@@ -1094,7 +1096,7 @@ export const fr: Texts = {
     apply: 'Appliquer',
     held: 'Pourquoi des appareils n’ont pas commencé',
     heldBy: {
-      paused: 'la tâche est suspendue', queue: 'la tâche attend son tour', wave: 'leur vague n’est pas ouverte', offline: 'ils ne sont pas connectés',
+      paused: 'la tâche est suspendue', queue: 'la tâche attend son tour', wave: 'leur vague n’est pas ouverte', window: 'aucune de leurs plages horaires n’est ouverte', offline: 'ils ne sont pas connectés',
       backoff: 'ils attendent un nouvel essai', pace: 'le rythme',
     },
     attempts: 'Méthodes envoyées',

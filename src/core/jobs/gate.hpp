@@ -36,7 +36,8 @@ struct GateReport {
     std::uint64_t wanted = 0;     ///< Devices that could begin at once, at most `Gate::outstanding_max`.
     std::vector<std::uint32_t> places;  ///< Of those, ascending; empty if the job has no order.
     std::uint64_t backing_off = 0;      ///< Devices that wait for their next attempt,
-    std::uint64_t waits_offline = 0;    ///< and those that were not there at their turn.
+    std::uint64_t waits_offline = 0;    ///< and those that were not there at their turn,
+    std::uint64_t waits_window = 0;     ///< or in no window of theirs.
     std::vector<GateCounts> waves;      ///< One for a job without waves.
     KindCounts kinds{};
     LogHead log;                    ///< Of the part's own log, as far as it is durable.

@@ -115,6 +115,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
     progress.waves.resize(std::max<std::size_t>(1, rollout_->waves.size()));
     std::uint64_t backing_off = 0;
     std::uint64_t offline = 0;
+    std::uint64_t window = 0;
     for (const auto& share : shares_) {
         for (std::size_t i = 0; i < share.waves.size() && i < progress.waves.size(); ++i) {
             progress.waves[i] += share.waves[i];
@@ -122,6 +123,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
         progress.attempts += share.attempts;
         backing_off += share.backing_off;
         offline += share.waits_offline;
+        window += share.waits_window;
     }
     const auto& counts = progress.snapshot.counts;
     if (!counts || is_terminal(status_)) return;
@@ -146,6 +148,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
         }
         held.wave = take(waiting);
     }
+    held.window = take(window);
     held.offline = take(offline);
     held.backoff = take(backing_off);
     held.pace = take(left);

@@ -33,13 +33,14 @@ WallTime kept_until(const JobEntry& entry) {
 
 JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
                                const query::QueryOptions& options, JobBoard& board,
-                               std::vector<std::unique_ptr<JobShard>>& job_shards)
+                               std::vector<std::unique_ptr<JobShard>>& job_shards, Zones& zones)
     : shards_(shards),
       shard_(shards.first()),
       limits_(limits),
       options_(options),
       board_(board),
       job_shards_(job_shards),
+      zones_(zones),
       plans_(shards, job_shards),
       rules_(shards),
       schedule_(limits.running_max) {}

@@ -42,7 +42,7 @@ public:
     static constexpr std::chrono::seconds waiting_interval{1};
 
     JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
-                   JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards);
+                   JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards, Zones& zones);
     ~JobCoordinator();
     JobCoordinator(const JobCoordinator&) = delete;
     JobCoordinator& operator=(const JobCoordinator&) = delete;
@@ -195,6 +195,7 @@ private:
     void show_approval(Active& job);
     void arm_approval(std::uint64_t number);
     WallTime last_moment(const Active& job) const;
+    Result<> check_windows(const JobDefinition& definition, const Rollout& rollout) const;
     // plans/planned_jobs.cpp: jobs that carry out a plan.
     Result<> check_plan(const Rollout& rollout);
     /// False if the job's devices are not those of its plan; it then ends.
@@ -226,6 +227,7 @@ private:
     const query::QueryOptions options_;  ///< What conditions may hold.
     JobBoard& board_;
     std::vector<std::unique_ptr<JobShard>>& job_shards_;
+    Zones& zones_;
     JobPlans plans_;
     ApprovalRules rules_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

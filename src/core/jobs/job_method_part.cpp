@@ -51,6 +51,8 @@ MethodPart::Look MethodPart::look(std::uint32_t index) const {
     const auto ordinal = ordinals()[index];
     const Record* record = ordinal == no_ordinal ? nullptr : shard().directory().find(ordinal);
     if (!record) return Look::gone;
+    const auto window = has_windows() ? window_of(index) : WindowLook::open;
+    if (window != WindowLook::open) return window == WindowLook::none ? Look::zoneless : Look::shut;
     if (!Methods::is_online(*record, call().name)) return Look::offline;
     const bool is_full = record->methods && record->methods->is_full();
     return is_full || record->link->is_congested() ? Look::held : Look::online;
@@ -114,6 +116,8 @@ void MethodPart::consider(std::uint32_t index, std::vector<std::uint32_t>& picke
     switch (look(index)) {
         case Look::gone:
             return fail_missing(index);
+        case Look::shut:  // Windows are of jobs with a rollout, which do not come here.
+        case Look::zoneless:
         case Look::offline:
             return leave_behind(index);
         case Look::held:
@@ -264,7 +268,10 @@ void MethodPart::returned(std::uint32_t index) {
     // The device may have come back while the event was on its way, when its news went unheard.
     if (!may_begin() && !is_paused()) return;
     leave_behind(index);
-    if (look(index) == Look::offline) {
+    const auto seen = look(index);
+    if (seen == Look::shut) return shut_out(index, WindowLook::shut);
+    if (seen == Look::zoneless) return shut_out(index, WindowLook::none);
+    if (seen == Look::offline) {
         if (gate()) give_up(index);
         return;
     }
@@ -338,6 +345,11 @@ void MethodPart::device_ready(Record& record_online) {
     if (!index || !Methods::is_online(record_online, call().name)) return;
     const auto current = state().at(*index);
     if (is_terminal(current) || current == TargetState::running || state().is_claimed(*index)) return;
+    if (has_windows()) {
+        clear_shut(*index);
+        if (const auto window = window_of(*index); window != WindowLook::open)
+            return shut_out(*index, window);
+    }
     state().claim(*index);
     if (gate()) {
         stand_in_line(*index);
@@ -395,9 +407,14 @@ void MethodPart::look_ahead() {
 void MethodPart::consider_gated(std::uint32_t index) {
     const auto current = state().at(index);
     if (is_terminal(current) || current == TargetState::running || state().is_claimed(index)) return;
+    clear_shut(index);
     switch (look(index)) {
         case Look::gone:
             return fail_missing(index);
+        case Look::shut:
+        case Look::zoneless:
+            leave_behind(index);
+            return shut_out(index, look(index) == Look::shut ? WindowLook::shut : WindowLook::none);
         case Look::offline:
             leave_behind(index);
             return give_up(index);
@@ -487,7 +504,11 @@ bool MethodPart::expire_some() {
         const auto index = gate()->at(expiring_++);
         const auto current = state().at(index);
         if (is_terminal(current) || current == TargetState::running || state().is_claimed(index)) continue;
-        if (look(index) == Look::offline) give_up(index);
+        if (has_windows()) {
+            consider_gated(index);
+        } else if (look(index) == Look::offline) {
+            give_up(index);
+        }
     }
     return expiring_ < cursor_;
 }
@@ -572,7 +593,8 @@ void MethodPart::fill(GateReport& report) const {
     report.backing_off = waiting_.size();
     const auto passed =
         state().counts().pending - std::min<std::uint64_t>(state().counts().pending, size() - cursor_);
-    const auto known = ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_;
+    const auto known = ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_ + shut();
+    report.waits_window = shut();
     report.waits_offline = passed > known ? passed - known : 0;
 }
 

@@ -37,7 +37,7 @@ public:
     void device_removed(Record& record) override;
 
 private:
-    enum class Look { gone, offline, held, online };
+    enum class Look { gone, shut, zoneless, offline, held, online };
     /// A device that waits for its next attempt.
     struct Waiting {
         WallTime until;

@@ -70,6 +70,20 @@ struct Standing {
 
 }  // namespace
 
+std::optional<std::string> twin_text_at(std::string_view path, const Twin& twin, const Twin* parent) {
+    for (const Twin* each : {&twin, parent}) {
+        if (!each) continue;
+        auto words = split(path, '.');
+        const Section* section = section_of(*each, words);
+        if (!section) return std::nullopt;
+        const auto value = section->find(words);
+        if (value.kind == SectionValue::Kind::absent) continue;
+        if (value.kind != SectionValue::Kind::string) return std::nullopt;
+        return std::string(value.text);
+    }
+    return std::nullopt;
+}
+
 std::uint64_t order_hash(std::uint64_t seed, std::string_view key) {
     std::string prefix;
     append_be(prefix, seed);

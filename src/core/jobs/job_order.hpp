@@ -3,6 +3,7 @@
 #include "model/rollout.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ std::uint64_t order_hash(std::uint64_t seed, std::string_view key);
 /// The text by which devices of a `spread` belong together: the values at these paths of a twin. A path that
 /// is missing is read in `parent`, if there is one: the twin of a module's device.
 std::string spread_group(const std::vector<std::string>& paths, const Twin& twin, const Twin* parent);
+
+/// The text at a path of a twin, or of `parent` where it is missing; nothing if it is no text.
+std::optional<std::string> twin_text_at(std::string_view path, const Twin& twin, const Twin* parent);
 
 /// What a part knows of its devices, by index.
 struct PartKeys {

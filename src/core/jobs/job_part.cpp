@@ -65,6 +65,7 @@ void JobPart::obey(PartOrders orders) {
     if (is_finished_ || is_stopped_) return;
     const bool is_first = !gate_->has_orders();
     gate_->obey(std::move(orders), state_);
+    renew_windows();
     if (!has_begun_) return;
     if (is_first) return begin_ordered();
     if (gate_->is_held()) return_permits();
@@ -275,7 +276,7 @@ void JobPart::publish(std::uint64_t position) {
 PartShare JobPart::share() const {
     GateReport report;
     if (gate_->has_orders()) fill(report);
-    return {gate_->waves(), state_.attempts(), report.backing_off, report.waits_offline};
+    return {gate_->waves(), state_.attempts(), report.backing_off, report.waits_offline, report.waits_window};
 }
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
@@ -294,7 +295,10 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (result) {
         const JobCounts before = state_.counts();
         if (gate_) {
-            CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) { gate_->note(index, state_); }));
+            CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) {
+                gate_->note(index, state_);
+                if (is_terminal(state_.at(index))) clear_shut(index);
+            }));
             report_soon();
         } else {
             CARILLON_ASSERT(state_.apply(event));

@@ -9,6 +9,7 @@
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/part_gate.hpp"
 #include "core/rollouts/reversal_table.hpp"
+#include "core/rollouts/time/window_clock.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
 #include "query/query.hpp"
@@ -34,6 +35,7 @@ struct JobSite {
     const JobEngineLimits& limits;
     const query::QueryOptions options;  ///< What conditions may hold.
     Throttles& throttles;               ///< Of the hub: how many devices a second.
+    Zones& zones;
     /// Requests of all method jobs of the hub that are in flight.
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     ByJobType<JobDeviceMetrics>& metrics;
@@ -158,6 +160,14 @@ protected:
     void arm_ttl();
     /// All devices whose turn was and that were not there are to be looked at again.
     virtual void expire() {}
+    // Windows, in which devices may begin, each by its own clock:
+    /// Once it had some: devices that waited for one are looked at again when there are none any more.
+    bool has_windows() const { return has_windows_; }
+    WindowLook window_of(std::uint32_t index) const;
+    /// The device's turn was in no window of it: `expire` is called when one opens, or it is skipped.
+    void shut_out(std::uint32_t index, WindowLook seen);
+    void clear_shut(std::uint32_t index);
+    std::uint64_t shut() const { return shut_count_; }
     /// Before this nobody who is not there is given up.
     bool is_patient() const { return shard().clock().wall_now() < gate_->orders().patient_until; }
     WallTime deadline() const {
@@ -186,6 +196,9 @@ private:
     void arm_lapse();
     void send_report();
     PartShare share() const;
+    void renew_windows();
+    void mark_shut(std::uint32_t index);
+    void arm_windows();
     void close();
     void put_end(EndKind end);
     void settled(Result<> result, JobEvent event, std::uint64_t sequence);
@@ -205,6 +218,13 @@ private:
     const std::vector<std::uint32_t> must_succeed_;
     std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
     std::uint64_t armed_ttl_ = 0;
+    std::unique_ptr<WindowClock> windows_;  ///< Null without windows.
+    std::string windows_text_;              ///< The rollout that they are of.
+    std::vector<bool> shut_;                ///< Devices whose turn was in no window of them.  Bound: fixed.
+    std::uint64_t shut_count_ = 0;
+    std::optional<WallTime> windows_armed_;  ///< When they are looked at next.
+    bool has_windows_ = false;
+    bool is_window_news_ = false;
     std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;

@@ -32,6 +32,7 @@ struct PartShare {
     std::uint64_t attempts = 0;
     std::uint64_t backing_off = 0;
     std::uint64_t waits_offline = 0;
+    std::uint64_t waits_window = 0;
 };
 
 /// How a job with a rollout is directed, as its coordinator shows it.
@@ -57,6 +58,7 @@ struct HeldCounts {
     std::uint64_t paused = 0;
     std::uint64_t queue = 0;
     std::uint64_t wave = 0;
+    std::uint64_t window = 0;
     std::uint64_t offline = 0;
     std::uint64_t backoff = 0;
     std::uint64_t pace = 0;

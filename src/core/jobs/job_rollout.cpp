@@ -194,6 +194,26 @@ Result<> JobCoordinator::check_confirm(const JobDefinition& definition) const {
     return rule ? Result<>() : fail(rule.error());
 }
 
+/// Whether the hub knows the time zones that are named, and something can begin in each window.
+Result<> JobCoordinator::check_windows(const JobDefinition& definition, const Rollout& rollout) const {
+    const auto& method = definition.method;
+    const auto windows = RolloutWindows::of(rollout, method ? method->response_timeout_s : 0);
+    if (!windows) return {};
+    if (std::any_of(windows->open.begin(), windows->open.end(),
+                    [&](const auto& open) { return open.for_s <= windows->closing_s; })) {
+        return fail(
+            Errc::argument_invalid,
+            fmt::format("rollout.windows.closing: is needed with windows that are not longer than the "
+                        "response timeout of the method, {} s",
+                        windows->closing_s));
+    }
+    const bool names_zone = !windows->has_path();
+    const auto& zone = names_zone ? windows->zone : windows->fallback;
+    if (zone.empty() || zones_.find(zone)) return {};
+    return fail(Errc::argument_invalid, fmt::format("rollout.windows.{}: this hub knows no time zone '{}'",
+                                                    names_zone ? "zone" : "fallback", zone));
+}
+
 Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
     const auto& rollout = definition.rollout;
     if (!rollout) return {};
@@ -214,6 +234,7 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
         const auto all = query::parse_job_condition(*rollout->success.all, options_);
         if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
     }
+    if (auto known = check_windows(definition, *rollout); !known) return known;
     if (auto planned = check_plan(*rollout); !planned) return planned;
     return check_confirm(definition);
 }
@@ -429,6 +450,10 @@ Result<std::vector<JobLogEvent>> JobCoordinator::events_of(Active& job, const Jo
             }
             const auto json = JsonDocument::parse(wish.changes);
             if (!json) return fail(json.error());
+            const auto& definition = job.entry->definition();
+            const auto changed = control.rollout().patched(json->root(), definition.type);
+            if (!changed) return fail(changed.error());
+            if (auto known = check_windows(definition, *changed); !known) return fail(known.error());
             return control.change_by(wish.by, json->root(), job.entry->definition().start, now());
         }
     }

@@ -21,7 +21,8 @@ std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entr
 }  // namespace
 
 JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
-                   Throttles& throttles, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
+                   Throttles& throttles, Zones& zones,
+                   std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
                    std::function<void(std::uint64_t)> finished,
                    std::function<void(std::uint64_t, GateReport)> report)
     : shard_(shard),
@@ -34,6 +35,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
             limits,
             options,
             throttles,
+            zones,
             std::move(methods_in_flight),
             metrics_,
             *notices_,

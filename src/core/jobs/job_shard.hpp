@@ -23,7 +23,7 @@ public:
     /// `finished` is told, on this shard's thread, of each part whose devices have all ended.
     /// `options` say what conditions may hold.
     JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
-             Throttles& throttles, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
+             Throttles& throttles, Zones& zones, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
              std::function<void(std::uint64_t job)> finished,
              std::function<void(std::uint64_t job, GateReport)> report);
     ~JobShard() override;

@@ -330,7 +330,7 @@ bool TwinPart::step_gated() {
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
         const auto index = take_next();
         if (is_done_with(index)) continue;
-        if (waits_for_devices() && !is_there(index)) {
+        if (waits_for_devices() && (!is_writable(index) || window_of(index) != WindowLook::open)) {
             state().release(index);
             consider(index);
             continue;
@@ -380,6 +380,10 @@ bool TwinPart::is_there(std::uint32_t index) const {
     return !record || !record->exists() || record->link;
 }
 
+bool TwinPart::is_writable(std::uint32_t index) const {
+    return gate()->rollout().offline.then == OfflineThen::write || is_there(index);
+}
+
 /// Finds who could begin next, so that the gate is asked for no more than can be used.
 void TwinPart::look_ahead() {
     for (std::size_t looked = 0;
@@ -391,7 +395,9 @@ void TwinPart::look_ahead() {
 
 void TwinPart::consider(std::uint32_t index) {
     if (is_done_with(index) || state().is_claimed(index)) return;
-    if (is_there(index)) return stand_in_line(index);
+    clear_shut(index);
+    if (const auto window = window_of(index); window != WindowLook::open) return shut_out(index, window);
+    if (is_writable(index)) return stand_in_line(index);
     give_up(index);
     look_later();
 }
@@ -468,7 +474,8 @@ void TwinPart::fill(GateReport& report) const {
     const auto pending = state().counts().pending;
     const auto passed = pending - std::min<std::uint64_t>(pending, size() - cursor_);
     // What is awaited is running, and not pending.
-    const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_;
+    const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_ + shut();
+    report.waits_window = shut();
     report.waits_offline = passed > known ? passed - known : 0;
 }
 

@@ -86,8 +86,11 @@ private:
         return !again_.empty() || (!waits_for_devices() && cursor_ < gate()->open_end());
     }
     // Where twins of devices that are not connected are not written:
-    bool waits_for_devices() const { return gate()->rollout().offline.then != OfflineThen::write; }
+    bool waits_for_devices() const {
+        return has_windows() || gate()->rollout().offline.then != OfflineThen::write;
+    }
     bool is_there(std::uint32_t index) const;
+    bool is_writable(std::uint32_t index) const;
     /// True if the device has ended, or was written and is to confirm.
     bool is_done_with(std::uint32_t index) const {
         return is_terminal(state().at(index)) || state().at(index) == TargetState::running;

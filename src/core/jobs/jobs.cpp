@@ -22,14 +22,14 @@ struct Jobs::Engine {
                 });
             };
             job_shards.push_back(std::make_unique<JobShard>(
-                shards[i], options, limits, throttles, methods_in_flight, std::move(finished),
+                shards[i], options, limits, throttles, zones, methods_in_flight, std::move(finished),
                 [this](std::uint64_t job, GateReport report) {
                     Shards::post(shards.first(), [this, job, held = std::move(report), alive = alive] {
                         if (*alive) coordinator->reported(job, held);
                     });
                 }));
         }
-        coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards);
+        coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, zones);
         rows = std::make_unique<JobRows>(shards, board);
     }
     ~Engine() { *alive = false; }
@@ -45,6 +45,7 @@ struct Jobs::Engine {
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight =
         std::make_shared<std::atomic<std::size_t>>(0);
     JobBoard board;
+    Zones zones;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
     DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
     std::vector<std::unique_ptr<JobShard>> job_shards;

@@ -71,6 +71,7 @@ void append_held(JsonWriter& json, const HeldCounts& held) {
     add("paused", held.paused);
     add("queue", held.queue);
     add("wave", held.wave);
+    add("window", held.window);
     add("offline", held.offline);
     add("backoff", held.backoff);
     add("pace", held.pace);
