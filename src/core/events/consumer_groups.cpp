@@ -71,7 +71,7 @@ void ConsumerGroups::replace(std::vector<ConsumerGroup> groups) {
 
 /// Changes go to disk one after the other, so that each builds on what is there.
 Task<> ConsumerGroups::take_turn() {
-    while (is_changing_) co_await shards_.first().committer().durable();
+    while (is_changing_) (void)co_await shards_.first().committer().durable();
     is_changing_ = true;
 }
 

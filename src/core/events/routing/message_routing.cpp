@@ -236,7 +236,7 @@ std::optional<EndpointStatus> MessageRouting::status(std::string_view endpoint) 
 
 Task<Result<>> MessageRouting::change_there(std::function<Result<>(Draft&)> make) {
     if (drivers_ == nullptr) co_return fail(Errc::feature_not_supported, "This hub routes no messages.");
-    while (is_changing_) co_await shards_.first().committer().durable();
+    while (is_changing_) (void)co_await shards_.first().committer().durable();
     is_changing_ = true;
     Draft draft;
     for (const auto& rule : table()->rules()) draft.routes.push_back(rule.route);

@@ -30,9 +30,10 @@ Result<RoutingTable::Target> make_target(RouteEndpoint endpoint, std::string_vie
 }
 
 void enrich(Message& message, const RoutingTable::Target& target, const Document* twin) {
-    for (const auto& [name, value] : target.enrichments) {
-        auto text = value.text(twin);
+    for (const auto& enrichment : target.enrichments) {
+        auto text = enrichment.second.text(twin);
         if (!text) continue;
+        const std::string& name = enrichment.first;
         std::erase_if(message.properties,
                       [&name](const auto& property) { return equals_ignoring_case(property.first, name); });
         message.properties.emplace_back(name, std::move(text));
