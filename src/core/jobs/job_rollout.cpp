@@ -656,6 +656,8 @@ void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRec
     for (const auto& event : stored.log) job.run->control.apply(event);
     job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;
     job.run->seal = stored.seal;
+    // Of a job that waited for another one the deadline counts from its start; it may have had none.
+    job.run->released = record.started.ticks != 0 ? record.started : entry->definition().start;
     show(job);
 }
 
