@@ -40,6 +40,8 @@ void JobCoordinator::demand_approval(Active& job, const Placing& placing) {
     if (!job.approving) return;
     auto& approving = *job.approving;
     approving.asked.reset();
+    // Looked at again, it may have so few devices that no rule asks any more.
+    job.entry->show_approval(nullptr);
     approving.digest = JobPlans::digest_of(placing.digests);
     const auto devices = std::accumulate(placing.sizes.begin(), placing.sizes.end(), std::uint64_t{0});
     JobApproval asked;
