@@ -36,6 +36,21 @@ struct Simulation {
     explicit Simulation(std::uint64_t seed) : dice(seed), world(limits(), dice.chance(25) ? 1 : 2) {
         const auto fleet = 3 + dice.below(14);
         for (std::uint64_t i = 0; i < fleet; ++i) world.add_device(fmt::format("d{:02}", i));
+        if (dice.chance(25)) open_windows();
+        if (dice.chance(15)) world.demand_approval(static_cast<int>(dice.below(5)));
+    }
+
+    /// One minute in two or three, for all jobs with a rollout of this world.
+    void open_windows() {
+        const auto each = static_cast<std::int64_t>(2 + dice.below(2));
+        for (std::int64_t i = 0; i < 16; ++i) {
+            const auto from = testing::ten_o_clock.plus_s(60 * each * i);
+            world.windows.emplace_back(from, from.plus_s(60));
+            windows += fmt::format(R"({}{{"from":"10:{:02}","for":"1m"}})", i == 0 ? "" : ",", each * i);
+        }
+        windows = fmt::format(R"("windows":{{"zone":"{}","open":[{}],"closing":"{}s"}})",
+                              dice.chance(50) ? R"(Etc/UTC)" : R"(tags.tz","fallback":"Etc/UTC)", windows,
+                              dice.below(30));
     }
 
     JobEngineLimits limits() {
@@ -67,6 +82,13 @@ struct Simulation {
     std::string rollout(JobType type) {
         if (!dice.chance(50)) return {};
         std::vector<std::string> members;
+        if (!windows.empty()) members.push_back(windows);
+        const bool undoes = type == JobType::update_twin && windows.empty();
+        if (dice.chance(20) && !world.jobs.empty()) {
+            members.push_back(fmt::format(
+                R"("startAfter":{{"job":"{}","pass":{{"succeeded":"{}%","ended":"{}%"}}}})",
+                world.jobs[dice.below(world.jobs.size())].id, 1 + dice.below(100), 1 + dice.below(100)));
+        }
         const bool is_method = type == JobType::device_method;
         std::string pace;
         const bool confirms = !is_method && dice.chance(40);
@@ -87,9 +109,10 @@ struct Simulation {
                                      R"("pass":{{"succeeded":"{}%","ended":"{}%"}}}})",
                                      waves.empty() ? "" : ",", 1 + dice.below(6), dice.below(2),
                                      dice.chance(20) ? "manual" : "auto", 2 + dice.below(20),
-                                     dice.chance(40)   ? "go"
-                                     : dice.chance(20) ? "cancel"
-                                                       : "pause",
+                                     dice.chance(40)             ? "go"
+                                     : dice.chance(20)           ? "cancel"
+                                     : undoes && dice.chance(30) ? "undo"
+                                                                 : "pause",
                                      1 + dice.below(100), 1 + dice.below(100));
             }
             members.push_back(R"("waves":[)" + waves + "]");
@@ -97,7 +120,9 @@ struct Simulation {
         if (dice.chance(30)) members.emplace_back(R"("order":"random")");
         if (dice.chance(30)) {
             members.push_back(fmt::format(R"("stop":[{{"failed":{},"do":"{}"}}])", 1 + dice.below(4),
-                                          dice.chance(30) ? "cancel" : "pause"));
+                                          dice.chance(30)             ? "cancel"
+                                          : undoes && dice.chance(40) ? "undo"
+                                                                      : "pause"));
         }
         if (is_method && dice.chance(40)) {
             members.push_back(
@@ -105,8 +130,8 @@ struct Simulation {
                             2 + dice.below(3), dice.chance(50), 100 + dice.below(5000)));
         }
         if (is_method && dice.chance(40)) {
-            members.emplace_back(dice.chance(50) ? R"("offline":{"then":"skip"})"
-                                                 : R"("offline":{"ttl":"5s"})");
+            const bool skips = dice.chance(50) || !windows.empty();
+            members.emplace_back(skips ? R"("offline":{"then":"skip"})" : R"("offline":{"ttl":"5s"})");
         }
         std::string text = "{";
         for (const auto& member : members) text += (text.size() > 1 ? "," : "") + member;
@@ -134,11 +159,27 @@ struct Simulation {
     }
     void create() {
         if (world.jobs.size() >= 8) return;
+        if (!world.jobs.empty() && windows.empty() && dice.chance(20))
+            return world.undo(next_id(), world.jobs[dice.below(world.jobs.size())].id);
         const auto type = dice.chance(60) ? JobType::device_method : JobType::update_twin;
         const auto start = dice.chance(70) ? 0 : static_cast<std::int64_t>(dice.below(40)) - 10;
-        world.create(fmt::format("j{}", world.jobs.size()), type, choice(), start,
-                     25 + static_cast<std::int64_t>(dice.below(40)), static_cast<int>(5 + dice.below(20)),
-                     rollout(type));
+        if (dice.chance(10)) {
+            const auto some = dice.chance(50) ? "*" : fmt::format("deviceId != '{}'", device());
+            const auto policies = rollout(type);
+            return world.plan(next_id(), type, some, policies.empty() ? "{" + windows + "}" : policies);
+        }
+        world.create(next_id(), type, choice(), start, 25 + static_cast<std::int64_t>(dice.below(40)),
+                     static_cast<int>(5 + dice.below(20)), rollout(type));
+    }
+    std::string next_id() { return fmt::format("j{}", ids++); }
+    void apply() {
+        if (world.plans.empty() || world.jobs.size() >= 8) return;
+        world.apply(world.plans[dice.below(world.plans.size())], dice.chance(50) ? "1%" : "100%");
+    }
+    void decide() {
+        if (world.jobs.empty()) return;
+        world.decide(world.jobs[dice.below(world.jobs.size())].id, dice.chance(80),
+                     dice.chance(80) ? "release" : "");
     }
     void connect() {
         constexpr JobWorld::Manner manners[] = {
@@ -164,8 +205,11 @@ struct Simulation {
             world.settle();
         } else if (throw_of_dice < 62) {
             world.advance(std::chrono::milliseconds(1 + dice.below(dice.chance(20) ? 10'000 : 200)));
-        } else if (throw_of_dice < 70) {
+        } else if (throw_of_dice < 68) {
             create();
+        } else if (throw_of_dice < 70) {
+            decide();
+            apply();
         } else if (throw_of_dice < 71) {
             direct();
         } else if (throw_of_dice < 72) {
@@ -199,6 +243,8 @@ struct Simulation {
     }
 
     Dice dice;
+    std::string windows;  ///< The member of a rollout, or empty.
+    int ids = 0;
     JobWorld world;
 };
 

@@ -39,6 +39,20 @@ struct WatchedJob {
     bool is_pause_acknowledged = false;   ///< And nobody has asked for anything since.
     std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then and not failed.
     std::shared_ptr<std::optional<Result<>>> pausing;
+    std::string undoes;              ///< The job that it takes back, if it is an undo,
+    bool undoes_itself = false;      ///< or its rules say that it may be taken back.
+    std::string after;               ///< The job that it waits for,
+    int after_ended = 0;             ///< of whose devices so many in a hundred are to have ended.
+    bool is_approval_tried = false;  ///< Somebody has said yes.
+    bool is_planned = false;
+};
+
+/// A plan, and the job that may carry it out.
+struct WatchedPlan {
+    std::string job;
+    JobType type = JobType::update_twin;
+    std::shared_ptr<std::optional<Result<std::string>>> planning;
+    bool is_used = false;
 };
 
 /// A hub with its job engine, devices and a store that can crash, in one thread and by one seed.
@@ -81,6 +95,14 @@ public:
     void create(const std::string& id, JobType type, const std::string& choice, std::int64_t start_in_s,
                 std::int64_t execution_s, int timeout_s = 10, const std::string& rollout = {});
     void cancel(const std::string& id);
+    /// Takes back what a twin job wrote, if it is over and nobody has done so.
+    void undo(const std::string& id, const std::string& source);
+    /// Plans a job, and makes it.
+    void plan(const std::string& id, JobType type, const std::string& choice, const std::string& rollout);
+    void apply(WatchedPlan& plan, const std::string& drift);
+    /// From now on jobs over more devices wait for an approval.
+    void demand_approval(int devices_above);
+    void decide(const std::string& id, bool is_approval, const std::string& policy);
     /// Directs a job with a rollout; others refuse it.
     void direct(const std::string& id, JobWish wish);
 
@@ -93,6 +115,9 @@ public:
     MemoryStore store;
     std::optional<TestHub> hub;
     std::vector<WatchedJob> jobs;
+    std::vector<WatchedPlan> plans;
+    /// Nothing of a job with a rollout begins but in these: from, and up to.
+    std::vector<std::pair<WallTime, WallTime>> windows;
     std::set<std::string> devices;
     std::set<std::string> recreated;  ///< Device ids that were removed at some time.
 
@@ -115,16 +140,24 @@ private:
                const FakeLink::Call& call);
     void reply(const std::string& device, std::uint16_t request, int status);
     void note_answers();
+    std::string request_of(const std::string& id, JobType type, const std::string& choice,
+                           std::int64_t start_in_s, std::int64_t execution_s, int timeout_s,
+                           const std::string& rollout);
+    void watch_job(const std::string& id, const JobDefinition& definition);
+    void watch_undos();
+    void check_start(const WatchedJob& job, const JobProgress& progress);
+    void check_windows();
     void check_progress(WatchedJob& job, const JobCounts& counts);
     void check_rollout(const WatchedJob& job, const JobProgress& progress) const;
     WatchedJob* find_job(const std::string& id);
     std::vector<DeviceJob> rows(const std::string& job);
     void check_chain(const WatchedJob& job);
     void check_told();
-    bool is_written(const WatchedJob& job, const DeviceJob& row);
+    bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);
     void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);
-    void check_twins(const std::map<std::string, std::set<std::string>>& patched_by);
+    void check_twins(const std::map<std::string, std::set<std::string>>& patched_by,
+                     const std::map<std::string, std::set<std::string>>& undone);
     std::size_t count_other_writes(const std::string& id, bool is_reported);
     std::map<std::string, std::string> twins();
 
