@@ -94,7 +94,7 @@ Task<Result<>> HubKeys::lift_revocation(DeviceId device, std::string by) {
 }
 
 Task<> HubKeys::take_turn() {
-    while (is_busy_) co_await shards_.first().committer().durable();
+    while (is_busy_) (void)co_await shards_.first().committer().durable();
     is_busy_ = true;
 }
 

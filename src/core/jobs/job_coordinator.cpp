@@ -424,7 +424,7 @@ Task<Result<JobSnapshot>> JobCoordinator::cancel(std::string id, JobActor by) {
             co_return fail(not_in_this_state(JobStatus::running));
         }
         if (job->run && job->run->is_writing) {
-            co_await shard_.committer().durable();
+            (void)co_await shard_.committer().durable();
             continue;
         }
         const auto actions = job->life.cancel(now());

@@ -472,7 +472,7 @@ Task<Result<>> JobCoordinator::direct(std::string id, JobWish wish) {
         const auto phase = job->life.phase();
         if (phase == JobPhase::cancelling || phase == JobPhase::ending || phase == JobPhase::ended) break;
         if (job->run->is_writing) {
-            co_await shard_.committer().durable();
+            (void)co_await shard_.committer().durable();
             continue;
         }
         auto events = events_of(*job, wish);

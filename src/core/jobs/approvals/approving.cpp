@@ -108,7 +108,7 @@ Task<Result<>> JobCoordinator::decide(std::string id, Decision decision) {
     while (auto* job = find(number)) {
         if (job->life.phase() != JobPhase::approval) break;
         if (job->run && job->run->is_writing) {
-            co_await shard_.committer().durable();
+            (void)co_await shard_.committer().durable();
             continue;
         }
         auto& approving = *job->approving;

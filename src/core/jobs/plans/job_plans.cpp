@@ -140,7 +140,7 @@ void JobPlans::complete(Making& making) {
     bytes_ += plan.bytes();
     log.info("plan made plan={} devices={}", plan.id, plan.counts.devices);
     shard_.committer().batch().put(Table::jobs, job_plan_key(plan.number), encode_job_plan(plan));
-    shard_.committer().on_durable([this, alive = alive_, held = making.plan](const Result<>& result) {
+    shard_.committer().on_durable([alive = alive_, held = making.plan](const Result<>& result) {
         // A job that starts after a restart needs it.
         if (*alive && !result) held->refused = result.error();
     });
