@@ -66,6 +66,42 @@ test('jobs, configurations and keys are in it, and reads and refusals are not', 
   assert.deepEqual(await entries(), before);
 });
 
+test('whoever plans, changes, pauses, approves or refuses a job is in it', async () => {
+  const noted = async (operation, target, policy = 'iothubowner') => {
+    const entry = await last();
+    assert.deepEqual([entry.operation, entry.target ?? '', entry.policy], [operation, target, policy]);
+  };
+  const everyone = ['--query-condition', "deviceId = 'pump-2'", '--twin-patch', '{"tags":{"b":1}}'];
+  const plan = JSON.parse(await hub.ok('job', 'plan', ...everyone, '--wave', 'rest', '-o', 'json'));
+  await noted('POST /carillon/plans', '');
+  await hub.ok('job', 'apply', plan.id, '--job-id', 'planned');
+  await noted('PUT /jobs/v2/{}', 'planned');
+
+  await hub.ok('job', 'create', '--job-id', 'slow', '--query-condition', "deviceId = 'pump-2'", '--method-name', 'wait', '--rate', '1/s');
+  await hub.ok('job', 'set', 'slow', '--rate', '2/s');
+  await noted('PATCH /carillon/jobs/{}', 'slow');
+  for (const what of ['pause', 'resume']) {
+    await hub.ok('job', what, 'slow');
+    await noted(`POST /carillon/jobs/{}/${what}`, 'slow');
+  }
+
+  await hub.ok('approval-rule', 'put', 'all', '--rule', '{"when":{}}');
+  await noted('PUT /carillon/approval-rules/{}', 'all');
+  const { primaryKey } = JSON.parse(await hub.ok('policy', 'create', 'release', '--permissions', 'RegistryRead', 'JobApprove', '-o', 'json'));
+  const release = { CARILLON_LOGIN: `HostName=${parts(hub.connectionString).HostName};SharedAccessKeyName=release;SharedAccessKey=${primaryKey}`, CARILLON_CA: hub.caFile };
+  for (const what of ['approve', 'deny']) {
+    const job = `to-${what}`;
+    await hub.ok('job', 'create', '--job-id', job, ...everyone, '--rollout', '{}');
+    const before = await entries();
+    assert.notEqual((await hub.cli('job', what, job)).code, 0, 'nobody decides on a job of their own');
+    assert.deepEqual(await entries(), before);
+    const answer = await hub.run(['job', what, job], release);
+    assert.equal(answer.code, 0, answer.stderr);
+    await noted(`POST /carillon/jobs/{}/${what}`, job, 'release');
+  }
+  await hub.ok('approval-rule', 'delete', 'all');
+});
+
 test('the request is found by the id that its caller was given', async () => {
   const body = '{"deviceId":"by-hand"}';
   const { headers, status } = await send(`PUT /devices/by-hand?api-version=2021-04-12 HTTP/1.1\r\nHost: x\r\nUser-Agent: by hand\r\n${ownerField(hub)}Content-Length: ${body.length}\r\n\r\n${body}`);
