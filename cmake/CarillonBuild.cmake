@@ -20,6 +20,8 @@ find_package(GTest REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET GLOBAL libpq)
+pkg_check_modules(LIBNATS REQUIRED IMPORTED_TARGET GLOBAL libnats)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET GLOBAL rdkafka)
 find_library(JEMALLOC jemalloc REQUIRED)
 
 option(CARILLON_SANITIZED "The build runs under a sanitizer, which brings its own allocator" OFF)

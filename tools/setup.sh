@@ -15,7 +15,7 @@ packages=(
   g++ make git cmake ninja-build ccache mold pkg-config
   # libraries, see ARCHITECTURE.md "Dependencies"; every build is configured with all of them
   libboost1.81-dev libssl-dev librocksdb-dev libpq-dev libexpected-dev libspdlog-dev libfmt-dev
-  libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev libgtest-dev
+  libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev libgtest-dev libnats-dev librdkafka-dev
   # the demonstration, and the interpreters that configuring looks for
   openssl python3
 )
@@ -23,7 +23,7 @@ starts_services=
 for set in "$@"; do
   case $set in
     test)
-      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 nftables spin)
+      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 nftables spin nats-server)
       starts_services=yes
       ;;
     cluster) packages+=(postgresql-15); starts_services=yes ;;

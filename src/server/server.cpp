@@ -310,7 +310,10 @@ Result<> Server::Parts::build_transfers() {
                                                                   : std::filesystem::path(config.import_root);
     blobs =
         std::make_unique<BlobContainers>(std::filesystem::absolute(root).lexically_normal().string(), *trust);
-    delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, config.hostnames.front(),
+    const bool reaches_none = config.storage_web == WebReach::Mode::nobody;
+    auto brokers =
+        BrokerReach::of(reaches_none ? std::vector<std::string>() : config.storage_hosts, config.storage_ca);
+    delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, std::move(brokers), config.hostnames.front(),
                                                  (data_dir->path() / "dead-letters").string(), clock);
     if (!config.provisioning_scopes.empty()) {
         auto opened =

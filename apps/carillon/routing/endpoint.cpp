@@ -103,8 +103,11 @@ CLI::App& add_endpoint_verb(CLI::App& group, const char* name, const char* descr
 
 void add_order_flags(CLI::App& verb, EndpointArgs& args) {
     EndpointOrder& order = args.order;
-    auto* url = verb.add_option("--url", order.url, "Address of a webhook, which receives CloudEvents")
-                    ->type_name("URL");
+    auto* url =
+        verb.add_option("--url", order.url,
+                        "Address of a webhook, which receives CloudEvents, or of a broker that the hub's "
+                        "settings name: nats://HOST, tls://HOST (NATS), kafka://HOST or kafkas://HOST")
+            ->type_name("URL");
     verb.add_option(
             "--container", order.container,
             "Where to write files of JSON lines: file:NAME for a directory of the hub, or the address of a "
@@ -113,14 +116,18 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
         ->excludes(url);
     verb.add_option(
             "--secret-file", args.secret_file,
-            "File with the secret that requests to a webhook are signed with, whsec_…; - for standard input")
+            "File with the secret that requests to a webhook are signed with, whsec_…, or with USER:PASSWORD "
+            "for a broker; - for standard input")
         ->type_name("FILE");
+    verb.add_option("--subject", order.subject, "Subject of NATS [carillon.{endpoint}.{deviceId}]")
+        ->type_name("SUBJECT");
+    verb.add_option("--topic", order.topic, "Topic of Kafka")->type_name("TOPIC");
     verb.add_option("--path", order.path,
                     "Pattern of file names "
                     "[{endpoint}/{YYYY}/{MM}/{DD}/{HH}/{mm}-{partition}-{sequence}.ndjson]")
         ->type_name("PATTERN");
     verb.add_option("--max-events", order.events_max,
-                    "Maximum number of messages in a request or file [100, files 10000]")
+                    "Maximum number of messages in a request or file [100, brokers 1000, files 10000]")
         ->check(whole_number(1, 10'000, "events"))
         ->type_name("N");
     verb.add_option("--max-bytes", order.bytes_max,

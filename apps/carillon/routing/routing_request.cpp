@@ -1,6 +1,7 @@
 #include "routing/routing_request.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "failure.hpp"
 
 namespace carillon {
@@ -40,9 +41,13 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     if (order.url.empty() == order.container.empty()) {
         return fail_usage("give either --url or --container");
     }
+    const auto scheme = to_lower(std::string_view(order.url).substr(0, order.url.find("://")));
+    const bool is_nats = scheme == "nats" || scheme == "tls";
+    const bool is_kafka = scheme == "kafka" || scheme == "kafkas";
     std::string body;
     JsonWriter json(body);
-    json.begin_object().member("type", order.url.empty() ? "file" : "webhook");
+    const std::string_view type = is_nats ? "nats" : is_kafka ? "kafka" : "webhook";
+    json.begin_object().member("type", order.url.empty() ? "file" : type);
     const auto text = [&json](std::string_view member, const std::string& value) {
         if (!value.empty()) json.member(member, value);
     };
@@ -53,6 +58,8 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     text("container", order.container);
     text("secret", order.secret);
     text("path", order.path);
+    text("subject", order.subject);
+    text("topic", order.topic);
     text("start", order.start);
     number("maxEvents", order.events_max);
     number("maxBytes", order.bytes_max);

@@ -17,6 +17,8 @@ struct EndpointOrder {
     std::string container;
     std::string secret;  ///< Itself, not the file that holds it.
     std::string path;
+    std::string subject;  ///< Of NATS.
+    std::string topic;    ///< Of Kafka.
     std::string start;
     std::optional<std::int64_t> events_max;
     std::optional<std::int64_t> bytes_max;

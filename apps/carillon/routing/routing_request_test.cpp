@@ -20,6 +20,18 @@ TEST(EndpointJson, SaysWhatTheFlagsSay) {
     EXPECT_EQ(endpoint_json(order), R"({"type":"file","container":"file:alerts","start":"earliest"})");
 }
 
+TEST(EndpointJson, TheSchemeSaysWhatABrokerIs) {
+    EndpointOrder order;
+    order.url = "tls://a.example:4222";
+    order.subject = "plant.{deviceId}";
+    EXPECT_EQ(endpoint_json(order),
+              R"({"type":"nats","url":"tls://a.example:4222","subject":"plant.{deviceId}"})");
+    order = {};
+    order.url = "KAFKA://a.example";
+    order.topic = "telemetry";
+    EXPECT_EQ(endpoint_json(order), R"({"type":"kafka","url":"KAFKA://a.example","topic":"telemetry"})");
+}
+
 TEST(EndpointJson, NeedsOnePlaceAndPairs) {
     EndpointOrder order;
     EXPECT_FALSE(endpoint_json(order));

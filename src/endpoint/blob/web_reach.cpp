@@ -1,5 +1,7 @@
 #include "endpoint/blob/web_reach.hpp"
 
+#include "endpoint/brokers/broker_address.hpp"
+
 #include "base/text.hpp"
 
 #include <arpa/inet.h>
@@ -100,6 +102,7 @@ Result<WebReach> WebReach::parse(Mode mode, const std::vector<std::string>& host
     WebReach reach;
     reach.mode_ = mode;
     for (const std::string& text : hosts) {
+        if (BrokerAddress::parse(text)) continue;  // See `BrokerReach`.
         Host host;
         if (!read_host(text, host)) {
             return fail(Errc::config_invalid, "takes [http://]HOST[:PORT], not " + text);

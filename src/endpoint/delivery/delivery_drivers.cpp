@@ -4,6 +4,8 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/events/event_json.hpp"
+#include "endpoint/brokers/kafka_sender.hpp"
+#include "endpoint/brokers/nats_sender.hpp"
 #include "endpoint/delivery/file_sender.hpp"
 #include "endpoint/delivery/webhook_sender.hpp"
 
@@ -31,6 +33,22 @@ private:
     const std::string why_;
 };
 
+bool is_to_brokers(RouteEndpoint::Kind kind) {
+    return kind == RouteEndpoint::Kind::nats || kind == RouteEndpoint::Kind::kafka;
+}
+
+/// Fails with `argument_invalid`.
+Result<std::vector<BrokerAddress>> brokers_of(const RouteEndpoint& endpoint) {
+    const bool is_nats = endpoint.kind == RouteEndpoint::Kind::nats;
+    const auto wanted = is_nats ? BrokerAddress::Kind::nats : BrokerAddress::Kind::kafka;
+    auto brokers = BrokerAddress::parse_list(endpoint.url);
+    if (brokers && brokers->front().kind == wanted) return brokers;
+    return fail(Errc::argument_invalid,
+                is_nats
+                    ? "url takes nats://HOST[:PORT] or tls://HOST[:PORT], further ones behind a comma"
+                    : "url takes kafka://HOST[:PORT] or kafkas://HOST[:PORT], further ones behind a comma");
+}
+
 Error io_error(std::string_view what) {
     return {Errc::io_failed, fmt::format("{}: {}", what, std::strerror(errno))};
 }
@@ -57,17 +75,24 @@ Result<> append_line(const std::string& file, std::string_view line, std::uint64
 
 }  // namespace
 
-DeliveryDrivers::DeliveryDrivers(Blobs& blobs, std::shared_ptr<const WebTrust> trust, std::string hub_name,
-                                 std::string dead_letters, const Clock& clock)
+DeliveryDrivers::DeliveryDrivers(Blobs& blobs, std::shared_ptr<const WebTrust> trust, BrokerReach brokers,
+                                 std::string hub_name, std::string dead_letters, const Clock& clock)
     : blobs_(blobs),
       trust_(std::move(trust)),
+      brokers_(std::move(brokers)),
       hub_name_(std::move(hub_name)),
       dead_letters_(std::move(dead_letters)),
       clock_(clock) {}
 
 Result<> DeliveryDrivers::check(const RouteEndpoint& endpoint) const {
     Result<> reached;
-    if (endpoint.kind == RouteEndpoint::Kind::file) {
+    if (is_to_brokers(endpoint.kind)) {
+        const auto brokers = brokers_of(endpoint);
+        if (!brokers) return fail(brokers.error());
+        for (const BrokerAddress& broker : *brokers) {
+            if (reached) reached = brokers_.check(broker);
+        }
+    } else if (endpoint.kind == RouteEndpoint::Kind::file) {
         reached = blobs_.check(endpoint.url);
     } else {
         const auto address = WebhookAddress::parse(endpoint.url);
@@ -82,6 +107,13 @@ std::unique_ptr<EventSender> DeliveryDrivers::open(const RouteEndpoint& endpoint
                                                    const std::atomic<bool>& stops) {
     if (auto good = check(endpoint); !good) return std::make_unique<NoSender>(good.error().detail);
     if (endpoint.kind == RouteEndpoint::Kind::file) return std::make_unique<FileSender>(endpoint, blobs_);
+    if (is_to_brokers(endpoint.kind)) {
+        auto brokers = *brokers_of(endpoint);
+        const std::string& ca_file = brokers_.ca_file;
+        if (endpoint.kind == RouteEndpoint::Kind::nats)
+            return std::make_unique<NatsSender>(endpoint, std::move(brokers), hub_name_, ca_file, stops);
+        return std::make_unique<KafkaSender>(endpoint, std::move(brokers), hub_name_, ca_file, stops);
+    }
     auto address = WebhookAddress::parse(endpoint.url);
     return std::make_unique<WebhookSender>(endpoint, *std::move(address), hub_name_, trust_, clock_, stops);
 }

@@ -3,6 +3,7 @@
 #include "core/events/routing/event_drivers.hpp"
 #include "core/transfers/blobs.hpp"
 #include "endpoint/blob/web_client.hpp"
+#include "endpoint/brokers/broker_reach.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +13,7 @@ namespace carillon {
 
 class Clock;
 
-/// What endpoints of routes are: webhooks, and files in what `Blobs` reaches.
+/// What endpoints of routes are: webhooks, files in what `Blobs` reaches, and message brokers.
 class DeliveryDrivers final : public EventDrivers {
 public:
     /// Of the dead letters of one endpoint. Ours.
@@ -20,8 +21,8 @@ public:
 
     /// Dead letters go to `dead_letters`, a directory that is made when there is one. All references outlive
     /// this.
-    DeliveryDrivers(Blobs& blobs, std::shared_ptr<const WebTrust> trust, std::string hub_name,
-                    std::string dead_letters, const Clock& clock);
+    DeliveryDrivers(Blobs& blobs, std::shared_ptr<const WebTrust> trust, BrokerReach brokers,
+                    std::string hub_name, std::string dead_letters, const Clock& clock);
 
     Result<> check(const RouteEndpoint& endpoint) const override;
     std::unique_ptr<EventSender> open(const RouteEndpoint& endpoint, const std::atomic<bool>& stops) override;
@@ -31,6 +32,7 @@ public:
 private:
     Blobs& blobs_;
     std::shared_ptr<const WebTrust> trust_;
+    const BrokerReach brokers_;
     const std::string hub_name_;
     const std::string dead_letters_;
     const Clock& clock_;

@@ -6,6 +6,7 @@
 #include "query/message_condition.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 
 namespace carillon {
 
@@ -16,6 +17,34 @@ constexpr std::string_view file_path = "{endpoint}/{YYYY}/{MM}/{DD}/{HH}/{mm}-{p
 constexpr std::int64_t file_events_max = RouteEndpoint::batch_events_max;
 constexpr std::int64_t file_bytes_max = 1024 * 1024;
 constexpr std::int64_t file_wait_s = 60;
+
+constexpr std::string_view default_subject = "carillon.{endpoint}.{deviceId}";
+constexpr std::int64_t broker_events_max = 1000;
+constexpr std::size_t topic_bytes_max = 249;  ///< Of Kafka.
+
+bool is_broker(RouteEndpoint::Kind kind) {
+    return kind == RouteEndpoint::Kind::nats || kind == RouteEndpoint::Kind::kafka;
+}
+
+/// A text that can stand in a subject between two dots. Source: NATS docs, "Subject-based messaging".
+bool is_subject(std::string_view text) {
+    for (const std::string_view token : split(text, '.')) {
+        if (token.empty() || token == ">" || token.find('*') != std::string_view::npos) return false;
+    }
+    // What begins with a dollar is the server's own.
+    const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+    return !text.starts_with('$') && std::none_of(text.begin(), text.end(), is_blank);
+}
+
+/// Source: Kafka, `Topic.java`, legal characters.
+bool is_topic(std::string_view text) {
+    const auto is_legal = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    };
+    return !text.empty() && text.size() <= topic_bytes_max && text != "." && text != ".." &&
+           std::all_of(text.begin(), text.end(), is_legal);
+}
 
 std::string_view without_query(std::string_view url) {
     return url.substr(0, url.find('?'));
@@ -32,6 +61,8 @@ RouteEndpoint defaults(std::string_view name, RouteEndpoint::Kind kind) {
         endpoint.bytes_max = file_bytes_max;
         endpoint.wait_s = file_wait_s;
     }
+    if (kind == RouteEndpoint::Kind::nats) endpoint.path = default_subject;
+    if (is_broker(kind)) endpoint.events_max = broker_events_max;
     return endpoint;
 }
 
@@ -51,9 +82,16 @@ void read_url(MemberReader& members, RouteEndpoint& endpoint) {
 void read_secret(MemberReader& members, RouteEndpoint& endpoint) {
     const JsonValue given = members.find("secret");
     if (!given.exists()) return;
-    if (endpoint.kind != RouteEndpoint::Kind::webhook) return members.refuse("secret is for webhooks");
+    if (endpoint.kind == RouteEndpoint::Kind::file) return members.refuse("files take no secret");
     endpoint.secret = members.text("secret").value_or(std::string_view());
     if (endpoint.secret.empty()) return;
+    if (is_broker(endpoint.kind)) {
+        const bool has_user = endpoint.secret.find(':') != std::string::npos;
+        if (endpoint.secret.size() > RouteEndpoint::secret_bytes_max ||
+            (endpoint.kind == RouteEndpoint::Kind::kafka && !has_user))
+            members.refuse("secret takes USER:PASSWORD or, at NATS, a token, of at most 256 characters");
+        return;
+    }
     const bool is_good = endpoint.secret.size() <= RouteEndpoint::secret_bytes_max &&
                          endpoint.secret.starts_with(secret_prefix) &&
                          base64_decode(std::string_view(endpoint.secret).substr(secret_prefix.size()))
@@ -74,6 +112,27 @@ void read_path(MemberReader& members, RouteEndpoint& endpoint) {
                         RouteEndpoint::path_bytes_max));
     }
     endpoint.path = *path;
+}
+
+/// The subject of NATS, the topic of Kafka.
+void read_place(MemberReader& members, RouteEndpoint& endpoint) {
+    const bool is_nats = endpoint.kind == RouteEndpoint::Kind::nats;
+    const std::string_view member = is_nats ? "subject" : "topic";
+    if (!is_broker(endpoint.kind)) {
+        for (const auto* foreign : {"subject", "topic"}) {
+            if (members.find(foreign).exists())
+                members.refuse(fmt::format("{} is for NATS or Kafka", foreign));
+        }
+        return;
+    }
+    if (const auto place = members.text(member)) endpoint.path = *place;
+    const bool is_good =
+        is_nats ? endpoint.path.size() <= RouteEndpoint::path_bytes_max && is_subject(endpoint.path)
+                : is_topic(endpoint.path);
+    if (is_good) return;
+    members.refuse(is_nats
+                       ? "subject takes words with dots between them, {endpoint} and {deviceId} among them"
+                       : "topic takes letters, digits, dots, dashes and underscores");
 }
 
 void read_enrichments(MemberReader& members, RouteEndpoint& endpoint) {
@@ -102,7 +161,35 @@ void read_enrichments(MemberReader& members, RouteEndpoint& endpoint) {
 }  // namespace
 
 std::string_view endpoint_kind_text(RouteEndpoint::Kind kind) {
-    return kind == RouteEndpoint::Kind::webhook ? "webhook" : "file";
+    switch (kind) {
+        case RouteEndpoint::Kind::file:
+            return "file";
+        case RouteEndpoint::Kind::nats:
+            return "nats";
+        case RouteEndpoint::Kind::kafka:
+            return "kafka";
+        case RouteEndpoint::Kind::webhook:
+            break;
+    }
+    return "webhook";
+}
+
+std::string nats_subject(std::string_view pattern, std::string_view endpoint, std::string_view device) {
+    std::string word;
+    // A device id may hold dots and wildcards; percent signs are none.
+    for (const char c : device) {
+        const bool is_special = c == '.' || c == '*' || c == '>' || c == '%';
+        word += is_special ? fmt::format("%{:02X}", static_cast<unsigned char>(c)) : std::string(1, c);
+    }
+    std::string subject(pattern);
+    const auto fill = [&subject](std::string_view name, std::string_view value) {
+        for (auto at = subject.find(name); at != std::string::npos;
+             at = subject.find(name, at + value.size()))
+            subject.replace(at, name.size(), value);
+    };
+    fill("{endpoint}", endpoint);
+    fill("{deviceId}", word.empty() ? "-" : word);
+    return subject;
 }
 
 std::string_view RouteEndpoint::shown_url() const {
@@ -120,14 +207,19 @@ Result<RouteEndpoint> RouteEndpoint::parse(std::string_view name, JsonValue body
         kind = Kind::file;
     } else if (type && *type == "webhook") {
         kind = Kind::webhook;
+    } else if (type && *type == "nats") {
+        kind = Kind::nats;
+    } else if (type && *type == "kafka") {
+        kind = Kind::kafka;
     } else if (type || before == nullptr) {
-        members.refuse("type takes webhook or file");
+        members.refuse("type takes webhook, file, nats or kafka");
     }
     if (before != nullptr && kind != before->kind) members.refuse("type of an endpoint does not change");
     RouteEndpoint endpoint = before != nullptr ? *before : defaults(name, kind);
     read_url(members, endpoint);
     read_secret(members, endpoint);
     read_path(members, endpoint);
+    read_place(members, endpoint);
     read_enrichments(members, endpoint);
     const auto number = [&members](std::string_view member, std::int64_t& value, std::int64_t min,
                                    std::int64_t max) {
@@ -148,7 +240,12 @@ void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, Ro
     json.member(is_file ? "container" : "url", tells ? std::string_view(endpoint.url) : endpoint.shown_url());
     if (is_file) json.member("path", endpoint.path);
     if (!is_file && tells) json.member("secret", endpoint.secret);
-    if (!is_file && !tells) json.member("isSigned", !endpoint.secret.empty());
+    const bool has_secret = !endpoint.secret.empty();
+    if (!tells && endpoint.kind == RouteEndpoint::Kind::webhook) json.member("isSigned", has_secret);
+    if (is_broker(endpoint.kind)) {
+        json.member(endpoint.kind == RouteEndpoint::Kind::nats ? "subject" : "topic", endpoint.path);
+        if (!tells) json.member("hasCredentials", has_secret);
+    }
     json.member("maxEvents", endpoint.events_max).member("maxBytes", endpoint.bytes_max);
     json.member("maxWaitSeconds", endpoint.wait_s).member("maxAttempts", endpoint.attempts_max);
     json.key("enrichments").begin_object();

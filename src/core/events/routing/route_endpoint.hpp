@@ -16,6 +16,8 @@ struct RouteEndpoint {
     enum class Kind : std::uint8_t {
         webhook,  ///< `POST` of CloudEvents in batches.
         file,     ///< Files of lines of JSON, in a directory or a blob container.
+        nats,     ///< A stream of NATS JetStream, an event a message.
+        kafka,    ///< A topic of Kafka, an event a record, by device.
     };
     /// Bounds of what goes in one request or file. Ours.
     static constexpr std::int64_t batch_events_max = 10'000;
@@ -30,11 +32,14 @@ struct RouteEndpoint {
 
     std::string name;
     Kind kind = Kind::webhook;
-    std::string url;  ///< A webhook's address, or the container's. May hold a secret; see `shown_url`.
-    /// Signs what is sent, as Standard Webhooks has it: `whsec_` and base64. Empty for none.
+    /// A webhook's address, the container's, or the brokers'. May hold a secret; see `shown_url`.
+    std::string url;
+    /// Of a webhook, signs what is sent, as Standard Webhooks has it: `whsec_` and base64. Of a broker,
+    /// `USER:PASSWORD` or, at NATS, a token. Empty for none.
     std::string secret;
     /// A file's name, with `{endpoint}`, `{partition}`, `{sequence}`, `{YYYY}`, `{MM}`, `{DD}`, `{HH}` and
-    /// `{mm}` of its first message.
+    /// `{mm}` of its first message. Of NATS the subject, in which `{endpoint}` and `{deviceId}` may stand; of
+    /// Kafka the topic.
     std::string path;
     std::int64_t events_max = 100;
     std::int64_t bytes_max =
@@ -51,6 +56,9 @@ struct RouteEndpoint {
     /// Without a shared access signature.
     std::string_view shown_url() const;
 };
+
+/// The text of a subject for the events of one device, in which a subject has no meaning of its own.
+std::string nats_subject(std::string_view pattern, std::string_view endpoint, std::string_view device);
 
 std::string_view endpoint_kind_text(RouteEndpoint::Kind kind);
 /// Appends the members of the object that `parse` reads; `secrets` says whether those are among them.
