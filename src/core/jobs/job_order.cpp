@@ -17,7 +17,9 @@ std::uint64_t first_eight(const Sha256Digest& digest) {
 }
 
 const Section* section_of(const Twin& twin, std::vector<std::string_view>& path) {
-    const auto drop = [&path](std::size_t count) { path.erase(path.begin(), path.begin() + count); };
+    const auto drop = [&path](std::size_t count) {
+        path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(count));
+    };
     if (path.size() > 1 && path[0] == "tags") {
         drop(1);
         return &twin.tags;
