@@ -51,8 +51,6 @@ std::pair<std::future<T>, std::function<void(const T&)>> promised() {
     return {promise->get_future(), std::move(keep)};
 }
 
-constexpr const char* closed_text = "the client was closed";
-
 }  // namespace
 
 // --- MethodReply -------------------------------------------------------------------------------
