@@ -26,6 +26,10 @@ test('what of an endpoint is not shown stays as it is', () => {
   expect(endpointBody({ ...endpointDraftOf(stored), maxEvents: '6' }, stored)).toEqual({ type: 'file', maxEvents: 6, enrichments: {} });
   const hook = { name: 'h', type: 'webhook' as const, url: 'https://x', isSigned: true };
   expect(endpointBody({ ...endpointDraftOf(hook), place: 'https://y' }, hook)).toEqual({ type: 'webhook', url: 'https://y', enrichments: {} });
+  const lake = { name: 'k', type: 'kafka' as const, url: 'kafka://b', topic: 't', hasCredentials: true };
+  expect(endpointBody(endpointDraftOf(lake), lake)).toEqual({ type: 'kafka', topic: 't', enrichments: {} });
+  expect(endpointProblem({ ...endpointDraftOf(lake), into: '' })).toBeDefined();
+  expect(endpointBody({ ...emptyEndpoint, type: 'nats', place: 'nats://b', into: 'plant.{deviceId}' })).toEqual({ type: 'nats', url: 'nats://b', subject: 'plant.{deviceId}', enrichments: {} });
 });
 
 test('attention is asked for what will fail soon, and for nothing else', () => {

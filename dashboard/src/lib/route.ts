@@ -21,9 +21,11 @@ export function routeProblem(draft: RouteDraft): string | undefined {
 
 export interface EndpointDraft {
   name: string;
-  type: 'webhook' | 'file';
-  /** The address of a webhook, or the container of files. */
+  type: NonNullable<RouteEndpoint['type']>;
+  /** The address of a webhook or of brokers, or the container of files. */
   place: string;
+  /** The subject of NATS or the topic of Kafka. */
+  into: string;
   secret: string;
   path: string;
   maxEvents: string;
@@ -32,12 +34,13 @@ export interface EndpointDraft {
   enrichments: string;
 }
 
-export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', secret: '', path: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
+export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', into: '', secret: '', path: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
 
 export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
   name: endpoint.name ?? '',
   type: endpoint.type ?? 'webhook',
   place: (endpoint.type === 'file' ? endpoint.container : endpoint.url) ?? '',
+  into: (endpoint.type === 'kafka' ? endpoint.topic : endpoint.subject) ?? '',
   secret: '',
   path: endpoint.path ?? '',
   maxEvents: String(endpoint.maxEvents ?? ''),
@@ -54,10 +57,14 @@ export function endpointBody(draft: EndpointDraft, stored?: RouteEndpoint): Reco
   if (draft.place !== before?.place) body[draft.type === 'file' ? 'container' : 'url'] = draft.place;
   number('maxEvents');
   number('maxWaitSeconds');
-  if (draft.type === 'webhook') {
-    if (draft.secret) body.secret = draft.secret;
-    number('maxAttempts');
-  } else if (draft.path) body.path = draft.path;
+  if (draft.type === 'file') {
+    if (draft.path) body.path = draft.path;
+    return body;
+  }
+  if (draft.secret) body.secret = draft.secret;
+  number('maxAttempts');
+  if (draft.type === 'nats' && draft.into) body.subject = draft.into;
+  if (draft.type === 'kafka') body.topic = draft.into;
   return body;
 }
 
@@ -65,6 +72,7 @@ export function endpointProblem(draft: EndpointDraft): string | undefined {
   const p = t.routes.problems;
   if (!isName(draft.name)) return p.name;
   if (!draft.place.trim()) return draft.type === 'file' ? p.container : p.url;
+  if (draft.type === 'kafka' && !draft.into) return p.topic;
   if (!isCount(draft.maxEvents, 1, 10_000)) return p.maxEvents;
   if (!isCount(draft.maxWaitSeconds, 0, 3600)) return p.maxWait;
   if (!isCount(draft.maxAttempts, 1, 100)) return p.maxAttempts;

@@ -167,6 +167,7 @@ function EditEndpoint({ stored, onClose, onDone }: { stored: RouteEndpoint | und
   const wrong = endpointProblem(it);
   const work = useWork(() => putEndpoint(it.name, endpointBody(it, stored)), onDone);
   const isFile = it.type === 'file';
+  const isBroker = it.type === 'nats' || it.type === 'kafka';
   return (
     <Dialog title={stored ? r.changeOf(it.name) : r.newEndpoint} onClose={onClose} wide>
       <form onSubmit={work.submit}>
@@ -174,15 +175,15 @@ function EditEndpoint({ stored, onClose, onDone }: { stored: RouteEndpoint | und
           <Field label={r.name}><input name="endpoint" required maxLength={64} spellcheck={false} disabled={!!stored} value={it.name} onInput={(event) => change({ name: event.currentTarget.value.trim() })} /></Field>
           <Field label={r.type}>
             <select value={it.type} disabled={!!stored} onChange={(event) => change({ type: event.currentTarget.value as EndpointDraft['type'] })}>
-              <option value="webhook">{r.types.webhook}</option>
-              <option value="file">{r.types.file}</option>
+              {Object.entries(r.types).map(([name, text]) => <option key={name} value={name}>{text}</option>)}
             </select>
           </Field>
         </div>
-        <Field label={isFile ? r.container : r.url} hint={isFile ? r.containerHint : r.urlHint}><input name="place" required spellcheck={false} value={it.place} onInput={(event) => change({ place: event.currentTarget.value })} /></Field>
+        <Field label={isFile ? r.container : r.url} hint={isFile ? r.containerHint : isBroker ? r.brokersHint : r.urlHint}><input name="place" required spellcheck={false} value={it.place} onInput={(event) => change({ place: event.currentTarget.value })} /></Field>
+        {isBroker && <Field label={it.type === 'nats' ? r.subject : r.topic} hint={it.type === 'nats' ? r.subjectHint : r.topicHint}><input name="into" spellcheck={false} value={it.into} onInput={(event) => change({ into: event.currentTarget.value.trim() })} /></Field>}
         {isFile
           ? <Field label={r.path} hint={r.pathHint}><input spellcheck={false} value={it.path} onInput={(event) => change({ path: event.currentTarget.value })} /></Field>
-          : <Field label={r.secret} hint={stored?.isSigned ? r.secretStays : r.secretHint}><input name="secret" type="password" autocomplete="off" spellcheck={false} value={it.secret} onInput={(event) => change({ secret: event.currentTarget.value })} /></Field>}
+          : <Field label={r.secret} hint={stored?.isSigned || stored?.hasCredentials ? r.secretStays : isBroker ? r.loginHint : r.secretHint}><input name="secret" type="password" autocomplete="off" spellcheck={false} value={it.secret} onInput={(event) => change({ secret: event.currentTarget.value })} /></Field>}
         <div class="row wrap">
           <Field label={r.maxEvents}><input inputMode="numeric" value={it.maxEvents} onInput={(event) => change({ maxEvents: event.currentTarget.value.trim() })} /></Field>
           <Field label={r.maxWait}><input inputMode="numeric" value={it.maxWaitSeconds} onInput={(event) => change({ maxWaitSeconds: event.currentTarget.value.trim() })} /></Field>
