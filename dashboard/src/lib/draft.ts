@@ -2,6 +2,7 @@
 
 import { type Json, type JsonObject, parseObject, parseValue } from './json.ts';
 import { type RolloutDraft, emptyRollout, isShare, rolloutDraftOf, rolloutOf, rolloutProblem } from './rollout.ts';
+import { windowsProblem } from './windows.ts';
 import { t } from '../texts.ts';
 
 export interface JobDraft {
@@ -69,11 +70,14 @@ export function problemsOf(draft: JobDraft, now: number): Problems {
   }
   const delivery = draft.rollout && rolloutProblem(draft.rollout, draft.action === 'method');
   if (delivery) problems.delivery = delivery;
+  const windows = draft.rollout?.windows;
+  const wrongWindows = windows && (draft.rollout?.offlineTtl ? t.windows.problems.ttl : windowsProblem(windows, draft.action === 'method' ? draft.responseTimeout : 0));
   const daysAhead = draft.rollout ? 366 : 7;
   if (!isJobId(draft.id)) problems.schedule = t.draft.id;
   else if (draft.rollout?.afterJob && !isJobId(draft.rollout.afterJob)) problems.schedule = `${t.rollout.afterJob}: ${t.draft.id}`;
   else if (draft.rollout?.afterJob && [draft.rollout.afterSucceeded, draft.rollout.afterEnded].some((text) => text && !isShare(text))) problems.schedule = `${t.rollout.afterJob}: ${t.rollout.problems.share}`;
   else if (draft.start && !(Date.parse(draft.start) < now + daysAhead * 86_400_000)) problems.schedule = draft.rollout ? t.draft.startWithinYear : t.draft.startWithinWeek;
+  else if (wrongWindows) problems.schedule = wrongWindows;
   else if (!draft.rollout && !(draft.maxSeconds >= 1 && draft.maxSeconds <= 604_800)) problems.schedule = t.draft.maxSeconds;
   return problems;
 }

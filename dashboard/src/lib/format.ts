@@ -60,6 +60,9 @@ export const monthName = (day: Date) => months.format(day);
 export const weekdayName = (day: Date) => weekdays.format(day);
 export const dayName = (day: Date) => days.format(day);
 
+const openings = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+export const openingText = (from: number, to: number) => openings.formatRange(from, to);
+
 /** In the viewer's zone. */
 export const localTime = (time: string) => clock.format(new Date(time));
 

@@ -1,7 +1,9 @@
 // A rollout while it is being written: docs/rollout-reference.md has the rules. An empty text is the default.
 
 import { t } from '../texts.ts';
+import { secondsOf, wordsOf } from './duration.ts';
 import { type Json, type JsonObject, parseObject } from './json.ts';
+import { type WindowsDraft, windowsDraftOf, windowsOf } from './windows.ts';
 
 export interface WaveDraft {
   size: string;
@@ -59,8 +61,8 @@ export interface RolloutDraft {
   note: string;
   /** The devices of another job are the targets. */
   from?: { job: string; in: string[]; kinds?: string[] };
-  /** When devices may begin, as sent; kept in copies. */
-  windows?: JsonObject;
+  /** When devices may begin; none is at any time. */
+  windows?: WindowsDraft | undefined;
   /** The job takes back what this one wrote. */
   undoOf?: string;
 }
@@ -82,7 +84,6 @@ export const carefulRollout: RolloutDraft = {
 };
 
 const shareForm = /^(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)%$/;
-const durationForm = /^(0s|[1-9]\d{0,8}(ms|s|m|h|d))$/;
 const rateForm = /^[1-9]\d{0,6}\/[sm]$/;
 const statusForm = /^(\*|\d{1,10}(-\d{1,10})?)$/;
 const retryForm = /^(rejected|timeout|disconnected|unknown|status:(\d{1,10}|[1-9]xx))$/;
@@ -96,15 +97,6 @@ export const isShare = (text: string) => shareForm.test(text) && Number.parseFlo
 const isCount = (text: string) => /^[1-9]\d{0,7}$/.test(text) && Number(text) <= 10_000_000;
 const isAmount = (text: string) => isShare(text) || isCount(text);
 const isNumber = (text: string, least: number, most: number) => /^\d+(\.\d{1,2})?$/.test(text) && Number(text) >= least && Number(text) <= most;
-
-export const wordsOf = (text: string) => text.split(/[\s,]+/).filter(Boolean);
-
-/** `90s` in seconds; none of what is no duration. */
-export function secondsOf(text: string): number | undefined {
-  if (!durationForm.test(text)) return undefined;
-  const unit = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }[text.replace(/^\d+/, '') as 'ms' | 's' | 'm' | 'h' | 'd'];
-  return Number.parseInt(text, 10) * unit;
-}
 
 const amount = (text: string): Json => (text.endsWith('%') ? text : Number(text));
 
@@ -184,7 +176,7 @@ export function rolloutOf(draft: RolloutDraft, isMethod: boolean): JsonObject {
   if (!isMethod && draft.isFinal) result.undo = false;
   if (!isMethod && draft.undoOf) result.undoOf = draft.undoOf;
   if (draft.from) result.from = { ...draft.from };
-  if (draft.windows) result.windows = { ...draft.windows };
+  if (draft.windows) result.windows = windowsOf(draft.windows);
   if (draft.afterJob) {
     const after: JsonObject = { job: draft.afterJob };
     putPass(after, draft.afterSucceeded, draft.afterEnded);
@@ -226,7 +218,7 @@ export function rolloutDraftOf(rollout: JsonObject): RolloutDraft {
     afterJob: textOf(after.job), afterSucceeded: textOf(objectOf(after.pass).succeeded), afterEnded: textOf(objectOf(after.pass).ended), keep: textOf(rollout.keep), note: textOf(rollout.note),
   };
   if (from) draft.from = from as unknown as NonNullable<RolloutDraft['from']>;
-  if (rollout.windows) draft.windows = objectOf(rollout.windows);
+  if (rollout.windows) draft.windows = windowsDraftOf(objectOf(rollout.windows));
   if (typeof rollout.undoOf === 'string') draft.undoOf = rollout.undoOf;
   return draft;
 }
@@ -302,7 +294,7 @@ export function rolloutProblem(draft: RolloutDraft, isMethod: boolean): string |
 }
 
 /** Members that may change while the job runs. */
-const changeable = ['pace', 'stop', 'success', 'retry', 'deadline', 'waves'] as const;
+const changeable = ['pace', 'stop', 'success', 'retry', 'windows', 'deadline', 'waves'] as const;
 
 /** The merge patch between two states of a rollout; lists are replaced whole, and null removes. */
 export function rolloutPatch(before: RolloutDraft, after: RolloutDraft, isMethod: boolean): JsonObject {

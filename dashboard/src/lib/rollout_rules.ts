@@ -1,7 +1,8 @@
 // The rules of a rollout in sentences, with the defaults: for the review of a job, and for its page.
 
-import { type RolloutDraft, type StopDraft, type WaveDraft, hasCap, wordsOf } from './rollout.ts';
-import type { JsonObject } from './json.ts';
+import { type RolloutDraft, type StopDraft, type WaveDraft, hasCap } from './rollout.ts';
+import { wordsOf } from './duration.ts';
+import { windowsText } from './windows.ts';
 import { t } from '../texts.ts';
 
 /** What a rule is about, and what it says. */
@@ -40,12 +41,6 @@ function offlineText(draft: RolloutDraft, isMethod: boolean): string {
 function orderText(draft: RolloutDraft): string {
   if (draft.order === 'spread') return t.rules.spread(wordsOf(draft.spread).join(', '));
   return t.rules.order[draft.order || (draft.waves.length > 0 ? 'random' : 'asStored')] ?? draft.order;
-}
-
-function windowsText(windows: JsonObject): string {
-  const open = (windows.open as { days?: string[]; from: string; for: string }[]).map((each) => `${each.days ? `${each.days.join(', ')} ` : ''}${each.from} + ${each.for}`).join('; ');
-  const except = (windows.except as string[] | undefined)?.join(', ');
-  return [t.rules.windows(open, String(windows.zone)), except && t.rules.except(except)].filter(Boolean).join(', ');
 }
 
 export function rulesOf(draft: RolloutDraft, isMethod: boolean): Rule[] {

@@ -3,9 +3,12 @@
 import { type Job, listJobs } from '../api.ts';
 import { byDay, dayKey, monthFrom, monthKey, weeksOf } from '../lib/calendar.ts';
 import { clockTime, dayName, monthName, weekdayName } from '../lib/format.ts';
+import type { JsonObject } from '../lib/json.ts';
+import { closingFor, windowsDraftOf } from '../lib/windows.ts';
 import { address, parameter, setParameters } from '../router.ts';
 import { t } from '../texts.ts';
 import { Button, Empty, Loading, Problem, Time, useLoaded, useNow } from '../ui/basics.tsx';
+import { FirstOpening } from '../ui/windows_form.tsx';
 import { typeName } from './jobs.tsx';
 
 const plannedMax = 1000;
@@ -74,13 +77,19 @@ export function Calendar() {
         {upcoming.length === 0 ? <Empty title={c.none}>{c.noneHint}</Empty> : (
           <ul class="plain">
             {upcoming.slice(0, 20).map((job) => (
-              <li key={job.jobId} class="row wrap"><Time at={job.startTime} /><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a><span class="hint">{typeName(job.type)} · <Time at={job.startTime} relative /></span></li>
+              <li key={job.jobId} class="row wrap"><Time at={job.startTime} /><a class="id" href={address('/job', { id: job.jobId })}>{job.jobId}</a><span class="hint">{typeName(job.type)} · <Time at={job.startTime} relative /></span><Begins job={job} /></li>
             ))}
           </ul>
         )}
       </section>
     </>
   );
+}
+
+/** When the devices of a job begin, if it has windows. */
+function Begins({ job }: { job: Job }) {
+  const { windows } = (job.rollout ?? {}) as { windows?: JsonObject };
+  return windows ? <FirstOpening windows={windowsDraftOf(windows)} start={Date.parse(job.startTime)} closing={closingFor(job)} /> : null;
 }
 
 /** What else is planned on the day for which a job is being written. */

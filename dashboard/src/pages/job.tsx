@@ -106,7 +106,7 @@ function OneJob({ id }: { id: string }) {
         <ProgressChart samples={samples.current} all={counts?.deviceCount ?? 0} />
       </section>
       {awaitsApproval(now) && <Approval job={now} definition={job as Job} />}
-      {hasRollout(now) && <Rollout job={now} />}
+      {hasRollout(now) && <Rollout job={now} definition={job as Job} />}
       {(now.failures?.length ?? 0) > 0 && !hasCauses && (
         <section class="card">
           <header><h2>{t.job.whyDevicesFailed}</h2></header>

@@ -2,16 +2,18 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayRunJobs, promoteWave } from '../api.ts';
+import { type Job, type JobEvent, type JobProgress, ApiError, changeJob, directJob, jobHistory, mayRunJobs, promoteWave } from '../api.ts';
 import { count } from '../lib/format.ts';
 import type { JsonObject } from '../lib/json.ts';
 import { type RolloutDraft, rolloutDraftOf, rolloutPatch, rolloutProblem, waveRule } from '../lib/rollout.ts';
 import { rulesOf, waveText } from '../lib/rollout_rules.ts';
+import { closingFor, windowsProblem } from '../lib/windows.ts';
 import { address } from '../router.ts';
 import { t } from '../texts.ts';
 import { Button, Dialog, Empty, Field, Loading, Problem, State, Time, useLoaded } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
+import { Openings, WindowsForm } from '../ui/windows_form.tsx';
 
 type Wave = NonNullable<JobProgress['waves']>[number];
 
@@ -89,7 +91,8 @@ function Change({ job, onClose }: { job: JobProgress; onClose: () => void }) {
   const problem = useSignal<unknown>(undefined);
   const isBusy = useSignal(false);
   const isMethod = job.type === 'scheduleDeviceMethod';
-  const wrong = rolloutProblem(draft.value, isMethod);
+  const { windows } = draft.value;
+  const wrong = rolloutProblem(draft.value, isMethod) ?? (windows && windowsProblem(windows, 0));
   const patch = rolloutPatch(before, draft.value, isMethod);
   const isSame = Object.keys(patch).length === 0;
   const apply = async () => {
@@ -107,6 +110,7 @@ function Change({ job, onClose }: { job: JobProgress; onClose: () => void }) {
     <Dialog title={t.run.changeTitle} onClose={onClose} wide>
       <p class="hint">{t.run.changeSays}</p>
       <RolloutForm draft={draft.value} isMethod={isMethod} isRunning change={(part) => { draft.value = { ...draft.value, ...part }; }} />
+      <WindowsForm windows={windows} set={(chosen) => { draft.value = { ...draft.value, windows: chosen }; }} />
       <Problem of={problem.value} />
       {(wrong || isSame) && <p class="hint" role="status">{wrong ?? t.run.changeNone}</p>}
       <footer class="row end"><Button onClick={onClose}>{t.run.back}</Button><Button kind="primary" disabled={isBusy.value || !!wrong || isSame} onClick={() => void apply()}>{t.run.apply}</Button></footer>
@@ -151,9 +155,9 @@ export function Rules({ job }: { job: JobProgress }) {
   );
 }
 
-export function Rollout({ job }: { job: JobProgress }) {
+export function Rollout({ job, definition }: { job: JobProgress; definition: Job }) {
   const waves = job.waves ?? [];
-  const rules = rolloutDraftOf((job.rollout ?? {}) as JsonObject).waves;
+  const { waves: rules, windows } = rolloutDraftOf((job.rollout ?? {}) as JsonObject);
   const held = Object.entries(job.held ?? {}).filter(([, n]) => n > 0);
   return (
     <>
@@ -185,6 +189,7 @@ export function Rollout({ job }: { job: JobProgress }) {
           <ul class="plain reasons">{held.map(([reason, n]) => <li key={reason}><span class="number">{count(n)}</span><span>{t.run.heldBy[reason] ?? reason}</span></li>)}</ul>
         </section>
       )}
+      {windows && !isOver(job) && <section class="card"><Openings windows={windows} start={Date.parse(definition.startTime)} closing={closingFor(definition)} /></section>}
       {job.warnings?.map((warning) => <p class="notice" key={warning}>{t.run.notes}: {warning}</p>)}
     </>
   );

@@ -6,9 +6,11 @@ import { count } from '../lib/format.ts';
 import { countStatement, listStatement } from '../lib/query.ts';
 import { type RolloutDraft, carefulRollout, emptyRollout, isShare } from '../lib/rollout.ts';
 import { rulesOf } from '../lib/rollout_rules.ts';
+import { windowsProblem } from '../lib/windows.ts';
 import { address, go, hubBase, parameter } from '../router.ts';
 import { Button, Code, Field, JsonInput, Problem, State, useLoaded, setTitle } from '../ui/basics.tsx';
 import { RolloutForm } from '../ui/rollout_form.tsx';
+import { Openings, WindowsForm } from '../ui/windows_form.tsx';
 import { t } from '../texts.ts';
 import { PlannedThen } from './calendar.tsx';
 import { JobPlan, usePlan } from './job_plan.tsx';
@@ -245,8 +247,21 @@ function Schedule({ draft, change }: Part) {
       <Field label={t.newJob.jobId} hint={t.newJob.jobIdHint}><input name="job-id" maxLength={64} spellcheck={false} value={draft.id} onInput={(event) => change({ id: event.currentTarget.value })} /></Field>
       <Field label={t.newJob.start} hint={t.newJob.startHint}><input type="datetime-local" name="start" value={draft.start} onInput={(event) => change({ start: event.currentTarget.value })} /></Field>
       <PlannedThen start={draft.start} />
+      {draft.rollout ? <Windows draft={draft} change={change} rollout={draft.rollout} /> : <p class="hint">{t.windows.needsSteps}</p>}
       {draft.rollout && <After rollout={draft.rollout} change={(part) => change({ rollout: { ...draft.rollout as RolloutDraft, ...part } })} />}
       {!draft.rollout && <Field label={t.newJob.secondsRun} hint={t.newJob.secondsRunHint}><input type="number" name="max-seconds" min={1} max={604_800} value={draft.maxSeconds} onInput={(event) => change({ maxSeconds: event.currentTarget.valueAsNumber })} /></Field>}
+    </>
+  );
+}
+
+/** At which local times devices begin, and when that is next. */
+function Windows({ draft, change, rollout }: Part & { rollout: RolloutDraft }) {
+  const { windows } = rollout;
+  const closing = draft.action === 'method' ? draft.responseTimeout : 0;
+  return (
+    <>
+      <WindowsForm windows={windows} set={(chosen) => change({ rollout: { ...rollout, windows: chosen } })} />
+      {windows && !windowsProblem(windows, closing) && <Openings windows={windows} start={Date.parse(draft.start) || 0} closing={closing} />}
     </>
   );
 }

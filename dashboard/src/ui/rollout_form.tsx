@@ -13,15 +13,15 @@ interface Props {
   isRunning?: boolean;
 }
 
-function Text({ label, hint, value, set, name, placeholder }: { label: string; hint?: string; value: string; set: (text: string) => void; name?: string; placeholder?: string }) {
+export function Text({ label, hint, value, set, name, placeholder, list }: { label: string; hint?: string; value: string; set: (text: string) => void; name?: string; placeholder?: string; list?: string }) {
   return (
     <Field label={label} hint={hint}>
-      <input name={name} spellcheck={false} autocomplete="off" value={value} placeholder={placeholder} onInput={(event) => set(event.currentTarget.value.trim())} />
+      <input name={name} spellcheck={false} autocomplete="off" value={value} placeholder={placeholder} list={list} onInput={(event) => set(event.currentTarget.value.trim())} />
     </Field>
   );
 }
 
-function Choice({ label, hint, value, set, options }: { label: string; hint?: string; value: string; set: (value: string) => void; options: [string, string][] }) {
+export function Choice({ label, hint, value, set, options }: { label: string; hint?: string; value: string; set: (value: string) => void; options: [string, string][] }) {
   return (
     <Field label={label} hint={hint}>
       <select value={value} onChange={(event) => set(event.currentTarget.value)}>
