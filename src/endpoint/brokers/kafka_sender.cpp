@@ -120,9 +120,10 @@ DeliveryOutcome KafkaSender::send(const std::vector<RoutedEvent>& events) {
     return outcome;
 }
 
-// The macros of rd_kafka_producev cast.
+// The macros of rd_kafka_producev cast, and are expressions of GNU C.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wpedantic"
 DeliveryOutcome KafkaSender::produce(const std::vector<RoutedEvent>& events) {
     rd_kafka_t* const producer = line_->producer;
     line_->reports = {};

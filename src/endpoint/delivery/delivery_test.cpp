@@ -111,7 +111,7 @@ protected:
                      ("carillon-delivery-" + std::to_string(::getpid()))),
           drivers_(blobs_,
                    *WebTrust::load("", *WebReach::parse(WebReach::Mode::everyone, {"http://127.0.0.1:8080"})),
-                   "hub.example.net", directory_.string(), clock_) {
+                   BrokerReach::of({}, ""), "hub.example.net", directory_.string(), clock_) {
         std::filesystem::remove_all(directory_);
     }
     ~DeliveryDriversTest() override { std::filesystem::remove_all(directory_); }

@@ -300,7 +300,7 @@ void HttpConnection::respond(HttpResponse response) {
     // The 2016 client counts characters, not bytes: the end of its body stands here, and what a
     // next request would be is lost (azure-iothub 2.0.0-dtpreview: rest_api_client.js).
     if (used_ < input_.size() && !HttpParser::may_begin(input_[used_])) response.closes = true;
-    Outgoing& out = outgoing_.emplace();
+    Outgoing& out = outgoing_.emplace(Outgoing{});
     if (response.source) {
         out.framing = request.is_http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
         append_sourced_head(out.head, response, date(), out.framing);
