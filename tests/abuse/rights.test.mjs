@@ -77,7 +77,7 @@ test('hosts that say nothing hold up no other import', async () => {
   assert.ok(status === 200 || status === 400, text);
   for (const answer of await Promise.all(slow)) {
     assert.ok(answer.status === 200 || answer.status === 400, answer.text);
-    if (answer.status === 400) assert.match(answer.body.Message, /cannot be reached, or may not be/);
+    if (answer.status === 400) assert.match(answer.body.Message, /cannot be reached, or is not one that the hub may connect to/);
   }
   await honest.phase('hosts that say nothing');
 });

@@ -81,7 +81,7 @@ test('a wrong signature and an absent blob are said at once, without the secret'
 });
 
 test('what is where a connection fails is not said, but in the log', async () => {
-  const text = 'The container\'s host cannot be reached, or may not be.';
+  const text = 'The host cannot be reached, or is not one that the hub may connect to.';
   for (const uri of [
     `${closed}/c?sig=d3Jvbmc`, // Nobody listens.
     other.container('in', 'sig=d3Jvbmc'), // Its certificate is for another.
@@ -106,7 +106,7 @@ test('a server that says nothing is given up soon, and holds up no other job', a
   const { status, body } = await rest(hub, 'POST', '/jobs/create', order);
   assert.equal(status, 200, JSON.stringify(body));
   assert.equal((await ended(hub, body.jobId)).status, 'completed');
-  const text = /cannot be reached, or may not be/;
+  const text = /cannot be reached, or is not one that the hub may connect to/;
   for (const answer of await Promise.all(slow)) {
     if (answer.status === 200) { // Sixteen are looked at at once; any beyond them are jobs that look themselves.
       const job = await ended(hub, answer.body.jobId);
