@@ -103,6 +103,18 @@ TEST_F(JobWindows, ATwinIsNotWrittenBeforeItsWindowOpensWhetherItsDeviceIsThereO
     EXPECT_EQ(bench.status("j"), JobStatus::completed);
 }
 
+TEST_F(JobWindows, TheDevicesOfAnOpenWaveAreSaidToWaitForTheirWindow) {
+    bench.add(20);
+    const auto waves = nightly(R"(,"waves":[{"size":2}])");
+    ASSERT_TRUE(bench.create("twins", twin_rollout_body(waves)));
+    ASSERT_TRUE(bench.create("methods", rollout_body(waves)));
+    bench.pass(milliseconds(200), milliseconds(20));
+    for (const char* job : {"twins", "methods"}) {
+        EXPECT_EQ(bench.progress(job).held.window, 2U) << job;
+        EXPECT_EQ(bench.progress(job).held.wave, 18U) << job;
+    }
+}
+
 TEST_F(JobWindows, ATwinJobWithoutItsWindowsAnyMoreWritesAtOnce) {
     bench.add(20);
     ASSERT_TRUE(bench.create("j", twin_rollout_body(nightly())));

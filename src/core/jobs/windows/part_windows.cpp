@@ -55,6 +55,7 @@ void JobPart::mark_shut(std::uint32_t index) {
     after(Duration::zero(), [this] {
         is_window_news_ = false;
         arm_windows();
+        report_soon();  // Progress shows for what they wait.
     });
 }
 
