@@ -74,24 +74,24 @@ Blocks& blocks() {
 }
 
 /// Of the step that the thread is in.
-struct Now {
+struct CurrentStep {
     bool is_first_step = false;
     void* block =
         nullptr;  ///< The first that was asked for in it, which is what messages are put together in.
 };
-thread_local Now now;
+thread_local CurrentStep current_step;
 
 void* allocate(std::size_t bytes, const char*, int) {
-    if (bytes == message_bytes && now.is_first_step && now.block == nullptr) {
-        now.block = blocks().take();
-        if (now.block != nullptr) return now.block;
+    if (bytes == message_bytes && current_step.is_first_step && current_step.block == nullptr) {
+        current_step.block = blocks().take();
+        if (current_step.block != nullptr) return current_step.block;
     }
     return std::malloc(bytes);
 }
 
 void release(void* memory, const char*, int) {
     if (!blocks().has(memory)) return std::free(memory);
-    if (now.block == memory) now.block = nullptr;
+    if (current_step.block == memory) current_step.block = nullptr;
     blocks().give_back(memory);
 }
 
@@ -113,15 +113,15 @@ bool HandshakeMemory::install() {
 }
 
 HandshakeMemory::FirstStep::FirstStep() {
-    now = {.is_first_step = true, .block = nullptr};
+    current_step = {.is_first_step = true, .block = nullptr};
 }
 
 HandshakeMemory::FirstStep::~FirstStep() {
-    now = {};
+    current_step = {};
 }
 
 void HandshakeMemory::FirstStep::waits() {
-    if (now.block != nullptr) Blocks::empty(now.block);
+    if (current_step.block != nullptr) Blocks::empty(current_step.block);
 }
 
 }  // namespace carillon
