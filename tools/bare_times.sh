@@ -15,6 +15,7 @@ command -v debootstrap >/dev/null || { echo "bare_times: first run: apt install 
 # Mounts and processes end with this namespace, so that removing the root never reaches through a mount.
 if [ -z "${BARE_TIMES_INSIDE:-}" ]; then
   root=$(mktemp -d "${TMPDIR:-/var/tmp}/carillon-bare.XXXXXX")
+  chmod 755 "$root"  # Servers of tests run as another user than root.
   trap 'rm -rf --one-file-system "$root"' EXIT
   BARE_TIMES_INSIDE=$root unshare --mount --pid --fork "$0" "$@"
   exit

@@ -23,7 +23,7 @@ starts_services=
 for set in "$@"; do
   case $set in
     test)
-      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 nftables spin nats-server)
+      packages+=(python3-paho-mqtt python3-qpid-proton libsasl2-modules python3-uamqp python3-typing-extensions curl iproute2 zsh fish groff-base chromium postgresql-15 jq nftables spin nats-server)
       starts_services=yes
       ;;
     cluster) packages+=(postgresql-15); starts_services=yes ;;

@@ -6,12 +6,13 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { close, connect, ga } from '../lib/devices.mjs';
 import { parts, sign, until } from '../lib/hub.mjs';
 import { RawClient, ownerField } from '../rest/client.mjs';
 import { get, hubWithAdmin, parse, scrape } from './scrape.mjs';
 
-const root = join(import.meta.dirname, '..', '..');
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const hub = hubWithAdmin();
 before(() => hub.start());
 after(async () => assert.equal(await hub.stop(), 0, 'the hub stops in good order'));

@@ -1,6 +1,7 @@
 // Today's Event Hubs client within a WebSocket (/$servicebus/websocket), for networks that let only 443 through.
 
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { EventHubConsumerClient, earliestEventPosition } from '@azure/event-hubs';
@@ -10,6 +11,7 @@ import { close, ga } from '../../lib/devices.mjs';
 const { Message } = createRequire(new URL('../ga/package.json', import.meta.url))('azure-iot-device');
 // The WebSocket that Node.js offers, or the one that today's device SDK brings.
 const WebSocket = globalThis.WebSocket ?? createRequire(new URL('../ga/package.json', import.meta.url))('ws');
+globalThis.crypto ??= webcrypto; // The client takes it for granted; Debian's Node.js 18 hides it.
 const hub = Hub.fromEnvironment();
 let login;
 before(async () => {
