@@ -10,6 +10,17 @@
 namespace carillon {
 namespace {
 
+/// A ticket keeps the certificate of a device, but not those between it and its authority, without which it
+/// would be refused; so who has shown one shakes hands in full.
+SSL_TICKET_RETURN resumes(SSL*, SSL_SESSION* session, const unsigned char*, std::size_t,
+                          SSL_TICKET_STATUS status, void*) {
+    if (status == SSL_TICKET_FATAL_ERR_MALLOC || status == SSL_TICKET_FATAL_ERR_OTHER)
+        return SSL_TICKET_RETURN_ABORT;
+    const bool is_good = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+    if (!is_good || SSL_SESSION_get0_peer(session) != nullptr) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /// The ciphers of TLS 1.2. The CBC ones are for clients of 2016, Node 0.12 to 4 among them.
 constexpr const char* ciphers_tls12 =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -114,6 +125,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     // Tickets keep sessions with the client; one is enough, each costs its encryption.
     SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_session_ticket_cb(context, nullptr, resumes, nullptr);
     // Without it a session that was verified is refused on resumption.
     constexpr std::array<unsigned char, 8> session_name{'c', 'a', 'r', 'i', 'l', 'l', 'o', 'n'};
     SSL_CTX_set_session_id_context(context, session_name.data(), session_name.size());
