@@ -32,8 +32,8 @@ public:
 
     /// The oldest message that nobody works on, locked for so long; nothing if there is none.
     Result<std::optional<ReceivedServiceMessage>> receive(std::chrono::seconds lock = lock_default);
-    /// Ends the lock: with `complete` the message goes, with `reject` it goes and its sender is told, with
-    /// `abandon` it comes again. Fails with `device_message_lock_lost`.
+    /// Settles a message: `complete` removes it, `reject` removes it and reports that in the sender's
+    /// feedback, `abandon` makes it available again. Fails with `device_message_lock_lost`.
     Result<> settle(std::string_view lock, MessageSettlement how);
 
 private:

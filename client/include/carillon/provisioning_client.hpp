@@ -51,7 +51,7 @@ struct ProvisionedDevice {
 class ProvisioningClient {
 public:
     /// Connects to nothing yet. Fails with `argument_invalid` where no host or id scope is named, with
-    /// `not_found_locally` or `tls_failed` for the CA file, with `io_failed` for want of descriptors.
+    /// `not_found_locally` or `tls_failed` for the CA file, with `io_failed` when no descriptor is left.
     static Result<ProvisioningClient> open(ProvisioningOptions options);
 
     ProvisioningClient(ProvisioningClient&&) noexcept;
