@@ -42,6 +42,8 @@ struct SimulateArgs {
     std::string id_scope;  ///< Not empty: the devices register by provisioning.
     bool creates = false;
     bool only_creates = false;
+    std::uint32_t sites = 0;
+    std::string zones;  ///< With commas between them.
     std::optional<std::uint32_t> source_addresses;
     SimulationRun run;
 };
@@ -99,7 +101,13 @@ Result<bool> show_progress(const SimulateArgs& args, const char* what, const sig
 }
 
 fleet::RegistrationOrder devices_of(const SimulateArgs& args) {
-    return {.prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
+    fleet::RegistrationOrder order{
+        .prefix = args.fleet.prefix, .first = args.fleet.first, .devices = args.fleet.devices};
+    order.sites = args.sites;
+    for (const std::string_view zone : split(args.zones, ',')) {
+        if (!zone.empty()) order.zones.emplace_back(zone);
+    }
+    return order;
 }
 
 /// Registers the devices as a back end.
@@ -151,6 +159,10 @@ Result<Exit> simulate(const SimulateArgs& args) {
         if (auto raised = raise_descriptor_limit(args); !raised) return fail(std::move(raised).error());
     }
 
+    if ((args.sites > 0 || !args.zones.empty()) &&
+        (!args.id_scope.empty() || !(args.creates || args.only_creates))) {
+        return fail_usage("--sites and --zones are tags of devices that --create registers");
+    }
     if (args.creates || args.only_creates || !args.id_scope.empty()) {
         const auto is_done = args.id_scope.empty() ? create(args, *hub, *credentials, signals)
                                                    : provision(args, *hub, *policy, *credentials, signals);
@@ -207,6 +219,17 @@ void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
         ->group(group);
     command.add_flag("--create-only", args.only_creates, "Register the devices and end")->group(group);
     command
+        .add_option("--sites", args.sites,
+                    "New devices get the tag site, one of so many: site-0, site-1 and so on")
+        ->check(whole_number(1, 1'000'000, "sites"))
+        ->type_name("N")
+        ->group(group);
+    command
+        .add_option("--zones", args.zones,
+                    "New devices get one of these as their tag tz: Europe/Berlin,Asia/Tokyo")
+        ->type_name("ZONES")
+        ->group(group);
+    command
         .add_option("--provision", args.id_scope,
                     "Have the devices register by provisioning with this id scope; --create makes their "
                     "enrollment group")
@@ -245,7 +268,7 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
     percent("--fail-percent", behaviour.fail_percent, "Methods answered with status 500 [0]");
     percent("--timeout-percent", behaviour.timeout_percent, "Methods never answered [0]");
     percent("--faulty-percent", behaviour.faulty_percent,
-            "Devices with a faulty firmware, always the same: they fail every method [0]");
+            "Devices with a faulty firmware, always the same: they fail every method and follow wrongly [0]");
     command
         .add_option("--faulty-tenth", behaviour.faulty_tenth, "Only among devices whose tags.tenth is this")
         ->check(whole_number(0, 9))
@@ -263,9 +286,26 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
                "Time between a device's reported patches [never]", "DIST");
     add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
                "Time between a device's messages [never]", "DIST");
-    for (const char* name : {"--seed", "--method-latency", "--fail-percent", "--timeout-percent",
-                             "--faulty-percent", "--faulty-tenth", "--faulty-status", "--faulty-latency",
-                             "--offline-percent", "--offline", "--reported-every", "--telemetry-every"}) {
+    add_parsed(command, "--follow", behaviour.follow, &Distribution::parse,
+               "Report what desired properties say, so long after they are told [never]", "DIST");
+    percent("--wrong-percent", behaviour.wrong_percent,
+            "Changes of which they report other values; faulty devices always do [0]");
+    percent("--ignore-percent", behaviour.ignore_percent, "Changes of which they report nothing [0]");
+    command.add_flag("--acknowledge", behaviour.acknowledges,
+                     "Report with ac, av and ad, as IoT Plug and Play has it");
+    command
+        .add_option("--firmware", behaviour.firmware,
+                    "Reported as firmware.version when a device first connects [nothing]")
+        ->type_name("TEXT");
+    command
+        .add_option("--faulty-firmware", behaviour.faulty_firmware,
+                    "And by devices with a faulty firmware [as --firmware]")
+        ->type_name("TEXT");
+    for (const char* name :
+         {"--seed", "--method-latency", "--fail-percent", "--timeout-percent", "--faulty-percent",
+          "--faulty-tenth", "--faulty-status", "--faulty-latency", "--offline-percent", "--offline",
+          "--reported-every", "--telemetry-every", "--follow", "--wrong-percent", "--ignore-percent",
+          "--acknowledge", "--firmware", "--faulty-firmware"}) {
         command.get_option(name)->group("Behaviour");
     }
 }

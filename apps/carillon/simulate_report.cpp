@@ -66,6 +66,11 @@ std::string messages(const Statistics& now) {
         text += text.empty() ? "" : ", ";
         text += with_thousands(now.desired) + " desired changes";
     }
+    if (now.follows_right + now.follows_wrong > 0) {
+        text += text.empty() ? "" : ", ";
+        text += with_thousands(now.follows_right) + " followed, " + with_thousands(now.follows_wrong) +
+                " wrongly";
+    }
     return text;
 }
 
@@ -146,6 +151,8 @@ std::string fleet_json(const FleetLook& look, const std::string& kind) {
     json.key("telemetry").begin_object().member("sent", now.telemetry_sent);
     json.member("stored", now.telemetry_stored).end_object();
     json.member("desired", now.desired);
+    json.key("follows").begin_object().member("right", now.follows_right);
+    json.member("wrong", now.follows_wrong).end_object();
     write_percentiles(json, "handshakeMs", now.handshakes);
     write_percentiles(json, "subscribedMs", now.readiness);
     json.end_object();

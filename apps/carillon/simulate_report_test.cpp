@@ -46,6 +46,9 @@ TEST(FleetLine, TellsOfMessagesOnlyWhereThereAreAny) {
     look.now.desired = 3;
     EXPECT_NE(fleet_line(look).find("; 9 of 10 reported patches stored, 3 desired changes;"),
               std::string::npos);
+    look.now.follows_right = 2;
+    look.now.follows_wrong = 1;
+    EXPECT_NE(fleet_line(look).find(", 3 desired changes, 2 followed, 1 wrongly;"), std::string::npos);
 }
 
 TEST(FleetBlock, FitsTheTerminal) {

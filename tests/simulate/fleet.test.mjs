@@ -124,6 +124,42 @@ test('a killed hub gets its devices back, and they report again', async () => {
   assert.equal(await fleet.stop(), 0, fleet.stderr);
 });
 
+test('devices follow desired properties, some wrongly, some never, and the hub counts the same', async () => {
+  const fleet = new Simulation('--devices', '120', '--prefix', 'follow-', '--create', '--seed', '3', '--sites', '4', '--zones', 'Europe/Berlin,Asia/Tokyo',
+    '--follow', '0ms..50ms', '--wrong-percent', '10', '--ignore-percent', '10', '--faulty-percent', '100', '--faulty-tenth', '3',
+    '--firmware', '1.4', '--faulty-firmware', '1.4.2');
+  await fleet.until((now) => now.connected === 120 && now.reported.stored === 120, 'all devices to say what they run');
+  const count = async (condition) => JSON.parse(await hub.ok('query', `SELECT COUNT() AS n FROM devices WHERE tags.fleet = 'follow-' AND ${condition}`, '-o', 'json'))[0].n;
+  assert.equal(await count("properties.reported.firmware.version = '1.4.2'"), 12);
+  assert.equal(await count("tags.site IN ['site-0','site-1','site-2','site-3'] AND tags.tz IN ['Europe/Berlin','Asia/Tokyo']"), 120);
+
+  await hub.ok('job', 'create', '--job-id', 'follow-1', '--query-condition', "tags.fleet = 'follow-'", '--confirm', 'reported', '--confirm-within', '2s',
+    '--twin-patch', '{"properties":{"desired":{"interval":5,"net":{"retries":3}}}}');
+  const ended = await until(async () => {
+    const now = await job('follow-1');
+    return now.status === 'completed' ? now : null;
+  }, 'the job to end');
+  const { follows } = fleet.last;
+  const rows = (await hub.ok('job', 'devices', 'follow-1', '-o', 'ndjson')).trim().split('\n').map((line) => JSON.parse(line));
+  const errors = (code) => rows.filter((row) => row.error?.code === code).length;
+  assert.equal(ended.deviceJobStatistics.succeededCount, follows.right);
+  assert.equal(errors('DeviceDiverged'), follows.wrong);
+  assert.equal(errors('DeviceSilent'), 120 - follows.right - follows.wrong);
+  assert.ok(follows.wrong >= 12 && errors('DeviceSilent') > 0, JSON.stringify(follows));
+  assert.equal(await fleet.stop(), 0, fleet.stderr);
+});
+
+test('a device that was away follows when it is back, and acknowledges', async () => {
+  await hub.ok('simulate', '--devices', '5', '--prefix', 'late-', '--create-only');
+  for (let n = 0; n < 5; ++n)
+    await hub.ok('twin', 'update', '--device-id', `late-00000${n}`, '--desired', '{"interval":7}');
+  const fleet = new Simulation('--devices', '5', '--prefix', 'late-', '--follow', '0ms', '--acknowledge');
+  await fleet.until((now) => now.follows?.right === 5 && now.reported.stored === 5, 'all devices to follow');
+  const { properties } = JSON.parse(await hub.ok('twin', 'show', '--device-id', 'late-000003'));
+  assert.deepEqual(properties.reported.interval, { value: 7, ac: 200, av: properties.desired.$version, ad: '' });
+  assert.equal(await fleet.stop(), 0, fleet.stderr);
+});
+
 test('SIGUSR1 cuts every connection, and all come back', async () => {
   const fleet = new Simulation('--devices', '50', '--backoff', '50ms');
   await fleet.until((now) => now.connected === 50, 'all devices to connect');
@@ -140,7 +176,7 @@ test('a hub that knows none of them says so in the end', async () => {
 
 test('mistakes on the command line are usage errors', async () => {
   for (const flags of [['--devices', '0'], ['--devices', '2', '--offline', '5s'], ['--devices', '5', '-o', 'xml'],
-    ['--devices', '2', '--method-latency', 'soon'], []]) {
+    ['--devices', '2', '--method-latency', 'soon'], ['--devices', '2', '--wrong-percent', '5'], ['--devices', '2', '--sites', '3'], []]) {
     const { code, stderr } = await hub.cli('simulate', ...flags);
     assert.equal(code, 2, `${flags}: ${stderr}`);
   }

@@ -6,8 +6,8 @@
 namespace carillon::fleet {
 
 Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
-    for (const double percent :
-         {options.fail_percent, options.timeout_percent, options.offline_percent, options.faulty_percent}) {
+    for (const double percent : {options.fail_percent, options.timeout_percent, options.offline_percent,
+                                 options.faulty_percent, options.wrong_percent, options.ignore_percent}) {
         if (!(percent >= 0 && percent <= 100)) {
             return fail(Errc::config_invalid, "a percentage is 0 to 100");
         }
@@ -15,7 +15,16 @@ Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
     if (options.fail_percent + options.timeout_percent > 100) {
         return fail(Errc::config_invalid, "more than 100 % of the methods would fail or time out");
     }
-    if (options.faulty_percent == 0 && (options.faulty_tenth || options.faulty_latency)) {
+    if (options.wrong_percent + options.ignore_percent > 100) {
+        return fail(Errc::config_invalid,
+                    "more than 100 % of the changes would be followed wrongly or never");
+    }
+    if (!options.follow && (options.wrong_percent + options.ignore_percent > 0 || options.acknowledges)) {
+        return fail(Errc::config_invalid,
+                    "devices report nothing of desired properties; say --follow with it");
+    }
+    if (options.faulty_percent == 0 &&
+        (options.faulty_tenth || options.faulty_latency || !options.faulty_firmware.empty())) {
         return fail(Errc::config_invalid, "how many devices are faulty? Say --faulty-percent with it");
     }
     if (options.absence && options.offline_percent == 0) {
@@ -58,6 +67,21 @@ MethodDecision Behaviour::on_method(std::uint64_t device, std::uint64_t nth) con
     decision.status = fails ? method_fail_status : method_ok_status;
     decision.latency = options_.method_latency.draw(dice);
     return decision;
+}
+
+FollowDecision Behaviour::on_desired(std::uint64_t device, std::int64_t version) const {
+    if (!options_.follow) return {};
+    Chance dice = chance(device, Purpose::following, static_cast<std::uint64_t>(version));
+    const double fate = dice.uniform() * 100;
+    const bool never = fate < options_.ignore_percent;
+    const bool wrong = is_faulty(device) || fate < options_.ignore_percent + options_.wrong_percent;
+    const Following how = never ? Following::never : wrong ? Following::wrongly : Following::rightly;
+    return {how, options_.follow->draw(dice)};
+}
+
+const std::string& Behaviour::firmware(std::uint64_t device) const {
+    const bool is_other = !options_.faulty_firmware.empty() && is_faulty(device);
+    return is_other ? options_.faulty_firmware : options_.firmware;
 }
 
 Duration Behaviour::begins_after(std::uint64_t device) const {

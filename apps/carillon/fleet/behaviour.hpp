@@ -3,9 +3,11 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "fleet/distribution.hpp"
+#include "fleet/follow.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace carillon::fleet {
 
@@ -25,7 +27,14 @@ struct BehaviourOptions {
     std::optional<Distribution> absence = std::nullopt;
     std::optional<Distribution> reported_every = std::nullopt;
     std::optional<Distribution> telemetry_every = std::nullopt;
-    Duration ramp{};  ///< Within which devices begin, evenly.
+    /// Report what desired properties say, so long after the device was told. Without: never.
+    std::optional<Distribution> follow = std::nullopt;
+    double wrong_percent = 0;          ///< Changes of which they report something else. Faulty devices: all.
+    double ignore_percent = 0;         ///< Changes of which they report nothing.
+    bool acknowledges = false;         ///< As IoT Plug and Play has it.
+    std::string firmware = {};         ///< Reported as `firmware.version` at the first connection, if given;
+    std::string faulty_firmware = {};  ///< and what faulty devices report there. Empty: the same.
+    Duration ramp{};                   ///< Within which devices begin, evenly.
     Duration backoff_first = std::chrono::seconds(1);
     Duration backoff_max = std::chrono::seconds(30);
 };
@@ -41,6 +50,12 @@ struct MethodDecision {
     Duration latency{};
 };
 
+/// What a device makes of one version of its desired properties.
+struct FollowDecision {
+    Following how = Following::never;
+    Duration latency{};
+};
+
 /// What every device of a fleet decides. All are pure functions of the seed, the device's number, and
 /// for the how manieth time it decides, so a run can be repeated and divided among processes.
 class Behaviour {
@@ -52,6 +67,9 @@ public:
 
     bool is_faulty(std::uint64_t device) const;
     MethodDecision on_method(std::uint64_t device, std::uint64_t nth) const;
+    FollowDecision on_desired(std::uint64_t device, std::int64_t version) const;
+    /// What the device says that it runs; empty: it says nothing.
+    const std::string& firmware(std::uint64_t device) const;
     /// When the device begins, from the fleet's start.
     Duration begins_after(std::uint64_t device) const;
     bool begins_away(std::uint64_t device) const;

@@ -1,6 +1,7 @@
 #include "fleet/behaviour.hpp"
 
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
 
 namespace carillon::fleet {
@@ -177,6 +178,49 @@ TEST(Behaviour, FaultyDevicesAreOfOneTenthIfThatIsSaid) {
     for (std::uint64_t device = 0; device < 100; ++device) {
         EXPECT_EQ(behaviour.is_faulty(device), device % 10 == 3) << device;
     }
+    options.faulty_percent = 0;
+    EXPECT_FALSE(Behaviour::make(options));
+}
+
+TEST(Behaviour, FollowsDesiredPropertiesWronglyOrNeverAsOftenAsAsked) {
+    BehaviourOptions options;
+    options.follow = Distribution::parse("1s..3s").value();
+    options.wrong_percent = 10;
+    options.ignore_percent = 5;
+    const Behaviour behaviour = Behaviour::make(options).value();
+    std::map<Following, int> seen;
+    constexpr int changes = 20'000;
+    for (std::uint64_t device = 0; device < changes; ++device) {
+        const FollowDecision decision = behaviour.on_desired(device, 4);
+        ++seen[decision.how];
+        EXPECT_GE(decision.latency, 1s);
+        EXPECT_EQ(behaviour.on_desired(device, 4).how, decision.how);  // Also after a lost connection.
+    }
+    EXPECT_NEAR(seen[Following::wrongly], changes * 0.10, changes * 0.01);
+    EXPECT_NEAR(seen[Following::never], changes * 0.05, changes * 0.01);
+    options.ignore_percent = 91;
+    EXPECT_FALSE(Behaviour::make(options));
+    options.follow.reset();
+    options.ignore_percent = 0;
+    EXPECT_FALSE(Behaviour::make(options));
+    EXPECT_EQ(Behaviour::make({}).value().on_desired(1, 2).how, Following::never);
+}
+
+TEST(Behaviour, FaultyDevicesFollowWronglyAndHaveAFirmwareOfTheirOwn) {
+    BehaviourOptions options;
+    options.follow = Distribution();
+    options.faulty_percent = 30;
+    options.firmware = "1.4";
+    options.faulty_firmware = "1.4.2";
+    const Behaviour behaviour = Behaviour::make(options).value();
+    int faulty = 0;
+    for (std::uint64_t device = 0; device < 1000; ++device) {
+        const bool is_faulty = behaviour.is_faulty(device);
+        faulty += is_faulty ? 1 : 0;
+        EXPECT_EQ(behaviour.on_desired(device, 2).how, is_faulty ? Following::wrongly : Following::rightly);
+        EXPECT_EQ(behaviour.firmware(device), is_faulty ? "1.4.2" : "1.4");
+    }
+    EXPECT_NEAR(faulty, 300, 60);
     options.faulty_percent = 0;
     EXPECT_FALSE(Behaviour::make(options));
 }

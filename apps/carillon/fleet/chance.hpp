@@ -14,7 +14,9 @@ enum class Purpose : std::uint64_t {
     telemetry,
     reading,
     start,
-    firmware
+    firmware,
+    following,
+    place
 };
 
 /// Chance that is a pure function of who decides what for the how manieth time: the same seed gives the

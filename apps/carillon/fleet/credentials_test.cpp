@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <array>
+#include <map>
 #include <set>
 
 namespace carillon::fleet {
@@ -70,7 +71,7 @@ TEST(Credentials, IdsHaveAtLeastSixDigits) {
 
 TEST(Registration, ARequestHoldsEachDeviceOnceWithItsKeysAndTags) {
     const auto credentials = Credentials::of_group(policy(), {}, "sim-").value();
-    const std::string text = registration_json(credentials, "sim-", 95, 100);
+    const std::string text = registration_json(credentials, {.prefix = "sim-"}, 95, 100);
     const auto body = JsonDocument::parse(text);
     ASSERT_TRUE(body);
     EXPECT_EQ(body->root().size(), 100U);
@@ -84,6 +85,22 @@ TEST(Registration, ARequestHoldsEachDeviceOnceWithItsKeysAndTags) {
     }
     EXPECT_EQ(ids.size(), 100U);
     EXPECT_TRUE(ids.contains("sim-000095") && ids.contains("sim-000194"));
+}
+
+TEST(Registration, DevicesHaveSitesAndTimeZonesIfThereAreAny) {
+    const auto credentials = Credentials::of_group(policy(), {}, "sim-").value();
+    const RegistrationOrder order{.prefix = "sim-", .sites = 3, .zones = {"Europe/Berlin", "Asia/Tokyo"}};
+    const std::string text = registration_json(credentials, order, 0, 300);
+    EXPECT_EQ(registration_json(credentials, order, 0, 300), text);
+    const auto body = JsonDocument::parse(text).value();
+    std::map<std::string, int> seen;
+    for (auto entry = body.root().first(); entry.exists(); entry = entry.next()) {
+        ++seen[std::string(entry.find("tags").find("site").string())];
+        ++seen[std::string(entry.find("tags").find("tz").string())];
+    }
+    EXPECT_EQ(seen.size(), 5U);
+    for (const auto& [value, count] : seen) EXPECT_GT(count, 60) << value;
+    EXPECT_TRUE(seen.contains("site-2") && seen.contains("Asia/Tokyo"));
 }
 
 }  // namespace

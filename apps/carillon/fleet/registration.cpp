@@ -3,6 +3,7 @@
 #include "fleet/behaviour.hpp"
 
 #include "base/json.hpp"
+#include "fleet/chance.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -12,7 +13,6 @@
 
 namespace carillon::fleet {
 namespace {
-
 
 /// What the registrars share.
 struct Registration {
@@ -41,7 +41,7 @@ void work(Registration& all) {
         if (from >= all.order.devices) return;
         const std::uint64_t count = std::min(registered_at_once, all.order.devices - from);
         const auto answer = client->update_registry(
-            registration_json(all.credentials, all.order.prefix, all.order.first + from, count));
+            registration_json(all.credentials, all.order, all.order.first + from, count));
         if (!answer) return all.fail_with(answer.error());
         all.done += count;
     }
@@ -49,21 +49,24 @@ void work(Registration& all) {
 
 }  // namespace
 
-std::string registration_json(const Credentials& credentials, std::string_view prefix, std::uint64_t first,
-                              std::uint64_t count) {
+std::string registration_json(const Credentials& credentials, const RegistrationOrder& order,
+                              std::uint64_t first, std::uint64_t count) {
     std::string text;
     JsonWriter json(text);
     json.begin_array();
     for (std::uint64_t number = first; number < first + count; ++number) {
-        const std::string id = device_id(prefix, number);
+        const std::string id = device_id(order.prefix, number);
         json.begin_object().member("id", id).member("importMode", "createOrUpdate");
         json.member("status", "enabled");
         json.key("authentication").begin_object().member("type", "sas").key("symmetricKey").begin_object();
         json.member("primaryKey", credentials.primary_key(id));
         json.member("secondaryKey", credentials.secondary_key(id)).end_object().end_object();
-        json.key("tags").begin_object().member("fleet", std::string(prefix));
-        json.member("tenth", number % tag_groups).end_object();
-        json.end_object();
+        json.key("tags").begin_object().member("fleet", order.prefix);
+        json.member("tenth", number % tag_groups);
+        Chance place(0, number, Purpose::place, 0);
+        if (order.sites > 0) json.member("site", "site-" + std::to_string(place.next() % order.sites));
+        if (!order.zones.empty()) json.member("tz", order.zones[place.next() % order.zones.size()]);
+        json.end_object().end_object();
     }
     json.end_array();
     return text;

@@ -4,6 +4,7 @@
 #include "fleet/fleet.hpp"
 #include "fleet/script.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -120,6 +121,7 @@ void SimulatedDevice::open() {
     enter(State::connecting);
     ++connection_;
     answers_pending_ = 0;
+    follows_pending_ = 0;
     leaves_as_planned_ = false;
     began_ = fleet_.now();
     auto channel = fleet_.connector_.connect(fleet_.thread_, *this, fleet_.source_of(number_));
@@ -226,7 +228,10 @@ void SimulatedDevice::subscribed(DeviceFeatures) {
               &SimulatedDevice::send_telemetry);
     }
     fleet_.place_is_free();
-    if (fleet_.script_ != nullptr) begin_script();
+    if (fleet_.script_ != nullptr) return begin_script();
+    report_firmware();
+    // What was written meanwhile. Called within `receive`, whose caller sends it.
+    if (behaviour.options().follow) twin_request_ = session_->get_twin();
 }
 
 // --- methods -----------------------------------------------------------------------------------------
@@ -300,6 +305,10 @@ void SimulatedDevice::report() {
 void SimulatedDevice::twin_answered(const TwinAnswer& answer) {
     constexpr int stored = 204;
     if (fleet_.script_ != nullptr) return report_to_script(answer);
+    if (twin_request_ != 0 && answer.request == twin_request_) {
+        twin_request_ = 0;
+        return follow_whole(answer.body);
+    }
     Statistics& statistics = fleet_.statistics_;
     ++(answer.status == stored ? statistics.reported_stored : statistics.reported_refused);
 }
@@ -307,8 +316,51 @@ void SimulatedDevice::twin_answered(const TwinAnswer& answer) {
 void SimulatedDevice::desired_changed(std::int64_t version, std::string_view patch_json) {
     ++fleet_.statistics_.desired;
     if (fleet_.script_ != nullptr) {
-        report_scripted(fleet_.script_->desired_changed(version, patch_json, false));
+        return report_scripted(fleet_.script_->desired_changed(version, patch_json, false));
     }
+    if (!fleet_.behaviour_.options().follow) return;
+    if (const auto patch = JsonDocument::parse(patch_json)) follow(patch->root(), version);
+}
+
+/// Once: a device tells what it runs when it has started.
+void SimulatedDevice::report_firmware() {
+    const std::string& version = fleet_.behaviour_.firmware(number_);
+    if (version.empty() || std::exchange(has_told_firmware_, true)) return;
+    std::string patch;
+    JsonWriter json(patch);
+    json.begin_object().key("firmware").begin_object().member("version", version).end_object().end_object();
+    ++fleet_.statistics_.reported_sent;
+    session_->patch_reported(patch);
+}
+
+void SimulatedDevice::follow_whole(std::string_view twin) {
+    const auto document = JsonDocument::parse(twin);
+    const JsonValue desired = document ? document->root().find("desired") : JsonValue();
+    const std::int64_t version = desired.find("$version").integer().value_or(0);
+    // The first version is that of a twin that nobody has written.
+    if (version > 1 && version > followed_) follow(desired, version);
+}
+
+/// Reports what it was told, when it is due; one whose connection ends before reads its twin at the next.
+void SimulatedDevice::follow(const JsonValue& desired, std::int64_t version) {
+    const FollowDecision decision = fleet_.behaviour_.on_desired(number_, version);
+    std::string patch =
+        following_json(desired, version, decision.how, fleet_.behaviour_.options().acknowledges);
+    if (patch.empty() || follows_pending_ >= follows_pending_max) return;
+    ++follows_pending_;
+    fleet_.thread_.timers().at(
+        fleet_.now() + decision.latency,
+        [this, connection = connection_, version, how = decision.how, patch = std::move(patch)] {
+            if (connection != connection_) return;
+            --follows_pending_;
+            if (!session_ || !session_->is_running()) return;
+            followed_ = std::max(followed_, version);
+            Statistics& statistics = fleet_.statistics_;
+            ++(how == Following::wrongly ? statistics.follows_wrong : statistics.follows_right);
+            ++statistics.reported_sent;
+            session_->patch_reported(patch);
+            serve_session();
+        });
 }
 
 /// Called within `receive`, whose caller sends what this says.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/device_id.hpp"
+#include "base/json.hpp"
 #include "base/timers.hpp"
 #include "device/device_session.hpp"
 #include "net/channel.hpp"
@@ -26,6 +27,8 @@ public:
     /// Methods whose answer is not yet due. Ours: a device of flesh and blood does few things at once;
     /// one more is refused with status 429.
     static constexpr std::uint32_t answers_pending_max = 256;
+    /// Changes of desired properties that are not yet due to be reported; one more is not followed.
+    static constexpr std::uint32_t follows_pending_max = 16;
 
     SimulatedDevice(Fleet& fleet, std::uint64_t number, IdentityKey identity);
 
@@ -71,6 +74,9 @@ private:
     void report_to_script(const TwinAnswer& answer);
     void report_scripted(const std::string& patch_json);
     void report();
+    void report_firmware();
+    void follow(const JsonValue& desired, std::int64_t version);
+    void follow_whole(std::string_view twin);
     void send_telemetry();
     void connection_over(Errc reason);
 
@@ -91,12 +97,15 @@ private:
     std::uint64_t backoffs_ = 0;
     std::uint64_t reports_ = 0;
     std::uint64_t messages_ = 0;
-    std::uint32_t twin_request_ = 0;  ///< The script's, for the whole twin; 0 once answered.
+    std::int64_t followed_ = 0;       ///< The version of the desired properties that was followed last.
+    std::uint32_t twin_request_ = 0;  ///< For the whole twin; 0 once answered.
     std::uint32_t connection_ = 0;    ///< Counts connections, so that a late answer knows its own.
     std::uint32_t answers_pending_ = 0;
+    std::uint32_t follows_pending_ = 0;
     unsigned failures_ = 0;  ///< Attempts that failed one after another.
     State state_ = State::away;
     bool has_been_connected_ = false;
+    bool has_told_firmware_ = false;
     bool leaves_as_planned_ = false;
 };
 

@@ -77,7 +77,9 @@ struct Statistics {
     std::uint64_t reported_refused = 0;
     std::uint64_t telemetry_sent = 0;
     std::uint64_t telemetry_stored = 0;
-    std::uint64_t desired = 0;  ///< Notifications received.
+    std::uint64_t desired = 0;        ///< Notifications received.
+    std::uint64_t follows_right = 0;  ///< Changes of which devices reported what was asked,
+    std::uint64_t follows_wrong = 0;  ///< or something else.
 
     Histogram handshakes;  ///< Opening a socket to the end of the TLS handshake.
     Histogram readiness;   ///< Opening a socket to SUBACK.
