@@ -1,174 +1,83 @@
-// A hub that is killed by SIGKILL, again and again, while twin jobs go over its devices in waves, are paused, and are
-// taken back. KILL_COUNT=60 is the long form.
+// A hub that is killed by SIGKILL, again and again, while jobs of every policy go over its devices: waves with soak and a
+// gate, pauses, retries, reruns, plans, approvals, jobs after jobs, confirmations, windows, times to live, undos by hand and by
+// a rule. KILL_COUNT=200 is the long form.
 //
-// Of each job: counters never fall and add up, and while a pause stands no further device is written. When all is
-// quiet, each device that a job wrote has its old value again where the undo says so, and no job is lost or made twice.
+// Devices keep a journal of what reached them. Against it and against what the hub has acknowledged: no job is lost or made
+// twice; counters add up, never fall, and are those of the records; nothing begins after the answer to a pause; at most
+// one call for each attempt, and none again that nobody asked for; waves open in their order, not before their soak or gate; an undo
+// brings every value back, or reports a conflict; and `carillon job verify` finds every log as it was written.
 
 import assert from 'node:assert/strict';
-import { Agent, request } from 'node:https';
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
-import { Hub, parts, sign } from '../lib/hub.mjs';
+import { Hub, until } from '../lib/hub.mjs';
+import { connect, Journal } from './rollout_devices.mjs';
+import { verifyAll, World } from './rollout_hub.mjs';
+import * as lanes from './rollout_lanes.mjs';
 
-const kills = Number(process.env.KILL_COUNT ?? 6);
-const deviceCount = 200;
-const laneCount = 3;
+const kills = Number(process.env.KILL_COUNT ?? 10);
+const thereCount = 48;
+const absentCount = 12;
+
+// No device is skipped, and no time to live ends, before they have had the time to come back.
+process.env.CARILLON_JOBS__RECONNECT_GRACE_S = '1';
 const hub = Hub.fromEnvironment();
-const agent = new Agent({ keepAlive: true, maxSockets: 16 });
-let owner;
-let ca;
+const clients = [];
+let world;
+let scene;
 
 before(async () => {
   await hub.start();
-  ca = readFileSync(hub.caFile);
-  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
-  owner = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200, SharedAccessKeyName);
-  const devices = [...Array(deviceCount).keys()].map((n) => ({ id: `d${n}`, importMode: 'create' }));
-  for (let from = 0; from < deviceCount; from += 100)
-    assert.equal((await ask('POST', '/devices', devices.slice(from, from + 100))).status, 200);
-  // Half of them have a value of their own in each lane, the others have none.
-  for (let n = 0; n < deviceCount; n += 2) {
-    const desired = Object.fromEntries([...Array(laneCount).keys()].map((lane) => [`lane${lane}`, `old${n}`]));
-    assert.equal((await ask('PATCH', `/twins/d${n}`, { properties: { desired } })).status, 200);
+  world = new World(hub);
+  const ids = [...Array(thereCount + absentCount).keys()].map((n) => `d${n}`);
+  const closed = new Set(ids.slice(40, 44));
+  const body = ids.map((id, n) => ({
+    id, importMode: 'create', tags: { there: n < thereCount, ...closed.has(id) && { tz: n % 2 ? 'Asia/Tokyo' : 'America/Los_Angeles' } },
+  }));
+  assert.equal((await world.ask('POST', '/devices', body)).status, 200);
+  // Half of them have a value of their own, the others have none.
+  for (let n = 0; n < ids.length; n += 2)
+    assert.equal((await world.ask('PATCH', `/twins/d${n}`, { properties: { desired: { lane: `old${n}` } } })).status, 200);
+  assert.equal((await world.ask('PUT', '/carillon/approval-rules/guarded', { when: { methods: ['guarded'] }, by: ['release'] })).status, 200);
+  const { body: { primaryKey } } = await world.ask('PUT', '/carillon/policies/release', { rights: 'RegistryRead, JobApprove' });
+  const told = { pauses: 0, gates: 0, conflicts: 0, decisions: 0, plans: 0, chains: 0, taken: 0, diverged: 0, windows: 0, expired: 0 };
+  scene = {
+    world, ids, closed, told, absent: new Set(ids.slice(thereCount)), journal: new Journal(), release: world.token('release', primaryKey),
+  };
+  for (let n = 0; n < thereCount; ++n) {
+    const { body: identity } = await world.ask('GET', `/devices/d${n}`);
+    const key = identity.authentication.symmetricKey.primaryKey;
+    clients.push(connect(world, n, `HostName=${hub.address};DeviceId=d${n};SharedAccessKey=${key}`, scene.journal));
   }
+  await until(() => clients.every((client) => client.connected), 'all devices to connect');
 });
-after(() => { agent.destroy(); return hub.stop(); });
+after(() => {
+  world?.stop();
+  for (const client of clients) client.end(true);
+  return hub.stop();
+});
 
-/** One request; status 0 where no answer came. */
-function ask(method, path, body) {
-  return new Promise((resolve) => {
-    const lost = () => resolve({ status: 0 });
-    const text = body === undefined ? '' : JSON.stringify(body);
-    const sent = request({
-      agent, host: hub.address, ca, method, timeout: 20_000, path: `${path}?api-version=2021-04-12`,
-      headers: { Authorization: owner, 'Content-Length': Buffer.byteLength(text) },
-    }, (answer) => {
-      const pieces = [];
-      answer.on('data', (piece) => pieces.push(piece));
-      answer.on('error', lost);
-      answer.on('aborted', lost);
-      answer.on('end', () => {
-        const whole = Buffer.concat(pieces).toString();
-        resolve({ status: answer.statusCode, text: whole, body: whole.startsWith('{') ? JSON.parse(whole) : undefined });
-      });
-    });
-    sent.on('timeout', () => sent.destroy());
-    sent.on('error', lost);
-    sent.end(text);
+test(`jobs of every policy hold over ${kills} kills`, { timeout: (120 + kills * 8) * 1000 }, async () => {
+  const live = Object.values(lanes).map(async (lane) => {
+    for (let round = 0; round === 0 || world.killed < kills; ++round) await lane(scene, round);
   });
-}
-
-/** Asks until there is an answer. */
-async function insist(...args) {
-  for (;;) {
-    const answer = await ask(...args);
-    if (answer.status !== 0 && answer.status !== 503) return answer;
-    await sleep(20);
-  }
-}
-
-const faults = [];
-const isOver = (status) => ['completed', 'failed', 'cancelled'].includes(status);
-
-class Job {
-  constructor(id) {
-    this.id = id;
-    this.last = { deviceCount: 0, succeededCount: 0, failedCount: 0 };
-  }
-
-  fault(what) {
-    faults.push(`${this.id}: ${what}`);
-  }
-
-  /** A second PUT of what was accepted unheard is 409. */
-  async put(updateTwin, rollout, target = {}) {
-    let isUnheard = false;
-    for (;;) {
-      const answer = await ask('PUT', `/jobs/v2/${this.id}`, { type: 'scheduleUpdateTwin', updateTwin, rollout, ...target });
-      if (answer.status === 200 || (answer.status === 409 && isUnheard)) return;
-      if (answer.status !== 0 && answer.status !== 503) return this.fault(`PUT: ${answer.status} ${answer.text}`);
-      isUnheard = true;
-      await sleep(20);
+  const killing = (async () => {
+    while (world.killed < kills) {
+      await world.rest(100 + Math.random() * 900);
+      await hub.stop('SIGKILL');
+      await hub.start();
+      ++world.killed;
     }
-  }
-
-  /** What holds at every look, also right after a restart. */
-  async look() {
-    const { status, body } = await insist('GET', `/carillon/jobs/${this.id}`);
-    if (status !== 200) { this.fault(`acknowledged, and ${status} now`); return { status: 'lost' }; }
-    const counts = body.deviceJobStatistics;
-    if (counts) {
-      const sum = counts.pendingCount + counts.runningCount + counts.succeededCount + counts.failedCount + counts.canceledCount;
-      if (sum !== counts.deviceCount) this.fault(`counters do not add up: ${JSON.stringify(counts)}`);
-      for (const name of ['deviceCount', 'succeededCount', 'failedCount'])
-        if (counts[name] < this.last[name]) this.fault(`${name} fell to ${counts[name]} from ${this.last[name]}`);
-      this.last = counts;
-    }
-    return body;
-  }
-
-  async end() {
-    for (;;) {
-      const { status } = await this.look();
-      if (isOver(status) || status === 'lost') return status;
-      await sleep(30);
-    }
-  }
-}
-
-let killed = 0;
-let paused = 0;
-
-/** Writes all devices in waves, paused on the way, and takes that back; over and over. */
-async function live(lane, goesOn) {
-  for (let round = 0; round === 0 || goesOn(); ++round) {
-    const job = new Job(`cfg-${lane}-${round}`);
-    await job.put({ etag: '*', properties: { desired: { [`lane${lane}`]: `new${round}` } } },
-      { pace: { rate: '300/s' }, waves: [{ size: '20%' }, { size: 'rest' }] }, { queryCondition: '*' });
-    await sleep(Math.random() * 400);
-    const pause = await insist('POST', `/carillon/jobs/${job.id}/pause`, { why: 'the test' });
-    if (pause.status === 200) {
-      ++paused;
-      const { succeededCount } = (await job.look()).deviceJobStatistics ?? { succeededCount: 0 };
-      const killsBefore = killed;
-      await sleep(200 + Math.random() * 200);
-      const now = await job.look();
-      if (!isOver(now.status)) {
-        if (!now.paused) job.fault('the pause is gone');
-        // Right after a start a part has not said yet how far it was; its log has.
-        if ((now.deviceJobStatistics?.succeededCount ?? 0) !== succeededCount)
-          job.fault(`${now.deviceJobStatistics?.succeededCount} written, ${succeededCount} at the pause, ${killed - killsBefore} kills between`);
-      }
-      await insist('POST', `/carillon/jobs/${job.id}/resume`, {});
-    } else if (pause.status !== 405) {
-      job.fault(`pause: ${pause.status} ${pause.text}`);
-    }
-    if (await job.end() !== 'completed') job.fault('did not complete');
-    if (job.last.succeededCount !== deviceCount) job.fault(`wrote ${job.last.succeededCount}`);
-    const undo = new Job(`${job.id}-back`);
-    await undo.put({ etag: '*' }, { undoOf: job.id, pace: { rate: '500/s' } });
-    if (await undo.end() !== 'completed') undo.fault('did not complete');
-    if (undo.last.succeededCount !== deviceCount) undo.fault(`restored ${undo.last.succeededCount}`);
-  }
-}
-
-test(`twin jobs in waves, and their undos, hold over ${kills} kills`, async () => {
-  const lanes = [...Array(laneCount).keys()].map((lane) => live(lane, () => killed < kills));
-  while (killed < kills) {
-    await sleep(100 + Math.random() * 900);
-    await hub.stop('SIGKILL');
-    await hub.start();
-    ++killed;
-  }
-  await Promise.all(lanes);
+  })();
+  await Promise.all([killing, ...live]);
   await hub.stop('SIGKILL');
   await hub.start();
-  assert.deepEqual(faults, []);
-  for (let n = 0; n < deviceCount; ++n) {
-    const { body } = await insist('GET', `/twins/d${n}`);
-    for (let lane = 0; lane < laneCount; ++lane)
-      assert.equal(body.properties.desired[`lane${lane}`], n % 2 === 0 ? `old${n}` : undefined, `d${n}`);
+  const listed = new Set();
+  for (const job of world.jobs) {
+    if (listed.has(job.id)) job.fault('was acknowledged twice');
+    listed.add(job.id);
+    await job.settle();
   }
-  console.log(`# ${kills} kills, ${paused} pauses that stood`);
+  assert.deepEqual(world.faults, []);
+  await verifyAll(world);
+  console.log(`# ${kills} kills, ${world.jobs.length} jobs: ${Object.entries(scene.told).map(([what, count]) => `${what} ${count}`).join(', ')}`);
 });
