@@ -10,6 +10,7 @@ export class Webhook {
     this.requests = []; // All of them, whatever the answer was.
     this.taken = []; // Events that were answered by 2xx, in the order in which they came.
     this.answer = () => 200; // For a list of events; null: none is ever given.
+    this.fields = {}; // Of each answer.
   }
 
   async start() {
@@ -22,7 +23,7 @@ export class Webhook {
         const status = this.answer(events);
         if (status === null) return;
         if (status < 300) this.taken.push(...events);
-        response.writeHead(status).end();
+        response.writeHead(status, this.fields).end();
       });
     });
     await new Promise((resolve) => { this.server.listen(this.port ?? 0, this.address, resolve); });

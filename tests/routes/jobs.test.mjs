@@ -1,0 +1,95 @@
+// What becomes of jobs, at a webhook: signed as the reference library of Standard Webhooks wants it, sent again with the
+// same id until it is taken, in order, also over kill -9 of the hub.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Hub, until } from '../lib/hub.mjs';
+import { Webhook } from './webhook.mjs';
+
+const { Webhook: Reference } = createRequire(import.meta.url)('standardwebhooks');
+
+const secret = `whsec_${randomBytes(24).toString('base64')}`;
+const hook = new Webhook('127.43.45.7', secret);
+await hook.start();
+process.env.CARILLON_STORAGE__HOSTS = hook.origin;
+const hub = Hub.fromEnvironment();
+
+before(async () => {
+  await hub.start();
+  await hub.ok('device', 'create', '-d', 'pump-1');
+  const file = join(hub.directory, 'secret');
+  writeFileSync(file, secret);
+  await hub.ok('endpoint', 'create', 'ops', '--url', `${hook.origin}/jobs`, '--secret-file', file);
+  await hub.ok('route', 'create', 'ends', '--source', 'DeviceJobLifecycleEvents', '--endpoint-name', 'ops',
+    '--condition', "opType IN ['jobCompleted', 'jobFailed', 'jobCancelled']");
+});
+after(async () => {
+  await hub.stop();
+  await hook.stop();
+});
+
+const write = (id) => hub.ok('job', 'create', '--job-id', id, '--query-condition', '*', '--twin-patch', '{"tags":{"a":1}}', '--note', 'CHG-1');
+const subjects = () => hook.taken.map((event) => event.subject);
+
+test('G16.1 a receiver that fails four times gets the same event five times, and the next one waits', async () => {
+  let failures = 4;
+  hook.fields = { 'Retry-After': '1' };
+  hook.answer = () => (failures-- > 0 ? 500 : 200);
+  await write('first');
+  await until(() => hook.requests.length > 0, 'the first attempt');
+  await write('second');
+  await until(() => subjects().includes('jobs/second'), () => JSON.stringify(subjects()));
+  assert.deepEqual(subjects(), ['jobs/first', 'jobs/second']);
+  const attempts = hook.requests.filter(({ events }) => events[0].subject === 'jobs/first');
+  assert.equal(attempts.length, 5);
+  const all = (what) => [...new Set(attempts.map(what))];
+  assert.equal(all(({ events }) => events[0].id).length, 1);
+  assert.equal(all(({ headers }) => headers['webhook-id']).length, 1);
+  const times = attempts.map(({ headers }) => Number(headers['webhook-timestamp']));
+  assert.ok(times[4] > times[0], `${times}`);
+  assert.deepEqual([...times].sort((a, b) => a - b), times);
+});
+
+test('G16.1 the reference library takes each request, and none of which a byte was changed', () => {
+  const reference = new Reference(secret);
+  for (const { headers, body } of hook.requests) {
+    assert.deepEqual(reference.verify(body, headers), JSON.parse(body));
+    assert.throws(() => reference.verify(body.replace('completed', 'completeD'), headers), /signature/i);
+    assert.throws(() => reference.verify(body, { ...headers, 'webhook-id': `${headers['webhook-id']}0` }), /signature/i);
+  }
+  const [{ headers, events: [event] }] = hook.requests;
+  assert.match(headers['content-type'], /^application\/cloudevents-batch\+json/);
+  assert.equal(event.specversion, '1.0');
+  assert.equal(event.type, 'Carillon.JobCompleted');
+  assert.equal(event.data.body.deviceJobStatistics.succeededCount, 1);
+});
+
+test('G16.2 what was taken when the hub was killed may come again with the same id, and nothing is missed', async () => {
+  hook.taken.length = 0;
+  hook.fields = {};
+  const jobs = ['a', 'b', 'c', 'd', 'e'].map((name) => `killed-${name}`);
+  for (const job of jobs) {
+    let killed;
+    hook.answer = () => {
+      // With the answer on its way: the hub may have noted that it was taken, or not.
+      if (!killed) killed = new Promise((resolve) => { setImmediate(() => resolve(hub.stop('SIGKILL'))); });
+      return 200;
+    };
+    await write(job);
+    await until(() => killed, `the event of ${job}`);
+    await killed;
+    hook.answer = () => 200;
+    await hub.start();
+    await until(() => subjects().includes(`jobs/${job}`), () => JSON.stringify(subjects()));
+  }
+  await write('last');
+  await until(() => subjects().includes('jobs/last'), () => JSON.stringify(subjects()));
+  const first = [...new Set(subjects())];
+  assert.deepEqual(first, [...jobs, 'last'].map((job) => `jobs/${job}`));
+  const ids = new Set(hook.taken.map((event) => event.id));
+  assert.equal(ids.size, first.length, JSON.stringify(hook.taken.map(({ id, subject }) => [id, subject])));
+});
