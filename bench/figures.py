@@ -28,6 +28,7 @@ from plain import plain
 from provisioning import provisioning, provisioning_storm, registrations
 from queries import queries
 from rest import rest
+from rollouts import rollouts
 from servers import Hub, Mosquitto, pinned
 from storm import storm
 from tables import median, ratio, row, say, table
@@ -168,7 +169,7 @@ FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
            "provisioning": provisioning, "provisioning-storm": provisioning_storm, "registrations": registrations,
-           "pages": pages, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart, "cluster": cluster}
+           "pages": pages, "rollouts": rollouts, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart, "cluster": cluster}
 
 
 def main(arguments):

@@ -23,19 +23,19 @@ WallTime token_end() {
                                  token_life_s);
 }
 
-void add_device(JsonWriter& json, std::uint64_t number, std::size_t twin_bytes) {
+void add_device(JsonWriter& json, std::uint64_t number, const Registration& wanted) {
     const std::string id = device_id(number);
     const std::string key = device_key(id);
     json.begin_object().member("id", id).member("importMode", "createOrUpdate").member("status", "enabled");
     json.key("authentication").begin_object().member("type", "sas").key("symmetricKey").begin_object();
     json.member("primaryKey", key).member("secondaryKey", key).end_object().end_object();
-    if (twin_bytes != 0) add_twin(json, number, twin_bytes);
+    if (wanted.twin_bytes != 0) add_twin(json, number, wanted.twin_bytes, wanted.has_serial);
     json.end_object();
 }
 
 }  // namespace
 
-void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes) {
+void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes, bool has_serial) {
     constexpr std::size_t other_bytes = 170;
     json.key("tags").begin_object();
     json.member("building", std::to_string(number % 100)).member("floor", static_cast<int>(number % 7));
@@ -43,6 +43,7 @@ void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes) {
     json.member("plant", "plant-" + std::to_string(number % 13)).end_object().end_object();
     json.key("properties").begin_object().key("desired").begin_object();
     json.member("interval", 30).member("firmware", "1.4." + std::to_string(number % 9));
+    if (has_serial) json.member("serial", std::to_string(number));
     json.member("calibration", std::string(bytes > other_bytes ? bytes - other_bytes : 1, 'c'));
     json.end_object().end_object();
 }
@@ -92,7 +93,7 @@ std::uint64_t register_devices(Loop& loop, HttpPool& pool, const Registration& w
         json.begin_array();
         for (std::uint64_t i = 0; i < count; ++i, ++next) {
             const std::uint64_t number = wanted.is_shuffled ? next * stride % wanted.devices : next;
-            add_device(json, wanted.first + number, wanted.twin_bytes);
+            add_device(json, wanted.first + number, wanted);
         }
         json.end_array();
         pool.call({"POST", target_of("/devices"), std::move(body), ""}, [&, count](const HttpAnswer& answer) {
@@ -144,6 +145,12 @@ std::string twin_job(std::string_view condition, std::string_view desired) {
     json.key("updateTwin").begin_object().member("etag", "*").key("properties").begin_object();
     json.member_raw("desired", desired).end_object().end_object().end_object();
     return out;
+}
+
+std::string with_rollout(std::string job, std::string_view rollout) {
+    if (rollout.empty()) return job;
+    job.pop_back();  // The brace that ends it.
+    return job.append(R"(,"rollout":)").append(rollout).append("}");
 }
 
 }  // namespace carillon::load

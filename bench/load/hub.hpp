@@ -48,11 +48,12 @@ struct Registration {
     std::uint64_t first = 0;  ///< Number of the first device.
     std::uint64_t devices = 0;
     std::size_t twin_bytes = 0;  ///< About the size of each twin's JSON; 0 leaves it empty.
+    bool has_serial = false;     ///< Each twin has a desired property `serial` of its own.
     bool is_shuffled = false;    ///< In an order that has nothing to do with that of the ids.
 };
 /// Adds `tags` and `properties` of device `number` to an object: a few as fleets have them, and one
 /// long one, so that their JSON takes about `bytes` bytes.
-void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes);
+void add_twin(JsonWriter& json, std::uint64_t number, std::size_t bytes, bool has_serial = false);
 /// Registers devices in bulk; those that exist already are fine. Answers how many failed.
 std::uint64_t register_devices(Loop& loop, HttpPool& pool, const Registration& wanted);
 
@@ -68,5 +69,7 @@ JobLook parse_job(std::string_view body);
 std::string method_job(std::string_view condition, std::string_view method, std::string_view payload,
                        int max_execution_s);
 std::string twin_job(std::string_view condition, std::string_view desired);
+/// `job` with the member `rollout`, which is JSON; as it is if that is empty.
+std::string with_rollout(std::string job, std::string_view rollout);
 
 }  // namespace carillon::load

@@ -104,6 +104,7 @@ Result<> run_register(Options& options, JsonWriter& out) {
     wanted.first = options.number("first", 0);
     wanted.devices = options.number("devices", 1000);
     wanted.twin_bytes = options.number("twin-bytes", 0);
+    wanted.has_serial = options.number("serials", 0) != 0;
     wanted.is_shuffled = options.number("shuffled", 0) != 0;
     if (auto checked = options.check(); !checked) return checked;
 
@@ -128,6 +129,7 @@ Result<> run_job(Options& options, JsonWriter& out) {
     const std::uint64_t connected = options.number("connected", 0);
     const std::uint64_t probed = options.number("probe-devices", 0);
     const std::string kind = options.text("kind", "twin");
+    const std::string rollout = options.text("rollout");
     const int pid = static_cast<int>(options.number("server-pid", 0));
     if (auto checked = options.check(); !checked) return checked;
     if (kind != "twin" && kind != "method") return fail(Errc::config_invalid, "--kind is twin or method");
@@ -163,7 +165,8 @@ Result<> run_job(Options& options, JsonWriter& out) {
         const auto began = Clock::now();
         const std::string body =
             is_twin ? twin_job("*", desired) : method_job("*", "lockDoor", R"({"force":true})", execution_s);
-        const HttpAnswer put = pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), body, ""});
+        const HttpAnswer put =
+            pool.call_and_wait({"PUT", target_of("/jobs/v2/" + id), with_rollout(body, rollout), ""});
         if (put.status != 200) return fail(Errc::io_failed, "PUT of the job: " + std::to_string(put.status));
         if (probe) probe->measure(true, id);
         Watcher watcher(loop, pool, id, pid);

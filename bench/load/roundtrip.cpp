@@ -24,6 +24,7 @@ struct Run {
     std::uint64_t devices = 0;
     std::size_t in_flight = 0;
     std::size_t jobs = 0;
+    std::string rollout;                      ///< Of each job; empty: none.
     std::chrono::milliseconds look_pause{0};  ///< Between looks at a job.
     Meter meter{0};
 
@@ -126,8 +127,8 @@ public:
 private:
     void start() {
         const std::string id = "load-" + std::to_string(Clock::now().time_since_epoch().count());
-        HttpRequest put{"PUT", target_of("/jobs/v2/" + id), method_job("*", "lockDoor", request_payload, 600),
-                        ""};
+        std::string job = method_job("*", "lockDoor", request_payload, 600);
+        HttpRequest put{"PUT", target_of("/jobs/v2/" + id), with_rollout(std::move(job), run_.rollout), ""};
         pool_.call(std::move(put), [this, id](const HttpAnswer& answer) {
             if (answer.status == 200) return look(id);
             run_.meter.failure();
@@ -163,6 +164,7 @@ Result<> run_roundtrip(Options& options, JsonWriter& out) {
     run.devices = options.number("devices", 1000);
     run.in_flight = options.number("in-flight", 64);
     run.jobs = options.number("jobs", 2);
+    run.rollout = options.text("rollout");
     run.look_pause = std::chrono::milliseconds(options.number("look-ms", 2));
     const auto window = std::chrono::seconds(options.number("seconds", 10));
     const auto warm_up = std::chrono::seconds(options.number("warm-up", 2));
