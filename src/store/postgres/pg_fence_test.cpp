@@ -17,7 +17,7 @@ Batch batch_of(const std::string& key, const std::string& value = "x") {
 }
 
 /// A store on one lane, as the fence of each lane stands for itself.
-class PgFence : public testing::Test {
+class PgFence : public ::testing::Test {
 protected:
     void SetUp() override {
         claimed_ = server_.reset();
@@ -68,14 +68,21 @@ protected:
         server_.run_sql("ALTER SYSTEM RESET synchronous_standby_names");
         server_.run_sql("SELECT pg_reload_conf()");
     }
-    /// Until the session of the lane is in such a wait, as `wait_event`; then does `what` to it.
+    /// Until a session of the lane is in such a wait, as `wait_event`, with a statement that no call before
+    /// has met; then does `what` to it. A session that was told to stop waiting is shown as waiting for a
+    /// moment longer.
     void when_it_waits(const std::string& event, const std::string& what) {
         const std::string session = "carillon/n1/" + std::to_string(claimed_.self.number) + "/0";
+        const std::string statement = "pid || ' ' || query_start";
         for (int tries = 0; tries < 1000; ++tries) {
-            const auto done = server_.run_sql("SELECT count(*) FROM (SELECT " + what +
-                                              "(pid) FROM pg_stat_activity WHERE application_name = '" +
-                                              session + "' AND wait_event = '" + event + "') AS done");
-            if (done == "1") return;
+            const auto met = server_.run_sql(
+                "SELECT statement FROM (SELECT " + statement + " AS statement, " + what +
+                "(pid) FROM pg_stat_activity WHERE application_name = '" + session + "' AND wait_event = '" +
+                event + "' AND " + statement + " <> '" + met_ + "') AS done");
+            if (!met.empty()) {
+                met_ = met;
+                return;
+            }
             std::this_thread::sleep_for(10ms);
         }
         FAIL() << "no session waits for " << event;
@@ -86,6 +93,7 @@ protected:
     PgStoreOptions options_;
     std::unique_ptr<PgStore> store_;
     std::string fenced_;
+    std::string met_;  ///< The statement that `when_it_waits` met last.
 };
 
 TEST_F(PgFence, EachCommitRaisesTheNumberOfItsLane) {
