@@ -16,7 +16,7 @@ CommandOption option(std::vector<std::string> names, std::string type,
     return made;
 }
 
-Command small_program() {
+Command completed_program() {
     Command show;
     show.name = "show";
     show.path = "device show";
@@ -35,34 +35,34 @@ Command small_program() {
     return program;
 }
 
-bool holds(const std::string& text, const std::string& part) {
+bool script_holds(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
 TEST(CompletionScript, OfBashHasCommandsFlagsAndValues) {
-    const std::string script = bash_completion(small_program());
-    EXPECT_TRUE(holds(script, "'')\n        commands='device'"));
-    EXPECT_TRUE(holds(
+    const std::string script = bash_completion(completed_program());
+    EXPECT_TRUE(script_holds(script, "'')\n        commands='device'"));
+    EXPECT_TRUE(script_holds(
         script,
         "'device show')\n        flags='-h --help -d --device-id --job-id --ca --context -o --output'"));
-    EXPECT_TRUE(holds(script,
-                      "-d=@device --device-id=@device --job-id=@job --ca=@file --context=@context "
-                      "-o=json,csv --output=json,csv"));
+    EXPECT_TRUE(script_holds(script,
+                             "-d=@device --device-id=@device --job-id=@job --ca=@file --context=@context "
+                             "-o=json,csv --output=json,csv"));
 }
 
 TEST(CompletionScript, OfZshSaysWhatEachIsFor) {
-    const std::string script = zsh_completion(small_program());
+    const std::string script = zsh_completion(completed_program());
     EXPECT_TRUE(script.starts_with("#compdef carillon\n"));
-    EXPECT_TRUE(holds(script, R"('show:Print a device\: all of it')"));
-    EXPECT_TRUE(holds(script, R"('--ca:It'\''s this')"));
+    EXPECT_TRUE(script_holds(script, R"('show:Print a device\: all of it')"));
+    EXPECT_TRUE(script_holds(script, R"('--ca:It'\''s this')"));
 }
 
 TEST(CompletionScript, OfFishKnowsWhichOptionsHaveValues) {
-    const std::string script = fish_completion(small_program());
-    EXPECT_TRUE(holds(script, "'device show --device-id'"));
-    EXPECT_FALSE(holds(script, "'device show --help'"));
-    EXPECT_TRUE(holds(script, R"(-s o -l output -x -a 'json csv' -d 'It\'s this')"));
-    EXPECT_TRUE(holds(script, "-l ca -r -F"));
+    const std::string script = fish_completion(completed_program());
+    EXPECT_TRUE(script_holds(script, "'device show --device-id'"));
+    EXPECT_FALSE(script_holds(script, "'device show --help'"));
+    EXPECT_TRUE(script_holds(script, R"(-s o -l output -x -a 'json csv' -d 'It\'s this')"));
+    EXPECT_TRUE(script_holds(script, "-l ca -r -F"));
 }
 
 }  // namespace

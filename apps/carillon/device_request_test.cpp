@@ -30,7 +30,7 @@ TEST(NewDevice, OneKeyAloneIsAMistake) {
     EXPECT_EQ(new_device_json(order).error().code, Errc::config_invalid);
 }
 
-constexpr const char* current =
+constexpr const char* current_device =
     R"({"deviceId":"d1","etag":"MQ==","status":"disabled","statusReason":"lost","authentication":)"
     R"({"symmetricKey":{"primaryKey":"YQ==","secondaryKey":"Yg=="},"type":"sas"},"capabilities":{"iotEdge":true}})";
 
@@ -54,18 +54,19 @@ TEST(ConnectionStringOf, AModuleNamesItToo) {
 TEST(ChangedDevice, KeepsItsKeysAndCapabilities) {
     auto order = order_for("d1");
     order.status = "enabled";
-    EXPECT_EQ(changed_device_json(order, current).value_or("?"),
+    EXPECT_EQ(changed_device_json(order, current_device).value_or("?"),
               R"({"deviceId":"d1","status":"enabled","authentication":{"symmetricKey":{"primaryKey":"YQ==",)"
               R"("secondaryKey":"Yg=="},"type":"sas"},"capabilities":{"iotEdge":true}})");
 }
 
 TEST(ChangedDevice, KeepsTheReasonWhileTheStatusStays) {
-    EXPECT_NE(changed_device_json(order_for("d1"), current).value_or("?").find(R"("statusReason":"lost")"),
-              std::string::npos);
+    EXPECT_NE(
+        changed_device_json(order_for("d1"), current_device).value_or("?").find(R"("statusReason":"lost")"),
+        std::string::npos);
 }
 
 TEST(DeviceConnectionString, HasTheFirstKey) {
-    EXPECT_EQ(device_connection_string("hub.localhost", current).value_or("?"),
+    EXPECT_EQ(device_connection_string("hub.localhost", current_device).value_or("?"),
               "HostName=hub.localhost;DeviceId=d1;SharedAccessKey=YQ==");
 }
 

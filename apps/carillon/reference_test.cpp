@@ -5,7 +5,7 @@
 namespace carillon {
 namespace {
 
-Command small_program() {
+Command described_program() {
     CommandOption source;
     source.positional = "source";
     source.type = "FILE";
@@ -33,22 +33,24 @@ Command small_program() {
     return program;
 }
 
-bool holds(const std::string& text, const std::string& part) {
+bool page_holds(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
 TEST(ManualPage, HasEveryCommandAndEscapesWhatRoffWouldRead) {
-    const std::string page = manual_page(small_program());
-    EXPECT_TRUE(holds(page, ".SH device import\nRead devices.\n.P\ncarillon device import FILE [OPTIONS]\n"));
-    EXPECT_TRUE(holds(page, "\\- for standard input | \\edev\\estdin"));
-    EXPECT_TRUE(holds(page, "\n\\&.lines that look like requests"));
-    EXPECT_TRUE(holds(page, ".TP\n\\fB8\\fR\n"));
+    const std::string page = manual_page(described_program());
+    EXPECT_TRUE(
+        page_holds(page, ".SH device import\nRead devices.\n.P\ncarillon device import FILE [OPTIONS]\n"));
+    EXPECT_TRUE(page_holds(page, "\\- for standard input | \\edev\\estdin"));
+    EXPECT_TRUE(page_holds(page, "\n\\&.lines that look like requests"));
+    EXPECT_TRUE(page_holds(page, ".TP\n\\fB8\\fR\n"));
 }
 
 TEST(MarkdownReference, SaysSharedOptionsOnce) {
-    const std::string page = markdown_reference(small_program());
-    EXPECT_TRUE(holds(page, "### carillon device import"));
-    EXPECT_TRUE(holds(page, "| `FILE` (needed) | A file, or<br>- for standard input \\| \\dev\\stdin |"));
+    const std::string page = markdown_reference(described_program());
+    EXPECT_TRUE(page_holds(page, "### carillon device import"));
+    EXPECT_TRUE(
+        page_holds(page, "| `FILE` (needed) | A file, or<br>- for standard input \\| \\dev\\stdin |"));
     const std::size_t first = page.find("`-l`, `--login` `TEXT`");
     ASSERT_NE(first, std::string::npos);
     EXPECT_GT(first, page.find("## Options of many commands"));

@@ -9,7 +9,7 @@ namespace {
 
 using Of = ConfigurationContent::Of;
 
-Result<ConfigurationContent> parse(std::string_view json) {
+Result<ConfigurationContent> parse_content(std::string_view json) {
     const auto document = JsonDocument::parse(json);
     CARILLON_ASSERT(document);
     return ConfigurationContent::parse(document->root());
@@ -41,7 +41,7 @@ Section section_of(std::string_view json) {
 }
 
 /// The patch, and that a second look finds nothing more to do.
-std::string patch(std::string_view desired, std::string_view given, std::string_view taken = "{}") {
+std::string content_patch(std::string_view desired, std::string_view given, std::string_view taken = "{}") {
     const auto give = JsonDocument::parse(given);
     const auto take = JsonDocument::parse(taken);
     CARILLON_ASSERT(give && take);
@@ -58,11 +58,12 @@ std::string patch(std::string_view desired, std::string_view given, std::string_
 }
 
 TEST(ConfigurationContent, IsOfDevicesOrOfModules) {
-    const auto of_devices = parse(R"({"deviceContent":{"properties.desired.a":1}})");
+    const auto of_devices = parse_content(R"({"deviceContent":{"properties.desired.a":1}})");
     ASSERT_TRUE(of_devices);
     EXPECT_EQ(of_devices->of, Of::devices);
     EXPECT_EQ(of_devices->settings[0].path, std::vector<std::string>{"a"});
-    const auto of_modules = parse(R"({"moduleContent":{"properties.desired.a":1},"deviceContent":null})");
+    const auto of_modules =
+        parse_content(R"({"moduleContent":{"properties.desired.a":1},"deviceContent":null})");
     ASSERT_TRUE(of_modules);
     EXPECT_EQ(of_modules->of, Of::modules);
 }
@@ -95,7 +96,7 @@ TEST(ConfigurationContent, IsRefusedWhereATwinCouldNotHoldIt) {
           std::string(R"({"deviceContent":{"properties.desired.a":{"b":{"c":null}}}})"),
           std::string(R"({"deviceContent":{"properties.desired.a":[null]}})"),
           std::string(R"({"deviceContent":{"properties.desired.a":{"b c":1}}})"), deep, large}) {
-        const auto parsed = parse(content);
+        const auto parsed = parse_content(content);
         ASSERT_FALSE(parsed) << content;
         EXPECT_EQ(parsed.error().code, Errc::invalid_configuration_content) << content;
         EXPECT_FALSE(parsed.error().detail.empty()) << content;
@@ -144,37 +145,38 @@ TEST(LayeredSettings, FailWhereTogetherTheyHaveNoRoom) {
 }
 
 TEST(SettingsPatch, SaysOnlyWhatDiffers) {
-    EXPECT_EQ(patch("{}", R"({"a":{"x":1},"b":2})"), R"({"a":{"x":1},"b":2})");
-    EXPECT_EQ(patch(R"({"a":{"x":1},"own":5})", R"({"a":{"x":1},"b":2})"), R"({"b":2})");
-    EXPECT_EQ(patch(R"({"a":{"x":0,"own":5}})", R"({"a":{"x":1}})"), R"({"a":{"x":1}})");
-    EXPECT_EQ(patch(R"({"a":{"x":1}})", R"({"a":{"x":1}})"), "");
-    EXPECT_EQ(patch(R"({"a":1.0})", R"({"a":1})"), R"({"a":1})");
-    EXPECT_EQ(patch(R"({"a":[1,2]})", R"({"a":[1,2]})"), "");
+    EXPECT_EQ(content_patch("{}", R"({"a":{"x":1},"b":2})"), R"({"a":{"x":1},"b":2})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1},"own":5})", R"({"a":{"x":1},"b":2})"), R"({"b":2})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":0,"own":5}})", R"({"a":{"x":1}})"), R"({"a":{"x":1}})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1}})", R"({"a":{"x":1}})"), "");
+    EXPECT_EQ(content_patch(R"({"a":1.0})", R"({"a":1})"), R"({"a":1})");
+    EXPECT_EQ(content_patch(R"({"a":[1,2]})", R"({"a":[1,2]})"), "");
 }
 
 TEST(SettingsPatch, ReplacesWhatIsOfAnotherKind) {
-    EXPECT_EQ(patch(R"({"a":5})", R"({"a":{"x":1}})"), R"({"a":{"x":1}})");
-    EXPECT_EQ(patch(R"({"a":{"x":1}})", R"({"a":5})"), R"({"a":5})");
-    EXPECT_EQ(patch("{}", R"({"a":{}})"), R"({"a":{}})");
-    EXPECT_EQ(patch(R"({"a":{"own":1}})", R"({"a":{}})"), "");
+    EXPECT_EQ(content_patch(R"({"a":5})", R"({"a":{"x":1}})"), R"({"a":{"x":1}})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1}})", R"({"a":5})"), R"({"a":5})");
+    EXPECT_EQ(content_patch("{}", R"({"a":{}})"), R"({"a":{}})");
+    EXPECT_EQ(content_patch(R"({"a":{"own":1}})", R"({"a":{}})"), "");
 }
 
 TEST(SettingsPatch, TakesBackWhatIsNotGivenAnyMore) {
-    EXPECT_EQ(patch(R"({"a":1,"own":2})", "{}", R"({"a":1})"), R"({"a":null})");
-    EXPECT_EQ(patch(R"({"a":{"x":1,"y":2}})", "{}", R"({"a":{"x":1,"y":2}})"), R"({"a":null})");
-    EXPECT_EQ(patch(R"({"a":{"x":1,"own":2}})", "{}", R"({"a":{"x":1}})"), R"({"a":{"x":null}})");
-    EXPECT_EQ(patch(R"({"a":{"x":{"y":1}},"b":{"own":1}})", R"({"b":{"z":1}})",
-                    R"({"a":{"x":{"y":1}},"b":{"z":0}})"),
+    EXPECT_EQ(content_patch(R"({"a":1,"own":2})", "{}", R"({"a":1})"), R"({"a":null})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1,"y":2}})", "{}", R"({"a":{"x":1,"y":2}})"), R"({"a":null})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1,"own":2}})", "{}", R"({"a":{"x":1}})"), R"({"a":{"x":null}})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":{"y":1}},"b":{"own":1}})", R"({"b":{"z":1}})",
+                            R"({"a":{"x":{"y":1}},"b":{"z":0}})"),
               R"({"b":{"z":1},"a":null})");
-    EXPECT_EQ(patch("{}", "{}", R"({"a":{"x":1}})"), "");
-    EXPECT_EQ(patch(R"({"a":7})", "{}", R"({"a":{"x":1}})"), "") << "somebody put something else there";
-    EXPECT_EQ(patch(R"({"a":{}})", "{}", R"({"a":{}})"), R"({"a":null})");
+    EXPECT_EQ(content_patch("{}", "{}", R"({"a":{"x":1}})"), "");
+    EXPECT_EQ(content_patch(R"({"a":7})", "{}", R"({"a":{"x":1}})"), "")
+        << "somebody put something else there";
+    EXPECT_EQ(content_patch(R"({"a":{}})", "{}", R"({"a":{}})"), R"({"a":null})");
 }
 
 TEST(SettingsPatch, GivesWhatAWeakerOneHasInstead) {
-    EXPECT_EQ(patch(R"({"a":{"z":3}})", R"({"a":{"x":1,"y":2}})", R"({"a":{"z":3}})"),
+    EXPECT_EQ(content_patch(R"({"a":{"z":3}})", R"({"a":{"x":1,"y":2}})", R"({"a":{"z":3}})"),
               R"({"a":{"x":1,"y":2,"z":null}})");
-    EXPECT_EQ(patch(R"({"a":{"x":1}})", R"({"a":5})", R"({"a":{"x":1}})"), R"({"a":5})");
+    EXPECT_EQ(content_patch(R"({"a":{"x":1}})", R"({"a":5})", R"({"a":{"x":1}})"), R"({"a":5})");
 }
 
 }  // namespace

@@ -9,8 +9,9 @@ namespace {
 
 SeededRandom chance{7};
 
-Result<Enrollment> read(std::string_view body, const Enrollment* existing = nullptr,
-                        Enrollment::Kind kind = Enrollment::Kind::individual, std::string_view id = "dev-1") {
+Result<Enrollment> read_enrollment(std::string_view body, const Enrollment* existing = nullptr,
+                                   Enrollment::Kind kind = Enrollment::Kind::individual,
+                                   std::string_view id = "dev-1") {
     const auto document = JsonDocument::parse(body);
     EXPECT_TRUE(document);
     return Enrollment::parse(kind, id, document->root(), existing, chance);
@@ -43,14 +44,15 @@ TEST(Enrollment, HasAShortIdThatEndsInALetterADigitOrAHyphen) {
 }
 
 TEST(Enrollment, GetsKeysWhereNoneAreGivenAndKeepsThemInAnUpdate) {
-    const auto made = read(R"({"attestation":{"type":"symmetricKey"}})");
+    const auto made = read_enrollment(R"({"attestation":{"type":"symmetricKey"}})");
     ASSERT_TRUE(made);
     EXPECT_EQ(base64_decode(made->primary_key)->size(), 64U);
     EXPECT_NE(made->primary_key, made->secondary_key);
-    const auto updated = read(R"({"attestation":{"type":"symmetricKey","symmetricKey":{}}})", &*made);
+    const auto updated =
+        read_enrollment(R"({"attestation":{"type":"symmetricKey","symmetricKey":{}}})", &*made);
     ASSERT_TRUE(updated);
     EXPECT_EQ(updated->primary_key, made->primary_key);
-    const auto other = read(
+    const auto other = read_enrollment(
         R"({"attestation":{"type":"symmetrickey","symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==",)"
         R"("secondaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})",
         &*made);
@@ -59,14 +61,14 @@ TEST(Enrollment, GetsKeysWhereNoneAreGivenAndKeepsThemInAnUpdate) {
 }
 
 TEST(Enrollment, TellsKeysOnlyWhereItShould) {
-    const auto made = read(R"({"attestation":{"type":"symmetricKey"}})");
+    const auto made = read_enrollment(R"({"attestation":{"type":"symmetricKey"}})");
     ASSERT_TRUE(made);
     EXPECT_EQ(shown(*made).find(made->primary_key), std::string::npos);
     EXPECT_NE(shown(*made, EnrollmentKeys::told).find(made->primary_key), std::string::npos);
 }
 
 TEST(Enrollment, ReadsBackFromTheStoreTheSame) {
-    const auto made = read(
+    const auto made = read_enrollment(
         R"({"registrationId":"DEV-1","deviceId":"pump","attestation":{"type":"symmetricKey"},)"
         R"("capabilities":{"iotEdge":true},"provisioningStatus":"disabled","allocationPolicy":"GeoLatency",)"
         R"("iotHubs":["hub.localhost"],"iotHubHostName":"hub.localhost","initialTwin":{"tags":{"a":1}},)"
@@ -117,13 +119,15 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
         {R"({"attestation":{"type":"symmetricKey"},"capabilities":{"iotEdge":"perhaps"}})", "iotEdge"},
     };
     for (const auto& [body, expected] : cases) {
-        const auto refused = read(body);
+        const auto refused = read_enrollment(body);
         ASSERT_FALSE(refused) << body;
         EXPECT_EQ(refused.error().code, Errc::argument_invalid) << body;
         EXPECT_NE(refused.error().detail.find(expected), std::string::npos) << refused.error().detail;
     }
-    EXPECT_EQ(read("[]").error().code, Errc::iot_hub_format_error);
-    const auto of_group = [](const char* body) { return read(body, nullptr, Enrollment::Kind::group); };
+    EXPECT_EQ(read_enrollment("[]").error().code, Errc::iot_hub_format_error);
+    const auto of_group = [](const char* body) {
+        return read_enrollment(body, nullptr, Enrollment::Kind::group);
+    };
     EXPECT_NE(of_group(R"({"attestation":{"type":"tpm"}})").error().detail.find("individual"),
               std::string::npos);
     EXPECT_NE(of_group(R"({"attestation":{"type":"x509"}})").error().detail.find("signingCertificates must"),
@@ -136,7 +140,7 @@ TEST(Enrollment, SaysWhereABodyIsWrong) {
 
 TEST(Enrollment, NamesAuthoritiesInsteadOfCertificates) {
     for (const auto kind : {Enrollment::Kind::individual, Enrollment::Kind::group}) {
-        const auto made = read(
+        const auto made = read_enrollment(
             R"({"attestation":{"type":"x509","x509":{"caReferences":{"primary":"Root","secondary":"next"}}}})",
             nullptr, kind);
         ASSERT_TRUE(made) << made.error().detail;
@@ -147,17 +151,18 @@ TEST(Enrollment, NamesAuthoritiesInsteadOfCertificates) {
         std::string text;
         append_attestation_json(text, *decoded, EnrollmentKeys::withheld);
         EXPECT_EQ(text, R"({"type":"x509","x509":{"caReferences":{"primary":"Root","secondary":"next"}}})");
-        const auto again = read(R"({"attestation":{"type":"x509"}})", &*decoded, kind);
+        const auto again = read_enrollment(R"({"attestation":{"type":"x509"}})", &*decoded, kind);
         ASSERT_TRUE(again);
         EXPECT_EQ(again->secondary_authority, "next") << "an update that says nothing of it";
     }
-    EXPECT_EQ(read(R"({"attestation":{"type":"x509","x509":{"caReferences":"root"}}})").error().code,
-              Errc::argument_invalid);
+    EXPECT_EQ(
+        read_enrollment(R"({"attestation":{"type":"x509","x509":{"caReferences":"root"}}})").error().code,
+        Errc::argument_invalid);
 }
 
 TEST(Enrollment, KeepsTheKeysOfATpmAndTellsThem) {
-    const auto made =
-        read(R"({"attestation":{"type":"tpm","tpm":{"endorsementKey":"AAEC","storageRootKey":"AwQF"}}})");
+    const auto made = read_enrollment(
+        R"({"attestation":{"type":"tpm","tpm":{"endorsementKey":"AAEC","storageRootKey":"AwQF"}}})");
     ASSERT_TRUE(made) << made.error().detail;
     const auto decoded = Enrollment::decode(made->encode());
     ASSERT_TRUE(decoded);
@@ -165,7 +170,7 @@ TEST(Enrollment, KeepsTheKeysOfATpmAndTellsThem) {
     std::string text;
     append_attestation_json(text, *decoded, EnrollmentKeys::withheld);
     EXPECT_EQ(text, R"({"type":"tpm","tpm":{"endorsementKey":"AAEC","storageRootKey":"AwQF"}})");
-    const auto again = read(R"({"attestation":{"type":"tpm"}})", &*decoded);
+    const auto again = read_enrollment(R"({"attestation":{"type":"tpm"}})", &*decoded);
     ASSERT_TRUE(again);
     EXPECT_EQ(again->endorsement_key, "AAEC") << "what is not sent stays";
 }

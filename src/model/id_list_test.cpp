@@ -5,7 +5,7 @@
 namespace carillon {
 namespace {
 
-std::vector<std::string> read(const IdList& list) {
+std::vector<std::string> ids_of(const IdList& list) {
     std::vector<std::string> ids;
     IdList::Reader in(list);
     while (const auto id = in.next()) ids.emplace_back(*id);
@@ -15,11 +15,11 @@ std::vector<std::string> read(const IdList& list) {
 TEST(IdList, GivesEachIdOnceAndInOrder) {
     using Ids = std::vector<std::string>;
     const IdList list({"b", "door-10", "a", "door-1", "b", "door-2", "door-10"});
-    EXPECT_EQ(read(list), (Ids{"a", "b", "door-1", "door-10", "door-2"}));
+    EXPECT_EQ(ids_of(list), (Ids{"a", "b", "door-1", "door-10", "door-2"}));
     EXPECT_EQ(list.size(), 5U);
     EXPECT_EQ(list.text_bytes(), 21U);
-    EXPECT_EQ(read(IdList({"one"})), (Ids{"one"}));
-    EXPECT_TRUE(read(IdList()).empty());
+    EXPECT_EQ(ids_of(IdList({"one"})), (Ids{"one"}));
+    EXPECT_TRUE(ids_of(IdList()).empty());
 }
 
 TEST(IdList, TakesFewBytesForIdsThatBeginAlike) {
@@ -32,14 +32,14 @@ TEST(IdList, TakesFewBytesForIdsThatBeginAlike) {
     const IdList list(std::vector<std::string_view>(ids.begin(), ids.end()));
     EXPECT_EQ(list.size(), ids.size());
     EXPECT_LT(list.memory(), 4 * ids.size());
-    EXPECT_EQ(read(list), ids);
+    EXPECT_EQ(ids_of(list), ids);
 }
 
 TEST(IdList, IsStoredAsItIsAndCutOrUnsortedOnesAreRefused) {
     const IdList list({"door-1", "door-10", "door-2"});
     const auto again = IdList::decode(list.block());
     ASSERT_TRUE(again);
-    EXPECT_EQ(read(*again), read(list));
+    EXPECT_EQ(ids_of(*again), ids_of(list));
     EXPECT_EQ(again->size(), list.size());
     EXPECT_EQ(again->text_bytes(), list.text_bytes());
     for (std::size_t size = 1; size < list.block().size(); ++size) {

@@ -10,8 +10,8 @@ namespace {
 
 const WallTime now = WallTime::from_unix_s(1'790'000'000);
 
-Result<Identity> read(std::string_view json, const char* module = "", const Identity* existing = nullptr,
-                      WallTime time = now) {
+Result<Identity> read_identity(std::string_view json, const char* module = "",
+                               const Identity* existing = nullptr, WallTime time = now) {
     const auto document = JsonDocument::parse(json);
     EXPECT_TRUE(document.has_value()) << json;
     SeededRandom random(3);
@@ -25,7 +25,7 @@ std::string json_of(const Identity& identity, const LiveState& live = {}) {
 }
 
 Errc code_of(std::string_view json, const char* module = "") {
-    const auto identity = read(json, module);
+    const auto identity = read_identity(json, module);
     EXPECT_FALSE(identity.has_value()) << json;
     return identity ? Errc::server_error : identity.error().code;
 }
@@ -34,7 +34,8 @@ constexpr const char* keys_json =
     R"("symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==","secondaryKey":"ZmVkY2JhOTg3NjU0MzIxMA=="})";
 
 TEST(Identity, ADevicePrintsAsTheServicePrintsIt) {
-    Identity identity = *read(std::string("{\"deviceId\":\"d1\",\"authentication\":{") + keys_json + "}}");
+    Identity identity =
+        *read_identity(std::string("{\"deviceId\":\"d1\",\"authentication\":{") + keys_json + "}}");
     identity.etag = 123456789;
     EXPECT_EQ(
         json_of(identity),
@@ -50,8 +51,8 @@ TEST(Identity, ADevicePrintsAsTheServicePrintsIt) {
 
 TEST(Identity, MakesNoKeysOfAnAuthenticationItDoesNotKnow) {
     const Identity upper =
-        *read(R"({"Authentication":{"SymmetricKey":{"PrimaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==",)"
-              R"("SECONDARYKEY":"ZmVkY2JhOTg3NjU0MzIxMA=="}},"Status":"Disabled"})");
+        *read_identity(R"({"Authentication":{"SymmetricKey":{"PrimaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==",)"
+                       R"("SECONDARYKEY":"ZmVkY2JhOTg3NjU0MzIxMA=="}},"Status":"Disabled"})");
     EXPECT_EQ(upper.auth.primary_key, "MDEyMzQ1Njc4OWFiY2RlZg==");
     EXPECT_EQ(upper.status, DeviceStatus::disabled);
     for (const char* unknown :
@@ -60,14 +61,14 @@ TEST(Identity, MakesNoKeysOfAnAuthenticationItDoesNotKnow) {
         EXPECT_EQ(code_of(std::string("{\"authentication\":") + unknown + "}"), Errc::argument_invalid)
             << unknown;
     // What is known beside it decides, and a certificate of an authority needs nothing.
-    EXPECT_TRUE(read(std::string("{\"authentication\":{\"more\":1,") + keys_json + "}}"));
-    EXPECT_TRUE(read(R"({"authentication":{"type":"certificateAuthority","more":1}})"));
-    EXPECT_TRUE(read(R"({"authentication":{}})"));
+    EXPECT_TRUE(read_identity(std::string("{\"authentication\":{\"more\":1,") + keys_json + "}}"));
+    EXPECT_TRUE(read_identity(R"({"authentication":{"type":"certificateAuthority","more":1}})"));
+    EXPECT_TRUE(read_identity(R"({"authentication":{}})"));
 }
 
 TEST(Identity, AModuleHasNoStatusButAManager) {
-    Identity identity =
-        *read(std::string(R"({"managedBy":"iotEdge","authentication":{"type":"selfSigned"}})"), "m1");
+    Identity identity = *read_identity(
+        std::string(R"({"managedBy":"iotEdge","authentication":{"type":"selfSigned"}})"), "m1");
     EXPECT_EQ(
         json_of(identity,
                 {.connected = true, .connection_updated = now, .last_activity = now, .c2d_count = 0}),
@@ -83,7 +84,7 @@ TEST(Identity, KeysAreMintedWhereNoneAreGiven) {
          {"{}", R"({"authentication":null})", R"({"authentication":{}})",
           R"({"authentication":{"symmetricKey":null}})",
           R"({"authentication":{"symmetricKey":{"primaryKey":"","secondaryKey":null}}})"}) {
-        const auto identity = read(json);
+        const auto identity = read_identity(json);
         ASSERT_TRUE(identity.has_value()) << json;
         EXPECT_EQ(identity->auth.type, AuthType::sas);
         EXPECT_EQ(base64_decode(identity->auth.primary_key)->size(), 32U);
@@ -98,45 +99,47 @@ TEST(Identity, KeysHave16To64BytesAndComeInPairs) {
         return R"({"authentication":{"symmetricKey":{"primaryKey":")" + key + R"(","secondaryKey":")" + key +
                R"("}}})";
     };
-    EXPECT_TRUE(read(with_key(16)).has_value());
-    EXPECT_TRUE(read(with_key(64)).has_value());
-    EXPECT_EQ(read(with_key(15)).error().detail, "Invalid device key length");
-    EXPECT_EQ(read(with_key(65)).error().detail, "Invalid device key length");
-    EXPECT_EQ(read(R"({"authentication":{"symmetricKey":{"primaryKey":"not base64!","secondaryKey":"x"}}})")
+    EXPECT_TRUE(read_identity(with_key(16)).has_value());
+    EXPECT_TRUE(read_identity(with_key(64)).has_value());
+    EXPECT_EQ(read_identity(with_key(15)).error().detail, "Invalid device key length");
+    EXPECT_EQ(read_identity(with_key(65)).error().detail, "Invalid device key length");
+    EXPECT_EQ(read_identity(
+                  R"({"authentication":{"symmetricKey":{"primaryKey":"not base64!","secondaryKey":"x"}}})")
                   .error()
                   .code,
               Errc::argument_invalid);
-    EXPECT_EQ(read(R"({"authentication":{"symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})")
-                  .error()
-                  .detail,
-              "Either no keys or both keys can be set");
+    EXPECT_EQ(
+        read_identity(R"({"authentication":{"symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})")
+            .error()
+            .detail,
+        "Either no keys or both keys can be set");
 }
 
 TEST(Identity, ThumbprintsAre40Or64HexDigits) {
     const auto with_print = [](const std::string& print) {
         return R"({"authentication":{"x509Thumbprint":{"primaryThumbprint":")" + print + R"("}}})";
     };
-    const auto identity = read(with_print(std::string(40, 'a')));
+    const auto identity = read_identity(with_print(std::string(40, 'a')));
     EXPECT_EQ(identity->auth.type, AuthType::self_signed);
     EXPECT_EQ(identity->auth.primary_thumbprint, std::string(40, 'a'));
     EXPECT_EQ(identity->auth.primary_key, "");
-    EXPECT_TRUE(read(with_print(std::string(64, 'F'))).has_value());
+    EXPECT_TRUE(read_identity(with_print(std::string(64, 'F'))).has_value());
     for (const std::string& print :
          {std::string(39, 'a'), std::string(41, 'a'), std::string(40, 'g'), "aa:" + std::string(37, 'a')})
-        EXPECT_EQ(read(with_print(print)).error().detail, "StringIsNotThumbprint");
-    EXPECT_EQ(read(R"({"authentication":{"x509Thumbprint":{"SecondaryThumbprint":")" + std::string(40, 'b') +
-                   R"("}}})")
+        EXPECT_EQ(read_identity(with_print(print)).error().detail, "StringIsNotThumbprint");
+    EXPECT_EQ(read_identity(R"({"authentication":{"x509Thumbprint":{"SecondaryThumbprint":")" +
+                            std::string(40, 'b') + R"("}}})")
                   ->auth.secondary_thumbprint,
               std::string(40, 'b'));
 }
 
 TEST(Identity, TheTypeOfAuthenticationIsReadInAnyCase) {
-    EXPECT_EQ(read(R"({"authentication":{"type":"CertificateAuthority"}})")->auth.type,
+    EXPECT_EQ(read_identity(R"({"authentication":{"type":"CertificateAuthority"}})")->auth.type,
               AuthType::certificate_authority);
-    EXPECT_EQ(read(R"({"authentication":{"type":"SELFSIGNED"}})")->auth.type, AuthType::self_signed);
-    EXPECT_EQ(read(R"({"authentication":{"type":"none"}})").error().detail,
+    EXPECT_EQ(read_identity(R"({"authentication":{"type":"SELFSIGNED"}})")->auth.type, AuthType::self_signed);
+    EXPECT_EQ(read_identity(R"({"authentication":{"type":"none"}})").error().detail,
               "DeviceAuthenticationTypeIsMissing");
-    EXPECT_EQ(read(R"({"authentication":{"type":"none"}})", "m")->auth.type, AuthType::sas);
+    EXPECT_EQ(read_identity(R"({"authentication":{"type":"none"}})", "m")->auth.type, AuthType::sas);
     EXPECT_EQ(code_of(R"({"authentication":{"type":"magic"}})"), Errc::argument_invalid);
     EXPECT_EQ(code_of(R"({"authentication":{"type":1}})"), Errc::argument_invalid);
     EXPECT_EQ(code_of(R"({"authentication":[]})"), Errc::argument_invalid);
@@ -156,27 +159,27 @@ TEST(Identity, FaultsOfTheBodyAreRefused) {
 TEST(Identity, AStatusReasonHasUpTo128Characters) {
     std::string umlauts;
     for (int i = 0; i < 128; ++i) umlauts += "\xC3\xBC";
-    EXPECT_TRUE(read("{\"statusReason\":\"" + umlauts + "\"}").has_value());
-    EXPECT_FALSE(read("{\"statusReason\":\"" + umlauts + "x\"}").has_value());
+    EXPECT_TRUE(read_identity("{\"statusReason\":\"" + umlauts + "\"}").has_value());
+    EXPECT_FALSE(read_identity("{\"statusReason\":\"" + umlauts + "x\"}").has_value());
 }
 
 TEST(Identity, AnUpdateKeepsTheGenerationAndResetsTheRest) {
-    Identity first = *read(R"({"status":"Disabled","statusReason":"lost"})");
+    Identity first = *read_identity(R"({"status":"Disabled","statusReason":"lost"})");
     first.etag = 7;
     EXPECT_EQ(first.status_updated, WallTime{});
     const auto later = now.plus_s(60);
-    const Identity second = *read("{}", "", &first, later);
+    const Identity second = *read_identity("{}", "", &first, later);
     EXPECT_EQ(second.generation_id, first.generation_id);
     EXPECT_EQ(second.etag, 7U);
     EXPECT_EQ(second.status, DeviceStatus::enabled);
     EXPECT_FALSE(second.status_reason.has_value());
     EXPECT_EQ(second.status_updated, later);
-    const Identity third = *read("{}", "", &second, later.plus_s(60));
+    const Identity third = *read_identity("{}", "", &second, later.plus_s(60));
     EXPECT_EQ(third.status_updated, later);
 }
 
 TEST(Identity, AnEdgeDevicesScopeIsMadeOnceAndNeverChanges) {
-    const Identity edge = *read(R"({"capabilities":{"iotEdge":true}})");
+    const Identity edge = *read_identity(R"({"capabilities":{"iotEdge":true}})");
     EXPECT_EQ(edge.device_scope, "ms-azure-iot-edge://d1-639255968000000000");
     std::string shown;
     append_identity_json(shown, edge, LiveState{});
@@ -185,18 +188,20 @@ TEST(Identity, AnEdgeDevicesScopeIsMadeOnceAndNeverChanges) {
         << shown;
     const std::string echo =
         R"({"capabilities":{"iotEdge":true},"deviceScope":")" + edge.device_scope + R"("})";
-    EXPECT_EQ(read(echo, "", &edge)->device_scope, edge.device_scope);
-    EXPECT_EQ(read(R"({"capabilities":{"iotEdge":true}})", "", &edge)->device_scope, edge.device_scope);
-    EXPECT_EQ(read(R"({"capabilities":{"iotEdge":true},"deviceScope":"other"})", "", &edge).error().code,
-              Errc::invalid_device_scope);
-    const Identity leaf = *read(R"({"deviceScope":"ms-azure-iot-edge://p-1","parentScopes":["x"]})");
+    EXPECT_EQ(read_identity(echo, "", &edge)->device_scope, edge.device_scope);
+    EXPECT_EQ(read_identity(R"({"capabilities":{"iotEdge":true}})", "", &edge)->device_scope,
+              edge.device_scope);
+    EXPECT_EQ(
+        read_identity(R"({"capabilities":{"iotEdge":true},"deviceScope":"other"})", "", &edge).error().code,
+        Errc::invalid_device_scope);
+    const Identity leaf = *read_identity(R"({"deviceScope":"ms-azure-iot-edge://p-1","parentScopes":["x"]})");
     EXPECT_EQ(leaf.parent_scopes, std::vector<std::string>{"ms-azure-iot-edge://p-1"});
-    EXPECT_EQ(read(R"({"deviceScope":""})", "", &leaf)->device_scope, "");
+    EXPECT_EQ(read_identity(R"({"deviceScope":""})", "", &leaf)->device_scope, "");
 }
 
 TEST(PackedIdentity, ReadsBackTheSameAndGivesFieldsInPlace) {
     Identity identity =
-        *read(R"({"status":"disabled","statusReason":"lost","capabilities":{"iotEdge":true}})");
+        *read_identity(R"({"status":"disabled","statusReason":"lost","capabilities":{"iotEdge":true}})");
     identity.etag = 99;
     const PackedIdentity packed(identity);
     EXPECT_EQ(json_of(packed.unpack()), json_of(identity));
@@ -208,13 +213,13 @@ TEST(PackedIdentity, ReadsBackTheSameAndGivesFieldsInPlace) {
     const auto decoded = PackedIdentity::decode(packed.encoded());
     EXPECT_EQ(json_of(decoded->unpack()), json_of(identity));
 
-    const Identity module = *read(R"({"managedBy":"me"})", "m1");
+    const Identity module = *read_identity(R"({"managedBy":"me"})", "m1");
     EXPECT_EQ(json_of(PackedIdentity(module).unpack()), json_of(module));
     EXPECT_FALSE(static_cast<bool>(PackedIdentity()));
 }
 
 TEST(PackedIdentity, KeepsAModelBesideAllElse) {
-    const PackedIdentity plain(*read(R"({"authentication":{"type":"selfSigned"}})"));
+    const PackedIdentity plain(*read_identity(R"({"authentication":{"type":"selfSigned"}})"));
     const PackedIdentity packed = plain.with_model("dtmi:example:Thermostat;1");
     EXPECT_EQ(packed.unpack().model_id, "dtmi:example:Thermostat;1");
     EXPECT_EQ(packed.auth_type(), AuthType::self_signed);
@@ -229,7 +234,8 @@ TEST(PackedIdentity, KeepsAModelBesideAllElse) {
 }
 
 TEST(PackedIdentity, BytesCutAnywhereAreCorrupt) {
-    const PackedIdentity packed = PackedIdentity(*read(R"({"statusReason":"x"})")).with_model("dtmi:m;1");
+    const PackedIdentity packed =
+        PackedIdentity(*read_identity(R"({"statusReason":"x"})")).with_model("dtmi:m;1");
     for (std::size_t size = 0; size < packed.encoded().size(); ++size) {
         const auto decoded = PackedIdentity::decode(packed.encoded().first(size));
         ASSERT_FALSE(decoded.has_value()) << size;

@@ -5,7 +5,7 @@
 namespace carillon {
 namespace {
 
-Result<ImportEntry> parse(std::string text, ImportName* name = nullptr) {
+Result<ImportEntry> parse_line(std::string text, ImportName* name = nullptr) {
     ImportName ignored;
     return ImportEntry::parse(std::move(text), name != nullptr ? *name : ignored);
 }
@@ -19,26 +19,26 @@ TEST(ImportEntry, EveryModeIsReadInAnyCase) {
          {Case{"create", ImportMode::create}, Case{"Create", ImportMode::create},
           Case{"update", ImportMode::update}, Case{"createOrUpdate", ImportMode::create_or_update},
           Case{"DELETE", ImportMode::remove}, Case{"updateTwin", ImportMode::update_twin}}) {
-        const auto entry = parse(std::string(R"({"id":"d","importMode":")") + c.word + "\"}");
+        const auto entry = parse_line(std::string(R"({"id":"d","importMode":")") + c.word + "\"}");
         ASSERT_TRUE(entry) << c.word;
         EXPECT_EQ(entry->mode(), c.mode) << c.word;
         EXPECT_EQ(entry->match().kind, EtagMatch::Kind::any) << c.word;
     }
-    EXPECT_EQ(parse(R"({"id":"d"})")->mode(), ImportMode::create_or_update);
-    EXPECT_EQ(parse(R"({"id":"d","importMode":null})")->mode(), ImportMode::create_or_update);
+    EXPECT_EQ(parse_line(R"({"id":"d"})")->mode(), ImportMode::create_or_update);
+    EXPECT_EQ(parse_line(R"({"id":"d","importMode":null})")->mode(), ImportMode::create_or_update);
 }
 
 TEST(ImportEntry, ModesThatNameAnEtagCompareTheRightOne) {
     const std::string rest = R"(","eTag":"identity","twinETag":"\"twin\""})";
     for (const char* word : {"updateIfMatchETag", "deleteIfMatchETag", "createOrUpdateIfMatchETag"}) {
-        const auto entry = parse(std::string(R"({"id":"d","importMode":")") + word + rest);
+        const auto entry = parse_line(std::string(R"({"id":"d","importMode":")") + word + rest);
         ASSERT_TRUE(entry) << word;
         EXPECT_EQ(entry->match().kind, EtagMatch::Kind::exact) << word;
         EXPECT_EQ(entry->match().etag, "identity") << word;
     }
-    EXPECT_EQ(parse(R"({"id":"d","importMode":"updateTwinIfMatchETag)" + rest)->match().etag, "twin");
+    EXPECT_EQ(parse_line(R"({"id":"d","importMode":"updateTwinIfMatchETag)" + rest)->match().etag, "twin");
     // As the Node client leaves the member.
-    EXPECT_EQ(parse(R"({"id":"d","importMode":"UpdateIfMatchETag","etag":"x"})")->match().etag, "x");
+    EXPECT_EQ(parse_line(R"({"id":"d","importMode":"UpdateIfMatchETag","etag":"x"})")->match().etag, "x");
 }
 
 TEST(ImportEntry, WhatIsWrongIsSaidUnderTheNameThatCouldBeRead) {
@@ -60,7 +60,7 @@ TEST(ImportEntry, WhatIsWrongIsSaidUnderTheNameThatCouldBeRead) {
           Case{R"({"id":"d","properties":7})", Errc::argument_invalid, "d"},
           Case{R"({"id":"d","properties":{"reported":7}})", Errc::argument_invalid, "d"}}) {
         ImportName name;
-        const auto entry = parse(c.text, &name);
+        const auto entry = parse_line(c.text, &name);
         ASSERT_FALSE(entry) << c.text;
         EXPECT_EQ(entry.error().code, c.code) << c.text;
         EXPECT_EQ(name.device, c.device) << c.text;
@@ -68,36 +68,36 @@ TEST(ImportEntry, WhatIsWrongIsSaidUnderTheNameThatCouldBeRead) {
 }
 
 TEST(ImportEntry, ADeletionNeedsNothingButTheId) {
-    const auto entry = parse(R"({"id":"d","importMode":"delete","tags":"whatever"})");
+    const auto entry = parse_line(R"({"id":"d","importMode":"delete","tags":"whatever"})");
     ASSERT_TRUE(entry);
     EXPECT_FALSE(entry->twin());
 }
 
 TEST(ImportEntry, TwinsAndCredentialsAreFoundWhereTheyAre) {
-    const auto bare = parse(R"({"id":"d"})");
+    const auto bare = parse_line(R"({"id":"d"})");
     EXPECT_FALSE(bare->twin());
     EXPECT_FALSE(bare->reported());
     EXPECT_FALSE(bare->names_credentials());
-    EXPECT_TRUE(parse(R"({"id":"d","importMode":"updateTwin"})")->twin());
+    EXPECT_TRUE(parse_line(R"({"id":"d","importMode":"updateTwin"})")->twin());
     const auto whole =
-        parse(R"({"id":"d","authentication":{"symmetricKey":{"primaryKey":"aa"}},"tags":{"a":1},)"
-              R"("properties":{"desired":{"$metadata":{},"$version":3,"x":1},"reported":{"y":2}}})");
+        parse_line(R"({"id":"d","authentication":{"symmetricKey":{"primaryKey":"aa"}},"tags":{"a":1},)"
+                   R"("properties":{"desired":{"$metadata":{},"$version":3,"x":1},"reported":{"y":2}}})");
     ASSERT_TRUE(whole);
     EXPECT_TRUE(whole->twin()->tags);
     EXPECT_TRUE(whole->twin()->desired);
     EXPECT_TRUE(whole->reported());
     EXPECT_TRUE(whole->names_credentials());
-    EXPECT_TRUE(parse(R"({"id":"d","authentication":{"x509Thumbprint":{"secondaryThumbprint":"aa"}}})")
+    EXPECT_TRUE(parse_line(R"({"id":"d","authentication":{"x509Thumbprint":{"secondaryThumbprint":"aa"}}})")
                     ->names_credentials());
     // As an export without keys writes it.
     EXPECT_FALSE(
-        parse(R"({"id":"d","authentication":{"symmetricKey":{"primaryKey":null,"secondaryKey":null},)"
-              R"("x509Thumbprint":{"primaryThumbprint":null},"type":"sas"}})")
+        parse_line(R"({"id":"d","authentication":{"symmetricKey":{"primaryKey":null,"secondaryKey":null},)"
+                   R"("x509Thumbprint":{"primaryThumbprint":null},"type":"sas"}})")
             ->names_credentials());
 }
 
 TEST(ImportEntry, MayBeMovedAsItOwnsItsText) {
-    auto first = parse(R"({"id":"d","status":"disabled"})");
+    auto first = parse_line(R"({"id":"d","status":"disabled"})");
     ASSERT_TRUE(first);
     const ImportEntry second = *std::move(first);
     EXPECT_EQ(second.identity().find("status").string(), "disabled");
@@ -125,7 +125,7 @@ TEST(ExportLine, HoldsIdentityAndTwinAndReadsBack) {
                     R"("twinETag":"AAAAAAAAAAE=","tags":{},"properties":{"desired":{},"reported":{}},)"
                     "\"capabilities\":{\"iotEdge\":false}}\n");
     line.pop_back();
-    const auto entry = parse(line);
+    const auto entry = parse_line(line);
     ASSERT_TRUE(entry);
     EXPECT_EQ(entry->key(), *IdentityKey::parse("d"));
     EXPECT_TRUE(entry->names_credentials());

@@ -117,8 +117,9 @@ TEST(Rollout, ShowsItselfWithDefaultsSoThatReadingItBackChangesNothing) {
         const std::string shown = of_method(text).effective_json();
         EXPECT_EQ(of_method(shown).effective_json(), shown);
     }
-    EXPECT_EQ(of_twin("{}").effective_json(),
-              R"({"pace":{},"order":"asStored","offline":{"then":"write"},"deadline":"1h","undo":true,"keep":"30d"})");
+    EXPECT_EQ(
+        of_twin("{}").effective_json(),
+        R"({"pace":{},"order":"asStored","offline":{"then":"write"},"deadline":"1h","undo":true,"keep":"30d"})");
 }
 
 TEST(Rollout, RoundsSizesUpAndCapsDownToAtLeastOne) {
@@ -163,26 +164,29 @@ TEST(Rollout, WarnsOfWhatIsSeldomMeant) {
                     .empty());
 }
 
-std::string patched(std::string_view before, std::string_view changes) {
+std::string patched_rollout(std::string_view before, std::string_view changes) {
     const auto document = JsonDocument::parse(changes);
     const auto after = of_method(before).patched(document->root(), JobType::device_method);
     return after ? after->text : after.error().detail;
 }
 
 TEST(Rollout, IsPatchedByMerging) {
-    EXPECT_EQ(patched(R"({"pace":{"rate":"1/s","maxInFlight":5},"note":"a"})", R"({"pace":{"rate":"9/s"}})"),
+    EXPECT_EQ(patched_rollout(R"({"pace":{"rate":"1/s","maxInFlight":5},"note":"a"})",
+                              R"({"pace":{"rate":"9/s"}})"),
               R"({"pace":{"rate":"9/s","maxInFlight":5},"note":"a"})");
-    EXPECT_EQ(patched(R"({"pace":{"rate":"1/s","maxInFlight":5}})", R"({"pace":{"rate":null}})"),
+    EXPECT_EQ(patched_rollout(R"({"pace":{"rate":"1/s","maxInFlight":5}})", R"({"pace":{"rate":null}})"),
               R"({"pace":{"maxInFlight":5}})");
-    EXPECT_EQ(patched("{}", R"({"stop":[{"failed":1}]})"), R"({"stop":[{"failed":1}]})");
+    EXPECT_EQ(patched_rollout("{}", R"({"stop":[{"failed":1}]})"), R"({"stop":[{"failed":1}]})");
 }
 
 TEST(Rollout, RefusesPatchesOfWhatCannotChange) {
-    EXPECT_EQ(patched("{}", R"({"note":"b"})"),
-              "rollout.note: cannot be changed; only pace, stop, success, retry, deadline, waves, windows can");
-    EXPECT_EQ(patched("{}", R"({"success":{"all":"tags.a = 1"}})"), "rollout.success.all: cannot be changed");
-    EXPECT_EQ(patched("{}", R"({"pace":{"rate":"fast"}})").substr(0, 18), "rollout.pace.rate:");
-    EXPECT_EQ(patched("{}", "[]"), "rollout: must be an object");
+    EXPECT_EQ(
+        patched_rollout("{}", R"({"note":"b"})"),
+        "rollout.note: cannot be changed; only pace, stop, success, retry, deadline, waves, windows can");
+    EXPECT_EQ(patched_rollout("{}", R"({"success":{"all":"tags.a = 1"}})"),
+              "rollout.success.all: cannot be changed");
+    EXPECT_EQ(patched_rollout("{}", R"({"pace":{"rate":"fast"}})").substr(0, 18), "rollout.pace.rate:");
+    EXPECT_EQ(patched_rollout("{}", "[]"), "rollout: must be an object");
 }
 
 TEST(Rollout, KeepsOrderAndUnwrittenDeadlineOverAPatch) {
@@ -196,18 +200,18 @@ TEST(Rollout, KeepsOrderAndUnwrittenDeadlineOverAPatch) {
 
 // --- in a job ---
 
-constexpr WallTime noon = WallTime::from_unix_s(1'800'000'000);
+constexpr WallTime started_at = WallTime::from_unix_s(1'800'000'000);
 
 Result<JobDefinition> job(const std::string& members) {
     const std::string text =
         R"({"type":"scheduleDeviceMethod","cloudToDeviceMethod":{"methodName":"m"})" + members + "}";
     const auto body = JsonDocument::parse(text);
-    return JobDefinition::parse("fw", body->root(), Flavour::ga, noon);
+    return JobDefinition::parse("fw", body->root(), Flavour::ga, started_at);
 }
 
 TEST(RolloutOfAJob, IsItsDeadline) {
     EXPECT_EQ(job(R"(,"queryCondition":"*","rollout":{"deadline":"2d"})")->deadline(),
-              noon.plus_s(2 * 86'400));
+              started_at.plus_s(2 * 86'400));
     EXPECT_EQ(
         job(R"(,"queryCondition":"*","rollout":{},"maxExecutionTimeInSeconds":60)")->rollout->deadline_s, 60);
     EXPECT_EQ(job(R"(,"queryCondition":"*","rollout":{"deadline":"2d"},"maxExecutionTimeInSeconds":60)")
@@ -224,7 +228,7 @@ TEST(RolloutOfAJob, IsItsDeadline) {
 
 TEST(RolloutOfAJob, LetsItStartAYearAhead) {
     const std::string time =
-        R"(,"queryCondition":"*","startTime":")" + to_iso8601(noon.plus_s(360 * 86'400)) + '"';
+        R"(,"queryCondition":"*","startTime":")" + to_iso8601(started_at.plus_s(360 * 86'400)) + '"';
     EXPECT_FALSE(job(time));
     EXPECT_TRUE(job(time + R"(,"rollout":{})"));
 }

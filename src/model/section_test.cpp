@@ -8,22 +8,22 @@
 namespace carillon {
 namespace {
 
-WallTime at(int second) {
+WallTime at_second(int second) {
     return WallTime::from_unix_s(1'790'000'000 + second);
 }
 
-Result<SectionPatch> try_patch(std::string_view json) {
+Result<SectionPatch> try_section_patch(std::string_view json) {
     const auto document = JsonDocument::parse(json);
     EXPECT_TRUE(document.has_value()) << json;
     return SectionPatch::parse(document->root());
 }
-SectionPatch patch(std::string_view json) {
-    auto parsed = try_patch(json);
+SectionPatch section_patch(std::string_view json) {
+    auto parsed = try_section_patch(json);
     EXPECT_TRUE(parsed.has_value()) << json << ": " << (parsed ? "" : parsed.error().detail);
     return parsed ? *std::move(parsed) : SectionPatch::empty();
 }
 bool is_accepted(std::string_view json) {
-    const auto parsed = try_patch(json);
+    const auto parsed = try_section_patch(json);
     if (!parsed) {
         EXPECT_EQ(parsed.error().code, Errc::argument_invalid);
         EXPECT_EQ(parsed.error().detail.find(';'), std::string::npos);
@@ -31,30 +31,32 @@ bool is_accepted(std::string_view json) {
     return parsed.has_value();
 }
 
-std::string text(const Section& section, SectionForm form = SectionForm::plain) {
+std::string section_text(const Section& section, SectionForm form = SectionForm::plain) {
     std::string out;
     section.append_json(out, form);
     return out;
 }
 
 Section section(std::string_view json) {
-    return Section::fresh(at(0))
-        .merged(patch(json), SectionKind::desired, at(1), Notification::omit)
+    return Section::fresh(at_second(0))
+        .merged(section_patch(json), SectionKind::desired, at_second(1), Notification::omit)
         ->section;
 }
 
 std::string after_merge(std::string_view before, std::string_view change) {
-    return text(
-        section(before).merged(patch(change), SectionKind::desired, at(2), Notification::omit)->section);
+    return section_text(
+        section(before)
+            .merged(section_patch(change), SectionKind::desired, at_second(2), Notification::omit)
+            ->section);
 }
 std::string told_of_merge(std::string_view before, std::string_view change) {
     return section(before)
-        .merged(patch(change), SectionKind::desired, at(2), Notification::write)
+        .merged(section_patch(change), SectionKind::desired, at_second(2), Notification::write)
         ->notification;
 }
 std::string told_of_replacement(std::string_view before, std::string_view content) {
     return section(before)
-        .replaced(patch(content), SectionKind::desired, at(2), Notification::write)
+        .replaced(section_patch(content), SectionKind::desired, at_second(2), Notification::write)
         ->notification;
 }
 
@@ -63,22 +65,25 @@ std::string quoted(std::size_t size, char c = 'x') {
 }
 
 TEST(Section, AFreshOneHasVersion1AndNoLastUpdatedVersion) {
-    EXPECT_EQ(text(Section::fresh(at(0)), SectionForm::full),
+    EXPECT_EQ(section_text(Section::fresh(at_second(0)), SectionForm::full),
               R"({"$metadata":{"$lastUpdated":"2026-09-21T14:13:20Z"},"$version":1})");
-    EXPECT_EQ(text(Section::fresh(at(0)), SectionForm::device), R"({"$version":1})");
-    EXPECT_EQ(text(Section::fresh(at(0))), "{}");
-    EXPECT_TRUE(Section::fresh(at(0)).is_empty());
+    EXPECT_EQ(section_text(Section::fresh(at_second(0)), SectionForm::device), R"({"$version":1})");
+    EXPECT_EQ(section_text(Section::fresh(at_second(0))), "{}");
+    EXPECT_TRUE(Section::fresh(at_second(0)).is_empty());
 }
 
 TEST(Section, OneThatNeverWasMadeActsAsFreshSinceNever) {
     const Section never;
-    EXPECT_EQ(text(never, SectionForm::full),
+    EXPECT_EQ(section_text(never, SectionForm::full),
               R"({"$metadata":{"$lastUpdated":"0001-01-01T00:00:00Z"},"$version":1})");
     EXPECT_TRUE(never.is_empty());
     EXPECT_EQ(never.counted_bytes(), 0U);
     EXPECT_EQ(Section::decode(never.encoded())->version(), 1);
-    EXPECT_EQ(text(never.merged(patch(R"({"a":1})"), SectionKind::tags, at(1), Notification::omit)->section),
-              R"({"a":1})");
+    EXPECT_EQ(
+        section_text(
+            never.merged(section_patch(R"({"a":1})"), SectionKind::tags, at_second(1), Notification::omit)
+                ->section),
+        R"({"a":1})");
 }
 
 TEST(MergeSection, FollowsTheTable) {
@@ -140,7 +145,8 @@ TEST(Notification, FollowsTheTable) {
 
 TEST(Notification, IsNotWrittenUnlessAskedFor) {
     const auto change =
-        section(R"({"a":1})").merged(patch(R"({"a":2})"), SectionKind::desired, at(2), Notification::omit);
+        section(R"({"a":1})")
+            .merged(section_patch(R"({"a":2})"), SectionKind::desired, at_second(2), Notification::omit);
     EXPECT_TRUE(change->touched);
     EXPECT_EQ(change->notification, "");
 }
@@ -149,21 +155,26 @@ TEST(MergeSection, NothingButNullsForMissingKeysRaisesNoVersion) {
     const Section before = section(R"({"a":{"b":1}})");
     for (const char* change :
          {"{}", R"({"x":null})", R"({"a":{"x":null}})", R"({"n":{"x":null,"y":{"z":null}}})"}) {
-        const auto merged = before.merged(patch(change), SectionKind::desired, at(2), Notification::write);
+        const auto merged =
+            before.merged(section_patch(change), SectionKind::desired, at_second(2), Notification::write);
         EXPECT_FALSE(merged->touched) << change;
-        EXPECT_EQ(text(merged->section, SectionForm::full), text(before, SectionForm::full)) << change;
+        EXPECT_EQ(section_text(merged->section, SectionForm::full), section_text(before, SectionForm::full))
+            << change;
     }
-    const Section empty = Section::fresh(at(0));
-    EXPECT_FALSE(empty.replaced(patch("{}"), SectionKind::desired, at(1), Notification::write)->touched);
+    const Section empty = Section::fresh(at_second(0));
+    EXPECT_FALSE(empty.replaced(section_patch("{}"), SectionKind::desired, at_second(1), Notification::write)
+                     ->touched);
     EXPECT_FALSE(
-        empty.replaced(patch(R"({"a":null})"), SectionKind::desired, at(1), Notification::write)->touched);
+        empty
+            .replaced(section_patch(R"({"a":null})"), SectionKind::desired, at_second(1), Notification::write)
+            ->touched);
 }
 
 TEST(ReplaceSection, NullsMeanAbsentAndAllIsStamped) {
     const auto change = section(R"({"a":1,"b":2})")
-                            .replaced(patch(R"({"a":1,"c":{"d":null},"e":null})"), SectionKind::desired,
-                                      at(9), Notification::omit);
-    EXPECT_EQ(text(change->section, SectionForm::full),
+                            .replaced(section_patch(R"({"a":1,"c":{"d":null},"e":null})"),
+                                      SectionKind::desired, at_second(9), Notification::omit);
+    EXPECT_EQ(section_text(change->section, SectionForm::full),
               R"({"a":1,"c":{},"$metadata":{"$lastUpdated":"2026-09-21T14:13:29Z","$lastUpdatedVersion":3,)"
               R"("a":{"$lastUpdated":"2026-09-21T14:13:29Z","$lastUpdatedVersion":3},)"
               R"("c":{"$lastUpdated":"2026-09-21T14:13:29Z","$lastUpdatedVersion":3}},"$version":3})");
@@ -171,17 +182,19 @@ TEST(ReplaceSection, NullsMeanAbsentAndAllIsStamped) {
 
 TEST(Section, ReportedPropertiesHaveNoLastUpdatedVersion) {
     const auto change =
-        Section::fresh(at(0)).merged(patch(R"({"a":1})"), SectionKind::reported, at(1), Notification::omit);
-    EXPECT_EQ(text(change->section, SectionForm::full),
+        Section::fresh(at_second(0))
+            .merged(section_patch(R"({"a":1})"), SectionKind::reported, at_second(1), Notification::omit);
+    EXPECT_EQ(section_text(change->section, SectionForm::full),
               R"({"a":1,"$metadata":{"$lastUpdated":"2026-09-21T14:13:21Z",)"
               R"("a":{"$lastUpdated":"2026-09-21T14:13:21Z"}},"$version":2})");
 }
 
 TEST(Section, ADeviceIsToldAsciiOnly) {
     const Section before = section("{\"k\xC3\xA9\":\"v\xC3\xA9\",\"a\":[\"\xE2\x82\xAC\",{\"\xC3\xA9\":1}]}");
-    EXPECT_EQ(text(before, SectionForm::device),
+    EXPECT_EQ(section_text(before, SectionForm::device),
               R"({"k\u00e9":"v\u00e9","a":["\u20ac",{"\u00e9":1}],"$version":2})");
-    EXPECT_EQ(text(before), "{\"k\xC3\xA9\":\"v\xC3\xA9\",\"a\":[\"\xE2\x82\xAC\",{\"\xC3\xA9\":1}]}");
+    EXPECT_EQ(section_text(before),
+              "{\"k\xC3\xA9\":\"v\xC3\xA9\",\"a\":[\"\xE2\x82\xAC\",{\"\xC3\xA9\":1}]}");
 }
 
 TEST(SectionRules, KeysHaveNoControlsDotsDollarsHashesOrSpaces) {
@@ -245,11 +258,11 @@ TEST(SectionRules, OnlyAnObjectIsAPatch) {
 }
 
 TEST(SectionPatch, KeepsItsTextLessWhatIsDropped) {
-    EXPECT_EQ(patch(R"({"b":{ "x" : 1.0 },"$version":3,"a":null})").text(),
+    EXPECT_EQ(section_patch(R"({"b":{ "x" : 1.0 },"$version":3,"a":null})").text(),
               R"({"b":{ "x" : 1.0 },"a":null})");
-    EXPECT_EQ(patch(R"({"$version":3})").text(), "{}");
-    EXPECT_TRUE(patch(R"({"$version":3})").is_empty());
-    EXPECT_EQ(patch(R"({"a":{"b":1}})").root().find("a").find("b").raw(), "1");
+    EXPECT_EQ(section_patch(R"({"$version":3})").text(), "{}");
+    EXPECT_TRUE(section_patch(R"({"$version":3})").is_empty());
+    EXPECT_EQ(section_patch(R"({"a":{"b":1}})").root().find("a").find("b").raw(), "1");
 }
 
 TEST(SectionSize, CountsKeysStringsNumbersAndBooleans) {
@@ -266,7 +279,7 @@ TEST(SectionSize, IsAllowedUpToTheLimitAndNotBeyond) {
         return "{\"a\":" + quoted(4096) + ",\"b\":" + quoted(bytes - 4096 - 2) + "}";
     };
     const auto merge = [](const Section& before, const std::string& change) {
-        return before.merged(patch(change), SectionKind::tags, at(1), Notification::omit);
+        return before.merged(section_patch(change), SectionKind::tags, at_second(1), Notification::omit);
     };
     const Section full = merge(Section(), sized(8192))->section;
     EXPECT_EQ(full.counted_bytes(), 8192U);
@@ -277,8 +290,8 @@ TEST(SectionSize, IsAllowedUpToTheLimitAndNotBeyond) {
     EXPECT_TRUE(merge(full, R"({"":{}})").has_value());
     EXPECT_TRUE(merge(full, R"({"a":null,"c":1})").has_value());
     const auto replaced =
-        Section().replaced(patch("{\"a\":" + quoted(4096) + ",\"bc\":" + quoted(4094) + "}"),
-                           SectionKind::tags, at(1), Notification::omit);
+        Section().replaced(section_patch("{\"a\":" + quoted(4096) + ",\"bc\":" + quoted(4094) + "}"),
+                           SectionKind::tags, at_second(1), Notification::omit);
     EXPECT_FALSE(replaced.has_value());
 }
 
@@ -288,7 +301,7 @@ TEST(SectionSize, AWriteThatDoesNotEnlargeIsAllowedAboveTheLimit) {
     for (char key = 'a'; key < 'e'; ++key) json += "\"" + std::string(1, key) + "\":" + quoted(4000) + ",";
     const Section large = section(json + "\"n\":1}");
     const auto merge = [&large](const char* change) {
-        return large.merged(patch(change), SectionKind::tags, at(2), Notification::omit);
+        return large.merged(section_patch(change), SectionKind::tags, at_second(2), Notification::omit);
     };
     EXPECT_TRUE(merge(R"({"a":null})").has_value());
     EXPECT_TRUE(merge(R"({"n":2})").has_value());
@@ -302,8 +315,9 @@ TEST(SectionSize, WhatDoesNotCountIsBoundedToo) {
     Section grown;
     int accepted = 0;
     for (int i = 0; i < 100; ++i) {
-        const auto change = grown.merged(patch("{\"k" + std::to_string(i) + "\":\"" + controls + "\"}"),
-                                         SectionKind::tags, at(i), Notification::omit);
+        const auto change =
+            grown.merged(section_patch("{\"k" + std::to_string(i) + "\":\"" + controls + "\"}"),
+                         SectionKind::tags, at_second(i), Notification::omit);
         if (!change) break;
         grown = change->section;
         ++accepted;
@@ -317,7 +331,9 @@ TEST(Section, StampsOfOverwrittenKeysAreReused) {
     Section section;
     for (int i = 0; i < 10'000; ++i) {
         const std::string change = "{\"k" + std::to_string(i % 10) + "\":" + std::to_string(i) + "}";
-        section = section.merged(patch(change), SectionKind::desired, at(i), Notification::omit)->section;
+        section =
+            section.merged(section_patch(change), SectionKind::desired, at_second(i), Notification::omit)
+                ->section;
     }
     // Ten keys and at most a dozen stamps of 16 bytes.
     EXPECT_LT(section.encoded().size(), 400U);
@@ -330,17 +346,20 @@ TEST(Section, HundredsOfStampsKeepTheirTimes) {
     std::string told;
     for (int i = 0; i < 500; ++i) {
         const std::string change = "{\"k" + std::to_string(i % 300) + "\":{\"x\":" + std::to_string(i) + "}}";
-        section = section.merged(patch(change), SectionKind::desired, at(i), Notification::omit)->section;
+        section =
+            section.merged(section_patch(change), SectionKind::desired, at_second(i), Notification::omit)
+                ->section;
         const auto document = JsonDocument::parse(change);
-        naive.merge(document->root(), at(i), true, told);
+        naive.merge(document->root(), at_second(i), true, told);
     }
-    EXPECT_EQ(text(section, SectionForm::full), naive.full());
+    EXPECT_EQ(section_text(section, SectionForm::full), naive.full());
     EXPECT_TRUE(Section::decode(section.encoded()).has_value());
 }
 
 TEST(FindInSection, GivesValuesWithTheirTimes) {
     Section s = section(R"({"a":{"b":{"c":1.50}},"s":"x\n","t":true,"l":[1,"y"],"":{"":0}})");
-    s = s.merged(patch(R"({"a":{"b":{"d":null,"e":2}}})"), SectionKind::desired, at(5), Notification::omit)
+    s = s.merged(section_patch(R"({"a":{"b":{"d":null,"e":2}}})"), SectionKind::desired, at_second(5),
+                 Notification::omit)
             ->section;
     using Path = std::vector<std::string_view>;
     const auto find = [&s](const Path& path) { return s.find(path); };
@@ -348,9 +367,9 @@ TEST(FindInSection, GivesValuesWithTheirTimes) {
     EXPECT_EQ(c.kind, SectionValue::Kind::number);
     EXPECT_EQ(c.number, 1.5);
     EXPECT_EQ(c.text, "1.50");
-    EXPECT_EQ(c.last_updated, at(1));
+    EXPECT_EQ(c.last_updated, at_second(1));
     EXPECT_EQ(c.last_updated_version, 2);
-    EXPECT_EQ(find({"a", "b"}).last_updated, at(5));
+    EXPECT_EQ(find({"a", "b"}).last_updated, at_second(5));
     EXPECT_EQ(find({"a", "b", "e"}).last_updated_version, 3);
     EXPECT_EQ(find({"s"}).text, "x\n");
     EXPECT_TRUE(find({"t"}).boolean);
@@ -361,7 +380,7 @@ TEST(FindInSection, GivesValuesWithTheirTimes) {
     EXPECT_EQ(object, R"({"c":1.50,"e":2})");
     const SectionValue root = find({});
     EXPECT_EQ(root.kind, SectionValue::Kind::object);
-    EXPECT_EQ(root.last_updated, at(5));
+    EXPECT_EQ(root.last_updated, at_second(5));
     for (const Path& path :
          {Path{"A"}, Path{"a", "x"}, Path{"a", "b", "c", "d"}, Path{"s", "x"}, Path{"l", "0"}})
         EXPECT_EQ(find(path).kind, SectionValue::Kind::absent);
@@ -376,16 +395,16 @@ TEST(Section, CopiesShareAndOutliveTheOriginal) {
         const Section& same = copy;
         copy = same;
     }
-    EXPECT_EQ(text(copy), R"({"a":1})");
+    EXPECT_EQ(section_text(copy), R"({"a":1})");
     const Section moved = std::move(copy);
-    EXPECT_EQ(text(moved), R"({"a":1})");
+    EXPECT_EQ(section_text(moved), R"({"a":1})");
     EXPECT_EQ(sizeof(Section), 8U);
 }
 
 TEST(SectionCodec, BytesCutAnywhereAreCorrupt) {
     const Section s = section(R"({"a":{"b":"x\u0001"},"c":[1,{"d":"é"}],"e":-1.5,"f":true,"g":"plain"})");
     const Bytes bytes = s.encoded();
-    EXPECT_EQ(text(*Section::decode(bytes), SectionForm::full), text(s, SectionForm::full));
+    EXPECT_EQ(section_text(*Section::decode(bytes), SectionForm::full), section_text(s, SectionForm::full));
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         const auto decoded = Section::decode(bytes.first(size));
         ASSERT_FALSE(decoded.has_value()) << size;
@@ -395,7 +414,7 @@ TEST(SectionCodec, BytesCutAnywhereAreCorrupt) {
 
 TEST(SectionCodec, AnyFlippedByteIsRefusedOrStillASection) {
     const Section s = section(R"({"a":{"b":"x\u0001"},"c":[1,{"d":"é"}],"e":-1.5,"f":true,"g":"plain"})");
-    const SectionPatch change = patch(R"({"a":{"b":1,"n":{}},"c":null,"e":{"x":1},"g":"h"})");
+    const SectionPatch change = section_patch(R"({"a":{"b":1,"n":{}},"c":null,"e":{"x":1},"g":"h"})");
     int survived = 0;
     for (std::size_t i = 0; i < s.encoded().size(); ++i) {
         for (int flip = 1; flip < 256; ++flip) {
@@ -404,10 +423,11 @@ TEST(SectionCodec, AnyFlippedByteIsRefusedOrStillASection) {
             const auto decoded = Section::decode(as_bytes(bytes));
             if (!decoded) continue;
             ++survived;
-            const auto merged = decoded->merged(change, SectionKind::desired, at(3), Notification::write);
+            const auto merged =
+                decoded->merged(change, SectionKind::desired, at_second(3), Notification::write);
             ASSERT_TRUE(merged.has_value());
             ASSERT_TRUE(Section::decode(merged->section.encoded()).has_value()) << i << " ^ " << flip;
-            ASSERT_TRUE(JsonDocument::parse(text(merged->section, SectionForm::full)).has_value());
+            ASSERT_TRUE(JsonDocument::parse(section_text(merged->section, SectionForm::full)).has_value());
         }
     }
     EXPECT_GT(survived, 100);  // times, versions and letters may be anything
@@ -464,8 +484,8 @@ TEST(MergeSection, AgreesWithANaiveModelOverManyRandomSequences) {
     constexpr int sequences = 100'000;
     PatchMaker maker(20'161'124);
     for (int sequence = 0; sequence < sequences; ++sequence) {
-        Section fast = Section::fresh(at(0));
-        NaiveSection naive(at(0));
+        Section fast = Section::fresh(at_second(0));
+        NaiveSection naive(at_second(0));
         const auto kind = sequence % 2 == 0 ? SectionKind::desired : SectionKind::reported;
         const std::uint64_t length = 1 + maker.below(6);
         for (std::uint64_t step = 0; step < length; ++step) {
@@ -473,7 +493,7 @@ TEST(MergeSection, AgreesWithANaiveModelOverManyRandomSequences) {
             const auto document = JsonDocument::parse(json);
             ASSERT_TRUE(document.has_value()) << json;
             const SectionPatch change = *SectionPatch::parse(document->root());
-            const WallTime now = at(1 + static_cast<int>(step));
+            const WallTime now = at_second(1 + static_cast<int>(step));
             const bool replace = maker.below(8) == 0;
             const auto result = replace ? fast.replaced(change, kind, now, Notification::write)
                                         : fast.merged(change, kind, now, Notification::write);
@@ -482,16 +502,17 @@ TEST(MergeSection, AgreesWithANaiveModelOverManyRandomSequences) {
             const bool with_version = kind == SectionKind::desired;
             const bool touched = replace ? naive.replace(document->root(), now, with_version, told)
                                          : naive.merge(document->root(), now, with_version, told);
-            ASSERT_EQ(result->touched, touched) << text(fast) << " + " << json;
-            ASSERT_EQ(result->notification, told) << text(fast) << " + " << json;
-            ASSERT_EQ(text(result->section, SectionForm::full), naive.full()) << text(fast) << " + " << json;
+            ASSERT_EQ(result->touched, touched) << section_text(fast) << " + " << json;
+            ASSERT_EQ(result->notification, told) << section_text(fast) << " + " << json;
+            ASSERT_EQ(section_text(result->section, SectionForm::full), naive.full())
+                << section_text(fast) << " + " << json;
             ASSERT_EQ(result->section.counted_bytes(), naive.counted());
             fast = result->section;
         }
         if (sequence % 16 == 0) {
             const auto decoded = Section::decode(fast.encoded());
             ASSERT_TRUE(decoded.has_value());
-            ASSERT_EQ(text(*decoded, SectionForm::full), naive.full());
+            ASSERT_EQ(section_text(*decoded, SectionForm::full), naive.full());
         }
     }
 }

@@ -15,7 +15,7 @@ std::string text(const Section& section, SectionForm form = SectionForm::plain) 
     return out;
 }
 
-SectionPatch section_patch(std::string_view json) {
+SectionPatch twin_section_patch(std::string_view json) {
     const auto document = JsonDocument::parse(json);
     EXPECT_TRUE(document.has_value()) << json;
     auto patch = SectionPatch::parse(document->root());
@@ -69,7 +69,7 @@ TEST(Twin, VersionsAndNotificationsMoveAsInTheWorkedSequence) {
         R"("cfg":{"$lastUpdated":"2026-09-21T14:13:22Z","$lastUpdatedVersion":2,)"
         R"("f":{"$lastUpdated":"2026-09-21T14:13:22Z","$lastUpdatedVersion":2},)"
         R"("g":{"$lastUpdated":"2026-09-21T14:13:22Z","$lastUpdatedVersion":2}}},"$version":2})");
-    EXPECT_EQ(take(patch_reported(twin, section_patch(R"({"cfg":{"f":5}})"), at(3))), "");
+    EXPECT_EQ(take(patch_reported(twin, twin_section_patch(R"({"cfg":{"f":5}})"), at(3))), "");
     expect(5, 3, 2, 2);
     EXPECT_EQ(take(patch_twin(twin, patch(R"({"properties":{"desired":{"cfg":{"g":null}}}})"), at(4))),
               R"({"cfg":{"g":null},"$version":3})");
@@ -207,11 +207,11 @@ TEST(ReplaceTwin, RefusesANullAtAnyDepth) {
 
 TEST(PatchReported, MovesVersionsButNotTheEtag) {
     const Twin before = Twin::fresh(at(0));
-    const auto change = patch_reported(before, section_patch(R"({"a":1})"), at(1));
+    const auto change = patch_reported(before, twin_section_patch(R"({"a":1})"), at(1));
     EXPECT_EQ(change->twin.version, 3);
     EXPECT_EQ(change->twin.etag, 1U);
     EXPECT_EQ(change->twin.reported.version(), 2);
-    const auto nothing = patch_reported(before, section_patch("{}"), at(1));
+    const auto nothing = patch_reported(before, twin_section_patch("{}"), at(1));
     EXPECT_EQ(nothing->twin.version, 2);
     EXPECT_EQ(nothing->twin.reported.version(), 1);
 }
@@ -219,7 +219,7 @@ TEST(PatchReported, MovesVersionsButNotTheEtag) {
 TEST(PatchReported, TooLargeIs413) {
     std::string large = "{";
     for (int i = 0; i < 9; ++i) large += "\"k" + std::to_string(i) + "\":\"" + std::string(4000, 'x') + "\",";
-    const auto change = patch_reported(Twin::fresh(at(0)), section_patch(large + "\"n\":1}"), at(1));
+    const auto change = patch_reported(Twin::fresh(at(0)), twin_section_patch(large + "\"n\":1}"), at(1));
     ASSERT_FALSE(change.has_value());
     EXPECT_EQ(http_status(change.error().code), 413);
 }
@@ -287,7 +287,7 @@ TEST(Document, IsSmallAsAMillionAreResident) {
 
 TEST(DocumentCodec, ADocumentReadsBackTheSame) {
     Twin twin = with(R"({"tags":{"t":[1,2]},"properties":{"desired":{"a":{"b":"c"}}}})");
-    twin = patch_reported(twin, section_patch(R"({"r":1.0})"), at(2))->twin;
+    twin = patch_reported(twin, twin_section_patch(R"({"r":1.0})"), at(2))->twin;
     const Document document = document_of(twin);
     const std::string bytes = encode_document(document, 77, 5);
     const auto stored = decode_document(as_bytes(bytes));

@@ -15,13 +15,13 @@
 namespace carillon::query {
 namespace {
 
-Condition where(const std::string& text) {
+Condition condition_of(const std::string& text) {
     auto condition = parse_job_condition(text);
     EXPECT_TRUE(condition) << text.substr(0, 200) << "\n" << condition.error().detail;
     return condition->where;
 }
 
-std::string repeated(std::string_view text, std::size_t times) {
+std::string many_times(std::string_view text, std::size_t times) {
     std::string all;
     for (std::size_t i = 0; i < times; ++i) all += text;
     return all;
@@ -45,7 +45,7 @@ TestRow many_members() {
 
 /// A twin with an array of `count` elements, and one with a long number.
 TestRow long_array(std::size_t count) {
-    return make_row("d", "", R"({"reported":[{"list":[0)" + repeated(",1", count - 1) + "]}]}");
+    return make_row("d", "", R"({"reported":[{"list":[0)" + many_times(",1", count - 1) + "]}]}");
 }
 
 struct Outcome {
@@ -56,7 +56,7 @@ struct Outcome {
 
 Outcome evaluate(const std::string& text, const TestRow& row, const EvaluationLimits& limits = {}) {
     Meter meter{.limits = limits};
-    const bool keeps = where(text).keeps(row.row(), meter);
+    const bool keeps = condition_of(text).keeps(row.row(), meter);
     return {keeps, meter.steps, meter.overdrawn == 1};
 }
 
@@ -72,7 +72,7 @@ TEST(EvaluationLimits, LongSearchesAreOverdrawnAndTheRowIsNotKept) {
     const std::string search = nested_search(10);
     EXPECT_FALSE(evaluate(search, row).is_overdrawn) << "one search of 80 KB is within the limits";
     EXPECT_TRUE(evaluate(search, row).keeps);
-    const std::string many = search + repeated(" AND " + search, 40);
+    const std::string many = search + many_times(" AND " + search, 40);
     for (const std::string& text : {many, "NOT (" + many + ")", "IS_DEFINED(tags.s) AND (" + many + ")",
                                     "NOT IS_DEFINED(" + nested_search(10) + " AND " + many + ")"}) {
         const Outcome outcome = evaluate(text, row);
@@ -83,14 +83,14 @@ TEST(EvaluationLimits, LongSearchesAreOverdrawnAndTheRowIsNotKept) {
 }
 
 TEST(EvaluationLimits, WhatSettlesTheConditionBeforeIsEnough) {
-    const std::string many = nested_search(10) + repeated(" AND " + nested_search(10), 40);
+    const std::string many = nested_search(10) + many_times(" AND " + nested_search(10), 40);
     EXPECT_TRUE(evaluate("deviceId = 'd' OR (" + many + ")", long_strings()).keeps);
     EXPECT_FALSE(evaluate("deviceId = 'e' AND (" + many + ")", long_strings()).is_overdrawn);
 }
 
 TEST(EvaluationLimits, ConcatenationIsBoundedInBytes) {
     const TestRow row = long_strings();
-    const std::string text = "LENGTH(CONCAT(tags.s" + repeated(",tags.s", 9000) + ")) > 0";
+    const std::string text = "LENGTH(CONCAT(tags.s" + many_times(",tags.s", 9000) + ")) > 0";
     ASSERT_LT(text.size(), QueryLimits::statement_bytes_max);
     EXPECT_TRUE(evaluate(text, row).is_overdrawn);
     EXPECT_TRUE(evaluate("CONCAT(tags.s,tags.s) != tags.s", row, {.row_bytes_max = 6000}).is_overdrawn);
@@ -136,7 +136,8 @@ TEST(EvaluationLimits, AnArrayThatIsReadAgainIsNotParsedAgain) {
     const TestRow row = long_array(3000);
     const auto once = evaluate("properties.reported.list[1] = 0", row).steps;
     const auto often =
-        evaluate("properties.reported.list[1] = 0" + repeated(" OR properties.reported.list[1] = 0", 99), row)
+        evaluate("properties.reported.list[1] = 0" + many_times(" OR properties.reported.list[1] = 0", 99),
+                 row)
             .steps;
     EXPECT_LT(often, 2 * once);
 }
@@ -148,7 +149,7 @@ TEST(EvaluationLimits, LongHonestConditionsAreWithinThem) {
     for (const std::string_view part : {"tags.serial = 1 OR ", "properties.reported.member25 = 'x' OR ",
                                         "STARTSWITH(tags.none, 'x') OR ", "a OR ", "1 > 2 OR "}) {
         const std::string text =
-            repeated(part, (QueryLimits::statement_bytes_max - 100) / part.size()) + "deviceId = 'd'";
+            many_times(part, (QueryLimits::statement_bytes_max - 100) / part.size()) + "deviceId = 'd'";
         const Outcome outcome = evaluate(text, row);
         EXPECT_FALSE(outcome.is_overdrawn) << part << outcome.steps;
         EXPECT_TRUE(outcome.keeps) << part;
@@ -191,7 +192,7 @@ TEST(EvaluationLimits, WhatIsSelectedIsBoundedAndTheStatementRefused) {
 
 TEST(EvaluationLimits, GroupsAreBoundedLikewise) {
     const TestRow row = many_members();
-    const std::string paths = "properties.reported" + repeated(", properties.reported", 1000);
+    const std::string paths = "properties.reported" + many_times(", properties.reported", 1000);
     const auto query = parse_query("SELECT COUNT() AS n FROM devices GROUP BY " + paths);
     ASSERT_TRUE(query);
     Aggregation aggregation(*query);
@@ -272,7 +273,7 @@ TEST(EvaluationLimits, NoRowTakesMoreStepsThanOneMayWhateverIsAsked) {
                     name.c_str());
     };
     for (const auto& [row, part] : parts) {
-        const Condition condition = where(filled(part, " OR "));
+        const Condition condition = condition_of(filled(part, " OR "));
         timed(part, row, [&](const Row& one, Meter& meter) { (void)condition.keeps(one, meter); });
     }
     for (const char* path : {"properties", "properties.reported", "properties.reported.$metadata", "tags",
@@ -301,7 +302,7 @@ TEST(EvaluationLimits, NoRowTakesMoreStepsThanOneMayWhateverIsAsked) {
 TEST(EvaluationLimits, ColumnsKeepWhatTheEvaluatorKeeps) {
     TestColumns columns(std::vector<TestRow>{long_strings(), make_row("e", "", R"({"tags":{"s":"a"}})")});
     const Condition condition =
-        where("NOT INDEX_OF(CONCAT(tags.s" + repeated(",tags.s", 100) + "),CONCAT(tags.s,'b')) > 0");
+        condition_of("NOT INDEX_OF(CONCAT(tags.s" + many_times(",tags.s", 100) + "),CONCAT(tags.s,'b')) > 0");
     EXPECT_EQ(columns.kept(condition, Collection::devices), std::vector<std::size_t>{1});
     EXPECT_EQ(columns.exact_queries(), 0U);
 }

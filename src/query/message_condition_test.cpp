@@ -34,16 +34,16 @@ TestRow twin() {
                     R"("reported":[{"batteryLevel":55}],"connected":true})");
 }
 
-bool keeps(std::string_view text, const Message& of, const Document* sender = nullptr) {
+bool keeps_message(std::string_view text, const Message& of, const Document* sender = nullptr) {
     const auto condition = MessageCondition::parse(text);
     EXPECT_TRUE(condition) << text << ": " << condition.error().detail;
     Meter meter;
     return condition && condition->keeps(of, sender, meter);
 }
 
-bool keeps(std::string_view text) {
+bool keeps_message(std::string_view text) {
     const TestRow sender = twin();
-    return keeps(text, message(), &sender.document);
+    return keeps_message(text, message(), &sender.document);
 }
 
 // The examples of IoT Hub docs, "IoT Hub message routing query syntax".
@@ -65,7 +65,7 @@ TEST(MessageCondition, HoldsAsTheDocumentationSays) {
              "$connectionDeviceId = 'pump-1'",
              "$dt-subject = 'thermostat1'",
          }) {
-        EXPECT_TRUE(keeps(text)) << text;
+        EXPECT_TRUE(keeps_message(text)) << text;
     }
 }
 
@@ -77,7 +77,7 @@ TEST(MessageCondition, ReadsEveryPartOfAMessage) {
              "NOT is_defined($connectionModuleId)", "starts_with(processingPath, 'h')",
              "$own = 'x'",  // Of a name that begins with $, application properties come second.
          }) {
-        EXPECT_TRUE(keeps(text)) << text;
+        EXPECT_TRUE(keeps_message(text)) << text;
     }
 }
 
@@ -99,10 +99,10 @@ TEST(MessageCondition, IsNotTrueOfWhatIsUndefined) {
              "deviceId = 'pump-1'",
              "processingPath[0] = 'h'",
          }) {
-        EXPECT_FALSE(keeps(text)) << text;
+        EXPECT_FALSE(keeps_message(text)) << text;
     }
-    EXPECT_FALSE(keeps("$twin.tags.building.floor = 1", message())) << "nobody knows the twin";
-    EXPECT_TRUE(keeps("NOT is_defined($twin.tags.building)", message()));
+    EXPECT_FALSE(keeps_message("$twin.tags.building.floor = 1", message())) << "nobody knows the twin";
+    EXPECT_TRUE(keeps_message("NOT is_defined($twin.tags.building)", message()));
 }
 
 TEST(MessageCondition, ReadsTheBodyIfItMayBeJson) {
@@ -114,12 +114,12 @@ TEST(MessageCondition, ReadsTheBodyIfItMayBeJson) {
         return made;
     };
     constexpr std::string_view text = "$body.Weather.Temperature = 50";
-    EXPECT_TRUE(keeps(text, with("", "")));
-    EXPECT_TRUE(keeps(text, with("Application/JSON; charset=utf-8", "UTF-8")));
-    EXPECT_FALSE(keeps(text, with("text/plain", "utf-8")));
-    EXPECT_FALSE(keeps(text, with("application/json", "utf-16")));
-    EXPECT_FALSE(keeps(text, message("{\"Weather\":")));
-    EXPECT_FALSE(keeps("is_defined($body.a)", message("")));
+    EXPECT_TRUE(keeps_message(text, with("", "")));
+    EXPECT_TRUE(keeps_message(text, with("Application/JSON; charset=utf-8", "UTF-8")));
+    EXPECT_FALSE(keeps_message(text, with("text/plain", "utf-8")));
+    EXPECT_FALSE(keeps_message(text, with("application/json", "utf-16")));
+    EXPECT_FALSE(keeps_message(text, message("{\"Weather\":")));
+    EXPECT_FALSE(keeps_message("is_defined($body.a)", message("")));
 }
 
 TEST(MessageCondition, IsRefusedWithThePlaceOfTheFault) {

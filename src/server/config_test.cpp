@@ -8,7 +8,7 @@
 namespace carillon {
 namespace {
 
-class Config : public testing::Test {
+class Config : public ::testing::Test {
 protected:
     Config() {
         std::string pattern = (std::filesystem::temp_directory_path() / "carillon-XXXXXX").string();

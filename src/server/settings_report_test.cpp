@@ -8,7 +8,7 @@
 namespace carillon {
 namespace {
 
-class SettingsReportTest : public testing::Test {
+class SettingsReportTest : public ::testing::Test {
 protected:
     /// What the report says of a key, as JSON text.
     std::string about(std::string_view key) const {

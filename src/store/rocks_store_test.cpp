@@ -297,7 +297,7 @@ std::string writer_key(std::uint64_t writer, std::uint64_t number) {
     return be_key(writer) + be_key(number);
 }
 
-std::string value_of(std::uint64_t writer, std::uint64_t number) {
+std::string writer_value(std::uint64_t writer, std::uint64_t number) {
     std::mt19937_64 random(writer * 1'000'003 + number);
     std::string value(16 + random() % 4000, '\0');
     for (char& c : value) c = static_cast<char>(random());
@@ -321,8 +321,8 @@ TEST(RocksStoreChild, DISABLED_CommitsUntilItIsKilled) {
         threads.emplace_back([&store, writer] {
             for (std::uint64_t number = last_of(*store, writer) + 1;; ++number) {
                 Batch batch;
-                batch.put(Table::identities, writer_key(writer, number), value_of(writer, number));
-                batch.put(Table::job_events, writer_key(writer, number), value_of(writer, number + 1));
+                batch.put(Table::identities, writer_key(writer, number), writer_value(writer, number));
+                batch.put(Table::job_events, writer_key(writer, number), writer_value(writer, number + 1));
                 batch.put(Table::meta, be_key(writer), std::to_string(number));
                 if (!store->commit(batch)) return;
                 const Report report{writer, number};
@@ -375,8 +375,8 @@ TEST(RocksStore, WhatWasAcknowledgedSurvivesKillMinusNine) {
                 const std::uint64_t ahead = table == Table::job_events ? 1 : 0;
                 const auto visit = [&](std::string_view key, std::string_view value) {
                     ++expected;
-                    const bool is_right =
-                        key == writer_key(writer, expected) && value == value_of(writer, expected + ahead);
+                    const bool is_right = key == writer_key(writer, expected) &&
+                                          value == writer_value(writer, expected + ahead);
                     EXPECT_TRUE(is_right) << "record " << expected << " of writer " << writer;
                     return is_right;
                 };

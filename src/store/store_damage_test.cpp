@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using Tree = std::map<std::string, std::string>;  ///< Contents by path.
 
-RocksOptions small_options() {
+RocksOptions small_files() {
     RocksOptions options;
     options.write_buffer_bytes = 64 * 1024;
     options.write_buffers_bytes_max = 1024 * 1024;
@@ -91,7 +91,7 @@ Tree read_settled_tree(const fs::path& folder) {
 Scene make_scene(const fs::path& folder, unsigned seed) {
     Scene scene;
     std::mt19937 random(seed);
-    auto opened = RocksStore::open(folder / "store", small_options());
+    auto opened = RocksStore::open(folder / "store", small_files());
     EXPECT_TRUE(opened) << opened.error().detail;
     auto store = *std::move(opened);
     const auto commit = [&](int commits) {
@@ -188,7 +188,7 @@ TEST(StoreDamage, LeavesEverythingThereOrIsRefusedBeforeAnyChange) {
         const auto report = check_store(data / "store");
         ASSERT_TRUE(report) << what << ": " << report.error().detail;
         EXPECT_EQ(read_tree(data), tree) << what << ": the check changed something";
-        const auto opened = RocksStore::open(data / "store", small_options());
+        const auto opened = RocksStore::open(data / "store", small_files());
         EXPECT_EQ(opened.has_value(), report->damages.empty())
             << what << ": the check and the start disagree";
         if (opened) {
@@ -237,7 +237,7 @@ TEST(StoreDamage, AStoreWithoutALedgerGetsOne) {  // As earlier versions left th
     write_tree(folder.path() / "old", tree);
     const fs::path store = folder.path() / "old" / "store";
     {
-        const auto opened = RocksStore::open(store, small_options());
+        const auto opened = RocksStore::open(store, small_files());
         ASSERT_TRUE(opened) << opened.error().detail;
         EXPECT_EQ(*contents(**opened) == scene.expected, true);
     }

@@ -18,7 +18,7 @@
 namespace carillon {
 namespace {
 
-constexpr std::size_t writers = 3;
+constexpr std::size_t power_writers = 3;
 constexpr std::uint64_t keys_of_writer = 16;
 constexpr int rounds_default = 60;
 
@@ -26,8 +26,8 @@ enum Exit : int { power_gone = 42, wrong = 43 };
 
 /// What processes of all rounds know.
 struct Journal {
-    std::array<std::atomic<std::uint64_t>, writers> acknowledged;
-    std::array<std::atomic<std::uint64_t>, writers> begun;
+    std::array<std::atomic<std::uint64_t>, power_writers> acknowledged;
+    std::array<std::atomic<std::uint64_t>, power_writers> begun;
     std::array<char, 1024> fault;
 };
 
@@ -42,10 +42,10 @@ std::string value_of(std::size_t writer, std::uint64_t n) {
     return value;
 }
 
-using Rows = std::map<std::string, std::string>;
+using PowerRows = std::map<std::string, std::string>;
 struct State {
-    Rows documents;
-    Rows messages;
+    PowerRows documents;
+    PowerRows messages;
     bool operator==(const State&) const = default;
 };
 
@@ -68,7 +68,7 @@ State state_after(std::size_t writer, std::uint64_t count) {
         const Batch batch = batch_of(writer, n);
         for (const Batch::Op& op : batch.ops()) {
             if (op.table == Table::jobs) continue;
-            Rows& rows = op.table == Table::events ? state.messages : state.documents;
+            PowerRows& rows = op.table == Table::events ? state.messages : state.documents;
             switch (op.kind) {
                 case Batch::Op::Kind::put:
                     rows[op.key] = op.value;
@@ -103,10 +103,10 @@ public:
         options.files = std::make_shared<PoweredFiles>(power);
         auto opened = RocksStore::open(folder_ / "store", options);
         if (!opened) give_up("not opened: " + opened.error().detail);
-        std::array<std::uint64_t, writers> at{};
-        for (std::size_t writer = 0; writer < writers; ++writer) at[writer] = look(**opened, writer);
+        std::array<std::uint64_t, power_writers> at{};
+        for (std::size_t writer = 0; writer < power_writers; ++writer) at[writer] = look(**opened, writer);
         std::vector<std::thread> threads;
-        for (std::size_t writer = 0; writer < writers; ++writer) {
+        for (std::size_t writer = 0; writer < power_writers; ++writer) {
             threads.emplace_back([this, &store = **opened, writer, next = at[writer] + 1]() mutable {
                 for (;; ++next) write(store, writer, next);
             });
@@ -142,7 +142,7 @@ private:
                     std::to_string(begun) + " begun");
         }
         State found;
-        const auto read = [&](Table table, Rows& rows) {
+        const auto read = [&](Table table, PowerRows& rows) {
             const auto visit = [&rows](std::string_view key, std::string_view value) {
                 rows.emplace(key, value);
                 return true;

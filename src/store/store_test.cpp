@@ -66,7 +66,7 @@ private:
 };
 
 /// The promises of the port, held against every driver.
-class StorePort : public testing::TestWithParam<const char*> {
+class StorePort : public ::testing::TestWithParam<const char*> {
 protected:
     void SetUp() override {
         if (std::string_view(GetParam()) == "memory") driver_ = std::make_unique<MemoryDriver>();
@@ -269,7 +269,7 @@ TEST_P(StorePort, ConcurrentCommitsAreEachWholeToEveryReader) {
     EXPECT_FALSE(torn) << "a scan saw part of a batch";
 }
 
-INSTANTIATE_TEST_SUITE_P(Drivers, StorePort, testing::Values("memory", "rocksdb", "postgres"),
+INSTANTIATE_TEST_SUITE_P(Drivers, StorePort, ::testing::Values("memory", "rocksdb", "postgres"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 Batch one(std::string key) {

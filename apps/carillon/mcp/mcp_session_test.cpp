@@ -47,7 +47,7 @@ protected:
     McpSession session = make_session();
 };
 
-bool holds(const std::string& text, std::string_view part) {
+bool answer_holds(const std::string& text, std::string_view part) {
     return text.find(part) != text.npos;
 }
 
@@ -67,31 +67,32 @@ TEST(McpSession, AnswersAKnownVersionWithItAndAnotherWithItsNewest) {
 TEST(McpSession, CallsNoToolBeforeTheSessionHasBegun) {
     auto session = make_session();
     const auto answer = session.receive(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})");
-    EXPECT_TRUE(holds(answer.value_or(""), "-32600")) << answer.value_or("");
-    EXPECT_TRUE(holds(session.receive(R"({"jsonrpc":"2.0","id":2,"method":"ping"})").value_or(""), "result"));
+    EXPECT_TRUE(answer_holds(answer.value_or(""), "-32600")) << answer.value_or("");
+    EXPECT_TRUE(
+        answer_holds(session.receive(R"({"jsonrpc":"2.0","id":2,"method":"ping"})").value_or(""), "result"));
 }
 
 TEST_F(McpSessionTest, GivesTheResultOfATool) {
     const std::string answer = call("echo", R"({"text":"hello"})");
-    EXPECT_TRUE(holds(answer, R"("id":"c")")) << answer;
-    EXPECT_TRUE(holds(answer, R"({"type":"text","text":"hello"})")) << answer;
-    EXPECT_TRUE(holds(answer, R"("isError":false)")) << answer;
+    EXPECT_TRUE(answer_holds(answer, R"("id":"c")")) << answer;
+    EXPECT_TRUE(answer_holds(answer, R"({"type":"text","text":"hello"})")) << answer;
+    EXPECT_TRUE(answer_holds(answer, R"("isError":false)")) << answer;
 }
 
 TEST_F(McpSessionTest, ShowsTheModelWhatIsWrongWithItsArguments) {
     for (const char* arguments :
          {"{}", R"({"text":5})", R"({"text":"a","other":1})", R"({"text":"a","times":0})",
           R"({"text":"a","times":1.5})", "[]", R"({"text":null})"}) {
-        EXPECT_TRUE(holds(call("echo", arguments), R"("isError":true)")) << arguments;
+        EXPECT_TRUE(answer_holds(call("echo", arguments), R"("isError":true)")) << arguments;
     }
-    EXPECT_TRUE(holds(call("echo", R"({"text":"a","times":null})"), R"("isError":false)"));
+    EXPECT_TRUE(answer_holds(call("echo", R"({"text":"a","times":null})"), R"("isError":false)"));
 }
 
 TEST_F(McpSessionTest, ShowsTheModelWhyAToolFailed) {
     const std::string answer = call("break", "{}");
-    EXPECT_TRUE(holds(answer, "there is no such device")) << answer;
-    EXPECT_TRUE(holds(answer, R"("isError":true)")) << answer;
-    EXPECT_TRUE(holds(call("flood", "{}"), R"("isError":true)"));
+    EXPECT_TRUE(answer_holds(answer, "there is no such device")) << answer;
+    EXPECT_TRUE(answer_holds(answer, R"("isError":true)")) << answer;
+    EXPECT_TRUE(answer_holds(call("flood", "{}"), R"("isError":true)"));
 }
 
 TEST_F(McpSessionTest, RefusesWhatIsNotARequest) {

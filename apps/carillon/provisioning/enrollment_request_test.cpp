@@ -71,7 +71,7 @@ TEST(NewEnrollment, RefusesFlagsThatContradictEachOther) {
     EXPECT_EQ(new_enrollment_json(order).error().code, Errc::config_invalid) << "no certificate";
 }
 
-constexpr const char* current =
+constexpr const char* current_enrollment =
     R"({"registrationId":"e","attestation":{"type":"symmetricKey"},"deviceId":"d","new":1,)"
     R"("initialTwin":{"tags":{"x":1},"properties":{"desired":{"y":2}}},"provisioningStatus":"enabled",)"
     R"("createdDateTimeUtc":"t","lastUpdatedDateTimeUtc":"t","etag":"IjEi"})";
@@ -80,7 +80,7 @@ TEST(ChangedEnrollment, KeepsWhatIsNotNamed) {
     EnrollmentOrder order;
     order.id = "e";
     EXPECT_EQ(
-        changed_enrollment_json(order, current).value_or("?"),
+        changed_enrollment_json(order, current_enrollment).value_or("?"),
         R"({"registrationId":"e","deviceId":"d","new":1,"initialTwin":{"tags":{"x":1},"properties":)"
         R"({"desired":{"y":2}}},"provisioningStatus":"enabled","attestation":{"type":"symmetricKey"}})");
 }
@@ -91,7 +91,7 @@ TEST(ChangedEnrollment, TakesEachHalfOfTheTwinByItself) {
     order.desired = R"({"z":3})";
     order.status = "disabled";
     EXPECT_EQ(
-        changed_enrollment_json(order, current).value_or("?"),
+        changed_enrollment_json(order, current_enrollment).value_or("?"),
         R"({"registrationId":"e","deviceId":"d","new":1,"attestation":{"type":"symmetricKey"},)"
         R"("initialTwin":{"tags":{"x":1},"properties":{"desired":{"z":3}}},"provisioningStatus":"disabled"})");
 }
@@ -100,7 +100,7 @@ TEST(ChangedEnrollment, RefusesCredentialsOfAnotherKind) {
     EnrollmentOrder order;
     order.id = "e";
     order.certificate = "AAAA";
-    EXPECT_EQ(changed_enrollment_json(order, current).error().code, Errc::config_invalid);
+    EXPECT_EQ(changed_enrollment_json(order, current_enrollment).error().code, Errc::config_invalid);
     EXPECT_EQ(changed_enrollment_json(order, "[]").error().code, Errc::malformed_packet);
 }
 

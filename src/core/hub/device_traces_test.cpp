@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::seconds;
 
-struct DeviceTracesTest : testing::Test {
+struct DeviceTracesTest : ::testing::Test {
     DeviceTraces traces;
     TimePoint now{seconds(100)};
 

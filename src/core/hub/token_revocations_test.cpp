@@ -7,7 +7,7 @@
 namespace carillon {
 namespace {
 
-struct TokenRevocationsTest : testing::Test {
+struct TokenRevocationsTest : ::testing::Test {
     static DeviceId id(std::string_view text) { return *DeviceId::parse(text); }
     WallTime at(std::int64_t s) const { return WallTime::from_unix_s(s); }
 

@@ -5,7 +5,7 @@
 namespace carillon {
 namespace {
 
-constexpr WallTime noon = WallTime::from_unix_s(1'800'000'000);
+constexpr WallTime logged_at = WallTime::from_unix_s(1'800'000'000);
 const std::string head = R"({"id":"7-3","time":"2027-01-15T08:00:00Z",)";
 
 std::string line(const JobLogEvent& event) {
@@ -16,7 +16,7 @@ std::string line(const JobLogEvent& event) {
 
 TEST(JobLogJson, TellsWhoDidWhatAndWhy) {
     DirectedEvent paused;
-    paused.time = noon;
+    paused.time = logged_at;
     paused.by = {"ops", "Ada"};
     paused.why = "door 43";
     paused.totals.ended = 12;
@@ -32,7 +32,7 @@ TEST(JobLogJson, TellsWhoDidWhatAndWhy) {
 
 TEST(JobLogJson, TellsTheNumbersOfADecision) {
     WaveJudgedEvent failed;
-    failed.time = noon;
+    failed.time = logged_at;
     failed.what = WaveJudgedEvent::failed;
     failed.wave = 0;
     failed.size = 100;
@@ -42,13 +42,13 @@ TEST(JobLogJson, TellsTheNumbersOfADecision) {
         line(failed),
         R"("event":"waveFailed","wave":0,"size":100,"succeeded":92,"failed":8,"canceled":0,"why":"waves[0]"})");
     RuleTrippedEvent rule;
-    rule.time = noon;
+    rule.time = logged_at;
     rule.rule = 1;
     rule.failed = 6;
     rule.ended = 100;
     EXPECT_EQ(line(rule), R"("event":"ruleTripped","rule":1,"failed":6,"ended":100})");
     VerdictEvent verdict;
-    verdict.time = noon;
+    verdict.time = logged_at;
     verdict.succeeded = 980;
     verdict.devices = 990;
     EXPECT_EQ(line(verdict), R"("event":"verdict","verdict":"missed","succeeded":980,"devices":990})");
@@ -56,7 +56,7 @@ TEST(JobLogJson, TellsTheNumbersOfADecision) {
 
 TEST(JobLogJson, TellsARolloutBeforeAndAfterAChange) {
     ChangedEvent changed;
-    changed.time = noon;
+    changed.time = logged_at;
     changed.by.policy = "ops";
     changed.before = "{}";
     changed.after = R"({"pace":{"rate":"1/s"}})";

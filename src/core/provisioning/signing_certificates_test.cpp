@@ -25,7 +25,7 @@ struct Deleter {
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 
-enum class Kind { authority, device };
+enum class Signer { authority, device };
 
 /// Someone with a key and a certificate, valid for a day around now.
 struct Party {
@@ -49,7 +49,7 @@ void extend(X509* certificate, int what, const char* value) {
 }
 
 /// Signed by `signer`, or itself.
-Party make(const char* name, const Party* signer, Kind kind, const char* usage = nullptr) {
+Party make(const char* name, const Party* signer, Signer kind, const char* usage = nullptr) {
     Party party{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
     X509* const certificate = party.certificate.get();
     static long serial = 1;
@@ -62,7 +62,7 @@ Party make(const char* name, const Party* signer, Kind kind, const char* usage =
     const Party& by = signer != nullptr ? *signer : party;
     X509_set_issuer_name(certificate, X509_get_subject_name(by.certificate.get()));
     X509_set_pubkey(certificate, party.key.get());
-    extend(certificate, NID_basic_constraints, kind == Kind::authority ? "critical,CA:TRUE" : "CA:FALSE");
+    extend(certificate, NID_basic_constraints, kind == Signer::authority ? "critical,CA:TRUE" : "CA:FALSE");
     if (usage != nullptr) extend(certificate, NID_ext_key_usage, usage);
     X509_sign(certificate, by.key.get(), EVP_sha256());
     return party;
@@ -78,9 +78,9 @@ protected:
         EXPECT_TRUE(group_of(std::move(chain), at_s).starts_with("refused"));
     }
 
-    Party root_ = make("root", nullptr, Kind::authority);
-    Party factory_ = make("factory", &root_, Kind::authority);
-    Party device_ = make("device", &factory_, Kind::device);
+    Party root_ = make("root", nullptr, Signer::authority);
+    Party factory_ = make("factory", &root_, Signer::authority);
+    Party device_ = make("device", &factory_, Signer::device);
     SigningCertificates signers_;
 };
 
@@ -102,22 +102,22 @@ TEST_F(SigningCertificatesTest, TheNearestDecides) {
     signers_.add(root_.base64(), "all");
     signers_.add(factory_.base64(), "factory's");
     EXPECT_EQ(group_of({device_.der(), factory_.der(), root_.der()}), "factory's");
-    const Party other = make("other", &root_, Kind::device);
+    const Party other = make("other", &root_, Signer::device);
     EXPECT_EQ(group_of({other.der()}), "all");
 }
 
 TEST_F(SigningCertificatesTest, ANameProvesNothing) {
     signers_.add(root_.base64(), "all");
-    const Party false_root = make("root", nullptr, Kind::authority);
-    const Party false_factory = make("factory", &false_root, Kind::authority);
-    const Party forged = make("device", &false_factory, Kind::device);
+    const Party false_root = make("root", nullptr, Signer::authority);
+    const Party false_factory = make("factory", &false_root, Signer::authority);
+    const Party forged = make("device", &false_factory, Signer::device);
     refuses({forged.der(), false_factory.der(), false_root.der()});
     refuses({forged.der(), factory_.der(), root_.der()});
 }
 
 TEST_F(SigningCertificatesTest, ADeviceSignsNoOther) {
     signers_.add(root_.base64(), "all");
-    const Party below = make("below", &device_, Kind::device);
+    const Party below = make("below", &device_, Signer::device);
     refuses({below.der(), device_.der(), factory_.der()});
 }
 
@@ -132,9 +132,9 @@ TEST_F(SigningCertificatesTest, TimesAndUsesMustBeRight) {
     signers_.add(factory_.base64(), "factory's");
     refuses({device_.der()}, now_s + 2 * day_s);
     refuses({device_.der()}, now_s - 2 * day_s);
-    const Party server = make("server", &factory_, Kind::device, "serverAuth");
+    const Party server = make("server", &factory_, Signer::device, "serverAuth");
     refuses({server.der()});
-    const Party client = make("client", &factory_, Kind::device, "clientAuth");
+    const Party client = make("client", &factory_, Signer::device, "clientAuth");
     EXPECT_EQ(group_of({client.der()}), "factory's");
 }
 

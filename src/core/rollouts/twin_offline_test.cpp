@@ -17,16 +17,16 @@ JobEngineLimits impatient() {
     return limits;
 }
 
-std::string id_of(int i) {
+std::string offline_id(int i) {
     return fmt::format("d{:05}", i);
 }
 
 bool is_written(RolloutBench& bench, int i) {
-    return bench.twin(id_of(i)).desired.version() > 1;
+    return bench.twin(offline_id(i)).desired.version() > 1;
 }
 
 void connect_some(RolloutBench& bench, int from, int to) {
-    for (int i = from; i < to; ++i) bench.answer_as(id_of(i), {});
+    for (int i = from; i < to; ++i) bench.answer_as(offline_id(i), {});
     bench.hub->settle();
 }
 
@@ -44,10 +44,10 @@ TEST(TwinOffline, ATwinJobThatWaitsWritesADeviceWhenItComes) {
     EXPECT_EQ(bench.counts("j").succeeded, 50U);
     EXPECT_TRUE(is_written(bench, 49));
     // One that comes and goes is written once.
-    bench.disconnect(id_of(49));
+    bench.disconnect(offline_id(49));
     connect_some(bench, 49, 50);
     bench.pass(seconds(1));
-    EXPECT_EQ(bench.twin(id_of(49)).desired.version(), 2);
+    EXPECT_EQ(bench.twin(offline_id(49)).desired.version(), 2);
     ASSERT_TRUE(bench.cancel("j"));
     bench.pass(seconds(1));
     connect_some(bench, 60, 70);
@@ -106,7 +106,7 @@ TEST(TwinOffline, GoesOnWaitingAfterARestart) {
     connect_some(bench, 4, 10);
     bench.pass(seconds(1));
     EXPECT_EQ(bench.status("j"), JobStatus::completed);
-    for (int i = 0; i < 10; ++i) EXPECT_EQ(bench.twin(id_of(i)).desired.version(), 2) << i;
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(bench.twin(offline_id(i)).desired.version(), 2) << i;
 }
 
 TEST(TwinOffline, ADeviceThatIsRemovedWhileItIsWaitedForFails) {
@@ -115,7 +115,8 @@ TEST(TwinOffline, ADeviceThatIsRemovedWhileItIsWaitedForFails) {
     ASSERT_TRUE(bench.create("j", twin_rollout_body(R"({"offline":{"then":"wait"}})")));
     bench.pass(seconds(1));
     const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
-    ASSERT_TRUE(bench.hub->run(bench.owner(id_of(1)).remove_identity(*IdentityKey::parse(id_of(1)), any)));
+    ASSERT_TRUE(
+        bench.hub->run(bench.owner(offline_id(1)).remove_identity(*IdentityKey::parse(offline_id(1)), any)));
     bench.pass(seconds(1));
     EXPECT_EQ(bench.counts("j").failed, 1U);
     EXPECT_EQ(bench.counts("j").pending, 1U);
@@ -137,7 +138,7 @@ TEST(TwinOffline, ARefusedCommitWritesNobodyTwice) {
         EXPECT_EQ(bench.status("j"), JobStatus::completed);
         EXPECT_EQ(bench.counts("j").succeeded, 16U);
         EXPECT_EQ(bench.counts("j").failed, 4U);
-        for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.twin(id_of(i)).desired.version(), 2) << i;
+        for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.twin(offline_id(i)).desired.version(), 2) << i;
     }
 }
 
@@ -146,10 +147,10 @@ void add_critical(RolloutBench& bench, int critical, int bad) {
     bench.add(100);
     for (int i = 0; i < critical; ++i) {
         const auto json = JsonDocument::parse(R"({"tags":{"critical":true}})");
-        const auto key = *IdentityKey::parse(id_of(i));
+        const auto key = *IdentityKey::parse(offline_id(i));
         auto patch = TwinPatch::parse(json->root(), key);
-        auto writing =
-            bench.owner(id_of(i)).write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
+        auto writing = bench.owner(offline_id(i))
+                           .write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
         ASSERT_TRUE(bench.hub->run(std::move(writing)));
     }
     bench.connect_all(100, [bad](int i) {
@@ -190,10 +191,10 @@ TEST(SuccessAll, IsKeptOverARestartAndOfTheDevicesAsTheyWereAtTheStart) {
     bench.crash();
     // The tag goes; it counts as it was.
     const auto json = JsonDocument::parse(R"({"tags":{"critical":null}})");
-    const auto key = *IdentityKey::parse(id_of(0));
+    const auto key = *IdentityKey::parse(offline_id(0));
     auto patch = TwinPatch::parse(json->root(), key);
     auto writing =
-        bench.owner(id_of(0)).write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
+        bench.owner(offline_id(0)).write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
     ASSERT_TRUE(bench.hub->run(std::move(writing)));
     bench.connect_all(100, [](int i) { return RolloutBench::Manner{milliseconds(0), i < 1 ? 500 : 200}; });
     bench.pass(seconds(10));

@@ -46,7 +46,7 @@ struct UndoBench : RolloutBench {
     }
 };
 
-std::string night(std::string_view rollout = "{}") {
+std::string night_job(std::string_view rollout = "{}") {
     return fmt::format(
         R"({{"type":"scheduleUpdateTwin","updateTwin":{{"etag":"*","tags":{{"set":"n"}},)"
         R"("properties":{{"desired":{{"mode":"night"}}}}}},"queryCondition":"*","rollout":{}}})",
@@ -78,7 +78,7 @@ TEST(Undo, G10_1BringsBackWhatNobodyElseHasChanged) {
     bench.add(1000);
     for (int i = 0; i < 950; ++i) bench.desire(id_of(i), R"({"mode":"day","level":1})");
     const auto before = bench.all(1000);
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     ASSERT_EQ(bench.counts("night").succeeded, 1000U);
     EXPECT_EQ(bench.desired(id_of(0)), R"({"mode":"night","level":1})");
@@ -123,7 +123,7 @@ TEST(Undo, G10_1EqualValuesAreStoredOnceAChunk) {
     UndoBench bench(limits, 1);
     bench.add(256);
     for (int i = 0; i < 200; ++i) bench.desire(id_of(i), R"({"mode":"day"})");
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     std::size_t devices = 0;
     std::size_t reversals = 0;
@@ -148,7 +148,7 @@ TEST(Undo, G10_2AnUndoCanBeUndone) {
     bench.add(40);
     for (int i = 0; i < 20; ++i) bench.desire(id_of(i), fmt::format(R"({{"mode":"day{}"}})", i));
     const auto before = bench.all(40);
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     const auto written = bench.all(40);
     ASSERT_TRUE(bench.create("back", undo_body(R"({"undoOf":"night"})")));
@@ -168,7 +168,7 @@ TEST(Undo, TakesTheDevicesOfAnotherJobOrOfACondition) {
     UndoBench bench;
     bench.add(10);
     for (int i = 0; i < 4; ++i) bench.write(id_of(i), R"({"tags":{"site":"a"}})");
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     ASSERT_TRUE(bench.create("back",
                              R"({"type":"scheduleUpdateTwin","updateTwin":{"deviceId":null,"etag":"*"},)"
@@ -193,7 +193,7 @@ TEST(Undo, IsRefusedWhereNothingWasKept) {
     UndoBench bench;
     bench.add(2);
     ASSERT_TRUE(bench.create("plain", twin_body("*")));
-    ASSERT_TRUE(bench.create("kept-none", night(R"({"undo":false})")));
+    ASSERT_TRUE(bench.create("kept-none", night_job(R"({"undo":false})")));
     ASSERT_TRUE(bench.create("method", rollout_body("{}")));
     bench.pass(seconds(1));
     const auto why = [&](const char* of) {
@@ -203,7 +203,7 @@ TEST(Undo, IsRefusedWhereNothingWasKept) {
     for (const char* of : {"plain", "kept-none", "method"}) {
         EXPECT_TRUE(why(of).starts_with(fmt::format("rollout.undoOf: job '{}' did not keep", of))) << why(of);
     }
-    ASSERT_TRUE(bench.create("slow", night(R"({"pace":{"rate":"1/m"}})")));
+    ASSERT_TRUE(bench.create("slow", night_job(R"({"pace":{"rate":"1/m"}})")));
     EXPECT_EQ(why("slow"), "rollout.undoOf: job 'slow' has not ended");
     EXPECT_FALSE(bench.find("back"));
 }
@@ -211,7 +211,7 @@ TEST(Undo, IsRefusedWhereNothingWasKept) {
 TEST(Undo, OfADeviceThatIsGoneFailsForItAlone) {
     UndoBench bench;
     bench.add(3);
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
     ASSERT_TRUE(bench.hub->run(bench.owner(id_of(1)).remove_identity(*IdentityKey::parse(id_of(1)), any)));
@@ -261,7 +261,7 @@ TEST(Undo, GoesOnWhereItWasAfterARestart) {
     bench.add(30);
     for (int i = 0; i < 20; ++i) bench.desire(id_of(i), fmt::format(R"({{"mode":"day{}"}})", i));
     const auto before = bench.all(30);
-    ASSERT_TRUE(bench.create("night", night()));
+    ASSERT_TRUE(bench.create("night", night_job()));
     bench.pass(seconds(1));
     ASSERT_TRUE(
         bench.create("back", undo_body(R"({"undoOf":"night","order":"random","pace":{"rate":"10/s"}})")));

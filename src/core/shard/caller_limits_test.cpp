@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-struct CallerLimitsTest : testing::Test {
+struct CallerLimitsTest : ::testing::Test {
     TimePoint now{seconds(100)};
 
     int accepted(CallerLimits& limits, Ordinal device, int messages, std::size_t bytes = 10) const {

@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 using Texts = std::vector<std::string>;
 using Taken = DeviceLink::Taken;
 
-constexpr WallTime noon = WallTime::from_unix_s(1'790'000'000);
-const EtagMatch any{.kind = EtagMatch::Kind::any, .etag = {}};
+constexpr WallTime sent_at = WallTime::from_unix_s(1'790'000'000);
+const EtagMatch any_etag{.kind = EtagMatch::Kind::any, .etag = {}};
 
 /// A connection that takes as many messages as it is told to.
 class TakingLink final : public testing::FakeLink {
@@ -37,7 +37,7 @@ public:
 };
 
 struct CloudMessagesTest : ::testing::Test {
-    ManualClock clock{noon};
+    ManualClock clock{sent_at};
     MemoryStore store;
     std::optional<TestHub> hub{std::in_place, store, clock};
     std::vector<StoredFeedback> feedback;
@@ -128,7 +128,7 @@ TEST_F(CloudMessagesTest, AreReceivedInOrderAndGoneWhenCompleted) {
     ASSERT_TRUE(first && second);
     EXPECT_EQ(first->message.body + second->message.body, "12");
     EXPECT_LT(first->message.sequence, second->message.sequence);
-    EXPECT_EQ(first->message.enqueued, noon);
+    EXPECT_EQ(first->message.enqueued, sent_at);
     EXPECT_EQ(device().c2d_count, 3U);  // locked ones count
     EXPECT_EQ(settle(first->lock, Settlement::complete), Errc{});
     EXPECT_EQ(settle(first->lock, Settlement::complete), Errc::device_message_lock_lost);
@@ -277,7 +277,7 @@ TEST_F(CloudMessagesTest, EndWhenTheyWereDeliveredTenTimes) {
 TEST_F(CloudMessagesTest, ExpireAfterAnHourOrWhenTheSenderSays) {
     ASSERT_TRUE(send(asking(Ack::full, "hour")));
     CloudMessage minute = asking(Ack::full, "minute");
-    minute.expiry = noon.plus_s(60);
+    minute.expiry = sent_at.plus_s(60);
     ASSERT_TRUE(send(std::move(minute)));
     hub->advance(59s);
     EXPECT_EQ(device().c2d_count, 2U);
@@ -349,7 +349,7 @@ TEST_F(CloudMessagesTest, TellTheirOutcomeToThoseWhoAsked) {
     for (const auto& [key, record] : feedback) {
         EXPECT_EQ(record.device_id, "d");
         EXPECT_EQ(record.generation_id, generation);
-        EXPECT_EQ(record.time, noon);
+        EXPECT_EQ(record.time, sent_at);
         const auto stored = store.get(Table::cloud_messages, key);
         ASSERT_TRUE(stored && *stored);
         EXPECT_EQ(decode_feedback_record(as_bytes(**stored))->original_message_id,
@@ -361,7 +361,7 @@ TEST_F(CloudMessagesTest, TellTheirOutcomeToThoseWhoAsked) {
 TEST_F(CloudMessagesTest, GoWithTheirDeviceAndAreNotThoseOfItsNamesake) {
     ASSERT_TRUE(send(asking(Ack::full)));
     const auto received = receive();
-    ASSERT_TRUE(hub->run(owner().remove_identity(device().key, any)));
+    ASSERT_TRUE(hub->run(owner().remove_identity(device().key, any_etag)));
     EXPECT_EQ(rows(), 0U);
     EXPECT_EQ(queue().messages(), 0U);
     hub->add_device("d");
@@ -376,7 +376,7 @@ TEST_F(CloudMessagesTest, GoWithTheirDeviceAndAreNotThoseOfItsNamesake) {
 TEST_F(CloudMessagesTest, StayIfTheRemovalOfTheirDeviceFails) {
     EXPECT_EQ(send("1"), Errc{});
     store.fail_commits(1, MemoryStore::every_later_one);
-    EXPECT_FALSE(hub->run(owner().remove_identity(device().key, any)));
+    EXPECT_FALSE(hub->run(owner().remove_identity(device().key, any_etag)));
     store.fail_commits(1, 0);
     EXPECT_EQ(body(), "1");
     restart();

@@ -8,7 +8,7 @@
 namespace carillon {
 namespace {
 
-IdentityKey key(int number) {
+IdentityKey numbered_key(int number) {
     return *IdentityKey::parse("d" + std::to_string(1'000'000 + number));
 }
 
@@ -35,21 +35,22 @@ TEST(KeyOrder, IsThatOfTheDirectoryWhateverComesAndGoesWhileItIsBuiltAndAfter) {
     auto below = [&random](std::size_t end) { return static_cast<int>(random() % end); };
     auto change = [&](std::size_t times) {
         for (std::size_t i = 0; i < times; ++i) {
-            if (Record* found = directory.find(key(below(20'000)))) {
+            if (Record* found = directory.find(numbered_key(below(20'000)))) {
                 const Ordinal ordinal = found->ordinal;
                 directory.remove(*found);
                 // The index learns of it late, if at all.
                 if (below(3) > 0) order.remove(ordinal);
-            } else if (const auto fresh = key(below(20'000)); directory.find(fresh) == nullptr) {
+            } else if (const auto fresh = numbered_key(below(20'000)); directory.find(fresh) == nullptr) {
                 order.add(directory.add(fresh));
             }
         }
     };
-    for (int i = 0; i < 20'000; i += 3) directory.add(key(i));
+    for (int i = 0; i < 20'000; i += 3) directory.add(numbered_key(i));
     while (order.build(100)) change(50);
     for (int round = 0; round < 20; ++round) {
         change(1000);
-        const Record* from = round == 0 ? directory.first() : directory.lower_bound(key(below(20'000)));
+        const Record* from =
+            round == 0 ? directory.first() : directory.lower_bound(numbered_key(below(20'000)));
         ASSERT_EQ(walked(directory, order, from), expected(directory, from));
     }
     EXPECT_GT(directory.size(), 5 * KeyOrder::block_rows_max);
@@ -62,10 +63,10 @@ TEST(KeyOrder, BlocksThatFillAreHalvedAndEmptyOnesUsedAgain) {
     const int count = static_cast<int>(KeyOrder::block_rows_max) * 4;
     for (int round = 0; round < 3; ++round) {
         // Downwards, so that each goes before all others.
-        for (int i = count; i > 0; --i) order.add(directory.add(key(i)));
+        for (int i = count; i > 0; --i) order.add(directory.add(numbered_key(i)));
         EXPECT_EQ(walked(directory, order, directory.first()), expected(directory, directory.first()));
         for (int i = count; i > 0; --i) {
-            Record& record = *directory.find(key(i));
+            Record& record = *directory.find(numbered_key(i));
             order.remove(record.ordinal);
             directory.remove(record);
         }
@@ -77,9 +78,9 @@ TEST(KeyOrder, BlocksThatFillAreHalvedAndEmptyOnesUsedAgain) {
 TEST(KeyOrder, ACreationUnderWayIsPassedOver) {
     Directory directory;
     KeyOrder order(directory);
-    directory.add(key(1));
+    directory.add(numbered_key(1));
     EXPECT_FALSE(order.build(1));
-    const Record& pending = directory.add(key(0));
+    const Record& pending = directory.add(numbered_key(0));
     EXPECT_EQ(walked(directory, order, &pending), std::vector<Ordinal>{0});
 }
 

@@ -14,7 +14,7 @@ using testing::FakeLink;
 using testing::TestHub;
 using namespace std::chrono_literals;
 
-constexpr WallTime noon = WallTime::from_unix_s(1'790'000'000);
+constexpr WallTime written_at = WallTime::from_unix_s(1'790'000'000);
 /// Columns for the smallest fleet, and no row is looked at before they are asked.
 constexpr TwinIndexLimits at_once{.rows_min = 1, .probe_rows = 0};
 constexpr TwinIndexLimits never{.rows_min = 1'000'000};
@@ -87,7 +87,7 @@ public:
     }
 
 private:
-    ManualClock clock_{noon};
+    ManualClock clock_{written_at};
     MemoryStore store_;
     TestHub hub_;
 };
@@ -135,7 +135,7 @@ TEST(TwinIndex, AQuerySaysHowManyTwinsItReadAndHowItFoundThem) {
 class HastyClock final : public Clock {
 public:
     TimePoint now() const override { return now_ += 100us; }
-    WallTime wall_now() const override { return noon; }
+    WallTime wall_now() const override { return written_at; }
     void advance(Duration by) { now_ += by; }
 
 private:
@@ -259,7 +259,7 @@ TEST(TwinIndex, AJobsTargetsAreFoundByColumns) {
     fleet.write("d110", R"({"tags":{"ring":2}})");
     // Not seen, as columns are asked; it shows that they are.
     fleet.hub().find("d109")->committed->twin = fleet.hub().find("d100")->committed->twin;
-    auto job = testing::parse_job("job", testing::twin_body("tags.ring = 1", R"({"done":true})"), noon);
+    auto job = testing::parse_job("job", testing::twin_body("tags.ring = 1", R"({"done":true})"), written_at);
     ASSERT_TRUE(fleet.hub().run(fleet.hub()->jobs().create(*std::move(job))));
     fleet.hub().settle();
     EXPECT_EQ(

@@ -29,7 +29,7 @@ std::string message_with(const Fill& annotations, const Fill& properties, std::s
     return message;
 }
 
-auto read(const std::string& message, std::uint32_t format = plain_format) {
+auto telemetry_of(const std::string& message, std::uint32_t format = plain_format) {
     Delivery delivery;
     delivery.format = format;
     delivery.message = as_bytes(message);
@@ -62,7 +62,7 @@ TEST(TelemetryMessage, WritesValuesAsText) {
             append_null(map.string_key("null"));
         },
         "body");
-    const auto messages = read(message);
+    const auto messages = telemetry_of(message);
     ASSERT_TRUE(messages);
     ASSERT_EQ(messages->size(), 1U);
     const TelemetryMessage& one = messages->front();
@@ -97,7 +97,7 @@ TEST(TelemetryMessage, TakesSystemPropertiesFromWhereverClientsPutThem) {
         append_string(map.string_key("mine"), "kept");
     }
     append_data(message, {});
-    const auto messages = read(message);
+    const auto messages = telemetry_of(message);
     ASSERT_TRUE(messages);
     const TelemetryMessage& one = messages->front();
     EXPECT_EQ(system_property(one, "message-id"), "5");
@@ -115,7 +115,7 @@ TEST(TelemetryMessage, BatchIsItsMessagesInOrder) {
     for (const char* body : {"one", "two", "three"}) {
         append_data(batch, as_bytes(message_with({}, {}, body)));
     }
-    const auto messages = read(batch, batch_format);
+    const auto messages = telemetry_of(batch, batch_format);
     ASSERT_TRUE(messages);
     ASSERT_EQ(messages->size(), 3U);
     EXPECT_EQ((*messages)[0].body, "one");
@@ -123,13 +123,13 @@ TEST(TelemetryMessage, BatchIsItsMessagesInOrder) {
 }
 
 TEST(TelemetryMessage, IsRefusedIfMalformedEmptyOrTooLarge) {
-    EXPECT_EQ(read("rubbish").error().code, Errc::iot_hub_format_error);
-    EXPECT_EQ(read("", batch_format).error().code, Errc::iot_hub_format_error);
+    EXPECT_EQ(telemetry_of("rubbish").error().code, Errc::iot_hub_format_error);
+    EXPECT_EQ(telemetry_of("", batch_format).error().code, Errc::iot_hub_format_error);
     std::string batch;
     append_data(batch, as_bytes(std::string_view("rubbish")));
-    EXPECT_EQ(read(batch, batch_format).error().code, Errc::iot_hub_format_error);
-    EXPECT_TRUE(read(message_with({}, {}, std::string(256 * 1024, 'x'))));
-    EXPECT_EQ(read(message_with({}, {}, std::string(256 * 1024 + 1, 'x'))).error().code,
+    EXPECT_EQ(telemetry_of(batch, batch_format).error().code, Errc::iot_hub_format_error);
+    EXPECT_TRUE(telemetry_of(message_with({}, {}, std::string(256 * 1024, 'x'))));
+    EXPECT_EQ(telemetry_of(message_with({}, {}, std::string(256 * 1024 + 1, 'x'))).error().code,
               Errc::message_too_large);
 }
 
@@ -142,14 +142,14 @@ TEST(TelemetryMessage, HasABoundedNumberOfPropertiesAndOfMessagesInABatch) {
                             },
                             {});
     };
-    EXPECT_TRUE(read(with_properties(properties_max)));
-    EXPECT_EQ(read(with_properties(properties_max + 1)).error().code, Errc::argument_invalid);
+    EXPECT_TRUE(telemetry_of(with_properties(properties_max)));
+    EXPECT_EQ(telemetry_of(with_properties(properties_max + 1)).error().code, Errc::argument_invalid);
     std::string batch;
     const std::string empty = message_with({}, {}, {});
     for (std::size_t i = 0; i < batch_messages_max; ++i) append_data(batch, as_bytes(empty));
-    EXPECT_TRUE(read(batch, batch_format));
+    EXPECT_TRUE(telemetry_of(batch, batch_format));
     append_data(batch, as_bytes(empty));
-    EXPECT_EQ(read(batch, batch_format).error().code, Errc::argument_invalid);
+    EXPECT_EQ(telemetry_of(batch, batch_format).error().code, Errc::argument_invalid);
 }
 
 }  // namespace

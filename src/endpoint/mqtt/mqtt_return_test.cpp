@@ -11,27 +11,13 @@ namespace carillon::mqtt {
 namespace {
 
 using testing::connack_of;
+using testing::methods_filter;
 using testing::Peer;
 using testing::publish_of;
+using testing::published;
 using testing::Site;
 using testing::subscribe_of;
 using testing::to_hex;
-
-constexpr std::string_view methods_filter = "$iothub/methods/POST/#";
-
-/// Topic and payload of each PUBLISH in `bytes`.
-std::vector<std::pair<std::string, std::string>> published(const std::string& bytes) {
-    std::vector<std::pair<std::string, std::string>> out;
-    Framer framer(PacketLimits::packet_bytes_max);
-    Bytes input = as_bytes(bytes);
-    while (true) {
-        const auto packet = framer.next(input);
-        if (!packet || !*packet) return out;
-        if (!(*packet)->is(PacketType::publish)) continue;
-        const auto publish = decode_publish(**packet).value();
-        out.emplace_back(publish.topic, as_text(publish.payload));
-    }
-}
 
 TEST(ReturningDevice, ACallWaitsForADeviceThatIsBackUntilItsProgramRuns) {
     Site site;

@@ -7,11 +7,14 @@
 #include "endpoint/mqtt/mqtt_connection.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "net/io_thread.hpp"
+#include "wire/mqtt/decode.hpp"
 #include "wire/mqtt/testing.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace carillon::mqtt::testing {
 
@@ -136,5 +139,19 @@ struct Peer {
     Wire wire;
     std::string parameters;  ///< More of the user name, from its `&` on.
 };
+
+/// Topic and payload of each PUBLISH in `bytes`.
+inline std::vector<std::pair<std::string, std::string>> published(const std::string& bytes) {
+    std::vector<std::pair<std::string, std::string>> out;
+    Framer framer(PacketLimits::packet_bytes_max);
+    Bytes input = as_bytes(bytes);
+    while (true) {
+        const auto packet = framer.next(input);
+        if (!packet || !*packet) return out;
+        if (!(*packet)->is(PacketType::publish)) continue;
+        const auto publish = decode_publish(**packet).value();
+        out.emplace_back(publish.topic, as_text(publish.payload));
+    }
+}
 
 }  // namespace carillon::mqtt::testing

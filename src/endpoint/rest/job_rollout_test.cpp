@@ -8,14 +8,14 @@ namespace {
 using namespace testing;
 using std::chrono::seconds;
 
-std::string method_job(std::string_view rollout) {
+std::string method_job_with(std::string_view rollout) {
     return std::string(R"({"type":"scheduleDeviceMethod","cloudToDeviceMethod":{"methodName":"m"},)") +
            R"("queryCondition":"*","rollout":)" + std::string(rollout) + "}";
 }
 
 class JobRollout : public RestTest {
 protected:
-    Answer order(std::string_view rollout) { return call("PUT", at("/jobs/v2/j"), method_job(rollout)); }
+    Answer order(std::string_view rollout) { return call("PUT", at("/jobs/v2/j"), method_job_with(rollout)); }
     Answer look() { return call("GET", "/carillon/jobs/j"); }
     std::string shown(std::string_view name) { return member(look().body, name); }
 };
@@ -121,7 +121,7 @@ protected:
 
 TEST_F(StrictJobRollout, IsRefusedInStrictMode) {
     create("d1");
-    const auto refused = call("PUT", at("/jobs/v2/j"), method_job("{}"));
+    const auto refused = call("PUT", at("/jobs/v2/j"), method_job_with("{}"));
     EXPECT_EQ(refused.status, 400);
     EXPECT_TRUE(refused.contains("rollout")) << refused.body;
     EXPECT_TRUE(call("GET", at("/jobs/v2/j")).contains("unknown"));

@@ -5,7 +5,7 @@ namespace {
 
 using namespace testing;
 
-constexpr const char* twin_job =
+constexpr const char* plain_twin_job =
     R"({"jobId":"j1","type":"scheduleUpdateTwin","updateTwin":{"etag":"*","tags":{"a":1}},)"
     R"("cloudToDeviceMethod":null,"queryCondition":"deviceId IN ['d1']"})";
 
@@ -23,7 +23,7 @@ protected:
 
 TEST_F(JobRoutes, AcceptReadAndFinishAJob) {
     create("d1");
-    const Answer accepted = put("j1", twin_job);
+    const Answer accepted = put("j1", plain_twin_job);
     EXPECT_EQ(accepted.status, 200);
     EXPECT_EQ(accepted.body, R"({"jobId":"j1","type":"scheduleUpdateTwin","status":"queued"})");
     hub_.settle();
@@ -31,7 +31,7 @@ TEST_F(JobRoutes, AcceptReadAndFinishAJob) {
     EXPECT_EQ(done.status, 200);
     EXPECT_EQ(member(done.body, "status"), "\"completed\"") << done.body;
     EXPECT_EQ(member(call("GET", at("/twins/d1")).body, "tags"), R"({"a":1})");
-    EXPECT_EQ(put("j1", twin_job).error(), "JobAlreadyExists");
+    EXPECT_EQ(put("j1", plain_twin_job).error(), "JobAlreadyExists");
     EXPECT_EQ(call("POST", at("/jobs/v2/j1/cancel")).error(), "OperationNotAllowedInCurrentState");
 }
 
@@ -61,7 +61,7 @@ TEST_F(JobRoutes, RefuseOrdersThatAreNone) {
     EXPECT_EQ(put("j1", "[]").error(), "IotHubFormatError");
     EXPECT_EQ(put("j1", "{}").error(), "GenericBadRequest");
     EXPECT_EQ(put("j1", R"({"type":"scheduleTwinUpdate"})").error(), "GenericBadRequest");
-    EXPECT_EQ(put("j2", twin_job).error(), "ArgumentInvalid");  // the body says j1
+    EXPECT_EQ(put("j2", plain_twin_job).error(), "ArgumentInvalid");  // the body says j1
     EXPECT_EQ(put("j_1", "{}").error(), "ArgumentInvalid");
     EXPECT_EQ(put(std::string(65, 'j'), "{}").error(), "ArgumentInvalid");
     EXPECT_EQ(put("j1", R"({"type":"scheduleUpdateTwin","updateTwin":{"tags":{"a":1}},"queryCondition":"*"})")

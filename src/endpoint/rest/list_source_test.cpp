@@ -8,7 +8,7 @@
 namespace carillon::rest {
 namespace {
 
-std::string next(ListSource& source) {
+std::string next_row(ListSource& source) {
     boost::asio::io_context io;
     std::string piece;
     boost::asio::co_spawn(io, source.next(),
@@ -24,26 +24,26 @@ Task<Result<std::string>> quoted(std::string id) {
 
 TEST(ListSource, WritesAnArrayOfWhatIsThere) {
     ListSource source({"a", "gone 1", "b", "gone 2"}, &quoted);
-    EXPECT_EQ(next(source), R"(["a","b"])");
-    EXPECT_EQ(next(source), "");
+    EXPECT_EQ(next_row(source), R"(["a","b"])");
+    EXPECT_EQ(next_row(source), "");
 }
 
 TEST(ListSource, WritesAnEmptyArray) {
     ListSource none({}, &quoted);
-    EXPECT_EQ(next(none), "[]");
-    EXPECT_EQ(next(none), "");
+    EXPECT_EQ(next_row(none), "[]");
+    EXPECT_EQ(next_row(none), "");
     ListSource gone({"gone"}, &quoted);
-    EXPECT_EQ(next(gone), "[]");
+    EXPECT_EQ(next_row(gone), "[]");
 }
 
 TEST(ListSource, LooksForNoMoreThanAPieceAtATime) {
     const std::string half(ListSource::piece_bytes / 2, 'x');
     ListSource source({half, half, half, "gone", half, "last"}, &quoted);
     const std::string element = '"' + half + '"';
-    EXPECT_EQ(next(source), '[' + element + ',' + element);
-    EXPECT_EQ(next(source), ',' + element + ',' + element);
-    EXPECT_EQ(next(source), ",\"last\"]");
-    EXPECT_EQ(next(source), "");
+    EXPECT_EQ(next_row(source), '[' + element + ',' + element);
+    EXPECT_EQ(next_row(source), ',' + element + ',' + element);
+    EXPECT_EQ(next_row(source), ",\"last\"]");
+    EXPECT_EQ(next_row(source), "");
 }
 
 }  // namespace

@@ -7,14 +7,14 @@
 namespace carillon {
 namespace {
 
-const WallTime now = WallTime::from_unix_s(1'790'000'000);
+const WallTime changed_at = WallTime::from_unix_s(1'790'000'000);
 
 Section section_of(const std::string& json, SectionKind kind) {
     const auto document = JsonDocument::parse(json);
     EXPECT_TRUE(document.has_value()) << json.substr(0, 200);
     const auto patch = SectionPatch::parse(document->root());
     EXPECT_TRUE(patch.has_value()) << (patch ? "" : patch.error().detail);
-    auto change = Section::fresh(now).replaced(*patch, kind, now, Notification::omit);
+    auto change = Section::fresh(changed_at).replaced(*patch, kind, changed_at, Notification::omit);
     EXPECT_TRUE(change.has_value()) << (change ? "" : change.error().detail);
     return change ? std::move(change->section) : Section();
 }
@@ -22,15 +22,15 @@ Section section_of(const std::string& json, SectionKind kind) {
 Document document_of(const std::string& tags, const std::string& desired, const std::string& reported) {
     SeededRandom random(1);
     const auto body = JsonDocument::parse("{}");
-    auto identity = parse_identity(body->root(), *IdentityKey::parse("dev-a"), nullptr, now, random);
-    Document document{.identity = PackedIdentity(*identity), .twin = Twin::fresh(now)};
+    auto identity = parse_identity(body->root(), *IdentityKey::parse("dev-a"), nullptr, changed_at, random);
+    Document document{.identity = PackedIdentity(*identity), .twin = Twin::fresh(changed_at)};
     document.twin.tags = section_of(tags, SectionKind::tags);
     document.twin.desired = section_of(desired, SectionKind::desired);
     document.twin.reported = section_of(reported, SectionKind::reported);
     return document;
 }
 
-std::string whole(const Document& document) {
+std::string whole_text(const Document& document) {
     std::string out;
     append_twin_json(out, document, {}, Flavour::ga);
     return out;
@@ -77,10 +77,10 @@ std::string control_characters(std::size_t strings) {
 
 TEST(TwinText, InPiecesOfAnySizeIsTheWholeText) {
     const Document small = document_of(R"({"a":1})", R"({"b":{"c":[1,{"d":2}],"e":{}},"f":"\u0001"})", "{}");
-    const Document empty{.identity = small.identity, .twin = Twin::fresh(now)};
+    const Document empty{.identity = small.identity, .twin = Twin::fresh(changed_at)};
     for (std::size_t bytes = 1; bytes < 200; bytes += 7) {
-        EXPECT_EQ(in_pieces(small, bytes, 2000), whole(small));
-        EXPECT_EQ(in_pieces(empty, bytes, 2000), whole(empty));
+        EXPECT_EQ(in_pieces(small, bytes, 2000), whole_text(small));
+        EXPECT_EQ(in_pieces(empty, bytes, 2000), whole_text(empty));
     }
 }
 
@@ -89,7 +89,7 @@ TEST(TwinText, OfTheLongestTwinsComesInShortPieces) {
     const std::string tags = control_characters(60);
     for (const std::string& properties : {many_members(28'500), control_characters(60)}) {
         const Document document = document_of(tags, properties, properties);
-        const std::string text = whole(document);
+        const std::string text = whole_text(document);
         EXPECT_GT(text.size(), 4U * 1024 * 1024) << "or this is no long twin";
         EXPECT_TRUE(TwinText::may_be_long(document));
         // A string that is not divided.
@@ -102,7 +102,7 @@ TEST(TwinText, OfAShortTwinIsShort) {
     const Document document = document_of("{}", many_members(1850), "{}");
     EXPECT_FALSE(TwinText::may_be_long(document));
     EXPECT_TRUE(TwinText::may_be_long(document_of("{}", many_members(2100), "{}")));
-    const std::size_t length = whole(document).size();
+    const std::size_t length = whole_text(document).size();
     EXPECT_GT(length, 128U * 1024);
     EXPECT_LT(length, 256U * 1024);
 }

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ClusterOrders : public testing::Test {
+class ClusterOrders : public ::testing::Test {
 protected:
     void SetUp() override {
         claimed_ = server_.reset();

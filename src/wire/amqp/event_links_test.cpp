@@ -10,7 +10,7 @@ namespace {
 
 using Kind = EventSelector::Kind;
 
-EventAddress read(std::string_view address, LinkRole role = LinkRole::receiver) {
+EventAddress read_address(std::string_view address, LinkRole role = LinkRole::receiver) {
     Attach attach;
     attach.role = role;
     Terminus& terminus = role == LinkRole::sender ? attach.target : attach.source;
@@ -23,39 +23,40 @@ TEST(EventAddress, OfAPartitionIsReadInTheFormsOfAllClients) {
     for (const char* text :
          {"hub/ConsumerGroups/$Default/Partitions/3", "/hub/ConsumerGroups/$Default/Partitions/3",
           "amqps://hub.example.net:5671/hub/consumergroups/$Default/partitions/3"}) {
-        const EventAddress address = read(text);
+        const EventAddress address = read_address(text);
         EXPECT_EQ(address.kind, EventLinkKind::partition) << text;
         EXPECT_EQ(address.entity, "hub");
         EXPECT_EQ(address.group, "$Default");
         EXPECT_EQ(address.partition, "3");
     }
-    const EventAddress of_hub = read("messages/events/ConsumerGroups/reports/Partitions/0");
+    const EventAddress of_hub = read_address("messages/events/ConsumerGroups/reports/Partitions/0");
     EXPECT_EQ(of_hub.kind, EventLinkKind::partition);
     EXPECT_EQ(of_hub.entity, "messages/events");
 }
 
 TEST(EventAddress, OfTheHubsManagementIsAQuestionForTheEndpoint) {
-    EXPECT_EQ(read("$management").kind, EventLinkKind::management);
-    EXPECT_EQ(read("$management", LinkRole::sender).kind, EventLinkKind::management);
-    EXPECT_EQ(read("hub/$management").entity, "hub");
-    EXPECT_EQ(read("hub/$management").kind, EventLinkKind::management);
-    EXPECT_EQ(read("/messages/events/$management").kind, EventLinkKind::hub_redirect);
-    EXPECT_EQ(read("amqps://h/messages/events/$management").kind, EventLinkKind::hub_redirect);
+    EXPECT_EQ(read_address("$management").kind, EventLinkKind::management);
+    EXPECT_EQ(read_address("$management", LinkRole::sender).kind, EventLinkKind::management);
+    EXPECT_EQ(read_address("hub/$management").entity, "hub");
+    EXPECT_EQ(read_address("hub/$management").kind, EventLinkKind::management);
+    EXPECT_EQ(read_address("/messages/events/$management").kind, EventLinkKind::hub_redirect);
+    EXPECT_EQ(read_address("amqps://h/messages/events/$management").kind, EventLinkKind::hub_redirect);
 }
 
 TEST(EventAddress, OfASenderIsKnownSoThatItIsRefusedInWords) {
-    EXPECT_EQ(read("hub", LinkRole::sender).kind, EventLinkKind::send_to_entity);
-    EXPECT_EQ(read("hub/Partitions/1", LinkRole::sender).kind, EventLinkKind::send_to_entity);
-    EXPECT_EQ(read("messages/events", LinkRole::sender).kind, EventLinkKind::send_to_entity);
+    EXPECT_EQ(read_address("hub", LinkRole::sender).kind, EventLinkKind::send_to_entity);
+    EXPECT_EQ(read_address("hub/Partitions/1", LinkRole::sender).kind, EventLinkKind::send_to_entity);
+    EXPECT_EQ(read_address("messages/events", LinkRole::sender).kind, EventLinkKind::send_to_entity);
 }
 
 TEST(EventAddress, OfAnythingElseIsUnknown) {
     for (const char* text : {"", "/", "hub", "other", "hub/ConsumerGroups/x", "ConsumerGroups/x/Partitions/1",
                              "hub/ConsumerGroups//Partitions/1", "hub/ConsumerGroups/x/Partitions/",
                              "devices/d/messages/events", "messages/events"}) {
-        EXPECT_EQ(read(text).kind, EventLinkKind::unknown) << text;
+        EXPECT_EQ(read_address(text).kind, EventLinkKind::unknown) << text;
     }
-    EXPECT_EQ(read("hub/ConsumerGroups/x/Partitions/1", LinkRole::sender).kind, EventLinkKind::unknown);
+    EXPECT_EQ(read_address("hub/ConsumerGroups/x/Partitions/1", LinkRole::sender).kind,
+              EventLinkKind::unknown);
     EXPECT_EQ(parse_event_address({}, "hub").kind, EventLinkKind::unknown);
 }
 

@@ -16,7 +16,7 @@ using testing::to_hex;
 constexpr std::uint32_t frame_bytes_max = 65536;
 
 /// Each performative once, as a frame.
-std::vector<std::string> frames() {
+std::vector<std::string> sample_frames() {
     std::vector<std::string> frames(10);
     append_open(frames[0],
                 {.container_id = "c", .hostname = "h", .idle_timeout_ms = 60000, .properties = {}});
@@ -60,7 +60,7 @@ Result<Performative> decode(std::string_view frame) {
 
 TEST(AmqpFramer, FramesCutAtEveryByteComeWhole) {
     std::string stream;
-    for (const std::string& frame : frames()) stream += frame;
+    for (const std::string& frame : sample_frames()) stream += frame;
     for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
         Framer framer(frame_bytes_max);
         std::string seen;
@@ -77,7 +77,7 @@ TEST(AmqpFramer, FramesCutAtEveryByteComeWhole) {
             EXPECT_TRUE(input.empty());
         }
         std::string expected;
-        for (const std::string& frame : frames()) expected += frame.substr(frame_header_bytes);
+        for (const std::string& frame : sample_frames()) expected += frame.substr(frame_header_bytes);
         EXPECT_EQ(seen, expected) << cut;
         EXPECT_EQ(framer.pending(), 0U);
     }
@@ -119,7 +119,7 @@ TEST(AmqpFramer, AnExtendedHeaderIsSkipped) {
 }
 
 TEST(AmqpPerformatives, WhatIsEncodedIsDecoded) {
-    const auto all = frames();
+    const auto all = sample_frames();
     const auto open = std::get<Open>(*decode(all[0]));
     EXPECT_EQ(open.container_id, "c");
     EXPECT_EQ(open.hostname, "h");
@@ -153,7 +153,7 @@ TEST(AmqpPerformatives, WhatIsEncodedIsDecoded) {
 }
 
 TEST(AmqpPerformatives, EachCutAtEveryByteIsRefused) {
-    for (const std::string& frame : frames()) {
+    for (const std::string& frame : sample_frames()) {
         std::string body = frame.substr(std::min(frame_header_bytes, frame.size()));
         if (const std::size_t at = body.find("payload"); at != std::string::npos) body.resize(at);
         for (std::size_t length = 0; length < body.size(); ++length) {

@@ -10,18 +10,17 @@ namespace {
 using testing::bytes_of;
 using testing::connack_of;
 using testing::connect_of;
+using testing::desired_filter;
+using testing::events;
 using testing::from_hex;
+using testing::methods_filter;
 using testing::publish_of;
 using testing::subscribe_of;
 using testing::Talk;
 using testing::to_hex;
+using testing::twin_filter;
 using testing::unsubscribe_of;
 using Lines = std::vector<std::string>;
-
-constexpr std::string_view events = "devices/d1/messages/events/";
-constexpr std::string_view methods_filter = "$iothub/methods/POST/#";
-constexpr std::string_view twin_filter = "$iothub/twin/res/#";
-constexpr std::string_view desired_filter = "$iothub/twin/PATCH/properties/desired/#";
 
 std::chrono::seconds s(std::int64_t count) {
     return std::chrono::seconds(count);

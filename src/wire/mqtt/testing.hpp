@@ -15,6 +15,12 @@ namespace carillon::mqtt::testing {
 using carillon::testing::from_hex;
 using carillon::testing::to_hex;
 
+// Topics of device `d1`, and the filters that a device subscribes to.
+constexpr std::string_view events = "devices/d1/messages/events/";
+constexpr std::string_view methods_filter = "$iothub/methods/POST/#";
+constexpr std::string_view twin_filter = "$iothub/twin/res/#";
+constexpr std::string_view desired_filter = "$iothub/twin/PATCH/properties/desired/#";
+
 /// A CONNECT of client `d1`, to be changed at will.
 inline Connect connect_of(std::string_view client_id = "d1",
                           std::string_view user_name = "hub.example.net/d1/?api-version=2021-04-12") {
