@@ -551,8 +551,9 @@ Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after
     return outcome;
 }
 
-Result<> ServiceClient::download_backup(const std::function<Result<>(std::string_view)>& take) {
-    HttpRequest request{"GET", "/carillon/backup", {}, {}};
+Result<> ServiceClient::download_backup(const std::function<Result<>(std::string_view)>& take,
+                                        std::string_view since) {
+    HttpRequest request{since.empty() ? "GET" : "POST", "/carillon/backup", {}, std::string(since)};
     if (auto prepared = impl_->prepare(request); !prepared) return prepared;
     Result<> outcome;
     const auto read = [&](std::string_view piece) {

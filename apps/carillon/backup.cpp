@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "hub_flags.hpp"
 #include "row_printer.hpp"
+#include "server/backup_check.hpp"
 #include "server/backup_reader.hpp"
 #include "server/backup_restore.hpp"
 #include "terminal.hpp"
@@ -19,6 +20,8 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <map>
+#include <vector>
 
 namespace carillon {
 
@@ -26,10 +29,14 @@ namespace {
 
 constexpr std::chrono::milliseconds between_progress_lines{200};
 constexpr std::size_t read_bytes = 256 * 1024;
+/// Archives beside another of which the front is looked at.
+constexpr std::size_t archives_beside_max = 10'000;
 
 struct BackupArgs {
     HubFlags hub;
     std::string archive;
+    std::string since;
+    std::vector<std::string> others;
     std::string data_dir = "carillon-data";
     Format format = Format::automatic;
 };
@@ -112,66 +119,199 @@ private:
 };
 
 std::string summary(const BackupHead& head) {
-    return fmt::format("{} of {}, {} files of the store with {} bytes, made by {}", head.host_name,
-                       head.created, with_thousands(head.files), with_thousands(head.bytes), head.program);
+    return fmt::format("{} of {}, {} files of the store with {} bytes{}, made by {}", head.host_name,
+                       head.created, with_thousands(head.files), with_thousands(head.bytes),
+                       head.since.empty() ? "" : " since the backup that it builds on", head.program);
 }
 
-Result<Exit> create(const BackupArgs& args) {
-    auto client = open_hub(args.hub);
-    if (!client) return fail(std::move(client).error());
-    ArchiveOut out;
-    if (auto opened = out.open(args.archive, client->host_name()); !opened)
-        return fail(std::move(opened).error());
-    BackupReader reader;
-    ProgressLine progress;
-    auto taken = client->download_backup([&](std::string_view piece) -> Result<> {
-        if (auto read = reader.read(piece); !read) return read;
-        progress.at(reader.bytes_read());
-        return out.write(piece);
-    });
-    progress.clear();
-    if (!taken && http_status(taken.error().code) == 404) {
-        return fail(Errc::feature_not_supported,
-                    "this hub makes no backups: it is no Carillon, or an older one");
-    }
-    if (!taken) return fail(std::move(taken).error());
-    const auto head = reader.finish();
-    if (!head) return fail(head.error());
-    if (auto finished = out.finish(); !finished) return fail(std::move(finished).error());
-    std::cerr << "backup of " << summary(*head) << "\nwritten to " << out.shown() << " ("
-              << with_thousands(reader.bytes_read())
-              << " bytes). It holds every key of the hub: keep it as safe as "
-                 "these.\n";
-    return Exit::ok;
-}
-
-/// Gives the archive to `reader`, to its last byte.
-Result<BackupHead> read_archive(const std::string& archive, BackupReader& reader) {
+/// Reads an archive piece by piece until `take` has enough.
+Result<> read_pieces(const std::string& archive, const std::function<Result<bool>(std::string_view)>& take) {
     const bool is_input = archive == "-";
     const int descriptor = is_input ? STDIN_FILENO : ::open(archive.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         const Errc code = errno == ENOENT ? Errc::not_found_locally : Errc::io_failed;
         return fail(code, archive + ": " + std::strerror(errno));
     }
-    ProgressLine progress;
     std::string buffer(read_bytes, '\0');
     Result<> done;
-    while (done) {
+    for (bool goes_on = true; done && goes_on;) {
         const ssize_t got = ::read(descriptor, buffer.data(), buffer.size());
         if (got == 0) break;
         if (got < 0 && errno != EINTR) done = refused(archive);
-        if (got > 0) done = reader.read(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
-        progress.at(reader.bytes_read());
+        if (got <= 0) continue;
+        auto taken = take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
+        if (!taken) {
+            done = fail(std::move(taken).error());
+        } else {
+            goes_on = *taken;
+        }
     }
     if (!is_input) ::close(descriptor);
+    return done;
+}
+
+/// What stands at the front of an archive: its head, and the list of its files.
+struct Front {
+    BackupHead head;
+    std::string files_text;  ///< Empty in archives of older programs.
+};
+
+/// Nothing behind the front is looked at.
+Result<Front> read_front(const std::string& archive) {
+    /// Ends the reading at the first member behind the list.
+    class Stop final : public BackupSink {
+    public:
+        Result<> begin(const std::string&, std::uint64_t) override {
+            is_over = true;
+            return {};
+        }
+        Result<> write(std::string_view) override { return {}; }
+        Result<> end() override { return {}; }
+        bool is_over = false;
+    } stop;
+    BackupCheck check(&stop);
+    BackupReader reader(&check);
+    auto read = read_pieces(archive, [&](std::string_view piece) -> Result<bool> {
+        // In blocks, so that nothing behind the first file is judged.
+        while (!piece.empty() && !stop.is_over) {
+            const std::string_view part = piece.substr(0, tar_block_bytes);
+            if (auto done = reader.read(part); !done) return fail(std::move(done).error());
+            piece.remove_prefix(part.size());
+        }
+        return !stop.is_over;
+    });
+    if (!read) return fail(std::move(read).error());
+    auto head = reader.head();
+    if (!head) return fail(std::move(head).error());
+    return Front{*std::move(head), check.files_text()};
+}
+
+/// What the hub must know of the archive that the next one builds on.
+Result<std::string> files_since(const std::string& archive) {
+    if (archive == "-") return fail(Errc::config_invalid, "--since names a file");
+    auto front = read_front(archive);
+    if (!front) return fail(front.error().code, archive + ": " + front.error().detail);
+    if (front->files_text.empty() || !is_backup_id(front->head.id)) {
+        return fail(Errc::config_invalid,
+                    archive + " was made by an older program, and none can build on it: make a whole one");
+    }
+    if (auto parsed = parse_backup_files(front->files_text); !parsed) {
+        return fail(parsed.error().code, archive + ": " + parsed.error().detail);
+    }
+    return std::move(front->files_text);
+}
+
+Result<Exit> create(const BackupArgs& args) {
+    std::string since;
+    if (!args.since.empty()) {
+        auto files = files_since(args.since);
+        if (!files) return fail(std::move(files).error());
+        since = *std::move(files);
+    }
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    ArchiveOut out;
+    if (auto opened = out.open(args.archive, client->host_name()); !opened)
+        return fail(std::move(opened).error());
+    BackupCheck check;
+    BackupReader reader(&check);
+    ProgressLine progress;
+    const auto take = [&](std::string_view piece) -> Result<> {
+        if (auto read = reader.read(piece); !read) return read;
+        progress.at(reader.bytes_read());
+        return out.write(piece);
+    };
+    auto taken = client->download_backup(take, since);
+    progress.clear();
+    const Errc code = taken ? Errc{} : taken.error().code;
+    if (!taken && (http_status(code) == 404 || code == Errc::generic_method_not_allowed)) {
+        return fail(Errc::feature_not_supported,
+                    since.empty() ? "this hub makes no backups: it is no Carillon, or an older one"
+                                  : "this hub makes no incremental backups: it is no Carillon, or an older one");
+    }
+    if (!taken) return fail(std::move(taken).error());
+    const auto head = reader.finish();
+    if (!head) return fail(head.error());
+    if (auto whole = check.finish(*head); !whole) return fail(std::move(whole).error());
+    if (auto finished = out.finish(); !finished) return fail(std::move(finished).error());
+    std::cerr << "backup of " << summary(*head) << "\nwritten to " << out.shown() << " ("
+              << with_thousands(reader.bytes_read())
+              << " bytes). It holds every key of the hub: keep it as safe as "
+                 "these.\n";
+    if (!check.elsewhere().empty()) {
+        std::cerr << "To restore it takes " << args.since << " too, and what that builds on.\n";
+    }
+    return Exit::ok;
+}
+
+/// Gives the archive to `reader`, to its last byte.
+Result<BackupHead> read_archive(const std::string& archive, BackupReader& reader) {
+    ProgressLine progress;
+    auto done = read_pieces(archive, [&](std::string_view piece) -> Result<bool> {
+        if (auto read = reader.read(piece); !read) return fail(std::move(read).error());
+        progress.at(reader.bytes_read());
+        return true;
+    });
     progress.clear();
     if (!done) return fail(std::move(done).error());
     return reader.finish();
 }
 
+/// Where archives lie, by id: those that are named, and the `.tar` files beside the one that is read.
+std::map<std::string, std::string> find_archives(const BackupArgs& args) {
+    std::vector<std::string> places = args.others;
+    std::error_code ignored;
+    if (args.archive != "-") {
+        auto folder = std::filesystem::path(args.archive).parent_path();
+        if (folder.empty()) folder = ".";
+        for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+            const bool is_archive = entry.path().extension() == ".tar" && entry.is_regular_file(ignored);
+            if (is_archive && places.size() < archives_beside_max) places.push_back(entry.path().string());
+        }
+    }
+    std::map<std::string, std::string> found;
+    for (const std::string& place : places) {
+        // What is no backup is of no interest here.
+        if (const auto front = read_front(place); front && is_backup_id(front->head.id))
+            found.emplace(front->head.id, place);
+    }
+    return found;
+}
+
+/// Reads what `check` found to lie in other archives, each of them to its last byte.
+Result<> read_bases(const BackupArgs& args, const BackupCheck& check, BackupSink* below) {
+    if (check.elsewhere().empty()) return {};
+    const auto places = find_archives(args);
+    for (const auto& [id, files] : check.elsewhere()) {
+        const auto place = places.find(id);
+        if (place == places.end()) {
+            return fail(Errc::store_corrupt,
+                        fmt::format("{} builds on the backup {}, which is not beside it: name that by --with",
+                                    args.archive, id));
+        }
+        BackupPick pick(files, below);
+        BackupReader reader(&pick);
+        const auto head = read_archive(place->second, reader);
+        Result<> done = head ? pick.finish() : Result<>(fail(head.error()));
+        if (done && head->id != id) done = fail(Errc::store_corrupt, "it is another backup now");
+        if (!done) return fail(done.error().code, place->second + ": " + done.error().detail);
+    }
+    return {};
+}
+
+/// Reads a backup with all that it builds on.
+Result<BackupHead> read_backup(const BackupArgs& args, BackupSink* below) {
+    BackupCheck check(below);
+    BackupReader reader(&check);
+    auto head = read_archive(args.archive, reader);
+    if (!head) return head;
+    if (auto whole = check.finish(*head); !whole) return fail(std::move(whole).error());
+    if (auto bases = read_bases(args, check, below); !bases) return fail(std::move(bases).error());
+    return head;
+}
+
 Result<Exit> verify(const BackupArgs& args) {
-    BackupReader reader;
-    const auto head = read_archive(args.archive, reader);
+    const auto head = read_backup(args, nullptr);
     if (!head) return fail(head.error());
     if (args.format == Format::automatic) {
         std::cout << "sound: " << summary(*head) << '\n';
@@ -187,8 +327,7 @@ Result<Exit> restore(const BackupArgs& args) {
         const bool is_full = into.error().code == Errc::argument_invalid;
         return fail(is_full ? Errc::config_invalid : into.error().code, into.error().detail);
     }
-    BackupReader reader(&*into);
-    const auto head = read_archive(args.archive, reader);
+    const auto head = read_backup(args, &*into);
     if (!head) {
         return fail(head.error().code, head.error().detail + ".\nNothing was restored into " + args.data_dir);
     }
@@ -204,6 +343,10 @@ void add_archive_argument(CLI::App& verb, BackupArgs& args) {
     verb.add_option("archive", args.archive, "A file, or - for standard input")
         ->required()
         ->type_name("FILE");
+    verb.add_option("--with", args.others,
+                    "An archive that it builds on; repeatable. The .tar files beside it are found")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -220,6 +363,10 @@ void add_backup(CLI::App& app, int& exit_code) {
                     "A file, a directory for carillon-backup-HOST-TIME.tar, or - for standard output")
         ->required()
         ->type_name("FILE|DIR");
+    create_verb
+        .add_option("--since", args->since,
+                    "An earlier backup of this hub; what lies in it, or in those that it builds on, is left out")
+        ->type_name("FILE");
     create_verb.footer(
         "Needs a policy with all rights, as the archive holds every key of the hub. It is checked while it "
         "is written,\n"

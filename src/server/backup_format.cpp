@@ -18,8 +18,8 @@ constexpr std::string_view before_checksum = ",\"crc32c\":\"";
 
 std::string to_json(const BackupHead& head) {
     std::string text;
-    JsonWriter(text)
-        .begin_object()
+    JsonWriter json(text);
+    json.begin_object()
         .member("backup", head.version)
         .member("format", head.format)
         .member("program", head.program)
@@ -27,8 +27,10 @@ std::string to_json(const BackupHead& head) {
         .member("createdTime", head.created)
         .member("files", head.files)
         .member("bytes", head.bytes)
-        .member("acknowledged", head.acknowledged)
-        .end_object();
+        .member("acknowledged", head.acknowledged);
+    if (!head.id.empty()) json.member("id", head.id);
+    if (!head.since.empty()) json.member("since", head.since);
+    json.end_object();
     text.pop_back();
     return fmt::format("{}{}{:08x}\"}}\n", text, before_checksum, crc32c(0, text));
 }
@@ -56,6 +58,8 @@ Result<BackupHead> parse_backup_head(std::string_view json) {
     head.files = static_cast<std::uint64_t>(number("files"));
     head.bytes = static_cast<std::uint64_t>(number("bytes"));
     head.acknowledged = static_cast<std::uint64_t>(number("acknowledged"));
+    head.id = root.find("id").string();
+    head.since = root.find("since").string();
     if (head.version < 1 || head.format < 1) return damaged();
     return head;
 }

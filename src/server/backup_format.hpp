@@ -18,10 +18,12 @@ namespace carillon {
 
 /// What a backup says of itself, in its first member.
 struct BackupHead {
-    static constexpr std::int64_t version_known = 1;
+    static constexpr std::int64_t version_known = 2;
+    /// Of an archive that holds everything; 2 is of one that builds on others.
+    static constexpr std::int64_t version_whole = 1;
     static constexpr std::size_t bytes_max = 64 * 1024;  ///< As JSON.
 
-    std::int64_t version = version_known;  ///< Of the archive's form.
+    std::int64_t version = version_whole;  ///< Of the archive's form.
     std::int64_t format = 0;               ///< Of the data: `data_format` of the program that made it.
     std::string program;                   ///< Such as `carillon 0.1.0`.
     std::string host_name;
@@ -29,6 +31,8 @@ struct BackupHead {
     std::uint64_t files = 0;         ///< Of the store.
     std::uint64_t bytes = 0;         ///< Of these.
     std::uint64_t acknowledged = 0;  ///< Sequence number of the store up to which the backup holds all.
+    std::string id;     ///< 32 hexadecimal digits at random; empty in archives of older programs.
+    std::string since;  ///< Id of the archive that this one was made to build on; empty if it is whole.
 };
 std::string to_json(const BackupHead& head);
 /// Fails with `store_corrupt`.

@@ -156,6 +156,12 @@ Result<> BackupReader::end_content() {
     return {};
 }
 
+Result<BackupHead> BackupReader::head() const {
+    if (last_name_.empty())
+        return fail(Errc::store_corrupt, fmt::format("the backup is cut short: it ends at byte {}", at_));
+    return parse_backup_head(head_text_);
+}
+
 Result<BackupHead> BackupReader::finish() const {
     if (state_ != State::ended || zero_bytes_ != 2 * tar_block_bytes) {
         return fail(Errc::store_corrupt,

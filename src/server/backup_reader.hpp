@@ -35,6 +35,8 @@ public:
     /// Behind the last byte: what the backup says of itself. Fails with `store_corrupt` if it is not whole,
     /// and with `store_failed` if a later program made it.
     Result<BackupHead> finish() const;
+    /// What it says of itself, once that is read. Fails with `store_corrupt` before.
+    Result<BackupHead> head() const;
     std::uint64_t bytes_read() const { return at_; }
 
 private:

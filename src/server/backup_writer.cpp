@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -33,22 +34,36 @@ std::vector<std::string> names_beside(const std::filesystem::path& data_dir) {
 
 Result<std::unique_ptr<BackupWriter>> BackupWriter::begin(std::unique_ptr<StoreCopy> copy,
                                                           const std::filesystem::path& data_dir,
-                                                          std::string host_name, WallTime now) {
+                                                          BackupHead head,
+                                                          const std::vector<BackupFile>& since,
+                                                          WallTime now) {
     std::unique_ptr<BackupWriter> writer(new BackupWriter(std::move(copy), now.unix_s()));
-    if (auto listed = writer->list(data_dir, std::move(host_name), now); !listed) {
+    if (auto listed = writer->list(data_dir, std::move(head), since, now); !listed) {
         return fail(std::move(listed).error());
     }
     return writer;
 }
 
-Result<> BackupWriter::list(const std::filesystem::path& data_dir, std::string host_name, WallTime now) {
-    BackupHead head;
+Result<> BackupWriter::list(const std::filesystem::path& data_dir, BackupHead head,
+                            const std::vector<BackupFile>& since, WallTime now) {
     head.format = data_format;
     head.program = "carillon " CARILLON_VERSION;
-    head.host_name = std::move(host_name);
+    head.version = head.since.empty() ? BackupHead::version_whole : BackupHead::version_known;
     head.created = to_iso8601(now);
     head.acknowledged = entries_.sequence;
+    std::map<std::string_view, const BackupFile*> earlier;
+    for (const BackupFile& file : since) earlier.emplace(file.name, &file);
+    std::vector<BackupFile> files;
     for (const CopiedFile& file : copy_->files()) {
+        const auto found = earlier.find(file.name);
+        // What can be appended to has no checksum, and is always taken.
+        const bool is_there = found != earlier.end() && file.checksum &&
+                              file.checksum == found->second->checksum && file.bytes == found->second->bytes;
+        files.push_back({file.name, file.bytes, file.checksum, is_there ? found->second->archive : head.id});
+        if (is_there) {
+            left_out_.insert(file.name);
+            continue;
+        }
         ++head.files;
         head.bytes += file.bytes;
         if (file.bytes <= tar_member_bytes_max && file.name.size() < tar_name_bytes_max / 2) continue;
@@ -57,13 +72,8 @@ Result<> BackupWriter::list(const std::filesystem::path& data_dir, std::string h
     if (copy_->files().size() > backup_members_max / 2) {
         return fail(Errc::store_failed, "the store has more files than a backup can hold");
     }
-    const auto add = [this](std::string name, std::string content) {
-        Member member{.name = std::move(name)};
-        member.bytes = content.size();
-        member.content = std::move(content);
-        members_.push_back(std::move(member));
-    };
     add(std::string(backup_head_name), to_json(head));
+    add(std::string(backup_files_name), to_text(files));
     for (const std::string& name : names_beside(data_dir)) {
         auto content = carillon::read_file(data_dir / name);
         // A hub with certificates of its own has no authority.
@@ -76,9 +86,17 @@ Result<> BackupWriter::list(const std::filesystem::path& data_dir, std::string h
     return {};
 }
 
+void BackupWriter::add(std::string name, std::string content) {
+    Member member{.name = std::move(name)};
+    member.bytes = content.size();
+    member.content = std::move(content);
+    members_.push_back(std::move(member));
+}
+
 void BackupWriter::add_store() {
     const auto late_ledger = [this] { return encode_ledger(entries_, 1); };
     for (const CopiedFile& file : copy_->files()) {
+        if (left_out_.contains(file.name)) continue;
         Member member{.name = std::string(backup_store_prefix) + file.name, .bytes = file.bytes};
         if (member.name == backup_current_name) {
             members_.push_back({.name = std::string(backup_ledger_name), .make_late = late_ledger});

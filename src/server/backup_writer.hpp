@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "server/backup_files.hpp"
 #include "server/backup_format.hpp"
 #include "store/store_copy.hpp"
 
@@ -12,7 +13,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace carillon {
 
@@ -24,9 +27,10 @@ public:
 
     /// Fails with `io_failed` if a file beside the store cannot be read, and with `store_failed` if one of
     /// the store's is larger than an archive can hold.
+    /// `since` is what an earlier backup says of its files: tables of these are left out.
     static Result<std::unique_ptr<BackupWriter>> begin(std::unique_ptr<StoreCopy> copy,
-                                                       const std::filesystem::path& data_dir,
-                                                       std::string host_name, WallTime now);
+                                                       const std::filesystem::path& data_dir, BackupHead head,
+                                                       const std::vector<BackupFile>& since, WallTime now);
 
     /// The next piece, an empty one behind the last. Fails with `store_failed`, and with `store_corrupt` if
     /// a table does not hold what was written to it.
@@ -44,7 +48,9 @@ private:
 
     BackupWriter(std::unique_ptr<StoreCopy> copy, std::int64_t unix_s)
         : copy_(std::move(copy)), unix_s_(unix_s), entries_(copy_->entries()) {}
-    Result<> list(const std::filesystem::path& data_dir, std::string host_name, WallTime now);
+    Result<> list(const std::filesystem::path& data_dir, BackupHead head,
+                  const std::vector<BackupFile>& since, WallTime now);
+    void add(std::string name, std::string content);
     void add_store();
     Result<> begin_member(std::string& piece);
     Result<> read_file(std::string& piece);
@@ -53,6 +59,7 @@ private:
     const std::unique_ptr<StoreCopy> copy_;
     const std::int64_t unix_s_;
     LedgerEntries entries_;
+    std::set<std::string> left_out_;  ///< Files that lie in earlier archives. Bound: backup_members_max
     std::deque<Member> members_;  ///< The first is being written. Bound: backup_members_max
     bool is_within_ = false;      ///< Its header is out.
     std::uint64_t done_ = 0;      ///< Of its bytes.

@@ -2,7 +2,9 @@
 
 #include "base/await.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <utility>
@@ -23,6 +25,13 @@ Task<T> on_thread(StorageThread& thread, Work work) {
         });
     };
     co_return co_await from_callback<T>(std::move(start));
+}
+
+/// That in which CURRENT lies, which is in every archive.
+std::string newest_archive(const std::vector<BackupFile>& files) {
+    const auto current = std::find_if(files.begin(), files.end(),
+                                      [](const BackupFile& file) { return file.name == "CURRENT"; });
+    return current == files.end() ? std::string() : current->archive;
 }
 
 }  // namespace
@@ -73,15 +82,28 @@ private:
 };
 
 Backups::Backups(RocksStore& store, std::filesystem::path data_dir, std::string host_name, Clock& clock,
-                 std::uint32_t thread_number)
+                 Random& random, std::uint32_t thread_number)
     : store_(store),
       data_dir_(std::move(data_dir)),
       host_name_(std::move(host_name)),
       clock_(clock),
+      random_(random),
       thread_(std::make_shared<StorageThread>(thread_number)) {}
 Backups::~Backups() = default;
 
-Task<Result<std::shared_ptr<rest::BodySource>>> Backups::begin() {
+Task<Result<std::shared_ptr<rest::BodySource>>> Backups::begin(std::string since) {
+    BackupHead head;
+    head.host_name = host_name_;
+    head.id = to_lower(random_.hex32());
+    std::vector<BackupFile> earlier;
+    if (!since.empty()) {
+        auto parsed = parse_backup_files(since);
+        if (!parsed) co_return fail(Errc::argument_invalid, "The body is not the store.files of a backup.");
+        earlier = *std::move(parsed);
+        head.since = newest_archive(earlier);
+        if (head.since.empty())
+            co_return fail(Errc::argument_invalid, "The body names no archive that a backup can build on.");
+    }
     {
         const std::lock_guard lock(mutex_);
         if (is_beginning_ || !running_.expired()) {
@@ -89,10 +111,10 @@ Task<Result<std::shared_ptr<rest::BodySource>>> Backups::begin() {
         }
         is_beginning_ = true;
     }
-    auto work = [this]() -> Result<std::unique_ptr<BackupWriter>> {
+    auto work = [this, head, earlier]() -> Result<std::unique_ptr<BackupWriter>> {
         auto copy = store_.copy();
         if (!copy) return fail(std::move(copy).error());
-        return BackupWriter::begin(*std::move(copy), data_dir_, host_name_, clock_.wall_now());
+        return BackupWriter::begin(*std::move(copy), data_dir_, head, earlier, clock_.wall_now());
     };
     auto beginning = on_thread<Result<std::unique_ptr<BackupWriter>>>(*thread_, std::move(work));
     auto writer = co_await std::move(beginning);

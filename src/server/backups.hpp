@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/random.hpp"
 #include "endpoint/rest/backup_port.hpp"
 #include "server/backup_writer.hpp"
 #include "server/storage_thread.hpp"
@@ -25,10 +26,10 @@ struct BackupLimits {
 class Backups final : public rest::BackupPort {
 public:
     Backups(RocksStore& store, std::filesystem::path data_dir, std::string host_name, Clock& clock,
-            std::uint32_t thread_number);
+            Random& random, std::uint32_t thread_number);
     ~Backups() override;
 
-    Task<Result<std::shared_ptr<rest::BodySource>>> begin() override;
+    Task<Result<std::shared_ptr<rest::BodySource>>> begin(std::string since) override;
     /// Cuts off a backup that is taken too slowly; to be called each second.
     void look();
 
@@ -39,6 +40,7 @@ private:
     const std::filesystem::path data_dir_;
     const std::string host_name_;
     Clock& clock_;
+    Random& random_;
     std::mutex mutex_;  ///< Guards the two below.
     std::weak_ptr<Stream> running_;
     bool is_beginning_ = false;

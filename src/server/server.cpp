@@ -233,7 +233,7 @@ Result<> Server::Parts::open_rocks(const RocksOptions& options) {
     rocks = own.get();
     store = std::move(own);
     backups = std::make_unique<Backups>(*rocks, data_dir->path(), config.hostnames.front(), clock,
-                                        backup_thread_number);
+                                        random, backup_thread_number);
     return {};
 }
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -167,4 +167,101 @@ test('only a policy with every right may make one, and one that is left halfway 
   await until(async () => (await hub.cli('backup', 'create', taken)).code === 0, 'the next backup');
   assert.equal((await local('verify', taken)).code, 0);
   assert.match(hub.log(), /backup begun policy=iothubowner peer=/);
+});
+
+test('one that builds on another holds what is new, and the two are restored as one', async () => {
+  const folder = join(home, 'chain');
+  mkdirSync(folder);
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => join(folder, `${name}.tar`));
+  await hub.ok('backup', 'create', first);
+  await hub.ok('device', 'create', '-d', 'between');
+  const made = await hub.cli('backup', 'create', second, '--since', first);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stderr, /since the backup that it builds on[^]*To restore it takes .*first\.tar/);
+  const head = async (file) => JSON.parse((await local('verify', file, '-o', 'json')).stdout);
+  assert.equal((await head(second)).backup, 2);
+  assert.equal((await head(second)).since, (await head(first)).id);
+  assert.ok((await head(second)).files < (await head(first)).files);
+  await hub.stop();
+  await hub.start(); // The log becomes tables.
+  await hub.ok('device', 'create', '-d', 'last');
+  await hub.ok('backup', 'create', third, '--since', second);
+  const rows = (await hub.ok('query', 'SELECT * FROM devices', '-o', 'ndjson')).split('\n').sort();
+
+  const whole = readFileSync(first);
+  const newest = readFileSync(third);
+  for (let i = 0; i < flips; ++i) {
+    // In turn one that another builds on, and the newest.
+    const [file, sound] = i % 2 === 0 ? [first, whole] : [third, newest];
+    const copy = Buffer.from(sound);
+    const at = below(copy.length);
+    const bit = below(8);
+    copy[at] ^= 1 << bit;
+    writeFileSync(file, copy);
+    const { code, stderr } = await local('verify', third);
+    assert.equal(code, 10, `bit ${bit} of byte ${at} of ${file} (seed ${seed}): ${stderr}`);
+    writeFileSync(file, sound);
+  }
+  assert.equal((await local('verify', third)).code, 0);
+
+  // Without one that it builds on nothing is restored; named from another place it is found.
+  const aside = join(home, 'aside');
+  renameSync(first, aside);
+  const into = join(home, 'chained');
+  const missing = await local('restore', third, '--data-dir', join(into, 'data'));
+  assert.equal(missing.code, 10, missing.stderr);
+  assert.match(missing.stderr, /builds on the backup [0-9a-f]{32}, which is not beside it: name that by --with/);
+  assert.equal(existsSync(join(into, 'data')), false);
+  // Another backup in its place is no help.
+  const other = join(home, 'other.tar');
+  await hub.ok('backup', 'create', other);
+  assert.equal((await local('verify', third, '--with', other)).code, 10);
+  await hub.stop();
+  const copy = restored('chained');
+  mkdirSync(copy.directory, { recursive: true });
+  const done = await local('restore', third, '--with', aside, '--data-dir', join(copy.directory, 'data'));
+  assert.equal(done.code, 0, done.stderr);
+  assert.equal(existsSync(join(copy.directory, 'data', 'store.files')), false);
+  assert.equal((await copy.run(['store', 'check', '--data-dir', join(copy.directory, 'data')], {})).code, 0);
+  await copy.start();
+  assert.deepEqual((await copy.ok('query', 'SELECT * FROM devices', '-o', 'ndjson')).split('\n').sort(), rows);
+  assert.equal(await copy.stop(), 0);
+  await hub.start();
+});
+
+test('one that builds on a hub restored from it takes no table of the same name for the same', async () => {
+  const fork = restored('fork');
+  mkdirSync(fork.directory);
+  assert.equal((await local('restore', archive, '--data-dir', join(fork.directory, 'data'))).code, 0);
+  await hub.stop();
+  await fork.start();
+  await fork.ok('device', 'create', '-d', 'only-here');
+  await fork.stop();
+  await fork.start(); // Tables with the numbers that the first hub gave others.
+  const file = join(home, 'forked.tar');
+  const made = await fork.cli('backup', 'create', file, '--since', join(home, 'other.tar'));
+  assert.equal(made.code, 0, made.stderr);
+  const rows = (await fork.ok('query', 'SELECT * FROM devices', '-o', 'ndjson')).split('\n').sort();
+  await fork.stop();
+  const copy = restored('forked');
+  mkdirSync(copy.directory);
+  const done = await local('restore', file, '--data-dir', join(copy.directory, 'data'));
+  assert.equal(done.code, 0, done.stderr);
+  await copy.start();
+  assert.deepEqual((await copy.ok('query', 'SELECT * FROM devices', '-o', 'ndjson')).split('\n').sort(), rows);
+  await copy.stop();
+  await hub.start();
+});
+
+test('what none can build on is refused', async () => {
+  for (const [text, message] of [['x', /not a header|cut short/], ['', /cut short/]]) {
+    const file = join(home, 'no-backup');
+    writeFileSync(file, text);
+    const { code, stderr } = await hub.cli('backup', 'create', join(home, 'never.tar'), '--since', file);
+    assert.equal(code, 10, stderr);
+    assert.match(stderr, message);
+  }
+  const gone = await hub.cli('backup', 'create', join(home, 'never.tar'), '--since', join(home, 'none'));
+  assert.notEqual(gone.code, 0);
+  assert.equal(existsSync(join(home, 'never.tar')), false);
 });

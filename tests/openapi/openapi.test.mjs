@@ -436,7 +436,12 @@ test('keys of policies and of the hub are made new', async () => {
 });
 
 test('a backup', async () => {
-  assert.match(await ask('get', '/carillon/backup'), /^backup\.json\0/);
+  const archive = await ask('get', '/carillon/backup');
+  assert.match(archive, /^backup\.json\0/);
+  const list = archive.indexOf('store.files\0');
+  const files = archive.slice(list + 512, list + 512 + Number.parseInt(archive.slice(list + 124, list + 135), 8));
+  assert.match(await ask('post', '/carillon/backup', {}, { raw: files }), /^backup\.json\0/);
+  await ask('post', '/carillon/backup', {}, { raw: 'x', status: 400 });
 });
 
 test('messages to devices, and what devices do over HTTPS', async () => {

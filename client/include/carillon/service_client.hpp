@@ -180,7 +180,10 @@ public:
     /// nothing comes for `backup_quiet_max`, with what `take` fails with, and with `generic_not_found` at
     /// another hub.
     static constexpr std::chrono::seconds backup_quiet_max{60};
-    Result<> download_backup(const std::function<Result<>(std::string_view)>& take);
+    /// `since`, unless it is empty, is the member `store.files` of an earlier backup: what lies in that one is
+    /// left out.
+    Result<> download_backup(const std::function<Result<>(std::string_view)>& take,
+                             std::string_view since = {});
 
     Result<std::string> find_twin(const IdentityKey& target);
     /// Merges `{"tags":…,"properties":{"desired":…}}` into the twin; gives the new twin.

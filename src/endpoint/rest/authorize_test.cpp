@@ -164,6 +164,7 @@ const std::vector<Row> rows{
     {"PUT", "/carillon/endpoints/e", owner},
     {"DELETE", "/carillon/endpoints/e", owner},
     {"GET", "/carillon/backup", owner},
+    {"POST", "/carillon/backup", owner},
     {"POST", "/configurations/testQueries", read_or_service},
     {"GET", "/configurations", read_or_service},
     {"GET", "/configurations/c", read_or_service},

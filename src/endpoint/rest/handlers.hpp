@@ -130,6 +130,8 @@ Task<Result<HttpResponse>> renew_token_key(Request& request);
 
 // backup.cpp: of our own making
 Task<Result<HttpResponse>> make_backup(Request& request);
+Task<Result<HttpResponse>> make_incremental_backup(Request& request);
+Task<Result<HttpResponse>> make_incremental_backup(Request& request);
 
 // enrollments.cpp
 Task<Result<HttpResponse>> put_enrollment(Request& request);

@@ -143,6 +143,7 @@ constexpr Route table[] = {
     {"POST", "/carillon/tokenKey/renew", owner, C::none, small, renew_token_key},
 
     {"GET", "/carillon/backup", owner, C::none, small, make_backup},
+    {"POST", "/carillon/backup", owner, C::none, bulk, make_incremental_backup},
 
     {"GET", "/carillon/about", read_or_service, C::none, tiny, get_about},
     {"GET", "/carillon/settings", read_or_service, C::none, tiny, get_settings},
@@ -264,7 +265,7 @@ bool changes_something(const Route& route) {
     return route.method != "GET" && route.handler != query_devices &&
            route.handler != test_configuration_queries && route.handler != query_enrollments &&
            route.handler != query_enrollment_groups && route.handler != query_registrations &&
-           route.handler != test_message_routes;
+           route.handler != test_message_routes && route.handler != make_incremental_backup;
 }
 
 bool is_audited(const Route& route) {
@@ -283,7 +284,7 @@ bool is_direct_method(const Route& route) {
 bool tells_keys(const Route& route) {
     return route.handler == list_devices || route.handler == get_device || route.handler == list_modules ||
            route.handler == get_module || route.handler == export_registry || route.handler == get_policy ||
-           route.handler == make_backup;
+           route.handler == make_backup || route.handler == make_incremental_backup;
 }
 
 namespace {
