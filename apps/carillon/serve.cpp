@@ -51,7 +51,8 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
         config.data_dir == ServerConfig().data_dir ? "" : " --data-dir " + config.data_dir;
     std::string text =
         fmt::format("Carillon {} serves the hub {}\n", CARILLON_VERSION, config.hostnames.front());
-    text += fmt::format("  MQTT   {}\n  HTTPS  {}\n", joined(summary.mqtts), joined(summary.https));
+    if (!summary.mqtts.empty()) text += fmt::format("  MQTT   {}\n", joined(summary.mqtts));
+    text += fmt::format("  HTTPS  {}\n", joined(summary.https));
     if (!summary.amqps.empty()) text += fmt::format("  AMQP   {}\n", joined(summary.amqps));
     if (!summary.insecure_mqtt.empty())
         text += fmt::format("  MQTT without TLS  {}\n", summary.insecure_mqtt);
@@ -61,6 +62,7 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
     if (!summary.admin.empty()) text += fmt::format("  Admin  {}\n", summary.admin);
     text += fmt::format("  Data   {} ({} identities, {} shards on {} threads)\n", config.data_dir,
                         summary.identities, summary.shards, summary.threads);
+    if (config.read_only) text += "For reading only: changes are refused, and devices cannot connect.\n";
     if (summary.is_new_hub) text += "A new hub: its shared access policies have random keys.\n";
     if (summary.made_ca) {
         text += "Made a private authority for it, and server certificates. Nobody trusts it yet.\n";
@@ -68,7 +70,8 @@ void introduce(const ServerConfig& config, const Server::Summary& summary) {
         text += "Made new server certificates, for these names, by the same authority.\n";
     }
     text += fmt::format("Back ends log in with   carillon connection-string{}\n", data);
-    text += fmt::format("a device with           carillon connection-string{} --device ID\n", data);
+    if (!config.read_only)
+        text += fmt::format("a device with           carillon connection-string{} --device ID\n", data);
     if (!summary.dashboard.empty()) text += fmt::format("people at               {}\n", summary.dashboard);
     if (!summary.ca_file.empty()) {
         text += fmt::format("and trust {}, for instance by\n", summary.ca_file);
@@ -186,12 +189,16 @@ Result<Exit> serve(const ServeArgs& args) {
     HandshakeMemory::install();
     const sigset_t signals = block_signals();
     raise_descriptor_limit();
-    const auto config = load_config(sources_of(args));
+    auto config = load_config(sources_of(args));
     if (!config) return fail(config.error());
+    config->read_only = args.is_read_only;
     set_up_log(*config);
     const auto manager = ServiceManager::from_environment();
     if (args.is_cluster && config->cluster.store.empty()) {
         return fail_usage("--cluster wants --store, the PostgreSQL of the cluster");
+    }
+    if (config->read_only && !config->cluster.store.empty()) {
+        return fail_usage("--read-only is for a hub that runs alone: look at a cluster's data in its PostgreSQL");
     }
     if (!config->cluster.store.empty()) return serve_in_cluster(args, *config, signals, manager);
     auto server = Server::start(*config, dashboard_files());
@@ -239,6 +246,9 @@ void add_serve(CLI::App& app, int& exit_code) {
         ->type_name("FILE");
     single("--threads", "threads", "Event loops (one for each core)")->type_name("N");
     single("--log-level", "log_level", "trace, debug, info, warn, error or off (info)")->type_name("LEVEL");
+    command.add_flag("--read-only", args->is_read_only,
+                     "Serve what is there to look at it: nothing in the data directory is changed, devices "
+                     "cannot connect;\ndocs/backup.md#looking-into-a-data-directory");
     command.add_flag("--cluster", args->is_cluster,
                      "As a node of a cluster, which serves while no other node does; docs/cluster.md");
     single("--store", "cluster.store", "The cluster's PostgreSQL, as libpq takes it")->type_name("CONNINFO");

@@ -257,6 +257,27 @@ bool fits(const X509* certificate, X509* ca, const std::vector<std::string>& nam
     return stays_valid && is_by_ca && sorted(names_of(certificate)) == sorted(names);
 }
 
+/// Looks for the server certificates in `dir`; makes in `into` what is missing or does not fit.
+Result<> add_server_pairs(HubCertificates& made, const KeyAndCertificate& ca,
+                          const std::vector<std::string>& names, const std::filesystem::path& dir,
+                          const std::filesystem::path& into) {
+    for (const auto& [name, kind] :
+         {std::pair("server-ecdsa", KeyKind::ecdsa), std::pair("server-rsa", KeyKind::rsa)}) {
+        const std::string certificate = std::string(name) + ".pem";
+        const std::string key = std::string(name) + "-key.pem";
+        const auto present = load_pair(dir / certificate, dir / key);
+        const bool stays = present && fits(present->certificate.get(), ca.certificate.get(), names);
+        const std::filesystem::path& place = stays ? dir : into;
+        made.files.key_pairs.push_back({(place / certificate).string(), (place / key).string()});
+        if (stays) continue;
+        const auto server = make_server(ca, names, kind);
+        if (!server) return fail(server.error());
+        if (auto saved = save(*server, place / certificate, place / key); !saved) return saved;
+        made.made_server = true;
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<> check_authority(const std::filesystem::path& dir) {
@@ -298,19 +319,24 @@ Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
         if (!saved) return fail(std::move(saved).error());
         made.made_ca = true;
     }
-    for (const auto& [name, kind] :
-         {std::pair("server-ecdsa", KeyKind::ecdsa), std::pair("server-rsa", KeyKind::rsa)}) {
-        const std::filesystem::path certificate = dir / (std::string(name) + ".pem");
-        const std::filesystem::path key = dir / (std::string(name) + "-key.pem");
-        made.files.key_pairs.push_back({certificate.string(), key.string()});
-        const auto present = load_pair(certificate, key);
-        if (present && fits(present->certificate.get(), ca->certificate.get(), names)) continue;
-        const auto server = make_server(*ca, names, kind);
-        if (!server) return fail(server.error());
-        auto saved = save(*server, certificate, key);
-        if (!saved) return fail(std::move(saved).error());
-        made.made_server = true;
+    if (auto added = add_server_pairs(made, *ca, names, dir, dir); !added) return fail(std::move(added).error());
+    return made;
+}
+
+Result<HubCertificates> prepare_certificates_beside(const std::filesystem::path& dir,
+                                                    const std::vector<std::string>& names,
+                                                    const std::filesystem::path& scratch) {
+    HubCertificates made;
+    made.ca = dir / "ca.pem";
+    if (auto whole = check_authority(dir); !whole) return fail(std::move(whole).error());
+    const auto ca = load_pair(made.ca, dir / "ca-key.pem");
+    if (!ca) {
+        return fail(Errc::config_invalid, dir.string() +
+                                              " has no authority for server certificates: name a certificate by "
+                                              "tls.certificate and tls.key");
     }
+    if (auto added = add_server_pairs(made, *ca, names, dir, scratch); !added)
+        return fail(std::move(added).error());
     return made;
 }
 

@@ -4,6 +4,7 @@
 #include "net/tls_context.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace carillon {
 struct HubCertificates {
     TlsFiles files;
     std::filesystem::path ca;
+    /// Holds the folder of files that were made for this start only, if any were.
+    std::shared_ptr<void> scratch;
     bool made_ca = false;      ///< Just now.
     bool made_server = false;  ///< Just now: none was there, or not for these names, or not for long.
 };
@@ -35,6 +38,12 @@ Result<> check_authority(const std::filesystem::path& dir);
 /// Fails as `check_authority` does, or with `io_failed`.
 Result<HubCertificates> prepare_certificates(const std::filesystem::path& dir,
                                              const std::vector<std::string>& names);
+
+/// The same for a hub that changes nothing in `dir`: what does not fit is made in `scratch`. Fails with
+/// `config_invalid` if `dir` has no authority.
+Result<HubCertificates> prepare_certificates_beside(const std::filesystem::path& dir,
+                                                    const std::vector<std::string>& names,
+                                                    const std::filesystem::path& scratch);
 
 /// Looks in `dir` for the certificate by which a node of a cluster proves to others, as server and as client,
 /// that it is `name`, and makes it by the authority that is there if it is missing or does not fit. Fails

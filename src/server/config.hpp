@@ -97,6 +97,8 @@ struct ServerConfig {
     std::vector<std::string> proxy_addresses;  ///< Who may send it.
     std::string proxy_policy = "iothubowner";  ///< What these people may do.
     ClusterConfig cluster;
+    /// Nothing in the data directory is changed, and devices do not connect. No setting: `--read-only`.
+    bool read_only = false;
     /// By key; what is missing here has its default. Bound: the keys there are.
     std::map<std::string, SettingOrigin> origins;
 };

@@ -88,7 +88,11 @@ DataDir::~DataDir() {
         for (const auto& file : made) std::filesystem::remove_all(file, ignored);
         if (made_folder_) std::filesystem::remove(path_, ignored);
     }
-    if (lock_ >= 0) ::close(lock_);
+    let_go();
+}
+
+void DataDir::let_go() {
+    if (lock_ >= 0) ::close(std::exchange(lock_, -1));
 }
 
 }  // namespace carillon

@@ -34,6 +34,8 @@ public:
 
     /// Says that the folder is a hub's from now on.
     void keep() { is_new_ = false; }
+    /// Ends the hold: another process may take the folder.
+    void let_go();
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path store() const { return store_folder(path_); }

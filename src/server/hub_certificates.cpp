@@ -1,6 +1,10 @@
 #include "server/hub_certificates.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,12 +25,37 @@ std::vector<std::string> certificate_names(const ServerConfig& config) {
     return distinct;
 }
 
+/// A folder for this process only, which goes with the last holder.
+Result<std::shared_ptr<const std::filesystem::path>> make_scratch() {
+    std::error_code error;
+    std::string name = (std::filesystem::temp_directory_path(error) / "carillon-XXXXXX").string();
+    if (error || ::mkdtemp(name.data()) == nullptr) {
+        return fail(Errc::io_failed, "no folder for certificates can be made in the folder for temporary files: " +
+                                         (error ? error.message() : std::strerror(errno)));
+    }
+    return std::shared_ptr<const std::filesystem::path>(new std::filesystem::path(name),
+                                                        [](const std::filesystem::path* path) {
+                                                            std::error_code ignored;
+                                                            std::filesystem::remove_all(*path, ignored);
+                                                            delete path;
+                                                        });
+}
+
+Result<HubCertificates> prepare_for_reading(const ServerConfig& config, const DataDir& data_dir) {
+    auto scratch = make_scratch();
+    if (!scratch) return fail(std::move(scratch).error());
+    auto made = prepare_certificates_beside(data_dir.path(), certificate_names(config), **scratch);
+    if (made) made->scratch = std::const_pointer_cast<std::filesystem::path>(*scratch);
+    return made;
+}
+
 }  // namespace
 
 Result<HubCertificates> find_certificates(const ServerConfig& config, const DataDir& data_dir) {
     HubCertificates certificates;
     if (config.tls_certificate.empty()) {
-        auto made = prepare_certificates(data_dir.path(), certificate_names(config));
+        auto made = config.read_only ? prepare_for_reading(config, data_dir)
+                                     : prepare_certificates(data_dir.path(), certificate_names(config));
         if (!made) return made;
         certificates = *std::move(made);
     } else {

@@ -80,8 +80,9 @@ StoreUsage usage_of(const RocksStore* rocks) {
     return rocks != nullptr ? rocks->usage() : StoreUsage();
 }
 
-void append_store(JsonWriter& out, const RocksStore* rocks, const StoreUsage& usage) {
-    out.key("store").begin_object().member("kind", rocks != nullptr ? "rocksdb" : "postgresql");
+void append_store(JsonWriter& out, const HubSources& from, const StoreUsage& usage) {
+    const RocksStore* const rocks = from.rocks;  // Null too where the store is only read.
+    out.key("store").begin_object().member("kind", from.seat == nullptr ? "rocksdb" : "postgresql");
     if (rocks != nullptr) {
         std::uint64_t files = usage.log_bytes;
         for (const std::uint64_t bytes : usage.table_bytes) files += bytes;
@@ -175,7 +176,7 @@ std::string HubPages::make_report() {
     out.begin_object().member("status", faults.is_good() ? "ready" : "not_ready");
     out.member_raw("reasons", faults.take()).member("version", CARILLON_VERSION);
     out.member("startedTime", to_iso8601(from_.started)).member("residentBytes", resident_bytes());
-    append_store(out, from_.rocks, usage);
+    append_store(out, from_, usage);
     out.key("connections").begin_object().member("open", std::uint64_t{from_.connections.open.load()});
     out.member("max", std::uint64_t{from_.connections.open_max}).end_object();
     out.key("certificates").begin_array();

@@ -32,4 +32,18 @@ Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, cons
     return store;
 }
 
+Result<std::unique_ptr<ReadOnlyStore>> open_hub_store_to_read(const DataDir& data_dir) {
+    if (auto there = check_store_is_there(data_dir.path()); !there) return fail(std::move(there).error());
+    if (auto readable = check_format_file(data_dir.path()); !readable)
+        return fail(std::move(readable).error());
+    auto store = ReadOnlyStore::open(data_dir.store());
+    if (!store && store.error().code == Errc::not_found_locally) {
+        return fail(Errc::config_invalid, "no hub has run on " + data_dir.path().string() +
+                                              ": there is nothing to read (--read-only)");
+    }
+    if (!store) return store;
+    if (auto readable = check_stored_format(**store); !readable) return fail(std::move(readable).error());
+    return store;
+}
+
 }  // namespace carillon

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "server/data_dir.hpp"
+#include "store/read_only_store.hpp"
 #include "store/rocks_store.hpp"
 
 #include <filesystem>
@@ -17,5 +18,9 @@ Result<> check_store_is_there(const std::filesystem::path& data_dir);
 /// did. Fails as `check_store_is_there`, `check_format_file` and `RocksStore::open` do, and has then changed
 /// nothing.
 Result<std::unique_ptr<RocksStore>> open_hub_store(const DataDir& data_dir, const RocksOptions& options = {});
+
+/// Opens the store of a hub that has run, to look at it; changes nothing. Fails with `config_invalid` if none has
+/// run there, else likewise.
+Result<std::unique_ptr<ReadOnlyStore>> open_hub_store_to_read(const DataDir& data_dir);
 
 }  // namespace carillon

@@ -1,62 +1,7 @@
-#include "server/server.hpp"
+#include "server/server_parts.hpp"
 
-#include "base/log.hpp"
-#include "cluster/line_endpoint.hpp"
-#include "core/configurations/configurations.hpp"
-#include "core/events/events.hpp"
-#include "core/events/routing/message_routing.hpp"
-#include "core/hub/audit_log.hpp"
-#include "core/hub/hub.hpp"
-#include "core/hub/hub_keys.hpp"
-#include "core/jobs/jobs.hpp"
-#include "core/messages/messages.hpp"
-#include "core/provisioning/provisioning.hpp"
-#include "core/shard/placement.hpp"
-#include "core/shard/telemetry.hpp"
-#include "core/transfers/transfers.hpp"
-#include "endpoint/amqp/amqp_endpoint.hpp"
-#include "endpoint/blob/blob_containers.hpp"
-#include "endpoint/delivery/delivery_drivers.hpp"
-#include "endpoint/mqtt/mqtt_endpoint.hpp"
-#include "endpoint/mqtt/registration_endpoint.hpp"
-#include "endpoint/rest/rest_endpoint.hpp"
-#include "endpoint/rest/web_dashboard.hpp"
-#include "endpoint/rest/websocket_protocols.hpp"
-#include "net/io_thread.hpp"
-#include "net/listener.hpp"
-#include "server/admin_options.hpp"
-#include "server/backups.hpp"
-#include "server/certificate_dates.hpp"
-#include "server/certificates.hpp"
-#include "server/cluster/cluster_seat.hpp"
-#include "server/cluster/cluster_setup.hpp"
-#include "server/config_changes.hpp"
-#include "server/data_dir.hpp"
-#include "server/descriptors.hpp"
-#include "server/device_files.hpp"
-#include "server/hub_certificates.hpp"
-#include "server/hub_file.hpp"
-#include "server/hub_meta.hpp"
-#include "server/hub_pages.hpp"
-#include "server/hub_store.hpp"
-#include "server/listening.hpp"
-#include "server/loop_endings.hpp"
-#include "server/loop_watch.hpp"
-#include "server/private_file.hpp"
-#include "server/provisioning_reach.hpp"
-#include "server/refused_port.hpp"
-#include "server/settings_report.hpp"
-#include "server/storage_thread.hpp"
-#include "server/usable_cores.hpp"
-#include "store/rocks_store.hpp"
-
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
-#include <functional>
 #include <future>
-#include <optional>
-#include <thread>
 
 namespace carillon {
 namespace {
@@ -66,92 +11,9 @@ constexpr std::chrono::seconds between_looks{1};
 constexpr std::chrono::seconds between_loop_looks{1};
 constexpr std::size_t event_threads_count = 2;
 constexpr std::uint32_t backup_thread_number = shards_max + 2;
-/// For what an import or export job has under way.
-constexpr std::chrono::milliseconds transfer_rest_max{500};
 constexpr std::uint16_t https_port_default = 443;
 
 }  // namespace
-
-/// Everything a running hub is made of, in the order it starts; so it goes in reverse.
-struct Server::Parts {
-    explicit Parts(std::unique_ptr<ClusterSeat> taken) : seat(std::move(taken)) {}
-
-    const std::unique_ptr<ClusterSeat> seat;  ///< Null for a hub that runs alone.
-    ServerConfig config;
-    Summary summary;
-    SystemClock system_clock;
-    Clock& clock = seat ? seat->clock : system_clock;
-    SystemRandom random;
-    UnsentTotal unsent;
-    ConnectionCount connections;
-    StrangerCounts strangers;
-    CertificateDates certificates;
-    SettingsReport settings;
-    std::optional<DataDir> data_dir;
-    std::shared_ptr<Store> store;
-    RocksStore* rocks = nullptr;  ///< The same; null in a cluster.
-    HubMeta meta;
-    std::unique_ptr<TlsContexts> tls;
-    std::unique_ptr<IoThreads> threads;
-    std::unique_ptr<LoopWatch> loops;
-    std::vector<std::unique_ptr<StorageThread>> storage;
-    std::unique_ptr<BlobContainers> blobs;
-    std::unique_ptr<StorageThread> transfer_thread;
-    std::unique_ptr<StorageThread> lookout;
-    std::unique_ptr<StorageThread> event_threads;
-    std::unique_ptr<DeliveryDrivers> delivery;
-    std::unique_ptr<ProvisioningReach> provisioning_reach;  ///< Null unless the hub provisions devices.
-    std::unique_ptr<Hub> hub;
-    std::unique_ptr<DeviceFiles> device_files;  ///< Null if devices cannot upload.
-    std::unique_ptr<AuditLog> audit;
-    std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
-    std::unique_ptr<MqttEndpoint> mqtt;
-    std::unique_ptr<MqttRegistrationEndpoint> registrations;  ///< Null unless the hub provisions devices.
-    std::unique_ptr<AmqpEndpoint> amqp;
-    std::unique_ptr<WebSocketProtocols> websockets;
-    std::span<const rest::WebFile> web_files;
-    std::unique_ptr<rest::WebDashboard> web;
-    std::unique_ptr<Backups> backups;  ///< Null in a cluster: PostgreSQL's own are right there.
-    std::unique_ptr<RestEndpoint> rest;
-    std::unique_ptr<TlsContexts> line_tls;  ///< Null unless other nodes pass connections on.
-    std::unique_ptr<LineEndpoint> lines;
-    GivenSockets given_sockets;
-    std::vector<std::unique_ptr<Listener>> listeners;
-    std::unique_ptr<HubPages> pages;
-    std::unique_ptr<AdminEndpoint> admin;
-    std::uint16_t https_port = 0;  ///< As bound.
-    HubFile hub_file;              ///< Without the keys.
-    bool runs = false;
-
-    Result<> open_store();
-    Result<> open_rocks(const RocksOptions& options);
-    Result<> load_tls();
-    Result<> build_hub();
-    Result<> build_web();
-    Result<> build_transfers();
-    Result<> build_events();
-    Result<> load_hub();
-    Result<> listen();
-    ChannelLimits channel_limits();
-    Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                       std::vector<std::string>& shown, const TlsContexts& contexts);
-    Result<> listen_for_nodes(ConnectionFactory& mqtt_door);  ///< Those that stand by pass connections on.
-    /// Without TLS, on the loopback address, if there is a port.
-    Result<> listen_plainly(ConnectionFactory& factory, std::uint16_t port, const char* flag,
-                            std::string& shown);
-    Result<> listen_for_operators();
-    Result<> tell_machine() const;
-    void follow_keys();
-    Result<> announce();
-    void run();
-
-    void look_after(Shard& shard, ShardFigures& own);
-    void look_at_backups(Shard& shard);
-    void look_at_loops(IoThread& watcher);
-    bool wait_for(const std::function<bool()>& done) const;
-    bool wait_for_end(Task<> task) const;
-    void flush_commits();
-};
 
 // --- starting ----------------------------------------------------------------------------------
 
@@ -189,7 +51,8 @@ Result<> Server::Parts::open_store() {
     if (seat) {
         data_dir.emplace(std::move(seat->data_dir));
     } else {
-        auto taken = DataDir::take(config.data_dir, DataDir::lock_wait_max);
+        auto taken = config.read_only ? DataDir::take_to_read(config.data_dir)
+                                      : DataDir::take(config.data_dir, DataDir::lock_wait_max);
         if (!taken) return fail(std::move(taken).error());
         data_dir.emplace(*std::move(taken));
         if (is_node_dir(data_dir->path())) {
@@ -215,7 +78,7 @@ Result<> Server::Parts::open_store() {
     options.open_files_max = shares.store_files;
     if (seat) {
         store = seat->store;
-    } else if (auto opened = open_rocks(options); !opened) {
+    } else if (auto opened = config.read_only ? open_to_read() : open_rocks(options); !opened) {
         return opened;
     }
     auto loaded = load_or_create_meta(*store, random, usable_cores());
@@ -234,6 +97,16 @@ Result<> Server::Parts::open_rocks(const RocksOptions& options) {
     store = std::move(own);
     backups = std::make_unique<Backups>(*rocks, data_dir->path(), config.hostnames.front(), clock,
                                         random, backup_thread_number);
+    return {};
+}
+
+/// From here on the files are held by their descriptors, and a hub may be started on the directory.
+Result<> Server::Parts::open_to_read() {
+    auto opened = open_hub_store_to_read(*data_dir);
+    if (!opened) return fail(std::move(opened).error());
+    std::unique_ptr<ReadOnlyStore> own = *std::move(opened);
+    reading = own.get();
+    store = std::move(own);
     return {};
 }
 
@@ -271,10 +144,16 @@ Result<> Server::Parts::build_hub() {
                                    .shard_count = meta.shard_count,
                                    .telemetry = config.telemetry};
         shards.push_back(std::make_unique<Shard>(number, context));
-        threads->of_shard(i).drive(shards.back()->timers());
+        // What a shard does by the clock changes something: it ends messages, starts jobs.
+        if (reading == nullptr) threads->of_shard(i).drive(shards.back()->timers());
+    }
+    HubOptions options = hub_options(config);
+    if (reading != nullptr) {  // Who waits for a limit does so by the clock of a shard, which stands still.
+        options.tier.reset();
+        options.callers = {};
     }
     hub = std::make_unique<Hub>(std::move(shards), *std::move(policies), config.hostnames, config.jobs,
-                                meta.token_key, hub_options(config));
+                                meta.token_key, options);
     return {};
 }
 
@@ -328,6 +207,7 @@ Result<> Server::Parts::build_transfers() {
         std::make_unique<StorageThread>(static_cast<std::uint32_t>(storage.size() + 1), limits.looks_max);
     if (config.compatibility == Compatibility::strict) limits.active_max = 1;
     hub->transfers().use(*blobs, *transfer_thread, *lookout, limits);
+    if (reading != nullptr) return {};  // Devices do not upload.
     device_files = DeviceFiles::open(*hub, config, data_dir->path(), storage.size() + 6);
     return {};
 }
@@ -357,7 +237,12 @@ Result<> Server::Parts::load_hub() {
     if (auto loaded = hub->events().load(); !loaded) return loaded;
     hub->provisioning().use(config.provisioning_scopes);
     if (auto loaded = hub->provisioning().load(); !loaded) return loaded;
-    return hub->transfers().load();
+    if (auto loaded = hub->transfers().load(); !loaded) return loaded;
+    if (reading != nullptr) {
+        reading->loaded();
+        data_dir->let_go();
+    }
+    return {};
 }
 
 Result<> Server::Parts::listen() {
@@ -368,6 +253,7 @@ Result<> Server::Parts::listen() {
     if (hub->provisioning().is_on()) registrations = std::make_unique<MqttRegistrationEndpoint>(*hub, *mqtt);
     ConnectionFactory& mqtt_door = registrations ? static_cast<ConnectionFactory&>(*registrations) : *mqtt;
     amqp = std::make_unique<AmqpEndpoint>(*hub, *threads, &web->connections);
+    if (reading != nullptr) return listen_to_read();
     websockets = std::make_unique<WebSocketProtocols>(
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
@@ -375,14 +261,10 @@ Result<> Server::Parts::listen() {
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
     if (!done) return done;
-    https_port = listeners.back()->port();
+    note_https_port();
     if (config.amqps_port != 0) {
         done = listen_on(*amqp, config.amqps_port, "--amqps-port", summary.amqps, *tls);
         if (!done) return done;
-    }
-    if (!web->files.empty()) {
-        const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
-        summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
     }
     done =
         listen_plainly(mqtt_door, config.insecure_mqtt_port, "--insecure-mqtt-port", summary.insecure_mqtt);
@@ -390,6 +272,24 @@ Result<> Server::Parts::listen() {
     given_sockets.warn_of_others({config.https_port, config.mqtts_port, config.amqps_port});
     done = listen_plainly(*amqp, config.insecure_amqp_port, "--insecure-amqp-port", summary.insecure_amqp);
     return done ? listen_for_nodes(mqtt_door) : done;
+}
+
+/// No port for devices, and none of back ends that send or receive messages.
+Result<> Server::Parts::listen_to_read() {
+    rest = std::make_unique<RestEndpoint>(*hub, nullptr, web.get(), nullptr, audit.get());
+    rest->only_read();
+    auto done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
+    if (!done) return done;
+    note_https_port();
+    given_sockets.warn_of_others({config.https_port});
+    return {};
+}
+
+void Server::Parts::note_https_port() {
+    https_port = listeners.back()->port();
+    if (web->files.empty()) return;
+    const std::string port = https_port == https_port_default ? "" : ":" + std::to_string(https_port);
+    summary.dashboard = "https://" + config.hostnames.front() + port + "/ui";
 }
 
 Result<> Server::Parts::listen_for_nodes(ConnectionFactory& mqtt_door) {
@@ -470,17 +370,22 @@ Result<> Server::Parts::listen_for_operators() {
 void Server::Parts::run() {
     runs = true;
     threads->start();
+    if (reading == nullptr) start_work();
+    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
+        Shard& shard = hub->shards()[i];
+        figures.push_back(std::make_unique<ShardFigures>());
+        IoThread& thread = threads->of_shard(i);
+        thread.post([this, &shard, &thread, own = figures.back().get()] { look_after(shard, thread, *own); });
+    }
+}
+
+void Server::Parts::start_work() {
     audit->note_hub("start");
     threads->of_shard(0).post([this] { look_at_backups(hub->shards()[0]); });
     threads->of_shard(0).post([this] { hub->events().routing().start(); });
     hub->jobs().start();
     hub->transfers().start();
     hub->configurations().start();
-    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
-        Shard& shard = hub->shards()[i];
-        figures.push_back(std::make_unique<ShardFigures>());
-        threads->of_shard(i).post([this, &shard, own = figures.back().get()] { look_after(shard, *own); });
-    }
 }
 
 /// What the commands on this machine are told; the keys are those of now.
@@ -508,20 +413,9 @@ void Server::Parts::follow_keys() {
 }
 
 Result<> Server::Parts::announce() {
-    hub_file.host_name = config.hostnames.front();
-    hub_file.address = config.bind.empty() ? loopback : config.bind.front();
-    if (hub_file.address == "0.0.0.0") hub_file.address = loopback;
-    if (hub_file.address == "::") hub_file.address = loopback_v6;
-    hub_file.mqtts_port = listeners.front()->port();
-    hub_file.https_port = https_port;
-    hub_file.ca_file = summary.ca_file;
-    if (admin) {
-        hub_file.admin_address = config.admin_bind;
-        hub_file.admin_port = admin->port();
-        hub_file.admin_tls = config.admin_tls;
+    if (reading == nullptr) {
+        if (auto told = tell_commands(); !told) return told;
     }
-    auto told = tell_machine();
-    if (!told) return told;
     for (auto& listener : listeners) {
         auto started = listener->start();
         if (!started) return started;
@@ -535,10 +429,27 @@ Result<> Server::Parts::announce() {
     return write_file(config.ready_file, "ready\n", Readable::by_all);
 }
 
-void Server::Parts::look_after(Shard& shard, ShardFigures& own) {
-    shard.telemetry().trim();
+Result<> Server::Parts::tell_commands() {
+    hub_file.host_name = config.hostnames.front();
+    hub_file.address = config.bind.empty() ? loopback : config.bind.front();
+    if (hub_file.address == "0.0.0.0") hub_file.address = loopback;
+    if (hub_file.address == "::") hub_file.address = loopback_v6;
+    hub_file.mqtts_port = listeners.front()->port();
+    hub_file.https_port = https_port;
+    hub_file.ca_file = summary.ca_file;
+    if (admin) {
+        hub_file.admin_address = config.admin_bind;
+        hub_file.admin_port = admin->port();
+        hub_file.admin_tls = config.admin_tls;
+    }
+    return tell_machine();
+}
+
+void Server::Parts::look_after(Shard& shard, IoThread& thread, ShardFigures& own) {
+    if (reading == nullptr) shard.telemetry().trim();
     own.note(shard);
-    shard.timers().at(clock.now() + between_trims, [this, &shard, &own] { look_after(shard, own); });
+    thread.timers().at(clock.now() + between_trims,
+                       [this, &shard, &thread, &own] { look_after(shard, thread, own); });
 }
 
 void Server::Parts::look_at_backups(Shard& shard) {
@@ -550,130 +461,6 @@ void Server::Parts::look_at_backups(Shard& shard) {
 void Server::Parts::look_at_loops(IoThread& watcher) {
     loops->ask();
     watcher.timers().at(clock.now() + between_loop_looks, [this, &watcher] { look_at_loops(watcher); });
-}
-
-// --- running -----------------------------------------------------------------------------------
-
-Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Server::~Server() {
-    stop();
-}
-
-const Server::Summary& Server::summary() const {
-    return parts_->summary;
-}
-
-Result<> Server::reload(const ServerConfig& config) {
-    // Names and addresses in the certificates stay those the hub was started with.
-    ServerConfig next = with_live_changes(parts_->config, config);
-    auto certificates = find_certificates(next, *parts_->data_dir);
-    if (!certificates) return fail(std::move(certificates).error());
-    auto context = TlsContext::load(certificates->files);
-    if (!context) return fail(std::move(context).error());
-    parts_->tls->replace(*std::move(context));
-    parts_->certificates.note(*certificates);
-    set_up_log(next);
-    const std::string restart = names_of_changes(next, config);
-    if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);
-    parts_->settings.reloaded(next, config);
-    parts_->config = std::move(next);
-    parts_->audit->note_hub("reload");
-    return {};
-}
-
-bool Server::is_well() {
-    const bool is_well = parts_->loops->stuck().empty();
-    parts_->loops->ask();
-    return is_well;
-}
-
-// --- stopping ----------------------------------------------------------------------------------
-
-/// False if it does not end for `drain_max`; then it goes on by itself.
-bool Server::Parts::wait_for_end(Task<> task) const {
-    auto end = boost::asio::co_spawn((*threads)[0].executor(), std::move(task), boost::asio::use_future);
-    return end.wait_for(drain_max) == std::future_status::ready;
-}
-
-void Server::rest() {
-    parts_->config.drain_s = 0;
-    parts_->wait_for_end(parts_->hub->jobs().rest());
-}
-
-std::size_t Server::methods_in_flight() const {
-    return parts_->hub->jobs().methods_in_flight();
-}
-
-void Server::stop(const std::function<void()>& tick) {
-    Parts& parts = *parts_;
-    if (!parts.runs) return;
-    parts.runs = false;
-    if (!parts.config.ready_file.empty()) {
-        std::error_code ignored;
-        std::filesystem::remove(parts.config.ready_file, ignored);
-    }
-    if (parts.pages) parts.pages->stopping();
-    for (auto& listener : parts.listeners) listener->stop();
-    log.info("ports closed");  // Whoever connects from here on is served by the next hub, if there is one.
-    if (parts.provisioning_reach) parts.provisioning_reach->stop();
-    parts.wait_for_end(parts.hub->jobs().stop());
-    parts.wait_for_end(parts.hub->configurations().stop());
-    auto resting = boost::asio::co_spawn((*parts.threads)[0].executor(), parts.hub->transfers().stop(),
-                                         boost::asio::use_future);
-    if (resting.wait_for(transfer_rest_max) != std::future_status::ready) {
-        parts.blobs->stop();  // A server on the web may keep the job waiting longer.
-        resting.wait_for(drain_max);
-    }
-    parts.wait_for_end(parts.hub->events().routing().stop());
-    if (parts.config.drain_s > 0) {
-        end_connections_slowly(*parts.threads, parts.clock, std::chrono::seconds(parts.config.drain_s), tick);
-    }
-    if (tick) tick();
-    on_each_thread(*parts.threads, drain_max, [](IoThread& thread) { thread.shut_down_connections(); });
-    const bool drained = parts.wait_for(
-        [&parts] { return parts.threads->connections() == 0 && parts.rest->requests_running() == 0; });
-    if (!drained) {
-        log.warn("connections cut at shutdown count={}", parts.threads->connections());
-        on_each_thread(*parts.threads, drain_max, [](IoThread& thread) { thread.abort_connections(); });
-        parts.wait_for([&parts] { return parts.threads->connections() == 0; });
-    }
-    parts.flush_commits();
-    if (parts.admin) parts.admin->stop();
-    parts.threads->stop();
-    if (parts.seat) parts.seat->store->give_up_waiting();
-    parts.transfer_thread.reset();
-    parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.
-    parts.lookout.reset();
-    parts.provisioning_reach.reset();
-    parts.device_files.reset();
-    parts.backups.reset();
-    parts.event_threads.reset();
-    parts.storage.clear();  // Each finishes what it has.
-    log.info("stopped");
-}
-
-bool Server::Parts::wait_for(const std::function<bool()>& done) const {
-    const TimePoint end = clock.now() + drain_max;
-    while (!done()) {
-        if (clock.now() >= end) return false;
-        std::this_thread::sleep_for(look_step);
-    }
-    return true;
-}
-
-/// What was written before this call is on disk when it returns, or refused.
-void Server::Parts::flush_commits() {
-    std::vector<std::shared_ptr<std::promise<void>>> flushed;
-    for (std::size_t i = 0; i < hub->shards().count(); ++i) {
-        flushed.push_back(std::make_shared<std::promise<void>>());
-        threads->of_shard(i).post([&shard = hub->shards()[i], done = flushed.back()] {
-            shard.committer().on_durable([done](const Result<>& result) {
-                if (!result) log.error("last commit failed reason={}", result.error().detail);
-                done->set_value();
-            });
-        });
-    }
-    for (const auto& done : flushed) done->get_future().wait_for(drain_max);
 }
 
 }  // namespace carillon

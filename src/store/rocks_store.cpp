@@ -4,6 +4,7 @@
 #include "store/file_layers.hpp"
 #include "store/file_ledger.hpp"
 #include "store/reclaimer.hpp"
+#include "store/rocks_reading.hpp"
 #include "store/store_files.hpp"
 
 #include <fmt/core.h>
@@ -55,10 +56,6 @@ constexpr std::uint64_t unmerged_files_max = 36;  ///< RocksDB's own bound, and 
 constexpr std::chrono::seconds between_settlings{1};
 /// Room that a start needs beside that for the logs, which it writes out as tables.
 constexpr std::uint64_t start_bytes = 8ULL * 1024 * 1024;
-
-rocksdb::Slice slice(std::string_view text) {
-    return {text.data(), text.size()};
-}
 
 Error store_error(const rocksdb::Status& status, std::string_view doing) {
     return {Errc::store_failed, std::string(doing) + ": " + status.ToString()};
@@ -523,26 +520,11 @@ Result<> RocksStore::Impl::commit(const Batch& batch) {
 }
 
 Result<std::optional<std::string>> RocksStore::get(Table table, std::string_view key) const {
-    std::string value;
-    const rocksdb::Status found =
-        impl_->db->Get(rocksdb::ReadOptions(), impl_->family(table), slice(key), &value);
-    if (found.IsNotFound()) return std::optional<std::string>();
-    if (!found.ok()) return fail(store_error(found, "the disk refused a read"));
-    return std::optional<std::string>(std::move(value));
+    return read_row(*impl_->db, impl_->family(table), key);
 }
 
 Result<> RocksStore::scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const {
-    const rocksdb::Slice end = slice(to);
-    rocksdb::ReadOptions read;
-    if (!to.empty()) read.iterate_upper_bound = &end;
-    read.fill_cache = false;
-    // An iterator sees the table as it was when it was made.
-    const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator(read, impl_->family(table)));
-    for (at->Seek(slice(from)); at->Valid(); at->Next()) {
-        if (!visit(at->key().ToStringView(), at->value().ToStringView())) return {};
-    }
-    if (!at->status().ok()) return fail(store_error(at->status(), "the disk refused a read"));
-    return {};
+    return scan_rows(*impl_->db, impl_->family(table), from, to, visit);
 }
 
 namespace {

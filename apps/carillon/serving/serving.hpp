@@ -22,6 +22,7 @@ struct ServeArgs {
     std::vector<std::string> bind;
     std::map<std::string, std::string> single;  ///< By key of the configuration; empty if not given.
     bool is_cluster = false;
+    bool is_read_only = false;
 };
 
 ConfigSources sources_of(const ServeArgs& args);

@@ -45,6 +45,9 @@ public:
 
     void accepted(std::unique_ptr<Channel> channel) override;
 
+    /// Takes only what changes nothing (`rest::only_reads`). Before the first connection.
+    void only_read() { only_reads_ = true; }
+
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
     /// The counters of a thread; null if it has had no connection. Any thread.
@@ -56,6 +59,7 @@ private:
     rest::WebDashboard* web_;
     rest::BackupPort* backups_;
     AuditLog* audit_;
+    bool only_reads_ = false;
     std::atomic<std::size_t> running_{0};
     std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.
 };

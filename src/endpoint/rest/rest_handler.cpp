@@ -148,6 +148,10 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
         is_authenticated = !awaits_device_;
         if (is_authenticated) request_.caller = authorizer_.caller();
     }
+    if (only_reads_ && !carillon::rest::only_reads(*match_.route)) {
+        return fail(Errc::operation_not_allowed_in_current_state,
+                    "This hub was started for reading only (carillon serve --read-only) and takes no changes.");
+    }
     const std::string_view pattern = match_.route->pattern;
     const bool needs_web =
         pattern.starts_with("/carillon/session") || pattern.starts_with("/carillon/overview");
@@ -335,7 +339,7 @@ Task<Result<>> RestHandler::prove_registrant(const HttpRequest& request) {
 
 Task<Result<HttpResponse>> RestHandler::handle_audited() {
     const Route& route = *match_.route;
-    if (request_.audit == nullptr || !request_.audit->is_on() || !is_audited(route)) {
+    if (request_.audit == nullptr || !request_.audit->is_on() || !is_audited(route) || only_reads_) {
         auto handling = route.handler(request_);
         co_return co_await std::move(handling);
     }

@@ -33,6 +33,9 @@ public:
                 BackupPort* backups = nullptr, AuditLog* audit = nullptr, const Channel* channel = nullptr);
     ~RestHandler() override;
 
+    /// Refuses what changes something; before the first request.
+    void only_read() { only_reads_ = true; }
+
     Admission admit(const HttpRequest& request) override;
     Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;
     Task<bool> take_body(std::string piece) override;
@@ -82,6 +85,7 @@ private:
     RouteMatch match_;
     Request request_;
     const Channel* channel_;
+    bool only_reads_ = false;
     std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.
     std::shared_ptr<device::RegistrantCredentials> registrant_;  ///< Of one that registers.
     bool awaits_device_ = false;          ///< Who signed is looked up before the body is read.

@@ -277,6 +277,16 @@ bool is_audited(const Route& route) {
     return changes_something(route) && !route.need.is_open() && !is_of_message && !is_of_device;
 }
 
+bool only_reads(const Route& route) {
+    if (route.need.as_device || route.need.as_registrant) return false;
+    // Whoever receives holds locks, and what is received is gathered on disk before.
+    if (route.handler == receive_feedback || route.handler == receive_file_notification) return false;
+    // A backup of what is only read is a copy of its directory.
+    if (route.handler == make_backup || route.handler == make_incremental_backup) return false;
+    // Sessions of the dashboard are signed, not stored.
+    return !changes_something(route) || route.handler == sign_in || route.handler == make_sign_in_link;
+}
+
 bool is_direct_method(const Route& route) {
     return route.handler == invoke_device_method || route.handler == invoke_module_method;
 }

@@ -34,6 +34,8 @@ bool changes_something(const Route& route);
 /// True for what the audit log notes: changes that back ends and people ask for. Messages to devices are
 /// traffic, and so is what devices do.
 bool is_audited(const Route& route);
+/// True for what a hub that is started for reading only takes: nothing is written, and no device is heard.
+bool only_reads(const Route& route);
 bool is_direct_method(const Route& route);
 /// True for a call whose answer may hold keys of identities.
 bool tells_keys(const Route& route);
