@@ -49,6 +49,7 @@ constexpr std::array groups{
     add_route,
     add_endpoint,
     add_policy,
+    add_certificate,
     add_approval_rule,
     add_simulate,
     add_store,

@@ -1,6 +1,7 @@
 #include "net/tls_context.hpp"
 
 #include "base/openssl_reason.hpp"
+#include "base/text.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -95,6 +96,22 @@ Result<> use_key_pair(SSL_CTX* context, const TlsFiles::KeyPair& pair) {
     return {};
 }
 
+/// Takes these for authorities, whoever has signed them.
+Result<> believe(SSL_CTX* context, const std::vector<std::string>& authorities) {
+    if (authorities.empty()) return {};
+    X509_STORE* const store = SSL_CTX_get_cert_store(context);
+    for (const std::string& authority : authorities) {
+        const auto der = base64_decode(authority);
+        const auto* at = der ? reinterpret_cast<const unsigned char*>(der->data()) : nullptr;
+        X509* const certificate = der ? d2i_X509(nullptr, &at, static_cast<long>(der->size())) : nullptr;
+        const bool is_added = certificate != nullptr && X509_STORE_add_cert(store, certificate) == 1;
+        X509_free(certificate);
+        if (!is_added) return fail(Errc::tls_failed, "an authority of devices: " + openssl_reason());
+    }
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    return {};
+}
+
 Result<ContextPtr> make_client_context(const std::string& ca_file) {
     auto made = make_context(TLS_client_method());
     if (!made) return made;
@@ -135,6 +152,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     if (!files.client_ca.empty() && SSL_CTX_load_verify_file(context, files.client_ca.c_str()) != 1) {
         return file_failed("client CAs", files.client_ca);
     }
+    if (auto added = believe(context, files.client_authorities); !added) return fail(std::move(added).error());
     if (!files.client_crl.empty() && !check_revocation(context, files.client_crl)) {
         return file_failed("revocation lists", files.client_crl);
     }

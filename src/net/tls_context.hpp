@@ -26,6 +26,8 @@ struct TlsFiles {
     };
     std::vector<KeyPair> key_pairs;  ///< At most one for each kind of key; the client's offer decides.
     std::string client_ca;           ///< CAs that sign device certificates; empty for none.
+    /// More of them, each as DER in base64: those between an authority and the devices serve too, without it.
+    std::vector<std::string> client_authorities{};
     /// Their revocation lists; empty for none. An authority that has no list here is not asked for one; one whose
     /// list is out of date has no certificate accepted.
     std::string client_crl;

@@ -231,6 +231,7 @@ Result<> Server::Parts::load_hub() {
     audit = std::make_unique<AuditLog>(hub->shards().first());
     audit->use(config.audit_entries_max);
     if (auto loaded = audit->load(); !loaded) return loaded;
+    if (auto loaded = load_authorities(); !loaded) return loaded;
     if (auto loaded = hub->jobs().load(); !loaded) return loaded;
     hub->configurations().use(config.configurations);
     if (auto loaded = hub->configurations().load(); !loaded) return loaded;
@@ -242,6 +243,29 @@ Result<> Server::Parts::load_hub() {
         reading->loaded();
         data_dir->let_go();
     }
+    return {};
+}
+
+Result<> Server::Parts::load_authorities() {
+    if (seat) return {};  // Nodes that stand by would not know of them.
+    authorities = std::make_unique<ClientAuthorities>(hub->shards().first());
+    if (auto loaded = authorities->load(); !loaded) return loaded;
+    authorities->use([this](const std::vector<std::string>& trusted) {
+        const std::lock_guard lock(tls_changes);
+        return renew_tls(config, trusted);
+    });
+    const auto trusted = authorities->trusted();
+    return trusted.empty() ? Result<>() : renew_tls(config, trusted);
+}
+
+Result<> Server::Parts::renew_tls(const ServerConfig& settings_now, const std::vector<std::string>& trusted) {
+    auto found = find_certificates(settings_now, *data_dir);
+    if (!found) return fail(std::move(found).error());
+    found->files.client_authorities = trusted;
+    auto context = TlsContext::load(found->files);
+    if (!context) return fail(std::move(context).error());
+    tls->replace(*std::move(context));
+    certificates.note(*found);
     return {};
 }
 
@@ -257,6 +281,7 @@ Result<> Server::Parts::listen() {
     websockets = std::make_unique<WebSocketProtocols>(
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
+    if (authorities) rest->use(*authorities);
     auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts, *tls);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
@@ -278,6 +303,7 @@ Result<> Server::Parts::listen() {
 Result<> Server::Parts::listen_to_read() {
     rest = std::make_unique<RestEndpoint>(*hub, nullptr, web.get(), nullptr, audit.get());
     rest->only_read();
+    rest->use(*authorities);
     auto done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
     if (!done) return done;
     note_https_port();

@@ -8,6 +8,7 @@
 #include "core/events/events.hpp"
 #include "core/events/routing/message_routing.hpp"
 #include "core/hub/audit_log.hpp"
+#include "core/hub/client_authorities.hpp"
 #include "core/hub/hub.hpp"
 #include "core/hub/hub_keys.hpp"
 #include "core/jobs/jobs.hpp"
@@ -55,6 +56,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -83,6 +85,7 @@ struct Server::Parts {
     ReadOnlyStore* reading = nullptr;  ///< The same; null unless it is only read.
     HubMeta meta;
     std::unique_ptr<TlsContexts> tls;
+    std::mutex tls_changes;  ///< Held while `tls` is renewed; guards `config` once the hub runs.
     std::unique_ptr<IoThreads> threads;
     std::unique_ptr<LoopWatch> loops;
     std::vector<std::unique_ptr<StorageThread>> storage;
@@ -95,6 +98,7 @@ struct Server::Parts {
     std::unique_ptr<Hub> hub;
     std::unique_ptr<DeviceFiles> device_files;  ///< Null if devices cannot upload.
     std::unique_ptr<AuditLog> audit;
+    std::unique_ptr<ClientAuthorities> authorities;  ///< Null in a cluster.
     std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttRegistrationEndpoint> registrations;  ///< Null unless the hub provisions devices.
@@ -123,6 +127,9 @@ struct Server::Parts {
     Result<> build_transfers();
     Result<> build_events();
     Result<> load_hub();
+    Result<> load_authorities();
+    /// Has new connections believe devices by `trusted`, each DER in base64, and by what `settings_now` names.
+    Result<> renew_tls(const ServerConfig& settings_now, const std::vector<std::string>& trusted);
     Result<> listen();
     Result<> listen_to_read();
     void note_https_port();

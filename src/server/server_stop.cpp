@@ -26,13 +26,10 @@ const Server::Summary& Server::summary() const {
 
 Result<> Server::reload(const ServerConfig& config) {
     // Names and addresses in the certificates stay those the hub was started with.
+    const std::lock_guard lock(parts_->tls_changes);
     ServerConfig next = with_live_changes(parts_->config, config);
-    auto certificates = find_certificates(next, *parts_->data_dir);
-    if (!certificates) return fail(std::move(certificates).error());
-    auto context = TlsContext::load(certificates->files);
-    if (!context) return fail(std::move(context).error());
-    parts_->tls->replace(*std::move(context));
-    parts_->certificates.note(*certificates);
+    const auto trusted = parts_->authorities ? parts_->authorities->trusted() : std::vector<std::string>();
+    if (auto renewed = parts_->renew_tls(next, trusted); !renewed) return renewed;
     set_up_log(next);
     const std::string restart = names_of_changes(next, config);
     if (!restart.empty()) log.warn("settings changed that take effect at the next start keys={}", restart);

@@ -2,6 +2,7 @@
 // is offered is called, with requests and answers that keep to its schemas.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -433,6 +434,28 @@ test('keys of policies and of the hub are made new', async () => {
   await ask('get', '/carillon/policies/{policyName}', { policyName: 'service' });
   await ask('post', '/carillon/policies/{policyName}/renewKey', { policyName: 'service' }, { body: { key: 'secondary' } });
   await ask('post', '/carillon/tokenKey/renew', {}, { status: 204 });
+});
+
+test('authorities that sign device certificates', async () => {
+  const certificate = readFileSync(hub.caFile, 'utf8'); // Any authority's.
+  const name = { certificateName: 'fleet' };
+  await ask('put', '/certificates/{certificateName}', name, { body: { properties: { certificate } } });
+  await ask('put', '/certificates/{certificateName}', name, { body: { properties: { certificate: 'x' } }, status: 400 });
+  await ask('get', '/certificates/{certificateName}', name);
+  await ask('get', '/certificates/{certificateName}', { certificateName: 'none' }, { status: 404 });
+  await ask('get', '/certificates');
+  await ask('post', '/certificates/{certificateName}/verify', name, { body: { certificate }, status: 400 });
+  const { properties } = await ask('post', '/certificates/{certificateName}/generateVerificationCode', name);
+  await ask('post', '/certificates/{certificateName}/verify', name, { body: { certificate }, status: 400 });
+  const proof = (suffix) => join(hub.directory, `proof.${suffix}`);
+  const quietly = { stdio: ['ignore', 'ignore', 'pipe'] };
+  execFileSync('openssl', ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', proof('key'),
+    '-subj', `/CN=${properties.verificationCode}`, '-out', proof('csr')], quietly);
+  execFileSync('openssl', ['x509', '-req', '-in', proof('csr'), '-CA', hub.caFile, '-CAkey', join(hub.directory, 'data', 'ca-key.pem'),
+    '-set_serial', '7', '-days', '2', '-out', proof('pem')], quietly);
+  await ask('post', '/certificates/{certificateName}/verify', name, { body: { certificate: readFileSync(proof('pem'), 'utf8') } });
+  await ask('delete', '/certificates/{certificateName}', name, { headers: { 'If-Match': '"0"' }, status: 412 });
+  await ask('delete', '/certificates/{certificateName}', name, { status: 204 });
 });
 
 test('a backup', async () => {

@@ -17,5 +17,7 @@ void add_device_connections(CLI::App& group, int& exit_code);
 void add_health(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_debug(CLI::App& app, int& exit_code);
+/// The authorities that sign device certificates.
+void add_certificate(CLI::App& app, int& exit_code);
 
 }  // namespace carillon

@@ -23,6 +23,7 @@
 
 namespace carillon {
 class AuditLog;
+class ClientAuthorities;
 struct RegistrationRequest;
 }
 
@@ -47,6 +48,7 @@ struct Request {
     std::optional<Authorizer::Caller> caller;  ///< Who showed a token.
     AuditLog* audit = nullptr;                 ///< Null if the hub keeps none.
     BackupPort* backups = nullptr;             ///< Null if the hub makes none.
+    ClientAuthorities* authorities = nullptr;  ///< Null in a cluster.
     WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
     /// How the caller proved to be the device of the path, where the route asks for that. The dashboard's
     /// sessions stand on a policy.

@@ -11,6 +11,7 @@
 namespace carillon {
 
 class AuditLog;
+class ClientAuthorities;
 class Hub;
 
 namespace rest {
@@ -47,6 +48,8 @@ public:
 
     /// Takes only what changes nothing (`rest::only_reads`). Before the first connection.
     void only_read() { only_reads_ = true; }
+    /// Outlives the endpoint. Before the first connection.
+    void use(ClientAuthorities& authorities) { authorities_ = &authorities; }
 
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
@@ -59,6 +62,7 @@ private:
     rest::WebDashboard* web_;
     rest::BackupPort* backups_;
     AuditLog* audit_;
+    ClientAuthorities* authorities_ = nullptr;
     bool only_reads_ = false;
     std::atomic<std::size_t> running_{0};
     std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.

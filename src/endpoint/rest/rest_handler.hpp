@@ -35,6 +35,7 @@ public:
 
     /// Refuses what changes something; before the first request.
     void only_read() { only_reads_ = true; }
+    void use(ClientAuthorities* authorities) { request_.authorities = authorities; }
 
     Admission admit(const HttpRequest& request) override;
     Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;

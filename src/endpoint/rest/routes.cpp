@@ -145,6 +145,13 @@ constexpr Route table[] = {
     {"GET", "/carillon/backup", owner, C::none, small, make_backup},
     {"POST", "/carillon/backup", owner, C::none, bulk, make_incremental_backup},
 
+    {"GET", "/certificates", owner, C::none, small, list_certificates},
+    {"GET", "/certificates/{}", owner, C::none, small, get_certificate},
+    {"PUT", "/certificates/{}", owner, C::none, small, put_certificate},
+    {"DELETE", "/certificates/{}", owner, C::none, small, delete_certificate},
+    {"POST", "/certificates/{}/generateVerificationCode", owner, C::none, small, generate_verification_code},
+    {"POST", "/certificates/{}/verify", owner, C::none, small, verify_certificate},
+
     {"GET", "/carillon/about", read_or_service, C::none, tiny, get_about},
     {"GET", "/carillon/settings", read_or_service, C::none, tiny, get_settings},
     {"GET", "/carillon/health", read_or_service, C::none, tiny, get_health},

@@ -24,6 +24,14 @@ Task<Result<HttpResponse>> delete_trace(Request& request);
 Task<Result<HttpResponse>> get_settings(Request& request);
 Task<Result<HttpResponse>> get_health(Request& request);
 
+// certificates.cpp
+Task<Result<HttpResponse>> list_certificates(Request& request);
+Task<Result<HttpResponse>> get_certificate(Request& request);
+Task<Result<HttpResponse>> put_certificate(Request& request);
+Task<Result<HttpResponse>> delete_certificate(Request& request);
+Task<Result<HttpResponse>> generate_verification_code(Request& request);
+Task<Result<HttpResponse>> verify_certificate(Request& request);
+
 // device_connections.cpp
 Task<Result<HttpResponse>> list_device_connections(Request& request);
 
