@@ -23,6 +23,7 @@ from configurations import configurations
 from jobs_in_a_row import jobs_in_a_row
 from lanes import lanes
 from method_job import method_job
+from operating import metrics_cost, scrape, soak
 from pages import pages
 from plain import plain
 from provisioning import provisioning, provisioning_storm, registrations
@@ -169,7 +170,10 @@ FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "
            "method-job": method_job, "twin-job": twin_job, "lanes": lanes, "latency": latency, "queries": queries,
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
            "provisioning": provisioning, "provisioning-storm": provisioning_storm, "registrations": registrations,
-           "pages": pages, "rollouts": rollouts, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart, "cluster": cluster}
+           "pages": pages, "rollouts": rollouts, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart,
+           "cluster": cluster, "metrics-cost": metrics_cost, "scrape": scrape, "soak": soak}
+# An hour by itself, so only where it is named.
+NAMED_ONLY = {"soak"}
 
 
 def main(arguments):
@@ -177,7 +181,7 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     bench = Bench(arguments[0])
-    names = arguments[1:] or list(FIGURES)
+    names = arguments[1:] or [name for name in FIGURES if name not in NAMED_ONLY]
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
         say(f"no figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}")

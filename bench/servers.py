@@ -29,9 +29,9 @@ def pinned(command, core):
 
 
 class Server:
-    def __init__(self, command, log):
+    def __init__(self, command, log, env=None):
         self.log = open(log, "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={**os.environ, **(env or {})})
 
     @property
     def pid(self):
@@ -67,10 +67,11 @@ class Server:
 class Hub(Server):
     """`carillon serve` on a data folder; a folder that is empty becomes a new hub.
 
-    `plain` has devices connect without TLS; `under` is a command that runs the hub, such as valgrind.
+    `plain` has devices connect without TLS; `under` is a command that runs the hub, such as valgrind; `flags` and
+    `env` are more of its settings.
     """
 
-    def __init__(self, binary, folder, core=0, plain=False, under=()):
+    def __init__(self, binary, folder, core=0, plain=False, under=(), flags=(), env=None):
         self.binary = binary
         self.data = pathlib.Path(folder) / "data"
         ready = pathlib.Path(folder) / "ready"
@@ -79,9 +80,9 @@ class Hub(Server):
         self.plain_port = free_port(PLAIN_ADDRESS) if plain else 0
         command = [*under, str(binary), "serve", "--data-dir", str(self.data), "--hostname", "hub.localhost",
                    "--bind", ADDRESS, "--insecure-mqtt-port", str(self.plain_port), "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
-                   "--amqps-port", str(self.amqps_port), "--ready-file", str(ready)]
+                   "--amqps-port", str(self.amqps_port), "--ready-file", str(ready), *flags]
         began = time.monotonic()
-        super().__init__(pinned(command, core), pathlib.Path(folder) / "hub.log")
+        super().__init__(pinned(command, core), pathlib.Path(folder) / "hub.log", env)
         self.wait_until(ready.exists)
         self.ready_s = time.monotonic() - began
         asked = subprocess.run([str(binary), "connection-string", "--data-dir", str(self.data)],
