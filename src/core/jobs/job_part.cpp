@@ -113,6 +113,8 @@ void JobPart::report_soon() {
 
 void JobPart::send_report() {
     entry_->share(shard().number(), share());
+    // A device may confirm right after a start of the hub, before the orders are there; they are answered then.
+    if (!is_finished_ && !gate_->has_orders()) return;
     auto report = gate_->report();
     if (chain_) report.log = chain_->durable();
     if (!is_finished_) {
