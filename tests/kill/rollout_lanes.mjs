@@ -90,6 +90,22 @@ export async function gated({ world, journal, told }, round) {
   judgeCalls(again, await again.devices(), journal);
 }
 
+/** Methods as fast as they go, held and let go again and again in their midst. */
+export async function held({ world, journal, told }, round) {
+  const job = new Job(world, `held-${round}`);
+  await job.putMethod('held', { pace: { rate: '150/s' }, deadline: '60s' }, there);
+  for (let n = 0; n < 4; ++n) {
+    await world.rest(Math.random() * 80);
+    const atPause = await job.pauseFor(40 + Math.random() * 60, begunByMethod);
+    if (atPause === false) break;
+    ++told.pauses;
+    if (journal.of(job.id).length > atPause) job.fault(`${journal.of(job.id).length} calls, ${atPause} at the pause`);
+    await job.direct('resume');
+  }
+  await job.end();
+  judgeCalls(job, await job.devices(), journal);
+}
+
 /** Jobs that another policy approves, or refuses. */
 export async function approved({ world, journal, release, told }, round) {
   const job = new Job(world, `approved-${round}`);
