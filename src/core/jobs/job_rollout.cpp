@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/sha256.hpp"
 #include "core/jobs/job_coordinator.hpp"
+#include "core/jobs/notices/ended_device.hpp"
 #include "core/jobs/placing.hpp"
 #include "core/rollouts/confirm/confirm_rule.hpp"
 #include "model/reversal/twin_reversal.hpp"
@@ -314,6 +315,7 @@ void JobCoordinator::put_log(Active& job, std::vector<JobLogEvent> events) {
         events.emplace_back(seal_of(run, is_end));
     for (const auto& event : events) {
         put_log_event(run, number, event);
+        tell_job_decision(shard_, job.entry->definition(), number, run.next_sequence - 1, event);
         const auto* directed = std::get_if<DirectedEvent>(&event);
         if (directed &&
             (directed->what == DirectedEvent::paused || directed->what == DirectedEvent::cancelling)) {

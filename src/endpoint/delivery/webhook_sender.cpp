@@ -31,6 +31,23 @@ std::string_view cloud_event_type(const Message& message) {
         {"jobCompleted", "Carillon.JobCompleted"},
         {"jobFailed", "Carillon.JobFailed"},
         {"jobCancelled", "Carillon.JobCancelled"},
+        {"jobChanged", "Carillon.JobChanged"},
+        {"jobPaused", "Carillon.JobPaused"},
+        {"jobResumed", "Carillon.JobResumed"},
+        {"jobPromoted", "Carillon.JobPromoted"},
+        {"jobClosed", "Carillon.JobClosed"},
+        {"jobCancelling", "Carillon.JobCancelling"},
+        {"jobWaveOpened", "Carillon.JobWaveOpened"},
+        {"jobWaveSoaking", "Carillon.JobWaveSoaking"},
+        {"jobWaveAtGate", "Carillon.JobWaveAtGate"},
+        {"jobWaveOpenAgain", "Carillon.JobWaveOpenAgain"},
+        {"jobWavePassed", "Carillon.JobWavePassed"},
+        {"jobWaveFailed", "Carillon.JobWaveFailed"},
+        {"jobRuleTripped", "Carillon.JobRuleTripped"},
+        {"jobVerdict", "Carillon.JobVerdict"},
+        {"jobPlanChecked", "Carillon.JobPlanChecked"},
+        {"jobApproved", "Carillon.JobApproved"},
+        {"jobDenied", "Carillon.JobDenied"},
     };
     // A device's message may have a property of that name.
     const bool is_telemetry = event_source(message) == message_source_text(EventSource::device_messages);

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/jobs/job_log_json.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
 
@@ -37,6 +38,19 @@ std::string_view job_operation(JobStatus status) {
 DeviceJobStatus ended_status(TargetState state) {
     if (state == TargetState::failed) return DeviceJobStatus::failed;
     return state == TargetState::canceled ? DeviceJobStatus::canceled : DeviceJobStatus::completed;
+}
+
+/// `waveOpened` in the log is the operation `jobWaveOpened`.
+std::string decision_operation(std::string_view name) {
+    std::string operation = "job" + std::string(name);
+    if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') operation[3] += 'A' - 'a';
+    return operation;
+}
+
+bool is_decision(const JobLogEvent& event) {
+    return !std::holds_alternative<CreatedEvent>(event) && !std::holds_alternative<PreparedEvent>(event) &&
+           !std::holds_alternative<StartedEvent>(event) && !std::holds_alternative<SealEvent>(event) &&
+           !std::holds_alternative<JobEndedEvent>(event);
 }
 
 }  // namespace
@@ -130,6 +144,18 @@ void tell_job_end(Shard& shard, const JobDefinition& definition, const JobRecord
     json.end_object();
     events.job_happens(std::nullopt, job_operation(record.status),
                        {definition.id, job_type_text(definition.type)}, std::move(body));
+}
+
+void tell_job_decision(Shard& shard, const JobDefinition& definition, std::uint64_t number,
+                       std::uint64_t sequence, const JobLogEvent& event) {
+    auto& events = shard.telemetry().hub_events();
+    if (!is_decision(event) || !events.takes(EventSource::job_lifecycle)) return;
+    std::string body = job_log_event_json(number, sequence, event, std::nullopt);
+    const auto line = JsonDocument::parse(body);
+    if (!line) return;
+    const std::string operation = decision_operation(line->root().find("event").string());
+    events.job_happens(std::nullopt, operation, {definition.id, job_type_text(definition.type)},
+                       std::move(body));
 }
 
 }  // namespace carillon

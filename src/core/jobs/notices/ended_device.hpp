@@ -3,6 +3,7 @@
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_fold.hpp"
+#include "core/jobs/job_log.hpp"
 #include "model/job.hpp"
 
 #include <cstdint>
@@ -37,5 +38,9 @@ DeviceJob ended_device(const JobEntry& entry, const JobFold& fold, std::uint32_t
 void tell_device_end(Shard& shard, const DeviceJob& row);
 /// Nothing if no route wants it.
 void tell_job_end(Shard& shard, const JobDefinition& definition, const JobRecord& record);
+/// An event of the log of a job that runs, if it is a decision: what the log says for itself (seals, starts, its
+/// end) is not told. `number` and `sequence` are those of the job and of the event in its log.
+void tell_job_decision(Shard& shard, const JobDefinition& definition, std::uint64_t number,
+                       std::uint64_t sequence, const JobLogEvent& event);
 
 }  // namespace carillon

@@ -88,6 +88,30 @@ TEST(JobNotices, ADevicesEndIsItsRowAndAJobsItsCounters) {
     EXPECT_EQ(bench.places(), 0U) << "all is told";
 }
 
+TEST(JobNotices, WhatIsDecidedAboutARolloutIsTheLineOfItsHistory) {
+    NoticeBench bench;
+    for (const auto* id : {"a", "b", "c"}) bench.hub->add_device(id);
+    std::string body = testing::twin_body("*");
+    body.back() = ',';
+    ASSERT_TRUE(
+        bench.create("j", body + R"("rollout":{"waves":[{"size":1,"gate":"manual"},{"size":"rest"}]}})"));
+    bench.hub->settle();
+    EXPECT_EQ(bench.count("jobWaveOpened"), 1U);
+    EXPECT_EQ(bench.count("jobWaveAtGate"), 1U);
+    for (const auto* quiet : {"jobCreated", "jobPrepared", "jobStarted", "jobSealed"})
+        EXPECT_EQ(bench.count(quiet), 0U);
+    bench.die();
+    EXPECT_EQ(bench.count("jobWaveOpened"), 1U) << "what is on disk is not decided again";
+    const auto events = bench.events();
+    const auto gate = std::find_if(events.begin(), events.end(), [](const Message& event) {
+        return NoticeBench::property(event, "opType") == "jobWaveAtGate";
+    });
+    EXPECT_EQ(NoticeBench::property(*gate, "jobId"), "j");
+    EXPECT_TRUE(gate->device_id.empty());
+    EXPECT_NE(gate->body.find(R"("event":"waveAtGate","wave":0,"size":1,"succeeded":1)"), std::string::npos)
+        << gate->body;
+}
+
 TEST(JobNotices, NothingIsToldThatNoRouteWants) {
     NoticeBench bench;
     bench.want(false);
