@@ -169,6 +169,11 @@ std::string rollout_json(const RolloutPlan& plan) {
     if (plan.keeps_no_undo) json.member("undo", false);
     add(json, "undoOf", plan.undo_of);
     if (plan.start_after) add_start_after(json, *plan.start_after);
+    if (plan.supersede) {
+        json.key("supersede").begin_object();
+        add(json, "key", *plan.supersede);
+        json.end_object();
+    }
     add(json, "keep", plan.keep);
     add(json, "note", plan.note);
     json.end_object();

@@ -94,6 +94,11 @@ TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
     text = rollout_json(undo);
     EXPECT_EQ(text, R"({"undoOf":"fw-1"})");
     EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan newest;
+    newest.supersede = "";
+    text = rollout_json(newest);
+    EXPECT_EQ(text, R"({"supersede":{}})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
     RolloutPlan nightly;
     WindowPlan windows;
     windows.zone = "tags.tz";

@@ -313,6 +313,11 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
     if (auto added = add_from(json, flags); !added) return fail(std::move(added).error());
     add_after(json, flags.after);
+    if (flags.supersede) {
+        json.key("supersede").begin_object();
+        if (!flags.supersede->empty()) json.member("key", *flags.supersede);
+        json.end_object();
+    }
     if (!flags.keep.empty()) json.member("keep", flags.keep);
     if (!flags.note.empty()) json.member("note", flags.note);
     json.end_object();
@@ -393,6 +398,11 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
     verb.add_option("--after", flags.after,
                     "Start when another job has succeeded: JOB, or JOB:95%/100% (succeeded/ended) [95%/95%]");
+    verb.add_option("--supersede", flags.supersede,
+                    "Take over the devices that earlier jobs with --supersede have not begun: those that act "
+                    "upon the same, or have the same KEY")
+        ->expected(0, 1)
+        ->type_name("[KEY]");
     verb.add_flag("--no-undo", flags.keeps_no_undo, "Do not keep what the job overwrites in twins");
     verb.add_option("--undo-of", flags.undo_of, "Take back what another job wrote, instead of a patch")
         ->type_name("JOB");

@@ -46,7 +46,8 @@ struct RolloutFlags {
     std::string keep;
     std::string from;  ///< `JOB:failed,canceled`
     std::string from_kinds;
-    std::string after;  ///< `JOB`, `JOB:95%` or `JOB:95%/100%`: succeeded, ended.
+    std::string after;                     ///< `JOB`, `JOB:95%` or `JOB:95%/100%`: succeeded, ended.
+    std::optional<std::string> supersede;  ///< A key, or empty.
     bool keeps_no_undo = false;
     std::string undo_of;
     std::string note;

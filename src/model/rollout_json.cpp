@@ -5,6 +5,7 @@
 #include "model/rollout_confirm.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
+#include "model/rollouts/supersede.hpp"
 #include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
@@ -210,6 +211,11 @@ std::string Rollout::effective_json() const {
     if (const auto plan = RolloutPlanRef::of(*this)) {
         out.key("plan").begin_object().member("id", plan->id).member("hash", plan->hash);
         out.member("drift", plan->drift.text()).end_object();
+    }
+    if (const auto supersede = RolloutSupersede::of(*this)) {
+        out.key("supersede").begin_object();
+        if (!supersede->key.empty()) out.member("key", supersede->key);
+        out.end_object();
     }
     out.member("keep", RolloutDuration{keep_s * 1000}.text());
     if (!note.empty()) out.member("note", note);

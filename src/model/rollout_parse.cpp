@@ -4,6 +4,7 @@
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/rollout_reader.hpp"
 #include "model/rollouts/start_after.hpp"
+#include "model/rollouts/supersede.hpp"
 #include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
@@ -17,9 +18,9 @@ namespace {
 constexpr std::string_view rollout_names[] = {"pace",     "order",    "seed",   "waves",   "stop",
                                               "success",  "okStatus", "retry",  "offline", "confirm",
                                               "deadline", "undo",     "undoOf", "from",    "startAfter",
-                                              "plan",     "windows",  "keep",   "note"};
+                                              "plan",     "windows",  "keep",   "note",    "supersede"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"supersede", "members", "notify"};
+constexpr std::string_view rollout_later[] = {"members", "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
@@ -394,6 +395,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_from(in, object.find("from"), rollout);
         read_start_after(in, object.find("startAfter"));
         read_plan_ref(in, object.find("plan"));
+        read_supersede(in, object.find("supersede"));
         read_keep_and_note(in, object, rollout);
     }
     if (!in.ok()) return fail(Errc::argument_invalid, in.take_fault());

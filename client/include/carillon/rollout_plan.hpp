@@ -101,7 +101,8 @@ struct RolloutPlan {
     bool keeps_no_undo = false;  ///< Twin jobs: what is overwritten is not kept.
     std::string undo_of{};       ///< A job: takes back what that wrote. The job's patch is then `{}`.
     std::optional<AfterPlan> start_after{};
-    std::string keep{};  ///< `90d`
+    std::optional<std::string> supersede{};  ///< A key, or empty: takes over what earlier jobs left undone.
+    std::string keep{};                      ///< `90d`
     std::string note{};
 };
 

@@ -264,6 +264,12 @@ std::shared_ptr<JobEntry> JobBoard::find(std::string_view id) const {
     return found == by_id_.end() ? nullptr : found->second;
 }
 
+std::shared_ptr<JobEntry> JobBoard::find_number(std::uint64_t number) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_number_.find(number);
+    return found == by_number_.end() ? nullptr : found->second;
+}
+
 std::size_t JobBoard::size() const {
     const std::lock_guard lock(mutex_);
     return by_id_.size();

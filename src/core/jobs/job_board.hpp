@@ -102,6 +102,7 @@ public:
     bool add(const std::shared_ptr<JobEntry>& entry);
     void remove(const JobEntry& entry);
     std::shared_ptr<JobEntry> find(std::string_view id) const;
+    std::shared_ptr<JobEntry> find_number(std::uint64_t number) const;
     std::size_t size() const;
 
     /// Visits jobs with numbers below `before`, newest first, until `visit` answers false. The lock

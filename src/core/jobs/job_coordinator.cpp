@@ -501,6 +501,14 @@ void JobCoordinator::forget(const std::shared_ptr<JobEntry>& entry) {
 
 // --- at the start --------------------------------------------------------------------------------
 
+std::uint64_t JobCoordinator::Stored::start_number() const {
+    std::uint64_t number = 0;
+    for (const auto& event : log) {
+        if (const auto* started = std::get_if<StartedEvent>(&event)) number = started->number;
+    }
+    return number;
+}
+
 void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
                             const Stored& stored) {
     const auto number = entry->number();
@@ -513,11 +521,8 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
             run->set_parts(stored.part_sizes,
                            entry->definition().rollout->order.kind != RolloutOrderKind::as_stored);
         }
-        for (const auto& event : stored.log) {
-            run->control.apply(event);
-            if (const auto* started = std::get_if<StartedEvent>(&event))
-                last_start_ = std::max(last_start_, started->number);
-        }
+        for (const auto& event : stored.log) run->control.apply(event);
+        last_start_ = std::max(last_start_, stored.start_number());
         run->next_sequence = run->durable_sequence = stored.next_sequence;
         run->chain = stored.chain;
         run->seal = stored.seal;

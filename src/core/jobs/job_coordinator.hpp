@@ -40,6 +40,8 @@ public:
     static constexpr int forgotten_max = 1000;
     /// Ours: how often a job that waits for another looks at it.
     static constexpr std::chrono::seconds waiting_interval{1};
+    /// Ours: active jobs that take devices from each other.
+    static constexpr int superseding_max = 64;
 
     JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
                    JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards, Zones& zones);
@@ -55,6 +57,8 @@ public:
         std::optional<Sha256Digest> seal;
         std::vector<std::uint64_t> part_sizes;
         std::optional<StoredApproval> approval;
+        /// Of the start in `log`; 0 if there is none.
+        std::uint64_t start_number() const;
     };
     /// Jobs found in the store that have not ended. Before the threads run.
     void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
@@ -196,6 +200,7 @@ private:
     void arm_approval(std::uint64_t number);
     WallTime last_moment(const Active& job) const;
     Result<> check_windows(const JobDefinition& definition, const Rollout& rollout) const;
+    Result<> check_superseding(const Rollout& rollout) const;
     // plans/planned_jobs.cpp: jobs that carry out a plan.
     Result<> check_plan(const Rollout& rollout);
     /// False if the job's devices are not those of its plan; it then ends.
@@ -236,6 +241,7 @@ private:
     std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
     std::size_t active_bytes_ = 0;               ///< Of `active_`, and of those on their way to disk.
     std::map<std::string, int> named_;           ///< Jobs that these take their devices from.
+    int superseding_ = 0;                        ///< Of them, that take part in that.
     using Place = std::pair<std::int64_t, std::uint64_t>;  ///< Until when it is kept, in ticks; job number.
     std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;

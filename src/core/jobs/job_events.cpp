@@ -358,7 +358,7 @@ bool unpack_body(Unpacker& in, Outcomes2Event& event) {
 
 void pack_body(Packer& pack, const CanceledEvent& event) {
     pack.u8(static_cast<std::uint8_t>(event.reason));
-    pack.number(0);  // No other job.
+    pack.number(event.by);
     pack.number(event.indexes.size());
     std::uint32_t previous = 0;
     for (const auto index : event.indexes) {
@@ -372,7 +372,7 @@ bool unpack_body(Unpacker& in, CanceledEvent& event) {
     event.reason = reason > static_cast<std::uint8_t>(CancelReason::superseded)
                        ? CancelReason::other
                        : static_cast<CancelReason>(reason);
-    in.number();
+    event.by = in.number();
     const auto count = in.count();
     event.indexes.reserve(count);
     std::uint64_t index = 0;

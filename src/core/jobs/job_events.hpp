@@ -153,6 +153,9 @@ enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2, 
 struct CanceledEvent {
     WallTime time;
     CancelReason reason = CancelReason::skipped;
+    /// Of `superseded`: the job that began later and takes those of them that are pending; 0 where the
+    /// devices' twins were written by somebody else.
+    std::uint64_t by = 0;
     std::vector<std::uint32_t> indexes;  ///< Ascending.
 };
 /// `DispatchedEvent` with attempts.

@@ -157,11 +157,11 @@ void MethodPart::send_some() {
         unsent_.pop_front();
         if (is_terminal(state().at(index))) {
             unburden(1);
-        } else if (is_cancelling()) {
+        } else if (is_cancelling() || is_taken(index)) {
             unburden(1);
             Outcome outcome;
             outcome.index = index;
-            outcome.kind = OutcomeKind::canceled;
+            outcome.kind = is_cancelling() ? OutcomeKind::canceled : OutcomeKind::not_sent;
             record(std::move(outcome));
         } else if (left == Duration::zero()) {
             unburden(1);  // The deadline's event is about to end it.
@@ -407,6 +407,7 @@ void MethodPart::look_ahead() {
 void MethodPart::consider_gated(std::uint32_t index) {
     const auto current = state().at(index);
     if (is_terminal(current) || current == TargetState::running || state().is_claimed(index)) return;
+    if (is_taken(index)) return;
     clear_shut(index);
     switch (look(index)) {
         case Look::gone:
@@ -456,7 +457,7 @@ void MethodPart::begin_some() {
         const auto index = ready_.front();
         ready_.pop_front();
         state().release(index);
-        if (is_terminal(state().at(index))) continue;
+        if (is_terminal(state().at(index)) || is_taken(index)) continue;
         if (look(index) == Look::online) {
             state().claim(index);
             picked.push_back(index);
@@ -590,7 +591,8 @@ void MethodPart::ordered(bool is_first) {
 void MethodPart::fill(GateReport& report) const {
     report.in_flight = state().counts().running + intent_devices_;
     report.wanted = rests() ? 0 : std::min({ready_.size(), Gate::outstanding_max, window_room()});
-    report.backing_off = waiting_.size();
+    // Those that another job took are not gone from the line.
+    report.backing_off = std::min<std::uint64_t>(waiting_.size(), state().counts().pending);
     const auto passed =
         state().counts().pending - std::min<std::uint64_t>(state().counts().pending, size() - cursor_);
     const auto known = ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_ + shut();

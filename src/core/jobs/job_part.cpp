@@ -30,6 +30,7 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       ordinals_(std::move(targets.ordinals)),
       state_(std::move(targets.state)),
       next_sequence_(targets.next_sequence),
+      position_(targets.next_sequence),
       chain_(std::move(targets.chain)),
       gate_(make_gate(site, *entry_, targets, state_)),
       backing_off_(std::move(targets.backing_off)),
@@ -41,7 +42,7 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
 }
 
 void JobPart::begin() {
-    publish(next_sequence_);
+    publish(position_);
     has_begun_ = true;
     if (state_.is_done()) return finish_if_done();
     if (gate_) {
@@ -164,6 +165,9 @@ void JobPart::pause() {
     is_paused_ = true;
     after(retry_delay, [this] {
         is_paused_ = false;
+        put_given_up();
+        // Nothing was wanted meanwhile, and nothing else may happen that would say so.
+        if (gate_ && gate_->has_orders()) report_soon();
         wake();
     });
 }
@@ -189,6 +193,7 @@ void JobPart::close() {
     if (is_closed_) return;
     is_closed_ = true;
     skipped_.clear();
+    given_up_.clear();
     closed();
 }
 
@@ -270,6 +275,7 @@ void JobPart::arm_ttl() {
 // -------------------------------------------------------------------------------------------------
 
 void JobPart::publish(std::uint64_t position) {
+    position_ = position;
     if (gate_) entry_->share(shard().number(), share());
     entry_->publish(shard().number(), state_, position, shard().clock().now());
 }
@@ -294,13 +300,18 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
         }
         if (!skipped_.empty()) wake();
     }
+    if (skip != nullptr && skip->by != 0) settle_given_up(*skip, result.has_value());
     if (result) {
         const JobCounts before = state_.counts();
         if (gate_) {
             CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) {
                 gate_->note(index, state_);
                 if (is_terminal(state_.at(index))) clear_shut(index);
+                // It was begun as it was taken, and is pending again.
+                if (is_taken(index) && status_of(state_.at(index)) == DeviceJobStatus::pending)
+                    given_up_.push_back(index);
             }));
+            put_given_up();
             report_soon();
         } else {
             CARILLON_ASSERT(state_.apply(event));
@@ -316,6 +327,7 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
             if (!is_finished_ && !is_stopped_) put_end(end);
         });
     }
+    if (skip != nullptr && skip->by != 0) return pause();
     refused(std::move(event));
 }
 

@@ -58,6 +58,8 @@ public:
     static constexpr std::chrono::milliseconds retry_delay{1000};
     /// Wall clocks jump, so no timer trusts a longer distance.
     static constexpr std::chrono::seconds timer_distance_max{60};
+    /// Ours: jobs that take devices of one part and are told apart; the last one stands for those after it.
+    static constexpr std::size_t takers_max = 255;
 
     /// Of an undo: how what was written to each device is taken back.
     struct Undone {
@@ -98,6 +100,13 @@ public:
     std::uint32_t devices() const { return size(); }
     Ordinal ordinal(std::uint32_t index) const { return ordinals_[index]; }
     bool has_ended(std::uint32_t index) const { return is_terminal(state_.at(index)); }
+
+    // Superseding, superseding/part_superseding.cpp:
+    /// Job `taker` began later and takes these devices: those that have not begun are canceled, and none of
+    /// them begins any more. Ascending.
+    void give_up_to(std::uint64_t taker, const std::vector<std::uint32_t>& indexes);
+    /// True once all of that is on disk, or no device of this part can begin.
+    bool has_given_up() const { return is_closed_ || (given_up_.empty() && giving_up_ == 0); }
 
     /// The job runs. Devices found in flight were so before a restart, and end.
     void begin();
@@ -168,6 +177,8 @@ protected:
     void shut_out(std::uint32_t index, WindowLook seen);
     void clear_shut(std::uint32_t index);
     std::uint64_t shut() const { return shut_count_; }
+    /// True if a job that began later has taken the device.
+    bool is_taken(std::uint32_t index) const { return !taken_.empty() && taken_[index] != 0; }
     /// Before this nobody who is not there is given up.
     bool is_patient() const { return shard().clock().wall_now() < gate_->orders().patient_until; }
     WallTime deadline() const {
@@ -199,6 +210,8 @@ private:
     void renew_windows();
     void mark_shut(std::uint32_t index);
     void arm_windows();
+    void put_given_up();
+    void settle_given_up(const CanceledEvent& event, bool is_durable);
     void close();
     void put_end(EndKind end);
     void settled(Result<> result, JobEvent event, std::uint64_t sequence);
@@ -210,6 +223,7 @@ private:
     const std::vector<Ordinal> ordinals_;
     PartState state_;
     std::uint64_t next_sequence_;
+    std::uint64_t position_;  ///< Behind the last event that `state_` has taken.
     std::optional<LogChain> chain_;
     const std::unique_ptr<PartGate> gate_;
     std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
@@ -225,7 +239,12 @@ private:
     std::optional<WallTime> windows_armed_;  ///< When they are looked at next.
     bool has_windows_ = false;
     bool is_window_news_ = false;
-    std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
+    /// By index: which of `takers_` has taken the device, from 1; 0 if none has. Empty until one does.
+    std::vector<std::uint8_t> taken_;
+    std::vector<std::uint64_t> takers_;    ///< Bound: takers_max
+    std::vector<std::uint32_t> given_up_;  ///< To be canceled, as they are taken.  Bound: the part's devices
+    std::size_t giving_up_ = 0;            ///< Events that say so and are on their way to disk.
+    std::uint64_t armed_ = 0;              ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;
     bool is_lapse_armed_ = false;

@@ -8,6 +8,7 @@
 #include "core/jobs/placing.hpp"
 #include "core/rollouts/confirm/confirm_rule.hpp"
 #include "model/reversal/twin_reversal.hpp"
+#include "model/rollouts/supersede.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -161,6 +162,7 @@ void JobCoordinator::name_source(const JobDefinition& definition, int change) {
     if (!definition.rollout->undo_of.empty()) count(definition.rollout->undo_of);
     if (const auto after = RolloutStartAfter::of(*definition.rollout)) count(after->job);
     if (const auto plan = RolloutPlanRef::of(*definition.rollout)) plans_.hold(plan->id, change);
+    if (RolloutSupersede::of(*definition.rollout)) superseding_ += change;
 }
 
 /// Whether what a job wrote can be taken back.
@@ -195,26 +197,6 @@ Result<> JobCoordinator::check_confirm(const JobDefinition& definition) const {
     return rule ? Result<>() : fail(rule.error());
 }
 
-/// Whether the hub knows the time zones that are named, and something can begin in each window.
-Result<> JobCoordinator::check_windows(const JobDefinition& definition, const Rollout& rollout) const {
-    const auto& method = definition.method;
-    const auto windows = RolloutWindows::of(rollout, method ? method->response_timeout_s : 0);
-    if (!windows) return {};
-    if (std::any_of(windows->open.begin(), windows->open.end(),
-                    [&](const auto& open) { return open.for_s <= windows->closing_s; })) {
-        return fail(
-            Errc::argument_invalid,
-            fmt::format("rollout.windows.closing: is needed with windows that are not longer than the "
-                        "response timeout of the method, {} s",
-                        windows->closing_s));
-    }
-    const bool names_zone = !windows->has_path();
-    const auto& zone = names_zone ? windows->zone : windows->fallback;
-    if (zone.empty() || zones_.find(zone)) return {};
-    return fail(Errc::argument_invalid, fmt::format("rollout.windows.{}: this hub knows no time zone '{}'",
-                                                    names_zone ? "zone" : "fallback", zone));
-}
-
 Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
     const auto& rollout = definition.rollout;
     if (!rollout) return {};
@@ -236,6 +218,7 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
         if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
     }
     if (auto known = check_windows(definition, *rollout); !known) return known;
+    if (auto room = check_superseding(*rollout); !room) return room;
     if (auto planned = check_plan(*rollout); !planned) return planned;
     return check_confirm(definition);
 }
@@ -654,6 +637,7 @@ void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRec
                             const Stored& stored) {
     if (!entry->definition().rollout) return;
     Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}, {}};
+    last_start_ = std::max(last_start_, stored.start_number());
     if (record.counts) job.run->control.set_targets(record.counts->device);
     for (const auto& event : stored.log) job.run->control.apply(event);
     job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;

@@ -2,6 +2,8 @@
 
 #include "core/jobs/job_method_part.hpp"
 #include "core/jobs/job_twin_part.hpp"
+#include "core/jobs/superseding/superseding.hpp"
+#include "model/rollouts/supersede.hpp"
 #include "model/rollouts/touched.hpp"
 
 #include <algorithm>
@@ -47,7 +49,9 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
 
 JobShard::~JobShard() = default;
 
-void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling) {
+void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling,
+                     std::uint64_t start) {
+    adopted_.emplace_back(start, entry->number());
     parts_.emplace(entry->number(), make_part(site_, entry, std::move(targets)));
     if (is_cancelling) cancelling_.push_back(entry->number());
 }
@@ -55,8 +59,19 @@ void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets ta
 void JobShard::start() {
     folder_.start();
     notices_->start();
-    const auto adopted = parts_;  // A part may end, and leave, as it begins.
+    auto adopted = parts_;  // A part may end, and leave, as it begins.
+    std::vector<std::shared_ptr<Superseding>> superseding;
+    std::sort(adopted_.begin(), adopted_.end());
+    for (const auto& [start, number] : std::exchange(adopted_, {})) {
+        auto work = supersede(adopted.at(number));
+        if (!work) continue;
+        // Before any of the older ones begins.
+        work->take_all();
+        superseding.push_back(std::move(work));
+        adopted.erase(number);
+    }
     for (const auto& [number, part] : adopted) part->begin();
+    for (const auto& work : superseding) turns_.wake(*work);
     for (const auto number : std::exchange(cancelling_, {})) cancel(number);
 }
 
@@ -171,7 +186,20 @@ void JobShard::begin(std::uint64_t job) {
     const auto found = parts_.find(job);
     if (found == parts_.end()) return;
     const auto part = found->second;
+    if (const auto work = supersede(part)) return turns_.wake(*work);
     part->begin();
+}
+
+/// What the part has to do before it begins; null if that is nothing.
+std::shared_ptr<Superseding> JobShard::supersede(const std::shared_ptr<JobPart>& part) {
+    const auto& definition = part->entry().definition();
+    if (!definition.rollout || !RolloutSupersede::of(*definition.rollout)) return nullptr;
+    std::vector<std::shared_ptr<JobPart>> older;
+    for (const auto& other : takers_) {
+        if (supersede_each_other(definition, other->entry().definition())) older.push_back(other);
+    }
+    takers_.push_back(part);
+    return older.empty() ? nullptr : std::make_shared<Superseding>(site_, part, std::move(older));
 }
 
 void JobShard::obey(std::uint64_t job, PartOrders orders) {
@@ -216,6 +244,7 @@ void JobShard::removed(Record& record) {
 }
 
 void JobShard::part_finished(std::uint64_t job) {
+    std::erase_if(takers_, [job](const auto& part) { return part->job() == job; });
     parts_.erase(job);
     finished_(job);
 }

@@ -13,8 +13,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace carillon {
+
+class Superseding;
 
 /// The job engine on one shard: the parts of running jobs, their turns, and the shard's news for
 /// them. The coordinator's wishes arrive here on the shard's thread.
@@ -34,8 +38,10 @@ public:
     /// Any thread.
     const ByJobType<JobDeviceMetrics>& metrics() const { return metrics_; }
 
-    /// A job that was running at the restart, with what its log says. Before the threads run.
-    void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling);
+    /// A job that was running at the restart, with what its log says; `start` numbers its start. Before the
+    /// threads run.
+    void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling,
+               std::uint64_t start);
     /// Begins what was adopted.
     void start();
     /// See `Jobs::rest`.
@@ -76,6 +82,7 @@ public:
 
 private:
     void part_finished(std::uint64_t job);
+    std::shared_ptr<Superseding> supersede(const std::shared_ptr<JobPart>& part);
 
     Shard& shard_;
     BackgroundTurns turns_;
@@ -90,6 +97,10 @@ private:
     std::map<std::uint64_t, JobPart::Targets> unplaced_;  ///< Prepared, and waiting for their places.
     std::map<std::uint64_t, std::shared_ptr<JobPart>> parts_;
     std::vector<std::uint64_t> cancelling_;  ///< Adopted parts to cancel at the start.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>>
+        adopted_;  ///< Numbers of start and job of adopted parts.  Bound: emptied at the start
+    std::vector<std::shared_ptr<JobPart>>
+        takers_;  ///< That take devices from others, as they began.  Bound: JobCoordinator::superseding_max
 };
 
 }  // namespace carillon

@@ -118,6 +118,7 @@ struct Simulation {
             members.push_back(R"("waves":[)" + waves + "]");
         }
         if (dice.chance(30)) members.emplace_back(R"("order":"random")");
+        if (dice.chance(30)) members.emplace_back(R"("supersede":{"key":"k"})");
         if (dice.chance(30)) {
             members.push_back(fmt::format(R"("stop":[{{"failed":{},"do":"{}"}}])", 1 + dice.below(4),
                                           dice.chance(30)             ? "cancel"

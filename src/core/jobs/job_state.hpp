@@ -167,6 +167,8 @@ private:
     bool apply_event(const CanceledEvent& event, Changed& changed) {
         for (const auto i : event.indexes) {
             if (i >= states_.size()) return false;
+            // What has begun is not taken by another job.
+            if (event.by != 0 && at(i) == TargetState::running) continue;
             if (move(i, TargetState::canceled)) changed(i);
         }
         return true;

@@ -330,6 +330,10 @@ bool TwinPart::step_gated() {
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
         const auto index = take_next();
         if (is_done_with(index)) continue;
+        if (is_taken(index)) {
+            state().release(index);
+            continue;
+        }
         if (waits_for_devices() && (!is_writable(index) || window_of(index) != WindowLook::open)) {
             state().release(index);
             consider(index);
@@ -394,7 +398,7 @@ void TwinPart::look_ahead() {
 }
 
 void TwinPart::consider(std::uint32_t index) {
-    if (is_done_with(index) || state().is_claimed(index)) return;
+    if (is_done_with(index) || state().is_claimed(index) || is_taken(index)) return;
     clear_shut(index);
     if (const auto window = window_of(index); window != WindowLook::open) return shut_out(index, window);
     if (is_writable(index)) return stand_in_line(index);

@@ -158,7 +158,7 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
             if (stored.chain && targets->next_sequence == 1) targets->chain.emplace();
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
             stored.part_sizes.push_back(targets->state.size());
-            job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling);
+            job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling, stored.start_number());
         }
     } else {
         erase_events();
@@ -331,7 +331,8 @@ Result<std::unique_ptr<DeviceReports>> Jobs::report(const std::string& id, const
     auto& shards = engine_->shards;
     const auto& clock = shards.first().clock();
     auto progress = entry->progress(clock.now(), clock.wall_now());
-    return DeviceReports::open(shards, std::move(entry), std::move(progress), filter, engine_->reports);
+    return DeviceReports::open(shards, engine_->board, std::move(entry), std::move(progress), filter,
+                               engine_->reports);
 }
 
 Task<Result<std::vector<std::string>>> Jobs::history(std::string id, std::uint64_t after) {

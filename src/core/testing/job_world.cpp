@@ -6,6 +6,7 @@
 #include "model/rollout_confirm.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
+#include "model/rollouts/supersede.hpp"
 
 #include <algorithm>
 
@@ -135,6 +136,7 @@ void JobWorld::asked(const std::string& device, std::uint64_t connection, Manner
     ASSERT_TRUE(job);
     EXPECT_LE(++sent_[place], job->attempts_max) << place.first << " was sent too often to " << device;
     EXPECT_FALSE(job->is_pause_acknowledged) << place.first << " begins though it is paused";
+    if (job->supersedes) calls_[device].push_back(job->id);
     if (manner == Manner::keeps_silent) return;
     answers_[place] = status;
     if (manner == Manner::answers) return reply(device, call.id, status);
@@ -255,6 +257,7 @@ void JobWorld::watch_job(const std::string& id, const JobDefinition& definition)
         job.confirms = RolloutConfirm::of(*policy).has_value();
         job.undoes = policy->undo_of;
         job.undoes_itself = policy->text.find(R"("undo")") != std::string::npos;
+        job.supersedes = RolloutSupersede::of(*policy).has_value();
         job.is_planned = RolloutPlanRef::of(*policy).has_value();
         if (const auto after = RolloutStartAfter::of(*policy)) {
             job.after = after->job;

@@ -45,6 +45,8 @@ struct WatchedJob {
     int after_ended = 0;             ///< of whose devices so many in a hundred are to have ended.
     bool is_approval_tried = false;  ///< Somebody has said yes.
     bool is_planned = false;
+    bool supersedes =
+        false;  ///< It takes devices from jobs that started before, and gives them to later ones.
 };
 
 /// A plan, and the job that may carry it out.
@@ -153,6 +155,7 @@ private:
     std::vector<DeviceJob> rows(const std::string& job);
     void check_chain(const WatchedJob& job);
     void check_told();
+    void check_superseding();
     bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);
     void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);
@@ -170,6 +173,8 @@ private:
     std::deque<Request> put_off_;
     std::map<std::pair<std::string, std::string>, int> sent_;     ///< Job and device: requests.
     std::map<std::pair<std::string, std::string>, int> answers_;  ///< Job and device: status answered.
+    std::map<std::string, std::vector<std::string>>
+        calls_;  ///< Of jobs that supersede, by device: as they were sent.
     std::vector<OtherWrite> other_writes_;
     std::set<std::uint64_t> followed_;  ///< Jobs that a final seal names as the one before.
     std::size_t commits_left_ = SIZE_MAX;

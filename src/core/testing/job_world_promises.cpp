@@ -323,6 +323,30 @@ void JobWorld::check_told() {
     for (const auto& [what, count] : told) EXPECT_LE(count, ended[what]) << what << ", which never ended so";
 }
 
+/// A device never gets the call of a job after that of one which started later and supersedes it.
+void JobWorld::check_superseding() {
+    std::map<std::string, std::int64_t> starts;
+    for (const auto& job : jobs) {
+        if (!job.supersedes || !(*hub)->jobs().snapshot(job.id)) continue;
+        const auto lines = hub->run((*hub)->jobs().history(job.id, 0));
+        ASSERT_TRUE(lines) << job.id;
+        for (const auto& line : *lines) {
+            const auto event = JsonDocument::parse(line);
+            ASSERT_TRUE(event) << line;
+            if (event->root().find("event").string() == "started")
+                starts[job.id] = event->root().find("start").integer().value_or(0);
+        }
+    }
+    for (const auto& [device, calls] : calls_) {
+        std::int64_t newest = 0;
+        for (const auto& job : calls) {
+            ASSERT_TRUE(starts.contains(job)) << job << " calls and never started";
+            EXPECT_GE(starts[job], newest) << job << " calls " << device << " after a newer one";
+            newest = std::max(newest, starts[job]);
+        }
+    }
+}
+
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
@@ -376,6 +400,7 @@ void JobWorld::finish() {
     }
     check_twins(patched_by, undone);
     check_windows();
+    check_superseding();
 
     // And a restart finds all of it again.
     const auto twins_before = twins();

@@ -103,7 +103,7 @@ void TwinPart::settle_confirmed(const JobEvent& event) {
     const auto* canceled = std::get_if<CanceledEvent>(&event);
     if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event))
         confirming_->unsettled -= confirmed->devices.size();
-    if (canceled != nullptr && canceled->reason == CancelReason::superseded)
+    if (canceled != nullptr && canceled->reason == CancelReason::superseded && canceled->by == 0)
         confirming_->unsettled -= canceled->indexes.size();
 }
 
@@ -145,7 +145,7 @@ void TwinPart::take_back(const JobEvent& event) {
     auto& held = *confirming_;
     if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event))
         held.confirmed.insert(held.confirmed.end(), confirmed->devices.begin(), confirmed->devices.end());
-    if (const auto* canceled = std::get_if<CanceledEvent>(&event))
+    if (const auto* canceled = std::get_if<CanceledEvent>(&event); canceled != nullptr && canceled->by == 0)
         held.superseded.insert(held.superseded.end(), canceled->indexes.begin(), canceled->indexes.end());
     put_confirmed_soon();
 }

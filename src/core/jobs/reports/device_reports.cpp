@@ -36,9 +36,10 @@ Result<Stretch> read_events(Store& store, std::uint64_t job, std::uint32_t part,
 
 }  // namespace
 
-DeviceReports::DeviceReports(Shards& shards, std::shared_ptr<JobEntry> entry, JobProgress progress,
-                             DeviceReportFilter filter, Count count)
+DeviceReports::DeviceReports(Shards& shards, const JobBoard& board, std::shared_ptr<JobEntry> entry,
+                             JobProgress progress, DeviceReportFilter filter, Count count)
     : shards_(shards),
+      board_(board),
       entry_(std::move(entry)),
       progress_(std::move(progress)),
       filter_(filter),
@@ -48,7 +49,8 @@ DeviceReports::~DeviceReports() {
     count_->fetch_sub(1, std::memory_order_relaxed);
 }
 
-Result<std::unique_ptr<DeviceReports>> DeviceReports::open(Shards& shards, std::shared_ptr<JobEntry> entry,
+Result<std::unique_ptr<DeviceReports>> DeviceReports::open(Shards& shards, const JobBoard& board,
+                                                           std::shared_ptr<JobEntry> entry,
                                                            JobProgress progress, DeviceReportFilter filter,
                                                            Count count) {
     if (count->fetch_add(1, std::memory_order_relaxed) >= open_max) {
@@ -56,7 +58,7 @@ Result<std::unique_ptr<DeviceReports>> DeviceReports::open(Shards& shards, std::
         return fail(Errc::throttling_exception, "Too many clients read the devices of jobs of this hub.");
     }
     return std::unique_ptr<DeviceReports>(
-        new DeviceReports(shards, std::move(entry), std::move(progress), filter, std::move(count)));
+        new DeviceReports(shards, board, std::move(entry), std::move(progress), filter, std::move(count)));
 }
 
 Task<Result<std::vector<DeviceReport>>> DeviceReports::next() {
@@ -84,7 +86,10 @@ Task<Result<std::vector<DeviceReport>>> DeviceReports::step() {
     for (std::size_t looked = 0; index_ < report_->size() && rows.size() < rows_max && looked < looked_max;
          ++looked) {
         auto row = report_->at(index_++, wave_ends_[part_]);
-        if (is_wanted(row)) rows.push_back(std::move(row));
+        if (!is_wanted(row)) continue;
+        const auto taker = row.canceled_by == 0 ? nullptr : board_.find_number(row.canceled_by);
+        if (taker) row.taker = taker->definition().id;
+        rows.push_back(std::move(row));
     }
     if (index_ == report_->size()) {
         report_.reset();

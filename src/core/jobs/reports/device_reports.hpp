@@ -35,9 +35,9 @@ public:
     using Count = std::shared_ptr<std::atomic<std::size_t>>;
 
     /// Fails with `throttling_exception`.
-    static Result<std::unique_ptr<DeviceReports>> open(Shards& shards, std::shared_ptr<JobEntry> entry,
-                                                       JobProgress progress, DeviceReportFilter filter,
-                                                       Count count);
+    static Result<std::unique_ptr<DeviceReports>> open(Shards& shards, const JobBoard& board,
+                                                       std::shared_ptr<JobEntry> entry, JobProgress progress,
+                                                       DeviceReportFilter filter, Count count);
     ~DeviceReports();
     DeviceReports(const DeviceReports&) = delete;
     DeviceReports& operator=(const DeviceReports&) = delete;
@@ -48,14 +48,15 @@ public:
     Task<Result<std::vector<DeviceReport>>> next();
 
 private:
-    DeviceReports(Shards& shards, std::shared_ptr<JobEntry> entry, JobProgress progress,
-                  DeviceReportFilter filter, Count count);
+    DeviceReports(Shards& shards, const JobBoard& board, std::shared_ptr<JobEntry> entry,
+                  JobProgress progress, DeviceReportFilter filter, Count count);
     Task<Result<std::vector<DeviceReport>>> step();
     Task<Result<>> read_part();
     Task<Result<>> cut_waves();
     bool is_wanted(const DeviceReport& report) const;
 
     Shards& shards_;
+    const JobBoard& board_;
     const std::shared_ptr<JobEntry> entry_;
     const JobProgress progress_;
     const DeviceReportFilter filter_;

@@ -35,7 +35,10 @@ bool PartReport::apply(std::uint64_t sequence, const JobEvent& event) {
         for (const auto& failed : chunk->failures) note_text(failed.index, failed.failure);
     } else if (const auto* canceled = std::get_if<CanceledEvent>(&event)) {
         for (const auto index : canceled->indexes) {
-            if (!has_ended(index)) canceled_.emplace(index, canceled->reason);
+            const bool is_begun =
+                canceled->by != 0 && !has_ended(index) && fold_.state().at(index) == TargetState::running;
+            if (!has_ended(index) && !is_begun)
+                canceled_.emplace(index, Cancel{canceled->reason, canceled->by});
         }
     } else if (const auto* order = std::get_if<OrderEvent>(&event)) {
         places_.insert(places_.end(), order->places.begin(), order->places.end());
@@ -84,7 +87,9 @@ DeviceReport PartReport::at(std::uint32_t index, const std::vector<std::uint64_t
         }
     } else if (report.state == TargetState::canceled) {
         const auto found = canceled_.find(index);
-        report.canceled = found == canceled_.end() ? CancelReason::cancelled : found->second;
+        const auto cancel = found == canceled_.end() ? Cancel{CancelReason::cancelled, 0} : found->second;
+        report.canceled = cancel.reason;
+        report.canceled_by = cancel.by;
     }
     report.status = fold_.answer_status(index);
     report.attempts = state.attempts(index);

@@ -18,6 +18,8 @@ struct DeviceReport {
     TargetState state = TargetState::pending;
     std::optional<FailureKind> kind;  ///< Failed only, or of the last attempt of one that is to be repeated.
     std::optional<CancelReason> canceled;  ///< Canceled only.
+    std::uint64_t canceled_by = 0;         ///< The number of the job that took it; 0 if none did,
+    std::string taker;                     ///< and its id, if it is known still.
     std::string error_code;                ///< Failed only, as in a row of `devices.jobs`.
     std::string error_description;
     int status = 0;  ///< Of its answer; 0 if there is none.
@@ -50,8 +52,12 @@ private:
     JobFold fold_;
     std::vector<WallTime> begun_;
     std::vector<std::uint32_t> places_;
-    std::unordered_map<std::uint32_t, Failure> texts_;          ///< Bound: texts_max
-    std::unordered_map<std::uint32_t, CancelReason> canceled_;  ///< Bound: fixed by the part's devices.
+    std::unordered_map<std::uint32_t, Failure> texts_;  ///< Bound: texts_max
+    struct Cancel {
+        CancelReason reason = CancelReason::other;
+        std::uint64_t by = 0;
+    };
+    std::unordered_map<std::uint32_t, Cancel> canceled_;  ///< Bound: fixed by the part's devices.
 };
 
 }  // namespace carillon

@@ -67,6 +67,7 @@ void append_report_json(std::string& out, const DeviceReport& report) {
     if (!report.module_id.empty()) json.member("moduleId", report.module_id);
     json.member("state", report_state(report));
     if (const auto reason = report_reason(report); !reason.empty()) json.member("reason", reason);
+    if (!report.taker.empty()) json.member("by", report.taker);
     if (report.status != 0) json.member("status", report.status);
     json.member("attempts", report.attempts);
     if (report.wave) json.member("wave", *report.wave);
