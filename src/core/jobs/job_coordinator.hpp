@@ -74,6 +74,10 @@ public:
     void stop() { is_open_ = false; }
 
     Task<Result<JobSnapshot>> create(std::shared_ptr<JobDefinition> definition);
+    /// All of them or none; each may name those before it. Fails as `create` does, and with
+    /// `argument_invalid`.
+    Task<Result<std::vector<JobSnapshot>>> create_all(
+        std::vector<std::shared_ptr<JobDefinition>> definitions);
     Task<Result<JobSnapshot>> cancel(std::string id, JobActor by);
     /// Answers when the wish is durable; a pause also when no device begins any more. Fails with
     /// `job_not_found`, `operation_not_allowed_in_current_state`, `precondition_failed`, `argument_invalid`,
@@ -201,6 +205,9 @@ private:
     WallTime last_moment(const Active& job) const;
     Result<> check_windows(const JobDefinition& definition, const Rollout& rollout) const;
     Result<> check_superseding(const Rollout& rollout) const;
+    // templates/created_jobs.cpp: jobs that are accepted together.
+    Result<> check_all(const std::vector<std::shared_ptr<JobDefinition>>& definitions);
+    bool is_known(const std::string& id) const { return siblings_.contains(id) || board_.find(id); }
     // plans/planned_jobs.cpp: jobs that carry out a plan.
     Result<> check_plan(const Rollout& rollout);
     /// False if the job's devices are not those of its plan; it then ends.
@@ -239,6 +246,7 @@ private:
 
     std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
     std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
+    std::unordered_set<std::string> siblings_;   ///< While jobs are checked: those accepted with them.
     std::size_t active_bytes_ = 0;               ///< Of `active_`, and of those on their way to disk.
     std::map<std::string, int> named_;           ///< Jobs that these take their devices from.
     int superseding_ = 0;                        ///< Of them, that take part in that.

@@ -202,14 +202,14 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
     if (!rollout) return {};
     // The cloud ignores the member, and would run the job at once; silence would be dangerous.
     if (limits_.strict_cancel) return fail(Errc::argument_invalid, "rollout: the hub runs in strict mode");
-    if (rollout->from && !board_.find(rollout->from->job)) {
+    if (rollout->from && !is_known(rollout->from->job)) {
         return fail(Errc::argument_invalid,
                     fmt::format("rollout.from.job: there is no job with id '{}'", rollout->from->job));
     }
     if (!rollout->undo_of.empty()) {
         if (auto possible = check_undo(rollout->undo_of); !possible) return possible;
     }
-    if (const auto after = RolloutStartAfter::of(*rollout); after && !board_.find(after->job)) {
+    if (const auto after = RolloutStartAfter::of(*rollout); after && !is_known(after->job)) {
         return fail(Errc::argument_invalid,
                     fmt::format("rollout.startAfter.job: there is no job with id '{}'", after->job));
     }

@@ -6,6 +6,7 @@
 #include "core/jobs/job_rows.hpp"
 #include "core/jobs/job_watcher.hpp"
 #include "core/jobs/reports/device_reports.hpp"
+#include "core/jobs/templates/job_templates.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -30,6 +31,7 @@ struct Jobs::Engine {
                 }));
         }
         coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, zones);
+        templates = std::make_unique<JobTemplates>(shards, zones, *coordinator, board);
         rows = std::make_unique<JobRows>(shards, board);
     }
     ~Engine() { *alive = false; }
@@ -50,6 +52,7 @@ struct Jobs::Engine {
     DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
     std::vector<std::unique_ptr<JobShard>> job_shards;
     std::unique_ptr<JobCoordinator> coordinator;
+    std::unique_ptr<JobTemplates> templates;
     std::unique_ptr<JobRows> rows;
 };
 
@@ -95,6 +98,7 @@ Result<> Jobs::Engine::load() {
         return read;
     if (auto plans = coordinator->plans().load(); !plans) return plans;
     if (auto rules = coordinator->approval_rules().load(); !rules) return rules;
+    if (auto made = templates->load(); !made) return made;
     Batch cleaning;
     for (const std::uint64_t number : numbers) {
         const auto definition = store.get(Table::jobs, job_definition_key(number));
@@ -262,8 +266,10 @@ void Jobs::start() {
     for (std::size_t i = 0; i < engine_->job_shards.size(); ++i) {
         Shards::post(engine_->shards[i], [shard = engine_->job_shards[i].get()] { shard->start(); });
     }
-    Shards::post(engine_->shards.first(),
-                 [coordinator = engine_->coordinator.get()] { coordinator->start(); });
+    Shards::post(engine_->shards.first(), [engine = engine_.get()] {
+        engine->coordinator->start();
+        engine->templates->start();
+    });
 }
 
 Task<> Jobs::rest() {
@@ -284,6 +290,7 @@ std::size_t Jobs::methods_in_flight() const {
 Task<> Jobs::stop() {
     auto& engine = *engine_;
     auto stop_coordinator = [&engine](Shard&) {
+        engine.templates->stop();
         engine.coordinator->stop();
         return true;
     };
@@ -387,6 +394,38 @@ Task<Result<>> Jobs::put_approval_rule(ApprovalRule rule) {
 Task<Result<bool>> Jobs::remove_approval_rule(std::string name) {
     auto& shards = engine_->shards;
     return shards.on(shards.first(), engine_->coordinator->approval_rules().remove(std::move(name)));
+}
+
+Task<std::vector<std::string>> Jobs::templates() {
+    auto& shards = engine_->shards;
+    auto all = [engine = engine_.get()](Shard&) { return engine->templates->show_all(); };
+    return shards.call(shards.first(), all);
+}
+
+Task<std::optional<std::string>> Jobs::find_template(std::string name) {
+    auto& shards = engine_->shards;
+    auto find = [engine = engine_.get(), held = std::move(name)](Shard&) {
+        return engine->templates->show(held);
+    };
+    return shards.call(shards.first(), find);
+}
+
+Task<Result<std::string>> Jobs::put_template(std::string name, std::string text, JobActor by) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(),
+                     engine_->templates->put(std::move(name), std::move(text), std::move(by)));
+}
+
+Task<Result<bool>> Jobs::remove_template(std::string name) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->templates->remove(std::move(name)));
+}
+
+Task<Result<std::vector<JobSnapshot>>> Jobs::run_template(std::string name, std::string id,
+                                                          std::string parameters, JobActor by) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->templates->run(std::move(name), std::move(id),
+                                                             std::move(parameters), std::move(by)));
 }
 
 const JobMetrics& Jobs::metrics() const {

@@ -94,6 +94,14 @@ public:
     /// False if there is none.
     Task<Result<bool>> remove_approval_rule(std::string name);
 
+    // Templates, see `JobTemplates`.
+    Task<std::vector<std::string>> templates();
+    Task<std::optional<std::string>> find_template(std::string name);
+    Task<Result<std::string>> put_template(std::string name, std::string text, JobActor by);
+    Task<Result<bool>> remove_template(std::string name);
+    Task<Result<std::vector<JobSnapshot>>> run_template(std::string name, std::string id,
+                                                        std::string parameters, JobActor by);
+
     /// Of all shards together; any thread.
     const JobMetrics& metrics() const;
     JobDeviceMetrics device_metrics(JobType type) const;
