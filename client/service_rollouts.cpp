@@ -14,6 +14,10 @@ std::string path_of_job(std::string_view job, std::string_view what) {
     return "/carillon/jobs/" + percent_encode(job) + '/' + std::string(what);
 }
 
+std::string path_of_template(std::string_view name) {
+    return "/carillon/templates/" + percent_encode(name);
+}
+
 std::string path_of_plan(std::string_view plan) {
     return "/carillon/plans/" + percent_encode(plan);
 }
@@ -77,6 +81,30 @@ Result<> ServiceClient::delete_plan(std::string_view plan) {
     const auto gone = send({.method = "DELETE", .target = path_of_plan(plan), .body = {}});
     if (!gone) return fail(gone.error());
     return {};
+}
+
+Result<std::string> ServiceClient::put_template(std::string_view name, std::string_view json) {
+    return send({.method = "PUT", .target = path_of_template(name), .body = std::string(json)});
+}
+
+Result<std::string> ServiceClient::find_template(std::string_view name) {
+    return send({.method = "GET", .target = path_of_template(name), .body = {}});
+}
+
+Result<> ServiceClient::delete_template(std::string_view name) {
+    const auto gone = send({.method = "DELETE", .target = path_of_template(name), .body = {}});
+    if (!gone) return fail(gone.error());
+    return {};
+}
+
+Result<std::string> ServiceClient::run_template(std::string_view name, std::string_view job,
+                                                std::string_view parameters_json) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object().member("jobId", job);
+    if (!parameters_json.empty()) json.member_raw("parameters", parameters_json);
+    json.end_object();
+    return send({.method = "POST", .target = path_of_template(name) + "/jobs", .body = body});
 }
 
 Result<std::string> ServiceClient::apply_plan(std::string_view job, std::string_view plan,

@@ -51,6 +51,7 @@ constexpr std::array groups{
     add_policy,
     add_certificate,
     add_approval_rule,
+    add_template,
     add_simulate,
     add_store,
     add_backup,

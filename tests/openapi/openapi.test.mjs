@@ -252,6 +252,20 @@ test('jobs, their rows and their progress', async () => {
   await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 204 });
   await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 404 });
 
+  const template = { template: 'nightly' };
+  const wanted = { parameters: { a: { type: 'number', default: 1 } }, repeat: { cron: '0 3 1 1 *', within: '1h' }, job: order({ updateTwin: { etag: '*', tags: { a: '${a}' } } }) };
+  await ask('put', '/carillon/templates/{template}', template, { body: wanted });
+  await ask('put', '/carillon/templates/{template}', template, { raw: '{"job":{},"jobs":[]}', status: 400 });
+  assert.equal((await ask('get', '/carillon/templates'))[0].name, 'nightly');
+  assert.match((await ask('get', '/carillon/templates/{template}', template)).next, /-01-01T03:00:00/);
+  const { jobs: ran } = await ask('post', '/carillon/templates/{template}/jobs', template, { body: { jobId: 'templated', parameters: { a: 2 } } });
+  assert.equal(ran[0].jobId, 'templated');
+  await ask('post', '/carillon/templates/{template}/jobs', template, { body: { jobId: 'templated-2', parameters: { b: 2 } }, status: 400 });
+  await over('templated');
+  await ask('delete', '/carillon/templates/{template}', template, { status: 204 });
+  await ask('delete', '/carillon/templates/{template}', template, { status: 404 });
+  await ask('post', '/carillon/templates/{template}/jobs', template, { body: { jobId: 'templated-3' }, status: 404 });
+
   const begun = await ask('post', '/carillon/plans', {}, { body: order({ rollout: {} }), status: 202 });
   const plan = () => ask('get', '/carillon/plans/{plan}', { plan: begun.id });
   await until(async () => (await plan()).state === 'done', 'the plan');

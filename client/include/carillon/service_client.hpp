@@ -278,6 +278,15 @@ public:
     /// have left or come, empty for the hub's own. Fails as `create_job`.
     Result<std::string> apply_plan(std::string_view job, std::string_view plan, std::string_view hash,
                                    std::string_view drift = {});
+    /// Templates of jobs, at Carillon, as JSON documents (docs/rollout-reference.md). Makes or replaces one;
+    /// gives what the hub says of it. Fails with `argument_invalid`.
+    Result<std::string> put_template(std::string_view name, std::string_view json);
+    /// Fails with `generic_not_found`, as the next two.
+    Result<std::string> find_template(std::string_view name);
+    Result<> delete_template(std::string_view name);
+    /// Makes its jobs, all or none: gives `{"jobs":[…]}`. `parameters_json` is an object of values, or empty.
+    Result<std::string> run_template(std::string_view name, std::string_view job,
+                                     std::string_view parameters_json = {});
     /// Decides on a job that waits for an approval, for a policy with the right JobApprove. `hash` is that of
     /// `approval` in `job_progress`. Fails with `precondition_failed` where the job has another one,
     /// `operation_not_allowed_in_current_state`, `iot_hub_unauthorized_access`.

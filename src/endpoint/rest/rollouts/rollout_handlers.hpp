@@ -22,6 +22,13 @@ Task<Result<HttpResponse>> get_approval_rule(Request& request);
 Task<Result<HttpResponse>> put_approval_rule(Request& request);
 Task<Result<HttpResponse>> delete_approval_rule(Request& request);
 
+// Templates. Page: docs/rollout-reference.md.
+Task<Result<HttpResponse>> list_templates(Request& request);
+Task<Result<HttpResponse>> get_template(Request& request);
+Task<Result<HttpResponse>> put_template(Request& request);
+Task<Result<HttpResponse>> delete_template(Request& request);
+Task<Result<HttpResponse>> run_template(Request& request);
+
 // Plans. Page: docs/rollout-reference.md.
 Task<Result<HttpResponse>> post_plan(Request& request);
 Task<Result<HttpResponse>> get_plan(Request& request);

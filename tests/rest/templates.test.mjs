@@ -1,0 +1,91 @@
+// Jobs that take over what older ones have not done, and jobs that are made again, by hand and by the clock;
+// over a kill of the hub.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { close, connect, ga } from '../lib/devices.mjs';
+
+const hub = Hub.fromEnvironment();
+const connected = [];
+before(() => hub.start());
+after(async () => {
+  for (const device of connected) await close(device);
+  assert.equal(await hub.stop(), 0, 'the hub stops in good order');
+});
+
+const job = async (id) => JSON.parse(await hub.ok('job', 'show', id, '-o', 'json'));
+/** The rows of a job's devices, of all states. */
+async function devices(id) {
+  const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
+  const Authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
+  const answer = await fetch(`https://${hub.address}/carillon/jobs/${id}/devices`, { headers: { Authorization } });
+  assert.equal(answer.status, 200);
+  return (await answer.text()).trim().split('\n').map((line) => JSON.parse(line));
+}
+const over = (id) => until(async () => {
+  const now = await job(id);
+  return ['completed', 'failed', 'cancelled'].includes(now.status) ? now : null;
+}, `the end of ${id}`, 60);
+const killed = async () => {
+  await hub.stop('SIGKILL');
+  await hub.start();
+};
+
+test('a newer job takes the devices that the older one waits for, also over a kill', async () => {
+  const called = [];
+  await hub.device('near');
+  const away = await hub.device('away');
+  await hub.ok('job', 'create', '--job-id', 'old', '--query-condition', '*', '--method-name', 'fw', '--method-payload', '1', '--supersede');
+  await until(async () => (await job('old')).deviceJobStatistics?.pendingCount === 2, 'two that wait');
+  await hub.ok('job', 'create', '--job-id', 'other', '--query-condition', '*', '--method-name', 'door', '--supersede');
+  await hub.ok('job', 'create', '--job-id', 'new', '--query-condition', "deviceId = 'away'", '--method-name', 'fw', '--method-payload', '2', '--supersede');
+  await until(async () => (await job('old')).deviceJobStatistics.canceledCount === 1, 'one that was taken');
+  await killed();
+  assert.equal((await job('old')).deviceJobStatistics.canceledCount, 1);
+  assert.equal((await job('other')).deviceJobStatistics.pendingCount, 2, 'it acts upon something else');
+  const rows = (await devices('old')).filter(({ state }) => state === 'canceled');
+  assert.deepEqual(rows.map(({ deviceId, reason, by }) => [deviceId, reason, by]), [['away', 'superseded', 'new']]);
+  const methods = { fw: (payload) => { called.push(payload); return [200, {}]; }, door: () => [200, {}] };
+  connected.push(await connect(ga, away, methods));
+  assert.equal((await over('new')).deviceJobStatistics.succeededCount, 1);
+  assert.deepEqual(called, [2], 'the newer one alone');
+});
+
+test('a template makes jobs by hand, with values that stay values', async () => {
+  await hub.device("it's");
+  const file = join(hub.directory, 'paint.json');
+  writeFileSync(file, JSON.stringify({
+    parameters: { which: { type: 'text' }, colour: { type: 'text', default: 'red' }, coats: { type: 'number', default: 1 } },
+    job: { type: 'scheduleUpdateTwin', queryCondition: 'deviceId = ${which}', updateTwin: { etag: '*', tags: { colour: '${colour}', coats: '${coats}' } } },
+  }));
+  await hub.ok('template', 'put', 'paint', '--template', `@${file}`);
+  await killed();
+  const made = JSON.parse(await hub.ok('template', 'run', 'paint', '--job-id', 'paint-1', '-p', "which=it's", '-p', 'coats=2', '-o', 'json'));
+  assert.equal(made.jobs[0].jobId, 'paint-1');
+  assert.equal((await over('paint-1')).deviceJobStatistics.deviceCount, 1);
+  const { tags } = JSON.parse(await hub.ok('twin', 'show', "it's", '-o', 'json'));
+  assert.deepEqual(tags, { colour: 'red', coats: 2 });
+  await hub.ok('template', 'run', 'paint', '--job-id', 'paint-2', '-p', "which=x' OR '1'='1");
+  assert.equal((await over('paint-2')).deviceJobStatistics?.deviceCount ?? 0, 0);
+  const refused = await hub.cli('template', 'run', 'paint', '--job-id', 'paint-3', '-p', 'which=a', '-p', 'coats=many');
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /parameters\.coats: must be a number/);
+});
+
+test('a template makes a job each minute, and none twice over a kill', async () => {
+  const file = join(hub.directory, 'tick.json');
+  writeFileSync(file, JSON.stringify({ job: { type: 'scheduleUpdateTwin', queryCondition: '*', updateTwin: { etag: '*', tags: { tick: 1 } } } }));
+  await hub.ok('template', 'put', 'tick', '--template', `@${file}`, '--cron', '* * * * *', '--within', '5m');
+  const runs = async () => JSON.parse(await hub.ok('template', 'show', 'tick', '-o', 'json')).runs;
+  await until(async () => (await runs()).length >= 1, 'the first run', 90);
+  await killed();
+  const [first] = (await runs()).slice(-1);
+  assert.match(first.jobId, /^tick-\d{8}T\d{4}Z$/);
+  assert.equal((await over(first.jobId)).status, 'completed');
+  await hub.ok('template', 'delete', 'tick');
+  assert.ok(!(await hub.ok('template', 'list')).includes('tick'));
+  assert.equal((await job(first.jobId)).status, 'completed', 'its jobs stay');
+});
