@@ -15,6 +15,7 @@ CONNECTED = int(os.environ.get("BENCH_CONNECTED", "15000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 PLAN_S_MAX = 600
 SETTLE_S = 2
+MEMORY_REST_S = 15  # in which the allocator gives back what only evaluating and sorting took
 # No rate and no wave holds anything up: what is measured is the gate, not the brake.
 TWIN_KINDS = {
     "rollout {}": {},
@@ -205,12 +206,12 @@ def memory(bench, folder, runs):
                 jobs.until_ended(first)
                 order = {"type": "scheduleDeviceMethod", "cloudToDeviceMethod": {
                     "methodName": "wait", "payload": None, "responseTimeoutInSeconds": 30}}
-            time.sleep(SETTLE_S)
+            time.sleep(MEMORY_REST_S)
             before = resident(hub.pid)
             waiting = jobs.start({**order, **({} if rollout is None else {"rollout": rollout})}, "*", 3600)
             jobs.until(waiting, lambda now: now["status"] == "running" and now.get("pending", 0) + now.get("running", 0) >= DEVICES,
                        "all devices to wait")
-            time.sleep(SETTLE_S)
+            time.sleep(MEMORY_REST_S)
             grown = (resident(hub.pid) - before) / DEVICES
             runs["memory"].append({"kind": name, "bytes_per_device": grown})
             say(f"  {name}: {grown:.1f} B a device")

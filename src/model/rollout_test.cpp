@@ -254,7 +254,7 @@ TEST(RolloutOfAJob, IsStoredAsItWasSent) {
     EXPECT_EQ(read->deadline(), sent.deadline());
 }
 
-TEST(RolloutOfAJob, AbsentLeavesTheStoredBytesAsTheyWere) {
+TEST(RolloutOfAJob, G0_1AbsentLeavesTheStoredBytesAsTheyWere) {
     const std::string bytes = encode_job_definition(*job(R"(,"queryCondition":"*","rollout":null)"));
     EXPECT_EQ(bytes[0], 1);
     EXPECT_EQ(encode_job_definition(*job(R"(,"queryCondition":"*","rollout":{})"))[0], 2);
