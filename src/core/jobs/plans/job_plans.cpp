@@ -114,14 +114,19 @@ void JobPlans::found(const std::shared_ptr<Making>& making, std::size_t part, Re
     }
     if (--making->parts_left > 0) return;
     if (!plans_.contains(making->plan->number)) return;  // It was removed meanwhile, and counts no more.
-    --under_way_;
     complete(*making);
+}
+
+/// It is shown, and a job may name it.
+void JobPlans::end(PlannedJob& plan) {
+    plan.is_done = true;
+    --under_way_;
 }
 
 void JobPlans::complete(Making& making) {
     auto& plan = *making.plan;
-    plan.is_done = true;
     if (plan.refused) {
+        end(plan);
         log.warn("plan not made plan={} reason={}", plan.id, plan.refused->detail);
         return;
     }
@@ -140,9 +145,11 @@ void JobPlans::complete(Making& making) {
     bytes_ += plan.bytes();
     log.info("plan made plan={} devices={}", plan.id, plan.counts.devices);
     shard_.committer().batch().put(Table::jobs, job_plan_key(plan.number), encode_job_plan(plan));
-    shard_.committer().on_durable([alive = alive_, held = making.plan](const Result<>& result) {
-        // A job that starts after a restart needs it.
-        if (*alive && !result) held->refused = result.error();
+    // Nobody sees it before it is on disk: who has seen it may rely on it.
+    shard_.committer().on_durable([this, alive = alive_, held = making.plan](const Result<>& result) {
+        if (!*alive || !plans_.contains(held->number)) return;
+        if (!result) held->refused = result.error();
+        end(*held);
     });
 }
 

@@ -72,6 +72,7 @@ private:
     struct Making;
     void found(const std::shared_ptr<Making>& making, std::size_t part, Result<PlanPart> result);
     void complete(Making& making);
+    void end(PlannedJob& plan);
     void forget_old();
     void forget(const PlannedJob& plan);
     bool is_held(const std::string& id) const { return held_.contains(id); }

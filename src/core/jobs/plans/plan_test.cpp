@@ -156,6 +156,28 @@ TEST_F(Plan, ItStoresNothingOfTheDevicesAndKeepsWhatItSaysOverARestart) {
     EXPECT_EQ(bench.counts("j").succeeded, 99U) << "one of a hundred left";
 }
 
+TEST_F(Plan, NobodySeesItBeforeItIsOnDisk) {
+    bench.hub->add_device("a");
+    auto definition = parse_job("plan", twin_document, bench.clock.wall_now());
+    ASSERT_TRUE(definition);
+    const auto begun =
+        bench.hub->begin((*bench.hub)->jobs().plan(*std::move(definition), std::string(twin_document)));
+    std::size_t on_disk = 0;
+    bool is_shown = false;
+    do {
+        bench.hub->poll();
+        const auto look = bench.hub->begin((*bench.hub)->jobs().find_plan("p-1"));
+        bench.hub->poll();
+        is_shown = look->has_value() && **look && (**look)->is_done;
+        EXPECT_TRUE(bench.store.scan(Table::jobs, job_plans_from, job_plans_to, [&on_disk](auto, auto) {
+            ++on_disk;
+            return true;
+        }));
+    } while (!is_shown && bench.hub->storage().step());
+    EXPECT_TRUE(is_shown);
+    EXPECT_EQ(on_disk, 1U);
+}
+
 TEST_F(Plan, ItIsForgottenAfterADayUnlessAJobThatHasNotEndedCarriesItOut) {
     bench.add(10);
     set_site(0, 10, "a");
