@@ -230,6 +230,56 @@ export async function timed({ world, journal, closed, absent, told }, round) {
   }
 }
 
+/** A newer job takes what an older one waits for; a device never has the older value again. */
+export async function superseded({ world, ids, absent, told }, round) {
+  const newest = new Job(world, `superseded-${round}`);
+  const rollout = { supersede: {}, offline: { then: 'wait' }, pace: { rate: '200/s' }, deadline: '120s' };
+  await newest.putTwin({ sup: `v${round}` }, rollout, { queryCondition: '*' });
+  if (round > 0) {
+    const older = new Job(world, `superseded-${round - 1}`);
+    // It has waited for the devices that are away, and for nothing else by now.
+    if (await older.end() !== 'completed') older.fault('did not complete, though a newer job has taken its devices');
+    for (const { deviceId, state, reason } of await older.devices()) {
+      if (state !== 'succeeded' && reason !== 'superseded') older.fault(`${deviceId} is ${state} ${reason}`);
+      if (state === 'succeeded' && absent.has(deviceId)) older.fault(`${deviceId} is away and was written`);
+      if (reason === 'superseded') ++told.superseded;
+    }
+  }
+  await newest.until((now) => now.deviceJobStatistics?.succeededCount === ids.length - absent.size);
+  const now = await values(world, ids, 'sup');
+  for (const id of ids) if (now.get(id) !== (absent.has(id) ? undefined : `v${round}`)) newest.fault(`${id} has ${now.get(id)}`);
+}
+
+/** Two jobs of a template, the second behind the first: both are made, or none. */
+export async function templated({ world, journal, told }, round) {
+  const template = {
+    parameters: { value: { type: 'text' }, id: { type: 'text' } },
+    jobs: [
+      { name: 'patch', job: { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', properties: { desired: { tpl: '${value}' } } }, ...there, rollout: { pace: { rate: '150/s' } } } },
+      { name: 'call', job: {
+        type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'templated', payload: { job: '${id}' }, responseTimeoutInSeconds: 5 },
+        rollout: { startAfter: { job: '@patch' }, from: { job: '@patch', in: ['succeeded'] }, deadline: '60s' },
+      } },
+    ],
+  };
+  if (round === 0) await world.insist('PUT', '/carillon/templates/pair', template);
+  const jobs = ['patch', 'call'].map((name) => new Job(world, `templated-${round}-${name}`));
+  const order = { jobId: `templated-${round}`, parameters: { value: `t${round}`, id: jobs[1].id } };
+  for (;;) {
+    const { status, text } = await world.ask('POST', '/carillon/templates/pair/jobs', order);
+    if (status === 0) await world.rest(20);
+    const found = [];
+    for (const { id } of jobs) found.push((await world.insist('GET', `/carillon/jobs/${id}`)).status);
+    if (found[0] !== found[1]) jobs[0].fault(`of two jobs one is there: ${found}`);
+    if (found[0] === 200) break;
+    if (![0, 429, 503].includes(status)) return jobs[0].fault(`of a template: ${status} ${text}`);
+  }
+  world.jobs.push(...jobs);
+  for (const job of jobs) if (await job.end() !== 'completed') job.fault('did not complete');
+  judgeCalls(jobs[1], await jobs[1].devices(), journal);
+  ++told.templates;
+}
+
 async function values(world, ids, name) {
   const found = new Map();
   for (const id of ids) found.set(id, (await world.insist('GET', `/twins/${id}`)).body.properties.desired[name]);
