@@ -214,9 +214,15 @@ void Authenticator::finish(const Result<>& result, Duration wait, Done done) {
         done(connection_, result);
         return connection_.release_input();
     }
-    connection_.after(wait, [result, done = std::move(done)](HubConnection& self) mutable {
+    const bool goes_on = connection_.wire().is_authenticated() && late_refusals_ < late_refusals_max;
+    if (goes_on) {
+        ++late_refusals_;
+        connection_.release_input();
+    }
+    connection_.after(wait, [result, goes_on, done = std::move(done)](HubConnection& self) mutable {
         done(self, result);
-        self.release_input();
+        if (!goes_on) return self.release_input();
+        --self.authenticator().late_refusals_;
     });
 }
 

@@ -26,11 +26,14 @@ class Authenticator {
 public:
     /// `Result` fails with `iot_hub_unauthorized`, `device_disabled`, `iot_hub_quota_exceeded`; the
     /// detail is for the log. Called at once or later, on the connection's thread, with wrong logins after
-    /// the time that `LoginBrake` gives. The connection takes no input until then.
+    /// the time that `LoginBrake` gives. The connection takes no input until then, unless somebody has logged
+    /// in over it: then others on it go on, but for more than `late_refusals_max` refusals at once.
     using Done = UniqueFunction<void(HubConnection&, const Result<>&)>;
 
     /// `connection` owns this.
     explicit Authenticator(HubConnection& connection) : connection_(connection) {}
+
+    static constexpr std::uint32_t late_refusals_max = 16;
 
     void log_in(const SaslInit& init, Done done);
     /// The client answers a challenge of `log_in`.
@@ -60,6 +63,7 @@ private:
     TokenWallet wallet_;
     std::shared_ptr<Registrant> registrant_;
     LinkId answer_link_ = 0;
+    std::uint32_t late_refusals_ = 0;  ///< That wait while the connection takes input.
     std::shared_ptr<TpmLogin> tpm_login_;
 };
 

@@ -2,8 +2,8 @@
 
 #include "base/log.hpp"
 #include "endpoint/amqp/device_links.hpp"
-#include "endpoint/amqp/queue_feed.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 #include "endpoint/device/twin_errors.hpp"
 
 #include <algorithm>
@@ -92,6 +92,8 @@ void HostedDevice::connected(const Result<>& result, Duration wait, KeyTag key,
         if (is_idle) connection.retire(*device);
     };
     if (wait == Duration::zero()) return refuse(connection_);
+    // Others on the connection need not wait for it. Too many at once hold it up, so that guesses stay slow.
+    static_cast<void>(connection_.wire().postpone_link(link));
     connection_.after(wait, std::move(refuse));
 }
 

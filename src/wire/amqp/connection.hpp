@@ -39,6 +39,8 @@ struct ConnectionLimits {
     /// Ours: a thousand devices of a gateway with seven links each, and each with a session of its own.
     static constexpr std::size_t sessions_max = 2048;
     static constexpr std::size_t links_max = 16384;
+    /// Links of a connection that will be refused later, while input goes on.
+    static constexpr std::size_t postponed_links_max = 16;
     /// Of all messages whose last frame has not come, in one connection.
     static constexpr std::size_t partial_bytes_max = 2 * message_bytes_max;
     /// Deliveries taken and not yet disposed of; then the connection takes no more input.
@@ -109,8 +111,8 @@ public:
     virtual void sasl_requested(const SaslInit& init) = 0;
     /// The peer's open has come; ours has been sent.
     virtual void opened(const Open& open) = 0;
-    /// A client wants a link; answer by `Connection::accept_link` or `refuse_link`. No frame is taken until
-    /// then.
+    /// A client wants a link; answer by `Connection::accept_link`, `refuse_link` or `postpone_link`. No frame
+    /// is taken until then.
     virtual void link_requested(LinkId link, const Attach& attach) = 0;
     /// A server has answered `Connection::attach`. If it refuses, its source or target is absent and
     /// `detached` follows.
@@ -197,6 +199,10 @@ public:
     void accept_link(LinkId link, const LinkTerms& terms);
     /// Attaches without source or target, and detaches at once with `error`. AMQP 1.0 §2.6.3
     void refuse_link(LinkId link, const Condition& error);
+    /// Takes input again though the link is not decided on; only `refuse_link` may follow. False, and nothing
+    /// is changed, if the host is being asked right now, the client is not authenticated, or as many links
+    /// are postponed as may be.
+    [[nodiscard]] bool postpone_link(LinkId link);
     /// Ends a link; with an empty condition as a matter of course. The host is not told `detached`.
     void detach(LinkId link, const Condition& error);
     /// Gives up a delivery, and tells the sender its outcome unless it was sent settled. Unknown if its link
@@ -287,6 +293,8 @@ private:
     void replenish(Session& session, Link& link);
     void finish_drain(Link& link);
     void answer_attach(Link& link, const Attach& asked, bool is_accepted);
+    void refuse_postponed(Link& link);
+    void forget_asked(Link& link);
     void breach_link(Link& link, const char* condition, const char* detail);
     void start_detach(Link& link, const Condition& error);
     void drop(Link& link);
@@ -322,6 +330,7 @@ private:
     std::size_t in_hand_bytes_ = 0;
     std::size_t queued_bytes_ = 0;
     std::size_t unauthenticated_bytes_ = 0;
+    std::uint32_t postponed_ = 0;  ///< Links that wait for their refusal.
     std::uint32_t peer_frame_bytes_max_ = frame_bytes_min;
     std::array<std::uint8_t, 8> header_{};
     std::uint8_t header_bytes_ = 0;

@@ -5,6 +5,8 @@
 #include "wire/amqp/connection.hpp"
 
 #include <deque>
+#include <string>
+#include <unordered_map>
 
 namespace carillon::amqp {
 
@@ -57,7 +59,8 @@ struct Connection::Link {
     std::uint64_t peer_message_bytes_max = 0;  ///< 0: any.
     std::unique_ptr<Partial> partial;
     std::unique_ptr<std::deque<Queued>> queue;
-    std::unique_ptr<std::string> name;   ///< A client's, until it is answered.
+    /// A client's: its name, until it is answered. A server's: the attach, while its refusal is postponed.
+    std::unique_ptr<std::string> asked;
     LinkRole role = LinkRole::receiver;  ///< Ours.
     Stage stage = Stage::undecided;
     bool confirms = false;  ///< Receiver settle mode second.
@@ -76,6 +79,8 @@ struct Connection::Session {
     std::vector<std::uint32_t> free_handles;             ///< A client's, below it.
     std::vector<std::pair<std::uint32_t, Link*>> links;  ///< By the peer's handle, sorted.
     std::vector<Link*> waiting;                          ///< Those with a queue.
+    /// A client's links that are not answered, by name. Bound: ConnectionLimits::links_max.
+    std::unique_ptr<std::unordered_multimap<std::string, Link*>> asked;
     std::unique_ptr<std::deque<Unsettled>> sent;         ///< In the order of their ids.
     std::unique_ptr<std::deque<Unsettled>> unconfirmed;  ///< The same.
     bool is_mapped = false;                              ///< Both ends have begun.

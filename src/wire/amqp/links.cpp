@@ -67,7 +67,13 @@ void Connection::accept_link(LinkId id, const LinkTerms& terms) {
 
 void Connection::refuse_link(LinkId id, const Condition& error) {
     Link* link = links_.find(id);
-    if (id != undecided_ || link == nullptr) return;
+    if (link == nullptr || is_closed()) return;
+    if (side_ == Side::server && link->asked != nullptr) {
+        refuse_postponed(*link);
+        if (!is_closed()) start_detach(*link, error);
+        return;
+    }
+    if (id != undecided_) return;
     const std::unique_ptr<std::string> frame = std::move(asked_);
     undecided_ = 0;
     if (requested_ != nullptr) {
@@ -78,6 +84,41 @@ void Connection::refuse_link(LinkId id, const Condition& error) {
     if (is_closed()) return;
     start_detach(*link, error);
     resume();
+}
+
+bool Connection::postpone_link(LinkId id) {
+    Link* link = links_.find(id);
+    const bool may = link != nullptr && id == undecided_ && requested_ == nullptr && is_authenticated_ &&
+                     postponed_ < ConnectionLimits::postponed_links_max;
+    if (!may) return false;
+    link->asked = std::move(asked_);
+    undecided_ = 0;
+    ++postponed_;
+    resume();
+    return true;
+}
+
+/// Answers the attach of a link that is not to be.
+void Connection::refuse_postponed(Link& link) {
+    const std::string frame = *link.asked;
+    forget_asked(link);
+    answer_attach(link, std::get<Attach>(*decode_performative(as_bytes(frame))), false);
+}
+
+/// The link waits for no answer, or nobody for its.
+void Connection::forget_asked(Link& link) {
+    if (link.asked == nullptr) return;
+    if (side_ == Side::server) {
+        --postponed_;
+    } else {
+        auto& asked = *link.session->asked;
+        const auto [first, end] = asked.equal_range(*link.asked);
+        const auto place =
+            std::find_if(first, end, [&link](const auto& entry) { return entry.second == &link; });
+        if (place != end) asked.erase(place);
+        if (asked.empty()) link.session->asked.reset();
+    }
+    link.asked.reset();
 }
 
 void Connection::answer_attach(Link& link, const Attach& asked, bool is_accepted) {
@@ -113,7 +154,10 @@ std::optional<LinkId> Connection::attach(SessionId session_id, const Attach& att
     Link& link = add_link(*session, handle, attach.role);
     link.window = terms.credit;
     link.confirms = attach.receiver_mode == ReceiverSettleMode::second;
-    link.name = std::make_unique<std::string>(attach.name);
+    link.asked = std::make_unique<std::string>(attach.name);
+    if (session->asked == nullptr)
+        session->asked = std::make_unique<std::unordered_multimap<std::string, Link*>>();
+    session->asked->emplace(*link.asked, &link);
     Attach asked = attach;
     asked.handle = handle;
     if (link.role == LinkRole::sender) asked.initial_delivery_count = 0;
@@ -123,20 +167,18 @@ std::optional<LinkId> Connection::attach(SessionId session_id, const Attach& att
 
 void Connection::handle_attached(Session& session, const Attach& attach) {
     Link* found = nullptr;
-    for (const auto& entry : links_) {
-        Link& link = *entry.second;
-        if (link.session == &session && link.name != nullptr && *link.name == attach.name &&
-            link.role != attach.role) {
-            found = &link;
-            break;
-        }
+    if (session.asked != nullptr) {
+        const auto [first, end] = session.asked->equal_range(std::string(attach.name));
+        const auto place = std::find_if(
+            first, end, [&attach](const auto& entry) { return entry.second->role != attach.role; });
+        if (place != end) found = place->second;
     }
     if (found == nullptr) return breach_session(session, condition::not_allowed, "the answer to no attach");
     if (session.find(attach.handle) != nullptr) {
         return breach_session(session, condition::handle_in_use, "handle is in use");
     }
     Link& link = *found;
-    link.name.reset();
+    forget_asked(link);
     link.remote_handle = attach.handle;
     session.insert(link);
     if (link.stage == Link::Stage::detaching) return;
@@ -160,6 +202,11 @@ void Connection::handle_detach(Session& session, const Detach& detach) {
         return breach_session(session, condition::unattached_handle, "detach of a link that is not there");
     const LinkId id = link->id;
     const bool was_ours = link->stage != Link::Stage::detaching;
+    if (side_ == Side::server && link->asked != nullptr) {
+        // Nobody waits any more for the link to be refused. AMQP 1.0 §2.6.4: an attach comes before a detach.
+        refuse_postponed(*link);
+        if (is_closed()) return;
+    }
     if (was_ours) {
         Detach answer;
         answer.handle = link->handle;
@@ -173,7 +220,8 @@ void Connection::handle_detach(Session& session, const Detach& detach) {
 void Connection::detach(LinkId id, const Condition& error) {
     Link* link = links_.find(id);
     if (link == nullptr || is_closed() || link->stage == Link::Stage::detaching) return;
-    if (id == undecided_) return refuse_link(id, error);
+    const bool is_postponed = side_ == Side::server && link->asked != nullptr;
+    if (id == undecided_ || is_postponed) return refuse_link(id, error);
     start_detach(*link, error);
     resume();
 }
@@ -199,6 +247,7 @@ void Connection::breach_link(Link& link, const char* condition, const char* deta
 
 /// Gives back what a link held of the connection's limits.
 void Connection::forget_contents(Link& link) {
+    if (side_ == Side::server) forget_asked(link);
     if (link.partial) partial_bytes_ -= link.partial->message.size();
     link.partial.reset();
     if (link.queue) {
@@ -221,6 +270,7 @@ void Connection::forget_contents(Link& link) {
 
 void Connection::drop(Link& link) {
     forget_contents(link);
+    forget_asked(link);
     link.session->erase(link);
     if (side_ == Side::client) link.session->free_handles.push_back(link.handle);
     if (undecided_ == link.id) {

@@ -587,6 +587,92 @@ TEST(AmqpLinks, AnswersForALinkThatHasGoneAreNone) {
     EXPECT_EQ(pair.server.connection.credit(1), 0U);
 }
 
+TEST(AmqpLinks, OthersGoOnWhileARefusalIsPostponed) {
+    Pair pair;
+    const SessionId session = pair.open();
+    const LinkId good = pair.link(session, "good", LinkRole::sender, "a");
+    pair.server.host.decides = false;
+    pair.client.connection.attach(session, attach_of("bad", LinkRole::sender, "/b"), {});
+    pair.run();
+    EXPECT_FALSE(pair.server.connection.wants_input());
+    ASSERT_TRUE(pair.server.connection.postpone_link(2));
+    EXPECT_FALSE(pair.server.connection.postpone_link(2)) << "once is enough";
+    EXPECT_TRUE(pair.server.connection.wants_input());
+    pair.server.host.decides = true;
+    EXPECT_TRUE(send(pair, good, "hello"));
+    pair.client.connection.attach(session, attach_of("next", LinkRole::receiver, "c"), {});
+    pair.run();
+    EXPECT_EQ(pair.server.host.take_log(), (Log{"link 2 to /b", "message 1 0 hello", "link 3 from c"}));
+    EXPECT_EQ(pair.client.host.take_log(), (Log{"disposed 1 0 accepted", "attached 3 next"}));
+    pair.server.connection.accept_link(2, {});
+    pair.run();
+    EXPECT_EQ(pair.client.host.take_log(), Log{}) << "only a refusal may follow";
+    pair.server.connection.refuse_link(2, {.name = "amqp:not-allowed", .description = {}, .info = {}});
+    pair.run();
+    EXPECT_EQ(pair.client.host.take_log(), (Log{"attached 2 bad refused", "detached 2 amqp:not-allowed"}));
+    EXPECT_EQ(pair.server.connection.link_count(), 2U);
+    EXPECT_EQ(pair.client.connection.link_count(), 2U);
+}
+
+TEST(AmqpLinks, APostponedLinkMayGoBeforeItsRefusal) {
+    Pair pair;
+    const SessionId session = pair.open();
+    pair.server.host.decides = false;
+    const auto link = pair.client.connection.attach(session, attach_of("bad", LinkRole::sender, "/b"), {});
+    pair.run();
+    ASSERT_TRUE(pair.server.connection.postpone_link(1));
+    pair.client.connection.detach(*link, {});
+    pair.run();
+    EXPECT_EQ(pair.server.connection.link_count(), 0U);
+    EXPECT_EQ(pair.client.connection.link_count(), 0U);
+    pair.server.connection.refuse_link(1, {.name = "amqp:not-allowed", .description = {}, .info = {}});
+    pair.run();
+    EXPECT_TRUE(pair.server.connection.is_open());
+    // So may its session.
+    pair.client.connection.attach(session, attach_of("worse", LinkRole::sender, "/b"), {});
+    pair.run();
+    ASSERT_TRUE(pair.server.connection.postpone_link(2));
+    pair.client.connection.end(session);
+    pair.run();
+    pair.server.connection.refuse_link(2, {.name = "amqp:not-allowed", .description = {}, .info = {}});
+    EXPECT_EQ(pair.server.connection.link_count(), 0U);
+    // Both have given back what they took of the limit.
+    const auto other = pair.client.connection.begin();
+    pair.run();
+    for (std::size_t i = 0; i < ConnectionLimits::postponed_links_max; ++i) {
+        const std::string name = "l" + std::to_string(i);
+        pair.client.connection.attach(*other, attach_of(name, LinkRole::sender, name), {});
+        pair.run();
+        EXPECT_TRUE(pair.server.connection.postpone_link(static_cast<LinkId>(3 + i))) << i;
+    }
+    pair.client.connection.attach(*other, attach_of("more", LinkRole::sender, "more"), {});
+    pair.run();
+    EXPECT_FALSE(pair.server.connection.postpone_link(3 + ConnectionLimits::postponed_links_max));
+}
+
+TEST(AmqpLinks, AnswersFindTheirLinksInAnyOrderAndByRole) {
+    Pair pair;
+    const SessionId session = pair.open();
+    pair.client.connection.attach(session, attach_of("same", LinkRole::sender, "/a"), {});
+    pair.client.connection.attach(session, attach_of("same", LinkRole::receiver, "/a"), {});
+    pair.client.connection.flush();
+    // The server's answers come in the other order.
+    const auto answer = [&](LinkRole role, std::uint32_t handle) {
+        std::string frame;
+        Attach attach = attach_of("same", role, "/a");
+        attach.handle = handle;
+        if (role == LinkRole::sender) attach.initial_delivery_count = 0;
+        append_attach(frame, 0, attach);
+        pair.client.connection.receive(as_bytes(frame), pair.now);
+    };
+    answer(LinkRole::sender, 8);
+    answer(LinkRole::receiver, 9);
+    EXPECT_EQ(pair.client.host.take_log(), (Log{"attached 2 same", "attached 1 same"}));
+    answer(LinkRole::sender, 10);
+    pair.client.connection.flush();
+    EXPECT_NE(pair.client.host.sent.find("the answer to no attach"), std::string::npos);
+}
+
 TEST(AmqpLinks, AThousandLinksOfAsManySessionsWorkSideBySide) {
     Pair pair;
     pair.open();

@@ -110,6 +110,7 @@ void Connection::drop_links(Session& session, const Condition& error) {
         forget_contents(link);
     }
     session.links.clear();
+    session.asked.reset();
     session.sent.reset();
     session.unconfirmed.reset();
     for (const LinkId id : gone) {

@@ -66,6 +66,66 @@ async function attach(connection, id, called) {
   return telemetry;
 }
 
+/** Says who a device is; resolves with the status of the answer. */
+function putDeviceToken({ requests, answers }, id, key, number) {
+  const message_id = `${id} ${number}`;
+  const scope = `${hub.address}/devices/${id}`;
+  const status = new Promise((resolve) => {
+    const take = ({ message }) => {
+      if (message.correlation_id !== message_id) return;
+      answers.removeListener('message', take);
+      resolve(message.application_properties['status-code']);
+    };
+    answers.on('message', take);
+  });
+  requests.send({
+    message_id, application_properties: { operation: 'put-token', type: 'servicebus.windows.net:sastoken', name: scope },
+    body: sign(scope, key, Math.floor(Date.now() / 1000) + 3600),
+  });
+  return status;
+}
+
+test('a device with a wrong key holds up no other on its connection', { timeout: 120_000 }, async () => {
+  const good = parts(await hub.device('good')).SharedAccessKey;
+  await hub.device('bad');
+  const wrong = Buffer.alloc(32, 7).toString('base64');
+  const container = rhea.create_container({ sender_options: { autosettle: true } });
+  const connection = container.connect({
+    transport: 'tls', host: hub.address, port: 5671, ca: readFileSync(hub.caFile), reconnect: false, servername: '',
+  });
+  await once(connection, 'connection_open');
+  const answers = connection.open_receiver({ source: '$cbs' });
+  answers.setMaxListeners(0);
+  const requests = connection.open_sender({ target: '$cbs' });
+  await once(requests, 'sendable');
+  const cbs = { requests, answers };
+  assert.equal(await putDeviceToken(cbs, 'good', good, 0), 200);
+  const telemetry = connection.open_sender({ target: '/devices/good/messages/events' });
+  await once(telemetry, 'sendable');
+
+  // The hub answers the first twenty refusals at once, later ones after up to five seconds.
+  for (let i = 0; i < 23; i++) assert.equal(await putDeviceToken(cbs, 'bad', wrong, i), 401);
+  const order = [];
+  const accepted = () => {
+    const done = once(telemetry, 'accepted').then(() => order.push('accepted'));
+    telemetry.send({ body: 'I am well' });
+    return done;
+  };
+  const refused = putDeviceToken(cbs, 'bad', wrong, 99).then((status) => { assert.equal(status, 401); order.push('refused'); });
+  await accepted();
+  await refused;
+  assert.deepEqual(order, ['accepted', 'refused'], 'a token');
+
+  order.length = 0;
+  const link = connection.open_sender({ target: '/devices/bad/messages/events' });
+  link.on('sender_error', () => {});
+  const closed = once(link, 'sender_close').then(() => order.push('refused'));
+  await accepted();
+  await closed;
+  assert.deepEqual(order, ['accepted', 'refused'], 'a link');
+  connection.close();
+});
+
 test('a job over a thousand devices behind one socket succeeds on each', async () => {
   const connection = await gateway();
   const called = [];
