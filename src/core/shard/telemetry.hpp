@@ -1,21 +1,18 @@
 #pragma once
 
 #include "core/shard/notices/hub_events.hpp"
-#include "core/shard/partition_head.hpp"
+#include "core/shard/partition_log.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry_limits.hpp"
 #include "model/message.hpp"
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace carillon {
-
-/// The key of an event in `Table::events`; docs/storage.md.
-std::string event_key(std::uint32_t partition, std::uint64_t sequence);
 
 /// The device-to-cloud messages of one shard's partitions, in the order they were acknowledged, and among
 /// them the events that the shard makes itself; kept in the store, oldest removed. Keys: docs/storage.md. Its
@@ -41,54 +38,31 @@ public:
     void settle(std::uint64_t batch, bool is_durable);
 
     /// How far a partition of this shard reaches; any thread.
-    std::shared_ptr<PartitionHead> head(std::uint32_t partition) const;
-    /// A place in a partition of this shard at or before its first event that was enqueued at `time` or
-    /// later, and no more than a run before it. Where the clock has jumped, about that.
-    std::uint64_t find_time(std::uint32_t partition, WallTime time) const;
+    std::shared_ptr<PartitionHead> head(std::uint32_t partition) const { return find(partition).head(); }
+
+    /// Whether anything of a log may be stored already.
+    enum class LogOrigin : std::uint8_t { stored, made };
+    /// Keeps partitions of another log on this shard, from `first` to before `end`, and loads what is stored
+    /// of them; of those that it has already, sets the limits. Fails with `store_failed`.
+    Result<> open_log(std::uint32_t first, std::uint32_t end, const TelemetryLimits& limits,
+                      LogOrigin origin);
+    /// Forgets them; what is stored stays.
+    void close_log(std::uint32_t first, std::uint32_t end);
+    /// A partition of this shard, of its own or of such a log; null if there is none.
+    PartitionLog* find_log(std::uint32_t number);
 
 private:
-    /// Where a run of messages begins; stored, so that a start need not read the log, and so that
-    /// whole runs are removed at once.
-    struct Mark {
-        std::uint64_t sequence = 0;
-        WallTime enqueued;        ///< Of its first message; of the last one before it while it has none.
-        std::uint64_t bytes = 0;  ///< Of the run that begins here.
-    };
-    /// What a partition will be once a batch is durable.
-    struct Staged {
-        std::uint64_t batch = 0;
-        PartitionExtent extent;
-        std::uint64_t removed = 0;
-        std::uint64_t bytes = 0;  ///< Added in this batch.
-        std::size_t marks = 0;    ///< The same.
-    };
-    struct Partition {
-        std::uint32_t number = 0;
-        std::uint64_t next = 0;  ///< Sequence number of the next message.
-        std::uint64_t bytes = 0;
-        WallTime last_enqueued;
-        std::deque<Mark> marks;
-        /// All below it was removed since the start; 0 at first, so that the store learns of what an earlier
-        /// process removed, and frees it.
-        std::uint64_t removed = 0;
-        Staged durable;
-        std::deque<Staged> staged;  ///< Of the batch under way and of the one being gathered.
-        std::shared_ptr<PartitionHead> head = std::make_shared<PartitionHead>();
-    };
-    Result<> load(Partition& partition);
-    void put(Partition& partition, Message message);
-    const Partition& find(std::uint32_t number) const { return partitions_[number / shard_.shard_count()]; }
+    const PartitionLog& find(std::uint32_t number) const {
+        return partitions_[number / shard_.shard_count()];
+    }
     std::uint32_t number_of(const DeviceId& device) const;
-    Staged& stage(Partition& partition);
-    void note(Partition& partition, WallTime enqueued, std::uint64_t bytes);
-    void begin_run(Partition& partition, WallTime enqueued);
-    void trim(Partition& partition, WallTime now);
-    static PartitionExtent extent(const Partition& partition);
-    static void take_back(Partition& partition);
+    void put(PartitionLog& partition, Message message);
 
     Shard& shard_;
     TelemetryLimits limits_;
-    std::vector<Partition> partitions_;
+    std::vector<PartitionLog> partitions_;  ///< Bound: fixed.
+    /// By number. Bound: those who open them say how many.
+    std::map<std::uint32_t, PartitionLog> further_;
     HubEvents hub_events_;
 };
 
