@@ -75,11 +75,14 @@ struct HttpsConnection::Impl {
     /// The same, with ticks meanwhile.
     template <class Start>
     error_code wait(Start start, const StreamTimes& times) {
-        if (!times.tick) return wait(start);
+        if (!times.tick && times.stop == nullptr) return wait(start);
         error_code outcome;
         start([&outcome](error_code ec, auto&&...) { outcome = ec; });
         io.restart();
-        for (io.run_for(times.tick_interval); !io.stopped(); io.run_for(times.tick_interval)) times.tick();
+        for (io.run_for(times.tick_interval); !io.stopped(); io.run_for(times.tick_interval)) {
+            if (times.tick) times.tick();
+            if (times.stop != nullptr && *times.stop) beast::get_lowest_layer(*stream).cancel();
+        }
         return outcome;
     }
 

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -46,6 +47,8 @@ struct StreamTimes {
     std::chrono::steady_clock::time_point until;
     std::chrono::milliseconds tick_interval;
     const std::function<void()>& tick;  ///< Called every `tick_interval` while nothing comes, unless empty.
+    /// While it is true, unless null, the body ends with `connection_closed`, looked at as often.
+    const std::atomic<bool>* stop = nullptr;
 };
 
 /// A keep-alive HTTPS connection, opened when it is first needed and again whenever it is gone.

@@ -52,8 +52,13 @@ std::string configuration_path(std::string_view configuration) {
     return "/configurations/" + percent_encode(configuration);
 }
 
-std::string consumer_group_path(std::string_view group) {
-    return "/carillon/consumer-groups/" + percent_encode(group);
+/// With the endpoint whose log is meant; empty for the hub's own.
+std::string of_log(std::string path, std::string_view endpoint) {
+    return endpoint.empty() ? path : path + "?endpoint=" + percent_encode(endpoint);
+}
+
+std::string consumer_group_path(std::string_view group, std::string_view endpoint) {
+    return of_log("/carillon/consumer-groups/" + percent_encode(group), endpoint);
 }
 
 std::string job_path(std::string_view job) {
@@ -111,7 +116,8 @@ struct ServiceClient::Impl {
     Result<> done(const HttpRequest& request);
     Result<ServicePage> page(HttpRequest request, std::size_t page_size, std::string_view continuation);
     Result<> follow(HttpRequest request, std::string_view after, std::chrono::steady_clock::time_point until,
-                    const std::function<bool(const ServiceEvent&)>& take, const std::function<void()>& tick);
+                    const std::function<bool(const ServiceEvent&)>& take, const std::function<void()>& tick,
+                    const std::atomic<bool>* stop = nullptr);
 
     ServiceOptions options;
     sas::ConnectionString parts;
@@ -532,7 +538,7 @@ Result<std::string> ServiceClient::change_job(std::string_view job, std::string_
 Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after,
                                      std::chrono::steady_clock::time_point until,
                                      const std::function<bool(const ServiceEvent&)>& take,
-                                     const std::function<void()>& tick) {
+                                     const std::function<void()>& tick, const std::atomic<bool>* stop) {
     request.headers.emplace_back("Accept", "text/event-stream");
     if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::string(after));
     if (auto prepared = prepare(request); !prepared) return prepared;
@@ -543,7 +549,7 @@ Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after
         if (!goes_on) outcome = fail(std::move(goes_on).error());
         return goes_on && *goes_on;
     };
-    auto answer = connection->stream(request, {quiet_max, until, tick_interval, tick}, read);
+    auto answer = connection->stream(request, {quiet_max, until, tick_interval, tick, stop}, read);
     if (!answer) return fail(std::move(answer).error());
     if (answer->status >= 300) {
         return fail(service_error(answer->status, answer->header("iothub-errorcode"), answer->body));
@@ -614,7 +620,7 @@ Result<ServicePage> ServiceClient::send_for_page(const ServiceRequest& request, 
 
 Result<> ServiceClient::follow_events(const EventsQuery& query, std::chrono::steady_clock::time_point until,
                                       const std::function<bool(const ServiceEvent&)>& take,
-                                      const std::function<void()>& tick) {
+                                      const std::function<void()>& tick, const std::atomic<bool>* stop) {
     HttpRequest request{"GET", "/carillon/events", {}, {}};
     const auto add = [&request](std::string_view name, const std::string& value) {
         if (value.empty()) return;
@@ -623,36 +629,37 @@ Result<> ServiceClient::follow_events(const EventsQuery& query, std::chrono::ste
     };
     add("deviceId", query.device);
     add("moduleId", query.module);
+    add("endpoint", query.endpoint);
     add("consumerGroup", query.consumer_group);
     if (query.partition) add("partition", std::to_string(*query.partition));
     add("from", query.from);
     if (query.offset) add("offset", std::to_string(*query.offset));
     if (query.limit > 0) add("limit", std::to_string(query.limit));
     if (!query.follows) add("follow", "false");
-    return impl_->follow(std::move(request), query.after, until, take, tick);
+    return impl_->follow(std::move(request), query.after, until, take, tick, stop);
 }
 
-Result<ServicePage> ServiceClient::list_partitions() {
-    return impl_->page({"GET", "/carillon/events/partitions", {}, {}}, 0, {});
+Result<ServicePage> ServiceClient::list_partitions(std::string_view endpoint) {
+    return impl_->page({"GET", of_log("/carillon/events/partitions", endpoint), {}, {}}, 0, {});
 }
 
-Result<ServicePage> ServiceClient::list_consumer_groups() {
-    return impl_->page({"GET", "/carillon/consumer-groups", {}, {}}, 0, {});
+Result<ServicePage> ServiceClient::list_consumer_groups(std::string_view endpoint) {
+    return impl_->page({"GET", of_log("/carillon/consumer-groups", endpoint), {}, {}}, 0, {});
 }
 
-Result<std::string> ServiceClient::find_consumer_group(std::string_view group) {
+Result<std::string> ServiceClient::find_consumer_group(std::string_view group, std::string_view endpoint) {
     if (auto checked = checked_id(group); !checked) return fail(std::move(checked).error());
-    return impl_->document({"GET", consumer_group_path(group), {}, {}});
+    return impl_->document({"GET", consumer_group_path(group, endpoint), {}, {}});
 }
 
-Result<std::string> ServiceClient::create_consumer_group(std::string_view group) {
+Result<std::string> ServiceClient::create_consumer_group(std::string_view group, std::string_view endpoint) {
     if (auto checked = checked_id(group); !checked) return fail(std::move(checked).error());
-    return impl_->document({"PUT", consumer_group_path(group), {}, {}});
+    return impl_->document({"PUT", consumer_group_path(group, endpoint), {}, {}});
 }
 
-Result<> ServiceClient::delete_consumer_group(std::string_view group) {
+Result<> ServiceClient::delete_consumer_group(std::string_view group, std::string_view endpoint) {
     if (auto checked = checked_id(group); !checked) return checked;
-    auto gone = impl_->document({"DELETE", consumer_group_path(group), {}, {}});
+    auto gone = impl_->document({"DELETE", consumer_group_path(group, endpoint), {}, {}});
     if (!gone) return fail(std::move(gone).error());
     return {};
 }

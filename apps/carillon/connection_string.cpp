@@ -26,6 +26,7 @@ struct ConnectionStringArgs {
     std::string data_dir = "carillon-data";
     std::string policy = "iothubowner";
     std::string device;
+    std::string endpoint;
     bool is_for_events = false;
 };
 
@@ -108,10 +109,11 @@ Result<sas::ConnectionString> device_login(const HubFile& hub, const ConnectionS
 /// What clients of Event Hubs log in with. They look for the endpoint at port 5671, or 443 for WebSockets.
 /// Source: azure-sdk-for-js: core-amqp, connectionStringUtils; IoT Hub docs, "Read device-to-cloud messages
 /// from the built-in endpoint".
-std::string event_hub_text(const sas::ConnectionString& login) {
+std::string event_hub_text(const sas::ConnectionString& login, const std::string& endpoint) {
     const std::string host = login.host_name.substr(0, login.host_name.find(':'));
+    const std::string entity = endpoint.empty() ? to_lower(host.substr(0, host.find('.'))) : endpoint;
     return "Endpoint=sb://" + host + "/;SharedAccessKeyName=" + login.key_name +
-           ";SharedAccessKey=" + login.key + ";EntityPath=" + to_lower(host.substr(0, host.find('.')));
+           ";SharedAccessKey=" + login.key + ";EntityPath=" + entity;
 }
 
 Result<Exit> print_connection_string(const ConnectionStringArgs& args) {
@@ -124,7 +126,7 @@ Result<Exit> print_connection_string(const ConnectionStringArgs& args) {
     }
     const auto login = args.device.empty() ? policy_login(*hub, args.policy) : device_login(*hub, args);
     if (!login) return fail(login.error());
-    std::puts((args.is_for_events ? event_hub_text(*login) : sas::to_text(*login)).c_str());
+    std::puts((args.is_for_events ? event_hub_text(*login, args.endpoint) : sas::to_text(*login)).c_str());
     return Exit::ok;
 }
 
@@ -144,6 +146,11 @@ void add_connection_string(CLI::App& app, int& exit_code) {
     command
         .add_flag("--event-hub", args->is_for_events, "For Event Hubs clients, which read what devices send")
         ->excludes(device);
+    command
+        .add_option("--endpoint", args->endpoint,
+                    "With --event-hub: for the log of this endpoint [the hub's own]")
+        ->type_name("NAME")
+        ->needs("--event-hub");
     command.footer("It holds a key: whoever reads it can act as that back end or device.");
     command.callback([args, &exit_code] { exit_code = conclude(print_connection_string(*args)); });
 }

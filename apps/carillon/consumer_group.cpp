@@ -11,19 +11,20 @@ namespace {
 struct GroupArgs {
     HubFlags hub;
     std::string name;
+    std::string endpoint;  ///< Empty for the hub's own log.
 };
 
 Result<Exit> list_groups(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     return show_pages(args.hub, {{"name", "name"}, {"createdTime", "createdTime"}}, 0,
-                      [&](const std::string&) { return client->list_consumer_groups(); });
+                      [&](const std::string&) { return client->list_consumer_groups(args.endpoint); });
 }
 
 Result<Exit> show_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const auto group = client->find_consumer_group(args.name);
+    const auto group = client->find_consumer_group(args.name, args.endpoint);
     if (!group) return fail(group.error());
     return show_document(args.hub, *group);
 }
@@ -31,7 +32,7 @@ Result<Exit> show_group(const GroupArgs& args) {
 Result<Exit> create_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const auto group = client->create_consumer_group(args.name);
+    const auto group = client->create_consumer_group(args.name, args.endpoint);
     if (!group) return fail(group.error());
     return show_document(args.hub, *group);
 }
@@ -39,7 +40,8 @@ Result<Exit> create_group(const GroupArgs& args) {
 Result<Exit> delete_group(const GroupArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    if (auto gone = client->delete_consumer_group(args.name); !gone) return fail(std::move(gone).error());
+    if (auto gone = client->delete_consumer_group(args.name, args.endpoint); !gone)
+        return fail(std::move(gone).error());
     std::cerr << "consumer group " << args.name << " deleted\n";
     return Exit::ok;
 }
@@ -54,6 +56,8 @@ void add_group_verb(CLI::App& group, const char* name, const char* description,
             ->required()
             ->type_name("NAME");
     }
+    verb.add_option("--endpoint", args->endpoint, "Of the log of this endpoint [the hub's own log]")
+        ->type_name("NAME");
     on_chosen(verb, args, run, exit_code);
 }
 

@@ -156,7 +156,12 @@ Result<Exit> partitions(const EventsArgs& args) {
                        {"begin", "beginSequenceNumber"},
                        {"last", "lastSequenceNumber"},
                        {"lastEnqueuedTime", "lastEnqueuedTime"}},
-                      0, [&](const std::string&) { return client->list_partitions(); });
+                      0, [&](const std::string&) { return client->list_partitions(args.query.endpoint); });
+}
+
+void add_endpoint_flag(CLI::App& verb, EventsArgs& args) {
+    verb.add_option("--endpoint", args.query.endpoint, "The log of this endpoint [the hub's own log]")
+        ->type_name("NAME");
 }
 
 void add_watch(CLI::App& group, int& exit_code) {
@@ -188,6 +193,7 @@ void add_watch(CLI::App& group, int& exit_code) {
         ->excludes(enqueued);
     verb.add_option("--consumer-group,--cg,-c", args->query.consumer_group, "Must exist [$Default]")
         ->type_name("NAME");
+    add_endpoint_flag(verb, *args);
     verb.add_option("--properties,-p", args->properties,
                     "What to show besides as text: anno, app, sys or all, separated by commas [none]")
         ->type_name("PARTS");
@@ -213,6 +219,7 @@ void add_events(CLI::App& app, int& exit_code) {
     auto args = std::make_shared<EventsArgs>();
     auto& verb = *group.add_subcommand("partitions", "Print how far each partition of the event log reaches");
     add_hub_flags(verb, args->hub);
+    add_endpoint_flag(verb, *args);
     on_chosen(verb, args, partitions, exit_code);
 }
 

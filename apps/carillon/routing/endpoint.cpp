@@ -79,7 +79,9 @@ Result<Exit> create_endpoint(const EndpointArgs& args) {
 Result<Exit> delete_endpoint(const EndpointArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const std::string question = "Delete endpoint " + args.name + "? Messages that wait for it are not sent.";
+    const std::string question = "Delete endpoint " + args.name +
+                                 "? Messages that wait for it are not sent, and a log of events is "
+                                 "removed.";
     if (!args.yes && !args.hub.only_shows && !is_confirmed(question)) return Exit::failed;
     if (auto gone = delete_item(*client, endpoints_path, args.name); !gone)
         return fail(std::move(gone).error());
@@ -103,6 +105,11 @@ CLI::App& add_endpoint_verb(CLI::App& group, const char* name, const char* descr
 
 void add_order_flags(CLI::App& verb, EndpointArgs& args) {
     EndpointOrder& order = args.order;
+    verb.add_option("--kind", order.kind,
+                    "webhook, file, nats, kafka, or events: a log of the hub's own, which Event Hubs clients "
+                    "read under the endpoint's name [as --url or --container says]")
+        ->check(CLI::IsMember({"webhook", "file", "nats", "kafka", "events"}))
+        ->type_name("KIND");
     auto* url =
         verb.add_option("--url", order.url,
                         "Address of a webhook, which receives CloudEvents, or of a broker that the hub's "
@@ -126,8 +133,17 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
                     "Pattern of file names "
                     "[{endpoint}/{YYYY}/{MM}/{DD}/{HH}/{mm}-{partition}-{sequence}.ndjson]")
         ->type_name("PATTERN");
+    verb.add_option("--retention", order.retention_s,
+                    "Seconds for which a log of events keeps a message [86400]")
+        ->check(whole_number(60, 365LL * 24 * 3600, "seconds"))
+        ->type_name("S");
+    verb.add_option("--retention-bytes", order.retention_bytes,
+                    "Size of each partition of a log of events [1073741824]")
+        ->check(whole_number(1024LL * 1024, 1LL << 50, "bytes"))
+        ->type_name("BYTES");
     verb.add_option("--max-events", order.events_max,
-                    "Maximum number of messages in a request or file [100, brokers 1000, files 10000]")
+                    "Maximum number of messages in a request or file [100, brokers and logs 1000, files "
+                    "10000]")
         ->check(whole_number(1, 10'000, "events"))
         ->type_name("N");
     verb.add_option("--max-bytes", order.bytes_max,

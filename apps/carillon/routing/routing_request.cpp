@@ -38,16 +38,19 @@ Result<std::vector<RoutingFile::Item>> read_items(JsonValue root, std::string_vi
 }  // namespace
 
 Result<std::string> endpoint_json(const EndpointOrder& order) {
-    if (order.url.empty() == order.container.empty()) {
-        return fail_usage("give either --url or --container");
-    }
+    const bool is_log = order.kind == "events";
+    if (is_log && !(order.url.empty() && order.container.empty()))
+        return fail_usage("--kind events takes neither --url nor --container");
+    if (!is_log && order.url.empty() == order.container.empty())
+        return fail_usage("give either --url, --container or --kind events");
     const auto scheme = to_lower(std::string_view(order.url).substr(0, order.url.find("://")));
     const bool is_nats = scheme == "nats" || scheme == "tls";
     const bool is_kafka = scheme == "kafka" || scheme == "kafkas";
     std::string body;
     JsonWriter json(body);
     const std::string_view type = is_nats ? "nats" : is_kafka ? "kafka" : "webhook";
-    json.begin_object().member("type", order.url.empty() ? "file" : type);
+    const std::string_view meant = order.url.empty() ? "file" : type;
+    json.begin_object().member("type", order.kind.empty() ? meant : order.kind);
     const auto text = [&json](std::string_view member, const std::string& value) {
         if (!value.empty()) json.member(member, value);
     };
@@ -65,6 +68,8 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     number("maxBytes", order.bytes_max);
     number("maxWaitSeconds", order.wait_s);
     number("maxAttempts", order.attempts_max);
+    number("retentionSeconds", order.retention_s);
+    number("retentionBytes", order.retention_bytes);
     if (!order.enrichments.empty()) {
         auto put = append_pairs(json, "enrichments", "--enrichment", order.enrichments);
         if (!put) return fail(std::move(put).error());

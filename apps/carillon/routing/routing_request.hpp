@@ -13,6 +13,7 @@ namespace carillon {
 
 /// What `endpoint create` is given.
 struct EndpointOrder {
+    std::string kind;  ///< Empty for what `url` or `container` says.
     std::string url;
     std::string container;
     std::string secret;  ///< Itself, not the file that holds it.
@@ -24,7 +25,9 @@ struct EndpointOrder {
     std::optional<std::int64_t> bytes_max;
     std::optional<std::int64_t> wait_s;
     std::optional<std::int64_t> attempts_max;
-    std::vector<std::string> enrichments;  ///< `NAME=VALUE`
+    std::optional<std::int64_t> retention_s;      ///< Of a log.
+    std::optional<std::int64_t> retention_bytes;  ///< The same.
+    std::vector<std::string> enrichments;         ///< `NAME=VALUE`
 };
 /// The body of `PUT /carillon/endpoints/{name}`. Fails with `config_invalid`.
 Result<std::string> endpoint_json(const EndpointOrder& order);

@@ -32,6 +32,16 @@ TEST(EndpointJson, TheSchemeSaysWhatABrokerIs) {
     EXPECT_EQ(endpoint_json(order), R"({"type":"kafka","url":"KAFKA://a.example","topic":"telemetry"})");
 }
 
+TEST(EndpointJson, ALogHasAKindAndNoPlace) {
+    EndpointOrder order;
+    order.kind = "events";
+    order.retention_s = 3600;
+    order.retention_bytes = 1048576;
+    EXPECT_EQ(endpoint_json(order), R"({"type":"events","retentionSeconds":3600,"retentionBytes":1048576})");
+    order.url = "https://a.example/";
+    EXPECT_FALSE(endpoint_json(order));
+}
+
 TEST(EndpointJson, NeedsOnePlaceAndPairs) {
     EndpointOrder order;
     EXPECT_FALSE(endpoint_json(order));

@@ -6,6 +6,7 @@
 #include "carillon/service_job.hpp"
 #include "carillon/service_message.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -71,6 +72,7 @@ struct ServiceEvent {
 struct EventsQuery {
     std::string device{};          ///< Of device ids: `*` stands for any text, `?` for any character.
     std::string module{};          ///< The same of module ids.
+    std::string endpoint{};        ///< Whose log; the hub's own if empty.
     std::string consumer_group{};  ///< `$Default` if empty.
     std::optional<std::uint32_t> partition{};
     std::string from{};                    ///< `latest`, `earliest`, or an ISO 8601 time.
@@ -308,17 +310,19 @@ public:
     /// each event until it returns false or the stream is over. Messages are named `message`; `position` and
     /// `end` bring an id to go on after. Fails as `follow_job` does, with `generic_not_found` for a consumer
     /// group that there is none of, and with `argument_invalid`.
+    /// Once `stop`, if given, is true, it ends within `tick_interval` of silence, with `connection_closed`.
     Result<> follow_events(const EventsQuery& query, std::chrono::steady_clock::time_point until,
                            const std::function<bool(const ServiceEvent&)>& take,
-                           const std::function<void()>& tick = {});
-    /// How far each partition of the event log reaches. At Carillon only, as are the next.
-    Result<ServicePage> list_partitions();
+                           const std::function<void()>& tick = {}, const std::atomic<bool>* stop = nullptr);
+    /// How far each partition of the event log reaches: the hub's own or that of an endpoint. At Carillon
+    /// only, as are the next.
+    Result<ServicePage> list_partitions(std::string_view endpoint = {});
     /// Consumer groups. `create` gives the one there is, too. Fail with `generic_not_found`,
     /// `argument_invalid`, `iot_hub_quota_exceeded`.
-    Result<ServicePage> list_consumer_groups();
-    Result<std::string> find_consumer_group(std::string_view group);
-    Result<std::string> create_consumer_group(std::string_view group);
-    Result<> delete_consumer_group(std::string_view group);
+    Result<ServicePage> list_consumer_groups(std::string_view endpoint = {});
+    Result<std::string> find_consumer_group(std::string_view group, std::string_view endpoint = {});
+    Result<std::string> create_consumer_group(std::string_view group, std::string_view endpoint = {});
+    Result<> delete_consumer_group(std::string_view group, std::string_view endpoint = {});
     /// Newest first. Empty filters mean any; `page_size` 0 leaves it to the hub.
     Result<ServicePage> list_jobs(std::string_view type, std::string_view status, std::size_t page_size,
                                   std::string_view continuation = {});

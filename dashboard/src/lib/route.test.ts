@@ -21,6 +21,13 @@ test('an endpoint names only what applies to its type', () => {
   }
 });
 
+test('a log of events has no place, and keeps what it is told to keep', () => {
+  const log = { ...emptyEndpoint, name: 'a', type: 'events' as const, place: 'ignored', secret: 'ignored', retentionSeconds: '3600', maxEvents: '5' };
+  expect(endpointProblem(log)).toBeUndefined();
+  expect(endpointBody(log)).toEqual({ type: 'events', retentionSeconds: 3600, maxEvents: 5, enrichments: {} });
+  for (const bad of [{ name: '' }, { retentionSeconds: '59' }, { retentionSeconds: 'x' }, { maxEvents: '1001' }]) expect(endpointProblem({ ...log, ...bad }), JSON.stringify(bad)).toBeDefined();
+});
+
 test('what of an endpoint is not shown stays as it is', () => {
   const stored = { name: 'a', type: 'file' as const, container: 'https://acc.blob/c', maxEvents: 5 };
   expect(endpointBody({ ...endpointDraftOf(stored), maxEvents: '6' }, stored)).toEqual({ type: 'file', maxEvents: 6, enrichments: {} });

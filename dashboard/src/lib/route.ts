@@ -28,13 +28,15 @@ export interface EndpointDraft {
   into: string;
   secret: string;
   path: string;
+  /** Of a log of events. */
+  retentionSeconds: string;
   maxEvents: string;
   maxWaitSeconds: string;
   maxAttempts: string;
   enrichments: string;
 }
 
-export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', into: '', secret: '', path: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
+export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', into: '', secret: '', path: '', retentionSeconds: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
 
 export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
   name: endpoint.name ?? '',
@@ -43,6 +45,7 @@ export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
   into: (endpoint.type === 'kafka' ? endpoint.topic : endpoint.subject) ?? '',
   secret: '',
   path: endpoint.path ?? '',
+  retentionSeconds: String(endpoint.retentionSeconds ?? ''),
   maxEvents: String(endpoint.maxEvents ?? ''),
   maxWaitSeconds: String(endpoint.maxWaitSeconds ?? ''),
   maxAttempts: String(endpoint.maxAttempts ?? ''),
@@ -53,7 +56,13 @@ export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
 export function endpointBody(draft: EndpointDraft, stored?: RouteEndpoint): Record<string, unknown> {
   const body: Record<string, unknown> = { type: draft.type, enrichments: parseObject(draft.enrichments).value ?? {} };
   const before = stored && endpointDraftOf(stored);
-  const number = (name: 'maxEvents' | 'maxWaitSeconds' | 'maxAttempts') => { if (draft[name] !== '') body[name] = Number(draft[name]); };
+  const number = (name: 'retentionSeconds' | 'maxEvents' | 'maxWaitSeconds' | 'maxAttempts') => { if (draft[name] !== '') body[name] = Number(draft[name]); };
+  if (draft.type === 'events') {
+    number('retentionSeconds');
+    number('maxEvents');
+    number('maxWaitSeconds');
+    return body;
+  }
   if (draft.place !== before?.place) body[draft.type === 'file' ? 'container' : 'url'] = draft.place;
   number('maxEvents');
   number('maxWaitSeconds');
@@ -71,7 +80,10 @@ export function endpointBody(draft: EndpointDraft, stored?: RouteEndpoint): Reco
 export function endpointProblem(draft: EndpointDraft): string | undefined {
   const p = t.routes.problems;
   if (!isName(draft.name)) return p.name;
-  if (!draft.place.trim()) return draft.type === 'file' ? p.container : p.url;
+  if (draft.type === 'events') {
+    if (!isCount(draft.retentionSeconds, 60, 31_536_000)) return p.retention;
+    if (!isCount(draft.maxEvents, 1, 1000)) return p.maxLogEvents;
+  } else if (!draft.place.trim()) return draft.type === 'file' ? p.container : p.url;
   if (draft.type === 'kafka' && !draft.into) return p.topic;
   if (!isCount(draft.maxEvents, 1, 10_000)) return p.maxEvents;
   if (!isCount(draft.maxWaitSeconds, 0, 3600)) return p.maxWait;

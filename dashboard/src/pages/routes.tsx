@@ -122,7 +122,7 @@ function EndpointRow({ one, canWrite, onAsk }: { one: RouteEndpoint; canWrite: b
   return (
     <tr>
       <td><span class="id">{name}</span></td>
-      <td class="break">{r.types[one.type ?? ''] ?? one.type}<span class="hint break"> · {one.url ?? one.container}</span></td>
+      <td class="break">{r.types[one.type ?? ''] ?? one.type}<span class="hint break">{one.type !== 'events' && ` · ${one.url ?? one.container}`}</span></td>
       <td>
         {status && <State of={tones[status.state] ?? 'running'} text={r.states[status.state]} />}
         {status?.lastError && <p class="hint break">{status.lastError} <Time at={status.lastErrorTime} relative /></p>}
@@ -167,6 +167,7 @@ function EditEndpoint({ stored, onClose, onDone }: { stored: RouteEndpoint | und
   const wrong = endpointProblem(it);
   const work = useWork(() => putEndpoint(it.name, endpointBody(it, stored)), onDone);
   const isFile = it.type === 'file';
+  const isLog = it.type === 'events';
   const isBroker = it.type === 'nats' || it.type === 'kafka';
   return (
     <Dialog title={stored ? r.changeOf(it.name) : r.newEndpoint} onClose={onClose} wide>
@@ -179,15 +180,16 @@ function EditEndpoint({ stored, onClose, onDone }: { stored: RouteEndpoint | und
             </select>
           </Field>
         </div>
-        <Field label={isFile ? r.container : r.url} hint={isFile ? r.containerHint : isBroker ? r.brokersHint : r.urlHint}><input name="place" required spellcheck={false} value={it.place} onInput={(event) => change({ place: event.currentTarget.value })} /></Field>
+        {isLog && <Field label={r.retention} hint={r.retentionHint}><input name="retention" inputMode="numeric" value={it.retentionSeconds} onInput={(event) => change({ retentionSeconds: event.currentTarget.value.trim() })} /></Field>}
+        {!isLog && <Field label={isFile ? r.container : r.url} hint={isFile ? r.containerHint : isBroker ? r.brokersHint : r.urlHint}><input name="place" required spellcheck={false} value={it.place} onInput={(event) => change({ place: event.currentTarget.value })} /></Field>}
         {isBroker && <Field label={it.type === 'nats' ? r.subject : r.topic} hint={it.type === 'nats' ? r.subjectHint : r.topicHint}><input name="into" spellcheck={false} value={it.into} onInput={(event) => change({ into: event.currentTarget.value.trim() })} /></Field>}
-        {isFile
+        {!isLog && (isFile
           ? <Field label={r.path} hint={r.pathHint}><input spellcheck={false} value={it.path} onInput={(event) => change({ path: event.currentTarget.value })} /></Field>
-          : <Field label={r.secret} hint={stored?.isSigned || stored?.hasCredentials ? r.secretStays : isBroker ? r.loginHint : r.secretHint}><input name="secret" type="password" autocomplete="off" spellcheck={false} value={it.secret} onInput={(event) => change({ secret: event.currentTarget.value })} /></Field>}
+          : <Field label={r.secret} hint={stored?.isSigned || stored?.hasCredentials ? r.secretStays : isBroker ? r.loginHint : r.secretHint}><input name="secret" type="password" autocomplete="off" spellcheck={false} value={it.secret} onInput={(event) => change({ secret: event.currentTarget.value })} /></Field>)}
         <div class="row wrap">
           <Field label={r.maxEvents}><input inputMode="numeric" value={it.maxEvents} onInput={(event) => change({ maxEvents: event.currentTarget.value.trim() })} /></Field>
           <Field label={r.maxWait}><input inputMode="numeric" value={it.maxWaitSeconds} onInput={(event) => change({ maxWaitSeconds: event.currentTarget.value.trim() })} /></Field>
-          {!isFile && <Field label={r.maxAttempts}><input inputMode="numeric" value={it.maxAttempts} onInput={(event) => change({ maxAttempts: event.currentTarget.value.trim() })} /></Field>}
+          {!isFile && !isLog && <Field label={r.maxAttempts}><input inputMode="numeric" value={it.maxAttempts} onInput={(event) => change({ maxAttempts: event.currentTarget.value.trim() })} /></Field>}
         </div>
         <JsonInput label={r.enrichments} rows={3} value={it.enrichments} error={parseObject(it.enrichments).error} onInput={(enrichments) => change({ enrichments })} />
         {wrong && <p class="hint" role="status">{wrong}</p>}

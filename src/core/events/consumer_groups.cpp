@@ -13,11 +13,15 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view stored_prefix = "consumer-group/";
-constexpr std::string_view stored_end = "consumer-group0";  // The prefix with its last byte one higher.
+/// Of the keys of a log's groups.
+std::string stored_prefix(std::uint32_t number) {
+    return number == 0 ? "consumer-group/" : fmt::format("log-group/{}/", number);
+}
 
-std::string stored_key(std::string_view name) {
-    return std::string(stored_prefix) + to_lower(name);
+/// The prefix with its last byte one higher.
+std::string stored_end(std::string prefix) {
+    ++prefix.back();
+    return prefix;
 }
 
 /// Source: Azure Resource Manager naming rules, Microsoft.EventHub/namespaces/eventhubs/consumergroups.
@@ -36,7 +40,17 @@ Result<> check_name(std::string_view name) {
 
 }  // namespace
 
-ConsumerGroups::ConsumerGroups(Shards& shards) : shards_(shards) {}
+ConsumerGroups::ConsumerGroups(Shards& shards, std::uint32_t number)
+    : shards_(shards), prefix_(stored_prefix(number)) {}
+
+std::string ConsumerGroups::stored_key(std::string_view name) const {
+    return prefix_ + to_lower(name);
+}
+
+void ConsumerGroups::erase(Batch& batch, std::uint32_t number) {
+    const std::string prefix = stored_prefix(number);
+    batch.erase_range(Table::meta, prefix, stored_end(prefix));
+}
 
 Result<> ConsumerGroups::load() {
     std::vector<ConsumerGroup> groups{{std::string(default_name), WallTime()}};
@@ -47,7 +61,7 @@ Result<> ConsumerGroups::load() {
         groups.push_back(std::move(group));
         return true;
     };
-    auto scanned = shards_.first().store().scan(Table::meta, stored_prefix, stored_end, visit);
+    auto scanned = shards_.first().store().scan(Table::meta, prefix_, stored_end(prefix_), visit);
     if (scanned) replace(std::move(groups));
     return scanned;
 }

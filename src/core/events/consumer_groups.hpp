@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,8 +14,8 @@
 
 namespace carillon {
 
+class Batch;
 class Shards;
-class Store;
 
 /// A name under which programs read events, apart from those that read under another.
 struct ConsumerGroup {
@@ -22,7 +23,7 @@ struct ConsumerGroup {
     WallTime created;
 };
 
-/// The hub's consumer groups, in the order of their names. The hub keeps no position for them: readers do.
+/// The consumer groups of a log, in the order of their names. The hub keeps no position for them: readers do.
 /// Names compare without regard to case. Any thread.
 class ConsumerGroups {
 public:
@@ -33,8 +34,9 @@ public:
     /// endpoint".
     static constexpr std::string_view default_name = "$Default";
 
-    explicit ConsumerGroups(Shards& shards);
-    /// Before the threads run. Fails with `store_failed`.
+    /// Those of the log of this number. `shards` outlives it.
+    ConsumerGroups(Shards& shards, std::uint32_t number);
+    /// Before others may call this. Fails with `store_failed`.
     Result<> load();
 
     std::vector<ConsumerGroup> all() const;
@@ -46,15 +48,21 @@ public:
     /// `service_unavailable`.
     Task<Result<>> remove(std::string name);
 
+    /// Removes those of a log of an endpoint.
+    static void erase(Batch& batch, std::uint32_t number);
+
 private:
     Task<Result<ConsumerGroup>> create_there(std::string name);
     Task<Result<>> remove_there(std::string name);
     Task<> take_turn();
     void replace(std::vector<ConsumerGroup> groups);
 
+    std::string stored_key(std::string_view name) const;
+
     Shards& shards_;
+    const std::string prefix_;  ///< Of the keys.
     mutable std::mutex mutex_;  ///< Guards `groups_`; held for a copy.
-    std::vector<ConsumerGroup> groups_;
+    std::vector<ConsumerGroup> groups_{{std::string(default_name), WallTime()}};  ///< Bound: count_max
     bool is_changing_ = false;  ///< On shard 0's thread; one change at a time.
 };
 

@@ -56,31 +56,23 @@ Result<EventPiece> read_stretch(const Store& store, const Stretch& stretch, cons
 
 }  // namespace
 
-Result<std::unique_ptr<PartitionReader>> PartitionReader::open(Shards& shards, StorageExecutor& reading,
-                                                               std::uint32_t partition,
-                                                               const EventStart& start, Count count) {
+Result<std::unique_ptr<PartitionReader>> PartitionReader::open(Place place, const EventStart& start,
+                                                               Count count) {
     if (count->fetch_add(1, std::memory_order_relaxed) >= count_max) {
         count->fetch_sub(1, std::memory_order_relaxed);
         return fail(Errc::throttling_exception, "Too many clients read events of this hub.");
     }
-    return std::unique_ptr<PartitionReader>(
-        new PartitionReader(shards, reading, partition, start, std::move(count)));
+    return std::unique_ptr<PartitionReader>(new PartitionReader(std::move(place), start, std::move(count)));
 }
 
-PartitionReader::PartitionReader(Shards& shards, StorageExecutor& reading, std::uint32_t partition,
-                                 const EventStart& start, Count count)
-    : shards_(shards),
-      reading_(reading),
-      partition_(partition),
-      start_(start),
-      count_(std::move(count)),
-      head_(shards[partition % shards.count()].telemetry().head(partition)) {
+PartitionReader::PartitionReader(Place place, const EventStart& start, Count count)
+    : place_(std::move(place)), start_(start), count_(std::move(count)) {
     switch (start.kind) {
         case EventStart::Kind::earliest:
             next_ = 0;
             break;
         case EventStart::Kind::latest:
-            next_ = head_->extent().next;
+            next_ = place_.head->extent().next;
             break;
         case EventStart::Kind::sequence:
             next_ = start.sequence;
@@ -91,16 +83,17 @@ PartitionReader::PartitionReader(Shards& shards, StorageExecutor& reading, std::
 }
 
 PartitionReader::~PartitionReader() {
-    if (waiter_ != 0) head_->forget(waiter_);
+    if (waiter_ != 0) place_.head->forget(waiter_);
     count_->fetch_sub(1, std::memory_order_relaxed);
 }
 
 Task<Result<>> PartitionReader::find_place() {
     if (next_) co_return Result<>{};
-    auto find = [partition = partition_, time = start_.time](Shard& shard) {
-        return shard.telemetry().find_time(partition, time);
+    auto find = [number = place_.stored_number, time = start_.time](Shard& shard) {
+        const PartitionLog* const part = shard.telemetry().find_log(number);
+        return part != nullptr ? part->find_time(time) : 0;  // Of an endpoint that is gone.
     };
-    next_ = co_await shards_.call(shards_[partition_ % shards_.count()], find);
+    next_ = co_await place_.shards.call(place_.shard, find);
     skipped_before_ = start_.time;
     co_return Result<>{};
 }
@@ -108,8 +101,8 @@ Task<Result<>> PartitionReader::find_place() {
 Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t events_max) {
     const auto found = co_await find_place();
     if (!found) co_return fail(found.error());
-    const PartitionExtent extent = head_->extent();
-    Stretch stretch{partition_, std::max(*next_, extent.first), extent.next, skipped_before_,
+    const PartitionExtent extent = place_.head->extent();
+    Stretch stretch{place_.stored_number, std::max(*next_, extent.first), extent.next, skipped_before_,
                     std::min(events_max, piece_events_max)};
     if (stretch.from >= stretch.to) {
         EventPiece nothing;
@@ -118,14 +111,15 @@ Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t e
         co_return nothing;
     }
     const auto here = co_await boost::asio::this_coro::executor;
-    const Store& store = shards_.first().store();
+    const Store& store = place_.shard.store();
     auto start = [&](UniqueFunction<void(Result<EventPiece>)> done) {
-        reading_.run([&store, stretch, here, asked = std::move(filter), held = std::move(done)]() mutable {
-            auto piece = read_stretch(store, stretch, asked);
-            boost::asio::post(here, [result = std::move(piece), told = std::move(held)]() mutable {
-                told(std::move(result));
+        place_.reading.run(
+            [&store, stretch, here, asked = std::move(filter), held = std::move(done)]() mutable {
+                auto piece = read_stretch(store, stretch, asked);
+                boost::asio::post(here, [result = std::move(piece), told = std::move(held)]() mutable {
+                    told(std::move(result));
+                });
             });
-        });
     };
     auto piece = co_await from_callback<Result<EventPiece>>(std::move(start));
     if (piece) {
@@ -136,9 +130,9 @@ Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t e
 }
 
 bool PartitionReader::wake_at_news(UniqueFunction<void()> wake) {
-    if (waiter_ != 0) head_->forget(std::exchange(waiter_, 0));
+    if (waiter_ != 0) place_.head->forget(std::exchange(waiter_, 0));
     if (!next_) return false;
-    waiter_ = head_->wake_beyond(*next_, std::move(wake));
+    waiter_ = place_.head->wake_beyond(*next_, std::move(wake));
     return waiter_ != 0;
 }
 

@@ -29,15 +29,22 @@ public:
     static constexpr std::size_t count_max = 512;
     using Count = std::shared_ptr<std::atomic<std::size_t>>;
 
-    /// All of these outlive it. Fails with `throttling_exception` if there are `count_max`.
-    static Result<std::unique_ptr<PartitionReader>> open(Shards& shards, StorageExecutor& reading,
-                                                         std::uint32_t partition, const EventStart& start,
-                                                         Count count);
+    /// What is read, and where. All references outlive the reader.
+    struct Place {
+        Shards& shards;
+        Shard& shard;  ///< Of the partition.
+        StorageExecutor& reading;
+        std::shared_ptr<PartitionHead> head;
+        std::uint32_t stored_number = 0;  ///< Of its keys.
+        std::uint32_t partition = 0;      ///< Within its log.
+    };
+    /// Fails with `throttling_exception` if there are `count_max`.
+    static Result<std::unique_ptr<PartitionReader>> open(Place place, const EventStart& start, Count count);
     ~PartitionReader();
     PartitionReader(const PartitionReader&) = delete;
     PartitionReader& operator=(const PartitionReader&) = delete;
 
-    std::uint32_t partition() const { return partition_; }
+    std::uint32_t partition() const { return place_.partition; }
     /// The next piece, of at most `events_max`; an empty one where there is nothing that fits up to
     /// `EventPiece::next`. Fails with `service_unavailable`.
     Task<Result<EventPiece>> read(EventFilter filter, std::size_t events_max = piece_events_max);
@@ -45,23 +52,19 @@ public:
     std::optional<std::uint64_t> next() const { return next_; }
     /// Puts the next `read` elsewhere: after a piece of which not all was taken.
     void go_to(std::uint64_t sequence) { next_ = sequence; }
-    PartitionExtent extent() const { return head_->extent(); }
+    PartitionExtent extent() const { return place_.head->extent(); }
     /// Calls `wake` once, on any thread, when there is something to read; asking again takes back what was
     /// asked before. False, and nothing is called, if there is already. `wake` must be quick; it is not
     /// called after this has gone, but for a call under way.
     bool wake_at_news(UniqueFunction<void()> wake);
 
 private:
-    PartitionReader(Shards& shards, StorageExecutor& reading, std::uint32_t partition,
-                    const EventStart& start, Count count);
+    PartitionReader(Place place, const EventStart& start, Count count);
     Task<Result<>> find_place();
 
-    Shards& shards_;
-    StorageExecutor& reading_;
-    const std::uint32_t partition_;
+    const Place place_;
     const EventStart start_;
     const Count count_;
-    std::shared_ptr<PartitionHead> head_;
     std::optional<std::uint64_t> next_;
     WallTime skipped_before_;  ///< Until an event was enqueued at this time or later.
     std::uint64_t waiter_ = 0;

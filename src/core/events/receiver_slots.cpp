@@ -48,6 +48,15 @@ ReceiverSlots::Answer ReceiverSlots::take(std::string_view group, std::uint32_t 
     return answer;
 }
 
+void ReceiverSlots::oust_all() {
+    std::vector<Entry> losers;
+    {
+        const std::lock_guard lock(table_->mutex);
+        losers.swap(table_->entries);
+    }
+    for (auto& loser : losers) loser.ousted();
+}
+
 ReceiverSlots::Answer ReceiverSlots::take_locked(const std::string& group, std::uint32_t partition,
                                                  std::optional<std::int64_t> epoch,
                                                  UniqueFunction<void()> ousted, std::vector<Entry>& losers) {

@@ -50,6 +50,8 @@ public:
     /// but for a call under way.
     Answer take(std::string_view group, std::uint32_t partition, std::optional<std::int64_t> epoch,
                 UniqueFunction<void()> ousted);
+    /// Takes all places back: there is nothing left to read.
+    void oust_all();
 
 private:
     struct Entry;

@@ -80,8 +80,15 @@ Result<EventStart> read_start(const Attach& attach) {
     return start_of(*selector);
 }
 
+void refuse_unknown(HubConnection& connection, LinkId link, std::string_view entity) {
+    refuse(connection, link, not_found,
+           fmt::format("The messaging entity '{}' could not be found. status-code: 404", entity));
+}
+
 void open_partition(HubConnection& connection, const LinkRequest& request, const EventAddress& address) {
-    Events& events = connection.hub().events();
+    const auto found = find_event_log(connection.hub(), address.entity);
+    if (!found) return refuse_unknown(connection, request.id, address.entity);
+    EventLog& events = *found;
     if (!events.groups().find(address.group)) {
         return refuse(connection, request.id, not_found,
                       fmt::format("The messaging entity '{}/ConsumerGroups/{}' could not be found. "
@@ -133,6 +140,7 @@ void open_partition(HubConnection& connection, const LinkRequest& request, const
     order.is_settled = request.attach.sender_mode != SenderSettleMode::unsettled;
     order.has_metrics = is_desired(request.attach, "com.microsoft:enable-receiver-runtime-metric");
     order.message_bytes_max = request.attach.max_message_size.value_or(0);
+    order.entity = address.entity;
     order.path = event_path(address.entity);
     for (const std::string& part :
          {std::string("ConsumerGroups"), address.group, std::string("Partitions"), address.partition}) {
@@ -150,8 +158,6 @@ void open_event_link(HubConnection& connection, const LinkRequest& request) {
         return connection.refuse(request.id,
                                  {Errc::generic_not_found, "The hub has no link of this address."});
     }
-    const bool is_known = address.entity.empty() || equals_ignoring_case(address.entity, name) ||
-                          equals_ignoring_case(address.entity, hub_events_entity);
     // A token may name the endpoint's entity or the hub's own name for it.
     auto path = event_path(address.entity.empty() ? name : address.entity);
     if (address.kind == EventLinkKind::partition) {
@@ -159,18 +165,15 @@ void open_event_link(HubConnection& connection, const LinkRequest& request) {
     } else if (address.kind != EventLinkKind::send_to_entity) {
         path.emplace_back("$management");
     }
+    // A question says what it is about only when it comes.
     const bool may =
-        may_read_events(connection, path) ||
-        (address.entity.empty() && may_read_events(connection, {"messages", "events", "$management"}));
+        may_read_events(connection, path) || (address.entity.empty() && may_manage_any_events(connection));
     if (!may) {
         return refuse(connection, request.id, unauthorized,
                       "Unauthorized access. 'Listen' claim(s) are required to perform this operation.");
     }
-    if (!is_known) {
-        return refuse(
-            connection, request.id, not_found,
-            fmt::format("The messaging entity '{}' could not be found. status-code: 404", address.entity));
-    }
+    if (!find_event_log(connection.hub(), address.entity))
+        return refuse_unknown(connection, request.id, address.entity);
     switch (address.kind) {
         case EventLinkKind::hub_redirect:
             return redirect(connection, request);

@@ -19,12 +19,6 @@ namespace {
 /// Questions that a client may have under way.
 constexpr std::uint32_t management_credit = 100;
 
-bool may_manage(const HubConnection& connection, std::string_view entity) {
-    auto path = event_path(entity);
-    path.emplace_back("$management");
-    return may_read_events(connection, path);
-}
-
 class ManagementAnswersLink final : public LinkHandler {
 public:
     ManagementAnswersLink(HubConnection& connection, LinkId link) : connection_(connection), link_(link) {}
@@ -53,17 +47,17 @@ public:
         // An answer that the client does not take is lost; it asks again.
         static_cast<void>(connection_.send(link, false, as_bytes(message)));
     }
-    bool is_still_allowed() override {
-        return may_manage(connection_, event_entity_name(connection_.hub())) ||
-               may_manage(connection_, hub_events_entity);
-    }
+    bool is_still_allowed() override { return may_manage_any_events(connection_); }
 
 private:
     void answer(std::string& out, const ManagementRequest& request) {
-        const std::string entity = event_entity_name(connection_.hub());
-        const bool is_known = equals_ignoring_case(request.name, entity) ||
-                              equals_ignoring_case(request.name, hub_events_entity);
-        if (!is_known) {
+        const auto found = request.name.empty() ? nullptr : find_event_log(connection_.hub(), request.name);
+        // A token for one log tells nothing of another. The hub's own has two names.
+        const bool is_own = found && found->number() == EventLog::built_in;
+        const bool may = may_manage_events(connection_, request.name) ||
+                         (is_own && (may_manage_events(connection_, event_entity_name(connection_.hub())) ||
+                                     may_manage_events(connection_, hub_events_entity)));
+        if (!found || !may) {
             return append_management_failure(
                 out, request.message_id, 404, "amqp:not-found",
                 fmt::format("The messaging entity '{}' could not be found. status-code: 404", request.name));
@@ -75,13 +69,12 @@ private:
         if (equals_ignoring_case(request.type, "com.microsoft:eventhub")) {
             EntityFacts facts;
             facts.name = request.name;
-            facts.partition_count = connection_.hub().events().partition_count();
+            facts.partition_count = found->partition_count();
             return append_entity_answer(out, request.message_id, facts);
         }
-        answer_partition(out, request);
+        answer_partition(out, request, *found);
     }
-    void answer_partition(std::string& out, const ManagementRequest& request) {
-        const Events& events = connection_.hub().events();
+    static void answer_partition(std::string& out, const ManagementRequest& request, const EventLog& events) {
         const auto number = parse_u64(request.partition);
         if (!equals_ignoring_case(request.type, "com.microsoft:partition") || !number ||
             *number >= events.partition_count()) {

@@ -1,6 +1,7 @@
 #include "endpoint/amqp/event_pump.hpp"
 
 #include "base/log.hpp"
+#include "core/events/events.hpp"
 #include "endpoint/amqp/event_access.hpp"
 #include "endpoint/amqp/event_message.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
@@ -19,15 +20,19 @@ class PartitionLink final : public LinkHandler {
 public:
     PartitionLink(HubConnection& connection, EventPump::Order order)
         : connection_(connection),
+          entity_(order.entity),
           path_(order.path),
           pump_(std::make_shared<EventPump>(connection, std::move(order))) {}
     ~PartitionLink() override { pump_->end(); }
 
     void flowed() override { pump_->go_on(); }
-    bool is_still_allowed() override { return may_read_events(connection_, path_); }
+    bool is_still_allowed() override {
+        return may_read_events(connection_, path_) && find_event_log(connection_.hub(), entity_) != nullptr;
+    }
 
 private:
     HubConnection& connection_;
+    const std::string entity_;
     const std::vector<std::string> path_;  ///< Bound: fixed.
     const std::shared_ptr<EventPump> pump_;
 };

@@ -24,6 +24,7 @@ public:
         bool is_settled = false;              ///< Nobody is to confirm what was sent.
         bool has_metrics = false;             ///< The client wants to know how far the partition reaches.
         std::uint64_t message_bytes_max = 0;  ///< That the client takes; 0: any.
+        std::string entity;                   ///< Whose partition it is.
         std::vector<std::string> path;        ///< What a token must cover.
     };
     EventPump(HubConnection& connection, Order order);

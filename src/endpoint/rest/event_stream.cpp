@@ -14,10 +14,11 @@
 
 namespace carillon::rest {
 
-Result<std::shared_ptr<EventStream>> EventStream::open(Events& events, EventOrder order) {
+Result<std::shared_ptr<EventStream>> EventStream::open(const std::shared_ptr<EventLog>& events,
+                                                       EventOrder order) {
     std::shared_ptr<EventStream> stream(new EventStream(std::move(order)));
     for (const auto& part : stream->order_.parts) {
-        auto reader = events.open(part.partition, part.start);
+        auto reader = events->open(part.partition, part.start);
         if (!reader) return fail(std::move(reader).error());
         auto& made = stream->parts_.emplace_back();
         made.reader = *std::move(reader);

@@ -22,8 +22,9 @@ public:
     /// When nothing was sent for so long, something is, so that silence means trouble.
     static constexpr std::chrono::seconds heartbeat{15};
 
-    /// `events` outlives it. Fails as `Events::open` does.
-    static Result<std::shared_ptr<EventStream>> open(Events& events, EventOrder order);
+    /// Fails as `EventLog::open` does.
+    static Result<std::shared_ptr<EventStream>> open(const std::shared_ptr<EventLog>& events,
+                                                     EventOrder order);
 
     void drained() override { resume(); }
     void shutting_down(Channel& channel) override;

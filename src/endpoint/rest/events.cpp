@@ -3,6 +3,7 @@
 
 #include "core/events/events.hpp"
 #include "base/text.hpp"
+#include "core/events/routing/message_route.hpp"
 #include "endpoint/rest/event_order.hpp"
 #include "endpoint/rest/event_stream.hpp"
 #include "endpoint/rest/handlers.hpp"
@@ -13,6 +14,18 @@
 namespace carillon::rest {
 
 namespace {
+
+/// The log that the parameter `endpoint` names; the hub's own without. Fails with `generic_not_found`.
+Result<std::shared_ptr<EventLog>> find_log(const Request& request) {
+    Events& events = request.hub.events();
+    const auto name = request.parameter("endpoint");
+    // The hub's own outlives the request.
+    if (!name || is_built_in_endpoint(*name))
+        return std::shared_ptr<EventLog>(std::shared_ptr<void>(), &events.own());
+    auto found = events.find_log(*name);
+    if (found) return found;
+    return fail(Errc::generic_not_found, fmt::format("There is no endpoint of events '{}'.", *name));
+}
 
 Error no_such_group(std::string_view name) {
     return {Errc::generic_not_found, fmt::format("There is no consumer group '{}'.", name)};
@@ -34,13 +47,15 @@ HttpResponse group_response(const ConsumerGroup& group) {
 }  // namespace
 
 Task<Result<HttpResponse>> follow_events(Request& request) {
-    Events& events = request.hub.events();
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
+    EventLog& events = **found;
     auto order = EventOrder::read(request, events.partition_count());
     if (!order) co_return fail(std::move(order).error());
     const auto group = request.parameter("consumerGroup");
     if (group && !events.groups().find(*group)) co_return fail(no_such_group(*group));
     const bool is_event_stream = order->is_event_stream;
-    auto stream = EventStream::open(events, *std::move(order));
+    auto stream = EventStream::open(*found, *std::move(order));
     if (!stream) co_return fail(std::move(stream).error());
     HttpResponse response;
     response.add("Content-Type", is_event_stream ? "text/event-stream" : "application/x-ndjson");
@@ -50,7 +65,9 @@ Task<Result<HttpResponse>> follow_events(Request& request) {
 }
 
 Task<Result<HttpResponse>> list_partitions(Request& request) {
-    const Events& events = request.hub.events();
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
+    const EventLog& events = **found;
     std::string body;
     JsonWriter out(body);
     out.begin_array();
@@ -73,29 +90,37 @@ Task<Result<HttpResponse>> list_partitions(Request& request) {
 }
 
 Task<Result<HttpResponse>> list_consumer_groups(Request& request) {
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
     std::string body;
     JsonWriter out(body);
     out.begin_array();
-    for (const ConsumerGroup& group : request.hub.events().groups().all()) append_group(out, group);
+    for (const ConsumerGroup& group : (*found)->groups().all()) append_group(out, group);
     out.end_array();
     co_return ok(std::move(body));
 }
 
 Task<Result<HttpResponse>> get_consumer_group(Request& request) {
-    const auto group = request.hub.events().groups().find(request.ids[0]);
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
+    const auto group = (*found)->groups().find(request.ids[0]);
     if (!group) co_return fail(no_such_group(request.ids[0]));
     co_return group_response(*group);
 }
 
 Task<Result<HttpResponse>> put_consumer_group(Request& request) {
-    auto creating = request.hub.events().groups().create(std::string(request.ids[0]));
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
+    auto creating = (*found)->groups().create(std::string(request.ids[0]));
     const auto group = co_await std::move(creating);
     if (!group) co_return fail(group.error());
     co_return group_response(*group);
 }
 
 Task<Result<HttpResponse>> delete_consumer_group(Request& request) {
-    auto removing = request.hub.events().groups().remove(std::string(request.ids[0]));
+    const auto found = find_log(request);
+    if (!found) co_return fail(found.error());
+    auto removing = (*found)->groups().remove(std::string(request.ids[0]));
     const auto removed = co_await std::move(removing);
     if (!removed) co_return fail(removed.error());
     co_return no_content();

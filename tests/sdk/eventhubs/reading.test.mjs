@@ -265,3 +265,56 @@ test('a client that is shown the hub is redirected', async () => {
   connection.removeAllListeners('disconnected');
   connection.close();
 });
+
+test("an endpoint's own log is read under its name, with groups of its own", async () => {
+  await hub.ok('endpoint', 'create', 'alarms', '--kind', 'events', '--retention', '3600');
+  await hub.ok('route', 'create', 'alarms', '--condition', "level = 'high'", '--endpoint-name', 'alarms');
+  await hub.ok('consumer-group', 'create', 'pagers', '--endpoint', 'alarms');
+  const named = (await hub.local('connection-string', '--event-hub', '--policy', 'service', '--endpoint', 'alarms')).trim();
+  assert.match(named, /;EntityPath=alarms$/);
+  for (const [i, level] of ['high', 'low', 'high', 'low'].entries()) {
+    await send('lift', { alarm: i }, { properties: { level } });
+  }
+  const open = (group) => new EventHubConsumerClient(group, named, { retryOptions: { maxRetries: 2, retryDelayInMs: 100 } });
+  const client = open('pagers');
+  try {
+    const properties = await client.getEventHubProperties();
+    assert.equal(properties.name, 'alarms');
+    const { events } = await read(client, (some) => some.length === 2);
+    assert.deepEqual(events.map(({ body }) => body.alarm), [0, 2]);
+    assert.deepEqual(events.map(({ sequenceNumber }) => sequenceNumber), [0, 1]);
+    const [{ partition }] = events;
+    const reached = await client.getPartitionProperties(partition);
+    assert.deepEqual([reached.beginningSequenceNumber, reached.lastEnqueuedSequenceNumber], [0, 1]);
+    const { events: later } = await read(client, (some) => some.length === 1, { startPosition: { sequenceNumber: 0 } }, partition);
+    assert.equal(later[0].body.alarm, 2);
+  } finally {
+    await client.close();
+  }
+  // A group of the hub's own log is none of the endpoint's.
+  await hub.ok('consumer-group', 'create', 'web');
+  const stranger = open('web');
+  try {
+    const { errors } = await read(stranger, (some, failed) => failed.length > 0);
+    assert.match(String(errors[0]), /could not be found/);
+  } finally {
+    await stranger.close();
+  }
+});
+
+test('over a kill of the hub each event is in the log of the endpoint once; it goes with its endpoint', async () => {
+  const named = (await hub.local('connection-string', '--event-hub', '--policy', 'service', '--endpoint', 'alarms')).trim();
+  for (let i = 10; i < 20; i++) await send('lamp-1', { alarm: i }, { properties: { level: 'high' } });
+  await hub.stop('SIGKILL');
+  await hub.start();
+  const client = new EventHubConsumerClient('pagers', named, { retryOptions: { maxRetries: 2, retryDelayInMs: 100 } });
+  const { events } = await read(client, (some) => some.length >= 12);
+  assert.deepEqual(events.map(({ body }) => body.alarm).sort((a, b) => a - b), [0, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+  await client.close();
+  await hub.ok('route', 'delete', 'alarms');
+  await hub.ok('endpoint', 'delete', 'alarms', '--yes');
+  assert.equal((await hub.cli('events', 'watch', '--endpoint', 'alarms', '--no-follow')).code, 3);
+  const gone = new EventHubConsumerClient('$Default', named, { retryOptions: { maxRetries: 0 } });
+  await assert.rejects(gone.getEventHubProperties(), /Unauthorized/); // Its token is for nothing that there is.
+  await gone.close();
+});

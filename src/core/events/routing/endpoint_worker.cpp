@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
 #include "core/shard/stored_number.hpp"
+#include "core/shard/telemetry.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -255,11 +256,58 @@ Task<DeliveryOutcome> EndpointWorker::send(std::shared_ptr<const std::vector<Rou
     return on_sender(std::move(job));
 }
 
+/// Puts the batch into the endpoint's log and moves the position, in one commit. The log is on this shard.
+/// Fails with the committer's error.
+Task<Result<>> EndpointWorker::commit_to_log(std::uint32_t number) {
+    struct Encoded {
+        std::uint32_t partition;
+        WallTime enqueued;
+        std::string text;
+    };
+    UniqueFunction<std::vector<Encoded>()> encode = [this] {
+        std::vector<Encoded> encoded;
+        for (const RoutedEvent& event : batch_)
+            encoded.push_back({event.partition, event.message.enqueued, encode_message(event.message)});
+        return encoded;
+    };
+    auto encoding = on_sender(std::move(encode));
+    auto encoded = co_await std::move(encoding);
+    // The table of this moment: an endpoint that has gone meanwhile has no log.
+    Shard& shard = shards_.first();
+    for (Encoded& event : encoded) {
+        PartitionLog* const part =
+            shard.telemetry().find_log(EventLog::stored_number(number, event.partition));
+        if (part == nullptr) co_return fail(Errc::generic_not_found, "the endpoint is gone");
+        part->put(event.enqueued, std::move(event.text));
+    }
+    shard.committer().batch().put(Table::meta, EndpointPosition::key(endpoint_),
+                                  EndpointPosition{reached_}.encoded());
+    co_return co_await shard.committer().durable();
+}
+
+Task<> EndpointWorker::put_into_log() {
+    auto putting = commit_to_log(target_->endpoint.log);
+    const auto put = co_await std::move(putting);
+    if (!put) {
+        note_failure(put.error().detail);
+        co_await rest(std::nullopt);
+        co_return;
+    }
+    note_delivered(batch_.size());
+    batch_.clear();
+    batch_bytes_ = 0;
+    note_saved();
+}
+
 /// One attempt at the batch; what follows from it.
 Task<> EndpointWorker::deliver() {
     change_status([](EndpointStatus& status) {
         if (status.state == EndpointStatus::State::idle) status.state = EndpointStatus::State::sending;
     });
+    if (target_->endpoint.kind == RouteEndpoint::Kind::events) {
+        auto putting = put_into_log();
+        co_return co_await std::move(putting);
+    }
     const auto sent = std::make_shared<std::vector<RoutedEvent>>(std::move(batch_));
     auto sending = send(sent);
     const auto outcome = co_await std::move(sending);
@@ -332,11 +380,15 @@ Task<> EndpointWorker::save() {
         note_failure(saved.error().detail);
         co_await rest(std::nullopt);
     }
-    if (stops_) co_return;
-    saved_ = reached;
+    if (!stops_) note_saved();
+}
+
+/// All up to where was read is dealt with, durably.
+void EndpointWorker::note_saved() {
+    saved_ = reached_;
     attempts_ = 0;
-    change_status([&reached](EndpointStatus& status) {
-        status.positions = reached;
+    change_status([this](EndpointStatus& status) {
+        status.positions = saved_;
         status.state = EndpointStatus::State::idle;
         status.attempts = 0;
         status.oldest_waiting = {};

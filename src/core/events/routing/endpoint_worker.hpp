@@ -55,7 +55,8 @@ struct EndpointPosition {
 /// on, picks what goes to it, sends it in batches until the endpoint has taken them, and only then moves the
 /// position, durably. So each event arrives at least once and those of a device in their order; whatever the
 /// endpoint does holds up nobody else, as the log is read beside the devices' threads and sending has a
-/// thread of its own. Lives on the thread of the first shard.
+/// thread of its own. What goes to a log of the hub's own is written in one commit with the position, so each
+/// event is there exactly once. Lives on the thread of the first shard.
 class EndpointWorker : public std::enable_shared_from_this<EndpointWorker> {
 public:
     /// Pauses between attempts, doubled from the first to the last; an endpoint may ask for at most
@@ -96,12 +97,15 @@ private:
     bool is_due() const;
     Task<> deliver();
     Task<> deliver_one_by_one();
+    Task<> put_into_log();
+    Task<Result<>> commit_to_log(std::uint32_t number);
     Task<bool> bury(RoutedEvent event, std::string reason);
     Task<DeliveryOutcome> send(std::shared_ptr<const std::vector<RoutedEvent>> events);
     template <class T>
     Task<T> on_sender(UniqueFunction<T()> job);
     Task<> save();
     Task<> rest(std::optional<std::chrono::seconds> asked);
+    void note_saved();
     void note_failure(std::string detail);
     void note_delivered(std::size_t count);
     template <class Change>

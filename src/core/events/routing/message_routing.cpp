@@ -4,12 +4,14 @@
 #include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
+#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <iterator>
 #include <utility>
 
 namespace carillon {
@@ -20,6 +22,7 @@ constexpr std::string_view route_prefix = "route/";
 constexpr std::string_view route_end = "route0";  // The prefix with its last byte one higher.
 constexpr std::string_view endpoint_prefix = "route-endpoint/";
 constexpr std::string_view endpoint_end = "route-endpoint0";
+constexpr std::string_view next_log_key = "next-event-log";
 
 std::string route_key(std::string_view name) {
     return std::string(route_prefix) + to_lower(name);
@@ -70,6 +73,18 @@ Result<JsonDocument> parse_object(std::string_view text) {
     return document;
 }
 
+TelemetryLimits limits_of(const RouteEndpoint& endpoint) {
+    return {.bytes_max = static_cast<std::uint64_t>(endpoint.retention_bytes),
+            .age_max_s = endpoint.retention_s};
+}
+
+/// Names that stand for something else where Event Hubs clients name what they read. `hub` is the hub's own.
+bool is_taken_name(std::string_view name, std::string_view hub) {
+    const std::string_view taken[] = {hub.substr(0, hub.find('.')), "messages", "devices"};
+    return std::any_of(std::begin(taken), std::end(taken),
+                       [name](std::string_view one) { return equals_ignoring_case(one, name); });
+}
+
 Error broken(std::string_view key, const Error& why) {
     return {Errc::store_corrupt, fmt::format("{}: {}", key, why.detail)};
 }
@@ -83,6 +98,8 @@ struct MessageRouting::Draft {
     Batch batch;
     std::string what;  ///< For the log.
     std::string name;
+    std::optional<RouteEndpoint> log;     ///< The endpoint whose log is made, or has other limits.
+    std::optional<RouteEndpoint> closed;  ///< The one whose log is removed.
     /// Of an endpoint that the change makes.
     std::optional<std::pair<std::string, EndpointPosition>> position;
 };
@@ -128,6 +145,7 @@ Result<> MessageRouting::load() {
         return read(key, value, [&](JsonValue body) -> Result<> {
             auto endpoint = RouteEndpoint::parse(body.find("name").string(), body, nullptr);
             if (!endpoint) return fail(std::move(endpoint).error());
+            endpoint->log = static_cast<std::uint32_t>(body.find("log").integer().value_or(0));
             endpoints.push_back(*std::move(endpoint));
             return {};
         });
@@ -143,6 +161,7 @@ Result<> MessageRouting::load() {
         positions_[to_lower(endpoint.name)] =
             EndpointPosition::decode(stored->value_or(std::string()), events_.partition_count());
     }
+    if (auto loaded = load_logs(endpoints); !loaded) return loaded;
     auto table = RoutingTable::make(std::move(routes), std::move(endpoints), hub_name_);
     if (!table) return fail(broken("routes", table.error()));
     table_ = *std::move(table);
@@ -150,8 +169,29 @@ Result<> MessageRouting::load() {
     return {};
 }
 
+Result<> MessageRouting::load_logs(const std::vector<RouteEndpoint>& endpoints) {
+    const auto stored = shards_.first().store().get(Table::meta, std::string(next_log_key));
+    if (!stored) return fail(stored.error());
+    if (*stored) next_log_ = read_be<std::uint32_t>(**stored);
+    auto logs = EventLog::stored_logs(shards_);
+    if (!logs) return fail(std::move(logs).error());
+    orphans_ = *std::move(logs);
+    for (const RouteEndpoint& endpoint : endpoints) {
+        if (endpoint.kind != RouteEndpoint::Kind::events) continue;
+        if (endpoint.log == EventLog::built_in)
+            return fail(broken(endpoint_key(endpoint.name), {Errc::store_corrupt, "its log has no number"}));
+        auto opened =
+            events_.open_log(endpoint.name, endpoint.log, limits_of(endpoint), Telemetry::LogOrigin::stored);
+        if (!opened) return opened;
+        std::erase(orphans_, endpoint.log);
+    }
+    return {};
+}
+
 void MessageRouting::start() {
     is_started_ = true;
+    for (const std::uint32_t gone : std::exchange(orphans_, {}))
+        EventLog::erase(shards_.first().committer().batch(), gone);
     follow_table();
     for (std::size_t i = 0; i < shards_.count(); ++i) {
         Shards::post(shards_[i],
@@ -261,9 +301,48 @@ Task<Result<>> MessageRouting::change_there(std::function<Result<>(Draft&)> make
         }
     }
     log.info("routing changed what={} name={}", draft.what, draft.name);
+    follow_logs(draft);
     set_sources();
     follow_table();
     co_return Result<>{};
+}
+
+/// Opens the log of an endpoint that was made, and removes that of one that is gone.
+void MessageRouting::follow_logs(const Draft& draft) {
+    if (draft.log) {
+        // Nothing is read from the store, so nothing can fail.
+        static_cast<void>(events_.open_log(draft.log->name, draft.log->log, limits_of(*draft.log),
+                                           Telemetry::LogOrigin::made));
+        next_log_ = std::max(next_log_, draft.log->log + 1);
+    }
+    if (!draft.closed) return;
+    // Its worker can put nothing more there. If this is not written, the next start removes it.
+    events_.close_log(draft.closed->name);
+    EventLog::erase(shards_.first().committer().batch(), draft.closed->log);
+}
+
+/// Numbers the log of an endpoint that is new. Fails with `argument_invalid`, `iot_hub_quota_exceeded`.
+Result<> MessageRouting::stage_log(Draft& draft, RouteEndpoint& endpoint) const {
+    if (endpoint.kind != RouteEndpoint::Kind::events) return {};
+    if (endpoint.log == 0) {
+        if (is_taken_name(endpoint.name, hub_name_)) {
+            return fail(Errc::argument_invalid,
+                        fmt::format("An endpoint of events cannot be called '{}': readers know something "
+                                    "else by this name.",
+                                    endpoint.name));
+        }
+        if (next_log_ > EventLog::number_max) {
+            return fail(
+                Errc::iot_hub_quota_exceeded,
+                fmt::format("A hub makes at most {} endpoints of events in its life.", EventLog::number_max));
+        }
+        endpoint.log = next_log_;
+        std::string next;
+        append_be(next, endpoint.log + 1);
+        draft.batch.put(Table::meta, std::string(next_log_key), std::move(next));
+    }
+    draft.log = endpoint;
+    return {};
 }
 
 Task<Result<>> MessageRouting::change(std::function<Result<>(Draft&)> make) {
@@ -318,7 +397,8 @@ Task<Result<>> MessageRouting::put_endpoint(std::string name, std::string body) 
         const std::string_view start = members.text("start").value_or("latest");
         if (start != "latest" && start != "earliest") members.refuse("start takes latest or earliest");
         if (!members.ok()) return members.error();
-        if (auto good = drivers_->check(*endpoint); !good) return good;
+        const bool is_log = endpoint->kind == RouteEndpoint::Kind::events;
+        if (auto good = is_log ? stage_log(draft, *endpoint) : drivers_->check(*endpoint); !good) return good;
         std::string stored;
         JsonWriter json(stored);
         json.begin_object();
@@ -348,6 +428,8 @@ Task<Result<>> MessageRouting::remove_endpoint(std::string name) {
                     fmt::format("The route '{}' leads to the endpoint '{}'.", route.name, endpoint_name));
             }
         }
+        const RouteEndpoint* const gone = find_by_name(draft.endpoints, endpoint_name);
+        if (gone != nullptr && gone->kind == RouteEndpoint::Kind::events) draft.closed = *gone;
         if (!remove_by_name(draft.endpoints, endpoint_name)) return fail(no_endpoint(endpoint_name));
         draft.batch.erase(Table::meta, endpoint_key(endpoint_name));
         draft.batch.erase(Table::meta, EndpointPosition::key(endpoint_name));

@@ -62,6 +62,9 @@ private:
     Task<Result<>> change(std::function<Result<>(Draft&)> make);
     Task<Result<>> change_there(std::function<Result<>(Draft&)> make);
     std::vector<std::uint64_t> first_positions(bool from_earliest) const;
+    Result<> stage_log(Draft& draft, RouteEndpoint& endpoint) const;
+    void follow_logs(const Draft& draft);
+    Result<> load_logs(const std::vector<RouteEndpoint>& endpoints);
     void follow_table();
     void set_sources();
     std::vector<std::shared_ptr<EndpointWorker>> change_workers();
@@ -74,6 +77,10 @@ private:
     MakeThread make_thread_;
     bool is_changing_ = false;  ///< On the first shard's thread; one change at a time.
     bool is_started_ = false;
+    std::uint32_t next_log_ = 1;  ///< The number of the next log of an endpoint.
+    /// Logs of endpoints that are gone, to be removed at the start. Bound: those that were removed before a
+    /// crash.
+    std::vector<std::uint32_t> orphans_;
     mutable std::mutex mutex_;  ///< Guards the members below; held for short looks.
     std::shared_ptr<const RoutingTable> table_;
     /// By name in lower case. Bound: RoutingLimits::endpoints_max

@@ -63,7 +63,28 @@ RouteEndpoint defaults(std::string_view name, RouteEndpoint::Kind kind) {
     }
     if (kind == RouteEndpoint::Kind::nats) endpoint.path = default_subject;
     if (is_broker(kind)) endpoint.events_max = broker_events_max;
+    if (kind == RouteEndpoint::Kind::events) endpoint.events_max = RouteEndpoint::log_batch_events_max;
     return endpoint;
+}
+
+/// What only a log has, and what it has not.
+void read_log(MemberReader& members, RouteEndpoint& endpoint) {
+    const bool is_log = endpoint.kind == RouteEndpoint::Kind::events;
+    for (const auto* member : {"url", "container", "secret", "path", "subject", "topic"}) {
+        if (is_log && members.find(member).exists())
+            members.refuse(fmt::format("{} is not for endpoints of events", member));
+    }
+    for (const auto* member : {"retentionSeconds", "retentionBytes"}) {
+        if (!is_log && members.find(member).exists())
+            members.refuse(fmt::format("{} is for endpoints of events", member));
+    }
+    if (!is_log) return;
+    if (const auto age = members.integer("retentionSeconds", RouteEndpoint::retention_s_min,
+                                         RouteEndpoint::retention_s_max))
+        endpoint.retention_s = *age;
+    if (const auto bytes = members.integer("retentionBytes", RouteEndpoint::retention_bytes_min,
+                                           RouteEndpoint::retention_bytes_max))
+        endpoint.retention_bytes = *bytes;
 }
 
 void read_url(MemberReader& members, RouteEndpoint& endpoint) {
@@ -168,6 +189,8 @@ std::string_view endpoint_kind_text(RouteEndpoint::Kind kind) {
             return "nats";
         case RouteEndpoint::Kind::kafka:
             return "kafka";
+        case RouteEndpoint::Kind::events:
+            return "events";
         case RouteEndpoint::Kind::webhook:
             break;
     }
@@ -211,21 +234,27 @@ Result<RouteEndpoint> RouteEndpoint::parse(std::string_view name, JsonValue body
         kind = Kind::nats;
     } else if (type && *type == "kafka") {
         kind = Kind::kafka;
+    } else if (type && *type == "events") {
+        kind = Kind::events;
     } else if (type || before == nullptr) {
-        members.refuse("type takes webhook, file, nats or kafka");
+        members.refuse("type takes webhook, file, nats, kafka or events");
     }
     if (before != nullptr && kind != before->kind) members.refuse("type of an endpoint does not change");
     RouteEndpoint endpoint = before != nullptr ? *before : defaults(name, kind);
-    read_url(members, endpoint);
-    read_secret(members, endpoint);
-    read_path(members, endpoint);
-    read_place(members, endpoint);
+    read_log(members, endpoint);
+    if (kind != Kind::events) {
+        read_url(members, endpoint);
+        read_secret(members, endpoint);
+        read_path(members, endpoint);
+        read_place(members, endpoint);
+    }
     read_enrichments(members, endpoint);
     const auto number = [&members](std::string_view member, std::int64_t& value, std::int64_t min,
                                    std::int64_t max) {
         if (const auto given = members.integer(member, min, max)) value = *given;
     };
-    number("maxEvents", endpoint.events_max, 1, batch_events_max);
+    number("maxEvents", endpoint.events_max, 1,
+           kind == Kind::events ? log_batch_events_max : batch_events_max);
     number("maxBytes", endpoint.bytes_max, batch_bytes_min, batch_bytes_max);
     number("maxWaitSeconds", endpoint.wait_s, 0, wait_s_max);
     number("maxAttempts", endpoint.attempts_max, 1, attempts_limit);
@@ -237,9 +266,17 @@ void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, Ro
     const bool is_file = endpoint.kind == RouteEndpoint::Kind::file;
     const bool tells = secrets == RouteSecrets::written;
     json.member("name", endpoint.name).member("type", endpoint_kind_text(endpoint.kind));
-    json.member(is_file ? "container" : "url", tells ? std::string_view(endpoint.url) : endpoint.shown_url());
+    const bool is_log = endpoint.kind == RouteEndpoint::Kind::events;
+    if (is_log) {
+        json.member("retentionSeconds", endpoint.retention_s);
+        json.member("retentionBytes", endpoint.retention_bytes);
+        if (tells) json.member("log", endpoint.log);
+    } else {
+        json.member(is_file ? "container" : "url",
+                    tells ? std::string_view(endpoint.url) : endpoint.shown_url());
+    }
     if (is_file) json.member("path", endpoint.path);
-    if (!is_file && tells) json.member("secret", endpoint.secret);
+    if (!is_file && !is_log && tells) json.member("secret", endpoint.secret);
     const bool has_secret = !endpoint.secret.empty();
     if (!tells && endpoint.kind == RouteEndpoint::Kind::webhook) json.member("isSigned", has_secret);
     if (is_broker(endpoint.kind)) {

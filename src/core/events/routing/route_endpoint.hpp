@@ -18,6 +18,7 @@ struct RouteEndpoint {
         file,     ///< Files of lines of JSON, in a directory or a blob container.
         nats,     ///< A stream of NATS JetStream, an event a message.
         kafka,    ///< A topic of Kafka, an event a record, by device.
+        events,   ///< A log of the hub's own, which Event Hubs clients read under the endpoint's name.
     };
     /// Bounds of what goes in one request or file. Ours.
     static constexpr std::int64_t batch_events_max = 10'000;
@@ -29,6 +30,12 @@ struct RouteEndpoint {
     static constexpr std::size_t secret_bytes_max = 256;
     static constexpr std::size_t path_bytes_max = 256;
     static constexpr std::size_t enrichment_bytes_max = 256;  ///< Of its name, and of its value.
+    /// Of a log. Its events are put into the store within a turn of the hub's loop.
+    static constexpr std::int64_t log_batch_events_max = 1000;
+    static constexpr std::int64_t retention_s_min = 60;
+    static constexpr std::int64_t retention_s_max = 365LL * 24 * 3600;
+    static constexpr std::int64_t retention_bytes_min = 1024LL * 1024;
+    static constexpr std::int64_t retention_bytes_max = 1LL << 50;
 
     std::string name;
     Kind kind = Kind::webhook;
@@ -47,6 +54,10 @@ struct RouteEndpoint {
     std::int64_t wait_s = 0;  ///< For which the first message of a batch waits for others.
     /// How often a message is refused before it is put among the dead letters.
     std::int64_t attempts_max = 10;
+    /// Of a log: what is older is removed, and what is beyond this size of one partition.
+    std::int64_t retention_s = 24 * 3600;
+    std::int64_t retention_bytes = 1024LL * 1024 * 1024;
+    std::uint32_t log = 0;  ///< Its number, which the hub gives; not read by `parse`.
     /// Application properties to add: names, and values as `query::MessageValue` reads them.
     std::vector<std::pair<std::string, std::string>> enrichments;
 
