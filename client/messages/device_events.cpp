@@ -18,6 +18,9 @@ std::vector<std::pair<std::string, std::string>> texts_of(JsonValue object) {
     return texts;
 }
 
+/// How often a pause looks whether it is to end.
+constexpr std::chrono::milliseconds look_again{200};
+
 /// True if the next attempt may succeed.
 bool may_pass(const Error& error) {
     switch (error.code) {
@@ -63,6 +66,7 @@ Result<DeviceEvent> parse_device_event(std::string_view json) {
 struct DeviceEvents::Impl {
     ServiceClient client;
     EventsQuery query;
+    std::string behind{};  ///< The event that is being given.
 };
 
 DeviceEvents::DeviceEvents(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -73,22 +77,27 @@ DeviceEvents::~DeviceEvents() = default;
 Result<DeviceEvents> DeviceEvents::open(const ServiceOptions& options, EventsQuery query) {
     auto client = ServiceClient::open(options);
     if (!client) return fail(std::move(client).error());
-    return DeviceEvents(std::make_unique<Impl>(Impl{*std::move(client), std::move(query)}));
+    return DeviceEvents(std::make_unique<Impl>(Impl{*std::move(client), std::move(query), {}}));
 }
 
 const std::string& DeviceEvents::checkpoint() const {
     return impl_->query.after;
 }
 
+const std::string& DeviceEvents::place_behind() const {
+    return impl_->behind;
+}
+
 Result<> DeviceEvents::read(const std::function<bool(const DeviceEvent&)>& take,
-                            std::chrono::steady_clock::time_point until) {
+                            std::chrono::steady_clock::time_point until, const std::atomic<bool>* stop) {
     using Steady = std::chrono::steady_clock;
     auto& query = impl_->query;
     auto backoff = backoff_min;
-    while (Steady::now() < until) {
+    const auto is_stopped = [stop] { return stop != nullptr && *stop; };
+    while (Steady::now() < until && !is_stopped()) {
         bool is_over = false;
         Result<> broken;
-        const auto outcome = impl_->client.follow_events(query, until, [&](const ServiceEvent& event) {
+        const auto heard = [&](const ServiceEvent& event) {
             backoff = backoff_min;
             if (event.name == "error") {
                 broken = fail(Errc::service_unavailable, event.data);
@@ -102,17 +111,22 @@ Result<> DeviceEvents::read(const std::function<bool(const DeviceEvent&)>& take,
                     is_over = true;
                     return false;
                 }
+                impl_->behind = event.id;
                 is_over = !take(*parsed);
                 if (query.limit > 0 && --query.limit == 0) is_over = true;
             }
             query.after = event.id;
             return !is_over;
-        });
+        };
+        const auto outcome = impl_->client.follow_events(query, until, heard, {}, stop);
         if (is_over) return broken;
+        if (is_stopped()) return {};
         const Error reason = !outcome ? outcome.error() : !broken ? broken.error() : Error{};
         if ((!outcome || !broken) && !may_pass(reason)) return fail(reason);
         // The hub goes down, or comes up.
-        std::this_thread::sleep_until(std::min<Steady::time_point>(Steady::now() + backoff, until));
+        const auto again = std::min<Steady::time_point>(Steady::now() + backoff, until);
+        while (Steady::now() < again && !is_stopped())
+            std::this_thread::sleep_until(std::min<Steady::time_point>(Steady::now() + look_again, again));
         backoff = std::min(backoff * 2, backoff_max);
     }
     return {};

@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "carillon/service_client.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -56,11 +57,15 @@ public:
     /// Calls `take` with each event, until it returns false, or `until` is reached, or at the end of what
     /// there is if the query does not follow. Fails with what a new attempt would not mend: a wrong key, a
     /// consumer group that there is none of, a place that is none.
+    /// While `stop`, if given, is true it ends within a second, at the latest.
     Result<> read(const std::function<bool(const DeviceEvent&)>& take,
-                  std::chrono::steady_clock::time_point until = for_ever);
+                  std::chrono::steady_clock::time_point until = for_ever,
+                  const std::atomic<bool>* stop = nullptr);
     /// The place behind the last event that `take` was given and returned from; empty before the first,
     /// unless the query names one.
     const std::string& checkpoint() const;
+    /// Within `take`: the place behind the event that it is given.
+    const std::string& place_behind() const;
 
 private:
     struct Impl;
