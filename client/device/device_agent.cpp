@@ -1,6 +1,8 @@
 #include "device/device_agent.hpp"
 
 #include "carillon/device_client.hpp"
+#include "device/amqp_session.hpp"
+#include "device/device_session.hpp"
 #include "device/message_bag.hpp"
 #include "device/retry_schedule.hpp"
 
@@ -14,6 +16,12 @@ namespace {
 bool is_final(Errc reason) {
     return reason == Errc::iot_hub_unauthorized || reason == Errc::tls_failed ||
            reason == Errc::invalid_protocol_version;
+}
+
+std::unique_ptr<DeviceProtocol> make_session(DeviceTransport transport, DeviceSessionHost& host,
+                                             const IdentityKey& identity, std::uint16_t last_packet_id) {
+    if (is_amqp(transport)) return std::make_unique<AmqpSession>(host, identity, last_packet_id);
+    return std::make_unique<DeviceSession>(host, identity, last_packet_id);
 }
 
 }  // namespace
@@ -86,7 +94,7 @@ void DeviceAgent::link_opened(TimePoint now) {
     introduction.model_id = settings_.model_id;
     introduction.keep_alive_s = settings_.keep_alive_s;
     DeviceSessionHost& told = *this;
-    session_.emplace(told, settings_.identity, last_packet_id_);
+    session_ = make_session(settings_.transport, told, settings_.identity, last_packet_id_);
     session_->connect(introduction, now);
     settle(now);
 }
@@ -146,12 +154,15 @@ void DeviceAgent::message_received(const HubMessage& message) {
     // A subscription that an earlier program left with the hub: its messages wait for one that takes them.
     if (!wanted_.has(DeviceFeature::c2d) && !wanted_.has(DeviceFeature::inputs)) return;
     const auto made = message_of(message);
-    if (made && host_.message_received(*made) == MessageAnswer::complete)
-        session_->complete(message.packet_id);
+    if (made) session_->settle(message.packet_id, host_.message_received(*made));
 }
 
 void DeviceAgent::telemetry_stored(std::uint16_t packet_id) {
     telemetry_.stored(packet_id);
+}
+
+void DeviceAgent::telemetry_refused(std::uint16_t packet_id, const Error& reason) {
+    telemetry_.refused(packet_id, reason);
 }
 
 // --- the way from state to state ---------------------------------------------------------------

@@ -5,13 +5,14 @@
 #include "carillon/device_message.hpp"
 #include "carillon/device_options.hpp"
 #include "device/desired_feed.hpp"
-#include "device/device_session.hpp"
+#include "device/device_protocol.hpp"
 #include "device/telemetry_queue.hpp"
 #include "device/twin_requests.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct AgentSettings {
     IdentityKey identity;
     std::string host_name;
     std::string model_id = {};
+    DeviceTransport transport = DeviceTransport::mqtt;
     std::uint16_t keep_alive_s = 240;
     Duration token_lifetime = std::chrono::hours(1);
     bool renews_token = true;  ///< False: it has none, or one that was given.
@@ -113,6 +115,7 @@ private:
     void desired_changed(std::int64_t version, std::string_view patch_json) override;
     void message_received(const HubMessage& message) override;
     void telemetry_stored(std::uint16_t packet_id) override;
+    void telemetry_refused(std::uint16_t packet_id, const Error& reason) override;
 
     bool is_over() const {
         return status_.state == ConnectionState::stopped || status_.state == ConnectionState::closed;
@@ -136,7 +139,7 @@ private:
     const AgentSettings settings_;
     ConnectionStatus status_;
     TimePoint now_{};  ///< Of the call under way.
-    std::optional<DeviceSession> session_;
+    std::unique_ptr<DeviceProtocol> session_;
     std::string output_;
     TelemetryQueue telemetry_;
     TwinRequests twin_;

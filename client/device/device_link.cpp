@@ -28,11 +28,11 @@ void DeviceLink::open() {
 }
 
 void DeviceLink::opened() {
-    if (!settings_.is_websocket) return handler_.opened();
+    if (settings_.websocket.empty()) return handler_.opened();
     websocket_.emplace(io_.random());
     std::string target(websocket_path);
     if (!settings_.has_certificate) target += no_certificate;
-    stream_.send(websocket_->request(settings_.host_name, target, "mqtt"));
+    stream_.send(websocket_->request(settings_.host_name, target, settings_.websocket));
 }
 
 void DeviceLink::received(Bytes bytes) {

@@ -18,13 +18,13 @@ struct LinkSettings {
     std::string address;    ///< What to connect to.
     std::uint16_t port = 0;
     std::shared_ptr<const TlsClient> tls;
-    bool is_websocket = false;
+    std::string_view websocket;    ///< The subprotocol, if it is to be one.
     bool has_certificate = false;  ///< A client certificate proves the device.
 };
 
-/// A stream of MQTT to a hub: a name looked up, TLS, and a WebSocket around it if it is to be one. Told of
-/// and destroyed as a `TlsStream`.
-/// Source: IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol", MQTT over WebSockets.
+/// A stream of MQTT or AMQP to a hub: a name looked up, TLS, and a WebSocket around it if it is to be one.
+/// Told of and destroyed as a `TlsStream`. Source: IoT Hub docs, "Communicate with your IoT hub using the
+/// MQTT protocol", MQTT over WebSockets.
 class DeviceLink final : private StreamHandler {
 public:
     DeviceLink(ClientIo& io, StreamHandler& handler, const LinkSettings& settings);

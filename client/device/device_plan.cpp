@@ -46,6 +46,7 @@ Result<DevicePlan> DevicePlan::make(const DeviceOptions& options) {
 AgentSettings DevicePlan::agent_settings(const DeviceOptions& options) const {
     AgentSettings settings{.identity = identity_, .host_name = parts_.host_name};
     settings.model_id = options.model_id;
+    settings.transport = options.transport;
     settings.keep_alive_s = static_cast<std::uint16_t>(options.keep_alive.count());
     settings.token_lifetime = options.token_lifetime;
     settings.renews_token = !parts_.key.empty();

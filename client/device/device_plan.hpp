@@ -36,7 +36,8 @@ private:
 
 /// The port of a transport.
 constexpr std::uint16_t port_of(DeviceTransport transport) {
-    return transport == DeviceTransport::mqtt ? 8883 : 443;
+    if (transport == DeviceTransport::mqtt) return 8883;
+    return transport == DeviceTransport::amqp ? 5671 : 443;
 }
 
 }  // namespace carillon::client

@@ -13,7 +13,8 @@ LinkSettings link_settings(const DevicePlan& plan, const DeviceOptions& options,
     settings.address = options.address.empty() ? settings.host_name : options.address;
     settings.port = options.port != 0 ? options.port : port_of(options.transport);
     settings.tls = std::move(tls);
-    settings.is_websocket = options.transport == DeviceTransport::mqtt_websocket;
+    if (options.transport == DeviceTransport::mqtt_websocket) settings.websocket = "mqtt";
+    if (options.transport == DeviceTransport::amqp_websocket) settings.websocket = "AMQPWSB10";
     settings.has_certificate = plan.has_certificate();
     return settings;
 }

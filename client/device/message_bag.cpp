@@ -57,7 +57,8 @@ Result<std::string> bag_of(const TelemetryMessage& message) {
 }
 
 Result<HubToDeviceMessage> message_of(const HubMessage& message) {
-    auto bag = mqtt::parse_property_bag(message.bag);
+    auto bag = message.properties != nullptr ? Result<mqtt::PropertyBag>(*message.properties)
+                                             : mqtt::parse_property_bag(message.bag);
     if (!bag) return fail(std::move(bag).error());
     HubToDeviceMessage made;
     made.body = message.payload;

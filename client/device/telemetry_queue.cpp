@@ -30,7 +30,7 @@ TimePoint TelemetryQueue::deadline() const {
     return first;
 }
 
-bool TelemetryQueue::send_next(DeviceSession& session) {
+bool TelemetryQueue::send_next(DeviceProtocol& session) {
     if (waiting_.empty()) return false;
     TelemetryEntry& entry = waiting_.front();
     const auto packet_id = session.send_telemetry(entry.bag, entry.body, entry.packet_id);
@@ -40,14 +40,14 @@ bool TelemetryQueue::send_next(DeviceSession& session) {
     return true;
 }
 
-void TelemetryQueue::stored(std::uint16_t packet_id) {
+void TelemetryQueue::settled(std::uint16_t packet_id, const Delivery& delivery) {
     const auto found = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const TelemetryEntry& entry) {
         return entry.packet_id == packet_id;
     });
     if (found == in_flight_.end()) return;  // Its time was over already.
     const TelemetryEntry entry = std::move(*found);
     in_flight_.erase(found);
-    entry.done({});
+    entry.done(delivery);
 }
 
 void TelemetryQueue::take_back() {

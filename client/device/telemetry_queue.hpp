@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "carillon/device_message.hpp"
-#include "device/device_session.hpp"
+#include "device/device_protocol.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -32,9 +32,13 @@ public:
     TimePoint deadline() const;
 
     /// Gives the next message to a running session. False while it takes no more.
-    bool send_next(DeviceSession& session);
+    bool send_next(DeviceProtocol& session);
     /// The hub has this one.
-    void stored(std::uint16_t packet_id);
+    void stored(std::uint16_t packet_id) { settled(packet_id, {}); }
+    /// The hub does not want it.
+    void refused(std::uint16_t packet_id, const Error& reason) {
+        settled(packet_id, {MessageFate::not_sent, reason.code, reason.detail});
+    }
     /// The connection is over: what it did not acknowledge is to be sent again, and first.
     void take_back();
     /// Tells the fate of those that are due.
@@ -43,6 +47,8 @@ public:
     void give_up(const Error& reason);
 
 private:
+    void settled(std::uint16_t packet_id, const Delivery& delivery);
+
     std::list<TelemetryEntry> waiting_;
     std::list<TelemetryEntry> in_flight_;  ///< Older than all that wait.
 };

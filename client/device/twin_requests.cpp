@@ -23,7 +23,7 @@ TimePoint TwinRequests::deadline() const {
     return requests_.empty() ? TimePoint::max() : requests_.front().until;
 }
 
-void TwinRequests::send(DeviceSession& session) {
+void TwinRequests::send(DeviceProtocol& session) {
     bool may_patch = true;
     for (Request& one : requests_) {
         const bool is_patch = !one.patch_json.empty();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "device/device_session.hpp"
+#include "device/device_protocol.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -31,7 +31,7 @@ public:
     TimePoint deadline() const;
 
     /// Sends what may be sent now.
-    void send(DeviceSession& session);
+    void send(DeviceProtocol& session);
     void answered(const TwinAnswer& answer);
     /// The connection is over.
     void take_back();

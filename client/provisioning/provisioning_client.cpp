@@ -101,7 +101,7 @@ Result<> ProvisioningClient::Impl::open() {
     link.address = address;
     link.port = port;
     link.tls = std::move(*tls);
-    link.is_websocket = !is_mqtt;
+    if (!is_mqtt) link.websocket = "mqtt";
     return {};
 }
 

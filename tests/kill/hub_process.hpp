@@ -29,6 +29,7 @@ public:
 
     /// Where and with which policy key to reach it; once it was ready.
     Result<load::Target> target() const;
+    std::uint16_t amqps_port() const { return amqps_port_; }
 
 private:
     int wait_for_end(std::chrono::milliseconds patience);

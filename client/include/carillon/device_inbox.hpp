@@ -12,8 +12,9 @@
 namespace carillon {
 
 /// Cloud-to-device messages of one device, asked for over HTTPS and settled as its program decides, when it
-/// decides. `DeviceClient` gets them at once, but over MQTT a device can only complete a message, or leave it
-/// for its next connection. Both take from the same queue. Works with Carillon and with Azure IoT Hub.
+/// decides. `DeviceClient` gets them at once, and settles each by what its handler returns; over MQTT a
+/// device can only complete a message, or leave it for its next connection. Both take from the same queue.
+/// Works with Carillon and with Azure IoT Hub.
 ///
 /// Blocks; movable; used by one thread at a time; keeps its connection between calls. Fails as
 /// `ServiceClient`. Source: IoT Hub docs, "Device - Receive Device Bound Notification" and its siblings.

@@ -63,6 +63,8 @@ struct HubToDeviceMessage {
 enum class MessageAnswer : std::uint8_t {
     complete,  ///< Done with: the hub forgets it.
     leave,     ///< The hub keeps it, and gives it again on a later connection.
+    abandon,   ///< The hub gives it again, soon. Over MQTT as `leave`.
+    reject,    ///< The hub forgets it, and tells its sender so who asked for feedback. Over MQTT as `leave`.
 };
 
 /// A direct method as the back end called it.

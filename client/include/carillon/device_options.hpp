@@ -16,7 +16,12 @@ class EventLoop;
 enum class DeviceTransport : std::uint8_t {
     mqtt,            ///< Port 8883.
     mqtt_websocket,  ///< Port 443, through firewalls that let only HTTPS pass.
+    amqp,            ///< Port 5671. A message that was received can be abandoned and rejected.
+    amqp_websocket,  ///< Port 443.
 };
+constexpr bool is_amqp(DeviceTransport transport) {
+    return transport == DeviceTransport::amqp || transport == DeviceTransport::amqp_websocket;
+}
 
 /// How to be a device of a hub, this one or Azure's.
 struct DeviceOptions {
