@@ -45,7 +45,8 @@ struct SimulateDeviceArgs {
     double message_interval_s = 3;
     std::optional<Duration> latency;
     std::optional<Duration> duration;
-    std::uint16_t mqtts_port = 8883;
+    SimulatedTransport transport;
+    std::optional<MessageAnswer> message_answer;
     bool echoes = false;
 };
 
@@ -125,6 +126,26 @@ public:
         return args_.echoes ? without_metadata(json) : std::string();
     }
     void reported(int status, std::string_view body) override { log_.say("reported", {}, status, body); }
+    MessageAnswer message_received(const HubToDeviceMessage& message) override {
+        std::string json;
+        JsonWriter out(json);
+        out.begin_object().key("systemProperties").begin_object();
+        for (const auto& [name, value] : message.system) out.member(name, value);
+        out.end_object().key("properties").begin_object();
+        for (const auto& [name, value] : message.properties) out.member(name, value);
+        out.end_object();
+        if (is_utf8(message.body)) {
+            out.member("body", message.body);
+        } else {
+            out.member("bodyBase64", base64_encode(message.body));
+        }
+        out.end_object();
+        const MessageAnswer answer = args_.message_answer.value_or(MessageAnswer::complete);
+        const bool is_abandoned = answer == MessageAnswer::abandon;
+        const char* const what = answer == MessageAnswer::reject ? "rejected" : "completed";
+        log_.say("c2d", is_abandoned ? "abandoned" : what, {}, json);
+        return answer;
+    }
     std::optional<std::string> telemetry(std::uint64_t nth) override {
         if (nth >= args_.messages) return std::nullopt;
         log_.say("message", {}, static_cast<std::int64_t>(nth + 1), args_.data);
@@ -212,7 +233,9 @@ Result<Exit> run(RunningFleet& running, const SimulateDeviceArgs& args, const si
     }
     // CONNACK code 3 is what the service has for devices that are disabled. Source: azure-iot-sdk-c#2300.
     if (is_refused) return fail(Errc::device_disabled, "the hub refuses the device: it is disabled");
-    return fail(*mistake, "the device does not get in; --mqtts-port says where the hub takes devices");
+    return fail(
+        *mistake,
+        "the device does not get in; --mqtts-port, --amqps-port or --port says where the hub takes devices");
 }
 
 Result<Exit> simulate_device(const SimulateDeviceArgs& given) {
@@ -233,7 +256,7 @@ Result<Exit> simulate_device(const SimulateDeviceArgs& given) {
     const auto hub = find_hub(args);
     if (!hub) return fail(hub.error());
     const auto credentials = Credentials::of_device(*login);
-    const auto settings = connector_settings(*hub, credentials.host_name(), args.mqtts_port);
+    const auto settings = connector_settings(*hub, credentials.host_name(), args.transport);
     if (!settings) return fail(settings.error());
     const Connector connector(*settings);
 
@@ -247,6 +270,9 @@ Result<Exit> simulate_device(const SimulateDeviceArgs& given) {
     if (!behaviour) return fail(behaviour.error());
     fleet::FleetOptions fleet;
     fleet.only = login->device_id;
+    if (auto applied = apply_transport(args.transport, fleet); !applied)
+        return fail(std::move(applied).error());
+    args.message_answer = fleet.message_answer;
 
     EventLog log(args.hub.format);
     OneDevice script(args, *std::move(answers), log);
@@ -299,9 +325,9 @@ void add_device_simulate(CLI::App& group, int& exit_code) {
         ->type_name("SECONDS");
     verb.add_option("--data,--da", args->data, "What each message holds [a temperature]")->type_name("JSON");
     add_time(verb, "--duration", args->duration, "End after this time [runs until it is told to stop]");
-    verb.add_option("--mqtts-port", args->mqtts_port, "Port of the hub's MQTT endpoint [8883]")
-        ->check(whole_number(1, 65535))
-        ->type_name("N");
+    add_transport_flags(verb, args->transport, "Options",
+                        "What becomes of cloud-to-device messages: complete, abandon or reject; the last two "
+                        "over AMQP [complete]");
     verb.footer(
         "It connects again whenever it is cut off. SIGINT or SIGTERM ends it in order, SIGUSR1 cuts its "
         "connection.\n`carillon simulate` runs whole fleets.");

@@ -34,7 +34,7 @@ constexpr std::uint64_t descriptors_own = 32;
 
 struct SimulateArgs {
     HubFlags hub;
-    std::uint16_t mqtts_port = 8883;
+    SimulatedTransport transport;
     fleet::FleetOptions fleet;
     fleet::BehaviourOptions behaviour;
     std::string group_key;
@@ -169,11 +169,13 @@ Result<Exit> simulate(const SimulateArgs& args) {
         if (!is_done) return fail(is_done.error());
         if (!*is_done || args.only_creates) return Exit::ok;
     }
-    const auto settings = connector_settings(*hub, credentials->host_name(), args.mqtts_port);
+    const auto settings = connector_settings(*hub, credentials->host_name(), args.transport);
     if (!settings) return fail(settings.error());
     const Connector connector(*settings);
 
     fleet::FleetOptions options = args.fleet;
+    if (auto applied = apply_transport(args.transport, options); !applied)
+        return fail(std::move(applied).error());
     if (settings->server.is_ipv4_loopback()) {
         const std::uint64_t last = options.first + options.devices;
         options.source_addresses = args.source_addresses.value_or(
@@ -312,10 +314,9 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
 
 void add_connection_flags(CLI::App& command, SimulateArgs& args) {
     const char* group = "Connections";
-    command.add_option("--mqtts-port", args.mqtts_port, "Port of the hub's MQTT endpoint [8883]")
-        ->check(whole_number(1, 65535))
-        ->type_name("N")
-        ->group(group);
+    add_transport_flags(command, args.transport, group,
+                        "Ask for cloud-to-device messages and complete, abandon or reject each; the last two "
+                        "over AMQP [not asked for]");
     command
         .add_option("--connect-rate", args.fleet.connect_rate,
                     "Attempts a second at most [as fast as it goes]")
@@ -345,7 +346,7 @@ void add_connection_flags(CLI::App& command, SimulateArgs& args) {
         ->group(group);
     command
         .add_flag("--clean-session", args.fleet.clean_session,
-                  "Have the hub forget subscriptions at the end of a connection")
+                  "Have the hub forget subscriptions at the end of a connection over MQTT")
         ->group(group);
     command
         .add_option(

@@ -71,6 +71,10 @@ std::string messages(const Statistics& now) {
         text += with_thousands(now.follows_right) + " followed, " + with_thousands(now.follows_wrong) +
                 " wrongly";
     }
+    if (now.messages > 0) {
+        text += text.empty() ? "" : ", ";
+        text += with_thousands(now.messages) + " cloud-to-device messages";
+    }
     return text;
 }
 
@@ -150,7 +154,7 @@ std::string fleet_json(const FleetLook& look, const std::string& kind) {
     json.member("stored", now.reported_stored).member("refused", now.reported_refused).end_object();
     json.key("telemetry").begin_object().member("sent", now.telemetry_sent);
     json.member("stored", now.telemetry_stored).end_object();
-    json.member("desired", now.desired);
+    json.member("desired", now.desired).member("cloudToDeviceMessages", now.messages);
     json.key("follows").begin_object().member("right", now.follows_right);
     json.member("wrong", now.follows_wrong).end_object();
     write_percentiles(json, "handshakeMs", now.handshakes);

@@ -1,6 +1,7 @@
 #include "simulate_run.hpp"
 
 #include "failure.hpp"
+#include "flag_checks.hpp"
 #include "running_fleet.hpp"
 #include "simulate_report.hpp"
 #include "terminal.hpp"
@@ -67,6 +68,10 @@ private:
     std::optional<RowPrinter> rows_;  ///< Once there are some.
 };
 
+constexpr std::uint16_t mqtts_port_usual = 8883;
+constexpr std::uint16_t amqps_port_usual = 5671;
+constexpr std::uint16_t https_port = 443;
+
 tl::unexpected<Error> nobody_got_in(Errc reason) {
     if (reason == Errc::iot_hub_unauthorized) {
         return fail(
@@ -75,16 +80,61 @@ tl::unexpected<Error> nobody_got_in(Errc reason) {
             "the same --prefix and --group-key)? With --auth policy the login signs for any device.");
     }
     if (reason == Errc::tls_failed) return fail(reason, "no device could trust it");
-    return fail(Errc::unreachable, "no device got in; --mqtts-port says where the hub takes devices");
+    return fail(Errc::unreachable,
+                "no device got in; --mqtts-port, --amqps-port or --port says where the hub takes devices");
 }
 
 }  // namespace
 
+void add_transport_flags(CLI::App& command, SimulatedTransport& transport, const char* group,
+                         const char* settle_help) {
+    command
+        .add_option("--transport,--proto", transport.name,
+                    "mqtt, mqtt-ws, amqp or amqp-ws; -ws is over WebSockets [mqtt]")
+        ->check(one_of({"mqtt", "mqtt-ws", "amqp", "amqp-ws"}))
+        ->type_name("NAME")
+        ->group(group);
+    command.add_option("--mqtts-port", transport.mqtts_port, "Port of the hub's MQTT endpoint [8883]")
+        ->check(whole_number(1, 65535))
+        ->type_name("N")
+        ->group(group);
+    command.add_option("--amqps-port", transport.amqps_port, "Port of the hub's AMQP endpoint [5671]")
+        ->check(whole_number(1, 65535))
+        ->type_name("N")
+        ->group(group);
+    command.add_option("--receive-settle,--rs", transport.receive_settle, settle_help)
+        ->check(one_of({"complete", "abandon", "reject"}))
+        ->type_name("HOW")
+        ->group(group);
+}
+
+Result<> apply_transport(const SimulatedTransport& transport, fleet::FleetOptions& options) {
+    using Transport = DeviceTransport;
+    options.transport = transport.name == "amqp"      ? Transport::amqp
+                        : transport.name == "amqp-ws" ? Transport::amqp_websocket
+                        : transport.name == "mqtt-ws" ? Transport::mqtt_websocket
+                                                      : Transport::mqtt;
+    const std::string& how = transport.receive_settle;
+    if (how.empty()) return {};
+    if (how != "complete" && !is_amqp(options.transport)) {
+        return fail_usage("--receive-settle " + how +
+                          " needs --transport amqp or amqp-ws: over MQTT a device can only complete");
+    }
+    options.message_answer = how == "abandon"  ? MessageAnswer::abandon
+                             : how == "reject" ? MessageAnswer::reject
+                                               : MessageAnswer::complete;
+    return {};
+}
+
 Result<Connector::Settings> connector_settings(const ServiceOptions& hub, const std::string& host_name,
-                                               std::uint16_t mqtts_port) {
+                                               const SimulatedTransport& transport) {
     Connector::Settings settings;
     settings.host_name = host_name;
-    const auto server = resolve(hub.address.empty() ? host_name : hub.address, mqtts_port);
+    const bool is_websocket = transport.name.ends_with("-ws");
+    std::uint16_t port = is_websocket ? (hub.port != 0 ? hub.port : https_port) : mqtts_port_usual;
+    if (transport.name == "mqtt" && transport.mqtts_port) port = *transport.mqtts_port;
+    if (transport.name == "amqp") port = transport.amqps_port.value_or(amqps_port_usual);
+    const auto server = resolve(hub.address.empty() ? host_name : hub.address, port);
     if (!server) return fail(server.error());
     const auto tls = TlsClientContext::load(hub.ca_file);
     if (!tls) return fail(tls.error());

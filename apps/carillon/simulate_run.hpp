@@ -29,10 +29,21 @@ Result<Exit> run_fleet(const SimulationRun& order, const Connector& connector,
 inline constexpr std::chrono::seconds first_connect_max{15};
 /// Statistics come no more often.
 inline constexpr std::chrono::milliseconds interval_min{50};
-/// How devices reach the MQTT endpoint of a hub whose name is `host_name`. Fails with `unreachable` where
-/// its address does not resolve, `tls_failed` or `not_found_locally` for the file of authorities.
+/// How simulated devices speak to the hub, as flags say it.
+struct SimulatedTransport {
+    std::string name = "mqtt";
+    std::optional<std::uint16_t> mqtts_port = std::nullopt;
+    std::optional<std::uint16_t> amqps_port = std::nullopt;
+    std::string receive_settle;  ///< Empty where nothing is said.
+};
+void add_transport_flags(CLI::App& command, SimulatedTransport& transport, const char* group,
+                         const char* settle_help);
+/// Reads them into `options`. Fails with `config_invalid` for what the transport cannot do.
+Result<> apply_transport(const SimulatedTransport& transport, fleet::FleetOptions& options);
+/// How devices reach a hub whose name is `host_name`. Fails with `unreachable` where its address does not
+/// resolve, `tls_failed` or `not_found_locally` for the file of authorities.
 Result<Connector::Settings> connector_settings(const ServiceOptions& hub, const std::string& host_name,
-                                               std::uint16_t mqtts_port);
+                                               const SimulatedTransport& transport);
 
 /// How long a device may take from its socket to CONNACK, as a hub in a storm takes its time.
 /// Source: azure-iot-sdk-node: common/transport/mqtt/src/mqtt_base.ts, the wait for CONNACK.

@@ -95,6 +95,56 @@ test('it sends messages, comes back after a cut, and needs no login with its own
   assert.equal(device.events.filter((event) => event.event === 'message').length, 2, 'and no more messages');
 });
 
+for (const transport of ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws']) {
+  test(`it does all that over ${transport}`, async () => {
+    const id = `s-${transport}`;
+    await hub.ok('device', 'create', '-d', id);
+    const device = new Device([id, '--transport', transport, '--irp', '{"firmware":"1.2"}', '--echo-desired',
+      '--msg-count', '2', '--mi', '0.05', '--data', '{"n":1}']);
+    await device.until((event) => event.event === 'reported' && event.number === 204, 'what it reports to be stored');
+    assert.deepEqual(JSON.parse((await invoke(id, 'lockDoor')).stdout), { status: 200, payload: {} });
+    await hub.ok('twin', 'update', '-d', id, '--desired', '{"power":"on"}');
+    await until(async () => (await json('twin', 'show', id)).properties.reported.power === 'on', 'the change to be reported');
+    await hub.ok('c2d', 'send', '-d', id, '--data', 'open', '--props', 'why=test');
+    const message = await device.until((event) => event.event === 'c2d', 'a message');
+    assert.equal(message.name, 'completed');
+    assert.deepEqual([message.json.body, message.json.properties], ['open', { why: 'test' }]);
+    await until(async () => (await json('device', 'show', id)).cloudToDeviceMessageCount === 0, 'it to be completed');
+    await until(async () => (await hub.ok('events', 'watch', '-d', id, '--from', 'earliest', '--no-follow', '-o', 'ndjson'))
+      .trim().split('\n').length === 2, 'two messages in the hub');
+    device.child.kill('SIGUSR1');
+    await until(() => device.events.filter((event) => event.event === 'connected').length === 2, 'it to come back');
+    assert.equal(await device.stop(), 0, device.stderr);
+  });
+}
+
+test('over AMQP a message is abandoned or rejected', async () => {
+  await hub.ok('device', 'create', '-d', 's-settle');
+  await hub.ok('c2d', 'send', '-d', 's-settle', '--data', 'again');
+  const abandons = new Device(['s-settle', '--transport', 'amqp', '--receive-settle', 'abandon']);
+  await until(() => abandons.events.filter((event) => event.event === 'c2d' && event.name === 'abandoned').length > 1,
+    () => `it to come again: ${JSON.stringify(abandons.events)} ${abandons.stderr}`);
+  await abandons.stop();
+  await hub.ok('c2d', 'purge', '-d', 's-settle');
+  await hub.ok('c2d', 'send', '-d', 's-settle', '--data', 'away', '--ack', 'full');
+  const rejects = new Device(['s-settle', '--transport', 'amqp-ws', '--receive-settle', 'reject']);
+  await rejects.until((event) => event.event === 'c2d' && event.name === 'rejected', 'a message');
+  const outcome = JSON.parse(await hub.ok('feedback', 'watch', '--limit', '1', '-o', 'ndjson'));
+  assert.deepEqual([outcome.deviceId, outcome.statusCode], ['s-settle', 'Rejected']);
+  assert.equal(await rejects.stop(), 0);
+  const refused = await hub.cli('device', 'simulate', 's-settle', '--receive-settle', 'reject');
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /needs --transport amqp/);
+});
+
+test('over AMQP it says why it cannot be that device', async () => {
+  const login = await hub.device('s-off');
+  await hub.ok('device', 'update', '-d', 's-off', '--status', 'disabled');
+  const refused = await hub.cli('device', 'simulate', 's-off', '--cs', login, '--transport', 'amqp');
+  assert.equal(refused.code, 4, refused.stderr);
+  assert.match(refused.stderr, /refuses the device/);
+});
+
 test('it says why it cannot be that device', async () => {
   assert.equal((await hub.cli('device', 'simulate', 's-nobody')).code, 3);
   assert.equal((await hub.cli('device', 'simulate')).code, 2);

@@ -77,6 +77,26 @@ test('the hub counts what the simulator counts', async () => {
   assert.equal(fleet.last.lost, 0);
 });
 
+test('a fleet over AMQP and WebSockets does what one over MQTT does', async () => {
+  for (const transport of ['amqp', 'amqp-ws', 'mqtt-ws']) {
+    const prefix = `${transport}-`;
+    const fleet = new Simulation('--devices', '50', '--create', '--prefix', prefix, '--transport', transport,
+      '--telemetry-every', '1s', '--reported-every', '1s', '--receive-settle', 'complete');
+    try {
+      await fleet.until((now) => now.connected === 50, `all devices to connect over ${transport}`);
+      const ended = await methodJob(`job-${transport}`, prefix, 60);
+      assert.equal(ended.deviceJobStatistics.succeededCount, 50, transport);
+      await hub.ok('c2d', 'send', '-d', `${prefix}000000`, '--data', 'hello');
+      await fleet.until((now) => now.cloudToDeviceMessages === 1 && now.telemetry.stored >= 50 && now.reported.stored >= 50,
+        'messages both ways');
+      fleet.child.kill('SIGUSR1');
+      await fleet.until((now) => now.reconnects >= 50 && now.connected === 50, 'all to come back');
+    } finally {
+      assert.equal(await fleet.stop('SIGINT'), 0, fleet.stderr);
+    }
+  }
+});
+
 test('the same seed decides the same again', async () => {
   const outcomes = [];
   for (const run of [1, 2]) {

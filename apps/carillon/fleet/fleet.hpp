@@ -1,6 +1,9 @@
 #pragma once
 
+#include "base/random.hpp"
 #include "base/unique_function.hpp"
+#include "carillon/device_message.hpp"
+#include "carillon/device_options.hpp"
 #include "fleet/behaviour.hpp"
 #include "fleet/credentials.hpp"
 #include "fleet/statistics.hpp"
@@ -30,7 +33,11 @@ struct FleetOptions {
     /// Addresses 127.0.1.1 and on to connect from, over which devices are spread; 0: the kernel's choice.
     std::uint32_t source_addresses = 0;
     std::uint16_t keep_alive_s = 240;
-    bool clean_session = false;
+    bool clean_session = false;  ///< Over MQTT only.
+    DeviceTransport transport = DeviceTransport::mqtt;
+    /// Devices ask for cloud-to-device messages, and this is what becomes of each. With a `Script`, that one
+    /// says so.
+    std::optional<MessageAnswer> message_answer = std::nullopt;
 };
 
 /// Connections one source address is given: it has some 28,000 ports, of which closed ones rest for a
@@ -85,7 +92,8 @@ private:
     bool is_leaving_ = false;
     std::size_t leaving_ = 0;  ///< Connections that are not over yet.
     UniqueFunction<void()> left_;
-    std::string output_;  ///< What a session says, until it is sent; shared, as one speaks at a time.
+    SystemRandom random_;  ///< Masks of WebSockets.
+    std::string output_;   ///< What a session says, until it is sent; shared, as one speaks at a time.
     Statistics statistics_;
     std::optional<Errc> last_failure_;
 };

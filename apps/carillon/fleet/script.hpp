@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/errc.hpp"
+#include "carillon/device_message.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -32,6 +33,8 @@ public:
     virtual std::string desired_changed(std::int64_t version, std::string_view json, bool is_whole) = 0;
     /// The hub's answer to what was reported.
     virtual void reported(int status, std::string_view body) = 0;
+    /// A cloud-to-device message; gives what is to become of it.
+    virtual MessageAnswer message_received(const HubToDeviceMessage& message) = 0;
     /// The body of the `nth` message, from 0; nothing: no more.
     virtual std::optional<std::string> telemetry(std::uint64_t nth) = 0;
 };

@@ -1,6 +1,9 @@
 #include "fleet/simulated_device.hpp"
 
 #include "base/json.hpp"
+#include "device/amqp_session.hpp"
+#include "device/device_session.hpp"
+#include "device/message_bag.hpp"
 #include "fleet/fleet.hpp"
 #include "fleet/script.hpp"
 
@@ -19,6 +22,14 @@ constexpr DeviceFeatures features{DeviceFeature::methods, DeviceFeature::twin_re
 
 /// Telemetry is JSON in UTF-8, so that what reads it may look inside.
 constexpr std::string_view json_bag = "%24.ct=application%2Fjson&%24.ce=utf-8";
+
+constexpr std::string_view websocket_target = "/$iothub/websocket?iothub-no-client-cert=true";
+
+/// Empty where there is to be no WebSocket.
+std::string_view websocket_protocol(DeviceTransport transport) {
+    if (transport == DeviceTransport::mqtt_websocket) return "mqtt";
+    return transport == DeviceTransport::amqp_websocket ? "AMQPWSB10" : std::string_view();
+}
 
 std::uint64_t& gauge(Statistics& statistics, std::uint8_t state) {
     constexpr std::array<std::uint64_t Statistics::*, 4> gauges{
@@ -127,11 +138,26 @@ void SimulatedDevice::open() {
     auto channel = fleet_.connector_.connect(fleet_.thread_, *this, fleet_.source_of(number_));
     if (!channel) return connection_over(channel.error().code);
     channel_ = *std::move(channel);
-    session_ = std::make_unique<DeviceSession>(*this, identity_);
+    DeviceSessionHost& told = *this;
+    if (is_amqp(fleet_.options_.transport)) {
+        session_ = std::make_unique<AmqpSession>(told, identity_);
+    } else {
+        session_ = std::make_unique<DeviceSession>(told, identity_);
+    }
 }
 
 void SimulatedDevice::handshaken() {
     fleet_.statistics_.handshakes.add(fleet_.now() - began_);
+    const std::string_view subprotocol = websocket_protocol(fleet_.options_.transport);
+    if (subprotocol.empty()) return introduce();
+    websocket_ = std::make_unique<websocket::ClientStream>(fleet_.random_);
+    const std::string asked =
+        websocket_->request(fleet_.credentials_.host_name(), websocket_target, subprotocol);
+    if (!channel_->send(as_bytes(asked))) channel_->abort(Errc::connection_closed);
+}
+
+/// Once bytes of the protocol can be sent.
+void SimulatedDevice::introduce() {
     const std::string token =
         fleet_.credentials_.token(identity_.device.str(), fleet_.thread_.clock().wall_now());
     DeviceIntroduction introduction;
@@ -146,14 +172,31 @@ void SimulatedDevice::handshaken() {
 }
 
 void SimulatedDevice::received(Bytes bytes) {
-    session_->receive(bytes, fleet_.now());
+    if (!websocket_) {
+        session_->receive(bytes, fleet_.now());
+        return serve_session();
+    }
+    const bool was_open = websocket_->is_open();
+    std::string reply;
+    const auto taken =
+        websocket_->receive(bytes, reply, [this](Bytes within) { session_->receive(within, fleet_.now()); });
+    const bool is_sent = reply.empty() || channel_->send(as_bytes(reply));
+    if (!taken || !is_sent) return channel_->abort(taken ? Errc::connection_closed : taken.error().code);
+    if (!was_open && websocket_->is_open()) return introduce();
     serve_session();
+}
+
+bool SimulatedDevice::send(std::string_view bytes) {
+    if (!websocket_) return channel_->send(as_bytes(bytes));
+    std::string frame;
+    websocket_->append(frame, as_bytes(bytes));
+    return channel_->send(as_bytes(frame));
 }
 
 /// Sends what the session has said, and ends the connection with it.
 void SimulatedDevice::serve_session() {
     std::string& said = fleet_.output_;
-    const bool is_sent = said.empty() || channel_->send(as_bytes(said));
+    const bool is_sent = said.empty() || send(said);
     said.clear();
     if (!is_sent) return channel_->abort(Errc::connection_closed);
     if (session_->is_closed()) channel_->close(session_->close_reason());
@@ -171,6 +214,7 @@ void SimulatedDevice::closed(Errc reason) {
     channel_.reset();
     connection_over(reason);
     session_.reset();
+    websocket_.reset();
 }
 
 void SimulatedDevice::connection_over(Errc reason) {
@@ -188,7 +232,7 @@ void SimulatedDevice::connection_over(Errc reason) {
     if (state_ == State::connected) {
         ++statistics.lost;
         if (fleet_.script_ != nullptr) fleet_.script_->lost(reason);
-    } else if (session_ && session_->refusal() != 0) {
+    } else if (session_ && session_->is_refused()) {
         ++statistics.refused;
         fleet_.last_failure_ = session_->close_reason();
     } else {
@@ -205,7 +249,9 @@ std::string& SimulatedDevice::output() {
 void SimulatedDevice::connected(bool) {
     channel_->authenticated();
     // Again even where the hub remembers: as the C SDK does, and it costs little.
-    session_->subscribe(features);
+    DeviceFeatures wanted = features;
+    if (fleet_.script_ != nullptr || fleet_.options_.message_answer) wanted.add(DeviceFeature::c2d);
+    session_->subscribe(wanted);
 }
 
 void SimulatedDevice::subscribed(DeviceFeatures) {
@@ -403,6 +449,16 @@ void SimulatedDevice::send_telemetry() {
     after(telemetry_timer_, fleet_.behaviour_.until_telemetry(number_, messages_),
           &SimulatedDevice::send_telemetry);
     serve_session();
+}
+
+void SimulatedDevice::message_received(const HubMessage& message) {
+    ++fleet_.statistics_.messages;
+    MessageAnswer answer = fleet_.options_.message_answer.value_or(MessageAnswer::complete);
+    if (fleet_.script_ != nullptr) {
+        const auto read = client::message_of(message);
+        if (read) answer = fleet_.script_->message_received(*read);
+    }
+    session_->settle(message.packet_id, answer);
 }
 
 void SimulatedDevice::telemetry_stored(std::uint16_t) {

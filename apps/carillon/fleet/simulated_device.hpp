@@ -3,8 +3,9 @@
 #include "base/device_id.hpp"
 #include "base/json.hpp"
 #include "base/timers.hpp"
-#include "device/device_session.hpp"
+#include "device/device_protocol.hpp"
 #include "net/channel.hpp"
+#include "wire/websocket/client_stream.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -18,7 +19,7 @@ class Fleet;
 /// One device of a fleet: connects, answers methods, reports, leaves and comes back as `Behaviour`
 /// says. On the fleet's thread.
 ///
-///     away --absence over--> waiting --a place is free--> connecting --SUBACK--> connected
+///     away --absence over--> waiting --a place is free--> connecting --subscribed--> connected
 ///      ^                       ^                              |                     |
 ///      |                       +---------- backing off -------+---- lost -----------+
 ///      +--------------------------------- presence over ----------------------------+
@@ -53,7 +54,9 @@ public:
     void method_called(const IncomingMethod& call) override;
     void twin_answered(const TwinAnswer& answer) override;
     void desired_changed(std::int64_t version, std::string_view patch_json) override;
+    void message_received(const HubMessage& message) override;
     void telemetry_stored(std::uint16_t packet_id) override;
+    void telemetry_refused(std::uint16_t, const Error&) override {}
 
 private:
     enum class State : std::uint8_t { away, waiting, connecting, connected, gone };
@@ -67,7 +70,9 @@ private:
     void come_back();
     void presence_over();
     void say_goodbye();
+    void introduce();
     void serve_session();
+    bool send(std::string_view bytes);
     void settle_session();
     void answer(std::string_view rid, int status, std::string_view payload);
     void begin_script();
@@ -84,9 +89,10 @@ private:
     const std::uint64_t number_;
     const IdentityKey identity_;
     std::unique_ptr<Channel> channel_;
-    std::unique_ptr<DeviceSession> session_;  ///< While there is a channel.
-    TimePoint began_{};                       ///< The current connection.
-    Timers::Id life_;                         ///< Absence, presence or backing off.
+    std::unique_ptr<websocket::ClientStream> websocket_;  ///< Around the session, if it is to be one.
+    std::unique_ptr<DeviceProtocol> session_;             ///< While there is a channel.
+    TimePoint began_{};                                   ///< The current connection.
+    Timers::Id life_;                                     ///< Absence, presence or backing off.
     Timers::Id session_timer_;
     Timers::Id reported_timer_;
     Timers::Id telemetry_timer_;

@@ -55,14 +55,14 @@ private:
 struct Statistics {
     std::uint64_t devices = 0;
     std::uint64_t connected = 0;   ///< And subscribed.
-    std::uint64_t connecting = 0;  ///< From opening a socket to SUBACK.
+    std::uint64_t connecting = 0;  ///< From opening a socket to the answers to its subscriptions.
     std::uint64_t waiting = 0;     ///< For a place among those that connect, or backing off.
     std::uint64_t away = 0;        ///< Offline by plan.
 
     std::uint64_t connects = 0;     ///< Times a device became connected,
     std::uint64_t reconnects = 0;   ///< of which not the device's first.
     std::uint64_t lost = 0;         ///< Connections that ended and were not meant to.
-    std::uint64_t refused = 0;      ///< By CONNACK.
+    std::uint64_t refused = 0;      ///< By CONNACK, or over AMQP for its token or its first link.
     std::uint64_t unreachable = 0;  ///< Attempts that ended before that, of whatever cause.
 
     std::uint64_t methods = 0;           ///< Received.
@@ -80,9 +80,10 @@ struct Statistics {
     std::uint64_t desired = 0;        ///< Notifications received.
     std::uint64_t follows_right = 0;  ///< Changes of which devices reported what was asked,
     std::uint64_t follows_wrong = 0;  ///< or something else.
+    std::uint64_t messages = 0;       ///< Cloud-to-device, received.
 
     Histogram handshakes;  ///< Opening a socket to the end of the TLS handshake.
-    Histogram readiness;   ///< Opening a socket to SUBACK.
+    Histogram readiness;   ///< Opening a socket until subscribed.
 };
 
 }  // namespace carillon::fleet
