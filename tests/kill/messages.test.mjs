@@ -1,76 +1,44 @@
 // A hub that is killed by SIGKILL, again and again, while messages are sent to devices that receive them over
-// MQTT and HTTPS. KILL_COUNT=60 is the long form.
+// MQTT, HTTPS and AMQP, these devices send telemetry, and routes lead that to a webhook, to files and to a log of
+// its own. KILL_COUNT=60 is the long form.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Agent, request } from 'node:https';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hub, parts, sign, until } from '../lib/hub.mjs';
-import { ga } from '../lib/devices.mjs';
+import { Webhook } from '../routes/webhook.mjs';
+import { Line, Story, listen, poll, receive } from './stories.mjs';
 
 const kills = Number(process.env.KILL_COUNT ?? 8);
+const hook = new Webhook('127.43.31.9');
+await hook.start();
+process.env.CARILLON_STORAGE__HOSTS = hook.origin;
 const hub = Hub.fromEnvironment();
-const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+const line = new Line(hub);
 let isOver = false;
-let owner;
+const endings = [];
 before(async () => {
   await hub.start();
   const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
-  owner = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200, SharedAccessKeyName);
+  line.owner = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200, SharedAccessKeyName);
+  const put = async (path, body) => {
+    const { status, body: text } = await line.ask('PUT', path, { body: JSON.stringify(body) });
+    assert.equal(status, 200, text);
+  };
+  await put('/carillon/endpoints/hook', { type: 'webhook', url: `${hook.origin}/in` });
+  await put('/carillon/endpoints/files', { type: 'file', container: 'file:kept', maxWaitSeconds: 1 });
+  await put('/carillon/endpoints/copy', { type: 'events' });
+  await put('/carillon/routes/all', { endpointNames: ['hook', 'files', 'copy'] });
 });
-const clients = [];
-after(() => {
+after(async () => {
   isOver = true;
-  for (const client of clients) client.end(true); // Else a test that failed would not end.
-  agent.destroy();
-  return hub.stop();
+  for (const end of endings) end(); // Else a test that failed would not end.
+  line.close();
+  await hub.stop();
+  await hook.stop();
 });
-
-/** One request; status 0 where no answer came. */
-function ask(method, path, { Authorization = owner, headers = {}, body = '' } = {}) {
-  return new Promise((resolve) => {
-    const lost = () => resolve({ status: 0, headers: {}, body: '' });
-    const sent = request({
-      agent, host: hub.address, ca: readFileSync(hub.caFile), method, timeout: 20_000,
-      path: `${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`,
-      headers: { Authorization, 'Content-Length': Buffer.byteLength(body), ...headers },
-    }, (answer) => {
-      const pieces = [];
-      answer.on('data', (piece) => pieces.push(piece));
-      answer.on('error', lost);
-      answer.on('aborted', lost);
-      answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(pieces).toString() }));
-    });
-    sent.on('timeout', () => sent.destroy());
-    sent.on('error', lost);
-    sent.end(body);
-  });
-}
-
-/** What is known of one device's messages, by their numbers. */
-class Story {
-  constructor(id, connectionString) {
-    this.id = id;
-    const { SharedAccessKey } = parts(connectionString);
-    this.token = sign(`${hub.address}/devices/${id}`, SharedAccessKey, Math.floor(Date.now() / 1000) + 7200);
-    this.sent = 0;
-    this.acknowledged = new Set(); // by the hub, to the sender
-    this.delivered = [];           // in their order, each when it came first
-    this.seen = new Set();
-    this.completed = new Set();    // acknowledged by the hub, to the device
-    this.faults = [];
-  }
-
-  came(number) {
-    if (this.completed.has(number)) this.faults.push(`${this.id}: ${number} came again after its completion was acknowledged`);
-    if (this.seen.has(number)) return;
-    const last = this.delivered.at(-1) ?? 0;
-    if (number < last) this.faults.push(`${this.id}: ${number} came first after ${last}`);
-    this.seen.add(number);
-    this.delivered.push(number);
-  }
-}
 
 /** Sends numbered messages, one after another; one whose answer was lost may be queued all the same. */
 async function send(story, isSending) {
@@ -78,7 +46,7 @@ async function send(story, isSending) {
     story.sent += 1;
     const number = story.sent;
     const headers = { 'iothub-messageid': `${story.id}/${number}`, 'iothub-ack': 'full' };
-    const { status, body } = await ask('POST', `/devices/${story.id}/messages/devicebound`, { headers, body: String(number) });
+    const { status, body } = await line.ask('POST', `/devices/${story.id}/messages/devicebound`, { headers, body: String(number) });
     if (status === 204) story.acknowledged.add(number);
     else if (status === 403) await sleep(50);
     else if (status === 0 || status === 503) await sleep(20);
@@ -86,56 +54,88 @@ async function send(story, isSending) {
   }
 }
 
-async function poll(story) {
-  const queue = `/devices/${story.id}/messages/devicebound`;
-  while (!isOver) {
-    const { status, headers, body } = await ask('GET', `${queue}?iothub-messagelocktimeout=5`, { Authorization: story.token });
+/** Reads the log of all partitions from its beginning, over whatever happens to the hub: which numbers came. */
+async function readAll(endpoint, isReading) {
+  const seen = [];
+  const faults = [];
+  let after = '';
+  while (isReading()) {
+    const { status, body } = await line.ask('GET', `/carillon/events?from=earliest&follow=false${endpoint}${after && `&after=${after}`}`);
     if (status !== 200) {
-      if (status !== 204 && status !== 0) story.faults.push(`${story.id}: a poll was answered with ${status}: ${body}`);
       await sleep(20);
       continue;
     }
-    story.came(Number(body));
-    const settled = await ask('DELETE', `${queue}/${headers.etag.slice(1, -1)}`, { Authorization: story.token });
-    if (settled.status === 204) story.completed.add(Number(body));
-    else if (settled.status !== 0 && settled.status !== 412) story.faults.push(`${story.id}: a completion was answered with ${settled.status}`);
+    const next = new Map(after.split(',').filter(Boolean).map((place) => place.split(':').map(Number)));
+    // What was cut off in the middle of a line is read again.
+    for (const text of body.slice(0, body.lastIndexOf('\n') + 1).split('\n').filter((one) => one !== '')) {
+      const event = JSON.parse(text);
+      const expected = next.get(event.partition) ?? 0;
+      if (event.sequenceNumber !== expected) faults.push(`the reader of ${endpoint || 'the own log'} got ${event.sequenceNumber} at ${expected} of partition ${event.partition}`);
+      next.set(event.partition, event.sequenceNumber + 1);
+      seen.push(event);
+    }
+    after = [...next].map(([partition, number]) => `${partition}:${number}`).join(',');
+    await sleep(100);
   }
+  return { seen, faults };
 }
 
-function listen(story) {
-  const client = ga.mqtt.connect(`mqtts://${hub.address}:8883`, {
-    clientId: story.id, clean: false, reconnectPeriod: 50, protocolVersion: 4, resubscribe: true,
-    username: `${hub.address}/${story.id}/?api-version=2021-04-12`, password: story.token,
-  });
-  client.on('error', () => {});
-  client.on('connect', () => client.subscribe(`devices/${story.id}/messages/devicebound/#`, { qos: 1 }));
-  client.on('message', (topic, payload) => story.came(Number(payload.toString())));
-  return client;
+const nameOf = ({ deviceId, body }) => `${deviceId} ${body.number}`;
+
+/** Each device's numbers rise, when only the first time that each came is looked at. */
+function assertOrder(events, what) {
+  const last = new Map();
+  const seen = new Set();
+  for (const event of events) {
+    if (seen.has(nameOf(event))) continue;
+    seen.add(nameOf(event));
+    assert.ok(event.body.number > (last.get(event.deviceId) ?? 0), `${what}: ${nameOf(event)} after ${last.get(event.deviceId)}`);
+    last.set(event.deviceId, event.body.number);
+  }
+  return seen;
+}
+
+/** Events of all whole files. A file may come twice where the hub was killed right behind it, under one name. */
+function filed() {
+  const root = join(hub.directory, 'data', 'import-export', 'kept');
+  const files = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ndjson'));
+  const events = files.flatMap((file) => readFileSync(join(file.parentPath ?? file.path, file.name), 'utf8')
+    .split('\n').filter((one) => one !== '').map((one) => JSON.parse(one)));
+  return events.sort((a, b) => a.partition - b.partition || a.sequenceNumber - b.sequenceNumber);
 }
 
 test(`no message is lost, out of order or told twice as complete over ${kills} kills`, async () => {
   const stories = [];
-  for (let i = 0; i < 8; i += 1) {
+  for (let i = 0; i < 9; i += 1) {
     const id = `k-${i}`;
-    stories.push(new Story(id, await hub.device(id)));
+    stories.push(new Story(hub, id, await hub.device(id)));
   }
-  clients.push(...stories.slice(0, 4).map(listen));
-  const polls = stories.slice(4).map(poll);
+  const isLiving = () => !isOver;
+  const [mqtt, https, amqp] = [stories.slice(0, 3), stories.slice(3, 6), stories.slice(6)];
+  for (const story of mqtt) endings.push(listen(line, story, isLiving));
+  const lives = [...https.map((story) => poll(line, story, isLiving)), ...amqp.map((story) => receive(line, story, isLiving))];
   let isSending = true;
+  let isReading = true;
   const senders = stories.map((story) => send(story, () => isSending));
+  const readers = ['', '&endpoint=copy'].map((endpoint) => readAll(endpoint, () => isReading));
   for (let kill = 0; kill < kills; kill += 1) {
     await sleep(100 + Math.random() * 400);
     assert.equal(await hub.stop('SIGKILL'), 'SIGKILL');
+    for (const story of stories) story.note(`kill ${kill + 1}`);
     await hub.start();
+    for (const story of stories) story.note('the hub is ready');
   }
   await sleep(300);
   isSending = false;
+  for (const story of stories) story.isQuiet = true;
   await Promise.all(senders);
 
   const missing = () => stories.flatMap((story) => [...story.acknowledged].filter((number) => !story.seen.has(number))
     .map((number) => `${story.id}/${number}`));
-  await until(() => missing().length === 0, () => `messages that were acknowledged and never came: ${missing().slice(0, 10)}`);
-  const counts = async () => Promise.all(stories.map(async ({ id }) => JSON.parse((await ask('GET', `/devices/${id}`)).body).cloudToDeviceMessageCount));
+  await until(() => missing().length === 0, () => `messages that were acknowledged and never came: ${missing().slice(0, 10)}\n`
+    + stories.filter(({ acknowledged, seen }) => [...acknowledged].some((number) => !seen.has(number))).map((story) => story.history()).join('\n'));
+  const counts = async () => Promise.all(stories.map(async ({ id }) => JSON.parse((await line.ask('GET', `/devices/${id}`)).body).cloudToDeviceMessageCount));
   await until(async () => (await counts()).every((count) => count === 0), 'all queues to be empty');
 
   // Every acknowledged message was completed in the end, and its sender asked to be told.
@@ -143,22 +143,43 @@ test(`no message is lost, out of order or told twice as complete over ${kills} k
   const untold = () => stories.flatMap(({ id, acknowledged }) => [...acknowledged].map((number) => `${id}/${number}`))
     .filter((name) => !told.has(name));
   await until(async () => {
-    const { status, headers, body } = await ask('GET', '/messages/serviceBound/feedback');
+    const { status, headers, body } = await line.ask('GET', '/messages/serviceBound/feedback');
     if (status === 200) {
       for (const { originalMessageId, statusCode } of JSON.parse(body)) {
         assert.equal(statusCode, 'Success', originalMessageId);
         told.add(originalMessageId);
       }
-      await ask('DELETE', `/messages/serviceBound/feedback/${headers.etag.slice(1, -1)}`);
+      await line.ask('DELETE', `/messages/serviceBound/feedback/${headers.etag.slice(1, -1)}`);
     }
     return untold().length === 0;
   }, () => `feedback on ${untold().slice(0, 10)}`, 120);
 
+  // Telemetry that was acknowledged is in the log, at the webhook, in files and in the endpoint's log.
+  const idle = async (name) => {
+    const { status } = JSON.parse((await line.ask('GET', `/carillon/endpoints/${name}`)).body);
+    return status.state === 'idle' && status.eventsBehind === 0;
+  };
+  for (const name of ['hook', 'files', 'copy']) await until(() => idle(name), `${name} to have all`, 60);
+  await sleep(500); // For a last look of the readers.
+  isReading = false;
+  const read = await Promise.all(readers);
+  assert.deepEqual(read.flatMap(({ faults }) => faults), []);
+  const [own, copy] = read.map(({ seen }) => seen);
+  const reported = stories.flatMap(({ id, reported: numbers }) => [...numbers].map((number) => `${id} ${number}`));
+  const all = { own, copy, webhook: hook.taken.map(({ data }) => data), files: filed() };
+  for (const [what, events] of Object.entries(all)) {
+    const seen = assertOrder(events, what);
+    assert.deepEqual(reported.filter((name) => !seen.has(name)).slice(0, 10), [], `acknowledged telemetry that ${what} has not`);
+  }
+  // The copy holds what the log holds, each event as often.
+  assert.deepEqual(copy.map(nameOf).sort(), own.map(nameOf).sort());
+
   isOver = true;
-  await Promise.all(polls);
-  for (const client of clients) client.end(true);
+  await Promise.all(lives);
   assert.deepEqual(stories.flatMap(({ faults }) => faults), []);
   const total = stories.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
   assert.ok(total > kills * 20, `only ${total} messages were acknowledged`);
-  console.log(`# ${total} messages over ${kills} kills`);
+  assert.ok(reported.length > kills * 20, `only ${reported.length} messages of devices were acknowledged`);
+  const twice = all.webhook.length - new Set(all.webhook.map(nameOf)).size;
+  console.log(`# ${kills} kills, ${total} messages to devices, ${reported.length} from them; ${twice} came twice to the webhook`);
 });
