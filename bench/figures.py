@@ -22,6 +22,7 @@ from cluster import cluster
 from configurations import configurations
 from jobs_in_a_row import jobs_in_a_row
 from lanes import lanes
+from messages import MESSAGES
 from method_job import method_job
 from operating import metrics_cost, scrape, soak
 from pages import pages
@@ -171,7 +172,7 @@ FIGURES = {"methods": methods, "rest": rest, "idle": idle, "connect": connect, "
            "plain": plain, "wide-job": wide_job, "storm": storm, "restart": restart, "configurations": configurations,
            "provisioning": provisioning, "provisioning-storm": provisioning_storm, "registrations": registrations,
            "pages": pages, "rollouts": rollouts, "jobs-in-a-row": jobs_in_a_row, "after-restart": after_restart,
-           "cluster": cluster, "metrics-cost": metrics_cost, "scrape": scrape, "soak": soak}
+           "cluster": cluster, "metrics-cost": metrics_cost, "scrape": scrape, "soak": soak, **MESSAGES}
 # An hour by itself, so only where it is named.
 NAMED_ONLY = {"soak"}
 

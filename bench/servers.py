@@ -91,7 +91,7 @@ class Hub(Server):
 
     def load_flags(self):
         return ["--address", ADDRESS, "--mqtts-port", str(self.mqtts_port), "--https-port", str(self.https_port),
-                "--connection-string", self.connection_string, *plain_flags(self.plain_port)]
+                "--amqps-port", str(self.amqps_port), "--connection-string", self.connection_string, *plain_flags(self.plain_port)]
 
 
 def plain_flags(port):

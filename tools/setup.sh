@@ -30,7 +30,7 @@ for set in "$@"; do
     ha) packages+=(postgresql-15 patroni etcd-server python3-etcd); starts_services=yes ;;
     clang) packages+=(clang-14 libclang-rt-14-dev clang-format-14) ;;
     docs) packages+=(doxygen) ;;
-    bench) packages+=(mosquitto nginx postgresql-15 linux-perf valgrind); starts_services=yes ;;
+    bench) packages+=(mosquitto rabbitmq-server nginx postgresql-15 linux-perf valgrind); starts_services=yes ;;
     *) echo "usage: tools/setup.sh [test] [cluster] [ha] [clang] [docs] [bench]" >&2; exit 2 ;;
   esac
 done

@@ -15,6 +15,7 @@ namespace carillon::load {
 struct Target {
     Endpoint mqtts;
     Endpoint https;
+    Endpoint amqps;
     std::string host_name = "localhost";
     sas::ConnectionString policy;
     std::uint32_t second_address = 0;  ///< Where some of the devices connect instead.

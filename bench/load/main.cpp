@@ -16,7 +16,14 @@ modes
               --drive relay (a broker relays both messages), rest (W keep-alive HTTPS connections)
               or job (method jobs over all devices, --jobs at once, looked at every --look-ms)
   requests    REST requests about --devices N twins over --in-flight W kept connections, for --seconds T;
-              --kind get, or patch: of a desired property, durable
+              --kind get, patch: of a desired property, durable, or c2d: a message to the device;
+              --prefix P: to those of a simulated fleet
+  telemetry   --devices N devices, each of which publishes its next message of --bytes B at QoS 1 once the one
+              before is acknowledged, for --seconds T
+  amqp        the same over AMQP, --devices N behind --connections C; --idle 1: they only connect, and the
+              server's memory is compared after --settle seconds; --queue NAME: a broker's, to which all send
+  read        partitions 0 to --readers N, each over a connection of its own, from their beginning until
+              --messages M have come
   idle        connect --devices N devices, wait --settle seconds, compare the server's memory
   connect     connect, CONNECT and SUBSCRIBE, --devices N at a time, for --seconds T
   job         --repeats jobs of --kind twin or method over all --devices, with GETs of it meanwhile;
@@ -26,7 +33,7 @@ modes
   ask         one request after the other over one connection: --statement S by pages of --page-size, or
               --read ID, a twin; --repeats of them, or for --seconds T; --pause-ms between two
 
-server: --address A --mqtts-port P --https-port P --connection-string S (a hub's) --server-pid PID;
+server: --address A --mqtts-port P --https-port P --amqps-port P --connection-string S (a hub's) --server-pid PID;
         --second-percent N of the devices connect to --second-address A;
         --plain-mqtt-port P: devices connect to 127.0.0.1 without TLS
 figures go to standard output as one JSON object
@@ -54,6 +61,9 @@ int main(int argc, char** argv) {
     if (mode == "idle") done = run_idle(*options, out);
     if (mode == "connect") done = run_connect(*options, out);
     if (mode == "job") done = run_job(*options, out);
+    if (mode == "telemetry") done = run_telemetry(*options, out);
+    if (mode == "amqp") done = run_amqp(*options, out);
+    if (mode == "read") done = run_read(*options, out);
     if (mode == "ask") done = run_ask(*options, out);
     if (!done) {
         std::fprintf(stderr, "carillon_load: %s\n", done.error().detail.c_str());

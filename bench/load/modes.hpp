@@ -14,6 +14,9 @@ Result<> run_roundtrip(Options& options, JsonWriter& out);
 Result<> run_idle(Options& options, JsonWriter& out);
 Result<> run_connect(Options& options, JsonWriter& out);
 Result<> run_job(Options& options, JsonWriter& out);
+Result<> run_telemetry(Options& options, JsonWriter& out);
+Result<> run_amqp(Options& options, JsonWriter& out);
+Result<> run_read(Options& options, JsonWriter& out);
 Result<> run_ask(Options& options, JsonWriter& out);
 
 }  // namespace carillon::load

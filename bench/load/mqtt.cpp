@@ -95,6 +95,16 @@ void MqttClient::publish(std::string_view topic, std::string_view payload) {
     connection_.send(framed(publish_type, 0, body));
 }
 
+void MqttClient::publish(std::string_view topic, std::string_view payload, std::uint16_t packet_id) {
+    std::string body;
+    body.reserve(4 + topic.size() + payload.size());
+    put_text(body, topic);
+    put_u16(body, packet_id);
+    body += payload;
+    constexpr std::uint8_t qos_1 = 2;
+    connection_.send(framed(publish_type, qos_1, body));
+}
+
 void MqttClient::opened() {
     connection_.send(connect_packet(options_));
     // Both in one record, as devices in a hurry do (MQTT 3.1.1 §3.1.4).
@@ -147,6 +157,9 @@ void MqttClient::packet(std::uint8_t first, std::string_view body) {
             }
             is_ready_ = true;
             return peer_.ready();
+        case puback:
+            if (body.size() < 2) return fail("bad PUBACK");
+            return peer_.acknowledged(static_cast<std::uint16_t>(get_u16(body)));
         case publish_type: {
             const unsigned qos = (first >> 1) & 3U;
             if (body.size() < 2) return fail("bad PUBLISH");

@@ -26,6 +26,8 @@ public:
     virtual void ready() = 0;
     virtual void message(std::string_view topic, std::string_view payload) = 0;
     virtual void closed(const char* reason) = 0;
+    /// The server has a message that was published at QoS 1.
+    virtual void acknowledged(std::uint16_t) {}
 };
 
 /// A client of MQTT 3.1.1, as much of it as load needs; written apart from `src/wire/mqtt`, so that
@@ -39,6 +41,8 @@ public:
     bool is_idle() const { return connection_.is_idle(); }
     /// QoS 0.
     void publish(std::string_view topic, std::string_view payload);
+    /// QoS 1, under a packet id that nothing else has.
+    void publish(std::string_view topic, std::string_view payload, std::uint16_t packet_id);
     void close();
 
 private:

@@ -35,6 +35,7 @@ Result<Target> Options::target() {
     Target target;
     const std::uint32_t address = parse_address(text("address", "127.0.0.1"));
     target.mqtts = {address, static_cast<std::uint16_t>(number("mqtts-port", 8883))};
+    target.amqps = {address, static_cast<std::uint16_t>(number("amqps-port", 5671))};
     if (const auto port = number("plain-mqtt-port", 0); port > 0) {
         target.mqtts = {.port = static_cast<std::uint16_t>(port), .is_plain = true};
     }
