@@ -110,10 +110,9 @@ test(`G0.2 a document with one mistake is refused by the path of the member, and
 /** The words that clients of the service know; others make those of C# and Java throw. */
 const words = ['unknown', 'enqueued', 'queued', 'running', 'completed', 'failed', 'cancelled', 'scheduled'];
 
-/** Looks at a job by both generations of the Node.js SDK, and as it is, until `ended()`; gives the phases and words seen. */
-async function follow(id, ended) {
+/** Looks at a job by both generations of the Node.js SDK, and as it is, until `ended()`; notes the phases and words in `seen`. */
+async function follow(id, ended, seen) {
   const clients = [ga, preview].map((sdk) => sdk.service.JobClient.fromConnectionString(hub.connectionString));
-  const seen = { phases: new Set(), words: new Set() };
   for (let isLast = false; !isLast;) {
     isLast = await ended(); // One look more, at how it ended.
     const { body } = await ask('GET', `/carillon/jobs/${id}`);
@@ -126,7 +125,6 @@ async function follow(id, ended) {
     }
     await sleep(10);
   }
-  return seen;
 }
 
 test('G0.3 stock SDKs see known words and counts that add up, in every phase and of an undo', async () => {
@@ -138,9 +136,11 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
   const put = async (id, body) => assert.equal((await ask('PUT', `/jobs/v2/${id}`, body)).status, 200, id);
   const phases = new Set();
   const said = new Set();
-  /** Follows while `act` directs the job, until it is over. */
+  /** Follows while `act` directs the job, until it is over. `act` waits until the phase that it makes was seen. */
   const through = async (id, act = async () => {}) => {
-    const [seen] = await Promise.all([follow(id, over(id)), act()]);
+    const seen = { phases: new Set(), words: new Set() };
+    const sees = (phase) => until(() => seen.phases.has(phase), () => `${phase} of ${id}, seen ${[...seen.phases]}`);
+    await Promise.all([follow(id, over(id), seen), act(sees)]);
     for (const phase of seen.phases) phases.add(phase);
     for (const word of seen.words) said.add(word);
   };
@@ -149,15 +149,16 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
 
   // Later, paused before and after its start, at a gate, on to the end; and all of it taken back.
   await put('later', {
-    ...twin, startTime: new Date(Date.now() + 1500).toISOString(), rollout: { waves: [{ size: '25%', gate: 'manual' }, { size: 'rest' }], pace: { rate: '20/s' } },
+    ...twin, startTime: new Date(Date.now() + 3000).toISOString(), rollout: { waves: [{ size: '25%', gate: 'manual' }, { size: 'rest' }], pace: { rate: '20/s' } },
   });
-  await through('later', async () => {
+  await through('later', async (sees) => {
+    await sees('scheduled');
     await done('/carillon/jobs/later/pause');
-    await reaches('later', (job) => job.phase === 'queued');
+    await sees('queued, paused');
     await done('/carillon/jobs/later/resume');
     await reaches('later', (job) => job.waves?.[0]?.state === 'gate');
     await done('/carillon/jobs/later/pause');
-    await sleep(100);
+    await sees('running, paused');
     await done('/carillon/jobs/later/resume');
     await done('/carillon/jobs/later/promote', { wave: 0 });
   });
@@ -167,18 +168,22 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
   // Behind another one, which is cancelled as it waits for devices that are away.
   await put('first', { ...method, rollout: {} });
   await put('second', { ...method, rollout: { startAfter: { job: 'first' } } });
-  await Promise.all([through('second'), through('first', async () => {
-    await reaches('first', (job) => job.phase === 'running');
-    await sleep(200);
+  let isWaitingSeen = false;
+  const waits = async (sees) => {
+    await sees('waiting');
+    isWaitingSeen = true;
+  };
+  await Promise.all([through('second', waits), through('first', async (sees) => {
+    await sees('running');
+    await until(() => isWaitingSeen, 'the second to wait');
     await done('/jobs/v2/first/cancel');
   })]);
 
   // Before an approval that never comes.
   assert.equal((await ask('PUT', '/carillon/approval-rules/all', { when: {} })).status, 200);
   await put('asked', { ...twin, rollout: {} });
-  await through('asked', async () => {
-    await reaches('asked', (job) => job.phase === 'approval');
-    await sleep(100);
+  await through('asked', async (sees) => {
+    await sees('approval');
     await done('/jobs/v2/asked/cancel');
   });
   for (const phase of ['scheduled', 'scheduled, paused', 'queued, paused', 'running', 'running, paused', 'waiting', 'approval', 'completed', 'cancelled'])
