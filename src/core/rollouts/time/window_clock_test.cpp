@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <cstdlib>
+#include <ctime>
 
 namespace carillon {
 namespace {
@@ -36,6 +38,60 @@ TEST(NextWindow, G6_1EachDayHasOneOfTheSameLengthWhenTheClocksChange) {
     EXPECT_EQ(next(night, "America/New_York", "2027-11-06T12:00:00Z"), "2027-11-07T07:00 2027-11-07T09:00");
     EXPECT_EQ(next(night, "Australia/Lord_Howe", "2027-10-02T12:00:00Z"),
               "2027-10-02T15:30 2027-10-02T17:30");
+}
+
+/// By the C library: when a local time is reached first, or would be with the offset before the gap that it
+/// falls into.
+std::int64_t opening_of(std::int64_t local_s) {
+    constexpr std::int64_t step = 900;
+    const auto offset_at = [](std::int64_t utc_s) {
+        const auto time = static_cast<std::time_t>(utc_s);
+        std::tm local{};
+        localtime_r(&time, &local);
+        return static_cast<std::int64_t>(local.tm_gmtoff);
+    };
+    const auto near = local_s - offset_at(local_s);
+    auto before = offset_at(near - 4 * 3600);
+    for (auto utc_s = near - 4 * 3600; utc_s <= near + 4 * 3600; utc_s += step) {
+        const auto offset = offset_at(utc_s);
+        if (utc_s + offset == local_s) return utc_s;
+        if (utc_s + offset > local_s) return local_s - before;
+        before = offset;
+    }
+    return -1;
+}
+
+TEST(NextWindow, G6_1OneADayInFourteenZonesOverTenYears) {
+    constexpr const char* names[] = {"Europe/Berlin",   "America/New_York",  "Australia/Lord_Howe",
+                                     "Europe/Dublin",   "Africa/Casablanca", "America/St_Johns",
+                                     "Pacific/Chatham", "America/Santiago",  "Africa/Cairo",
+                                     "Asia/Gaza",       "Antarctica/Troll",  "Asia/Tehran",
+                                     "America/Nuuk",    "Pacific/Kiritimati"};
+    constexpr std::int64_t day = 86'400;
+    Zones zones;
+    const auto windows = windows_of(night);
+    std::size_t doubled_or_missing = 0;
+    for (const char* name : names) {
+        setenv("TZ", name, 1);
+        tzset();
+        const auto zone = zones.find(name);
+        ASSERT_TRUE(zone) << name;
+        const auto first = CivilDay{2027, 1, 1}.days_since_1970();
+        const auto last = CivilDay{2037, 1, 1}.days_since_1970();
+        auto behind = opening_of(first * day + 2 * 3600);
+        for (auto date = first; date < last; ++date) {
+            const auto opens = opening_of(date * day + 2 * 3600);
+            const auto found = next_window(windows, *zone, behind);
+            ASSERT_TRUE(found) << name;
+            ASSERT_EQ(found->first, opens) << name << ' ' << to_iso8601(WallTime::from_unix_s(opens));
+            ASSERT_EQ(found->second, opens + 2 * 3600) << name;
+            behind = found->second;
+            doubled_or_missing += zone->offset_at(opens - 1) != zone->offset_at(opens + 4 * 3600) ? 1 : 0;
+        }
+    }
+    unsetenv("TZ");
+    tzset();
+    EXPECT_GT(doubled_or_missing, 60U) << "of the days on which clocks change about then";
 }
 
 TEST(NextWindow, IsTheOneThatIsOpen) {
