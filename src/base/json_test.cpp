@@ -274,6 +274,26 @@ TEST(JsonWriter, StringsAreEscapedAsFarAsTheyMust) {
     EXPECT_EQ(out, "\"a\\u00e9\\ud83d\\ude00z\"");
 }
 
+TEST(JsonWriter, WhatMustBeEscapedIsFoundInEachPlaceOfAText) {
+    for (const bool ascii : {false, true}) {
+        for (std::size_t length = 1; length <= 25; ++length) {
+            for (std::size_t at = 0; at < length; ++at) {
+                for (const std::string_view special :
+                     {"\"", "\\", "\x01", "\x1F", "\x7F", " ", "!", "\xC3\xA9"}) {
+                    std::string text(length, 'a');
+                    text.replace(at, 1, special);
+                    std::string out;
+                    append_json_string(out, text, ascii);
+                    EXPECT_EQ(parsed(out).root().string(), text) << out;
+                    const bool is_as_it_is = special == " " || special == "!" || special == "\x7F" ||
+                                             (special.size() == 2 && !ascii);
+                    EXPECT_EQ(out.size() == text.size() + 2, is_as_it_is) << out;
+                }
+            }
+        }
+    }
+}
+
 TEST(JsonWriter, EveryCodePointReadsBackTheSame) {
     for (const bool ascii : {false, true}) {
         std::string text;

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 namespace carillon {
 
@@ -52,29 +54,39 @@ void append_number(std::string& out, Number number) {
     out.append(digits.data(), end);
 }
 
+/// Where the first byte lies from `at` on that does not stand in a string as it is: eight bytes at a time, as
+/// most text has none.
+std::size_t find_special(std::string_view text, std::size_t at, bool ascii) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t highs = ones * 0x80;
+    // Whether a byte below `limit` (up to 0x80) is among them.
+    const auto has_below = [](std::uint64_t bytes, std::uint64_t limit) {
+        return (bytes - ones * limit) & ~bytes & highs;
+    };
+    for (; at + 8 <= text.size(); at += 8) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, text.data() + at, sizeof bytes);
+        const std::uint64_t special = has_below(bytes, 0x20) | has_below(bytes ^ (ones * '"'), 1) |
+                                      has_below(bytes ^ (ones * '\\'), 1) | (ascii ? bytes & highs : 0);
+        if (special != 0) break;
+    }
+    for (; at < text.size(); ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c < 0x20 || c == '"' || c == '\\' || (ascii && c >= 0x80)) break;
+    }
+    return at;
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text, bool ascii) {
     out += '"';
     std::size_t run = 0;
-    std::size_t at = 0;
+    std::size_t at = find_special(text, 0, ascii);
     while (at < text.size()) {
-        const auto c = static_cast<unsigned char>(text[at]);
-        if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
-            ++at;
-            continue;
-        }
-        if (c >= 0x80 && !ascii) {
-            ++at;
-            continue;
-        }
         out.append(text, run, at - run);
-        if (c < 0x80) {
-            if (c == 0x7F) {
-                out += '\x7F';
-            } else {
-                append_ascii_escape(out, text[at]);
-            }
+        if (static_cast<unsigned char>(text[at]) < 0x80) {
+            append_ascii_escape(out, text[at]);
             ++at;
         } else {
             const std::size_t length = utf8_sequence_length(text.data() + at, text.size() - at);
@@ -93,6 +105,7 @@ void append_json_string(std::string& out, std::string_view text, bool ascii) {
             }
         }
         run = at;
+        at = find_special(text, at, ascii);
     }
     out.append(text, run, at - run);
     out += '"';

@@ -34,9 +34,9 @@ std::string twin_etag_text(std::uint64_t etag) {
     return base64_encode(bytes);
 }
 
-void append_twin_head(std::string& text, const Document& document, const LiveState& live) {
-    const Identity identity = document.identity.unpack();
-    const Twin& twin = document.twin;
+namespace {
+
+void append_head(std::string& text, const Identity& identity, const Twin& twin, const LiveState& live) {
     JsonWriter out(text);
     out.begin_object();
     out.member("deviceId", identity.key.device.str());
@@ -58,8 +58,7 @@ void append_twin_head(std::string& text, const Document& document, const LiveSta
     out.member("version", twin.version);
 }
 
-void append_twin_tail(std::string& text, const Document& document, const LiveState& live) {
-    const Identity identity = document.identity.unpack();
+void append_tail(std::string& text, const Identity& identity, const LiveState& live) {
     text += ',';
     JsonWriter out(text);
     out.key("capabilities").begin_object().member("iotEdge", identity.iot_edge).end_object();
@@ -71,9 +70,20 @@ void append_twin_tail(std::string& text, const Document& document, const LiveSta
     out.end_object();
 }
 
+}  // namespace
+
+void append_twin_head(std::string& text, const Document& document, const LiveState& live) {
+    append_head(text, document.identity.unpack(), document.twin, live);
+}
+
+void append_twin_tail(std::string& text, const Document& document, const LiveState& live) {
+    append_tail(text, document.identity.unpack(), live);
+}
+
 void append_twin_json(std::string& out, const Document& document, const LiveState& live, Flavour) {
-    append_twin_head(out, document, live);
+    const Identity identity = document.identity.unpack();
     const Twin& twin = document.twin;
+    append_head(out, identity, twin, live);
     if (!twin.tags.is_empty()) {
         out += ",\"tags\":";
         twin.tags.append_json(out, SectionForm::plain);
@@ -83,7 +93,7 @@ void append_twin_json(std::string& out, const Document& document, const LiveStat
     out += ",\"reported\":";
     twin.reported.append_json(out, SectionForm::full);
     out += '}';
-    append_twin_tail(out, document, live);
+    append_tail(out, identity, live);
 }
 
 void append_device_twin_json(std::string& out, const Twin& twin) {
