@@ -110,6 +110,7 @@ struct ServiceClient::Impl {
     Result<> prepare(HttpRequest& request);
     /// One request, whatever status its answer has.
     Result<HttpAnswer> exchange(HttpRequest request, std::chrono::milliseconds extra = {});
+    Result<HttpAnswer> carried(const HttpRequest& request) const;
     Result<HttpAnswer> attempt(HttpRequest request, std::chrono::milliseconds extra);
     Result<HttpAnswer> call(const HttpRequest& request, std::chrono::milliseconds extra = {});
     Result<std::string> document(const HttpRequest& request, std::chrono::milliseconds extra = {});
@@ -145,7 +146,7 @@ Result<> ServiceClient::Impl::prepare(HttpRequest& request) {
         auto allowed = options.before_request({request.method, request.target, request.body});
         if (!allowed) return allowed;
     }
-    request.headers.emplace_back("Authorization", token());
+    if (!options.carrier) request.headers.emplace_back("Authorization", token());
     request.headers.emplace_back("User-Agent", "carillon/" CARILLON_VERSION);
     return {};
 }
@@ -153,7 +154,8 @@ Result<> ServiceClient::Impl::prepare(HttpRequest& request) {
 Result<HttpAnswer> ServiceClient::Impl::exchange(HttpRequest request, std::chrono::milliseconds extra) {
     if (auto prepared = prepare(request); !prepared) return fail(std::move(prepared).error());
     const auto begun = std::chrono::steady_clock::now();
-    auto answer = connection->exchange(request, options.request_timeout + extra);
+    auto answer =
+        options.carrier ? carried(request) : connection->exchange(request, options.request_timeout + extra);
     if (options.after_answer) {
         const auto time = std::chrono::steady_clock::now() - begun;
         ServiceAnswer seen{.time = std::chrono::duration_cast<std::chrono::milliseconds>(time)};
@@ -162,6 +164,12 @@ Result<HttpAnswer> ServiceClient::Impl::exchange(HttpRequest request, std::chron
         options.after_answer({request.method, request.target, request.body}, seen);
     }
     return answer;
+}
+
+Result<HttpAnswer> ServiceClient::Impl::carried(const HttpRequest& request) const {
+    auto reply = options.carrier({request.method, request.target, request.body}, request.headers);
+    if (!reply) return fail(std::move(reply).error());
+    return HttpAnswer{reply->status, std::move(reply->headers), std::move(reply->body)};
 }
 
 Result<HttpAnswer> ServiceClient::Impl::attempt(HttpRequest request, std::chrono::milliseconds extra) {
@@ -213,6 +221,15 @@ ServiceClient& ServiceClient::operator=(ServiceClient&&) noexcept = default;
 ServiceClient::~ServiceClient() = default;
 
 Result<ServiceClient> ServiceClient::open(ServiceOptions options) {
+    if (options.carrier) {
+        constexpr std::string_view host = "HostName=";
+        if (!options.connection_string.starts_with(host))
+            return fail(Errc::argument_invalid, "the connection string names no host");
+        auto within = std::make_unique<Impl>();
+        within->parts.host_name = split(options.connection_string, ';')[0].substr(host.size());
+        within->options = std::move(options);
+        return ServiceClient(std::move(within));
+    }
     auto parts = sas::parse_connection_string(options.connection_string);
     if (!parts) return fail(std::move(parts).error());
     if (parts->key_name.empty() || parts->key.empty()) {
@@ -542,6 +559,7 @@ Result<> ServiceClient::Impl::follow(HttpRequest request, std::string_view after
     request.headers.emplace_back("Accept", "text/event-stream");
     if (!after.empty()) request.headers.emplace_back("Last-Event-ID", std::string(after));
     if (auto prepared = prepare(request); !prepared) return prepared;
+    if (!connection) return fail(Errc::feature_not_supported, "what comes as a stream is not carried");
     EventReader reader;
     Result<> outcome;
     const auto read = [&](std::string_view piece) {
@@ -561,6 +579,7 @@ Result<> ServiceClient::download_backup(const std::function<Result<>(std::string
                                         std::string_view since) {
     HttpRequest request{since.empty() ? "GET" : "POST", "/carillon/backup", {}, std::string(since)};
     if (auto prepared = impl_->prepare(request); !prepared) return prepared;
+    if (!impl_->connection) return fail(Errc::feature_not_supported, "what comes as a stream is not carried");
     Result<> outcome;
     const auto read = [&](std::string_view piece) {
         outcome = take(piece);

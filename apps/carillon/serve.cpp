@@ -183,6 +183,13 @@ void run_hub(Server& server, const ServeArgs& args, const ServerConfig& config, 
     log.info("stopping");
 }
 
+std::unique_ptr<McpEndpoint> make_mcp_endpoint(const ServerConfig& config) {
+    if (config.model_tools == ModelTools::off) return nullptr;
+    const bool has_all = config.model_tools == ModelTools::change;
+    return std::make_unique<McpEndpoint>(has_all ? McpEndpoint::Tools::all : McpEndpoint::Tools::reading,
+                                         config.hostnames.front());
+}
+
 namespace {
 
 Result<Exit> serve(const ServeArgs& args) {
@@ -198,10 +205,12 @@ Result<Exit> serve(const ServeArgs& args) {
         return fail_usage("--cluster wants --store, the PostgreSQL of the cluster");
     }
     if (config->read_only && !config->cluster.store.empty()) {
-        return fail_usage("--read-only is for a hub that runs alone: look at a cluster's data in its PostgreSQL");
+        return fail_usage(
+            "--read-only is for a hub that runs alone: look at a cluster's data in its PostgreSQL");
     }
     if (!config->cluster.store.empty()) return serve_in_cluster(args, *config, signals, manager);
-    auto server = Server::start(*config, dashboard_files());
+    const auto models = make_mcp_endpoint(*config);
+    auto server = Server::start(*config, dashboard_files(), models.get());
     if (!server) return fail(for_terminal(std::move(server).error()));
     run_hub(**server, args, *config, signals, manager);
     (*server)->stop([&manager] { manager.alive(); });

@@ -4,9 +4,9 @@
 #include "base/result.hpp"
 #include "core/configurations/configurations.hpp"
 #include "core/hub/audit_log.hpp"
-#include "core/messages/files/file_limits.hpp"
 #include "core/hub/hub_options.hpp"
 #include "core/jobs/jobs.hpp"
+#include "core/messages/files/file_limits.hpp"
 #include "core/shard/telemetry_limits.hpp"
 #include "endpoint/blob/web_reach.hpp"
 
@@ -22,6 +22,9 @@ namespace carillon {
 /// Whether the hub helps where it can, or refuses where the real one does. See ARCHITECTURE.md, "Compatible
 /// first".
 enum class Compatibility { helpful, strict };
+
+/// What language models are offered at the REST endpoint (docs/mcp.md).
+enum class ModelTools : std::uint8_t { off, read, change };
 
 /// A hub of several processes, of which one serves.
 struct ClusterConfig {
@@ -96,6 +99,7 @@ struct ServerConfig {
     std::string proxy_header;  ///< Names people who may sign in to the dashboard; empty: none does.
     std::vector<std::string> proxy_addresses;  ///< Who may send it.
     std::string proxy_policy = "iothubowner";  ///< What these people may do.
+    ModelTools model_tools = ModelTools::off;
     ClusterConfig cluster;
     /// Nothing in the data directory is changed, and devices do not connect. No setting: `--read-only`.
     bool read_only = false;

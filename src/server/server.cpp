@@ -10,6 +10,7 @@ constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
 constexpr std::chrono::seconds between_loop_looks{1};
 constexpr std::size_t event_threads_count = 2;
+constexpr std::size_t model_threads_count = 2;
 constexpr std::uint32_t backup_thread_number = shards_max + 2;
 constexpr std::uint16_t https_port_default = 443;
 
@@ -18,16 +19,18 @@ constexpr std::uint16_t https_port_default = 443;
 // --- starting ----------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
-                                              std::span<const rest::WebFile> web_files) {
-    return start(config, web_files, nullptr);
+                                              std::span<const rest::WebFile> web_files,
+                                              rest::ModelPort* models) {
+    return start(config, web_files, nullptr, models);
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServerConfig& config,
                                               std::span<const rest::WebFile> web_files,
-                                              std::unique_ptr<ClusterSeat> seat) {
+                                              std::unique_ptr<ClusterSeat> seat, rest::ModelPort* models) {
     auto parts = std::make_unique<Parts>(std::move(seat));
     parts->web_files = web_files;
     parts->config = config;
+    parts->models = models;
     for (auto step :
          {&Parts::open_store, &Parts::load_tls, &Parts::build_hub, &Parts::build_web, &Parts::build_transfers,
           &Parts::build_events, &Parts::load_hub, &Parts::listen, &Parts::listen_for_operators}) {
@@ -95,8 +98,8 @@ Result<> Server::Parts::open_rocks(const RocksOptions& options) {
     std::unique_ptr<RocksStore> own = *std::move(opened);
     rocks = own.get();
     store = std::move(own);
-    backups = std::make_unique<Backups>(*rocks, data_dir->path(), config.hostnames.front(), clock,
-                                        random, backup_thread_number);
+    backups = std::make_unique<Backups>(*rocks, data_dir->path(), config.hostnames.front(), clock, random,
+                                        backup_thread_number);
     return {};
 }
 
@@ -282,6 +285,7 @@ Result<> Server::Parts::listen() {
         WebSocketProtocols::Served{{"mqtt", &mqtt_door}, {"AMQPWSB10", amqp.get()}});
     rest = std::make_unique<RestEndpoint>(*hub, websockets.get(), web.get(), backups.get(), audit.get());
     if (authorities) rest->use(*authorities);
+    serve_models();
     auto done = listen_on(mqtt_door, config.mqtts_port, "--mqtts-port", summary.mqtts, *tls);
     if (!done) return done;
     done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
@@ -304,11 +308,20 @@ Result<> Server::Parts::listen_to_read() {
     rest = std::make_unique<RestEndpoint>(*hub, nullptr, web.get(), nullptr, audit.get());
     rest->only_read();
     rest->use(*authorities);
+    serve_models();
     auto done = listen_on(*rest, config.https_port, "--https-port", summary.https, *tls);
     if (!done) return done;
     note_https_port();
     given_sockets.warn_of_others({config.https_port});
     return {};
+}
+
+void Server::Parts::serve_models() {
+    if (models == nullptr) return;
+    const auto number = static_cast<std::uint32_t>(storage.size() + 7);
+    model_threads = std::make_unique<StorageThread>(number, model_threads_count);
+    model_host.reset(new rest::ModelHost{*models, *model_threads});
+    rest->use(*model_host);
 }
 
 void Server::Parts::note_https_port() {

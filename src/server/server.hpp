@@ -14,7 +14,8 @@ namespace carillon {
 
 namespace rest {
 struct WebFile;
-}
+class ModelPort;
+}  // namespace rest
 struct ClusterSeat;
 
 /// The whole hub in one process: reads what it is to be from the configuration, picks the drivers,
@@ -46,12 +47,15 @@ public:
     /// Returns when all listeners accept and the ready file is written. Fails with `config_invalid`,
     /// `store_failed`, `store_corrupt`, `tls_failed` or `io_failed`, in words for the terminal.
     /// `web_files` are the dashboard's, which live as long as the program; none for a hub without one.
+    /// `models`, if there is one, answers language models and outlives the server.
     static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
-                                                 std::span<const rest::WebFile> web_files = {});
+                                                 std::span<const rest::WebFile> web_files = {},
+                                                 rest::ModelPort* models = nullptr);
     /// The same for a hub of a cluster, which takes its seat.
     static Result<std::unique_ptr<Server>> start(const ServerConfig& config,
                                                  std::span<const rest::WebFile> web_files,
-                                                 std::unique_ptr<ClusterSeat> seat);
+                                                 std::unique_ptr<ClusterSeat> seat,
+                                                 rest::ModelPort* models = nullptr);
     /// Stops, if it has not been.
     ~Server();
 

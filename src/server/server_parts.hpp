@@ -22,6 +22,7 @@
 #include "endpoint/delivery/delivery_drivers.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "endpoint/mqtt/registration_endpoint.hpp"
+#include "endpoint/rest/operate/model_host.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/web_dashboard.hpp"
 #include "endpoint/rest/websocket_protocols.hpp"
@@ -81,7 +82,7 @@ struct Server::Parts {
     SettingsReport settings;
     std::optional<DataDir> data_dir;
     std::shared_ptr<Store> store;
-    RocksStore* rocks = nullptr;  ///< The same; null in a cluster, and where it is only read.
+    RocksStore* rocks = nullptr;       ///< The same; null in a cluster, and where it is only read.
     ReadOnlyStore* reading = nullptr;  ///< The same; null unless it is only read.
     HubMeta meta;
     std::unique_ptr<TlsContexts> tls;
@@ -98,7 +99,7 @@ struct Server::Parts {
     std::unique_ptr<Hub> hub;
     std::unique_ptr<DeviceFiles> device_files;  ///< Null if devices cannot upload.
     std::unique_ptr<AuditLog> audit;
-    std::unique_ptr<ClientAuthorities> authorities;  ///< Null in a cluster.
+    std::unique_ptr<ClientAuthorities> authorities;      ///< Null in a cluster.
     std::vector<std::unique_ptr<ShardFigures>> figures;  ///< Of each shard.
     std::unique_ptr<MqttEndpoint> mqtt;
     std::unique_ptr<MqttRegistrationEndpoint> registrations;  ///< Null unless the hub provisions devices.
@@ -106,7 +107,10 @@ struct Server::Parts {
     std::unique_ptr<WebSocketProtocols> websockets;
     std::span<const rest::WebFile> web_files;
     std::unique_ptr<rest::WebDashboard> web;
-    std::unique_ptr<Backups> backups;  ///< Null in a cluster: PostgreSQL's own are right there.
+    std::unique_ptr<Backups> backups;   ///< Null in a cluster: PostgreSQL's own are right there.
+    rest::ModelPort* models = nullptr;  ///< Null if there are none to serve.
+    std::unique_ptr<StorageThread> model_threads;
+    std::unique_ptr<rest::ModelHost> model_host;
     std::unique_ptr<RestEndpoint> rest;
     std::unique_ptr<TlsContexts> line_tls;  ///< Null unless other nodes pass connections on.
     std::unique_ptr<LineEndpoint> lines;
@@ -128,11 +132,13 @@ struct Server::Parts {
     Result<> build_events();
     Result<> load_hub();
     Result<> load_authorities();
-    /// Has new connections believe devices by `trusted`, each DER in base64, and by what `settings_now` names.
+    /// Has new connections believe devices by `trusted`, each DER in base64, and by what `settings_now`
+    /// names.
     Result<> renew_tls(const ServerConfig& settings_now, const std::vector<std::string>& trusted);
     Result<> listen();
     Result<> listen_to_read();
     void note_https_port();
+    void serve_models();
     ChannelLimits channel_limits();
     Result<> listen_on(ConnectionFactory& factory, std::uint16_t port, const char* flag,
                        std::vector<std::string>& shown, const TlsContexts& contexts);

@@ -97,6 +97,7 @@ void Server::stop(const std::function<void()>& tick) {
     }
     parts.flush_commits();
     if (parts.admin) parts.admin->stop();
+    parts.model_threads.reset();  // Each message that is being answered comes to its end.
     parts.threads->stop();
     if (parts.seat) parts.seat->store->give_up_waiting();
     parts.transfer_thread.reset();

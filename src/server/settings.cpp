@@ -159,6 +159,18 @@ std::string set_admin_tls(ServerConfig& config, const Values& values) {
     return {};
 }
 
+constexpr std::array<std::pair<std::string_view, ModelTools>, 3> model_tools{
+    {{"off", ModelTools::off}, {"read", ModelTools::read}, {"change", ModelTools::change}}};
+
+std::string set_model_tools(ServerConfig& config, const Values& values) {
+    for (const auto& [name, tools] : model_tools) {
+        if (name != values.front()) continue;
+        config.model_tools = tools;
+        return {};
+    }
+    return "must be off, read or change";
+}
+
 template <std::uint64_t FileLimits::*member>
 std::string set_file_limit(ServerConfig& config, const Values& values) {
     return set_number(config.files.*member, values, 0, 1ULL << 50);
@@ -345,6 +357,9 @@ Values read_in(const ServerConfig& config) {
 Values read_admin_tls(const ServerConfig& config) {
     return {config.admin_tls ? "on" : "off"};
 }
+Values read_model_tools(const ServerConfig& config) {
+    return {std::string(name_of(model_tools, config.model_tools))};
+}
 Values read_log_level(const ServerConfig& config) {
     return {std::string(log_level_text(config.log_level))};
 }
@@ -489,6 +504,7 @@ constexpr std::array settings{
             read_member<&ServerConfig::proxy_addresses>},
     Setting{"dashboard.proxy_policy", SettingKind::text, set_text<&ServerConfig::proxy_policy>,
             read_member<&ServerConfig::proxy_policy>},
+    Setting{"mcp.tools", SettingKind::text, set_model_tools, read_model_tools},
     Setting{"cluster.store", SettingKind::text, set_cluster_store,
             read_in<&ServerConfig::cluster, &ClusterConfig::store>},
     Setting{"cluster.node", SettingKind::text, set_cluster_node,

@@ -16,6 +16,7 @@ import { close, connect, ga } from '../lib/devices.mjs';
 const hub = Hub.fromEnvironment();
 const idScope = '0ne00ABCDEF';
 process.env.CARILLON_PROVISIONING__ID_SCOPES = idScope;
+process.env.CARILLON_MCP__TOOLS = 'read';
 const ga2021 = 'api-version=2021-04-12';
 const preview = 'api-version=2016-09-30-preview';
 let document;
@@ -470,6 +471,14 @@ test('authorities that sign device certificates', async () => {
   await ask('post', '/certificates/{certificateName}/verify', name, { body: { certificate: readFileSync(proof('pem'), 'utf8') } });
   await ask('delete', '/certificates/{certificateName}', name, { headers: { 'If-Match': '"0"' }, status: 412 });
   await ask('delete', '/certificates/{certificateName}', name, { status: 204 });
+});
+
+test('a message of a language model', async () => {
+  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'describe_hub', arguments: {} } };
+  const answer = await ask('post', '/carillon/mcp', {}, { body: message });
+  assert.equal(answer.result.isError, false, JSON.stringify(answer));
+  await ask('post', '/carillon/mcp', {}, { body: { jsonrpc: '2.0', method: 'notifications/initialized' }, status: 202 });
+  await ask('post', '/carillon/mcp', {}, { body: message, headers: { 'MCP-Protocol-Version': '1' }, status: 400 });
 });
 
 test('a backup', async () => {

@@ -16,15 +16,6 @@ struct McpArgs {
     bool allows_changes = false;
 };
 
-constexpr const char* reading_instructions =
-    "Carillon is an IoT hub: devices with identities and twins, and jobs that call a method on many devices "
-    "or "
-    "change their twins. These tools read it. They can plan a job but not create one.";
-constexpr const char* changing_instructions =
-    "Carillon is an IoT hub: devices with identities and twins, and jobs that call a method on many devices "
-    "or "
-    "change their twins. Plan a job and show the person its number of devices before you create it.";
-
 /// Reads a line of at most `McpSession::message_bytes_max`. False at the end of the input, or with `is_long`
 /// if there is more.
 bool read_line(std::string& line, bool& is_long) {
@@ -48,7 +39,7 @@ Result<Exit> serve_model(const McpArgs& args) {
     if (args.allows_changes) {
         for (McpTool& tool : changing_tools(*client)) tools.push_back(std::move(tool));
     }
-    McpSession session(std::move(tools), args.allows_changes ? changing_instructions : reading_instructions);
+    McpSession session(std::move(tools), mcp_instructions(args.allows_changes));
     std::string line;
     bool is_long = false;
     while (read_line(line, is_long)) {

@@ -15,6 +15,15 @@ using ParameterKind = McpParameter::Kind;
 using Effect = McpTool::Effect;
 using Parameters = std::vector<McpParameter>;
 
+constexpr const char* reading_instructions =
+    "Carillon is an IoT hub: devices with identities and twins, and jobs that call a method on many devices "
+    "or "
+    "change their twins. These tools read it. They can plan a job but not create one.";
+constexpr const char* changing_instructions =
+    "Carillon is an IoT hub: devices with identities and twins, and jobs that call a method on many devices "
+    "or "
+    "change their twins. Plan a job and show the person its number of devices before you create it.";
+
 constexpr std::int64_t page_rows_default = 20;
 constexpr std::size_t samples_max = 5;
 
@@ -214,6 +223,10 @@ Result<std::string> plan_job(ServiceClient& client, JsonValue arguments) {
 }
 
 }  // namespace
+
+std::string mcp_instructions(bool allows_changes) {
+    return allows_changes ? changing_instructions : reading_instructions;
+}
 
 std::vector<McpTool> reading_tools(ServiceClient& client) {
     return {

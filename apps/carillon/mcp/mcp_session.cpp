@@ -49,8 +49,14 @@ std::string tool_answer(JsonValue id, std::string_view text, bool is_error) {
 
 }  // namespace
 
-McpSession::McpSession(std::vector<McpTool> tools, std::string instructions)
-    : tools_(std::move(tools)), instructions_(std::move(instructions)) {}
+McpSession::McpSession(std::vector<McpTool> tools, std::string instructions, Begin begin)
+    : tools_(std::move(tools)),
+      instructions_(std::move(instructions)),
+      is_initialized_(begin == Begin::initialized) {}
+
+bool McpSession::speaks(std::string_view version) {
+    return std::find(versions.begin(), versions.end(), version) != versions.end();
+}
 
 std::optional<std::string> McpSession::receive(std::string_view message) {
     const auto document = JsonDocument::parse(message);
@@ -82,7 +88,7 @@ std::optional<std::string> McpSession::receive(std::string_view message) {
 std::string McpSession::initialize(JsonValue id, JsonValue params) {
     const JsonValue wanted = params.find("protocolVersion");
     if (!wanted.is_string()) return error_answer(id, invalid_params, "`protocolVersion` must be a string");
-    const bool is_spoken = std::find(versions.begin(), versions.end(), wanted.string()) != versions.end();
+    const bool is_spoken = speaks(wanted.string());
     is_initialized_ = true;
     std::string out;
     auto json = begin_answer(out, id);

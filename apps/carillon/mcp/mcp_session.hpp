@@ -2,6 +2,7 @@
 
 #include "mcp/mcp_tool.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,12 @@ public:
     static constexpr std::size_t result_bytes_max = 512 * 1024;
 
     /// `instructions` tell the model what the server is for.
-    McpSession(std::vector<McpTool> tools, std::string instructions);
+    /// Over a transport without sessions each message stands for itself.
+    enum class Begin : std::uint8_t { by_client, initialized };
+    McpSession(std::vector<McpTool> tools, std::string instructions, Begin begin = Begin::by_client);
+
+    /// Whether the protocol has, or had, this version.
+    static bool speaks(std::string_view version);
 
     /// Calls the tool that the message asks for, which may block. A malformed message is answered with an
     /// error of JSON-RPC.
@@ -32,7 +38,7 @@ private:
 
     std::vector<McpTool> tools_;
     std::string instructions_;
-    bool is_initialized_ = false;
+    bool is_initialized_;
 };
 
 }  // namespace carillon

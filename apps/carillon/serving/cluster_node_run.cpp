@@ -203,7 +203,8 @@ Result<NodeRun::End> NodeRun::stand_by_and_serve(DataDir data_dir) {
     seat->incarnation = node_->self().number;
     seat->lease_left = [&node = *node_] { return node.lease_left(); };
     seat->oldest_snapshot = [&node = *node_] { return node.oldest_snapshot(); };
-    auto server = Server::start(config_, dashboard_files(), std::move(seat));
+    const auto models = make_mcp_endpoint(config_);
+    auto server = Server::start(config_, dashboard_files(), std::move(seat), models.get());
     if (!server) {
         node_->leave();
         return fail(for_terminal(std::move(server).error()));

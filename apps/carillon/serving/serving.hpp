@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "mcp/mcp_endpoint.hpp"
 #include "server/config.hpp"
 #include "server/server.hpp"
 #include "server/service_manager.hpp"
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +28,9 @@ struct ServeArgs {
 };
 
 ConfigSources sources_of(const ServeArgs& args);
+
+/// What the hub answers language models by; null if it serves none.
+std::unique_ptr<McpEndpoint> make_mcp_endpoint(const ServerConfig& config);
 
 /// The next of these signals; 0 if none comes for `wait`, or the wait was interrupted.
 int next_signal(const sigset_t& signals, const std::optional<std::chrono::microseconds>& wait);

@@ -32,6 +32,15 @@ struct ServiceAnswer {
     std::chrono::milliseconds time{};
 };
 
+using ServiceHeaders = std::vector<std::pair<std::string, std::string>>;
+
+/// An answer as a carrier brings it.
+struct ServiceReply {
+    int status = 0;
+    ServiceHeaders headers{};
+    std::string body{};
+};
+
 /// How to reach a hub as a back end.
 struct ServiceOptions {
     /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`
@@ -48,6 +57,9 @@ struct ServiceOptions {
     /// When a call that failed is made again by itself. Only where that is safe: after `unreachable` and
     /// throttling, as nothing happened; reads besides after a lost connection and the hub's own failures.
     RetryPolicy retry{.is_first_at_once = false, .attempts_max = 4};
+    /// Carries requests in place of a connection, if set, for a program that has a hub within: the connection
+    /// string then needs no key, and requests no token. What comes as a stream is not to be had.
+    std::function<Result<ServiceReply>(const ServiceRequest&, const ServiceHeaders&)> carrier{};
     /// Called before each attempt of a request, if set. A failure keeps it from being sent and is what the
     /// call fails with. Job events (`follow_job`) are seen here and not below.
     std::function<Result<>(const ServiceRequest&)> before_request{};
@@ -182,8 +194,8 @@ public:
     /// nothing comes for `backup_quiet_max`, with what `take` fails with, and with `generic_not_found` at
     /// another hub.
     static constexpr std::chrono::seconds backup_quiet_max{60};
-    /// `since`, unless it is empty, is the member `store.files` of an earlier backup: what lies in that one is
-    /// left out.
+    /// `since`, unless it is empty, is the member `store.files` of an earlier backup: what lies in that one
+    /// is left out.
     Result<> download_backup(const std::function<Result<>(std::string_view)>& take,
                              std::string_view since = {});
 

@@ -64,6 +64,7 @@ void describe_change(AuditEntry& entry, const Route& route, const Request& reque
         if (i > 0) entry.target += '/';
         entry.target += request.ids[i];
     }
+    if (entry.target.empty()) entry.target = request.subject;
     entry.request_id = request.id;
     entry.request = sha256_hex(request.http->body);
 }

@@ -174,6 +174,7 @@ const std::vector<Row> rows{
     {"DELETE", "/certificates/{}", owner},
     {"POST", "/certificates/{}/generateVerificationCode", owner},
     {"POST", "/certificates/{}/verify", owner},
+    {"POST", "/carillon/mcp", read_or_service},
     {"GET", "/carillon/backup", owner},
     {"POST", "/carillon/backup", owner},
     {"POST", "/configurations/testQueries", read_or_service},

@@ -16,6 +16,7 @@
 #include "model/twin.hpp"
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,11 +26,13 @@ namespace carillon {
 class AuditLog;
 class ClientAuthorities;
 struct RegistrationRequest;
-}
+}  // namespace carillon
 
 namespace carillon::rest {
 
 class BackupPort;
+class HttpHandler;
+struct ModelHost;
 struct WebDashboard;
 
 /// The cookie of a dashboard's session.
@@ -49,7 +52,10 @@ struct Request {
     AuditLog* audit = nullptr;                 ///< Null if the hub keeps none.
     BackupPort* backups = nullptr;             ///< Null if the hub makes none.
     ClientAuthorities* authorities = nullptr;  ///< Null in a cluster.
-    WebDashboard* web = nullptr;               ///< Set for the routes of sessions.
+    ModelHost* models = nullptr;               ///< Null if the hub serves no language models.
+    /// A handler for requests that this one makes in its caller's name; on the connection's thread.
+    std::function<std::unique_ptr<HttpHandler>()> make_inner_handler{};
+    WebDashboard* web = nullptr;  ///< Set for the routes of sessions.
     /// How the caller proved to be the device of the path, where the route asks for that. The dashboard's
     /// sessions stand on a policy.
     device::AuthMethod proved_by = device::AuthMethod::policy;
@@ -57,8 +63,9 @@ struct Request {
     /// Who registers, once it has proved itself.
     std::shared_ptr<RegistrationRequest> registrant;
     std::string peer;         ///< `address:port`
-    std::string id;           ///< As the answer names it (`x-ms-request-id`).
-    Duration answer_after{};  ///< Set by a login that failed: how long its answer waits.
+    std::string subject;                ///< What it is about, for the audit log, where no id says so.
+    std::string id;                     ///< As the answer names it (`x-ms-request-id`).
+    Duration answer_after{};            ///< Set by a login that failed: how long its answer waits.
 
     explicit Request(Hub& h) : hub(h) {}
     Request(const Request&) = delete;

@@ -17,6 +17,7 @@ class Hub;
 namespace rest {
 class BackupPort;
 struct HttpRequest;
+struct ModelHost;
 struct RestMetrics;
 struct WebDashboard;
 }  // namespace rest
@@ -50,6 +51,7 @@ public:
     void only_read() { only_reads_ = true; }
     /// Outlives the endpoint. Before the first connection.
     void use(ClientAuthorities& authorities) { authorities_ = &authorities; }
+    void use(rest::ModelHost& models) { models_ = &models; }
 
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
@@ -63,6 +65,7 @@ private:
     rest::BackupPort* backups_;
     AuditLog* audit_;
     ClientAuthorities* authorities_ = nullptr;
+    rest::ModelHost* models_ = nullptr;
     bool only_reads_ = false;
     std::atomic<std::size_t> running_{0};
     std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.

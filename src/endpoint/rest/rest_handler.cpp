@@ -57,6 +57,16 @@ RestHandler::RestHandler(Hub& hub, WebSocketFactory* websockets, std::atomic<std
 
 RestHandler::~RestHandler() = default;
 
+void RestHandler::use(ModelHost& models) {
+    request_.models = &models;
+    request_.make_inner_handler = [this]() -> std::unique_ptr<HttpHandler> {
+        auto inner = std::make_unique<RestHandler>(hub_, nullptr, running_, metrics_, web_, request_.peer,
+                                                   nullptr, request_.audit);
+        inner->only_reads_ = only_reads_;
+        return inner;
+    };
+}
+
 std::optional<WebSession> RestHandler::find_session(const HttpRequest& request) const {
     if (web_ == nullptr || request.find("authorization")) return std::nullopt;
     const auto field = request.find("cookie");
@@ -122,6 +132,7 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
     match_ = *match;
 
     request_.caller.reset();
+    request_.subject.clear();
     request_.registrant = nullptr;
     awaits_device_ = false;
     request_.proved_by = device::AuthMethod::policy;
@@ -149,8 +160,9 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
         if (is_authenticated) request_.caller = authorizer_.caller();
     }
     if (only_reads_ && !carillon::rest::only_reads(*match_.route)) {
-        return fail(Errc::operation_not_allowed_in_current_state,
-                    "This hub was started for reading only (carillon serve --read-only) and takes no changes.");
+        return fail(
+            Errc::operation_not_allowed_in_current_state,
+            "This hub was started for reading only (carillon serve --read-only) and takes no changes.");
     }
     const std::string_view pattern = match_.route->pattern;
     const bool needs_web =

@@ -35,6 +35,8 @@ public:
 
     /// Refuses what changes something; before the first request.
     void only_read() { only_reads_ = true; }
+    /// Outlives the handler.
+    void use(ModelHost& models);
     void use(ClientAuthorities* authorities) { request_.authorities = authorities; }
 
     Admission admit(const HttpRequest& request) override;

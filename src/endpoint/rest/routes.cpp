@@ -174,6 +174,8 @@ constexpr Route table[] = {
     {"GET", "/carillon/traces/{}", service, C::none, small, take_trace_events},
     {"DELETE", "/carillon/traces/{}", service, C::none, small, delete_trace},
 
+    {"POST", "/carillon/mcp", read_or_service, C::none, small, post_model_message},
+
     {"GET", "/carillon/openapi.json", anyone, C::none, tiny, get_openapi},
 
     {"POST", "/configurations/testQueries", read_or_service, C::configurations, small,
@@ -295,6 +297,8 @@ bool only_reads(const Route& route) {
     if (route.handler == receive_feedback || route.handler == receive_file_notification) return false;
     // A backup of what is only read is a copy of its directory.
     if (route.handler == make_backup || route.handler == make_incremental_backup) return false;
+    // What a model asks for is judged by itself.
+    if (route.handler == post_model_message) return true;
     // Sessions of the dashboard are signed, not stored.
     return !changes_something(route) || route.handler == sign_in || route.handler == make_sign_in_link;
 }

@@ -32,6 +32,9 @@ Task<Result<HttpResponse>> delete_certificate(Request& request);
 Task<Result<HttpResponse>> generate_verification_code(Request& request);
 Task<Result<HttpResponse>> verify_certificate(Request& request);
 
+// models.cpp
+Task<Result<HttpResponse>> post_model_message(Request& request);
+
 // device_connections.cpp
 Task<Result<HttpResponse>> list_device_connections(Request& request);
 
