@@ -100,6 +100,8 @@ struct ServerConfig {
     std::vector<std::string> proxy_addresses;  ///< Who may send it.
     std::string proxy_policy = "iothubowner";  ///< What these people may do.
     ModelTools model_tools = ModelTools::off;
+    std::string tracing_endpoint;  ///< Of a collector that takes spans by OTLP over HTTP; empty for none.
+    std::uint32_t tracing_percent = 100;  ///< Of traces that begin here.
     ClusterConfig cluster;
     /// Nothing in the data directory is changed, and devices do not connect. No setting: `--read-only`.
     bool read_only = false;

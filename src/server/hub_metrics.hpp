@@ -15,6 +15,7 @@ class IoThreads;
 class LineEndpoint;
 class LoopWatch;
 class MqttEndpoint;
+class OtlpExporter;
 class RestEndpoint;
 class RocksStore;
 class SettingsReport;
@@ -55,6 +56,7 @@ struct HubSources {
     const RocksStore* rocks;    ///< Null for a hub in a cluster, whose PostgreSQL has metrics of its own.
     const ClusterSeat* seat;    ///< Null for a hub that runs alone.
     const LineEndpoint* lines;  ///< Null unless other nodes pass connections on.
+    const OtlpExporter* spans;  ///< Null if none are sent anywhere.
     const UnsentTotal& unsent;
     const ConnectionCount& connections;
     const CertificateDates& certificates;

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "core/hub/hub.hpp"
 #include "core/jobs/jobs.hpp"
+#include "endpoint/delivery/otlp_exporter.hpp"
 #include "net/socket_channel.hpp"
 #include "server/certificate_dates.hpp"
 #include "server/loop_watch.hpp"
@@ -76,6 +77,15 @@ void add_hindrances(Faults& faults, const HubSources& from, const StoreUsage& us
     }
 }
 
+void write_spans(MetricsText& page, const OtlpExporter* spans) {
+    page.counter("carillon_trace_spans",
+                 "Spans of traces that were to go to the collector, by what came of them.")
+        .sample(spans != nullptr ? spans->sent() : std::uint64_t{0}, {{"result", "sent"}})
+        .sample(spans != nullptr ? spans->lost() : std::uint64_t{0}, {{"result", "lost"}});
+    page.gauge("carillon_trace_spans_waiting", "Spans that have not been sent yet.")
+        .sample(spans != nullptr ? spans->waiting() : std::uint64_t{0});
+}
+
 StoreUsage usage_of(const RocksStore* rocks) {
     return rocks != nullptr ? rocks->usage() : StoreUsage();
 }
@@ -135,6 +145,7 @@ Task<std::string> HubPages::metrics(MetricsFormat format) {
     for (std::size_t i = 0; i < from_.loops.size(); ++i) {
         page.sample(from_.loops.lag(i), {{"loop", std::to_string(i)}});
     }
+    write_spans(page, from_.spans);
     write_process(page, from_.started);
     page.histogram("carillon_scrape_seconds", "Time that pages like this one took to make.").sample(scrapes_);
     scrapes_.add(from_.clock.now() - began);

@@ -184,6 +184,12 @@ Result<> Server::Parts::build_events() {
 /// Import and export jobs have a thread of their own, as files and servers on the web are slow, and
 /// others to look at the inputs of new jobs.
 Result<> Server::Parts::build_transfers() {
+    if (!config.tracing_endpoint.empty()) {
+        auto opened = OtlpExporter::open(config.tracing_endpoint, config.tracing_percent, config.storage_ca,
+                                         config.hostnames.front(), random);
+        if (!opened) return fail(std::move(opened).error());
+        spans = *std::move(opened);
+    }
     auto reach = WebReach::parse(config.storage_web, config.storage_hosts);
     if (!reach) return fail(std::move(reach).error());
     auto trust = WebTrust::load(config.storage_ca, *std::move(reach));
@@ -197,6 +203,7 @@ Result<> Server::Parts::build_transfers() {
         BrokerReach::of(reaches_none ? std::vector<std::string>() : config.storage_hosts, config.storage_ca);
     delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, std::move(brokers), config.hostnames.front(),
                                                  (data_dir->path() / "dead-letters").string(), clock);
+    if (spans) delivery->use(*spans);
     if (!config.provisioning_scopes.empty()) {
         auto opened =
             ProvisioningReach::open(config, *trust, clock, static_cast<std::uint32_t>(storage.size() + 5));
@@ -317,6 +324,7 @@ Result<> Server::Parts::listen_to_read() {
 }
 
 void Server::Parts::serve_models() {
+    if (spans) rest->use(*spans);
     if (models == nullptr) return;
     const auto number = static_cast<std::uint32_t>(storage.size() + 7);
     model_threads = std::make_unique<StorageThread>(number, model_threads_count);
@@ -387,6 +395,7 @@ Result<> Server::Parts::listen_for_operators() {
                              .rocks = rocks,
                              .seat = seat.get(),
                              .lines = lines.get(),
+                             .spans = spans.get(),
                              .unsent = unsent,
                              .connections = connections,
                              .certificates = certificates,

@@ -20,6 +20,7 @@
 #include "endpoint/amqp/amqp_endpoint.hpp"
 #include "endpoint/blob/blob_containers.hpp"
 #include "endpoint/delivery/delivery_drivers.hpp"
+#include "endpoint/delivery/otlp_exporter.hpp"
 #include "endpoint/mqtt/mqtt_endpoint.hpp"
 #include "endpoint/mqtt/registration_endpoint.hpp"
 #include "endpoint/rest/operate/model_host.hpp"
@@ -90,6 +91,7 @@ struct Server::Parts {
     std::unique_ptr<IoThreads> threads;
     std::unique_ptr<LoopWatch> loops;
     std::vector<std::unique_ptr<StorageThread>> storage;
+    std::unique_ptr<OtlpExporter> spans;  ///< Null if none are sent anywhere.
     std::unique_ptr<BlobContainers> blobs;
     std::unique_ptr<StorageThread> transfer_thread;
     std::unique_ptr<StorageThread> lookout;

@@ -4,6 +4,7 @@
 #include "base/log_format.hpp"
 #include "base/text.hpp"
 #include "endpoint/delivery/web_hubs.hpp"
+#include "endpoint/delivery/webhook_sender.hpp"
 #include "server/cluster/cluster_setup.hpp"
 
 #include <arpa/inet.h>
@@ -161,6 +162,19 @@ std::string set_admin_tls(ServerConfig& config, const Values& values) {
 
 constexpr std::array<std::pair<std::string_view, ModelTools>, 3> model_tools{
     {{"off", ModelTools::off}, {"read", ModelTools::read}, {"change", ModelTools::change}}};
+
+std::string set_tracing_endpoint(ServerConfig& config, const Values& values) {
+    if (!values.front().empty()) {
+        if (const auto address = WebhookAddress::parse(values.front()); !address)
+            return "must be like http://127.0.0.1:4318/v1/traces";
+    }
+    config.tracing_endpoint = values.front();
+    return {};
+}
+
+std::string set_tracing_percent(ServerConfig& config, const Values& values) {
+    return set_number(config.tracing_percent, values, 0, 100);
+}
 
 std::string set_model_tools(ServerConfig& config, const Values& values) {
     for (const auto& [name, tools] : model_tools) {
@@ -504,6 +518,10 @@ constexpr std::array settings{
             read_member<&ServerConfig::proxy_addresses>},
     Setting{"dashboard.proxy_policy", SettingKind::text, set_text<&ServerConfig::proxy_policy>,
             read_member<&ServerConfig::proxy_policy>},
+    Setting{"tracing.endpoint", SettingKind::text, set_tracing_endpoint,
+            read_member<&ServerConfig::tracing_endpoint>},
+    Setting{"tracing.sampled_percent", SettingKind::number, set_tracing_percent,
+            read_member<&ServerConfig::tracing_percent>},
     Setting{"mcp.tools", SettingKind::text, set_model_tools, read_model_tools},
     Setting{"cluster.store", SettingKind::text, set_cluster_store,
             read_in<&ServerConfig::cluster, &ClusterConfig::store>},

@@ -115,7 +115,8 @@ std::unique_ptr<EventSender> DeliveryDrivers::open(const RouteEndpoint& endpoint
         return std::make_unique<KafkaSender>(endpoint, std::move(brokers), hub_name_, ca_file, stops);
     }
     auto address = WebhookAddress::parse(endpoint.url);
-    return std::make_unique<WebhookSender>(endpoint, *std::move(address), hub_name_, trust_, clock_, stops);
+    return std::make_unique<WebhookSender>(endpoint, *std::move(address), hub_name_, trust_, clock_, stops,
+                                           spans_);
 }
 
 Result<> DeliveryDrivers::keep_dead_letter(std::string_view endpoint, const RoutedEvent& event,

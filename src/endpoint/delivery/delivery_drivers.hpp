@@ -12,6 +12,7 @@
 namespace carillon {
 
 class Clock;
+class SpanSink;
 
 /// What endpoints of routes are: webhooks, files in what `Blobs` reaches, and message brokers.
 class DeliveryDrivers final : public EventDrivers {
@@ -23,6 +24,9 @@ public:
     /// this.
     DeliveryDrivers(Blobs& blobs, std::shared_ptr<const WebTrust> trust, BrokerReach brokers,
                     std::string hub_name, std::string dead_letters, const Clock& clock);
+
+    /// Where spans of requests to webhooks go. Outlives this; before the first is opened.
+    void use(SpanSink& spans) { spans_ = &spans; }
 
     Result<> check(const RouteEndpoint& endpoint) const override;
     std::unique_ptr<EventSender> open(const RouteEndpoint& endpoint, const std::atomic<bool>& stops) override;
@@ -36,6 +40,7 @@ private:
     const std::string hub_name_;
     const std::string dead_letters_;
     const Clock& clock_;
+    SpanSink* spans_ = nullptr;
 };
 
 }  // namespace carillon

@@ -1,5 +1,7 @@
 #include "endpoint/delivery/webhook_sender.hpp"
 
+#include "endpoint/delivery/client_span.hpp"
+
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/events/event_json.hpp"
@@ -144,11 +146,12 @@ std::string webhook_signature(std::string_view secret, std::string_view id, std:
 
 WebhookSender::WebhookSender(const RouteEndpoint& endpoint, WebhookAddress address, std::string hub_name,
                              std::shared_ptr<const WebTrust> trust, const Clock& clock,
-                             const std::atomic<bool>& stops)
+                             const std::atomic<bool>& stops, SpanSink* spans)
     : endpoint_(endpoint),
       address_(std::move(address)),
       hub_name_(std::move(hub_name)),
       clock_(clock),
+      spans_(spans),
       client_(address_.server, std::move(trust), stops) {}
 
 DeliveryOutcome WebhookSender::send(const std::vector<RoutedEvent>& events) {
@@ -161,7 +164,10 @@ DeliveryOutcome WebhookSender::send(const std::vector<RoutedEvent>& events) {
     if (!endpoint_.secret.empty()) {
         fields += "webhook-signature: " + webhook_signature(endpoint_.secret, id, now, body) + "\r\n";
     }
+    ClientSpan span(spans_, clock_, "POST webhook", address_.server.host);
+    fields += span.field();
     const auto answer = client_.exchange("POST", address_.target, fields, body, answer_bytes_max);
+    span.ended(answer ? answer->status : 0);
     if (!answer) return {Verdict::failed, answer.error().detail, {}};
     const int status = answer->status;
     if (status >= 200 && status < 300) return {};

@@ -11,6 +11,7 @@
 namespace carillon {
 
 class Clock;
+class SpanSink;
 
 /// A webhook's address: whom to connect to, and what to ask there.
 struct WebhookAddress {
@@ -37,9 +38,10 @@ class WebhookSender final : public EventSender {
 public:
     static constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-    /// `clock` and `stops` outlive it.
+    /// `clock`, `stops` and `spans`, which may be null, outlive it.
     WebhookSender(const RouteEndpoint& endpoint, WebhookAddress address, std::string hub_name,
-                  std::shared_ptr<const WebTrust> trust, const Clock& clock, const std::atomic<bool>& stops);
+                  std::shared_ptr<const WebTrust> trust, const Clock& clock, const std::atomic<bool>& stops,
+                  SpanSink* spans = nullptr);
 
     DeliveryOutcome send(const std::vector<RoutedEvent>& events) override;
 
@@ -48,6 +50,7 @@ private:
     const WebhookAddress address_;
     const std::string hub_name_;
     const Clock& clock_;
+    SpanSink* const spans_;
     WebClient client_;
 };
 

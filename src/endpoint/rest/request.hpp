@@ -4,6 +4,7 @@
 #include "base/device_id.hpp"
 #include "base/json.hpp"
 #include "base/task.hpp"
+#include "base/trace_context.hpp"
 #include "core/hub/hub.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/shard.hpp"
@@ -62,7 +63,8 @@ struct Request {
     std::optional<WebSession> session;  ///< Who is signed in, and showed no token.
     /// Who registers, once it has proved itself.
     std::shared_ptr<RegistrationRequest> registrant;
-    std::string peer;         ///< `address:port`
+    std::optional<TraceContext> trace;  ///< What it is a part of, where spans are kept.
+    std::string peer;                   ///< `address:port`
     std::string subject;                ///< What it is about, for the audit log, where no id says so.
     std::string id;                     ///< As the answer names it (`x-ms-request-id`).
     Duration answer_after{};            ///< Set by a login that failed: how long its answer waits.

@@ -24,6 +24,7 @@ void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
         std::make_unique<rest::RestHandler>(hub_, websockets_, running_, *metrics.load(), web_,
                                             channel->peer_address(), backups_, audit_, channel.get());
     handler->use(authorities_);
+    handler->use(spans_);
     if (models_ != nullptr) handler->use(*models_);
     if (only_reads_) handler->only_read();
     rest::HttpConnection::serve(std::move(channel), std::move(handler), context);

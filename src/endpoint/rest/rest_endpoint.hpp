@@ -12,6 +12,7 @@ namespace carillon {
 
 class AuditLog;
 class ClientAuthorities;
+class SpanSink;
 class Hub;
 
 namespace rest {
@@ -52,6 +53,7 @@ public:
     /// Outlives the endpoint. Before the first connection.
     void use(ClientAuthorities& authorities) { authorities_ = &authorities; }
     void use(rest::ModelHost& models) { models_ = &models; }
+    void use(SpanSink& spans) { spans_ = &spans; }
 
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
@@ -66,6 +68,7 @@ private:
     AuditLog* audit_;
     ClientAuthorities* authorities_ = nullptr;
     rest::ModelHost* models_ = nullptr;
+    SpanSink* spans_ = nullptr;
     bool only_reads_ = false;
     std::atomic<std::size_t> running_{0};
     std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.

@@ -63,6 +63,7 @@ void RestHandler::use(ModelHost& models) {
         auto inner = std::make_unique<RestHandler>(hub_, nullptr, running_, metrics_, web_, request_.peer,
                                                    nullptr, request_.audit);
         inner->only_reads_ = only_reads_;
+        inner->spans_ = spans_;
         return inner;
     };
 }
@@ -209,6 +210,7 @@ HttpHandler::Admission RestHandler::admit(const HttpRequest& request) {
     is_file_ = web_ != nullptr && !web_->files.empty() && is_web_path(request.target);
     if (is_file_) return admission;
     request_.now = clock_.wall_now();
+    if (spans_ != nullptr) begin_span(request);
     request_.connect_timeout_s = 0;
     request_.answer_after = Duration::zero();
     auto understood = understand(request, admission.is_authenticated);
@@ -229,6 +231,37 @@ void RestHandler::count(const HttpResponse& response) {
     ++route.answers[status_class < RouteMetrics::classes ? status_class : 0];
     // What waits on purpose says nothing of the hub, and a stream is ready at once.
     if (response.wait == Duration::zero() && !response.stream) route.seconds.add(clock_.now() - began_);
+    if (request_.trace) end_span(response);
+}
+
+void RestHandler::begin_span(const HttpRequest& request) {
+    const auto named = request.find("traceparent");
+    span_parent_ = named ? TraceContext::parse(*named) : std::nullopt;
+    request_.trace = spans_->continue_from(span_parent_);
+    span_began_ = request_.now;
+}
+
+void RestHandler::end_span(const HttpResponse& response) {
+    Span span;
+    span.context = *std::exchange(request_.trace, std::nullopt);
+    if (!span.context.is_sampled) return;
+    span.parent = span_parent_;
+    span.kind = Span::Kind::server;
+    span.began = span_began_;
+    span.took = clock_.now() - began_;
+    span.has_failed = response.status >= 500;
+    if (match_.route != nullptr) {
+        span.name = std::string(match_.route->method) + ' ' + std::string(match_.route->pattern);
+        span.texts.emplace_back("http.request.method", match_.route->method);
+        span.texts.emplace_back("http.route", match_.route->pattern);
+    } else {
+        span.name = "HTTP";  // No route is named: a stranger chooses the path.
+    }
+    span.texts.emplace_back("carillon.request_id", request_.id);
+    if (request_.caller) span.texts.emplace_back("carillon.policy", request_.caller->policy);
+    if (request_.session) span.texts.emplace_back("carillon.policy", request_.session->policy);
+    span.numbers.emplace_back("http.response.status_code", response.status);
+    spans_->ended(std::move(span));
 }
 
 Task<bool> RestHandler::take_body(std::string piece) {

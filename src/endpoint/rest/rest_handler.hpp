@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "base/spans.hpp"
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/http_connection.hpp"
@@ -35,8 +36,10 @@ public:
 
     /// Refuses what changes something; before the first request.
     void only_read() { only_reads_ = true; }
-    /// Outlives the handler.
+    /// Outlives the handler, as what follows does.
     void use(ModelHost& models);
+    /// Where spans of requests go; null for nowhere.
+    void use(SpanSink* spans) { spans_ = spans; }
     void use(ClientAuthorities* authorities) { request_.authorities = authorities; }
 
     Admission admit(const HttpRequest& request) override;
@@ -66,6 +69,8 @@ private:
     void note_wrong_login(std::string_view identity, const Error& error);
     /// Counts an answer to the request admitted last.
     void count(const HttpResponse& response);
+    void begin_span(const HttpRequest& request);
+    void end_span(const HttpResponse& response);
     Task<HttpResponse> carry_out(const HttpRequest& request);
     /// Calls the handler, and notes in the audit log what it changed.
     Task<Result<HttpResponse>> handle_audited();
@@ -88,6 +93,9 @@ private:
     RouteMatch match_;
     Request request_;
     const Channel* channel_;
+    SpanSink* spans_ = nullptr;
+    std::optional<TraceContext> span_parent_;  ///< As the caller said.
+    WallTime span_began_{};
     bool only_reads_ = false;
     std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.
     std::shared_ptr<device::RegistrantCredentials> registrant_;  ///< Of one that registers.

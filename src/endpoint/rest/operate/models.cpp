@@ -126,6 +126,7 @@ Task<Result<HttpResponse>> post_model_message(Request& request) {
     for (const std::string_view name : passed_on) {
         if (const auto value = request.header(name)) proof.emplace_back(name, *value);
     }
+    if (request.trace) proof.emplace_back("traceparent", request.trace->traceparent());
     const auto executor = co_await boost::asio::this_coro::executor;
     const InnerExchange exchange = [&request, &proof, executor](InnerRequest asked) {
         auto held = std::make_unique<HeldRequest>(std::move(asked), proof);

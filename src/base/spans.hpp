@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/trace_context.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace carillon {
+
+/// Something that took time, as a part of a trace. Source: OpenTelemetry, "Trace API", Span.
+struct Span {
+    enum class Kind : std::uint8_t { internal = 1, server = 2, client = 3 };
+
+    TraceContext context;
+    std::optional<TraceContext> parent;  ///< Of the same trace.
+    std::string name;
+    Kind kind = Kind::internal;
+    WallTime began;
+    Duration took{};
+    bool has_failed = false;
+    std::vector<std::pair<std::string_view, std::string>> texts;  ///< Names are literals.
+    std::vector<std::pair<std::string_view, std::int64_t>> numbers;
+};
+
+/// Where spans go when they have ended, and who decides which are kept. Any thread; never waits.
+class SpanSink {
+public:
+    virtual ~SpanSink() = default;
+    /// What a request belongs to: a part of the caller's trace, or one of its own.
+    virtual TraceContext continue_from(const std::optional<TraceContext>& caller) = 0;
+    /// One that is not sampled is passed over.
+    virtual void ended(Span span) = 0;
+};
+
+}  // namespace carillon

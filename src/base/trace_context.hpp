@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace carillon {
+
+class Random;
+
+/// Which trace something belongs to, and which part of it it is. Source: W3C Trace Context, §3.2.
+struct TraceContext {
+    std::array<std::uint8_t, 16> trace_id{};
+    std::array<std::uint8_t, 8> span_id{};
+    bool is_sampled = false;
+
+    /// The value of a `traceparent` header. Nothing if it is malformed, or of a version that cannot be read.
+    static std::optional<TraceContext> parse(std::string_view traceparent);
+    /// A trace of its own.
+    static TraceContext begin(Random& random, bool is_sampled);
+    /// A part of the same trace.
+    TraceContext child(Random& random) const;
+
+    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`
+    std::string traceparent() const;
+    std::string trace_hex() const;
+    std::string span_hex() const;
+};
+
+}  // namespace carillon
