@@ -180,7 +180,7 @@ def soak(bench, folder):
                     jobs.call("PUT", f"/jobs/v2/soak-{number}", {**body, "jobId": f"soak-{number}", "queryCondition": "*",
                                                                  "maxExecutionTimeInSeconds": 300})
                     number, next_job = number + 1, next_job + 60
-                times = [trip_s(reads, f"sim-{n % SOAK_DEVICES}") for n in range(200)]
+                times = [trip_s(reads, f"sim-{n % SOAK_DEVICES:06d}") for n in range(200)]
                 text, page_s = page_of(port)
                 cpu, resident = used(hub.pid)
                 now = time.monotonic()
