@@ -43,6 +43,14 @@ void add_wave(JsonWriter& json, const WavePlan& wave) {
     if (wave.waits_for_promotion) json.member("gate", "manual");
     add(json, "within", wave.within);
     add(json, "else", wave.otherwise);
+    if (wave.test) {
+        json.key("test").begin_object();
+        add(json, "tolerate", wave.test->tolerate);
+        add(json, "refuse", wave.test->refuse);
+        add(json, "falseAlarm", wave.test->false_alarm);
+        add(json, "falsePass", wave.test->false_pass);
+        json.end_object();
+    }
     json.end_object();
 }
 

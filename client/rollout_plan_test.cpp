@@ -94,6 +94,16 @@ TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
     text = rollout_json(undo);
     EXPECT_EQ(text, R"({"undoOf":"fw-1"})");
     EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan tried;
+    WavePlan canary;
+    canary.size = "1%";
+    TestPlan test;
+    test.tolerate = "1%";
+    canary.test = test;
+    tried.waves = {canary};
+    text = rollout_json(tried);
+    EXPECT_EQ(text, R"({"waves":[{"size":"1%","test":{"tolerate":"1%"}}]})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
     RolloutPlan newest;
     newest.supersede = "";
     text = rollout_json(newest);

@@ -46,18 +46,44 @@ void add_wave_rules(JsonWriter& json, const RolloutFlags& flags, bool is_last) {
     if (!flags.wave_else.empty()) json.member("else", flags.wave_else);
 }
 
+/// `1% tolerate 2% refuse 5%`: a first wave with a test.
+Result<> add_canary(JsonWriter& json, const RolloutFlags& flags) {
+    const auto refuse = [&flags] {
+        return fail_usage("--canary: `" + flags.canary + "` is not like \"1% tolerate 2% refuse 5%\"");
+    };
+    std::vector<std::string> words;
+    for (const std::string_view word : split(flags.canary, ' ')) {
+        if (!word.empty()) words.emplace_back(word);
+    }
+    if (words.size() % 2 == 0) return refuse();
+    json.begin_object();
+    add_amount(json, "size", words[0]);
+    json.key("test").begin_object();
+    for (std::size_t i = 1; i < words.size(); i += 2) {
+        if (words[i] != "tolerate" && words[i] != "refuse") return refuse();
+        json.member(words[i], words[i + 1]);
+    }
+    json.end_object();
+    add_wave_rules(json, flags, false);
+    json.end_object();
+    return {};
+}
+
 Result<> add_waves(JsonWriter& json, const RolloutFlags& flags) {
     const bool has_rules = !flags.soak.empty() || !flags.gate.empty() || !flags.pass.empty() ||
                            !flags.wave_within.empty() || !flags.wave_else.empty();
-    if (flags.waves.empty()) {
+    if (flags.waves.empty() && flags.canary.empty()) {
         if (has_rules)
             return fail_usage(
                 "--soak, --gate, --pass, --wave-within and --wave-else need --wave, such as "
                 "--wave 1%,9%,rest");
         return {};
     }
-    const auto sizes = split(flags.waves, ',');
+    const auto sizes = split(flags.waves.empty() ? std::string_view("rest") : flags.waves, ',');
     json.key("waves").begin_array();
+    if (!flags.canary.empty()) {
+        if (auto added = add_canary(json, flags); !added) return added;
+    }
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         const std::string_view text = trimmed(sizes[i]);
         const auto times = text.find('x');
@@ -341,6 +367,9 @@ void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_flag("--no-adaptive", flags.is_not_adaptive, "Keep to --max-in-flight when answers are slow");
     verb.add_option("--wave", flags.waves,
                     "Sizes of the waves: 1%,9%,rest; or 1%x3, each three times larger");
+    verb.add_option(
+        "--canary", flags.canary,
+        "A first wave that is judged by a test, before those of --wave: \"1% tolerate 2% refuse 5%\"");
     verb.add_option("--soak", flags.soak, "How long a wave must hold before the next one opens: 2h");
     verb.add_option("--gate", flags.gate, "manual: a wave waits for `job promote` before the next one opens")
         ->check(one_of({"auto", "manual"}));

@@ -19,7 +19,8 @@ struct RolloutFlags {
     bool is_not_adaptive = false;
     std::string order;
     std::optional<std::int64_t> seed;
-    std::string waves;  ///< `1%,9%,rest` or `1%x3`
+    std::string waves;   ///< `1%,9%,rest` or `1%x3`
+    std::string canary;  ///< `1% tolerate 2% refuse 5%`
     std::string soak;
     std::string gate;
     std::string pass;  ///< `95%` or `95%/90%`: succeeded, ended.

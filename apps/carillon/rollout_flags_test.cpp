@@ -64,6 +64,23 @@ TEST(RolloutFlags, WriteWavesWithTheirRules) {
     EXPECT_EQ(object_of(growing), R"({"waves":[{"size":"1%","grow":2.5,"soak":"1h"}]})");
 }
 
+TEST(RolloutFlags, WriteACanaryAsAFirstWaveWithATest) {
+    RolloutFlags flags;
+    flags.canary = "1% tolerate 1% refuse 4%";
+    flags.soak = "1h";
+    EXPECT_EQ(
+        object_of(flags),
+        R"({"waves":[{"size":"1%","test":{"tolerate":"1%","refuse":"4%"},"soak":"1h"},{"size":"rest"}]})");
+    flags.canary = "200";
+    flags.waves = "9%,rest";
+    flags.soak.clear();
+    EXPECT_EQ(object_of(flags), R"({"waves":[{"size":200,"test":{}},{"size":"9%"},{"size":"rest"}]})");
+    for (const char* canary : {"1% tolerate", "1% with disconnects", "tolerate 2%"}) {
+        flags.canary = canary;
+        EXPECT_EQ(object_of(flags).substr(0, 6), "error:") << canary;
+    }
+}
+
 TEST(RolloutFlags, WriteStopRulesAsTheyAreSpoken) {
     RolloutFlags flags;
     flags.stop = {"failed>5% after 100 of timeout,rejected then cancel", "failed > 3"};

@@ -1,7 +1,9 @@
 #include "model/rollout_confirm.hpp"
 
 #include "base/text.hpp"
+#include "model/rollouts/wave_test.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 
@@ -147,6 +149,15 @@ std::vector<std::string> Rollout::warnings(JobType type, std::optional<std::uint
         const std::uint64_t begun = static_cast<std::uint64_t>(deadline_s) * pace.rate->count;
         if (*targets > (pace.rate->is_per_minute ? begun / 60 : begun))
             found.emplace_back("pace.rate is too slow: not all devices can begin before the deadline");
+    }
+    const auto tests = wave_tests_of(*this);
+    for (std::size_t i = 0; targets && i < tests.size(); ++i) {
+        if (!tests[i] || !waves[i].size) continue;
+        const auto size = waves[i].size->as_size(*targets);
+        if (const auto least = tests[i]->size_min(); size < least)
+            found.push_back(
+                fmt::format("waves[{}].test cannot pass: the wave has {} devices, and {} are the fewest", i,
+                            size, least));
     }
     if (is_method && offline.then == OfflineThen::wait && !offline.ttl && deadline_s > RolloutLimits::day_s) {
         found.emplace_back(

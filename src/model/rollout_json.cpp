@@ -6,6 +6,7 @@
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
 #include "model/rollouts/supersede.hpp"
+#include "model/rollouts/wave_test.hpp"
 #include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
@@ -66,9 +67,17 @@ void write_pass(JsonWriter& out, const RolloutPass& pass) {
     out.member("succeeded", pass.succeeded.text()).member("ended", pass.ended.text()).end_object();
 }
 
-void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves) {
+void write_wave_test(JsonWriter& out, const WaveTest& test) {
+    out.key("test").begin_object().member("tolerate", test.tolerate.text());
+    out.member("refuse", test.refuse.text()).member("falseAlarm", test.false_alarm.text());
+    out.member("falsePass", test.false_pass.text()).end_object();
+}
+
+void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves,
+                 const std::vector<std::optional<WaveTest>>& tests) {
     out.key("waves").begin_array();
-    for (const RolloutWave& wave : waves) {
+    for (std::size_t i = 0; i < waves.size(); ++i) {
+        const RolloutWave& wave = waves[i];
         out.begin_object();
         if (wave.size) {
             write_amount(out, "size", *wave.size);
@@ -80,7 +89,9 @@ void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves) {
         out.member("soak", wave.soak.text()).member("gate", wave.is_manual ? "manual" : "auto");
         if (wave.within) out.member("within", wave.within->text());
         constexpr std::string_view words[] = {"pause", "cancel", "go", "undo"};
-        out.member("else", words[static_cast<std::size_t>(wave.otherwise)]).end_object();
+        out.member("else", words[static_cast<std::size_t>(wave.otherwise)]);
+        if (tests[i]) write_wave_test(out, *tests[i]);
+        out.end_object();
     }
     out.end_array();
 }
@@ -178,7 +189,7 @@ std::string Rollout::effective_json() const {
     write_pace(out, pace);
     write_order(out, order);
     if (seed) out.member("seed", *seed);
-    if (!waves.empty()) write_waves(out, waves);
+    if (!waves.empty()) write_waves(out, waves, wave_tests_of(*this));
     if (!stop.empty()) write_stop(out, stop);
     if (success.succeeded || success.all) {
         out.key("success").begin_object();

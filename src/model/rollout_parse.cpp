@@ -5,6 +5,7 @@
 #include "model/rollouts/rollout_reader.hpp"
 #include "model/rollouts/start_after.hpp"
 #include "model/rollouts/supersede.hpp"
+#include "model/rollouts/wave_test.hpp"
 #include "model/rollouts/windows.hpp"
 
 #include <fmt/format.h>
@@ -23,8 +24,7 @@ constexpr std::string_view rollout_names[] = {"pace",     "order",    "seed",   
 constexpr std::string_view rollout_later[] = {"members", "notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
-constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else"};
-constexpr std::string_view wave_later[] = {"test"};
+constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else", "test"};
 constexpr std::string_view stop_names[] = {"failed", "kinds", "after", "do"};
 constexpr std::string_view success_names[] = {"succeeded", "all"};
 constexpr std::string_view retry_names[] = {"attempts", "on", "backoff", "repeatable"};
@@ -108,7 +108,7 @@ RolloutWave read_wave(RolloutReader& in, JsonValue value, const std::string& pat
     static constexpr std::string_view elses[] = {"pause", "cancel", "go", "undo"};
     RolloutWave wave;
     if (!value.is_object()) in.refuse(path, "an object", value);
-    const JsonValue object = in.object(value, path, wave_names, wave_later);
+    const JsonValue object = in.object(value, path, wave_names);
     const JsonValue size = object.find("size");
     if (size.is_null_or_absent()) in.refuse(path + ".size", "is needed");
     const bool is_rest = size.is_string() && size.string() == "rest";
@@ -124,6 +124,7 @@ RolloutWave read_wave(RolloutReader& in, JsonValue value, const std::string& pat
     if (wave.within && wave.within->ms == 0) in.refuse(path + ".within", "must be longer than 0s");
     wave.otherwise = static_cast<WaveElse>(in.word(object.find("else"), path + ".else", elses).value_or(0));
     if (wave.otherwise == WaveElse::undo) in.need_undo(path + ".else");
+    read_wave_test(in, object.find("test"), path + ".test", wave);
     return wave;
 }
 
@@ -383,6 +384,12 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_pace(in, object.find("pace"), rollout);
         read_waves(in, object.find("waves"), rollout);
         read_order(in, object.find("order"), rollout);
+        const auto tests = in.ok() ? wave_tests_of(rollout) : std::vector<std::optional<WaveTest>>();
+        for (std::size_t i = 0; i < tests.size(); ++i) {
+            // The first ids are often one site or one batch, and stand for nothing.
+            if (tests[i] && rollout.order.kind == RolloutOrderKind::as_stored)
+                in.refuse(fmt::format("rollout.waves[{}].test", i), "needs the order random or spread");
+        }
         if (const auto seed = in.integer(object.find("seed"), "rollout.seed", 0, (std::int64_t{1} << 53) - 1))
             rollout.seed = static_cast<std::uint64_t>(*seed);
         read_stop(in, object.find("stop"), rollout);

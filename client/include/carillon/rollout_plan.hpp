@@ -8,6 +8,14 @@
 
 namespace carillon {
 
+/// The sequential test of a wave; shares such as `2%`.
+struct TestPlan {
+    std::string tolerate{};     ///< Of the devices may fail.
+    std::string refuse{};       ///< Too many.
+    std::string false_alarm{};  ///< How likely a good wave fails, at most,
+    std::string false_pass{};   ///< and a bad one passes.
+};
+
 /// One wave of a rollout. Texts are as in docs/rollout-reference.md; an empty one is the hub's default.
 struct WavePlan {
     std::string size{};                 ///< `25`, `2.5%`, or `rest` in the last one.
@@ -18,6 +26,7 @@ struct WavePlan {
     bool waits_for_promotion = false;   ///< `gate: manual`
     std::string within{};               ///< `1d`
     std::string otherwise{};            ///< `pause`, `cancel`, `undo` or `go`.
+    std::optional<TestPlan> test{};
 };
 
 /// When a rollout stops.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace carillon {
@@ -42,6 +43,9 @@ struct GateReport {
     KindCounts kinds{};
     LogHead log;                    ///< Of the part's own log, as far as it is durable.
     std::uint64_t must_missed = 0;  ///< Once all have ended: devices of `success.all` without success.
+    std::optional<std::uint32_t> tested_wave;  ///< As `PartOrders::tested_wave`, of which:
+    /// In the order in which they began: what became of each device, see `PartGate::tested`.
+    std::string tested;
     std::uint64_t obeyed =
         0;  ///< The newest `PartOrders::number` that holds: if that is a pause, nothing begins.
 };

@@ -83,7 +83,8 @@ JobControl::JobControl(const JobDefinition& definition)
     : type_(definition.type),
       deadline_s_(definition.execution_time_max_s),
       rollout_(std::make_shared<const Rollout>(*definition.rollout)),
-      tripped_(rollout_->stop.size()) {}
+      tripped_(rollout_->stop.size()),
+      tests_(wave_tests_of(*rollout_)) {}
 
 const RolloutWave& JobControl::entry_of(const ControlWave& wave) const {
     static const RolloutWave rest{};
@@ -155,6 +156,7 @@ void JobControl::apply(const JobLogEvent& event) {
             const bool has_new_waves = changed->waves != rollout_->waves;
             const bool has_new_rules = changed->stop != rollout_->stop;
             rollout_ = std::make_shared<const Rollout>(*std::move(changed));
+            tests_ = wave_tests_of(*rollout_);
             if (has_targets_ && has_new_waves) cut_waves(open_waves_);
             if (has_new_rules) tripped_.assign(rollout_->stop.size(), false);
         }
@@ -183,6 +185,9 @@ void JobControl::apply(const JobLogEvent& event) {
             tripped_[tripped->rule] = true;
             if (rollout_->stop[tripped->rule].action == StopAction::undo) wants_undo_ = true;
         }
+    } else if (const auto* tested = std::get_if<TestedEvent>(&event)) {
+        std::erase_if(tested_, [&](const auto& test) { return test.wave == tested->state.wave; });
+        tested_.push_back(tested->state);
     } else if (const auto* verdict = std::get_if<VerdictEvent>(&event)) {
         verdict_ = verdict->is_met;
     }
@@ -228,10 +233,9 @@ std::vector<JobLogEvent> JobControl::decide(const ControlCounts& counts, WallTim
         events.push_back(WaveOpenedEvent{now, 0, waves_[0].size});
         return events;
     }
-    const auto totals = counts.totals();
     for (std::uint32_t i = 0; i < open_waves_; ++i) {
         if (waves_[i].state == WaveState::passed || i + 1 == waves_.size()) continue;
-        judge_wave(i, i < counts.waves.size() ? counts.waves[i] : GateCounts(), now, events, totals);
+        judge_wave(i, counts, now, events);
     }
     return events;
 }
@@ -305,6 +309,8 @@ std::vector<WaveJudgedEvent> JobControl::judge_open(const ControlCounts& counts,
         if (state != WaveState::open && state != WaveState::soaking) continue;
         const auto of_wave = i < counts.waves.size() ? counts.waves[i] : GateCounts();
         auto why = why_failed(i, of_wave);
+        const auto test = test_state(i, counts);
+        if (why.empty() && test && test->what != WaveTestState::good) why = why_tested(*test);
         const auto what = why.empty() ? WaveJudgedEvent::passed : WaveJudgedEvent::failed;
         events.push_back({now, what, i, waves_[i].size, of_wave, false, std::move(why)});
     }
@@ -316,31 +322,36 @@ bool JobControl::asks_for_undo(const WaveJudgedEvent& event) const {
            entry_of(waves_[event.wave]).otherwise == WaveElse::undo;
 }
 
-void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,
-                            std::vector<JobLogEvent>& events, const LogTotals& totals) const {
+void JobControl::judge_wave(std::uint32_t number, const ControlCounts& all, WallTime now,
+                            std::vector<JobLogEvent>& events) const {
     const auto& wave = waves_[number];
     const auto& entry = entry_of(wave);
+    const auto counts = number < all.waves.size() ? all.waves[number] : GateCounts();
     // Canceled devices leave the measure.
     const auto size = wave.size - std::min(counts.canceled, wave.size);
     const auto ended = counts.ended();
+    const auto test = test_state(number, all);
     const bool has_ended = entry.pass.ended.is_reached(ended, size);
-    const bool holds = size > 0 && has_ended && entry.pass.succeeded.is_reached(counts.succeeded, ended);
-    const auto say = [&](WaveJudgedEvent::What what, std::string why = {}) {
-        events.emplace_back(WaveJudgedEvent{now, what, number, wave.size, counts, false, std::move(why)});
+    const bool holds = size > 0 && has_ended && entry.pass.succeeded.is_reached(counts.succeeded, ended) &&
+                       (!test || test->what == WaveTestState::good);
+    const auto say = [&](WaveJudgedEvent::What what) {
+        events.emplace_back(WaveJudgedEvent{now, what, number, wave.size, counts, false, {}});
     };
     const auto pass = [&] {
         if (entry.is_manual) return say(WaveJudgedEvent::at_gate);
         say(WaveJudgedEvent::passed);
         open_next(number, now, events);
     };
+    const bool is_bad = test && test->what == WaveTestState::bad;
     switch (wave.state) {
         case WaveState::soaking:
+            if (is_bad) break;
             if (!holds) return say(WaveJudgedEvent::open_again);
             if (now.ticks >= wave.since.ticks + entry.soak.ms * WallTime::ticks_per_ms) pass();
             return;
         case WaveState::failed:
             // Devices that were out may still make it good, unless somebody has to look first.
-            if (holds && !is_paused() && open_waves_ == number + 1) pass();
+            if (holds && !is_paused() && open_waves_ == number + 1 && !test) pass();
             return;
         case WaveState::open:
             break;
@@ -349,19 +360,37 @@ void JobControl::judge_wave(std::uint32_t number, const GateCounts& counts, Wall
         case WaveState::passed:
             return;
     }
-    if (holds) return entry.soak.ms > 0 ? say(WaveJudgedEvent::soaking) : pass();
+    const auto is_noted = [&] {
+        return std::any_of(tested_.begin(), tested_.end(), [&](const auto& old) { return old == *test; });
+    };
+    if (holds && !is_bad) {
+        if (test && !is_noted()) events.emplace_back(TestedEvent{now, *test});
+        return entry.soak.ms > 0 ? say(WaveJudgedEvent::soaking) : pass();
+    }
     const bool is_over = ended == size;
-    if (!is_over && within_left(wave, now) > 0) return;
-    const auto why = why_failed(number, counts);
-    say(WaveJudgedEvent::failed, why);
+    if (!is_bad && !is_over && within_left(wave, now) > 0) return;
+    auto why = why_failed(number, counts);
+    if (test && (is_bad || why.empty())) {
+        auto state = *test;
+        if (state.what == WaveTestState::open) state.what = WaveTestState::undecided;
+        events.emplace_back(TestedEvent{now, state});
+        why = why_tested(state);
+    }
+    events.emplace_back(WaveJudgedEvent{now, WaveJudgedEvent::failed, number, wave.size, counts, false, why});
+    fail_wave(number, std::move(why), all.totals(), now, events);
+}
+
+/// What a wave that failed does to the job.
+void JobControl::fail_wave(std::uint32_t number, std::string why, const LogTotals& totals, WallTime now,
+                           std::vector<JobLogEvent>& events) const {
     DirectedEvent act;
     act.time = now;
     act.by.policy = hub_actor;
-    act.why = why;
+    act.why = std::move(why);
     act.cause = DirectedEvent::by_wave;
     act.wave = number;
     act.totals = totals;
-    switch (entry.otherwise) {
+    switch (entry_of(waves_[number]).otherwise) {
         case WaveElse::go:
             return open_next(number, now, events);
         case WaveElse::pause:
@@ -464,11 +493,13 @@ Result<std::vector<JobLogEvent>> JobControl::change_by(JobActor by, JsonValue ch
     if (*changed == *rollout_) return std::vector<JobLogEvent>{};
     if (changed->deadline_s != rollout_->deadline_s && start.plus_s(changed->deadline_s) <= now)
         return fail(Errc::argument_invalid, "rollout.deadline: has passed already");
-    if (changed->waves != rollout_->waves && open_waves_ > 0) {
+    const auto tests = wave_tests_of(*changed);
+    if ((changed->waves != rollout_->waves || tests != tests_) && open_waves_ > 0) {
         // Entries of which a wave has opened stay as they are.
         const auto kept = std::min(waves_[open_waves_ - 1].entry + 1, rollout_->waves.size());
         for (std::size_t i = 0; i < kept; ++i) {
-            if (i >= changed->waves.size() || changed->waves[i] != rollout_->waves[i]) {
+            if (i >= changed->waves.size() || changed->waves[i] != rollout_->waves[i] ||
+                tests[i] != tests_[i]) {
                 return fail(Errc::argument_invalid,
                             fmt::format("rollout.waves[{}]: has opened and cannot change", i));
             }

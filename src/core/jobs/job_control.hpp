@@ -4,6 +4,7 @@
 #include "core/jobs/job_log.hpp"
 #include "model/job.hpp"
 #include "model/rollout.hpp"
+#include "model/rollouts/wave_test.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -41,6 +42,7 @@ struct ControlPause {
 struct ControlCounts {
     std::vector<GateCounts> waves;  ///< At least one.
     KindCounts kinds{};
+    std::optional<WaveTestState> test;  ///< Of the wave that is judged by a test now.
 
     GateCounts sum() const;
     LogTotals totals() const;
@@ -69,6 +71,11 @@ public:
     /// Waves that have been opened, the first ones.
     std::size_t open_waves() const { return open_waves_; }
     const std::optional<bool>& verdict() const { return verdict_; }
+    /// The open wave that is judged by a test, and that; nothing if there is none now.
+    std::optional<std::uint32_t> tested_wave() const;
+    const std::optional<WaveTest>& test_of(std::uint32_t wave) const;
+    /// Tests that are over, as they were.
+    const std::vector<WaveTestState>& tests() const { return tested_; }
     /// Devices begun and not ended at most: of the cap and of what bounds the overshoot of a stop rule.
     std::optional<std::uint64_t> in_flight_max() const;
     /// A rule or a wave has asked for what the job wrote to be taken back once it has ended.
@@ -105,8 +112,13 @@ private:
     void cut_waves(std::size_t kept);
     void take(const DirectedEvent& event);
     bool trip_rules(const ControlCounts& counts, WallTime now, std::vector<JobLogEvent>& events) const;
-    void judge_wave(std::uint32_t number, const GateCounts& counts, WallTime now,
-                    std::vector<JobLogEvent>& events, const LogTotals& totals) const;
+    void judge_wave(std::uint32_t number, const ControlCounts& all, WallTime now,
+                    std::vector<JobLogEvent>& events) const;
+    /// The state of its test, if it has one.
+    std::optional<WaveTestState> test_state(std::uint32_t wave, const ControlCounts& counts) const;
+    std::string why_tested(const WaveTestState& state) const;
+    void fail_wave(std::uint32_t number, std::string why, const LogTotals& totals, WallTime now,
+                   std::vector<JobLogEvent>& events) const;
     void open_next(std::uint32_t passed, WallTime now, std::vector<JobLogEvent>& events) const;
     std::string why_failed(std::uint32_t number, const GateCounts& counts) const;
     std::int64_t within_left(const ControlWave& wave, WallTime now) const;
@@ -124,6 +136,8 @@ private:
     LogTotals base_;             ///< Totals at the last resume, from which rules count.
     std::optional<bool> verdict_;
     bool wants_undo_ = false;
+    std::vector<std::optional<WaveTest>> tests_;  ///< By entry of `waves`.
+    std::vector<WaveTestState> tested_;           ///< Bound: RolloutLimits::waves_expanded_max
 };
 
 /// The sizes of the waves that `entries` make of so many devices, and of which entry each is; what they leave

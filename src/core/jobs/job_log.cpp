@@ -16,6 +16,7 @@ struct LogKind {
         rule_tripped = 37,
         approval = 38,
         plan_checked = 39,
+        tested = 40,
         seal = 41,
         verdict = 42,
         prepared = 45,
@@ -247,6 +248,26 @@ bool unpack_body(Unpacker& in, ApprovalEvent& event) {
     return true;
 }
 
+constexpr LogKind::Code kind_of(const TestedEvent&) {
+    return LogKind::tested;
+}
+void pack_body(Packer& pack, const TestedEvent& event) {
+    pack.number(event.state.wave);
+    pack.u8(event.state.what);
+    pack.number(event.state.failed);
+    pack.number(event.state.succeeded);
+}
+bool unpack_body(Unpacker& in, TestedEvent& event) {
+    const auto wave = in.number();
+    const auto what = in.u8();
+    event.state.failed = in.number();
+    event.state.succeeded = in.number();
+    if (wave >= RolloutLimits::waves_expanded_max || what > WaveTestState::undecided) return false;
+    event.state.wave = static_cast<std::uint32_t>(wave);
+    event.state.what = static_cast<WaveTestState::What>(what);
+    return true;
+}
+
 constexpr LogKind::Code kind_of(const PlanCheckedEvent&) {
     return LogKind::plan_checked;
 }
@@ -390,6 +411,8 @@ Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
             return unpack_log_event<ApprovalEvent>(in);
         case LogKind::plan_checked:
             return unpack_log_event<PlanCheckedEvent>(in);
+        case LogKind::tested:
+            return unpack_log_event<TestedEvent>(in);
         case LogKind::seal:
             return unpack_log_event<SealEvent>(in);
         case LogKind::verdict:

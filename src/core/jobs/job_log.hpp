@@ -7,6 +7,7 @@
 #include "core/jobs/chain/log_chain.hpp"
 #include "core/jobs/gate.hpp"
 #include "model/job.hpp"
+#include "model/rollouts/wave_test.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -72,6 +73,11 @@ struct WaveJudgedEvent {
     bool is_forced = false;  ///< Passed by a person, though it would not have by itself.
     std::string why;
 };
+/// The test of a wave is over.
+struct TestedEvent {
+    WallTime time;
+    WaveTestState state;
+};
 struct RuleTrippedEvent {
     WallTime time;
     std::uint32_t rule = 0;
@@ -130,8 +136,8 @@ struct JobEndedEvent {
     JobCounts counts;
 };
 using JobLogEvent = std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
-                                 RuleTrippedEvent, ApprovalEvent, PlanCheckedEvent, SealEvent, VerdictEvent,
-                                 PreparedEvent, StartedEvent, JobEndedEvent>;
+                                 RuleTrippedEvent, ApprovalEvent, PlanCheckedEvent, TestedEvent, SealEvent,
+                                 VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
 
 WallTime time_of(const JobLogEvent& event);
 std::string encode_job_log_event(const JobLogEvent& event);

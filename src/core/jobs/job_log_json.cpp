@@ -101,6 +101,12 @@ void write_event(JsonWriter& json, const PlanCheckedEvent& event) {
     json.member("left", event.left).member("came", event.came);
 }
 
+void write_event(JsonWriter& json, const TestedEvent& event) {
+    json.member("event", "tested").member("wave", event.state.wave);
+    json.member("state", wave_test_text(event.state.what)).member("failed", event.state.failed);
+    json.member("ended", event.state.failed + event.state.succeeded);
+}
+
 void write_event(JsonWriter& json, const PreparedEvent& event) {
     json.member("event", "prepared").member("devices", event.targets);
     if (!event.digest.empty()) json.member("digest", hex_encode(event.digest));

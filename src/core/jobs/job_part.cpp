@@ -37,6 +37,7 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       undone_(std::move(targets.undone)),
       awaited_(std::move(targets.awaited)),
       must_succeed_(std::move(targets.must_succeed)) {
+    if (gate_) gate_->remember_begun(std::move(targets.begun));
     CARILLON_ASSERT(ordinals_.size() == state_.size());
     CARILLON_ASSERT(undone_.of.empty() || undone_.of.size() == state_.size());
 }
@@ -114,7 +115,8 @@ void JobPart::report_soon() {
 
 void JobPart::send_report() {
     entry_->share(shard().number(), share());
-    // A device may confirm right after a start of the hub, before the orders are there; they are answered then.
+    // A device may confirm right after a start of the hub, before the orders are there; they are answered
+    // then.
     if (!is_finished_ && !gate_->has_orders()) return;
     auto report = gate_->report();
     if (chain_) report.log = chain_->durable();
@@ -304,6 +306,7 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (result) {
         const JobCounts before = state_.counts();
         if (gate_) {
+            note_begun(event);
             CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) {
                 gate_->note(index, state_);
                 if (is_terminal(state_.at(index))) clear_shut(index);
@@ -329,6 +332,20 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     }
     if (skip != nullptr && skip->by != 0) return pause();
     refused(std::move(event));
+}
+
+/// Which devices begin with this event, for who judges a wave by a test.
+void JobPart::note_begun(const JobEvent& event) {
+    if (const auto* intent = std::get_if<BegunEvent>(&event)) {
+        for (const auto& device : intent->devices) {
+            if (device.attempt == 1 && !is_terminal(state_.at(device.index))) gate_->begun(device.index);
+        }
+    } else if (const auto* written = std::get_if<WrittenEvent>(&event)) {
+        for (const auto& device : written->devices) {
+            const bool is_written = device.failure.reason == FailReason::none;
+            if (is_written && !is_terminal(state_.at(device.index))) gate_->begun(device.index);
+        }
+    }
 }
 
 void JobPart::finish_if_done() {

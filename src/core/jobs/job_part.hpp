@@ -88,6 +88,7 @@ public:
         Undone undone;
         std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
+        std::vector<std::uint32_t> begun;         ///< Of a job with waves: those that began, in that order.
         Sha256Digest digest{};                    ///< Of the keys, while they are found.
         std::uint64_t planned = 0;                ///< The same: those that the job's plan has found too.
     };
@@ -211,6 +212,7 @@ private:
     void mark_shut(std::uint32_t index);
     void arm_windows();
     void put_given_up();
+    void note_begun(const JobEvent& event);
     void settle_given_up(const CanceledEvent& event, bool is_durable);
     void close();
     void put_end(EndKind end);

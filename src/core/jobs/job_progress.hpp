@@ -42,6 +42,7 @@ struct RolloutView {
     std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
     std::vector<ControlWave> waves;
     std::size_t open_waves = 0;
+    std::vector<std::pair<WaveTest, WaveTestState>> tests;  ///< Those that are over, and the one that is not.
     std::optional<bool> verdict;
     std::optional<std::uint64_t> in_flight_max;
     WallTime deadline;

@@ -519,7 +519,9 @@ void JobCoordinator::give_orders(Active& job) {
 void JobCoordinator::reported(std::uint64_t number, const GateReport& report) {
     auto* job = find(number);
     if (!job || !job->run) return;
+    const auto tested = job->run->counts().test;
     job->run->report(report);
+    if (job->run->counts().test != tested) show(*job);
     for (auto& watcher : std::exchange(job->run->watchers, {})) watcher();
     go_on(number);
 }
@@ -655,6 +657,7 @@ void JobCoordinator::show(Active& job) {
     view->rollout = run.control.shared_rollout();
     view->waves = run.control.waves();
     view->open_waves = run.control.open_waves();
+    view->tests = run.tests();
     view->verdict = run.control.verdict();
     view->in_flight_max = run.control.in_flight_max();
     view->deadline = deadline_of(job);

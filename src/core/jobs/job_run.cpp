@@ -30,6 +30,9 @@ void JobRun::report(const GateReport& report) {
         }
         for (std::size_t i = 0; i < counts_.kinds.size(); ++i) counts_.kinds[i] += part.last.kinds[i];
     }
+    parts_[report.part].last.tested.clear();
+    follow_test(report);
+    if (tested_) counts_.test = tested_->state;
 }
 
 std::uint64_t JobRun::backing_off() const {
@@ -69,6 +72,7 @@ PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadl
     orders.rollout = control.shared_rollout();
     orders.deadline = deadline;
     orders.patient_until = patient_until;
+    orders.tested_wave = control.tested_wave();
     const auto& waves = control.waves();
     const auto open = control.has_waves() ? control.open_waves() : waves.size();
     // Without an order each wave takes its share of what is left in each part.

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -32,6 +34,9 @@ public:
     std::uint64_t must_missed() const;
     /// Where the parts' logs end, as they told last.
     std::vector<LogHead> log_heads() const;
+
+    /// The tests of waves: those that are over, and the one that is not.
+    std::vector<std::pair<WaveTest, WaveTestState>> tests() const;
 
     /// What a part is told. `started` opens a job without waves.
     PartOrders orders_for(std::size_t part, WallTime started, WallTime deadline) const;
@@ -75,6 +80,16 @@ private:
     bool has_order_ = false;
     ControlCounts counts_;
     std::uint64_t orders_ = 0;
+    /// The wave that is judged by a test now.
+    struct Tested {
+        WaveTestState state;
+        std::vector<std::string> parts;  ///< What they told: `GateReport::tested`.
+        /// Part, and place there, of devices in the order in which they count.  Bound: what the parts tell
+        std::vector<std::pair<std::uint32_t, std::size_t>> order;
+        std::size_t counted = 0;  ///< Of them.
+    };
+    std::optional<Tested> tested_;
+    void follow_test(const GateReport& report);
 };
 
 }  // namespace carillon

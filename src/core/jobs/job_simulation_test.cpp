@@ -22,6 +22,10 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     return number.value_or(otherwise);
 }
 
+/// One that a few devices decide.
+constexpr std::string_view wave_test =
+    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%"})";
+
 class Dice {
 public:
     explicit Dice(std::uint64_t seed) : random_(seed) {}
@@ -105,15 +109,16 @@ struct Simulation {
         if (dice.chance(40)) {
             std::string waves;
             for (auto left = 1 + dice.below(3); left > 0; --left) {
+                const bool is_tested = dice.chance(25);
                 waves += fmt::format(R"({}{{"size":{},"soak":"{}s","gate":"{}","within":"{}s","else":"{}",)"
-                                     R"("pass":{{"succeeded":"{}%","ended":"{}%"}}}})",
-                                     waves.empty() ? "" : ",", 1 + dice.below(6), dice.below(2),
-                                     dice.chance(20) ? "manual" : "auto", 2 + dice.below(20),
+                                     R"("pass":{{"succeeded":"{}%","ended":"{}%"}}{}}})",
+                                     waves.empty() ? "" : ",", (is_tested ? 2 : 1) + dice.below(6),
+                                     dice.below(2), dice.chance(20) ? "manual" : "auto", 2 + dice.below(20),
                                      dice.chance(40)             ? "go"
                                      : dice.chance(20)           ? "cancel"
                                      : undoes && dice.chance(30) ? "undo"
                                                                  : "pause",
-                                     1 + dice.below(100), 1 + dice.below(100));
+                                     1 + dice.below(100), 1 + dice.below(100), is_tested ? wave_test : "");
             }
             members.push_back(R"("waves":[)" + waves + "]");
         }

@@ -201,6 +201,11 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
             for (const auto& device : written->devices) {
                 if (device.is_awaited)
                     targets.awaited.push_back({device.index, device.version, written->time});
+                if (device.failure.reason == FailReason::none) targets.begun.push_back(device.index);
+            }
+        } else if (const auto* begun = std::get_if<BegunEvent>(&*event)) {
+            for (const auto& device : begun->devices) {
+                if (device.attempt == 1) targets.begun.push_back(device.index);
             }
         } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
             for (const auto& each : known->outcomes) {

@@ -23,7 +23,19 @@ PartGate::PartGate(std::uint32_t part, std::vector<std::uint32_t> places, std::v
 void PartGate::obey(PartOrders orders, const PartState& state) {
     if (orders.number <= orders_.number) return;
     const bool has_new_waves = orders.wave_ends != orders_.wave_ends;
+    const bool has_new_test = orders.tested_wave != orders_.tested_wave;
+    const bool is_first = !has_orders();
     orders_ = std::move(orders);
+    if (has_new_test) {
+        tested_.clear();
+        tested_places_.clear();
+    }
+    if (is_first) {
+        for (const auto index : std::exchange(begun_before_, {})) {
+            begun(index);
+            note_tested(index, state);
+        }
+    }
     if (has_order()) {
         const auto end = std::partition_point(order_.begin(), order_.end(), [this](std::uint32_t index) {
             return places_[index] < orders_.open_to;
@@ -42,7 +54,40 @@ std::size_t PartGate::wave_of(std::uint32_t index) const {
     return static_cast<std::size_t>(found - ends.begin());
 }
 
+void PartGate::begun(std::uint32_t index) {
+    if (!orders_.tested_wave || wave_of(index) != *orders_.tested_wave || tested_.size() >= tested_max)
+        return;
+    if (tested_places_.emplace(index, tested_.size()).second) tested_ += '0';
+}
+
+void PartGate::note_tested(std::uint32_t index, const PartState& state) {
+    const auto found = tested_places_.find(index);
+    if (found == tested_places_.end()) return;
+    auto& now = tested_[found->second];
+    switch (state.at(index)) {
+        case TargetState::succeeded:
+            now = 's';
+            break;
+        case TargetState::failed:
+            now = 'f';
+            break;
+        case TargetState::canceled:
+            now = 'x';
+            break;
+        case TargetState::pending:
+        case TargetState::attempted:
+            // It was not begun after all; if it is once more, it stands behind the others.
+            now = 'x';
+            tested_places_.erase(found);
+            break;
+        case TargetState::again:
+        case TargetState::running:
+            break;
+    }
+}
+
 void PartGate::note(std::uint32_t index, const PartState& state) {
+    if (!tested_places_.empty()) note_tested(index, state);
     auto& wave = waves_[wave_of(index)];
     switch (state.at(index)) {
         case TargetState::succeeded:
@@ -76,6 +121,8 @@ GateReport PartGate::report() const {
     report.returned = returned_;
     report.waves = waves_;
     report.kinds = kinds_;
+    report.tested_wave = orders_.tested_wave;
+    report.tested = tested_;
     return report;
 }
 

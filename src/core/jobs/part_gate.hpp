@@ -5,6 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace carillon {
@@ -21,6 +25,7 @@ struct PartOrders {
     std::vector<WallTime> opened;            ///< When each open wave was opened.
     std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
     WallTime deadline;
+    std::optional<std::uint32_t> tested_wave;  ///< The wave that is judged by a test now, if one is.
     WallTime patient_until;  ///< Before this nobody who is not there is given up: the hub has just started.
 };
 
@@ -64,6 +69,10 @@ public:
     // --- counts --------------------------------------------------------------------------------
     /// A device has changed its state, durably.
     void note(std::uint32_t index, const PartState& state);
+    /// A device has begun, durably, of which nothing was begun before.
+    void begun(std::uint32_t index);
+    /// The same of devices that had begun before a restart, in that order.
+    void remember_begun(std::vector<std::uint32_t> indexes) { begun_before_ = std::move(indexes); }
     const std::vector<GateCounts>& waves() const { return waves_; }
     const KindCounts& kinds() const { return kinds_; }
 
@@ -71,7 +80,10 @@ public:
     GateReport report() const;
 
 private:
+    /// Ours: devices of a wave with a test that count in one part; a test is decided long before.
+    static constexpr std::size_t tested_max = 16'384;
     void count_all(const PartState& state);
+    void note_tested(std::uint32_t index, const PartState& state);
 
     const std::uint32_t part_;
     const std::vector<std::uint32_t> places_;
@@ -84,6 +96,11 @@ private:
     std::uint64_t returned_ = 0;
     std::vector<GateCounts> waves_{1};
     KindCounts kinds_{};
+    std::vector<std::uint32_t> begun_before_;  ///< Until the first orders.  Bound: the part's devices
+    /// Of the wave that is tested, in the order in which they began: `0` as long as it has not ended, `s`
+    /// succeeded, `f` failed, `x` canceled or not begun after all.  Bound: tested_max
+    std::string tested_;
+    std::unordered_map<std::uint32_t, std::size_t> tested_places_;  ///< By index.  Bound: tested_max
 };
 
 }  // namespace carillon

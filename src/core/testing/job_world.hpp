@@ -156,6 +156,7 @@ private:
     void check_chain(const WatchedJob& job);
     void check_told();
     void check_superseding();
+    void check_tests(const WatchedJob& job, const std::vector<std::string>& lines);
     bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);
     void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);

@@ -48,6 +48,7 @@ std::string_view cloud_event_type(const Message& message) {
         {"jobRuleTripped", "Carillon.JobRuleTripped"},
         {"jobVerdict", "Carillon.JobVerdict"},
         {"jobPlanChecked", "Carillon.JobPlanChecked"},
+        {"jobTested", "Carillon.JobTested"},
         {"jobApproved", "Carillon.JobApproved"},
         {"jobDenied", "Carillon.JobDenied"},
     };

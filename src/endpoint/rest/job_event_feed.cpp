@@ -95,6 +95,26 @@ void append_waves(JsonWriter& json, const RolloutView& view, const std::vector<G
     json.end_array();
 }
 
+void append_tests(JsonWriter& json, const RolloutView& view) {
+    if (view.tests.empty()) return;
+    json.key("tests").begin_array();
+    for (const auto& [test, state] : view.tests) {
+        json.begin_object().member("wave", state.wave).member("state", wave_test_text(state.what));
+        json.member("failed", state.failed).member("ended", state.failed + state.succeeded);
+        const auto side = [&json](std::string_view name, std::string_view rate, double evidence,
+                                  double needed) {
+            json.key(name).begin_object().member("rate", rate);
+            json.member("evidence", rounded(evidence)).member("needed", needed).end_object();
+        };
+        side("bad", test.tolerate.text(), test.bad_evidence(state.failed, state.succeeded),
+             test.bad_needed());
+        side("good", test.refuse.text(), test.good_evidence(state.failed, state.succeeded),
+             test.good_needed());
+        json.end_object();
+    }
+    json.end_array();
+}
+
 void append_pause(JsonWriter& json, const std::optional<ControlPause>& pause) {
     json.key("paused");
     if (!pause) {
@@ -138,6 +158,7 @@ void append_rollout(JsonWriter& json, const JobProgress& progress) {
     json.member("attempts", progress.attempts);
     append_held(json, progress.held);
     append_waves(json, view, progress.waves);
+    append_tests(json, view);
     append_verdict(json, view);
     json.key("inFlightMax");
     if (view.in_flight_max) {
