@@ -14,6 +14,10 @@ std::string path_of_job(std::string_view job, std::string_view what) {
     return "/carillon/jobs/" + percent_encode(job) + '/' + std::string(what);
 }
 
+std::string path_of_budget(std::string_view name) {
+    return "/carillon/budgets/" + percent_encode(name);
+}
+
 std::string path_of_template(std::string_view name) {
     return "/carillon/templates/" + percent_encode(name);
 }
@@ -79,6 +83,20 @@ Result<std::string> ServiceClient::find_plan(std::string_view plan) {
 
 Result<> ServiceClient::delete_plan(std::string_view plan) {
     const auto gone = send({.method = "DELETE", .target = path_of_plan(plan), .body = {}});
+    if (!gone) return fail(gone.error());
+    return {};
+}
+
+Result<> ServiceClient::hold_jobs(std::string_view budget, std::string_view jobs) {
+    std::string body;
+    JsonWriter(body).begin_object().member("max", 0).member("jobs", jobs).end_object();
+    const auto held = send({.method = "PUT", .target = path_of_budget(budget), .body = body});
+    if (!held) return fail(held.error());
+    return {};
+}
+
+Result<> ServiceClient::release_jobs(std::string_view budget) {
+    const auto gone = send({.method = "DELETE", .target = path_of_budget(budget), .body = {}});
     if (!gone) return fail(gone.error());
     return {};
 }

@@ -52,6 +52,7 @@ constexpr std::array groups{
     add_certificate,
     add_approval_rule,
     add_template,
+    add_budget,
     add_simulate,
     add_store,
     add_backup,

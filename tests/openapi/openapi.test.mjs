@@ -253,6 +253,14 @@ test('jobs, their rows and their progress', async () => {
   await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 204 });
   await ask('delete', '/carillon/approval-rules/{rule}', rule, { status: 404 });
 
+  const budget = { budget: 'freeze' };
+  await ask('put', '/carillon/budgets/{budget}', budget, { body: { max: 0, jobs: 'methods' } });
+  await ask('put', '/carillon/budgets/{budget}', budget, { raw: '{"max":1}', status: 400 });
+  assert.deepEqual(await ask('get', '/carillon/budgets'), [{ name: 'freeze', max: 0, jobs: 'methods' }]);
+  await ask('get', '/carillon/budgets/{budget}', budget);
+  await ask('delete', '/carillon/budgets/{budget}', budget, { status: 204 });
+  await ask('get', '/carillon/budgets/{budget}', budget, { status: 404 });
+  await ask('delete', '/carillon/budgets/{budget}', budget, { status: 404 });
   const template = { template: 'nightly' };
   const wanted = { parameters: { a: { type: 'number', default: 1 } }, repeat: { cron: '0 3 1 1 *', within: '1h' }, job: order({ updateTwin: { etag: '*', tags: { a: '${a}' } } }) };
   await ask('put', '/carillon/templates/{template}', template, { body: wanted });

@@ -1,5 +1,5 @@
-// Jobs that take over what older ones have not done, and jobs that are made again, by hand and by the clock;
-// over a kill of the hub.
+// Jobs that take over what older ones have not done, jobs that are made again, by hand and by the clock, a
+// budget that holds all jobs, and a canary with a test; over kills of the hub.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -17,14 +17,16 @@ after(async () => {
 });
 
 const job = async (id) => JSON.parse(await hub.ok('job', 'show', id, '-o', 'json'));
-/** The rows of a job's devices, of all states. */
-async function devices(id) {
+async function ask(method, path, body) {
   const { HostName, SharedAccessKeyName, SharedAccessKey } = parts(hub.connectionString);
   const Authorization = sign(HostName, SharedAccessKey, Math.floor(Date.now() / 1000) + 3600, SharedAccessKeyName);
-  const answer = await fetch(`https://${hub.address}/carillon/jobs/${id}/devices`, { headers: { Authorization } });
-  assert.equal(answer.status, 200);
-  return (await answer.text()).trim().split('\n').map((line) => JSON.parse(line));
+  const answer = await fetch(`https://${hub.address}${path}?api-version=2021-04-12`, { method, headers: { Authorization }, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return text;
 }
+/** The rows of a job's devices, of all states. */
+const devices = async (id) => (await ask('GET', `/carillon/jobs/${id}/devices`)).trim().split('\n').map((line) => JSON.parse(line));
 const over = (id) => until(async () => {
   const now = await job(id);
   return ['completed', 'failed', 'cancelled'].includes(now.status) ? now : null;
@@ -73,6 +75,31 @@ test('a template makes jobs by hand, with values that stay values', async () => 
   const refused = await hub.cli('template', 'run', 'paint', '--job-id', 'paint-3', '-p', 'which=a', '-p', 'coats=many');
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /parameters\.coats: must be a number/);
+});
+
+test('a budget of 0 stops a stock job in its midst, also over a kill', async () => {
+  await hub.ok('budget', 'put', 'freeze', '--max', '0');
+  await hub.ok('job', 'create', '--job-id', 'stock', '--query-condition', '*', '--twin-patch', '{"tags":{"frozen":1}}');
+  await until(async () => (await job('stock')).status === 'running', 'the job to run');
+  await killed();
+  assert.equal((await job('stock')).deviceJobStatistics.pendingCount, 3, 'near, away and it\'s');
+  await hub.ok('budget', 'delete', 'freeze');
+  assert.equal((await over('stock')).deviceJobStatistics.succeededCount, 3);
+});
+
+test('a canary passes when its test says that it is good', async () => {
+  const many = Array.from({ length: 80 }, (_, i) => ({ id: `canary-${i}`, importMode: 'create', tags: { canary: 1 } }));
+  await ask('POST', '/devices', many);
+  await hub.ok('job', 'create', '--job-id', 'tried', '--query-condition', 'tags.canary = 1', '--twin-patch', '{"tags":{"tried":1}}', '--canary', '75 tolerate 1% refuse 6%');
+  assert.equal((await over('tried')).deviceJobStatistics.succeededCount, 80);
+  const { tests, waves } = JSON.parse(await ask('GET', '/carillon/jobs/tried'));
+  assert.deepEqual(waves.map((wave) => wave.state), ['passed', 'passed']);
+  assert.equal(tests.length, 1);
+  assert.deepEqual([tests[0].wave, tests[0].state, tests[0].failed], [0, 'good', 0]);
+  assert.ok(tests[0].good.evidence >= tests[0].good.needed && tests[0].ended < 75, JSON.stringify(tests));
+  assert.match(await hub.ok('job', 'history', 'tried'), /tested/);
+  const refused = await hub.cli('job', 'create', '--job-id', 'small', '--query-condition', '*', '--twin-patch', '{"tags":{"a":1}}', '--canary', '20');
+  assert.match(refused.stderr, /needs a wave of at least 70 devices/);
 });
 
 test('a template makes a job each minute, and none twice over a kill', async () => {

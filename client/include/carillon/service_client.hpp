@@ -292,6 +292,12 @@ public:
     /// have left or come, empty for the hub's own. Fails as `create_job`.
     Result<std::string> apply_plan(std::string_view job, std::string_view plan, std::string_view hash,
                                    std::string_view drift = {});
+    /// Lets no device of any job begin, at Carillon, for a policy with every right: `jobs` is `all`,
+    /// `methods` or `twins`. After the answer none begins. Fails with `service_unavailable`, after which it
+    /// may stand.
+    Result<> hold_jobs(std::string_view budget, std::string_view jobs = "all");
+    /// Fails with `generic_not_found`.
+    Result<> release_jobs(std::string_view budget);
     /// Templates of jobs, at Carillon, as JSON documents (docs/rollout-reference.md). Makes or replaces one;
     /// gives what the hub says of it. Fails with `argument_invalid`.
     Result<std::string> put_template(std::string_view name, std::string_view json);

@@ -260,7 +260,7 @@ export const en = {
     kinds: {
       rejected: 'rejected', timeout: 'no answer in time', disconnected: 'disconnected meanwhile', unknown: 'unknown after a restart of the hub',
       offline: 'was not connected', deadline: 'deadline passed', gone: 'deleted meanwhile', tooLarge: 'twin too large', conflict: 'changed since',
-      diverged: 'reported something else', silent: 'reported nothing of it', undelivered: 'was not reached', superseded: 'changed by another client meanwhile',
+      diverged: 'reported something else', silent: 'reported nothing of it', undelivered: 'was not reached', superseded: 'taken by a newer job, or changed by another client',
       cancelled: 'cancelled', skipped: 'left out',
     } as Record<string, string>,
     attempts: (n: string) => `${n} attempts`,
@@ -1159,7 +1159,7 @@ export const en = {
     held: 'Why devices have not begun',
     heldBy: {
       paused: 'the job is paused', queue: 'the job waits for its place', wave: 'their wave is not open', window: 'none of their windows is open', offline: 'they are not connected',
-      backoff: 'they wait for another attempt', pace: 'the pace',
+      backoff: 'they wait for another attempt', budget: 'a budget holds all jobs', pace: 'the pace',
     } as Record<string, string>,
     attempts: 'Methods sent',
     writes: 'Twins written',
@@ -1194,6 +1194,7 @@ export const en = {
       approved: () => 'Approved',
       denied: () => 'Rejected',
       planChecked: ({ planned, left, came }) => `Compared with the plan: ${planned} devices planned, ${left} left since, ${came} came`,
+      tested: ({ wave, state, failed, ended }) => `Test of wave ${wave}: ${state}, ${failed} failed of ${ended}`,
       started: () => 'Started',
       ended: ({ status, succeeded, failed, canceled }) => `Ended ${status}: ${succeeded} succeeded, ${failed} failed, ${canceled} canceled`,
     } as Record<string, (values: Record<string, string>) => string>,

@@ -258,7 +258,7 @@ export const fr: Texts = {
     kinds: {
       rejected: 'refusé', timeout: 'pas de réponse à temps', disconnected: 'déconnecté entre-temps', unknown: 'inconnu après un redémarrage du hub',
       offline: 'n’était pas connecté', deadline: 'échéance dépassée', gone: 'supprimé entre-temps', tooLarge: 'jumeau trop grand', conflict: 'modifié depuis',
-      diverged: 'a signalé autre chose', silent: 'n’en a rien signalé', undelivered: 'n’a pas été atteint', superseded: 'modifié par un autre entre-temps',
+      diverged: 'a signalé autre chose', silent: 'n’en a rien signalé', undelivered: 'n’a pas été atteint', superseded: 'pris par une tâche plus récente, ou modifié par un autre',
       cancelled: 'annulé', skipped: 'laissé de côté',
     },
     attempts: (n) => `${n} tentatives`,
@@ -1157,7 +1157,7 @@ export const fr: Texts = {
     held: 'Pourquoi des appareils n’ont pas commencé',
     heldBy: {
       paused: 'la tâche est suspendue', queue: 'la tâche attend son tour', wave: 'leur vague n’est pas ouverte', window: 'aucune de leurs plages horaires n’est ouverte', offline: 'ils ne sont pas connectés',
-      backoff: 'ils attendent un nouvel essai', pace: 'le rythme',
+      backoff: 'ils attendent un nouvel essai', budget: 'un budget retient toutes les tâches', pace: 'le rythme',
     },
     attempts: 'Méthodes envoyées',
     writes: 'Jumeaux écrits',
@@ -1192,6 +1192,7 @@ export const fr: Texts = {
       approved: () => 'Approuvée',
       denied: () => 'Rejetée',
       planChecked: ({ planned, left, came }) => `Comparée au plan : ${planned} appareils prévus, ${left} partis depuis, ${came} venus`,
+      tested: ({ wave, state, failed, ended }) => `Essai de la vague ${wave} : ${state}, ${failed} échoués sur ${ended}`,
       started: () => 'Commencée',
       ended: ({ status, succeeded, failed, canceled }) => `Terminée (${status}) : ${succeeded} réussis, ${failed} échoués, ${canceled} annulés`,
     },

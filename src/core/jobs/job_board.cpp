@@ -116,6 +116,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
     std::uint64_t backing_off = 0;
     std::uint64_t offline = 0;
     std::uint64_t window = 0;
+    bool is_held = false;
     for (const auto& share : shares_) {
         for (std::size_t i = 0; i < share.waves.size() && i < progress.waves.size(); ++i) {
             progress.waves[i] += share.waves[i];
@@ -124,6 +125,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
         backing_off += share.backing_off;
         offline += share.waits_offline;
         window += share.waits_window;
+        is_held |= share.is_held_by_budget;
     }
     const auto& counts = progress.snapshot.counts;
     if (!counts || is_terminal(status_)) return;
@@ -151,6 +153,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
     held.window = take(window);
     held.offline = take(offline);
     held.backoff = take(backing_off);
+    if (is_held) held.budget = take(left);
     held.pace = take(left);
 }
 

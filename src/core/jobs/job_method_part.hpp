@@ -80,6 +80,7 @@ private:
     void fill(GateReport& report) const override;
     void add_places(GateReport& report) const override;
     bool is_quiet() const override;
+    bool is_still() const override { return !is_intent_under_way_ && unsent_.empty(); }
 
     void applied(const JobEvent& event) override;
     void refused(JobEvent event) override;

@@ -191,6 +191,13 @@ void JobPart::arm_deadline(std::uint64_t armed) {
     put_end(EndKind::deadline);
 }
 
+void JobPart::hold_changed() {
+    // A part that only waits for its beginning, such as for an approval, is not woken.
+    if (!has_begun_ || is_finished_ || is_stopped_) return;
+    if (gate_ && gate_->has_orders()) report_soon();
+    wake();
+}
+
 void JobPart::close() {
     if (is_closed_) return;
     is_closed_ = true;
@@ -286,7 +293,8 @@ void JobPart::publish(std::uint64_t position) {
 PartShare JobPart::share() const {
     GateReport report;
     if (gate_->has_orders()) fill(report);
-    return {gate_->waves(), state_.attempts(), report.backing_off, report.waits_offline, report.waits_window};
+    return {gate_->waves(),       state_.attempts(),   report.backing_off,
+            report.waits_offline, report.waits_window, is_held_by_budget()};
 }
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {

@@ -45,6 +45,9 @@ struct JobSite {
     /// Takes a part's report to the gate of its job.
     std::function<void(std::uint64_t job, GateReport)> report;
     bool rests = false;  ///< See `Jobs::rest`.
+    // Of a budget of the hub: nothing of these jobs begins.
+    bool holds_methods = false;
+    bool holds_twins = false;
 };
 
 /// The share of a running job that belongs to one shard: writes events, and takes the step an event
@@ -118,6 +121,10 @@ public:
     void permit(std::uint64_t granted);
     /// The hub goes down: writes what is known and does nothing more.
     void stop();
+    /// No budget of the hub holds the job any more, or one does now.
+    void hold_changed();
+    /// True if nothing is on its way to a device or twin that has not left.
+    virtual bool is_still() const = 0;
 
     /// The shard's news about `record`, which need not be a target.
     virtual void device_ready(Record& record);
@@ -130,7 +137,11 @@ protected:
     const PartState& state() const { return state_; }
     const std::vector<Ordinal>& ordinals() const { return ordinals_; }
     JobSite& site() { return site_; }
-    bool rests() const { return site_.rests; }
+    /// A budget of the hub lets nothing of such jobs begin.
+    bool is_held_by_budget() const {
+        return definition().type == JobType::device_method ? site_.holds_methods : site_.holds_twins;
+    }
+    bool rests() const { return site_.rests || is_held_by_budget(); }
     std::uint32_t size() const { return static_cast<std::uint32_t>(ordinals_.size()); }
 
     /// Puts `event` into the batch. When that is durable the state moves, counters are published and

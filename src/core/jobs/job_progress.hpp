@@ -33,6 +33,7 @@ struct PartShare {
     std::uint64_t backing_off = 0;
     std::uint64_t waits_offline = 0;
     std::uint64_t waits_window = 0;
+    bool is_held_by_budget = false;
 };
 
 /// How a job with a rollout is directed, as its coordinator shows it.
@@ -62,6 +63,7 @@ struct HeldCounts {
     std::uint64_t window = 0;
     std::uint64_t offline = 0;
     std::uint64_t backoff = 0;
+    std::uint64_t budget = 0;
     std::uint64_t pace = 0;
 };
 

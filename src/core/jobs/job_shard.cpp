@@ -80,6 +80,20 @@ void JobShard::rest() {
     for (const auto& [number, part] : parts_) turns_.wake(*part);  // They return their permits.
 }
 
+void JobShard::hold(bool methods, bool twins) {
+    if (site_.holds_methods == methods && site_.holds_twins == twins) return;
+    site_.holds_methods = methods;
+    site_.holds_twins = twins;
+    for (const auto& [number, part] : parts_) part->hold_changed();
+}
+
+bool JobShard::is_still() const {
+    return std::all_of(parts_.begin(), parts_.end(), [this](const auto& entry) {
+        const bool is_method = entry.second->entry().definition().type == JobType::device_method;
+        return !(is_method ? site_.holds_methods : site_.holds_twins) || entry.second->is_still();
+    });
+}
+
 void JobShard::stop() {
     folder_.stop();
     turns_.stop();

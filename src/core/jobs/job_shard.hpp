@@ -46,6 +46,10 @@ public:
     void start();
     /// See `Jobs::rest`.
     void rest();
+    /// What budgets of the hub let nothing begin of.
+    void hold(bool methods, bool twins);
+    /// True if nothing is on its way to a device or twin, of jobs that are held so, that has not left.
+    bool is_still() const;
     void stop();
 
     /// What a part has found: how many devices and, where they are to stand in an order, what that is made

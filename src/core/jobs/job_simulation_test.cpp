@@ -218,6 +218,7 @@ struct Simulation {
             apply();
         } else if (throw_of_dice < 71) {
             direct();
+            if (dice.chance(40)) world.freeze(dice.chance(50));
         } else if (throw_of_dice < 72) {
             if (!world.jobs.empty()) world.cancel(world.jobs[dice.below(world.jobs.size())].id);
         } else if (throw_of_dice < 82) {

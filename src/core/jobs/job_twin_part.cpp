@@ -68,7 +68,7 @@ bool TwinPart::has_room() const {
 
 bool TwinPart::step() {
     if (gate()) return step_gated();
-    if (!may_begin() || cursor_ >= size()) return false;
+    if (!may_begin() || is_held_by_budget() || cursor_ >= size()) return false;
     if (!has_room()) {
         wait_for_room();
         return false;
@@ -291,6 +291,10 @@ void TwinPart::refused(JobEvent event) {
 
 bool TwinPart::step_gated() {
     if (!may_begin()) return false;
+    if (is_held_by_budget()) {
+        return_permits();
+        return false;
+    }
     bool is_looking = false;
     if (waits_for_devices()) {
         is_looking = expire_some();
@@ -473,7 +477,8 @@ bool TwinPart::expire_some() {
 void TwinPart::fill(GateReport& report) const {
     report.in_flight = devices_under_way_ + awaited_in_flight();
     const auto ahead = waits_for_devices() ? 0 : gate()->open_end() - std::min(cursor_, gate()->open_end());
-    report.wanted = std::min<std::size_t>(again_.size() + ahead, Gate::outstanding_max);
+    report.wanted =
+        is_held_by_budget() ? 0 : std::min<std::size_t>(again_.size() + ahead, Gate::outstanding_max);
     if (!waits_for_devices()) return;
     const auto pending = state().counts().pending;
     const auto passed = pending - std::min<std::uint64_t>(pending, size() - cursor_);

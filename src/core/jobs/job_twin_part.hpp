@@ -108,6 +108,7 @@ private:
     void ordered(bool is_first) override;
     void fill(GateReport& report) const override;
     void add_places(GateReport& report) const override;
+    bool is_still() const override { return chunks_under_way_ == 0; }
     bool is_quiet() const override { return gate()->balance() == 0 && chunks_under_way_ == 0; }
 
     // --- where devices confirm what was written: confirm/twin_confirm.cpp ---

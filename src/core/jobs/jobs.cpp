@@ -1,6 +1,7 @@
 #include "core/jobs/jobs.hpp"
 
 #include "base/log.hpp"
+#include "core/jobs/budgets/job_budgets.hpp"
 #include "core/jobs/job_coordinator.hpp"
 #include "core/jobs/job_log_json.hpp"
 #include "core/jobs/job_rows.hpp"
@@ -31,6 +32,7 @@ struct Jobs::Engine {
                 }));
         }
         coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, zones);
+        budgets = std::make_unique<JobBudgets>(shards, job_shards);
         templates = std::make_unique<JobTemplates>(shards, zones, *coordinator, board);
         rows = std::make_unique<JobRows>(shards, board);
     }
@@ -52,6 +54,7 @@ struct Jobs::Engine {
     DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
     std::vector<std::unique_ptr<JobShard>> job_shards;
     std::unique_ptr<JobCoordinator> coordinator;
+    std::unique_ptr<JobBudgets> budgets;
     std::unique_ptr<JobTemplates> templates;
     std::unique_ptr<JobRows> rows;
 };
@@ -99,6 +102,7 @@ Result<> Jobs::Engine::load() {
     if (auto plans = coordinator->plans().load(); !plans) return plans;
     if (auto rules = coordinator->approval_rules().load(); !rules) return rules;
     if (auto made = templates->load(); !made) return made;
+    if (auto held = budgets->load(); !held) return held;
     Batch cleaning;
     for (const std::uint64_t number : numbers) {
         const auto definition = store.get(Table::jobs, job_definition_key(number));
@@ -399,6 +403,22 @@ Task<Result<>> Jobs::put_approval_rule(ApprovalRule rule) {
 Task<Result<bool>> Jobs::remove_approval_rule(std::string name) {
     auto& shards = engine_->shards;
     return shards.on(shards.first(), engine_->coordinator->approval_rules().remove(std::move(name)));
+}
+
+Task<std::vector<JobBudget>> Jobs::budgets() {
+    auto& shards = engine_->shards;
+    auto all = [engine = engine_.get()](Shard&) { return engine->budgets->all(); };
+    return shards.call(shards.first(), all);
+}
+
+Task<Result<>> Jobs::put_budget(JobBudget budget) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->budgets->put(std::move(budget)));
+}
+
+Task<Result<bool>> Jobs::remove_budget(std::string name) {
+    auto& shards = engine_->shards;
+    return shards.on(shards.first(), engine_->budgets->remove(std::move(name)));
 }
 
 Task<std::vector<std::string>> Jobs::templates() {

@@ -19,6 +19,7 @@ struct JobDeviceMetrics;
 struct JobMetrics;
 struct PlannedJob;
 struct ApprovalRule;
+struct JobBudget;
 struct JobProgress;
 struct JobWish;
 struct DeviceReportFilter;
@@ -93,6 +94,11 @@ public:
     Task<Result<>> put_approval_rule(ApprovalRule rule);
     /// False if there is none.
     Task<Result<bool>> remove_approval_rule(std::string name);
+
+    // Budgets, see `JobBudgets`.
+    Task<std::vector<JobBudget>> budgets();
+    Task<Result<>> put_budget(JobBudget budget);
+    Task<Result<bool>> remove_budget(std::string name);
 
     // Templates, see `JobTemplates`.
     Task<std::vector<std::string>> templates();

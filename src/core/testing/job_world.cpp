@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "core/jobs/approvals/approval_rule.hpp"
+#include "core/jobs/budgets/job_budgets.hpp"
 #include "core/jobs/plans/job_plans.hpp"
 #include "model/rollout_confirm.hpp"
 #include "model/rollouts/plan_ref.hpp"
@@ -34,6 +35,8 @@ void JobWorld::crash() {
     connections_.clear();
     put_off_.clear();
     commits_left_ = SIZE_MAX;
+    freezing_.reset();
+    thawing_.reset();
     for (auto& plan : plans) plan.planning.reset();
     for (auto& job : jobs) {
         // Whoever asked gets no answer any more.
@@ -136,6 +139,7 @@ void JobWorld::asked(const std::string& device, std::uint64_t connection, Manner
     ASSERT_TRUE(job);
     EXPECT_LE(++sent_[place], job->attempts_max) << place.first << " was sent too often to " << device;
     EXPECT_FALSE(job->is_pause_acknowledged) << place.first << " begins though it is paused";
+    EXPECT_FALSE(is_frozen_) << place.first << " begins though all jobs are held";
     if (job->supersedes) calls_[device].push_back(job->id);
     if (manner == Manner::keeps_silent) return;
     answers_[place] = status;
@@ -360,7 +364,37 @@ void JobWorld::direct(const std::string& id, JobWish wish) {
     if (is_pause) job->pausing = std::move(asked);
 }
 
+void JobWorld::freeze(bool is_frozen) {
+    if (freezing_ || thawing_) return;
+    if (is_frozen) {
+        auto budget = JobBudget::parse("freeze", R"({"max":0})");
+        ASSERT_TRUE(budget);
+        freezing_ = hub->begin((*hub)->jobs().put_budget(*std::move(budget)));
+    } else {
+        is_frozen_ = false;
+        thawing_ = hub->begin((*hub)->jobs().remove_budget("freeze"));
+    }
+}
+
+/// Devices that twin jobs have written, and that have not failed since.
+std::uint64_t JobWorld::begun_twins() {
+    std::uint64_t begun = 0;
+    for (const auto& job : jobs) {
+        const auto now = (*hub)->jobs().snapshot(job.id);
+        if (job.type == JobType::update_twin && now && now->counts)
+            begun += now->counts->succeeded + now->counts->running;
+    }
+    return begun;
+}
+
 void JobWorld::note_answers() {
+    if (freezing_ && freezing_->has_value()) {
+        watch_undos();  // What they have begun so far counts.
+        is_frozen_ = (*freezing_)->has_value();
+        begun_when_frozen_ = begun_twins();
+        freezing_.reset();
+    }
+    if (thawing_ && thawing_->has_value()) thawing_.reset();
     for (auto& job : jobs) {
         if (job.pausing && job.pausing->has_value()) {
             if (**job.pausing) {

@@ -105,6 +105,8 @@ public:
     /// From now on jobs over more devices wait for an approval.
     void demand_approval(int devices_above);
     void decide(const std::string& id, bool is_approval, const std::string& policy);
+    /// Holds all jobs of the hub, or lets them go.
+    void freeze(bool is_frozen);
     /// Directs a job with a rollout; others refuse it.
     void direct(const std::string& id, JobWish wish);
 
@@ -142,6 +144,7 @@ private:
                const FakeLink::Call& call);
     void reply(const std::string& device, std::uint16_t request, int status);
     void note_answers();
+    std::uint64_t begun_twins();
     std::string request_of(const std::string& id, JobType type, const std::string& choice,
                            std::int64_t start_in_s, std::int64_t execution_s, int timeout_s,
                            const std::string& rollout);
@@ -178,6 +181,10 @@ private:
         calls_;  ///< Of jobs that supersede, by device: as they were sent.
     std::vector<OtherWrite> other_writes_;
     std::set<std::uint64_t> followed_;  ///< Jobs that a final seal names as the one before.
+    std::shared_ptr<std::optional<Result<>>> freezing_;
+    std::shared_ptr<std::optional<Result<bool>>> thawing_;
+    bool is_frozen_ = false;               ///< That is acknowledged, and nobody has asked for anything since.
+    std::uint64_t begun_when_frozen_ = 0;  ///< Of twin jobs.
     std::size_t commits_left_ = SIZE_MAX;
     bool is_heard_ = false;
 };

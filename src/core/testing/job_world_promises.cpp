@@ -15,6 +15,9 @@ namespace carillon::testing {
 void JobWorld::check() {
     note_answers();
     watch_undos();
+    if (is_frozen_) {
+        EXPECT_LE(begun_twins(), begun_when_frozen_) << "twins are written though all jobs are held";
+    }
     for (auto& job : jobs) {
         const auto now = (*hub)->jobs().snapshot(job.id);
         if (!now) {
@@ -378,6 +381,10 @@ void JobWorld::check_superseding() {
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
+    settle();
+    freezing_.reset();
+    thawing_.reset();
+    freeze(false);
     settle();
     while (answer_one()) settle();
     const auto is_over = [this] {

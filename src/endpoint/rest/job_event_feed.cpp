@@ -74,6 +74,7 @@ void append_held(JsonWriter& json, const HeldCounts& held) {
     add("window", held.window);
     add("offline", held.offline);
     add("backoff", held.backoff);
+    add("budget", held.budget);
     add("pace", held.pace);
     json.end_object();
 }

@@ -22,6 +22,12 @@ Task<Result<HttpResponse>> get_approval_rule(Request& request);
 Task<Result<HttpResponse>> put_approval_rule(Request& request);
 Task<Result<HttpResponse>> delete_approval_rule(Request& request);
 
+// Budgets. Page: docs/rollout-reference.md.
+Task<Result<HttpResponse>> list_budgets(Request& request);
+Task<Result<HttpResponse>> get_budget(Request& request);
+Task<Result<HttpResponse>> put_budget(Request& request);
+Task<Result<HttpResponse>> delete_budget(Request& request);
+
 // Templates. Page: docs/rollout-reference.md.
 Task<Result<HttpResponse>> list_templates(Request& request);
 Task<Result<HttpResponse>> get_template(Request& request);
