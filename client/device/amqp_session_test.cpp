@@ -14,15 +14,15 @@
 namespace carillon {
 namespace {
 
-using Log = std::vector<std::string>;
+using Told = std::vector<std::string>;
 using amqp::LinkId;
 using amqp::LinkRole;
 using amqp::Outcome;
 
 /// A hub's end of the line, which does as its members say and writes down what it hears.
-class HubEnd final : public amqp::ConnectionHost {
+class AmqpHubEnd final : public amqp::ConnectionHost {
 public:
-    HubEnd() : connection_(*this, settings_, amqp::Side::server, TimePoint{}) {}
+    AmqpHubEnd() : connection_(*this, settings_, amqp::Side::server, TimePoint{}) {}
 
     std::string& output() override { return sent; }
     bool takes_output() const override { return true; }
@@ -100,14 +100,14 @@ public:
         EXPECT_TRUE(connection_.send(links[link], {.tag = tag, .cookie = cookie}, as_bytes(message))) << link;
     }
     amqp::Connection& wire() { return connection_; }
-    Log take_log() { return std::exchange(log, {}); }
+    Told take_log() { return std::exchange(log, {}); }
 
     std::string sent;
     std::string refused;
     int token_status = 200;
     Outcome telemetry = Outcome::accepted;
     std::map<std::string, LinkId> links;
-    Log log;
+    Told log;
 
 private:
     amqp::ConnectionSettings settings_{
@@ -116,7 +116,7 @@ private:
 };
 
 /// A device that writes down what it is told.
-class DeviceEnd final : public DeviceSessionHost {
+class AmqpDeviceEnd final : public DeviceSessionHost {
 public:
     std::string& output() override { return sent; }
     void connected(bool) override { log.push_back("connected"); }
@@ -146,12 +146,12 @@ public:
     void telemetry_refused(std::uint16_t id, const Error& reason) override {
         log.push_back("refused " + std::to_string(id) + ' ' + std::to_string(static_cast<int>(reason.code)));
     }
-    Log take_log() { return std::exchange(log, {}); }
+    Told take_log() { return std::exchange(log, {}); }
 
     std::string sent;
     std::string rid;
     std::vector<std::uint16_t> messages;
-    Log log;
+    Told log;
 };
 
 class AmqpSessionTest : public ::testing::Test {
@@ -181,24 +181,24 @@ protected:
     }
 
     TimePoint now{std::chrono::hours(1)};
-    HubEnd hub;
-    DeviceEnd device;
+    AmqpHubEnd hub;
+    AmqpDeviceEnd device;
     AmqpSession session{device, *IdentityKey::parse("d")};
 };
 
 TEST_F(AmqpSessionTest, ShowsItsTokenAndIsConnectedOnceItsLinkIsTaken) {
     connect();
-    EXPECT_EQ(hub.take_log(), (Log{"sasl ANONYMOUS", "open hub.example.net", "from $cbs", "to $cbs",
-                                   "token hub.example.net/devices/d SharedAccessSignature x",
-                                   "to /devices/d/messages/events"}));
-    EXPECT_EQ(device.take_log(), Log{"connected"});
+    EXPECT_EQ(hub.take_log(), (Told{"sasl ANONYMOUS", "open hub.example.net", "from $cbs", "to $cbs",
+                                    "token hub.example.net/devices/d SharedAccessSignature x",
+                                    "to /devices/d/messages/events"}));
+    EXPECT_EQ(device.take_log(), Told{"connected"});
     EXPECT_TRUE(session.is_running());
 }
 
 TEST_F(AmqpSessionTest, ACertificateStandsInPlaceOfAToken) {
     connect("");
     EXPECT_EQ(hub.take_log(),
-              (Log{"sasl EXTERNAL", "open hub.example.net", "to /devices/d/messages/events"}));
+              (Told{"sasl EXTERNAL", "open hub.example.net", "to /devices/d/messages/events"}));
     EXPECT_TRUE(session.is_running());
 }
 
@@ -211,7 +211,7 @@ TEST_F(AmqpSessionTest, WorksHoweverTheBytesCome) {
     ASSERT_TRUE(session.is_running());
     ASSERT_TRUE(session.send_telemetry("", "21"));
     run(3);
-    EXPECT_EQ(device.take_log(), (Log{"connected", "stored 1"}));
+    EXPECT_EQ(device.take_log(), (Told{"connected", "stored 1"}));
 }
 
 TEST_F(AmqpSessionTest, ARefusedTokenOrLinkEndsIt) {
@@ -221,12 +221,12 @@ TEST_F(AmqpSessionTest, ARefusedTokenOrLinkEndsIt) {
     EXPECT_TRUE(session.is_refused());
     EXPECT_EQ(session.close_reason(), Errc::iot_hub_unauthorized);
     EXPECT_STREQ(session.close_detail(), "said the hub");
-    EXPECT_EQ(device.take_log(), Log{});
+    EXPECT_EQ(device.take_log(), Told{});
     EXPECT_EQ(session.deadline(), TimePoint::max());
 
-    HubEnd other;
+    AmqpHubEnd other;
     other.refused = "/devices/d/messages/events";
-    DeviceEnd end;
+    AmqpDeviceEnd end;
     AmqpSession second(end, *IdentityKey::parse("d"));
     DeviceIntroduction introduction;
     introduction.token = "x";
@@ -255,13 +255,13 @@ TEST_F(AmqpSessionTest, TelemetryIsStoredOrRefusedUnderItsNumber) {
     const auto sent = session.send_telemetry("%24.ct=application%2Fjson&level=high", "21");
     ASSERT_TRUE(sent);
     run();
-    EXPECT_EQ(hub.take_log(), Log{"message 21 level=high type=application/json"});
-    EXPECT_EQ(device.take_log(), Log{"stored " + std::to_string(*sent)});
+    EXPECT_EQ(hub.take_log(), Told{"message 21 level=high type=application/json"});
+    EXPECT_EQ(device.take_log(), Told{"stored " + std::to_string(*sent)});
     hub.telemetry = Outcome::rejected;
     ASSERT_TRUE(session.send_telemetry("", "22", 9));
     run();
     EXPECT_EQ(device.take_log(),
-              Log{"refused 9 " + std::to_string(static_cast<int>(Errc::message_too_large))});
+              Told{"refused 9 " + std::to_string(static_cast<int>(Errc::message_too_large))});
 }
 
 TEST_F(AmqpSessionTest, TakesNoMoreTelemetryThanMayBeOnItsWay) {
@@ -276,14 +276,15 @@ TEST_F(AmqpSessionTest, TakesNoMoreTelemetryThanMayBeOnItsWay) {
 TEST_F(AmqpSessionTest, IsSubscribedOnceEachLinkIsThere) {
     begin();
     session.subscribe({DeviceFeature::methods, DeviceFeature::twin_responses, DeviceFeature::desired});
-    EXPECT_EQ(device.take_log(), Log{});
+    EXPECT_EQ(device.take_log(), Told{});
     run();
-    EXPECT_EQ(device.take_log(), Log{"subscribed"});
-    EXPECT_EQ(hub.take_log(), (Log{"to /devices/d/methods/devicebound", "from /devices/d/methods/devicebound",
-                                   "from /devices/d/twin", "to /devices/d/twin", "subscribe"}));
+    EXPECT_EQ(device.take_log(), Told{"subscribed"});
+    EXPECT_EQ(hub.take_log(),
+              (Told{"to /devices/d/methods/devicebound", "from /devices/d/methods/devicebound",
+                    "from /devices/d/twin", "to /devices/d/twin", "subscribe"}));
     // What is there already is not asked for again.
     session.subscribe({DeviceFeature::methods});
-    EXPECT_EQ(device.take_log(), Log{"subscribed"});
+    EXPECT_EQ(device.take_log(), Told{"subscribed"});
     hub.refused = "/devices/d/messages/devicebound";
     session.subscribe({DeviceFeature::c2d});
     run();
@@ -308,16 +309,16 @@ TEST_F(AmqpSessionTest, MethodsAndTwinsFindTheirAnswers) {
     amqp::append_desired_notification(news, 5, R"({"floor":3})");
     hub.send("from /devices/d/twin", news);
     run();
-    EXPECT_EQ(hub.take_log(), (Log{"answer 513 201 {}", "get", R"(patch {"a":1})"}));
-    EXPECT_EQ(device.take_log(), (Log{R"(method lock {"force":true})", R"(twin 1 200 0 {"desired":{}})",
-                                      "twin 2 204 7 ", R"(desired 5 {"floor":3})"}));
+    EXPECT_EQ(hub.take_log(), (Told{"answer 513 201 {}", "get", R"(patch {"a":1})"}));
+    EXPECT_EQ(device.take_log(), (Told{R"(method lock {"force":true})", R"(twin 1 200 0 {"desired":{}})",
+                                       "twin 2 204 7 ", R"(desired 5 {"floor":3})"}));
 }
 
 TEST_F(AmqpSessionTest, AMessageIsSettledAsTheDeviceSays) {
     begin();
     session.subscribe({DeviceFeature::c2d});
     run();
-    EXPECT_EQ(device.take_log(), Log{"subscribed to messages"});
+    EXPECT_EQ(device.take_log(), Told{"subscribed to messages"});
     hub.take_log();
     for (int i = 1; i <= 4; ++i) {
         std::string message;
@@ -339,7 +340,7 @@ TEST_F(AmqpSessionTest, AMessageIsSettledAsTheDeviceSays) {
     session.settle(device.messages[2], MessageAnswer::leave);
     session.settle(device.messages[0], MessageAnswer::reject);  // Too late.
     run();
-    EXPECT_EQ(hub.take_log(), (Log{"settled 4 rejected", "settled 1 accepted", "settled 2 released"}));
+    EXPECT_EQ(hub.take_log(), (Told{"settled 4 rejected", "settled 1 accepted", "settled 2 released"}));
 }
 
 TEST_F(AmqpSessionTest, ALinkThatTheHubTakesAwayEndsIt) {

@@ -25,7 +25,7 @@ private:
 };
 
 /// There is nothing outside.
-class NoDrivers final : public EventDrivers {
+class NowhereDrivers final : public EventDrivers {
 public:
     Result<> check(const RouteEndpoint&) const override { return fail(Errc::argument_invalid, "nowhere"); }
     std::unique_ptr<EventSender> open(const RouteEndpoint&, const std::atomic<bool>&) override {
@@ -101,7 +101,7 @@ protected:
 
     MemoryStore store;
     ManualClock clock{WallTime::from_unix_s(1'790'000'000)};
-    NoDrivers drivers;
+    NowhereDrivers drivers;
     std::optional<TestHub> hub;
 };
 
