@@ -113,12 +113,13 @@ export async function approved({ world, journal, release, told }, round) {
   const what = round % 3 === 2 ? 'deny' : 'approve';
   for (;;) {
     const now = await job.until(({ phase, approval }) => phase === 'approval' && approval);
-    if (!now.approval) break; // Decided, unheard.
+    if (isOver(now.status) || !now.approval) break; // Decided, unheard.
     if (journal.of(job.id).length > 0) job.fault('a device was called before the approval');
     await world.rest(Math.random() * 200);
     const { status, text } = await world.insist('POST', `/carillon/jobs/${job.id}/${what}`, { hash: now.approval.hash }, release);
-    if (status === 200 || status === 405) break;
-    if (status !== 412 && status !== 409) { job.fault(`${what}: ${status} ${text}`); break; }
+    if (status === 200) break;
+    // Decided unheard, or the hub has been started meanwhile and finds the devices anew.
+    if (![405, 409, 412].includes(status)) { job.fault(`${what}: ${status} ${text}`); break; }
     await world.rest(20);
   }
   const status = await job.end();
