@@ -100,8 +100,8 @@ test('refuses every operation that changes something, and devices altogether', a
   const before = filesBelow(data);
   await startReader();
   const description = JSON.parse((await call(reader, 'GET', '/carillon/openapi.json')).body);
-  // What asks although it is a POST, and what opens a session of the dashboard, which is not stored.
-  const reads = /\/query$|testQueries|routes\/test|attestationmechanism|\/carillon\/session/;
+  // What asks although it is a POST, what opens a session of the dashboard, which is not stored, and what a model asks.
+  const reads = /\/query$|testQueries|routes\/test|attestationmechanism|\/carillon\/session|\/carillon\/mcp/;
   let refused = 0;
   for (const [pattern, methods] of Object.entries(description.paths)) {
     for (const method of Object.keys(methods)) {
