@@ -277,17 +277,20 @@ std::string JobEventFeed::next(const JobProgress& progress, TimePoint now) {
     std::string out;
     if (is_over_) return out;
     JobEventToken token{progress.number, progress.revision, false};
-    bool is_new = progress.revision != seen_;
+    const auto asked = progress.snapshot.status == JobStatus::scheduled ? progress.approval : nullptr;
+    bool is_new = progress.revision != seen_ || asked != seen_asked_;
     if (!has_begun_) {
         has_begun_ = true;
         out = fmt::format("retry: {}\n\n", retry_ms);
-        is_new = token != after_;
+        is_new = token != after_ || asked;
         seen_ = progress.revision;
+        seen_asked_ = asked;
     }
     const bool has_stopped = shows_speed_ && progress.devices_per_s == 0 && now - sent_at_ >= heartbeat;
     if ((is_new || has_stopped) && now >= next_progress_at_) {
         say(out, "progress", token, progress, now);
         seen_ = progress.revision;
+        seen_asked_ = asked;
         shows_speed_ = progress.devices_per_s > 0;
         next_progress_at_ = now + spacing_;
         is_new = false;

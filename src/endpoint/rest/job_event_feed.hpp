@@ -4,6 +4,7 @@
 #include "core/jobs/job_progress.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,6 +72,8 @@ private:
 
     std::optional<JobEventToken> after_;
     JobRevision seen_;
+    /// What the job waited for when it was last told. That it is asked for changes no revision.
+    std::shared_ptr<const JobApproval> seen_asked_;
     bool has_begun_ = false;
     bool is_over_ = false;
     bool shows_speed_ = false;  ///< The client was told of a rate, which a silence makes untrue.

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "core/jobs/approvals/approval_rule.hpp"
 
 #include <gtest/gtest.h>
 #include <string>
@@ -139,6 +140,30 @@ TEST_F(JobEventFeedTest, OfAJobThatIsOverSaysAllAtOnce) {
     end();
     EXPECT_EQ(next(feed).size(), 2U);
     EXPECT_TRUE(feed.is_over());
+}
+
+TEST_F(JobEventFeedTest, TellsThatAnApprovalIsAskedForAndGiven) {
+    progress.snapshot.status = JobStatus::queued;
+    progress.revision = {Phase::queued, 0};
+    JobEventFeed feed(std::nullopt, now);
+    ASSERT_EQ(next(feed).size(), 1U);
+    now += std::chrono::seconds(1);
+    // It is known before the job is said to wait, which changes no revision.
+    JobApproval approval;
+    progress.approval = std::make_shared<const JobApproval>(approval);
+    EXPECT_TRUE(next(feed).empty());
+    progress.snapshot.status = JobStatus::scheduled;
+    const auto asked = next(feed);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_NE(asked[0].data.find("\"approval\":"), std::string::npos) << asked[0].data;
+    EXPECT_TRUE(next(feed).empty());
+    now += std::chrono::seconds(1);
+    approval.given.push_back({"release", ""});
+    progress.approval = std::make_shared<const JobApproval>(approval);
+    EXPECT_EQ(next(feed).size(), 1U);
+    // Who comes again may have seen only the one before, of the same revision.
+    JobEventFeed again(JobEventToken::parse("7-1-0"), now);
+    EXPECT_EQ(next(again).size(), 1U);
 }
 
 TEST_F(JobEventFeedTest, DoesNotRepeatWhatTheClientHasSeen) {
