@@ -289,7 +289,7 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
     add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
                "Time between a device's messages [never]", "DIST");
     add_parsed(command, "--follow", behaviour.follow, &Distribution::parse,
-               "Report what desired properties say, so long after they are told [never]", "DIST");
+               "Report desired properties as they are, after this delay [never]", "DIST");
     percent("--wrong-percent", behaviour.wrong_percent,
             "Changes of which they report other values; faulty devices always do [0]");
     percent("--ignore-percent", behaviour.ignore_percent, "Changes of which they report nothing [0]");

@@ -19,7 +19,7 @@ public:
         for (std::uint64_t i = 0; i < devices; ++i)
             talkers_.push_back(std::make_unique<Talker>(*this, loop, tls, i));
     }
-    /// False if somebody does not get in.
+    /// False if a connection is refused or fails.
     bool connect(std::size_t at_once) {
         while (opening_ < at_once && next_ < talkers_.size()) open();
         while (ready_ < talkers_.size()) {

@@ -115,7 +115,7 @@ private:
     amqp::Connection connection_;
 };
 
-/// A device that writes down what it is told.
+/// A device that records the calls it gets.
 class AmqpDeviceEnd final : public DeviceSessionHost {
 public:
     std::string& output() override { return sent; }

@@ -81,7 +81,7 @@ struct HubMessage {
     const mqtt::PropertyBag* properties = nullptr;
 };
 
-/// Who is told of what a session receives. Calls come from within `DeviceProtocol::receive`, and may
+/// Receives what a session reports. Calls come from within `DeviceProtocol::receive`, and may
 /// call the session in turn; what is of no interest need not be overridden.
 class DeviceSessionHost {
 public:

@@ -7,10 +7,10 @@
 
 namespace carillon::fleet {
 
-/// What a device does with desired properties that it is told of.
+/// What a device does with desired properties that it receives.
 enum class Following : std::uint8_t { rightly, wrongly, never };
 
-/// What a device that follows reports after it was told of `desired` at `version`: each value at the same
+/// What a device that follows reports after it received `desired` at `version`: each value at the same
 /// path; what is removed is removed. Names that begin with `$` are left out. `wrongly`: another value in
 /// place of each. With `acknowledges` each value is reported as `{"value":…,"ac":200,"av":version,"ad":""}`;
 /// `wrongly`, as it is with `ac` 500. Empty if there is nothing to report. Recursive, to the depth that the

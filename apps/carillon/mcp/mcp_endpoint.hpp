@@ -5,7 +5,7 @@
 namespace carillon {
 
 /// The tools of `carillon mcp` at the hub's own HTTPS endpoint: each message stands for itself, and what a
-/// tool asks of the hub is asked in the name of whoever sent the message.
+/// tool asks of the hub is asked with the rights of the message's sender.
 class McpEndpoint final : public rest::ModelPort {
 public:
     enum class Tools : unsigned char { reading, all };

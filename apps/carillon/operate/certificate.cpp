@@ -1,4 +1,4 @@
-// carillon certificate: the authorities that sign device certificates, and the proof that somebody holds their
+// carillon certificate: the authorities that sign device certificates, and the proof of possession of their
 // keys. In the words of `az iot hub certificate`.
 
 #include "base/json.hpp"

@@ -28,10 +28,10 @@ struct ReadEvent {
 ///         save((*next)->checkpoint);
 ///     }
 ///
-/// Whoever does not ask holds up the reading, not the hub. Any thread; one `next` at a time. Callbacks, and
-/// coroutines that go on, come on the reader's thread, or within `next` where an event is there already. The
-/// destructor ends a `next` that waits with `connection_closed`, within a second or so; it must not be called
-/// on the reader's thread.
+/// A program that calls no `next` delays its own reading, not the hub. Any thread; one `next` at a time.
+/// Callbacks, and coroutines that go on, come on the reader's thread, or within `next` where an event is
+/// there already. The destructor ends a `next` that waits with `connection_closed`, within a second or so; it
+/// must not be called on the reader's thread.
 class AsyncDeviceEvents {
 public:
     /// Events that are read and not asked for.

@@ -58,7 +58,7 @@ struct ServiceOptions {
     /// throttling, as nothing happened; reads besides after a lost connection and the hub's own failures.
     RetryPolicy retry{.is_first_at_once = false, .attempts_max = 4};
     /// Carries requests in place of a connection, if set, for a program that has a hub within: the connection
-    /// string then needs no key, and requests no token. What comes as a stream is not to be had.
+    /// string then needs no key, and requests no token. Streamed answers are not supported.
     std::function<Result<ServiceReply>(const ServiceRequest&, const ServiceHeaders&)> carrier{};
     /// Called before each attempt of a request, if set. A failure keeps it from being sent and is what the
     /// call fails with. Job events (`follow_job`) are seen here and not below.

@@ -21,7 +21,7 @@ test('an endpoint names only what applies to its type', () => {
   }
 });
 
-test('a log of events has no place, and keeps what it is told to keep', () => {
+test('an endpoint of type events has no place, and keeps its retention settings', () => {
   const log = { ...emptyEndpoint, name: 'a', type: 'events' as const, place: 'ignored', secret: 'ignored', retentionSeconds: '3600', maxEvents: '5' };
   expect(endpointProblem(log)).toBeUndefined();
   expect(endpointBody(log)).toEqual({ type: 'events', retentionSeconds: 3600, maxEvents: 5, enrichments: {} });

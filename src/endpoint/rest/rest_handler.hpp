@@ -38,7 +38,7 @@ public:
     void only_read() { only_reads_ = true; }
     /// Outlives the handler, as what follows does.
     void use(ModelHost& models);
-    /// Where spans of requests go; null for nowhere.
+    /// Takes the spans of requests; null if none are made.
     void use(SpanSink* spans) { spans_ = spans; }
     void use(ClientAuthorities* authorities) { request_.authorities = authorities; }
 
