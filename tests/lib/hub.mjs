@@ -12,7 +12,10 @@ import { isMainThread } from 'node:worker_threads';
 
 // When all is over, Node.js 20 may wait for a handle for ever, at full speed, while it takes itself apart
 // (Environment::CleanupHandles; seen once, after all cases had ended). What the cases gave is known by then.
-if (isMainThread) process.on('exit', (code) => process.reallyExit(process.exitCode ?? code));
+// What nobody catches is printed by Node.js behind this event, so then it may go its way.
+let uncaught = false;
+process.on('uncaughtExceptionMonitor', () => (uncaught = process.listenerCount('uncaughtException') === 0));
+if (isMainThread) process.on('exit', (code) => uncaught || process.reallyExit(process.exitCode ?? code));
 
 // No wait here decides a test: these only end a run in which something hangs.
 const READY_S = 60;
