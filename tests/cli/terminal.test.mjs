@@ -120,15 +120,18 @@ test('a table that has no room for a column says so, and a pipe has all', async 
   assert.equal(stderr, '');
 });
 
+const commands = ['']; // Each with its subcommands.
+test('the help of each command tells of its subcommands', async () => {
+  for (const command of commands) {
+    const help = (await hub.run([...command.split(' ').filter(Boolean), '--help'], {})).stdout;
+    const listed = /^Subcommands:\n((?: .*\n)+)/m.exec(help)?.[1] ?? '';
+    for (const [, name] of listed.matchAll(/^ {2}([a-z][\w-]*)/gm)) commands.push(`${command} ${name}`.trim());
+  }
+  assert.ok(commands.length > 60, commands.join());
+});
+
 for (const width of widths) {
   test(`help of every command fits ${width} columns`, async () => {
-    const commands = ['']; // Found by following the help of each, as it is on a pipe.
-    for (const command of commands) {
-      const help = (await hub.run([...command.split(' ').filter(Boolean), '--help'], {})).stdout;
-      const listed = /^Subcommands:\n((?: .*\n)+)/m.exec(help)?.[1] ?? '';
-      for (const [, name] of listed.matchAll(/^ {2}([a-z][\w-]*)/gm)) commands.push(`${command} ${name}`.trim());
-    }
-    assert.ok(commands.length > 60, commands.join());
     const loop = `for words in ${commands.map((words) => `'${words}'`).join(' ')}; do echo "== $words"; ${hub.binary} $words --help; done`;
     const shown = new Terminal(width, ['sh', '-c', loop], env());
     assert.equal(await shown.ended, 0);

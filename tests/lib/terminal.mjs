@@ -47,11 +47,11 @@ export class Screen {
     const input = [...(this.rest + text)];
     this.rest = '';
     for (let i = 0; i < input.length; ++i) {
-      const [row, column] = this.#place();
       const c = input[i];
       if (c === '\r') {
-        this.#moveTo(row, 0);
+        this.#moveTo(this.#place()[0], 0);
       } else if (c === '\n') {
+        const [row, column] = this.#place();
         this.#moveTo(row + 1, column);
       } else if (c === '\x1b') {
         const sequence = /^\x1b\[(\d*)([A-Za-z])/.exec(input.slice(i, i + 12).join(''));
