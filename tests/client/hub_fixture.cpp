@@ -9,6 +9,17 @@
 
 namespace carillon::client_test {
 
+namespace {
+
+std::string own_address() {
+    const char* given = std::getenv("HUB_ADDRESS");
+    return given != nullptr ? given : "127.63.0.30";
+}
+
+}  // namespace
+
+const std::string HubTest::address = own_address();
+
 void HubTest::SetUp() {
     const char* binary = std::getenv("HUB_BINARY");
     ASSERT_NE(binary, nullptr) << "HUB_BINARY names the program";

@@ -21,10 +21,10 @@ namespace carillon::client_test {
 /// Waits end a run in which something hangs; none decides a test.
 inline constexpr std::chrono::seconds patience{60};
 
-/// A test with a hub of its own, the binary that HUB_BINARY names, on 127.63.0.30.
+/// A test with a hub of its own, the binary that HUB_BINARY names, on the loopback address HUB_ADDRESS, or 127.63.0.30.
 class HubTest : public ::testing::Test {
 protected:
-    static constexpr const char* address = "127.63.0.30";
+    static const std::string address;
 
     void SetUp() override;
     void TearDown() override;
