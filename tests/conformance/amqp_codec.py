@@ -30,6 +30,10 @@ class Symbol(str):
     pass
 
 
+class Ulong(int):
+    """Of 64 bits without sign."""
+
+
 class Timestamp(int):
     """Milliseconds since 1970."""
 
@@ -75,6 +79,8 @@ def encode_any(value):
         return encode("bool", value)
     if isinstance(value, Timestamp):
         return encode("timestamp", value)
+    if isinstance(value, Ulong):
+        return encode("ulong", value)
     if isinstance(value, int):
         return encode("int" if -2**31 <= value < 2**31 else "long", value)
     if isinstance(value, Symbol):

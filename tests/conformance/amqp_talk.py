@@ -71,6 +71,10 @@ def value_of(text):
     kind, colon, rest = text.partition(":")
     if colon and kind == "int":
         return int(rest)
+    if colon and kind == "ulong":
+        return codec.Ulong(rest)
+    if colon and kind == "string":
+        return rest
     if colon and kind == "uuid":
         return uuid.UUID(rest)
     if colon and kind == "symbol":
@@ -257,7 +261,7 @@ class Talk:
         message = {"properties": {"message-id": value_of(pairs.get("id", "m1"))},
                    "application": {"operation": pairs.get("operation", "put-token"),
                                    "type": pairs.get("type", "servicebus.windows.net:sastoken"),
-                                   "name": pairs.get("name", HOST)},
+                                   "name": pairs.get("name", HOST).replace("HOST", HOST)},
                    "value": token}
         self.send("transfer", {"handle": self.handles["cbs"], "id": self.next_id, "tag": b"t", "format": 0},
                   codec.encode_message(message))
@@ -398,7 +402,14 @@ class Talk:
         for name, text in pairs.items():
             part, _, key = name.partition(".")
             found = message.get(parts[part], {}).get(key)
-            if str(found) != text:
+            if text == "uuid:any":
+                fits = isinstance(found, uuid.UUID)
+            elif text.partition(":")[0] in ("int", "string", "uuid"):
+                wanted = value_of(text)
+                fits = found == wanted and type(found) is type(wanted)
+            else:
+                fits = str(found) == text
+            if not fits:
                 raise Failure(f"{key} is {found!r} in {message}")
         self.last = message
 
@@ -507,11 +518,12 @@ class Talk:
         self.calls.append((thread, result))
 
     def do_answer(self, words):
-        """answer NAME STATUS [JSON]: the device answers the method it was sent last"""
-        text = words[2] if len(words) > 2 else ""
+        """answer NAME STATUS [JSON] [settled=true]: the device answers the method it was sent last"""
+        fields = {"settled": True} if words[-1] == "settled=true" else {}
+        text = words[2] if len(words) - len(fields) > 2 else ""
         message = {"properties": {"correlation-id": self.last["properties"]["correlation-id"]},
                    "application": {"IoThub-status": int(words[1])}, "data": [text.encode()]}
-        self.send("transfer", {"handle": self.handles[words[0]], "id": self.next_id, "tag": b"t", "format": 0},
+        self.send("transfer", {"handle": self.handles[words[0]], "id": self.next_id, "tag": b"t", "format": 0, **fields},
                   codec.encode_message(message))
         self.next_id += 1
 

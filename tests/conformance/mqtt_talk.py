@@ -160,6 +160,8 @@ class Talk:
             self.peer.expect_closed()
         elif word == "<" and rest.startswith("publish "):
             self.expect_publish(rest)
+        elif word == "<" and rest.startswith("delivery "):
+            self.expect_delivery(rest)
         elif word == "<":
             expected = parse_bytes(rest)
             got = self.peer.take(len(expected))
@@ -303,12 +305,24 @@ class Talk:
 
     def expect_publish(self, rest):
         """`< publish TOPIC [BODY]`: both are regular expressions that must fit the whole."""
-        _, topic, *body = shlex.split(rest)
         header, data = self.peer.take_packet()
         if header != 0x30:
             raise Failure(f"expected a PUBLISH, got {header:02x} {data.hex()}")
-        length = int.from_bytes(data[:2], "big")
-        got_topic, got_body = data[2:2 + length].decode(), data[2 + length:].decode()
+        length = 2 + int.from_bytes(data[:2], "big")
+        self.compare(rest, data[2:length], data[length:])
+
+    def expect_delivery(self, rest):
+        """The same at QoS 1, which is acknowledged."""
+        header, data = self.peer.take_packet()
+        if header != 0x32:
+            raise Failure(f"expected a PUBLISH at QoS 1, got {header:02x} {data.hex()}")
+        length = 2 + int.from_bytes(data[:2], "big")
+        self.peer.send(packet(0x40, data[length:length + 2]))
+        self.compare(rest, data[2:length], data[length + 2:])
+
+    def compare(self, rest, raw_topic, raw_body):
+        _, topic, *body = shlex.split(rest)
+        got_topic, got_body = raw_topic.decode(), raw_body.decode()
         if not re.fullmatch(topic, got_topic):
             raise Failure(f"topic {got_topic}")
         if not re.fullmatch(body[0] if body else "", got_body, re.DOTALL):
@@ -344,6 +358,19 @@ class Talk:
         got = {k: v for k, v in body["properties"]["reported"].items() if not k.startswith("$")}
         if status != 200 or got != json.loads(expected):
             raise Failure(f"reported {json.dumps(got)}")
+
+    def do_send(self, identity, content, *properties):
+        """A message to the device: `message-id=`, `expiry=now+S`, `ack=`, and others of the application's own; its body is
+        the JSON text of `content`."""
+        headers = {}
+        for name, _, value in (text.partition("=") for text in properties):
+            if name == "expiry":
+                value = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + int(value[3:])))
+            own = {"message-id": "iothub-messageid", "expiry": "iothub-expiry", "ack": "iothub-ack"}
+            headers[own.get(name, "iothub-app-" + name)] = value
+        status, body = self.hub.rest("POST", f"/devices/{identity}/messages/devicebound", content, headers)
+        if status // 100 != 2:
+            raise Failure(f"the message was refused: {status} {body}")
 
     def do_call(self, identity, method, payload="null"):
         """Begins a direct method; its outcome is for `outcome`."""
