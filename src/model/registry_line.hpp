@@ -36,6 +36,8 @@ public:
     static Result<ImportEntry> parse(std::string text, ImportName& name);
 
     const IdentityKey& key() const { return key_; }
+    /// What `parse` read.
+    const std::string& text() const { return *text_; }
     ImportMode mode() const { return mode_; }
     /// Of the identity, or of the twin for `update_twin`; accepts anything where the mode names none.
     const EtagMatch& match() const { return match_; }

@@ -1,3 +1,4 @@
+#include "base/stored_bytes.hpp"
 #include "query/value.hpp"
 
 #include <algorithm>
@@ -265,6 +266,41 @@ Result<> Aggregation::merge(Aggregation&& other) {
         impl_->groups.insert(std::move(node));
     }
     return {};
+}
+
+void Aggregation::write(StoredWriter& out) const {
+    out.varint(impl_->groups.size());
+    for (const auto& [key, group] : impl_->groups) {
+        out.text(key);
+        for (const std::string& value : group.values) out.text(value);
+        for (const Tally& tally : group.tallies) {
+            out.varint(tally.count);
+            out.u8(tally.is_spoilt ? 1 : 0);
+            for (const double number : {tally.sum, tally.min, tally.max})
+                out.u64(std::bit_cast<std::uint64_t>(number));
+        }
+    }
+}
+
+bool Aggregation::read(StoredReader& in) {
+    impl_->groups.clear();
+    impl_->bytes = 0;
+    for (std::size_t left = in.count(); left > 0; --left) {
+        const std::string_view key = in.text();
+        Group group;
+        for (std::size_t i = 0; i < impl_->group_by.size(); ++i) group.values.emplace_back(in.text());
+        for (std::size_t i = 0; i < impl_->projections.size(); ++i) {
+            Tally& tally = group.tallies.emplace_back();
+            tally.count = in.varint();
+            tally.is_spoilt = in.u8() == 1;
+            for (double* number : {&tally.sum, &tally.min, &tally.max})
+                *number = std::bit_cast<double>(in.u64());
+        }
+        if (!in.ok() || !impl_->admit(key, group)) return false;
+        if (!impl_->groups.emplace(std::string(key), std::move(group)).second) return false;
+    }
+    // Without GROUP BY there is one row.
+    return in.ok() && (!impl_->group_by.empty() || impl_->groups.size() == 1);
 }
 
 std::vector<std::string> Aggregation::rows() const {

@@ -12,6 +12,11 @@
 #include <string_view>
 #include <vector>
 
+namespace carillon {
+class StoredReader;  // base/stored_bytes.hpp
+class StoredWriter;
+}  // namespace carillon
+
 namespace carillon::query {
 
 /// Bounds on a statement. Ours: the service stops at 8,192 characters ("IoT Hub query language"),
@@ -192,6 +197,12 @@ public:
     void add_to(Group& group, std::span<const Value> values);
     /// Adds rows for queries whose aggregates are all COUNT().
     void count_to(Group& group, std::uint64_t rows);
+
+    /// Appends what was gathered, for another node to merge.
+    void write(StoredWriter& out) const;
+    /// Takes, in place of what was gathered, what the same query's `write` gave. False if the bytes do not
+    /// decode.
+    bool read(StoredReader& in);
 
     /// One JSON object a group; without GROUP BY exactly one.
     std::vector<std::string> rows() const;

@@ -8,6 +8,7 @@
 #include "core/hub/login_brake.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/messages/messages.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/provisioning/provisioning.hpp"
 #include "core/queries/queries.hpp"
 #include "core/registry/registry.hpp"
@@ -23,16 +24,18 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       policies_(std::move(policies)),
       host_names_(std::move(host_names)),
       query_options_(options.queries),
+      port_(std::make_unique<ShardPort>(shards_)),
       page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
       keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
       throttles_(std::make_unique<Throttles>(options.tier, options.callers)),
       logins_(std::make_unique<LoginBrake>()),
       traces_(std::make_unique<DeviceTraces>()),
-      registry_(std::make_unique<Registry>(shards_)),
+      registry_(std::make_unique<Registry>(*port_)),
       messages_(std::make_unique<Messages>(shards_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
-      queries_(std::make_unique<Queries>(shards_, *jobs_, *page_tokens_, query_options_)),
-      transfers_(std::make_unique<Transfers>(shards_)),
+      queries_(
+          std::make_unique<Queries>(*port_, *jobs_, shards_.first().clock(), *page_tokens_, query_options_)),
+      transfers_(std::make_unique<Transfers>(shards_, *port_)),
       configurations_(std::make_unique<Configurations>(shards_, query_options_)),
       events_(std::make_unique<Events>(shards_)),
       provisioning_(std::make_unique<Provisioning>(shards_, *registry_, host_names_)) {}

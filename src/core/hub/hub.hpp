@@ -21,6 +21,7 @@ class PageTokens;
 class Provisioning;
 class Queries;
 class Registry;
+class ShardPort;
 class Transfers;
 class Throttles;
 struct HubOptions;       // core/hub/hub_options.hpp
@@ -36,6 +37,7 @@ public:
     ~Hub();
 
     Shards& shards() { return shards_; }
+    ShardPort& port() { return *port_; }
     const Policies& policies() const { return policies_; }
     /// Renews the policies' keys and the hub's own.
     HubKeys& keys() { return *keys_; }
@@ -63,6 +65,7 @@ private:
     Policies policies_;
     std::vector<std::string> host_names_;
     const query::QueryOptions query_options_;
+    std::unique_ptr<ShardPort> port_;
     std::unique_ptr<PageTokens> page_tokens_;
     std::unique_ptr<HubKeys> keys_;
     std::unique_ptr<Throttles> throttles_;

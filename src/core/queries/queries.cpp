@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/scan/merge_by_key.hpp"
-#include "core/scan/query_scan.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -62,12 +61,12 @@ std::size_t rows_wanted(std::optional<std::uint64_t> remaining, std::size_t page
 
 }  // namespace
 
-Queries::Queries(Shards& shards, Jobs& jobs, const PageTokens& tokens, query::QueryOptions options)
-    : shards_(shards), jobs_(jobs), tokens_(tokens), options_(options) {}
+Queries::Queries(ShardPort& port, Jobs& jobs, const Clock& clock, const PageTokens& tokens,
+                 query::QueryOptions options)
+    : port_(port), jobs_(jobs), clock_(clock), tokens_(tokens), options_(options) {}
 
 Task<Result<QueryPage>> Queries::run(QueryRequest request) {
-    const Clock& clock = shards_.first().clock();
-    const TimePoint begun = clock.now();
+    const TimePoint begun = clock_.now();
     auto query = query::parse_query(request.statement, options_);
     if (!query) co_return fail(std::move(query).error());
     const std::string purpose =
@@ -86,10 +85,12 @@ Task<Result<QueryPage>> Queries::run(QueryRequest request) {
     Task<Result<Answer>> task;
     if (query->collection == query::Collection::jobs) {
         task = list_jobs(*std::move(query), std::move(position), rows_max);
-    } else if (query->is_aggregated()) {
-        task = list_groups(*std::move(query), std::move(position), rows_max);
     } else {
-        task = list_rows(*std::move(query), std::move(position), rows_max, request.flavour);
+        ScanPlan::Statement statement{std::move(request.statement), options_};
+        auto plan = std::make_shared<const ScanPlan>(*std::move(query), std::move(statement));
+        task = plan->query.is_aggregated()
+                   ? list_groups(std::move(plan), std::move(position), rows_max)
+                   : list_rows(std::move(plan), std::move(position), rows_max, request.flavour);
     }
     auto answer = co_await std::move(task);
     if (!answer) co_return fail(std::move(answer).error());
@@ -102,18 +103,17 @@ Task<Result<QueryPage>> Queries::run(QueryRequest request) {
         next += answer->place;
         page.continuation = tokens_.seal(purpose, next);
     }
-    page.took = clock.now() - begun;
+    page.took = clock_.now() - begun;
     co_return page;
 }
 
 /// Each shard gives its first rows behind the last key; the page is the smallest keys of all. One
 /// row more than the page tells whether anything follows.
-Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position position, std::size_t page_size,
+Task<Result<Queries::Answer>> Queries::list_rows(Plan plan, Position position, std::size_t page_size,
                                                  Flavour flavour) {
-    auto plan = std::make_shared<const ScanPlan>(std::move(query));
-    const auto after = key_at(position.place);
-    auto scan = [&](Shard& shard) { return scan_rows(shard, plan, after, page_size + 1); };
-    auto rows = merge_by_key(co_await shards_.on_all(scan), page_size + 1);
+    const ScanRows scan{plan, key_at(position.place), page_size + 1};
+    auto scanning = port_.ask_all(scan);
+    auto rows = merge_by_key(co_await std::move(scanning), page_size + 1);
     if (!rows) co_return fail(std::move(rows).error());
     Answer answer;
     set_cost(answer.page, plan->cost);
@@ -164,11 +164,10 @@ Task<Result<Queries::Answer>> Queries::list_rows(query::Query query, Position po
     co_return answer;
 }
 
-Task<Result<Queries::Answer>> Queries::list_groups(query::Query query, Position position,
-                                                   std::size_t page_size) {
-    auto plan = std::make_shared<const ScanPlan>(std::move(query));
-    auto scan = [&](Shard& shard) { return scan_groups(shard, plan); };
-    auto gathered = co_await shards_.on_all(scan);
+Task<Result<Queries::Answer>> Queries::list_groups(Plan plan, Position position, std::size_t page_size) {
+    const ScanGroups scan{plan};
+    auto scanning = port_.ask_all(scan);
+    auto gathered = co_await std::move(scanning);
     query::Aggregation all(plan->query);
     for (GatheredGroups& groups : gathered) {
         if (!groups) co_return fail(std::move(groups).error());

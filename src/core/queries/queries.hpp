@@ -2,12 +2,13 @@
 
 #include "base/clock.hpp"
 #include "base/task.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/scan/page_tokens.hpp"
-#include "core/shard/shards.hpp"
 #include "model/pieces/twin_text.hpp"
 #include "query/query.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,23 +64,26 @@ public:
     static constexpr std::size_t job_rows_max = 64;
 
     /// `options` say what statements may hold.
-    Queries(Shards& shards, Jobs& jobs, const PageTokens& tokens, query::QueryOptions options);
+    Queries(ShardPort& port, Jobs& jobs, const Clock& clock, const PageTokens& tokens,
+            query::QueryOptions options);
 
     /// Fails with `argument_invalid` for statements and for tokens that are not ours or belong to
-    /// another statement or flavour.
+    /// another statement or flavour, and with `service_unavailable` where a shard cannot be asked: no page
+    /// lacks rows.
     /// Source: IoT Hub docs, "IoT Hub query language"; azure-iothub: query.ts (tokens).
     Task<Result<QueryPage>> run(QueryRequest request);
 
 private:
     struct Position;
     struct Answer;
-    Task<Result<Answer>> list_rows(query::Query query, Position position, std::size_t page_size,
-                                   Flavour flavour);
-    Task<Result<Answer>> list_groups(query::Query query, Position position, std::size_t page_size);
+    using Plan = std::shared_ptr<const ScanPlan>;
+    Task<Result<Answer>> list_rows(Plan plan, Position position, std::size_t page_size, Flavour flavour);
+    Task<Result<Answer>> list_groups(Plan plan, Position position, std::size_t page_size);
     Task<Result<Answer>> list_jobs(query::Query query, Position position, std::size_t page_size);
 
-    Shards& shards_;
+    ShardPort& port_;
     Jobs& jobs_;
+    const Clock& clock_;
     const PageTokens& tokens_;
     query::QueryOptions options_;
 };

@@ -1,131 +1,50 @@
 #include "core/registry/registry.hpp"
 
 #include "core/scan/merge_by_key.hpp"
-#include "core/scan/query_scan.hpp"
-#include "core/shard/directory.hpp"
-#include "core/shard/methods.hpp"
 
 #include <fmt/core.h>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <optional>
 
 namespace carillon {
 namespace {
 
-/// Records counted before the shard's other work gets a turn.
-constexpr std::size_t slice_records_max = 4096;
-
-FoundRow row_of(const Record& record) {
-    return {.key = record.key, .document = *record.committed, .live = record.live()};
-}
-
-/// A document that was just written, which the record may show already or not.
-FoundRow row_of(Shard& shard, const IdentityKey& key, Document document) {
-    const Record* record = shard.directory().find(key);
-    return {.key = key, .document = std::move(document), .live = record ? record->live() : LiveState{}};
-}
-
-Task<Result<FoundRow>> find_there(Shard* shard, IdentityKey key) {
-    const Record* record = shard->directory().find(key);
-    if (record == nullptr || !record->exists()) co_return fail(shard->missing(key));
-    co_return row_of(*record);
-}
-
-Task<Result<std::vector<FoundRow>>> modules_there(Shard* shard, IdentityKey device) {
-    const Directory& directory = shard->directory();
-    const Record* parent = directory.find(device);
-    if (parent == nullptr || !parent->exists()) co_return fail(Errc::device_not_found);
-    std::vector<FoundRow> rows;  // A device has few modules: `IdentityLimits`.
-    for (const Record* record = directory.upper_bound(device);
-         record != nullptr && record->key.device == device.device; record = directory.next(*record)) {
-        if (record->exists()) rows.push_back(row_of(*record));
-    }
-    co_return rows;
-}
-
-Task<DeviceCounts> count_there(Shard* shard) {
-    DeviceCounts counts;
-    const Directory& directory = shard->directory();
-    const Record* record = directory.first();
-    std::size_t slice = 0;
-    while (record != nullptr) {
-        if (!record->key.is_module() && record->exists()) {
-            const bool is_enabled = record->committed->identity.status() == DeviceStatus::enabled;
-            ++(is_enabled ? counts.enabled : counts.disabled);
-            if (record->link != nullptr) ++counts.connected;
-        }
-        if (++slice == slice_records_max) {
-            slice = 0;
-            const IdentityKey reached = record->key;  // The record may be gone when we come back.
-            co_await boost::asio::post(shard->background(), boost::asio::use_awaitable);
-            record = directory.upper_bound(reached);
-        } else {
-            record = directory.next(*record);
-        }
-    }
-    co_return counts;
-}
-
-Task<Result<FoundRow>> put_there(Shard* shard, IdentityKey key, std::string body, EtagMatch match) {
-    auto document = co_await shard->put_identity(key, std::move(body), std::move(match));
-    if (!document) co_return fail(std::move(document).error());
-    co_return row_of(*shard, key, *std::move(document));
-}
-
-Task<Result<FoundRow>> regenerate_there(Shard* shard, IdentityKey key, Shard::KeyChoice choice) {
-    auto document = co_await shard->regenerate_keys(key, choice);
-    if (!document) co_return fail(std::move(document).error());
-    co_return row_of(*shard, key, *std::move(document));
-}
-
-Task<Result<FoundRow>> write_there(Shard* shard, IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
-                                   EtagMatch match) {
-    if (shard->is_reserved(key)) co_return fail(refused_as_reserved());
-    auto document = co_await shard->write_twin(key, kind, std::move(patch), std::move(match));
-    if (!document) co_return fail(std::move(document).error());
-    co_return row_of(*shard, key, *std::move(document));
-}
-
 /// A statement that all devices match.
 std::shared_ptr<const ScanPlan> all_devices() {
-    auto query = query::parse_query("SELECT * FROM devices", query::QueryOptions{});
+    ScanPlan::Statement statement{"SELECT * FROM devices", {}};
+    auto query = query::parse_query(statement.text, statement.options);
     CARILLON_ASSERT(query);
-    return std::make_shared<const ScanPlan>(*std::move(query));
+    return std::make_shared<const ScanPlan>(*std::move(query), std::move(statement));
 }
 
 }  // namespace
 
 Task<Result<FoundRow>> Registry::find(IdentityKey key) {
-    Shard& owner = shards_.owner(key.device);
-    auto finding = find_there(&owner, std::move(key));
-    co_return co_await shards_.on(owner, std::move(finding));
+    const std::size_t owner = port_.owner(key.device);
+    return port_.ask(owner, FindIdentity{std::move(key)});
 }
 
-Task<std::vector<FoundRow>> Registry::list_devices(std::size_t count) {
-    auto scan = [plan = all_devices(), count](Shard& shard) {
-        return scan_rows(shard, plan, std::nullopt, count);
-    };
-    auto rows = merge_by_key(co_await shards_.on_all(scan), count);
-    CARILLON_ASSERT(rows);  // A statement without a condition is over no limit.
-    co_return *std::move(rows);
+Task<Result<std::vector<FoundRow>>> Registry::list_devices(std::size_t count) {
+    const ScanRows scan{all_devices(), std::nullopt, count};
+    auto scanning = port_.ask_all(scan);
+    auto found = co_await std::move(scanning);
+    co_return merge_by_key(std::move(found), count);
 }
 
 Task<Result<std::vector<FoundRow>>> Registry::list_modules(IdentityKey device) {
-    Shard& owner = shards_.owner(device.device);
-    auto listing = modules_there(&owner, std::move(device));
-    co_return co_await shards_.on(owner, std::move(listing));
+    const std::size_t owner = port_.owner(device.device);
+    return port_.ask(owner, ListModules{std::move(device)});
 }
 
-Task<DeviceCounts> Registry::count_devices() {
-    auto count = [](Shard& shard) { return count_there(&shard); };
-    const auto counted = co_await shards_.on_all(count);
+Task<Result<DeviceCounts>> Registry::count_devices() {
+    auto counting = port_.ask_all(CountDevices());
+    const auto counted = co_await std::move(counting);
     DeviceCounts sum;
-    for (const DeviceCounts& counts : counted) {
-        sum.enabled += counts.enabled;
-        sum.disabled += counts.disabled;
-        sum.connected += counts.connected;
+    for (const auto& counts : counted) {
+        if (!counts) co_return fail(counts.error());
+        sum.enabled += counts->enabled;
+        sum.disabled += counts->disabled;
+        sum.connected += counts->connected;
     }
     co_return sum;
 }
@@ -155,28 +74,25 @@ Task<Result<FoundRow>> Registry::put(IdentityKey key, std::string body, EtagMatc
         auto checking = check_parents(key, std::move(scopes));
         if (const auto checked = co_await std::move(checking); !checked) co_return fail(checked.error());
     }
-    Shard& owner = shards_.owner(key.device);
-    auto putting = put_there(&owner, std::move(key), std::move(body), std::move(match));
-    co_return co_await shards_.on(owner, std::move(putting));
+    const std::size_t owner = port_.owner(key.device);
+    auto putting = port_.ask(owner, PutIdentity{std::move(key), std::move(body), std::move(match)});
+    co_return co_await std::move(putting);
 }
 
 Task<Result<>> Registry::remove(IdentityKey key, EtagMatch match) {
-    Shard& owner = shards_.owner(key.device);
-    auto removing = owner.remove_identity(std::move(key), std::move(match));
-    co_return co_await shards_.on(owner, std::move(removing));
+    const std::size_t owner = port_.owner(key.device);
+    return port_.ask(owner, RemoveIdentity{std::move(key), std::move(match)});
 }
 
 Task<Result<FoundRow>> Registry::regenerate_keys(IdentityKey key, Shard::KeyChoice choice) {
-    Shard& owner = shards_.owner(key.device);
-    auto regenerating = regenerate_there(&owner, std::move(key), choice);
-    co_return co_await shards_.on(owner, std::move(regenerating));
+    const std::size_t owner = port_.owner(key.device);
+    return port_.ask(owner, RenewKeys{std::move(key), choice});
 }
 
 Task<Result<FoundRow>> Registry::write_twin(IdentityKey key, Shard::TwinWrite kind, TwinPatch patch,
                                             EtagMatch match) {
-    Shard& owner = shards_.owner(key.device);
-    auto writing = write_there(&owner, std::move(key), kind, std::move(patch), std::move(match));
-    co_return co_await shards_.on(owner, std::move(writing));
+    const std::size_t owner = port_.owner(key.device);
+    return port_.ask(owner, WriteTwin{std::move(key), kind, std::move(patch), std::move(match)});
 }
 
 Task<std::vector<Result<>>> Registry::apply(std::vector<ImportEntry> entries) {
@@ -186,36 +102,41 @@ Task<std::vector<Result<>>> Registry::apply(std::vector<ImportEntry> entries) {
         std::size_t number = 0;
         Result<> checked;
     };
-    std::vector<std::vector<ImportEntry>> shares(shards_.count());
+    std::vector<ApplyEntries> shares(port_.count());
     std::vector<Place> places;
     for (ImportEntry& entry : entries) {
         Place place;
-        place.shard = shards_.number_of(entry.key().device);
+        place.shard = port_.owner(entry.key().device);
         if (!entry.key().is_module() && entry.writes_identity()) {
             auto checking = check_parents(entry.key(), named_parent_scopes(entry.identity()));
             place.checked = co_await std::move(checking);
         }
-        auto& share = shares[place.shard];
+        auto& share = shares[place.shard].entries;
         place.number = share.size();
         if (place.checked) share.push_back(std::move(entry));
         places.push_back(std::move(place));
     }
-    auto apply_share = [&shares](Shard& shard) {
-        return shard.apply_entries(std::move(shares[shard.number()]), {});
-    };
-    auto applied = co_await shards_.on_all(apply_share);
+    auto applying = port_.ask_each(std::move(shares));
+    auto applied = co_await std::move(applying);
     std::vector<Result<>> outcomes;
     for (Place& place : places) {
-        outcomes.push_back(place.checked ? std::move(applied[place.shard][place.number])
-                                         : std::move(place.checked));
+        if (!place.checked) {
+            outcomes.push_back(std::move(place.checked));
+            continue;
+        }
+        auto& of_shard = applied[place.shard];
+        if (!of_shard || place.number >= of_shard->size()) {
+            outcomes.push_back(of_shard ? fail(Errc::service_unavailable) : fail(of_shard.error()));
+        } else {
+            outcomes.push_back(std::move((*of_shard)[place.number]));
+        }
     }
     co_return outcomes;
 }
 
 Task<Result<MethodAnswer>> Registry::invoke_method(IdentityKey key, MethodCall call) {
-    Shard& owner = shards_.owner(key.device);
-    auto invoking = owner.methods().invoke(std::move(key), std::move(call));
-    co_return co_await shards_.on(owner, std::move(invoking));
+    const std::size_t owner = port_.owner(key.device);
+    return port_.ask(owner, InvokeMethod{std::move(key), std::move(call)});
 }
 
 }  // namespace carillon

@@ -2,39 +2,28 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "core/shard/found_row.hpp"
-#include "core/shard/shards.hpp"
-#include "model/etag_match.hpp"
-#include "model/method.hpp"
-#include "model/registry_line.hpp"
+#include "core/port/shard_port.hpp"
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace carillon {
 
-/// The registered devices by state.
-struct DeviceCounts {
-    std::int64_t enabled = 0;
-    std::int64_t disabled = 0;
-    std::int64_t connected = 0;
-};
-
 /// Device and module identities with their twins, as back ends see them, whichever shard they live on. Any
 /// thread. Errors name no identity: `device_not_found` or `module_not_found`, whichever is missing.
+/// Everything fails with `service_unavailable` where a shard cannot be asked.
 class Registry {
 public:
-    explicit Registry(Shards& shards) : shards_(shards) {}
+    explicit Registry(ShardPort& port) : port_(port) {}
 
     /// Fails with `device_not_found`, `module_not_found`.
     Task<Result<FoundRow>> find(IdentityKey key);
     /// The first `count` devices, no modules, by id; shards look at the same time and in slices.
-    Task<std::vector<FoundRow>> list_devices(std::size_t count);
+    Task<Result<std::vector<FoundRow>>> list_devices(std::size_t count);
     /// The modules of a device by id. Fails with `device_not_found`.
     Task<Result<std::vector<FoundRow>>> list_modules(IdentityKey device);
     /// Counts all devices; shards look at the same time and in slices.
-    Task<DeviceCounts> count_devices();
+    Task<Result<DeviceCounts>> count_devices();
 
     /// As `Shard::put_identity`, with what is known of the identity's connection. Fails with
     /// `invalid_device_scope` if it puts a device under an edge device that does not exist.
@@ -57,7 +46,7 @@ private:
     /// already.
     Task<Result<>> check_parents(IdentityKey key, std::vector<std::string> scopes);
 
-    Shards& shards_;
+    ShardPort& port_;
 };
 
 }  // namespace carillon

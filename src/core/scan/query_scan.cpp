@@ -519,8 +519,9 @@ private:
 
 }  // namespace
 
-ScanPlan::ScanPlan(query::Query of)
+ScanPlan::ScanPlan(query::Query of, Statement from)
     : query(std::move(of)),
+      statement(std::move(from)),
       parts(query.parts()),
       ids(query.where.device_ids()),
       prefix(query.where.device_id_prefix()),

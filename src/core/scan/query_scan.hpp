@@ -21,9 +21,15 @@ inline constexpr std::chrono::microseconds scan_slice_max{250};
 
 /// A statement as the shards work on it, with the shortcuts its condition allows.
 struct ScanPlan {
-    explicit ScanPlan(query::Query of);
+    /// What the query was parsed from, for shards of other nodes, which parse it again.
+    struct Statement {
+        std::string text;
+        query::QueryOptions options;
+    };
+    explicit ScanPlan(query::Query of, Statement from = {});
 
     query::Query query;
+    Statement statement;
     query::RowParts parts;  ///< What `keeps` and aggregates read.
     /// The only device ids that can match, sorted; nothing if any may.
     std::optional<std::vector<std::string>> ids;

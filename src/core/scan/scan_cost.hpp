@@ -26,8 +26,9 @@ public:
     }
 
     std::uint64_t examined() const { return examined_.load(std::memory_order_relaxed); }
+    Way way() const { return way_.load(std::memory_order_relaxed); }
     std::string_view way_text() const {
-        switch (way_.load(std::memory_order_relaxed)) {
+        switch (way()) {
             case Way::ids:
                 return "ids";
             case Way::columns:

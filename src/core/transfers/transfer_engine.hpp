@@ -3,7 +3,8 @@
 // The inside of `Transfers`: what runs on the thread of shard 0. Not for others.
 
 #include "base/pending.hpp"
-#include "core/shard/shards.hpp"
+#include "core/port/import_marks.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/transfers/transfers.hpp"
 
 #include <map>
@@ -16,7 +17,7 @@
 namespace carillon {
 
 struct Transfers::Engine {
-    explicit Engine(Shards& s) : shards(s), shard(s.first()) {}
+    Engine(Shards& s, ShardPort& p) : shards(s), port(p), shard(s.first()) {}
 
     /// A job, and what is known of it beside its record.
     struct Entry {
@@ -69,6 +70,7 @@ struct Transfers::Engine {
     }
 
     Shards& shards;
+    ShardPort& port;
     Shard& shard;
     Blobs* blobs = nullptr;
     StorageExecutor* worker = nullptr;

@@ -183,20 +183,6 @@ std::string transfer_cancel_key(std::uint64_t job) {
     return key;
 }
 
-std::string transfer_mark_key(std::uint64_t job, std::uint32_t shard) {
-    std::string key = "u";
-    append_be(key, job);
-    append_be(key, shard);
-    return key;
-}
-
-std::string transfer_error_key(std::uint64_t job, std::uint64_t line) {
-    std::string key = "v";
-    append_be(key, job);
-    append_be(key, line);
-    return key;
-}
-
 std::uint64_t transfer_of_key(std::string_view key) {
     return read_be<std::uint64_t>(key.substr(1));
 }

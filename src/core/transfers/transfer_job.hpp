@@ -69,12 +69,9 @@ void append_transfer_json(std::string& out, const TransferJob& job);
 std::string encode_transfer(const TransferJob& job);
 Result<TransferJob> decode_transfer(Bytes bytes);
 
-/// Keys of `Table::jobs`: a job's record; how far a shard is with an import, as a line u64 BE; a
-/// refused line, as the line of the error log it becomes; and that the job is to be cancelled.
+/// Keys of `Table::jobs`: a job's record, and that the job is to be cancelled. Others: `import_marks.hpp`.
 std::string transfer_key(std::uint64_t job);
 std::string transfer_cancel_key(std::uint64_t job);
-std::string transfer_mark_key(std::uint64_t job, std::uint32_t shard);
-std::string transfer_error_key(std::uint64_t job, std::uint64_t line);
 inline constexpr std::string_view transfers_from = "t";
 inline constexpr std::string_view transfers_to = "u";
 std::uint64_t transfer_of_key(std::string_view key);

@@ -1,7 +1,5 @@
 #include "base/log.hpp"
 #include "core/registry/registry_export.hpp"
-#include "core/shard/directory.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/transfers/transfer_engine.hpp"
 
 #include <fmt/core.h>
@@ -20,37 +18,16 @@ constexpr std::size_t export_piece_bytes = 1024 * 1024;
 /// Until the store is asked again after it refused a write, as it does while the disk is full.
 constexpr std::chrono::seconds store_pause{1};
 
-using Applied = std::vector<Result<>>;
+using Applied = Result<std::vector<Result<>>>;
 
 bool is_refusal_of_store(const Result<>& outcome) {
     return !outcome && outcome.error().code == Errc::service_unavailable;
 }
 
-/// Writes beside a slice of an import how far its shard is with it, and what was refused.
-struct Marker {
-    std::uint64_t job;
-    std::uint32_t shard;
-    std::vector<std::uint64_t> lines;
-
-    void operator()(Batch& batch, const std::vector<ImportEntry>& entries, const Applied& outcomes,
-                    std::size_t begin, std::size_t end) const {
-        std::string reached;
-        append_be(reached, lines[end - 1]);
-        batch.put(Table::jobs, transfer_mark_key(job, shard), std::move(reached));
-        for (std::size_t i = begin; i < end; ++i) {
-            if (outcomes[i]) continue;
-            const ImportName name{entries[i].key().device.str(), entries[i].key().module};
-            batch.put(Table::jobs, transfer_error_key(job, lines[i]),
-                      import_error_json(name, outcomes[i].error(), lines[i]));
-        }
-    }
-};
-
-Task<> apply_share(Shards* shards, Shard* shard, std::vector<ImportEntry> entries, Marker marker,
+Task<> apply_share(ShardPort* port, std::size_t shard, ApplyEntries share,
                    std::shared_ptr<Pending<Applied>> pending) {
-    auto applying = shard->apply_entries(std::move(entries), std::move(marker));
-    auto applied = co_await shards->on(*shard, std::move(applying));
-    pending->leave(std::move(applied));
+    auto applying = port->ask(shard, std::move(share));
+    pending->leave(co_await std::move(applying));
 }
 
 /// Drops the lines that a shard has on disk already.
@@ -112,21 +89,23 @@ Task<Result<>> Transfers::Engine::apply(Entry* entry, ImportChunk* chunk) {
         if (share.entries.empty()) continue;
         auto pending = std::make_shared<Pending<Applied>>();
         shares.push_back(pending);
-        Marker marker{entry->job.number, static_cast<std::uint32_t>(i), std::move(share.lines)};
+        ApplyEntries order{std::move(share.entries),
+                           ApplyEntries::Import{entry->job.number, std::move(share.lines)}};
         auto ended = [pending](const std::exception_ptr& problem) {
             if (!problem) return;
-            Applied none;
-            none.push_back(fail(Errc::service_unavailable, "an exception"));
-            pending->leave(std::move(none));
+            pending->leave(fail(Errc::service_unavailable, "an exception"));
         };
-        auto applying =
-            apply_share(&shards, &shards[i], std::move(share.entries), std::move(marker), pending);
+        auto applying = apply_share(&port, i, std::move(order), pending);
         boost::asio::co_spawn(executor, std::move(applying), std::move(ended));
     }
     Result<> outcome;
     for (auto& share : shares) {
         const Applied applied = co_await take(std::move(share));
-        for (const Result<>& one : applied) {
+        if (!applied) {
+            outcome = fail(applied.error());
+            continue;
+        }
+        for (const Result<>& one : *applied) {
             // Not the line's fault, so it does not count as refused.
             if (!one && one.error().code == Errc::service_unavailable) outcome = fail(one.error());
         }
@@ -214,9 +193,10 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
     TransferJob& job = entry->job;
     job.done = 0;
     job.total = 0;
-    for (std::size_t i = 0; i < shards.count(); ++i) {
-        const auto size = [](Shard& there) { return there.directory().size(); };
-        job.total += co_await shards.call(shards[i], size);
+    auto counting = port.ask_all(CountRecords());
+    for (const auto& records : co_await std::move(counting)) {
+        if (!records) co_return Result<>(fail(records.error()));
+        job.total += *records;
     }
     using Created = Result<std::shared_ptr<BlobWriter>>;
     UniqueFunction<Created()> create_blob = [this, container = job.order.output_container,
@@ -228,11 +208,13 @@ Task<std::optional<Result<>>> Transfers::Engine::run_export(Entry* entry) {
     auto created = co_await take(begin<Created>(*worker, std::move(create_blob)));
     if (!created) co_return Result<>(fail(std::move(created).error()));
     const auto writer = *std::move(created);
-    RegistryExport walk(shards, job.order.exclude_keys ? ExportedKeys::excluded : ExportedKeys::included);
+    RegistryExport walk(port, job.order.exclude_keys ? ExportedKeys::excluded : ExportedKeys::included);
     bool more = true;
     while (more) {
         std::string piece;
-        more = co_await walk.append(piece, export_piece_bytes);
+        const auto appended = co_await walk.append(piece, export_piece_bytes);
+        if (!appended) co_return Result<>(fail(appended.error()));
+        more = *appended;
         UniqueFunction<Result<>()> write = [writer, text = std::move(piece)] { return writer->write(text); };
         auto written = co_await take(begin<Result<>>(*worker, std::move(write)));
         if (!written) co_return written;

@@ -197,7 +197,7 @@ Task<> Transfers::Engine::stop() {
 
 // --- for every thread --------------------------------------------------------------------------------
 
-Transfers::Transfers(Shards& shards) : engine_(std::make_unique<Engine>(shards)) {}
+Transfers::Transfers(Shards& shards, ShardPort& port) : engine_(std::make_unique<Engine>(shards, port)) {}
 Transfers::~Transfers() = default;
 
 void Transfers::use(Blobs& blobs, StorageExecutor& worker, StorageExecutor& lookout,

@@ -13,6 +13,7 @@
 
 namespace carillon {
 
+class ShardPort;
 class Shards;
 class StorageExecutor;
 
@@ -41,7 +42,7 @@ class Transfers {
 public:
     static constexpr std::string_view error_log = "importErrors.log";
 
-    explicit Transfers(Shards& shards);
+    Transfers(Shards& shards, ShardPort& port);
     ~Transfers();
 
     /// Names the drivers, before anything else is called; without, every creation fails with

@@ -1,6 +1,7 @@
 #include "core/transfers/transfers.hpp"
 
 #include "core/testing/blob_testing.hpp"
+#include "core/testing/far_shards.hpp"
 #include "core/testing/test_hub.hpp"
 
 #include <gtest/gtest.h>
@@ -516,6 +517,34 @@ TEST_F(TransfersTest, SecretsAreForgottenAtTheEndAndOldJobsToo) {
     crash();
     settle();
     EXPECT_TRUE(run((*hub_)->transfers().list()).empty());
+}
+
+TEST_F(TransfersTest, EachLineCountsOnceWhereAnswersOfShardsAreLost) {
+    limits_.import.chunk_lines_max = 4;
+    begin_anew();
+    testing::FarShards far((*hub_)->shards(), 3);
+    far.lost_percent = 20;
+    far.turns_max = 3;
+    (*hub_)->port().use(far);
+    std::string text;
+    for (int i = 0; i < 100; ++i) {
+        text += device_line("d" + std::to_string(i % 90), R"(,"importMode":"create")");
+    }
+    blobs_.files["mem:c/devices.txt"] = text;
+    auto created = run((*hub_)->transfers().create(import_order()));
+    ASSERT_TRUE(created);
+    const auto find = [&] { return *run((*hub_)->transfers().find(created->id)); };
+    for (int s = 0; s < 1000 && find().status != TransferStatus::completed; ++s) {
+        hub_->advance(std::chrono::seconds(1));
+        settle();
+    }
+    const TransferJob job = find();
+    EXPECT_EQ(job.status, TransferStatus::completed) << job.failure_reason;
+    EXPECT_EQ(job.lines, 100U);
+    EXPECT_EQ(job.errors, 10U);  // The ids that come again.
+    EXPECT_GT(far.lost, 5U);
+    EXPECT_EQ(rows(), 0U);
+    hub_.reset();
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ Task<Result<HttpResponse>> list_devices(Request& request) {
     const std::int64_t top =
         std::clamp<std::int64_t>(asked ? parse_i64(*asked).value_or(list_max) : list_max, 1, list_max);
     auto devices = co_await request.hub.registry().list_devices(static_cast<std::size_t>(top));
-    co_return ok_identities(std::move(devices));
+    if (!devices) co_return fail(std::move(devices).error());
+    co_return ok_identities(*std::move(devices));
 }
 
 Task<Result<HttpResponse>> get_device(Request& request) {

@@ -79,16 +79,17 @@ Task<Result<HttpResponse>> export_registry(Request& request) {
         if (!opened) co_return fail(std::move(opened).error());
         after = *std::move(opened);
     }
-    RegistryExport walk(request.hub.shards(), excludes ? ExportedKeys::excluded : ExportedKeys::included,
+    RegistryExport walk(request.hub.port(), excludes ? ExportedKeys::excluded : ExportedKeys::included,
                         std::move(after));
     std::string lines;
-    const bool more = co_await walk.append(lines, page_bytes);
+    const auto more = co_await walk.append(lines, page_bytes);
+    if (!more) co_return fail(more.error());
     if (!lines.empty()) lines.pop_back();
     for (char& c : lines) {
         if (c == '\n') c = ',';  // within the lines there are only escaped ones
     }
     HttpResponse response = ok("[" + lines + "]");
-    if (more) response.add("x-ms-continuation", request.hub.page_tokens().seal(purpose, walk.position()));
+    if (*more) response.add("x-ms-continuation", request.hub.page_tokens().seal(purpose, walk.position()));
     co_return response;
 }
 

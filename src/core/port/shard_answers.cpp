@@ -1,0 +1,215 @@
+#include "core/port/shard_answers.hpp"
+
+#include "core/port/import_marks.hpp"
+#include "core/port/shard_bytes.hpp"
+#include "core/shard/directory.hpp"
+#include "core/shard/key_list.hpp"
+#include "core/shard/methods.hpp"
+#include "core/shard/stored_number.hpp"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace carillon {
+namespace {
+
+/// Records counted before the shard's other work gets a turn.
+constexpr std::size_t slice_records_max = 4096;
+
+FoundRow row_of(const Record& record) {
+    return {.key = record.key, .document = *record.committed, .live = record.live()};
+}
+
+/// A document that was just written, which the record may show already or not.
+FoundRow row_of(Shard& shard, const IdentityKey& key, Document document) {
+    const Record* record = shard.directory().find(key);
+    return {.key = key, .document = std::move(document), .live = record ? record->live() : LiveState{}};
+}
+
+/// The key that `KeyList::text_of` made a text of.
+std::optional<IdentityKey> key_of(std::string_view text) {
+    const std::size_t nul = text.find('\0');
+    auto key = nul == std::string_view::npos ? IdentityKey::parse(text)
+                                             : IdentityKey::parse(text.substr(0, nul), text.substr(nul + 1));
+    if (!key) return std::nullopt;
+    return *std::move(key);
+}
+
+/// Writes beside a slice of an import how far its shard is with it, and what was refused.
+struct Marker {
+    std::uint32_t shard;
+    ApplyEntries::Import import;
+
+    void operator()(Batch& batch, const std::vector<ImportEntry>& entries,
+                    const std::vector<Result<>>& outcomes, std::size_t begin, std::size_t end) const {
+        std::string reached;
+        append_be(reached, import.lines[end - 1]);
+        batch.put(Table::jobs, transfer_mark_key(import.job, shard), std::move(reached));
+        for (std::size_t i = begin; i < end; ++i) {
+            if (outcomes[i]) continue;
+            const ImportName name{entries[i].key().device.str(), entries[i].key().module};
+            batch.put(Table::jobs, transfer_error_key(import.job, import.lines[i]),
+                      import_error_json(name, outcomes[i].error(), import.lines[i]));
+        }
+    }
+};
+
+std::string refused_bytes(const char* why) {
+    const Result<> refused = fail(Errc::malformed_packet, why);
+    return encode_answer(refused, NoContext{});
+}
+
+template <class Request>
+Task<std::string> answer_to(Shard& shard, StoredReader in) {
+    auto request = read_request<Request>(in);
+    if (!request || !in.is_done()) co_return refused_bytes("a request with fields that are none");
+    const auto context = ContextOf<Request>::of(*request);
+    auto answering = answer(shard, *std::move(request));
+    const auto answered = co_await std::move(answering);
+    co_return encode_answer(answered, context);
+}
+
+using Answerer = Task<std::string> (*)(Shard&, StoredReader);
+/// By the numbers of the requests.
+constexpr std::array<Answerer, 13> answerers{
+    &answer_to<FindIdentity>,   &answer_to<ListModules>,  &answer_to<PutIdentity>,
+    &answer_to<RemoveIdentity>, &answer_to<RenewKeys>,    &answer_to<WriteTwin>,
+    &answer_to<InvokeMethod>,   &answer_to<CountDevices>, &answer_to<CountRecords>,
+    &answer_to<ReadExportPage>, &answer_to<ApplyEntries>, &answer_to<ScanRows>,
+    &answer_to<ScanGroups>};
+
+}  // namespace
+
+Task<Result<FoundRow>> answer(Shard& shard, FindIdentity request) {
+    const Record* record = shard.directory().find(request.key);
+    if (record == nullptr || !record->exists()) co_return fail(shard.missing(request.key));
+    co_return row_of(*record);
+}
+
+Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ListModules request) {
+    const IdentityKey& device = request.device;
+    const Directory& directory = shard.directory();
+    const Record* parent = directory.find(device);
+    if (parent == nullptr || !parent->exists()) co_return fail(Errc::device_not_found);
+    std::vector<FoundRow> rows;  // A device has few modules: `IdentityLimits`.
+    for (const Record* record = directory.upper_bound(device);
+         record != nullptr && record->key.device == device.device; record = directory.next(*record)) {
+        if (record->exists()) rows.push_back(row_of(*record));
+    }
+    co_return rows;
+}
+
+Task<Result<FoundRow>> answer(Shard& shard, PutIdentity request) {
+    auto document =
+        co_await shard.put_identity(request.key, std::move(request.body), std::move(request.match));
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(shard, request.key, *std::move(document));
+}
+
+Task<Result<>> answer(Shard& shard, RemoveIdentity request) {
+    return shard.remove_identity(std::move(request.key), std::move(request.match));
+}
+
+Task<Result<FoundRow>> answer(Shard& shard, RenewKeys request) {
+    auto document = co_await shard.regenerate_keys(request.key, request.choice);
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(shard, request.key, *std::move(document));
+}
+
+Task<Result<FoundRow>> answer(Shard& shard, WriteTwin request) {
+    if (shard.is_reserved(request.key)) co_return fail(refused_as_reserved());
+    auto document = co_await shard.write_twin(request.key, request.kind, std::move(request.patch),
+                                              std::move(request.match));
+    if (!document) co_return fail(std::move(document).error());
+    co_return row_of(shard, request.key, *std::move(document));
+}
+
+Task<Result<MethodAnswer>> answer(Shard& shard, InvokeMethod request) {
+    return shard.methods().invoke(std::move(request.key), std::move(request.call));
+}
+
+Task<Result<DeviceCounts>> answer(Shard& shard, CountDevices) {
+    DeviceCounts counts;
+    const Directory& directory = shard.directory();
+    const Record* record = directory.first();
+    std::size_t slice = 0;
+    while (record != nullptr) {
+        if (!record->key.is_module() && record->exists()) {
+            const bool is_enabled = record->committed->identity.status() == DeviceStatus::enabled;
+            ++(is_enabled ? counts.enabled : counts.disabled);
+            if (record->link != nullptr) ++counts.connected;
+        }
+        if (++slice == slice_records_max) {
+            slice = 0;
+            const IdentityKey reached = record->key;  // The record may be gone when we come back.
+            co_await boost::asio::post(shard.background(), boost::asio::use_awaitable);
+            record = directory.upper_bound(reached);
+        } else {
+            record = directory.next(*record);
+        }
+    }
+    co_return counts;
+}
+
+Task<Result<std::uint64_t>> answer(Shard& shard, CountRecords) {
+    co_return std::uint64_t{shard.directory().size()};
+}
+
+/// A page takes about a millisecond, so it is read in one turn.
+Task<Result<ExportPage>> answer(Shard& shard, ReadExportPage request) {
+    ExportPage page;
+    const Directory& directory = shard.directory();
+    const auto begin = key_of(request.after);
+    const Record* record = begin ? directory.upper_bound(*begin) : directory.first();
+    std::size_t bytes = 0;
+    for (; record != nullptr && page.lines.size() < ExportPage::lines_max && bytes < ExportPage::bytes_max;
+         record = directory.next(*record)) {
+        if (!record->exists()) continue;
+        ExportPage::Line line;
+        line.key = KeyList::text_of(record->key);
+        append_export_line(line.text, *record->committed, request.keys);
+        bytes += line.text.size();
+        page.lines.push_back(std::move(line));
+    }
+    page.is_last = record == nullptr;
+    co_return page;
+}
+
+Task<Result<std::vector<Result<>>>> answer(Shard& shard, ApplyEntries request) {
+    Shard::ImportMark mark;
+    if (request.import) mark = Marker{shard.number(), *std::move(request.import)};
+    co_return co_await shard.apply_entries(std::move(request.entries), std::move(mark));
+}
+
+Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ScanRows request) {
+    return scan_rows(shard, std::move(request.plan), std::move(request.after), request.rows_max);
+}
+
+Task<GatheredGroups> answer(Shard& shard, ScanGroups request) {
+    return scan_groups(shard, std::move(request.plan));
+}
+
+Task<std::string> answer_bytes(Shard& shard, std::string request) {
+    StoredReader in(as_bytes(request));
+    const std::uint8_t number = in.u8();
+    if (!in.ok() || number >= answerers.size()) co_return refused_bytes("a request that is unknown");
+    auto answering = answerers.at(number)(shard, in);
+    co_return co_await std::move(answering);
+}
+
+std::string transfer_mark_key(std::uint64_t job, std::uint32_t shard) {
+    std::string key = "u";
+    append_be(key, job);
+    append_be(key, shard);
+    return key;
+}
+
+std::string transfer_error_key(std::uint64_t job, std::uint64_t line) {
+    std::string key = "v";
+    append_be(key, job);
+    append_be(key, line);
+    return key;
+}
+
+}  // namespace carillon
