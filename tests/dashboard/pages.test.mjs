@@ -372,6 +372,41 @@ test('a route is made, tried, seen to deliver, and removed', async () => {
   browser.quiet();
 });
 
+test('a log of its own is made, shows what it holds, keeps its retention, and is removed', async () => {
+  await browser.go('/routes');
+  await page.getByRole('row', { name: /odd .*archive/ }).waitFor();
+  await page.getByRole('button', { name: 'New endpoint' }).click();
+  await dialog().getByLabel('Name', { exact: true }).fill('alarms');
+  await dialog().getByLabel('Type').selectOption('events');
+  assert.equal(await dialog().getByLabel('Address').count(), 0, 'a log has no address');
+  await dialog().getByLabel('Seconds to keep a message').fill('59');
+  await dialog().getByText('60 to 31,536,000 seconds.').waitFor();
+  assert.ok(await dialog().getByRole('button', { name: 'Create' }).isDisabled());
+  await dialog().getByLabel('Seconds to keep a message').fill('7200');
+  await browser.picture('endpoint-log');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('row', { name: /alarms Log for Event Hubs clients .*up to date/ }).waitFor();
+  await page.getByRole('button', { name: 'New route' }).click();
+  await dialog().getByLabel('Name', { exact: true }).fill('to-alarms');
+  await dialog().getByLabel('alarms').check();
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('row', { name: /to-alarms .*alarms/ }).waitFor();
+  await device.sendEvent(new ga.device.Message('{"alarm": true}'));
+  await until(async () => (await rest('GET', '/carillon/endpoints/alarms')).status.delivered > 0, 'the message to be in the log');
+  await page.getByRole('button', { name: 'Change alarms' }).click();
+  assert.equal(await dialog().getByLabel('Seconds to keep a message').inputValue(), '7200');
+  await dialog().getByLabel('Seconds to keep a message').fill('3600');
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await dialog().waitFor({ state: 'detached' });
+  assert.equal((await rest('GET', '/carillon/endpoints/alarms')).retentionSeconds, 3600);
+  for (const name of ['to-alarms', 'alarms']) {
+    await page.getByRole('button', { name: `Delete ${name}`, exact: true }).click();
+    await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: `Delete ${name}`, exact: true }).waitFor({ state: 'detached' });
+  }
+  browser.quiet();
+});
+
 test('the health of the hub is shown, and what needs attention leads to it', async () => {
   await link('Hub').click();
   await page.getByRole('link', { name: 'Health' }).click();
