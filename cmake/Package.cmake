@@ -28,8 +28,15 @@ set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "libssl-dev, libexpected-dev")
 
 install(FILES packaging/carillon.service packaging/carillon.socket DESTINATION lib/systemd/system COMPONENT program)
-# Not below the prefix: the place of settings is one for all.
-install(FILES packaging/carillon.toml DESTINATION /etc/carillon COMPONENT program)
+# Settings of a system are in /etc, those of a copy elsewhere below its prefix; settings that are there stay as they are.
+install(CODE "
+  set(etc \"\${CMAKE_INSTALL_PREFIX}/etc/carillon\")
+  if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+    set(etc /etc/carillon)
+  endif()
+  if(NOT EXISTS \"\$ENV{DESTDIR}\${etc}/carillon.toml\")
+    file(INSTALL DESTINATION \"\${etc}\" TYPE FILE FILES \"${CMAKE_SOURCE_DIR}/packaging/carillon.toml\")
+  endif()" COMPONENT program)
 # All pages, as they lead to each other.
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program FILES_MATCHING PATTERN "*.md")
 install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/carillon COMPONENT program)

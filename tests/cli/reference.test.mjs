@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -52,6 +52,12 @@ test('the manual page is sound', () => {
 test('an installation has the program, the page and the completions', () => {
   const prefix = mkdtempSync(join(tmpdir(), 'carillon-install-'));
   execFileSync('cmake', ['--install', process.env.BUILD_DIR, '--component', 'program', '--prefix', prefix], { stdio: 'pipe' });
+  // Below the prefix too: a test that runs as root would write over the machine's own settings.
+  const settings = join(prefix, 'etc/carillon/carillon.toml');
+  assert.match(readFileSync(settings, 'utf8'), /hostnames/);
+  writeFileSync(settings, 'bind = "192.0.2.1"\n');
+  execFileSync('cmake', ['--install', process.env.BUILD_DIR, '--component', 'program', '--prefix', prefix], { stdio: 'pipe' });
+  assert.equal(readFileSync(settings, 'utf8'), 'bind = "192.0.2.1"\n', 'what an operator has written stays');
   for (const file of ['share/man/man1/carillon.1', 'share/bash-completion/completions/carillon',
     'share/zsh/site-functions/_carillon', 'share/fish/vendor_completions.d/carillon.fish']) {
     assert.ok(statSync(join(prefix, file)).size > 1000, file);
