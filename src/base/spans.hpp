@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,12 @@ public:
     virtual TraceContext continue_from(const std::optional<TraceContext>& caller) = 0;
     /// One that is not sampled is passed over.
     virtual void ended(Span span) = 0;
+    /// Gives the span of something that goes on without its caller, such as a job, once that has ended; a
+    /// span that is not sampled if there will be none.
+    using Look = std::function<std::optional<Span>()>;
+    /// Asks about once a second, on a thread of its own, until there is a span. So many at once as the sink
+    /// says; one beyond them is lost.
+    virtual void follow(Look look) = 0;
 };
 
 }  // namespace carillon

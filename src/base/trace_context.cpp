@@ -33,6 +33,12 @@ bool is_zero(const std::array<std::uint8_t, size>& bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
+/// Visible ASCII, blanks and tabs; a line break would be a header line of the peer's own.
+bool is_state(std::string_view text) {
+    return text.size() <= TraceContext::state_bytes_max &&
+           std::all_of(text.begin(), text.end(), [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\t'; });
+}
+
 template <std::size_t size>
 std::string hex_of(const std::array<std::uint8_t, size>& bytes) {
     return hex_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
@@ -40,7 +46,7 @@ std::string hex_of(const std::array<std::uint8_t, size>& bytes) {
 
 }  // namespace
 
-std::optional<TraceContext> TraceContext::parse(std::string_view text) {
+std::optional<TraceContext> TraceContext::parse(std::string_view text, std::string_view tracestate) {
     std::array<std::uint8_t, 1> version{};
     std::array<std::uint8_t, 1> flags{};
     TraceContext context;
@@ -54,6 +60,7 @@ std::optional<TraceContext> TraceContext::parse(std::string_view text) {
     if (is_longer && (version[0] == 0 || text[traceparent_chars] != '-')) return std::nullopt;
     if (is_zero(context.trace_id) || is_zero(context.span_id)) return std::nullopt;
     context.is_sampled = (flags[0] & 1) != 0;
+    if (is_state(tracestate)) context.state = tracestate;
     return context;
 }
 
@@ -78,6 +85,12 @@ std::string TraceContext::trace_hex() const {
 
 std::string TraceContext::span_hex() const {
     return hex_of(span_id);
+}
+
+std::string TraceContext::fields() const {
+    std::string lines = "traceparent: " + traceparent() + "\r\n";
+    if (!state.empty()) lines += "tracestate: " + state + "\r\n";
+    return lines;
 }
 
 std::string TraceContext::traceparent() const {

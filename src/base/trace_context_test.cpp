@@ -41,6 +41,20 @@ TEST(TraceContext, RefusesWhatIsMalformed) {
     EXPECT_FALSE(TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"));
 }
 
+TEST(TraceContext, PassesOnTheStateOfOtherSystems) {
+    SeededRandom random(1);
+    const std::string state = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7";
+    const auto read = TraceContext::parse(example, state);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->child(random).state, state);
+    EXPECT_EQ(read->fields(), "traceparent: " + example + "\r\ntracestate: " + state + "\r\n");
+    EXPECT_EQ(TraceContext::parse(example)->fields(), "traceparent: " + example + "\r\n");
+    const std::string longest(TraceContext::state_bytes_max, 's');
+    EXPECT_EQ(TraceContext::parse(example, longest)->state, longest);
+    EXPECT_EQ(TraceContext::parse(example, longest + 's')->state, "");
+    EXPECT_EQ(TraceContext::parse(example, "a=b\r\nHost: other")->state, "") << "a header line of its own";
+}
+
 TEST(TraceContext, APartIsOfTheSameTraceAndHasAnIdOfItsOwn) {
     SeededRandom random(1);
     const auto whole = TraceContext::begin(random, true);

@@ -8,8 +8,10 @@
 namespace carillon {
 
 ProvisioningReach::ProvisioningReach(std::shared_ptr<const WebTrust> trust, std::unique_ptr<WebHubs> hubs,
-                                     std::uint32_t thread_number)
-    : webhooks_(std::move(trust)), hubs_(std::move(hubs)), threads_(thread_number, WebAllocation::threads) {}
+                                     const Clock& clock, std::uint32_t thread_number)
+    : webhooks_(std::move(trust), clock),
+      hubs_(std::move(hubs)),
+      threads_(thread_number, WebAllocation::threads) {}
 
 Result<std::unique_ptr<ProvisioningReach>> ProvisioningReach::open(const ServerConfig& config,
                                                                    std::shared_ptr<const WebTrust> trust,
@@ -18,7 +20,7 @@ Result<std::unique_ptr<ProvisioningReach>> ProvisioningReach::open(const ServerC
     auto hubs = WebHubs::open(config.linked_hubs, config.storage_ca, clock);
     if (!hubs) return fail(std::move(hubs).error());
     return std::unique_ptr<ProvisioningReach>(
-        new ProvisioningReach(std::move(trust), *std::move(hubs), thread_number));
+        new ProvisioningReach(std::move(trust), *std::move(hubs), clock, thread_number));
 }
 
 void ProvisioningReach::serve(Provisioning& provisioning) {

@@ -22,12 +22,14 @@ public:
                                                            const Clock& clock, std::uint32_t thread_number);
     /// Has `provisioning` ask by it. Before the hub's threads run.
     void serve(Provisioning& provisioning);
+    /// Where spans of what is asked go. As `serve`; it outlives this.
+    void use(SpanSink& spans) { webhooks_.use(spans); }
     /// From here on nothing is waited for; devices are told to come again.
     void stop();
 
 private:
     ProvisioningReach(std::shared_ptr<const WebTrust> trust, std::unique_ptr<WebHubs> hubs,
-                      std::uint32_t thread_number);
+                      const Clock& clock, std::uint32_t thread_number);
 
     WebAllocation webhooks_;
     std::unique_ptr<WebHubs> hubs_;

@@ -1,5 +1,7 @@
 #include "server/server_parts.hpp"
 
+#include "core/hub/device_traces.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <future>
 
@@ -204,11 +206,13 @@ Result<> Server::Parts::build_transfers() {
     delivery = std::make_unique<DeliveryDrivers>(*blobs, *trust, std::move(brokers), config.hostnames.front(),
                                                  (data_dir->path() / "dead-letters").string(), clock);
     if (spans) delivery->use(*spans);
+    if (spans) hub->traces().use(*spans);
     if (!config.provisioning_scopes.empty()) {
         auto opened =
             ProvisioningReach::open(config, *trust, clock, static_cast<std::uint32_t>(storage.size() + 5));
         if (!opened) return fail(std::move(opened).error());
         provisioning_reach = *std::move(opened);
+        if (spans) provisioning_reach->use(*spans);
         provisioning_reach->serve(hub->provisioning());
     }
     TransferLimits limits;

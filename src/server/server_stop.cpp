@@ -99,6 +99,7 @@ void Server::stop(const std::function<void()>& tick) {
     if (parts.admin) parts.admin->stop();
     parts.model_threads.reset();  // Each message that is being answered comes to its end.
     parts.threads->stop();
+    if (parts.spans) parts.spans->follow_nothing();
     if (parts.seat) parts.seat->store->give_up_waiting();
     parts.transfer_thread.reset();
     parts.blobs->stop();  // Whoever looks at an input on the web waits no longer.

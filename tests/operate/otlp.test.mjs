@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { get, hubWithAdmin } from './scrape.mjs';
+import { close, connect, ga } from '../lib/devices.mjs';
 import { parts, sign, until } from '../lib/hub.mjs';
 
 const PORT = 4318;
@@ -92,6 +93,67 @@ test('a caller that keeps no span, and one that sends nonsense', async () => {
   await until(() => spans().some((span) => span.name === 'GET /twins/{}' && !span.parentSpanId), 'a trace of its own');
   assert.ok(!spans().some((span) => span.traceId === trace));
 });
+
+test('what other tracing systems have noted goes with the span', async () => {
+  const trace = 'd'.repeat(32);
+  const tracestate = 'congo=t61rcWkgMzE,rojo=00f067aa0ba902b7';
+  await ask('GET', '/devices/one', undefined, { traceparent: `00-${trace}-00f067aa0ba902b7-01`, tracestate });
+  assert.equal((await until(() => spans().find((span) => span.traceId === trace), 'the span')).traceState, tracestate);
+});
+
+test('a direct method and a job are parts of the trace of the request for them', async () => {
+  const device = await connect(ga, await hub.device('worker'));
+  device.onDeviceMethod('ping', (request, response) => response.send(201, {}));
+  const traced = (trace, name) => until(() => spans().find((span) => span.traceId === trace && span.name === name), `${name} in ${trace}`);
+  const [called, planned] = ['e'.repeat(32), 'f'.repeat(32)];
+  const traceparent = (trace) => `00-${trace}-00f067aa0ba902b7-01`;
+  const answer = await ask('POST', '/twins/worker/methods', { methodName: 'ping', payload: {}, connectTimeoutInSeconds: 30 }, { traceparent: traceparent(called) });
+  assert.equal(answer.status, 200);
+  const request = await traced(called, 'POST /twins/{}/methods');
+  const method = await traced(called, 'direct method');
+  assert.deepEqual([method.parentSpanId, method.kind, method.status.code], [request.spanId, 3, undefined]);
+  assert.deepEqual(attributes(method), { 'carillon.identity': 'worker', 'carillon.method.status': 201 });
+  assert.ok(BigInt(method.startTimeUnixNano) >= BigInt(request.startTimeUnixNano) - 1_000_000n);
+
+  const body = { jobId: 'rollout', type: 'scheduleUpdateTwin', queryCondition: "deviceId = 'worker'", maxExecutionTimeInSeconds: 60,
+    updateTwin: { etag: '*', tags: { floor: 1 } } };
+  assert.ok((await ask('PUT', '/jobs/v2/rollout', body, { traceparent: traceparent(planned) })).status < 300);
+  const creation = await traced(planned, 'PUT /jobs/v2/{}');
+  const job = await traced(planned, 'job scheduleUpdateTwin');
+  assert.equal(job.parentSpanId, creation.spanId);
+  assert.deepEqual(attributes(job), { 'carillon.job': 'rollout', 'carillon.job.status': 'completed', 'carillon.job.succeeded': 1,
+    'carillon.job.failed': 0, 'carillon.job.canceled': 0 });
+  await close(device);
+
+  // A method that no device answers has failed.
+  const missed = '1'.repeat(32);
+  assert.equal((await ask('POST', '/twins/worker/methods', { methodName: 'ping', payload: {} }, { traceparent: traceparent(missed) })).status, 404);
+  assert.equal((await traced(missed, 'direct method')).status.code, 2);
+});
+
+for (const [name, transport] of [['mqtt', undefined], ['amqp', ga.Amqp]]) {
+  test(`what a device does over ${name} are spans, a message a part of the trace that it names`, async () => {
+    const id = `over-${name}`;
+    const device = await connect(ga, await hub.device(id), {}, transport);
+    const trace = name.padEnd(32, '0').replace(/[^0-9a-f]/g, '2');
+    const message = new ga.device.Message('here');
+    message.properties.add('traceparent', `00-${trace}-00f067aa0ba902b7-01`);
+    message.properties.add('tracestate', 'rojo=1');
+    await device.sendEvent(message);
+    const twin = await device.getTwin();
+    await new Promise((resolve, reject) => { twin.properties.reported.update({ a: 1 }, (error) => (error ? reject(error) : resolve())); });
+    await close(device);
+    const of = (what) => until(() => spans().find((span) => span.name === what && attributes(span)['carillon.identity'] === id), `${what} of ${id}`);
+    const telemetry = await of('device telemetry');
+    assert.deepEqual([telemetry.traceId, telemetry.parentSpanId, telemetry.traceState, telemetry.kind], [trace, '00f067aa0ba902b7', 'rojo=1', 2]);
+    for (const what of ['device connect', 'device telemetry', 'device twin read', 'device twin update']) {
+      const span = await of(what);
+      assert.equal(attributes(span)['network.protocol.name'], name);
+      assert.equal(span.status.code, undefined, what);
+      assert.equal(span.parentSpanId, what === 'device telemetry' ? '00f067aa0ba902b7' : undefined, what);
+    }
+  });
+}
 
 test('a webhook is sent the trace of the request to it', async () => {
   const endpoint = await ask('PUT', '/carillon/endpoints/hook', { type: 'webhook', url: `http://${hub.address}:${HOOK}/in` });

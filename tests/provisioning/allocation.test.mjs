@@ -17,11 +17,16 @@ const { Mqtt } = require('azure-iot-provisioning-device-mqtt');
 
 const address = '127.43.38.14';
 const questions = [];
+const spans = []; // The same server is the collector of traces.
 let answer; // Of the webhook: a status and a body; null: none.
 const webhook = createServer((request, response) => {
   let text = '';
   request.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => {
-    questions.push({ url: request.url, type: request.headers['content-type'], body: JSON.parse(text) });
+    if (request.url === '/v1/traces') {
+      spans.push(...JSON.parse(text).resourceSpans.flatMap((one) => one.scopeSpans).flatMap((one) => one.spans));
+      return response.end('{}');
+    }
+    questions.push({ url: request.url, type: request.headers['content-type'], trace: request.headers.traceparent, body: JSON.parse(text) });
     if (answer === null) return;
     response.writeHead(answer.status ?? 200).end(JSON.stringify(answer.body));
   });
@@ -32,6 +37,7 @@ const directory = join(process.env.HUB_TEST_DIRECTORY, 'east');
 mkdirSync(directory);
 const east = await new Hub({ binary: process.env.HUB_BINARY, directory, address: '127.43.38.15' }).start();
 process.env.CARILLON_STORAGE__HOSTS = origin;
+process.env.CARILLON_TRACING__ENDPOINT = `${origin}/v1/traces`;
 process.env.CARILLON_STORAGE__CA_FILE = east.caFile;
 process.env.CARILLON_PROVISIONING__LINKED_HUBS = east.connectionString;
 const hub = makeHub();
@@ -72,6 +78,12 @@ test('the webhook gets what the device says, and the device what the webhook say
   assert.equal(JSON.stringify(body).includes(key), false, 'keys stay here');
   const twin = await service(hub, 'GET', '/twins/dev-1');
   assert.deepEqual(twin.body.tags, { site: 'south' });
+});
+
+test('the webhook is sent the trace of the question', async () => {
+  const [, trace, span] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-01$/.exec(questions[0].trace);
+  const sent = await until(() => spans.find((one) => one.traceId === trace), 'the span of it');
+  assert.deepEqual([sent.spanId, sent.kind, sent.name], [span, 3, 'POST allocation webhook']);
 });
 
 test('a webhook that answers badly, or never, fails the registration and nothing else', async () => {

@@ -14,6 +14,8 @@
 
 namespace carillon {
 
+class SpanSink;
+
 /// What single devices do, for people who look for a fault: events wait here until they are taken. While
 /// nobody looks, an operation of a device costs one look at a number. Any thread.
 class DeviceTraces {
@@ -39,6 +41,11 @@ public:
     /// What has come since the last call. Fails with `generic_not_found`.
     Result<Events> take(std::string_view id, TimePoint now);
 
+    /// Where spans of devices go. Before the threads run; it outlives this.
+    void use(SpanSink& spans) { spans_ = &spans; }
+    /// Null where none are kept.
+    SpanSink* spans() const { return spans_; }
+
     bool is_on() const { return count_.load(std::memory_order_relaxed) != 0; }
     /// Notes what a device did: `event` is a word, `members` what a JSON object has besides, or empty. Only
     /// where `is_on`. `identity` is `device` or `device/module`.
@@ -56,6 +63,7 @@ private:
     /// Forgets those that nobody has asked for since they were over.
     void prune(TimePoint now);
 
+    SpanSink* spans_ = nullptr;
     std::atomic<std::size_t> count_{0};
     std::mutex mutex_;           ///< Guards what follows; held for a copy.
     std::vector<Trace> traces_;  ///< Bound: traces_max.

@@ -23,9 +23,9 @@ public:
         span_.texts.emplace_back("server.address", server);
     }
 
-    /// A header line that names the trace to the server; empty where no spans are kept.
+    /// Header lines that name the trace to the server; empty where no spans are kept.
     std::string field() const {
-        return spans_ == nullptr ? std::string() : "traceparent: " + span_.context.traceparent() + "\r\n";
+        return spans_ == nullptr ? std::string() : span_.context.fields();
     }
     /// `status` of the answer; 0 where none came.
     void ended(int status) {

@@ -26,6 +26,7 @@ void append_text(JsonWriter& out, std::string_view name, std::string_view value)
 void append_span(JsonWriter& out, const Span& span) {
     constexpr int status_error = 2;
     out.begin_object().member("traceId", span.context.trace_hex()).member("spanId", span.context.span_hex());
+    if (!span.context.state.empty()) out.member("traceState", span.context.state);
     if (span.parent) out.member("parentSpanId", span.parent->span_hex());
     out.member("name", span.name).member("kind", static_cast<int>(span.kind));
     out.member("startTimeUnixNano", unix_ns(span.began))
@@ -118,6 +119,29 @@ void OtlpExporter::ended(Span span) {
     if (waiting_.size() == batch_spans_max) changed_.notify_all();
 }
 
+void OtlpExporter::follow(Look look) {
+    const std::lock_guard lock(follow_mutex_);
+    if (follows_ && followed_.size() < followed_max) return followed_.push_back(std::move(look));
+    lost_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void OtlpExporter::follow_nothing() {
+    look_at_followed();  // What has ended since the last look is known now.
+    const std::lock_guard lock(follow_mutex_);
+    follows_ = false;
+    lost_.fetch_add(followed_.size(), std::memory_order_relaxed);
+    followed_.clear();
+}
+
+void OtlpExporter::look_at_followed() {
+    const std::lock_guard lock(follow_mutex_);
+    std::erase_if(followed_, [this](const Look& look) {
+        auto span = look();
+        if (span) ended(*std::move(span));
+        return span.has_value();
+    });
+}
+
 std::uint64_t OtlpExporter::waiting() const {
     const std::lock_guard lock(mutex_);
     return waiting_.size();
@@ -136,6 +160,7 @@ std::vector<Span> OtlpExporter::take_batch() {
 
 void OtlpExporter::run() {
     for (;;) {
+        look_at_followed();
         std::vector<Span> batch;
         {
             std::unique_lock lock(mutex_);

@@ -32,6 +32,7 @@ public:
     static constexpr int attempts_max = 3;
     static constexpr std::chrono::milliseconds first_pause{500};
     static constexpr std::size_t answer_bytes_max = 64 * 1024;
+    static constexpr std::size_t followed_max = 1024;  ///< Each some 200 bytes.
 
     /// Reads `http[s]://HOST[:PORT]/PATH` and starts the thread. Of traces that begin here `sampled_percent`
     /// of a hundred are kept, of others what their caller says. Fails with `config_invalid` and `tls_failed`.
@@ -45,6 +46,9 @@ public:
 
     TraceContext continue_from(const std::optional<TraceContext>& caller) override;
     void ended(Span span) override;
+    void follow(Look look) override;
+    /// What is followed has gone; when this returns none of it is looked at any more.
+    void follow_nothing();
 
     std::uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
     std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
@@ -57,6 +61,7 @@ private:
     std::vector<Span> take_batch();
     void send(const std::vector<Span>& batch);
     bool pause(std::chrono::milliseconds time);
+    void look_at_followed();
 
     const std::string target_;
     const unsigned sampled_percent_;
@@ -68,6 +73,9 @@ private:
     std::deque<Span> waiting_;  ///< Bound: spans_max
     bool ends_ = false;
     std::condition_variable changed_;
+    std::mutex follow_mutex_;     ///< Guards the two below; held while they are asked.
+    std::vector<Look> followed_;  ///< Bound: followed_max
+    bool follows_ = true;
     std::atomic<std::uint64_t> sent_{0};
     std::atomic<std::uint64_t> lost_{0};
     bool said_failure_ = false;

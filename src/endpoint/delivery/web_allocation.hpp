@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "core/provisioning/allocation.hpp"
 #include "endpoint/blob/web_client.hpp"
 
@@ -10,6 +11,8 @@
 
 namespace carillon {
 
+class SpanSink;
+
 /// Webhooks of allocation on the web, reached as those of routes are.
 class WebAllocation final : public AllocationWebhooks {
 public:
@@ -18,7 +21,10 @@ public:
     static constexpr std::chrono::seconds answer_within{5};
     static constexpr std::size_t threads = 8;  ///< And so webhooks that are asked at a time.
 
-    explicit WebAllocation(std::shared_ptr<const WebTrust> trust) : trust_(std::move(trust)) {}
+    WebAllocation(std::shared_ptr<const WebTrust> trust, const Clock& clock)
+        : trust_(std::move(trust)), clock_(clock) {}
+    /// Before the first is asked; it outlives this.
+    void use(SpanSink& spans) { spans_ = &spans; }
     /// From here on nothing is waited for.
     void stop() { stops_ = true; }
 
@@ -27,6 +33,8 @@ public:
 
 private:
     const std::shared_ptr<const WebTrust> trust_;
+    const Clock& clock_;
+    SpanSink* spans_ = nullptr;  ///< Null where none are kept.
     std::atomic<bool> stops_{false};
 };
 

@@ -34,6 +34,16 @@ void note(ConnectionLogs* logs, const Shard& shard, Ordinal identity, EventKind 
                           .peer = ConnectionEvent::Peer(origin.peer)});
 }
 
+/// `done`, after which the span has ended.
+template <class T>
+UniqueFunction<void(Result<T>)> spanned(DeviceSpan span, UniqueFunction<void(Result<T>)> done) {
+    if (!span) return done;
+    return [span = std::move(span), done = std::move(done)](Result<T> result) mutable {
+        span.ended(!result.has_value());
+        done(std::move(result));
+    };
+}
+
 }  // namespace
 
 Shard& ConnectedDevice::home(Hub& hub, const DeviceId& device) {
@@ -58,6 +68,13 @@ void ConnectedDevice::trace_method(std::uint16_t request_id, std::string_view na
     std::string members;
     JsonWriter(members).key("requestId").value(std::uint32_t{request_id}).key("method").value(name);
     trace("method sent", members);
+}
+
+DeviceSpan ConnectedDevice::span(std::string_view name, const std::optional<TraceContext>& parent) const {
+    SpanSink* const spans = hub_.traces().spans();
+    const Record* known = spans != nullptr ? record() : nullptr;
+    if (known == nullptr) return {};
+    return {spans, shard_->clock(), known->key, {.name = name, .protocol = protocol_}, parent};
 }
 
 // --- coming and going ------------------------------------------------------------------------------
@@ -94,10 +111,13 @@ Result<> ConnectedDevice::connect(const Credentials& credentials, std::string_vi
     Record* record = shard_->directory().find(credentials.key);
     ordinal_ = record->ordinal;
     is_connected_ = true;
+    protocol_ = origin.protocol;
+    DeviceSpan connecting = span("device connect");
     shard_->attach(*record, link_);
     note(logs_, *shard_, ordinal_, EventKind::connected, {}, origin);
     if (is_model_id(model_id)) shard_->announce_model(*record, model_id);
     if (is_traced()) trace("connected");
+    connecting.ended(false);
     return {};
 }
 
@@ -221,10 +241,15 @@ Result<> ConnectedDevice::send(DeviceMessage message, Stored done) {
         !passed) {
         return passed;
     }
+    DeviceSpan sending;
+    if (hub_.traces().spans() != nullptr) sending = span("device telemetry", trace_of(message));
     auto made = make_message(std::move(message), sender(*known));
     if (is_traced()) trace("telemetry", fmt::format("\"accepted\":{}", made.has_value()));
-    if (!made) return fail(std::move(made).error());
-    shard_->telemetry().append(*known, *std::move(made), std::move(done));
+    if (!made) {
+        sending.ended(true);
+        return fail(std::move(made).error());
+    }
+    shard_->telemetry().append(*known, *std::move(made), spanned(std::move(sending), std::move(done)));
     return {};
 }
 
@@ -244,8 +269,10 @@ Result<std::string> ConnectedDevice::twin() {
     if (known == nullptr) return fail(Errc::device_not_found, "identity is gone");
     if (auto passed = throttle(ThrottleClass::twin_reads); !passed) return fail(std::move(passed).error());
     if (is_traced()) trace("twin read");
+    DeviceSpan reading = span("device twin read");
     std::string json;
     append_device_twin_json(json, known->committed->twin);
+    reading.ended(false);
     return json;
 }
 
@@ -257,6 +284,7 @@ void ConnectedDevice::report(std::string_view patch, std::optional<std::int64_t>
         return done(fail(std::move(passed).error()));
     }
     if (is_traced()) trace("twin update", fmt::format("\"bytes\":{}", patch.size()));
+    done = spanned(span("device twin update"), std::move(done));
     auto document = JsonDocument::parse(patch);
     if (!document) return done(fail(std::move(document).error()));
     auto parsed = SectionPatch::parse(document->root());
@@ -276,6 +304,7 @@ void ConnectedDevice::settle_cloud_message(const LockToken& lock, Settlement how
     Record* known = heard_from();
     if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));
     if (is_traced()) trace("message settled");
+    done = spanned(span("device message settle"), std::move(done));
     shard_->cloud_messages().settle(*known, lock, how, std::move(done));
 }
 

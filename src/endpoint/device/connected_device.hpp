@@ -4,6 +4,7 @@
 #include "core/shard/record.hpp"
 #include "endpoint/device/authentication.hpp"
 #include "endpoint/device/device_message.hpp"
+#include "endpoint/device/device_span.hpp"
 #include "model/cloud_message.hpp"
 
 #include <cstdint>
@@ -138,12 +139,15 @@ private:
     Record* heard_from();
     Result<> throttle(ThrottleClass what) const;
     Sender sender(const Record& record) const;
+    /// Of something that this device asks for; nothing where none is kept.
+    DeviceSpan span(std::string_view name, const std::optional<TraceContext>& parent = std::nullopt) const;
 
     Hub& hub_;
     DeviceLink& link_;
     ConnectionLogs* const logs_;
     Shard* shard_ = nullptr;
     std::unique_ptr<std::string> model_id_;  ///< Null if none was named. Bound: model_id_bytes_max.
+    std::string_view protocol_;  ///< Lives as long as the program.
     std::optional<WallTime> token_end_;
     /// Finds the record, which may be removed at any time. Never given to another.
     Ordinal ordinal_ = 0;

@@ -1,6 +1,8 @@
 #include "core/jobs/jobs.hpp"
 
+#include "base/spans.hpp"
 #include "base/text.hpp"
+#include "core/hub/device_traces.hpp"
 #include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/job_list_source.hpp"
@@ -10,7 +12,9 @@
 #include "query/doubts.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <array>
+#include <chrono>
 
 namespace carillon::rest {
 
@@ -40,6 +44,42 @@ void append_doubts(std::string& accepted, const std::optional<std::string>& cond
     accepted += '}';
 }
 
+/// The span of a job that has ended, from its acceptance to its end. Of one that is gone there is none.
+std::optional<Span> span_of_job(const std::optional<JobSnapshot>& job, const TraceContext& context,
+                                const TraceContext& parent) {
+    Span span;
+    if (!job) return span;
+    if (job->ended.ticks == 0) return std::nullopt;
+    const JobDefinition& definition = *job->definition;
+    span.context = context;
+    span.parent = parent;
+    span.name = "job " + std::string(job_type_text(definition.type));
+    span.began = definition.created;
+    const std::int64_t ticks = std::max<std::int64_t>(0, job->ended.ticks - definition.created.ticks);
+    span.took = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(ticks * 100));
+    span.has_failed = job->status == JobStatus::failed;
+    span.texts.emplace_back("carillon.job", definition.id);
+    span.texts.emplace_back("carillon.job.status", job_status_text(job->status));
+    const JobCounts counts = job->counts.value_or(JobCounts());
+    const std::array<std::pair<std::string_view, std::uint64_t>, 3> numbers{
+        {{"carillon.job.succeeded", counts.succeeded},
+         {"carillon.job.failed", counts.failed},
+         {"carillon.job.canceled", counts.canceled}}};
+    for (const auto& [name, number] : numbers)
+        span.numbers.emplace_back(name, static_cast<std::int64_t>(number));
+    return span;
+}
+
+/// A job goes on when its request is over, so its span is a part of the request's trace that ends later.
+void follow_by_span(const Request& request, const JobSnapshot& job) {
+    SpanSink* const spans = request.hub.traces().spans();
+    if (spans == nullptr || !request.trace || !request.trace->is_sampled) return;
+    const TraceContext& parent = *request.trace;
+    spans->follow([&jobs = request.hub.jobs(), id = job.definition->id,
+                   context = spans->continue_from(parent),
+                   parent] { return span_of_job(jobs.snapshot(id), context, parent); });
+}
+
 }  // namespace
 
 Task<Result<HttpResponse>> put_job(Request& request) {
@@ -61,6 +101,7 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     auto creation = request.hub.jobs().create(*std::move(definition));
     auto job = co_await std::move(creation);
     if (!job) co_return fail(std::move(job).error());
+    follow_by_span(request, *job);
     std::string text;
     append_job_accepted_json(text, *job);
     append_doubts(text, job->definition->condition);

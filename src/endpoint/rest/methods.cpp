@@ -1,5 +1,7 @@
+#include "core/hub/device_traces.hpp"
 #include "core/registry/registry.hpp"
 #include "core/shard/throttles.hpp"
+#include "endpoint/device/device_span.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/identities.hpp"
 #include "endpoint/rest/request.hpp"
@@ -10,6 +12,13 @@ namespace {
 
 /// Direct methods are metered by this much payload. Source: IoT Hub docs, "IoT Hub quotas and throttling".
 constexpr std::size_t payload_meter_bytes = 4096;
+
+/// From when the hub begins to ask the device until it knows the answer; a part of the request.
+device::DeviceSpan method_span(const Request& request, const IdentityKey& key) {
+    if (!request.trace) return {};
+    const device::DeviceSpan::What what{.name = "direct method", .protocol = {}, .kind = Span::Kind::client};
+    return {request.hub.traces().spans(), request.hub.shards().first().clock(), key, what, request.trace};
+}
 
 /// Source: IoT Hub docs, "Understand and invoke direct methods". The answer waits as long as the two timeouts
 /// say, ten minutes at most.
@@ -27,7 +36,10 @@ Task<Result<HttpResponse>> invoke(Request& request, Result<IdentityKey> key) {
         if (!passed) co_return fail(passed.error());
     }
     request.connect_timeout_s = call->connect_timeout_s;
+    device::DeviceSpan span = method_span(request, *key);
     auto answer = co_await request.hub.registry().invoke_method(*key, *std::move(call));
+    if (answer) span.add("carillon.method.status", answer->status);
+    span.ended(!answer);
     if (!answer) {
         Error error = std::move(answer).error();
         // One device's link broken by a newer one looks to the caller like any lost connection.

@@ -234,9 +234,25 @@ void RestHandler::count(const HttpResponse& response) {
     if (request_.trace) end_span(response);
 }
 
+namespace {
+
+/// What other tracing systems have noted. Several lines are one list. Source: W3C Trace Context, §3.3.1.
+std::string state_of(const HttpRequest& request) {
+    std::string state;
+    for (const HttpField& field : request.fields) {
+        if (!equals_ignoring_case(field.name, "tracestate") || field.value.empty()) continue;
+        if (!state.empty()) state += ',';
+        state += field.value;
+        if (state.size() > TraceContext::state_bytes_max) break;
+    }
+    return state;
+}
+
+}  // namespace
+
 void RestHandler::begin_span(const HttpRequest& request) {
     const auto named = request.find("traceparent");
-    span_parent_ = named ? TraceContext::parse(*named) : std::nullopt;
+    span_parent_ = named ? TraceContext::parse(*named, state_of(request)) : std::nullopt;
     request_.trace = spans_->continue_from(span_parent_);
     span_began_ = request_.now;
 }
