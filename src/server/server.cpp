@@ -252,6 +252,7 @@ Result<> Server::Parts::load_hub() {
     if (auto loaded = hub->events().load(); !loaded) return loaded;
     hub->provisioning().use(config.provisioning_scopes);
     if (auto loaded = hub->provisioning().load(); !loaded) return loaded;
+    if (authorities) lend_authorities();
     if (auto loaded = hub->transfers().load(); !loaded) return loaded;
     if (reading != nullptr) {
         reading->loaded();
@@ -266,10 +267,22 @@ Result<> Server::Parts::load_authorities() {
     if (auto loaded = authorities->load(); !loaded) return loaded;
     authorities->use([this](const std::vector<std::string>& trusted) {
         const std::lock_guard lock(tls_changes);
-        return renew_tls(config, trusted);
+        auto renewed = renew_tls(config, trusted);
+        if (renewed) lend_authorities();
+        return renewed;
     });
     const auto trusted = authorities->trusted();
     return trusted.empty() ? Result<>() : renew_tls(config, trusted);
+}
+
+/// What signs device certificates may be named by enrollments.
+void Server::Parts::lend_authorities() {
+    std::vector<EnrollmentAuthority> verified;  // Bound: ClientAuthorities::authorities_max
+    for (const ClientAuthority& authority : authorities->all()) {
+        if (authority.is_verified)
+            verified.push_back({authority.name, authority.certificate, authority.updated});
+    }
+    hub->provisioning().lend(std::move(verified));
 }
 
 Result<> Server::Parts::renew_tls(const ServerConfig& settings_now, const std::vector<std::string>& trusted) {

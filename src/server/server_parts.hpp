@@ -134,6 +134,7 @@ struct Server::Parts {
     Result<> build_events();
     Result<> load_hub();
     Result<> load_authorities();
+    void lend_authorities();
     /// Has new connections believe devices by `trusted`, each DER in base64, and by what `settings_now`
     /// names.
     Result<> renew_tls(const ServerConfig& settings_now, const std::vector<std::string>& trusted);

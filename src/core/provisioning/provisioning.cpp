@@ -187,7 +187,10 @@ Result<> Provisioning::load() {
     };
     auto scanned = shards_.first().store().scan(Table::provisioning, {}, {}, visit);
     if (!scanned || !outcome) return scanned ? outcome : scanned;
-    groups_ = with_signers(std::move(groups), std::move(authorities));
+    Held held = *this->groups();  // What was lent.
+    held.by_id = std::move(groups);
+    held.authorities = std::move(authorities);
+    replace(std::move(held));
     return {};
 }
 
@@ -204,38 +207,44 @@ std::shared_ptr<const Provisioning::Groups> Provisioning::groups() const {
     return groups_;
 }
 
-std::shared_ptr<const Provisioning::Groups> Provisioning::with_signers(
-    std::map<std::string, Enrollment> by_id, Authorities authorities) {
-    auto groups = std::make_shared<Groups>();
+const EnrollmentAuthority* Provisioning::Held::named(std::string_view name) const {
+    const std::string lower_name = to_lower(name);
+    for (const auto* held : {&authorities, &lent}) {
+        if (const auto found = held->find(lower_name); found != held->end()) return &found->second;
+    }
+    return nullptr;
+}
+
+Provisioning::Groups::Groups(Held held) : Held(std::move(held)) {
     for (const auto& [lower_id, group] : by_id) {
         for (const std::string* name : {&group.primary_authority, &group.secondary_authority}) {
-            const auto named = authorities.find(to_lower(*name));
-            if (named != authorities.end()) groups->signers.add(named->second.certificate.der, lower_id);
+            if (const auto* authority = named(*name)) signers.add(authority->certificate.der, lower_id);
         }
-        if (group.primary_certificate) groups->signers.add(group.primary_certificate->der, lower_id);
-        if (group.secondary_certificate) groups->signers.add(group.secondary_certificate->der, lower_id);
+        if (group.primary_certificate) signers.add(group.primary_certificate->der, lower_id);
+        if (group.secondary_certificate) signers.add(group.secondary_certificate->der, lower_id);
     }
-    groups->by_id = std::move(by_id);
-    groups->authorities = std::move(authorities);
-    return groups;
+}
+
+void Provisioning::replace(Held next) {
+    auto replaced = std::make_shared<const Groups>(std::move(next));
+    const std::lock_guard lock(mutex_);
+    groups_ = std::move(replaced);
 }
 
 void Provisioning::replace_group(const std::string& lower_id, std::optional<Enrollment> group) {
-    auto next = groups()->by_id;  // Only the first shard changes groups, one at a time.
+    Held next = *groups();  // Only the first shard changes groups, one at a time.
     if (group) {
-        next.insert_or_assign(lower_id, *std::move(group));
+        next.by_id.insert_or_assign(lower_id, *std::move(group));
     } else {
-        next.erase(lower_id);
+        next.by_id.erase(lower_id);
     }
-    auto replaced = with_signers(std::move(next), groups()->authorities);
-    const std::lock_guard lock(mutex_);
-    groups_ = std::move(replaced);
+    replace(std::move(next));
 }
 
 void Provisioning::replace_authorities(Authorities authorities) {
-    auto replaced = with_signers(groups()->by_id, std::move(authorities));
-    const std::lock_guard lock(mutex_);
-    groups_ = std::move(replaced);
+    Held next = *groups();
+    next.authorities = std::move(authorities);
+    replace(std::move(next));
 }
 
 Task<std::shared_ptr<void>> Provisioning::take_authority_turn() {
@@ -247,7 +256,7 @@ Task<std::shared_ptr<void>> Provisioning::take_authority_turn() {
 Result<> Provisioning::check(const Enrollment& enrollment) const {
     if (auto checked = assigner_.check(enrollment); !checked) return checked;
     for (const std::string* name : {&enrollment.primary_authority, &enrollment.secondary_authority}) {
-        if (name->empty() || find_authority(*name)) continue;
+        if (name->empty() || groups()->named(*name) != nullptr) continue;
         return fail(Errc::argument_invalid,
                     fmt::format("attestation.x509.caReferences: this hub keeps no authority {}.", *name));
     }
@@ -451,8 +460,9 @@ Task<Result<std::vector<Enrollee>>> Provisioning::enrollees(std::string id) {
             enrollee.secondary_key = base64_encode(tpm_nonce(lower_id, own.endorsement_key, span - 1));
         }
         enrollee.is_by_authority = own.names_authorities();
+        const auto held = groups();
         for (const std::string* name : {&own.primary_authority, &own.secondary_authority}) {
-            if (const auto named = find_authority(*name))
+            if (const auto* named = held->named(*name))
                 enrollee.authorities.push_back(named->certificate.der);
         }
         if (own.primary_certificate) enrollee.primary_sha256 = own.primary_certificate->sha256;

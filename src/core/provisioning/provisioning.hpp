@@ -82,6 +82,10 @@ public:
     /// Makes it, or replaces its certificate, for registrations from then on. Fails with `argument_invalid`.
     Task<Result<EnrollmentAuthority>> put_authority(std::string name, std::string certificate);
     Task<Result<>> remove_authority(std::string name);
+    /// Those that the hub keeps for the certificates of devices and that are verified: enrollments may name
+    /// them too, and one of `authorities` of the same name goes first. Replaces what was lent before; any
+    /// thread.
+    void lend(std::vector<EnrollmentAuthority> verified);
 
     // --- for devices -------------------------------------------------------------------------------
     /// Who may register as `id`: the individual enrollment where there is one, enabled or not, else every
@@ -106,11 +110,18 @@ public:
 
 private:
     struct Part;
-    /// All groups, as they are from one change to the next.
-    struct Groups {
+    struct Held {
         std::map<std::string, Enrollment> by_id;  ///< In lower case. Bound: EnrollmentLimits::groups_max.
         /// Likewise. Bound: EnrollmentLimits::authorities_max.
         std::map<std::string, EnrollmentAuthority> authorities;
+        std::map<std::string, EnrollmentAuthority> lent;  ///< Likewise. Bound: who lends them has one.
+
+        /// Null if there is none of that name.
+        const EnrollmentAuthority* named(std::string_view name) const;
+    };
+    /// All groups, as they are from one change to the next.
+    struct Groups : Held {
+        explicit Groups(Held held = {});
         SigningCertificates signers;
     };
     using Authorities = std::map<std::string, EnrollmentAuthority>;
@@ -132,8 +143,8 @@ private:
     std::string tpm_nonce(std::string_view lower_id, std::string_view endorsement_key,
                           std::int64_t span) const;
     void replace_group(const std::string& lower_id, std::optional<Enrollment> group);
-    static std::shared_ptr<const Groups> with_signers(std::map<std::string, Enrollment> by_id,
-                                                      Authorities authorities);
+    /// On the first shard, or before its thread runs.
+    void replace(Held next);
     Task<Result<EnrollmentAuthority>> put_authority_here(std::string name, std::string certificate);
     Task<Result<>> remove_authority_here(std::string name);
     void replace_authorities(Authorities authorities);

@@ -31,6 +31,19 @@ Result<EnrollmentAuthority> Provisioning::find_authority(std::string_view name) 
     return found->second;
 }
 
+void Provisioning::lend(std::vector<EnrollmentAuthority> verified) {
+    Authorities lent;
+    for (EnrollmentAuthority& authority : verified) {
+        std::string lower_name = to_lower(authority.name);
+        lent.insert_or_assign(std::move(lower_name), std::move(authority));
+    }
+    Shards::post(shards_.first(), [this, lent = std::move(lent)]() mutable {
+        Held next = *groups();
+        next.lent = std::move(lent);
+        replace(std::move(next));
+    });
+}
+
 Task<Result<EnrollmentAuthority>> Provisioning::put_authority(std::string name, std::string certificate) {
     auto putting = put_authority_here(std::move(name), std::move(certificate));
     co_return co_await shards_.on(shards_.first(), std::move(putting));

@@ -55,6 +55,30 @@ TEST_F(AuthoritiesTest, AreKeptUnderNamesInAnyCaseAlsoOverARestart) {
     EXPECT_TRUE(provisioning().authorities().empty());
 }
 
+TEST_F(AuthoritiesTest, ThatAreLentAreNamedByEnrollmentsAndNotListed) {
+    const auto lend = [this](std::vector<EnrollmentAuthority> verified) {
+        provisioning().lend(std::move(verified));
+        hub_->poll();
+    };
+    const auto authority = EnrollmentAuthority::parse("Plant", factory, clock_.wall_now());
+    ASSERT_TRUE(authority);
+    lend({*authority});
+    EXPECT_TRUE(provisioning().authorities().empty());
+    EXPECT_FALSE(provisioning().find_authority("plant"));
+    ASSERT_TRUE(enroll(Enrollment::Kind::individual, "PLANT"));
+    auto found = hub_->run(provisioning().enrollees("e"));
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->size(), 1U);
+    EXPECT_EQ(found->front().authorities, std::vector<std::string>{factory});
+    ASSERT_TRUE(put("other"));
+    found = hub_->run(provisioning().enrollees("e"));
+    EXPECT_EQ(found->front().authorities.size(), 1U) << "lost by another change";
+    lend({});
+    found = hub_->run(provisioning().enrollees("e"));
+    EXPECT_TRUE(found->front().authorities.empty());
+    EXPECT_TRUE(found->front().is_by_authority) << "and so nobody is believed";
+}
+
 TEST_F(AuthoritiesTest, AreNamedByEnrollmentsOnlyIfTheyAreThere) {
     for (const auto kind : {Enrollment::Kind::individual, Enrollment::Kind::group}) {
         EXPECT_EQ(enroll(kind, "factory").error().code, Errc::argument_invalid);

@@ -243,6 +243,24 @@ test('devices register by an authority that their enrollment names', async (t) =
   });
 });
 
+test('an enrollment names an authority that is verified for device certificates', async () => {
+  certify('works', undefined, isAuthority);
+  const group = () => service.createOrUpdateEnrollmentGroup({
+    enrollmentGroupId: 'by-works', attestation: { type: 'x509', x509: { caReferences: { primary: 'works' } } },
+  });
+  await hub.ok('certificate', 'create', 'Works', '--path', file('works.pem'));
+  await assert.rejects(group(), 'nobody has proved to hold its key');
+  await hub.ok('certificate', 'create', 'Works', '--path', file('works.pem'), '--verified');
+  await group();
+  certify('worker-1', 'works');
+  assert.equal((await register('worker-1', shown('worker-1', 'works'), 'mqtt')).deviceId, 'worker-1');
+  await hub.stop('SIGKILL');
+  await hub.start();
+  assert.equal((await register('worker-1', shown('worker-1', 'works'), 'mqtt')).deviceId, 'worker-1', 'known after a restart');
+  await hub.ok('certificate', 'delete', 'works', '--yes');
+  await assert.rejects(register('worker-1', shown('worker-1', 'works'), 'mqtt'), /Unauthorized|Not authorized/i);
+});
+
 for (const over of ['http', 'amqp', 'amqpWs']) {
   test(`a device with a TPM registers over ${over} by a nonce, and connects by the key that its TPM was given`, async (t) => {
     const name = `tpm-${over}`;
