@@ -14,7 +14,7 @@ const expires = Math.floor(Date.now() / 1000) + 3600;
 
 test('a traced device is followed through what it does', async () => {
   const { SharedAccessKey } = parts(await hub.device('watched'));
-  await hub.device('other');
+  const { SharedAccessKey: otherKey } = parts(await hub.device('other'));
   const trace = spawn(hub.binary, ['trace', 'device', 'watched', '--for', '30s'],
     { env: { ...process.env, CARILLON_LOGIN: hub.connectionString, CARILLON_CA: hub.caFile }, stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';
@@ -34,6 +34,10 @@ test('a traced device is followed through what it does', async () => {
   const wrong = await has('refused');
   assert.deepEqual([wrong.protocol, wrong.why], ['mqtt', 'wrong key']);
 
+  const other = login('other', otherKey); // Who does the same, unwatched.
+  await new Promise((resolve) => { other.on('connect', resolve); });
+  await new Promise((resolve) => { other.publish('devices/other/messages/events/', 'mine', { qos: 1 }, resolve); });
+  other.end(true);
   const client = login('watched', SharedAccessKey);
   await new Promise((resolve) => { client.on('connect', resolve); });
   await new Promise((resolve) => { client.publish('devices/watched/messages/events/', 'secret payload', { qos: 1 }, resolve); });
