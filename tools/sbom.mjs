@@ -6,7 +6,7 @@
 // Shared libraries from what the dynamic linker loads and dpkg says of it, libraries of headers from dpkg, the
 // dashboard's from its lockfile. The same input gives the same bytes; SOURCE_DATE_EPOCH is its time.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,15 +24,21 @@ const headers = ['libboost1.81-dev', 'libcli11-dev', 'libtomlplusplus-dev', 'lib
 // What vite puts into the dashboard; the rest of its lockfile works at build time only.
 const pages = ['preact', '@preact/signals', '@preact/signals-core'];
 
-function packageOf(file) {
+/** The packages of files, in their order. */
+function packagesOf(files) {
   // dpkg knows a file by the name it was installed under, on one side of /lib -> /usr/lib or the other.
-  const real = realpathSync(file);
-  for (const name of [file, real, `/usr${real}`, real.replace(/^\/usr/, '')]) {
-    try {
-      return run('dpkg', '-S', name).split('\n')[0].split(': ')[0];
-    } catch { /* the other side */ }
-  }
-  throw new Error(`no package has ${file}`);
+  const names = files.map((file) => {
+    const real = realpathSync(file);
+    return [file, real, `/usr${real}`, real.replace(/^\/usr/, '')];
+  });
+  // One call, which looks through its lists once; that it does not know the other sides is no failure.
+  const { stdout } = spawnSync('dpkg', ['-S', ...names.flat()], { encoding: 'utf8' });
+  const owners = new Map(stdout.split('\n').map((line) => /^(.*?): (\/.*)$/.exec(line)).filter(Boolean).map(([, owner, name]) => [name, owner]));
+  return names.map((sides) => {
+    const known = sides.find((name) => owners.has(name));
+    if (known === undefined) throw new Error(`no package has ${sides[0]}`);
+    return owners.get(known);
+  });
 }
 
 function debian(name) {
@@ -45,7 +51,7 @@ function debian(name) {
 }
 
 const loaded = run('ldd', program).split('\n').map((line) => /(?:=> )?(\/\S+)/.exec(line)?.[1]).filter(Boolean);
-const libraries = [...new Set([...loaded.map(packageOf), ...headers])].map(debian);
+const libraries = [...new Set([...packagesOf(loaded), ...headers])].map(debian);
 const lock = JSON.parse(readFileSync(join(top, 'dashboard', 'package-lock.json'), 'utf8'));
 const modules = pages.map((name) => {
   const entry = lock.packages[`node_modules/${name}`];
