@@ -344,6 +344,7 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
 
 /// Which devices begin with this event, for who judges a wave by a test.
 void JobPart::note_begun(const JobEvent& event) {
+    if (!gate_->orders().tested_wave) return;
     if (const auto* intent = std::get_if<BegunEvent>(&event)) {
         for (const auto& device : intent->devices) {
             if (device.attempt == 1 && !is_terminal(state_.at(device.index))) gate_->begun(device.index);

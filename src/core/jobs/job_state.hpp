@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/prefetch.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_tally.hpp"
 #include "model/job.hpp"
@@ -49,6 +50,9 @@ public:
     bool is_claimed(std::uint32_t index) const { return (states_[index] & claimed_bit) != 0; }
     void claim(std::uint32_t index) { states_[index] |= claimed_bit; }
     void release(std::uint32_t index) { states_[index] &= static_cast<std::uint16_t>(~claimed_bit); }
+
+    /// Brings the device's state into the caches.
+    void prefetch(std::uint32_t index) const { carillon::prefetch(&states_[index], sizeof(std::uint16_t)); }
 
     /// Applies one event; `changed(index)` is told of each device whose state it changed. False if it
     /// names a device the part does not have.

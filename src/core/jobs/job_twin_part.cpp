@@ -1,5 +1,6 @@
 #include "core/jobs/job_twin_part.hpp"
 
+#include "base/prefetch.hpp"
 #include "core/jobs/confirm/confirming.hpp"
 #include "core/shard/throttles.hpp"
 #include "core/shard/twin_log.hpp"
@@ -26,8 +27,10 @@ Error no_room_to_undo() {
 
 /// As it is stored: by index, and reversals in the order of their first devices.
 WrittenEvent in_order(WrittenEvent event) {
-    std::sort(event.devices.begin(), event.devices.end(),
-              [](const auto& a, const auto& b) { return a.index < b.index; });
+    const auto is_before = [](const auto& a, const auto& b) { return a.index < b.index; };
+    // Devices that begin as they are stored stand in order, and so do their reversals.
+    if (std::is_sorted(event.devices.begin(), event.devices.end(), is_before)) return event;
+    std::sort(event.devices.begin(), event.devices.end(), is_before);
     std::vector<std::uint32_t> numbers(event.reversals.size() + 1);
     std::vector<Reversal> reversals;
     for (auto& device : event.devices) {
@@ -47,7 +50,10 @@ WrittenEvent in_order(WrittenEvent event) {
 
 TwinPart::TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
     : JobPart(site, std::move(entry), std::move(targets)),
-      prefetch_(shard().directory(), parts_of(definition().patch)) {
+      prefetch_(shard().directory(),
+                gate() && gate()->has_order()
+                    ? query::RowParts{.tags = true, .desired = true, .reported = true, .other = true}
+                    : parts_of(definition().patch)) {
     if (gate() && definition().patch) overwritten_.emplace(*definition().patch);
     const auto confirm = gate() ? RolloutConfirm::of(*definition().rollout) : std::nullopt;
     if (confirm && definition().patch) {
@@ -169,7 +175,8 @@ void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch
         device.is_awaited = confirming_ != nullptr;
         if (definition().rollout->keeps_undo) {
             const auto& reader = restored.overwritten ? *restored.overwritten : *overwritten_;
-            device.reversal = keep({std::move(restored.text), reader.text(before.twin)}, chunk);
+            reader.text(before.twin, now_there_);
+            device.reversal = keep(restored.text, now_there_, chunk);
         }
         chunk.written.devices.push_back(std::move(device));
     }
@@ -188,12 +195,14 @@ void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch
 }
 
 /// Which of the chunk's reversals it is. Those of devices side by side are mostly equal.
-std::uint32_t TwinPart::keep(Reversal reversal, Chunk& chunk) {
+std::uint32_t TwinPart::keep(std::string_view wrote, std::string_view before, Chunk& chunk) {
     auto& kept = chunk.written.reversals;
-    const auto same = std::find(kept.rbegin(), kept.rend(), reversal);
+    const auto same = std::find_if(kept.rbegin(), kept.rend(), [&](const Reversal& reversal) {
+        return reversal.before == before && reversal.wrote == wrote;
+    });
     if (same != kept.rend()) return static_cast<std::uint32_t>(kept.rend() - same);
-    chunk.reversal_bytes += reversal.wrote.size() + reversal.before.size();
-    kept.push_back(std::move(reversal));
+    chunk.reversal_bytes += wrote.size() + before.size();
+    kept.push_back({std::string(wrote), std::string(before)});
     return static_cast<std::uint32_t>(kept.size());
 }
 
@@ -329,6 +338,9 @@ bool TwinPart::step_gated() {
     }
     Chunk chunk;
     chunk.event.time = clock.wall_now();
+    chunk.written.devices.reserve(granted);
+    chunk.patched.reserve(granted);
+    chunk.notices.reserve(granted);
     std::size_t used = 0;
     while (used < granted && has_next() && chunk.connected < chunk_connected_max &&
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
@@ -361,8 +373,14 @@ std::uint32_t TwinPart::take_next() {
         again_.pop_front();
         return index;
     }
-    const auto ahead = cursor_ + RowPrefetch::record_ahead;
-    if (ahead < gate()->open_end()) {
+    if (const auto ahead = cursor_ + target_ahead; gate()->has_order() && ahead < gate()->open_end()) {
+        // In an order of its own everything of a device lies somewhere else than that of the one before.
+        const auto index = gate()->at(ahead);
+        carillon::prefetch(&ordinals()[index], sizeof(Ordinal));
+        state().prefetch(index);
+        gate()->prefetch(index);
+    }
+    if (const auto ahead = cursor_ + RowPrefetch::record_ahead; ahead < gate()->open_end()) {
         prefetch_.record(ordinals()[gate()->at(static_cast<std::uint32_t>(ahead))]);
         prefetch_.document(
             ordinals()[gate()->at(cursor_ + static_cast<std::uint32_t>(RowPrefetch::document_ahead))]);

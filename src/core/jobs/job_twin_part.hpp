@@ -25,6 +25,8 @@ public:
     static constexpr std::size_t connected_under_way_max = 512;
     /// Ours: a chunk ends early after this long, as everything else on the shard waits for it.
     static constexpr std::chrono::microseconds slice_max{300};
+    /// Ours: of a job with an order, how far ahead it asks for what the part itself knows of a device.
+    static constexpr std::uint32_t target_ahead = 32;
     /// Ours: devices looked at in one turn; and of those that are waited for, how soon they are looked at
     /// again and how many in a second.
     static constexpr std::size_t look_slice_max = 1024;
@@ -76,7 +78,7 @@ private:
     void patch(std::uint32_t index, Chunk& chunk);
     void write(std::uint32_t index, Record& record, const TwinPatch& patch, UndoWriter::Write restored,
                Chunk& chunk);
-    static std::uint32_t keep(Reversal reversal, Chunk& chunk);
+    static std::uint32_t keep(std::string_view wrote, std::string_view before, Chunk& chunk);
     std::size_t put_log(WallTime time, const TwinPatch& patch, std::vector<Ordinal> ordinals);
     void fail(std::uint32_t index, Failure failure, Chunk& chunk) const;
     void put(Chunk chunk);
@@ -143,6 +145,7 @@ private:
     std::uint32_t expiring_ = UINT32_MAX;  ///< Position up to which who is not there was looked at again.
     std::size_t devices_under_way_ = 0;
     std::optional<OverwrittenReader> overwritten_;  ///< Of the job's own patch.
+    std::string now_there_;                         ///< What it said last.
     UndoWriter undo_;
     struct Confirming;
     std::unique_ptr<Confirming> confirming_;  ///< Null where a device succeeds when it is written.

@@ -4,6 +4,7 @@
 #include "model/section_patch.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <vector>
 
 namespace carillon {
@@ -78,7 +79,7 @@ public:
 
 private:
     const PatchTree& patch_;
-    std::vector<const std::uint8_t*> at_;
+    boost::container::small_vector<const std::uint8_t*, 8> at_;  ///< As many as the patch has members.
 };
 
 /// See `append_overwritten`.

@@ -74,6 +74,12 @@ OverwrittenReader::OverwrittenReader(const TwinPatch& patch)
 
 std::string OverwrittenReader::text(const Twin& twin) const {
     std::string out;
+    text(twin, out);
+    return out;
+}
+
+void OverwrittenReader::text(const Twin& twin, std::string& out) const {
+    out.clear();
     for (const Part& part : parts) {
         const bool is_tags = part.section == &Twin::tags;
         const auto& section = twin.*part.section;
@@ -89,7 +95,6 @@ std::string OverwrittenReader::text(const Twin& twin) const {
         }
     }
     if (!out.empty()) out += '}';
-    return out;
 }
 
 TwinReversal::Half TwinReversal::half(std::optional<SectionPatch> wrote, std::optional<SectionPatch> before,

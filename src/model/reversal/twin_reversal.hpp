@@ -30,6 +30,8 @@ public:
 
     /// As `Reversal::before`.
     std::string text(const Twin& twin) const;
+    /// The same in place of what `out` holds, whose memory is used again.
+    void text(const Twin& twin, std::string& out) const;
 
 private:
     std::shared_ptr<const ComparablePatch> tags_;
