@@ -116,6 +116,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
     std::uint64_t backing_off = 0;
     std::uint64_t offline = 0;
     std::uint64_t window = 0;
+    std::uint64_t budget = 0;
     bool is_held = false;
     for (const auto& share : shares_) {
         for (std::size_t i = 0; i < share.waves.size() && i < progress.waves.size(); ++i) {
@@ -125,6 +126,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
         backing_off += share.backing_off;
         offline += share.waits_offline;
         window += share.waits_window;
+        budget += share.waits_budget;
         is_held |= share.is_held_by_budget;
     }
     const auto& counts = progress.snapshot.counts;
@@ -153,7 +155,7 @@ void JobEntry::add_rollout(JobProgress& progress) const {
     held.window = take(window);
     held.offline = take(offline);
     held.backoff = take(backing_off);
-    if (is_held) held.budget = take(left);
+    held.budget = take(is_held ? left : budget);
     held.pace = take(left);
 }
 

@@ -126,9 +126,16 @@ void MethodPart::consider(std::uint32_t index, std::vector<std::uint32_t>& picke
             ++held_at_once_;
             return hold();
         case Look::online:
+            if (!take_budgets(index)) return;
             state().claim(index);
             picked.push_back(index);
     }
+}
+
+void MethodPart::unpark(std::uint32_t index) {
+    if (gate()) return consider_gated(index);
+    state().claim(index);
+    ready_.push_back(index);
 }
 
 void MethodPart::leave_behind(std::uint32_t index) {
@@ -459,6 +466,7 @@ void MethodPart::begin_some() {
         state().release(index);
         if (is_terminal(state().at(index)) || is_taken(index)) continue;
         if (look(index) == Look::online) {
+            if (!take_budgets(index)) continue;
             state().claim(index);
             picked.push_back(index);
         } else {
@@ -595,7 +603,8 @@ void MethodPart::fill(GateReport& report) const {
     report.backing_off = std::min<std::uint64_t>(waiting_.size(), state().counts().pending);
     const auto passed =
         state().counts().pending - std::min<std::uint64_t>(state().counts().pending, size() - cursor_);
-    const auto known = ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_ + shut();
+    const auto known =
+        ready_.size() + held_.size() + waiting_.size() + skipped() + intent_devices_ + shut() + parked();
     report.waits_window = shut();
     report.waits_offline = passed > known ? passed - known : 0;
 }

@@ -75,6 +75,7 @@ private:
     void arm_waiting();
     void end_waiting();
     void expire() override;
+    void unpark(std::uint32_t index) override;
     bool expire_some();
     void ordered(bool is_first) override;
     void fill(GateReport& report) const override;

@@ -203,6 +203,8 @@ void JobPart::close() {
     is_closed_ = true;
     skipped_.clear();
     given_up_.clear();
+    parked_lines_.clear();
+    parked_ = 0;
     closed();
 }
 
@@ -216,6 +218,7 @@ void JobPart::put_end(EndKind end) {
 }
 
 void JobPart::append(JobEvent event) {
+    put_risks(event);
     auto& batch = shard().committer().batch();
     const auto sequence = next_sequence_++;
     auto key = job_event_key(job(), shard().number(), sequence);
@@ -293,8 +296,13 @@ void JobPart::publish(std::uint64_t position) {
 PartShare JobPart::share() const {
     GateReport report;
     if (gate_->has_orders()) fill(report);
-    return {gate_->waves(),       state_.attempts(),   report.backing_off,
-            report.waits_offline, report.waits_window, is_held_by_budget()};
+    return {gate_->waves(),
+            state_.attempts(),
+            report.backing_off,
+            report.waits_offline,
+            report.waits_window,
+            is_held_by_budget(),
+            parked_};
 }
 
 void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
@@ -315,7 +323,8 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
         const JobCounts before = state_.counts();
         if (gate_) {
             note_begun(event);
-            CARILLON_ASSERT(state_.apply(event, [this](std::uint32_t index) {
+            CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) {
+                note_risk(index, event);
                 gate_->note(index, state_);
                 if (is_terminal(state_.at(index))) clear_shut(index);
                 // It was begun as it was taken, and is pending again.
@@ -325,13 +334,14 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
             put_given_up();
             report_soon();
         } else {
-            CARILLON_ASSERT(state_.apply(event));
+            CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) { note_risk(index, event); }));
         }
         site_.metrics[place_of(definition().type)].count(before, state_.counts());
         publish(sequence + 1);
         applied(event);
         return finish_if_done();
     }
+    take_back_risks(event);
     if (const auto* ended = std::get_if<EndedEvent>(&event)) {
         const auto end = ended->end;
         return after(retry_delay, [this, end] {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/budgets/budget_ledger.hpp"
 #include "core/jobs/chain/log_chain.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_events.hpp"
@@ -16,7 +17,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -24,6 +27,7 @@
 namespace carillon {
 
 class JobNotices;
+class ShardBudgets;
 class Throttles;
 class TwinLogFolder;
 
@@ -40,6 +44,7 @@ struct JobSite {
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight;
     ByJobType<JobDeviceMetrics>& metrics;
     JobNotices& notices;
+    ShardBudgets& budgets;
     /// Told once of each part whose devices have all ended, durably.
     std::function<void(std::uint64_t job)> finished;
     /// Takes a part's report to the gate of its job.
@@ -123,6 +128,11 @@ public:
     void stop();
     /// No budget of the hub holds the job any more, or one does now.
     void hold_changed();
+    // Budgets that count devices, budgets/part_budgets.cpp:
+    /// Tells the shard's budgets, which are new, what of this job is at work.
+    void tell_budgets();
+    /// A budget has room that was exhausted.
+    void budget_freed();
     /// True if nothing is on its way to a device or twin that has not left.
     virtual bool is_still() const = 0;
 
@@ -142,6 +152,17 @@ protected:
         return definition().type == JobType::device_method ? site_.holds_methods : site_.holds_twins;
     }
     bool rests() const { return site_.rests || is_held_by_budget(); }
+    /// Takes the device's place in all budgets; false if one is exhausted, and the device then stands in a
+    /// line of this part: `unpark` is called when there may be room.
+    bool take_budgets(std::uint32_t index);
+    /// The same for a job that takes its devices in order: it is only woken.
+    bool take_budgets_in_order(std::uint32_t index);
+    /// It has not begun after all.
+    void give_back_budgets(std::uint32_t index);
+    /// A device that stood in a line looks for its turn again. It is not claimed.
+    virtual void unpark(std::uint32_t index) = 0;
+    std::uint64_t parked() const { return parked_; }
+    bool waits_for_budget() const { return is_at_head_; }
     std::uint32_t size() const { return static_cast<std::uint32_t>(ordinals_.size()); }
 
     /// Puts `event` into the batch. When that is durable the state moves, counters are published and
@@ -225,6 +246,11 @@ private:
     void put_given_up();
     void note_begun(const JobEvent& event);
     void settle_given_up(const CanceledEvent& event, bool is_durable);
+    std::optional<BudgetToken> ask_budgets(std::uint32_t index);
+    void arm_parked();
+    void note_risk(std::uint32_t index, const JobEvent& event);
+    void put_risks(const JobEvent& event);
+    void take_back_risks(const JobEvent& event);
     void close();
     void put_end(EndKind end);
     void settled(Result<> result, JobEvent event, std::uint64_t sequence);
@@ -257,7 +283,12 @@ private:
     std::vector<std::uint64_t> takers_;    ///< Bound: takers_max
     std::vector<std::uint32_t> given_up_;  ///< To be canceled, as they are taken.  Bound: the part's devices
     std::size_t giving_up_ = 0;            ///< Events that say so and are on their way to disk.
-    std::uint64_t armed_ = 0;              ///< Counts the deadlines there were.
+    /// Claimed devices for which a budget has no room, by what they lack.  Bound: the part's devices
+    ParkedLines parked_lines_;
+    std::uint64_t parked_ = 0;
+    bool is_parked_armed_ = false;
+    bool is_at_head_ = false;  ///< The next device of a job in order waits for a budget.
+    std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;
     bool is_lapse_armed_ = false;

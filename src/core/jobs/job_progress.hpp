@@ -34,6 +34,7 @@ struct PartShare {
     std::uint64_t waits_offline = 0;
     std::uint64_t waits_window = 0;
     bool is_held_by_budget = false;
+    std::uint64_t waits_budget = 0;
 };
 
 /// How a job with a rollout is directed, as its coordinator shows it.

@@ -31,6 +31,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
       turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
       notices_(std::make_shared<JobNotices>(shard, turns_)),
+      budgets_(shard, turns_),
       site_{shard,
             turns_,
             folder_,
@@ -41,13 +42,16 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
             std::move(methods_in_flight),
             metrics_,
             *notices_,
+            budgets_,
             [this](std::uint64_t job) { part_finished(job); },
             std::move(report)},
       finished_(std::move(finished)) {
     shard_.add_observer(*this);
 }
 
-JobShard::~JobShard() = default;
+JobShard::~JobShard() {
+    *alive_ = false;
+}
 
 void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling,
                      std::uint64_t start) {
@@ -59,6 +63,7 @@ void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets ta
 void JobShard::start() {
     folder_.start();
     notices_->start();
+    tell_budgets();
     auto adopted = parts_;  // A part may end, and leave, as it begins.
     std::vector<std::shared_ptr<Superseding>> superseding;
     std::sort(adopted_.begin(), adopted_.end());
@@ -85,6 +90,25 @@ void JobShard::hold(bool methods, bool twins) {
     site_.holds_methods = methods;
     site_.holds_twins = twins;
     for (const auto& [number, part] : parts_) part->hold_changed();
+}
+
+void JobShard::renew_budgets(std::shared_ptr<const BudgetSet> set, std::uint64_t epoch) {
+    budgets_.renew(std::move(set), epoch);
+    tell_budgets();
+}
+
+void JobShard::tell_budgets() {
+    for (const auto& [number, part] : parts_) part->tell_budgets();
+    budgets_.renewed();
+}
+
+void JobShard::call() {
+    if (is_called_.exchange(true)) return;
+    Shards::post(shard_, [this, alive = alive_] {
+        if (!*alive) return;
+        is_called_ = false;
+        for (const auto& [number, part] : parts_) part->budget_freed();
+    });
 }
 
 bool JobShard::is_still() const {
@@ -255,6 +279,7 @@ void JobShard::method_ready(Record& record) {
 
 void JobShard::removed(Record& record) {
     for (const auto& [number, part] : parts_) part->device_removed(record);
+    budgets_.removed(record.ordinal);
 }
 
 void JobShard::part_finished(std::uint64_t job) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/jobs/budgets/shard_budgets.hpp"
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
@@ -8,6 +9,7 @@
 #include "core/shard/background_turns.hpp"
 #include "core/shard/twin_log_folder.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -48,6 +50,11 @@ public:
     void rest();
     /// What budgets of the hub let nothing begin of.
     void hold(bool methods, bool twins);
+    ShardBudgets& budgets() { return budgets_; }
+    /// Budgets that count devices are others now.
+    void renew_budgets(std::shared_ptr<const BudgetSet> set, std::uint64_t epoch);
+    /// Any thread: a budget has room that was exhausted.
+    void call();
     /// True if nothing is on its way to a device or twin, of jobs that are held so, that has not left.
     bool is_still() const;
     void stop();
@@ -86,6 +93,7 @@ public:
 
 private:
     void part_finished(std::uint64_t job);
+    void tell_budgets();
     std::shared_ptr<Superseding> supersede(const std::shared_ptr<JobPart>& part);
 
     Shard& shard_;
@@ -93,6 +101,9 @@ private:
     TwinLogFolder folder_;
     ByJobType<JobDeviceMetrics> metrics_;
     const std::shared_ptr<JobNotices> notices_;
+    ShardBudgets budgets_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+    std::atomic<bool> is_called_ = false;
     JobSite site_;
     std::function<void(std::uint64_t)> finished_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;

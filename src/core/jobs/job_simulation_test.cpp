@@ -219,6 +219,8 @@ struct Simulation {
         } else if (throw_of_dice < 71) {
             direct();
             if (dice.chance(40)) world.freeze(dice.chance(50));
+            if (dice.chance(60))
+                world.cap(dice.chance(70) ? 1 + static_cast<std::uint32_t>(dice.below(4)) : 0);
         } else if (throw_of_dice < 72) {
             if (!world.jobs.empty()) world.cancel(world.jobs[dice.below(world.jobs.size())].id);
         } else if (throw_of_dice < 82) {

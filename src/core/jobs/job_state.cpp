@@ -44,7 +44,8 @@ bool PartState::move(std::uint32_t index, TargetState to, FailReason reason) {
     --count_of(from);
     ++count_of(to);
     states_[index] =
-        static_cast<std::uint16_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << reason_shift);
+        static_cast<std::uint16_t>(static_cast<unsigned>(to) | static_cast<unsigned>(reason) << reason_shift |
+                                   (states_[index] & risk_bit));
     return true;
 }
 

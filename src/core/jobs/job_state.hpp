@@ -50,6 +50,12 @@ public:
     bool is_claimed(std::uint32_t index) const { return (states_[index] & claimed_bit) != 0; }
     void claim(std::uint32_t index) { states_[index] |= claimed_bit; }
     void release(std::uint32_t index) { states_[index] &= static_cast<std::uint16_t>(~claimed_bit); }
+    /// Another one: the device counts against the hub's budgets by this job. Stays until it is taken away.
+    bool is_at_risk(std::uint32_t index) const { return (states_[index] & risk_bit) != 0; }
+    void set_at_risk(std::uint32_t index, bool is_at_risk) {
+        const auto others = static_cast<std::uint16_t>(states_[index] & ~risk_bit);
+        states_[index] = static_cast<std::uint16_t>(others | (is_at_risk ? risk_bit : 0));
+    }
 
     /// Brings the device's state into the caches.
     void prefetch(std::uint32_t index) const { carillon::prefetch(&states_[index], sizeof(std::uint16_t)); }
@@ -65,10 +71,11 @@ public:
     }
 
 private:
-    // Of the sixteen bits, low to high: five for the state, eight for the reason as it is stored, two free,
-    // and the mark.
+    // Of the sixteen bits, low to high: five for the state, eight for the reason as it is stored, one free,
+    // and the marks.
     static constexpr std::uint16_t state_mask = 0x001f;
     static constexpr unsigned reason_shift = 5;
+    static constexpr std::uint16_t risk_bit = 0x4000;
     static constexpr std::uint16_t claimed_bit = 0x8000;
 
     std::uint64_t& count_of(TargetState state);

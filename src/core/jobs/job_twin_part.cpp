@@ -1,6 +1,7 @@
 #include "core/jobs/job_twin_part.hpp"
 
 #include "base/prefetch.hpp"
+#include "core/jobs/budgets/shard_budgets.hpp"
 #include "core/jobs/confirm/confirming.hpp"
 #include "core/shard/throttles.hpp"
 #include "core/shard/twin_log.hpp"
@@ -90,6 +91,7 @@ bool TwinPart::step() {
         return false;
     }
     const auto end = cursor_ + granted;
+    const bool has_budgets = site().budgets.is_about(JobType::update_twin);
     Chunk chunk;
     chunk.event.time = clock.wall_now();
     chunk.event.from = cursor_;
@@ -97,13 +99,15 @@ bool TwinPart::step() {
     chunk.notices.reserve(end - cursor_);
     while (cursor_ < end && chunk.connected < chunk_connected_max && chunk.notice_bytes < notice_bytes_max) {
         fetch_ahead(cursor_);
+        if (has_budgets && !take_budgets_in_order(cursor_)) break;
         patch(cursor_++, chunk);
         if (cursor_ % 16 == 0 && clock.now() >= enough) break;
     }
     chunk.event.to = cursor_;
     site().throttles.give_back(ThrottleClass::job_devices, end - cursor_);
-    put(std::move(chunk));
-    return cursor_ < size();
+    const bool is_exhausted = has_budgets && waits_for_budget();
+    if (chunk.event.to > chunk.event.from) put(std::move(chunk));
+    return !is_exhausted && cursor_ < size();
 }
 
 void TwinPart::wait_for_room() {
@@ -341,7 +345,9 @@ bool TwinPart::step_gated() {
     chunk.written.devices.reserve(granted);
     chunk.patched.reserve(granted);
     chunk.notices.reserve(granted);
+    const bool has_budgets = site().budgets.is_about(JobType::update_twin);
     std::size_t used = 0;
+    std::size_t looked = 0;
     while (used < granted && has_next() && chunk.connected < chunk_connected_max &&
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
         const auto index = take_next();
@@ -355,8 +361,11 @@ bool TwinPart::step_gated() {
             consider(index);
             continue;
         }
-        patch(index, chunk);
-        if (++used % 16 == 0 && clock.now() >= enough) break;
+        if (!has_budgets || take_budgets(index)) {
+            patch(index, chunk);
+            ++used;
+        }
+        if (++looked % 16 == 0 && clock.now() >= enough) break;
     }
     site().throttles.give_back(ThrottleClass::job_devices, granted - used);
     gate()->use(used);
@@ -386,6 +395,11 @@ std::uint32_t TwinPart::take_next() {
             ordinals()[gate()->at(cursor_ + static_cast<std::uint32_t>(RowPrefetch::document_ahead))]);
     }
     return gate()->at(cursor_++);
+}
+
+void TwinPart::unpark(std::uint32_t index) {
+    if (waits_for_devices()) return consider(index);
+    if (!is_done_with(index) && !is_taken(index)) stand_in_line(index);
 }
 
 void TwinPart::ordered(bool is_first) {
@@ -501,7 +515,7 @@ void TwinPart::fill(GateReport& report) const {
     const auto pending = state().counts().pending;
     const auto passed = pending - std::min<std::uint64_t>(pending, size() - cursor_);
     // What is awaited is running, and not pending.
-    const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_ + shut();
+    const auto known = again_.size() + skipped() + expired_.size() + devices_under_way_ + shut() + parked();
     report.waits_window = shut();
     report.waits_offline = passed > known ? passed - known : 0;
 }

@@ -105,6 +105,7 @@ private:
     void look_later();
     bool expire_some();
     void expire() override;
+    void unpark(std::uint32_t index) override;
     std::uint32_t take_next();
     void wait_for_room();
     void ordered(bool is_first) override;

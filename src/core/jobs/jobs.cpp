@@ -32,7 +32,7 @@ struct Jobs::Engine {
                 }));
         }
         coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, zones);
-        budgets = std::make_unique<JobBudgets>(shards, job_shards);
+        budgets = std::make_unique<JobBudgets>(shards, options, job_shards);
         templates = std::make_unique<JobTemplates>(shards, zones, *coordinator, board);
         rows = std::make_unique<JobRows>(shards, board);
     }

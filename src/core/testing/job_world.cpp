@@ -37,6 +37,11 @@ void JobWorld::crash() {
     commits_left_ = SIZE_MAX;
     freezing_.reset();
     thawing_.reset();
+    // What was not answered may hold or not.
+    if (capping_ || uncapping_) cap_.reset();
+    counting_.reset();
+    capping_.reset();
+    uncapping_.reset();
     for (auto& plan : plans) plan.planning.reset();
     for (auto& job : jobs) {
         // Whoever asked gets no answer any more.
@@ -376,6 +381,47 @@ void JobWorld::freeze(bool is_frozen) {
     }
 }
 
+void JobWorld::cap(std::uint32_t max) {
+    if (capping_ || uncapping_) return;
+    cap_.reset();
+    counting_.reset();
+    wanted_cap_ = max;
+    if (max == 0) {
+        uncapping_ = hub->begin((*hub)->jobs().remove_budget("cap"));
+        return;
+    }
+    auto budget =
+        JobBudget::parse("cap", fmt::format(R"({{"max":{},"jobs":"methods","soak":"{}s"}})", max, max % 3));
+    ASSERT_TRUE(budget);
+    capping_ = hub->begin((*hub)->jobs().put_budget(*std::move(budget)));
+}
+
+/// Devices that a method job has called, as far as rows show it.
+std::uint64_t JobWorld::devices_at_work() {
+    std::uint64_t sum = 0;
+    for (const auto& job : jobs) {
+        const auto now = (*hub)->jobs().snapshot(job.id);
+        if (job.type == JobType::device_method && now && now->counts) sum += now->counts->running;
+    }
+    return sum;
+}
+
+/// A budget is exceeded at no instant.
+void JobWorld::check_cap() {
+    if (!cap_ || devices_at_work() <= *cap_) return;
+    // Two jobs may be at work on one device, which counts once.
+    std::set<std::string> working;
+    for (const auto& job : jobs) {
+        if (job.type != JobType::device_method || !(*hub)->jobs().snapshot(job.id)) continue;
+        for (const auto& row : rows(job.id)) {
+            // A device that was removed counts no more, and its row ends a moment later.
+            if (row.status == DeviceJobStatus::running && !recreated.contains(row.device_id))
+                working.insert(row.device_id);
+        }
+    }
+    EXPECT_LE(working.size(), *cap_) << "more devices are at work than the budget lets";
+}
+
 /// Devices that twin jobs have written, and that have not failed since.
 std::uint64_t JobWorld::begun_twins() {
     std::uint64_t begun = 0;
@@ -395,6 +441,18 @@ void JobWorld::note_answers() {
         freezing_.reset();
     }
     if (thawing_ && thawing_->has_value()) thawing_.reset();
+    if (capping_ && capping_->has_value()) {
+        // More may have been at risk before, also between two attempts.
+        if ((*capping_)->has_value()) counting_ = hub->begin((*hub)->jobs().budgets());
+        capping_.reset();
+    }
+    if (counting_ && counting_->has_value()) {
+        for (const auto& budget : **counting_) {
+            if (budget.name == "cap") cap_ = std::max<std::uint64_t>(wanted_cap_, budget.at_risk);
+        }
+        counting_.reset();
+    }
+    if (uncapping_ && uncapping_->has_value()) uncapping_.reset();
     for (auto& job : jobs) {
         if (job.pausing && job.pausing->has_value()) {
             if (**job.pausing) {

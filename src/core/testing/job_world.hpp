@@ -4,6 +4,7 @@
 // promises that must hold throughout; for the tests of crashes and the simulation. No part of the
 // product.
 
+#include "core/jobs/budgets/job_budget.hpp"
 #include "core/jobs/job_progress.hpp"
 #include "core/jobs/job_wish.hpp"
 #include "core/testing/job_testing.hpp"
@@ -107,6 +108,8 @@ public:
     void decide(const std::string& id, bool is_approval, const std::string& policy);
     /// Holds all jobs of the hub, or lets them go.
     void freeze(bool is_frozen);
+    /// Lets all method jobs have no more devices at risk, or takes that back where it is 0.
+    void cap(std::uint32_t max);
     /// Directs a job with a rollout; others refuse it.
     void direct(const std::string& id, JobWish wish);
 
@@ -145,6 +148,8 @@ private:
     void reply(const std::string& device, std::uint16_t request, int status);
     void note_answers();
     std::uint64_t begun_twins();
+    std::uint64_t devices_at_work();
+    void check_cap();
     std::string request_of(const std::string& id, JobType type, const std::string& choice,
                            std::int64_t start_in_s, std::int64_t execution_s, int timeout_s,
                            const std::string& rollout);
@@ -183,6 +188,12 @@ private:
     std::set<std::uint64_t> followed_;  ///< Jobs that a final seal names as the one before.
     std::shared_ptr<std::optional<Result<>>> freezing_;
     std::shared_ptr<std::optional<Result<bool>>> thawing_;
+    std::shared_ptr<std::optional<Result<>>> capping_;
+    std::shared_ptr<std::optional<Result<bool>>> uncapping_;
+    std::shared_ptr<std::optional<std::vector<JobBudget>>> counting_;
+    std::uint32_t wanted_cap_ = 0;
+    /// That no more devices of method jobs are at work, as acknowledged; more may have been before.
+    std::optional<std::uint64_t> cap_;
     bool is_frozen_ = false;               ///< That is acknowledged, and nobody has asked for anything since.
     std::uint64_t begun_when_frozen_ = 0;  ///< Of twin jobs.
     std::size_t commits_left_ = SIZE_MAX;

@@ -18,6 +18,7 @@ void JobWorld::check() {
     if (is_frozen_) {
         EXPECT_LE(begun_twins(), begun_when_frozen_) << "twins are written though all jobs are held";
     }
+    check_cap();
     for (auto& job : jobs) {
         const auto now = (*hub)->jobs().snapshot(job.id);
         if (!now) {
@@ -384,7 +385,10 @@ void JobWorld::finish() {
     settle();
     freezing_.reset();
     thawing_.reset();
+    capping_.reset();
+    uncapping_.reset();
     freeze(false);
+    cap(0);
     settle();
     while (answer_one()) settle();
     const auto is_over = [this] {

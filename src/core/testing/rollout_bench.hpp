@@ -57,6 +57,7 @@ struct RolloutBench : JobBench {
         link->on_method = [this, id, manner](const FakeLink::Call& call) {
             begins.push_back({id, clock.now()});
             ++in_flight;
+            ++at_work[id];
             most_in_flight = std::max(most_in_flight, in_flight);
             if (manner.after.count() < 0) return;
             answers.emplace(clock.now() + manner.after, Answer{id, call.id, manner.status});
@@ -81,6 +82,7 @@ struct RolloutBench : JobBench {
             const auto answer = answers.begin()->second;
             answers.erase(answers.begin());
             --in_flight;
+            --at_work[answer.device];
             Record* record = hub->find(answer.device);
             if (record && links.contains(answer.device)) {
                 owner(answer.device).methods().answered(*record, answer.request, answer.status, "");
@@ -92,6 +94,7 @@ struct RolloutBench : JobBench {
     void crash() {
         answers.clear();
         in_flight = 0;
+        at_work.clear();
         restart();
     }
 
@@ -147,6 +150,7 @@ struct RolloutBench : JobBench {
     };
     std::multimap<TimePoint, Answer> answers;
     std::vector<Begin> begins;
+    std::map<std::string, int> at_work;  ///< Calls that a device has not answered.
     int in_flight = 0;
     int most_in_flight = 0;
 };
