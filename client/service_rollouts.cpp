@@ -87,6 +87,24 @@ Result<> ServiceClient::delete_plan(std::string_view plan) {
     return {};
 }
 
+Result<> ServiceClient::put_budget(std::string_view name, const JobBudgetOptions& budget) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object();
+    if (budget.max_share.empty()) {
+        json.member("max", budget.max);
+    } else {
+        json.member("max", budget.max_share);
+    }
+    if (!budget.devices.empty()) json.member("devices", budget.devices);
+    if (!budget.per.empty()) json.member("per", budget.per);
+    if (!budget.soak.empty()) json.member("soak", budget.soak);
+    json.member("jobs", budget.jobs).end_object();
+    const auto put = send({.method = "PUT", .target = path_of_budget(name), .body = body});
+    if (!put) return fail(put.error());
+    return {};
+}
+
 Result<> ServiceClient::hold_jobs(std::string_view budget, std::string_view jobs) {
     std::string body;
     JsonWriter(body).begin_object().member("max", 0).member("jobs", jobs).end_object();

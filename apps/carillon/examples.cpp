@@ -153,7 +153,7 @@ constexpr Example command_examples[] = {
     {"approval-rule put", R"~(carillon approval-rule put large --rule '{"when":{"devicesAbove":1000}}')~"},
     {"budget list", R"~(carillon budget list)~"},
     {"budget show", R"~(carillon budget show freeze)~"},
-    {"budget put", R"~(carillon budget put freeze --max 0)~"},
+    {"budget put", R"~(carillon budget put site --max 5 --per tags.site --soak 10m)~"},
     {"budget delete", R"~(carillon budget delete freeze)~"},
     {"template list", R"~(carillon template list)~"},
     {"template show", R"~(carillon template show nightly)~"},

@@ -257,8 +257,14 @@ test('jobs, their rows and their progress', async () => {
 
   const budget = { budget: 'freeze' };
   await ask('put', '/carillon/budgets/{budget}', budget, { body: { max: 0, jobs: 'methods' } });
-  await ask('put', '/carillon/budgets/{budget}', budget, { raw: '{"max":1}', status: 400 });
-  assert.deepEqual(await ask('get', '/carillon/budgets'), [{ name: 'freeze', max: 0, jobs: 'methods' }]);
+  await ask('put', '/carillon/budgets/{budget}', budget, { raw: '{"max":-1}', status: 400 });
+  const site = { max: '2%', devices: "tags.kind = 'lock'", per: 'tags.site', jobs: 'all', soak: '10m' };
+  await ask('put', '/carillon/budgets/{budget}', { budget: 'site' }, { body: site });
+  assert.deepEqual(await ask('get', '/carillon/budgets'), [
+    { name: 'freeze', devices: '*', max: 0, jobs: 'methods', soak: '0s', atRisk: 0 },
+    { name: 'site', ...site, atRisk: 0 },
+  ]);
+  await ask('delete', '/carillon/budgets/{budget}', { budget: 'site' }, { status: 204 });
   await ask('get', '/carillon/budgets/{budget}', budget);
   await ask('delete', '/carillon/budgets/{budget}', budget, { status: 204 });
   await ask('get', '/carillon/budgets/{budget}', budget, { status: 404 });

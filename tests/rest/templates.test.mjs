@@ -87,6 +87,22 @@ test('a budget of 0 stops a stock job in its midst, also over a kill', async () 
   assert.equal((await over('stock')).deviceJobStatistics.succeededCount, 3);
 });
 
+test('what counts against a budget is the same after a kill', async () => {
+  await hub.ok('budget', 'put', 'one', '--max', '1', '--soak', '1h', '--per', 'tags.nowhere');
+  await hub.ok('job', 'create', '--job-id', 'slow', '--query-condition', '*', '--twin-patch', '{"tags":{"slow":1}}');
+  await until(async () => (await job('slow')).deviceJobStatistics?.succeededCount === 1, 'the first device to be written');
+  const stands = async () => JSON.parse(await hub.ok('budget', 'show', 'one', '-o', 'json'));
+  assert.equal((await stands()).atRisk, 1);
+  await killed();
+  assert.deepEqual(await stands(), { name: 'one', devices: '*', per: 'tags.nowhere', max: 1, jobs: 'all', soak: '1h', atRisk: 1 });
+  assert.equal((await job('slow')).deviceJobStatistics.succeededCount, 1);
+  const refused = await hub.cli('budget', 'put', 'one', '--max', 'many');
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /budget\.max: must be a number/);
+  await hub.ok('budget', 'delete', 'one');
+  assert.equal((await over('slow')).deviceJobStatistics.succeededCount, 3);
+});
+
 test('a canary passes when its test says that it is good', async () => {
   const many = Array.from({ length: 80 }, (_, i) => ({ id: `canary-${i}`, importMode: 'create', tags: { canary: 1 } }));
   await ask('POST', '/devices', many);

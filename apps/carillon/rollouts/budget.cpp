@@ -1,4 +1,4 @@
-// carillon budget: how many devices all jobs of the hub may have at work together; in this version none.
+// carillon budget: how many devices all jobs of the hub may have at risk together.
 
 #include "base/json.hpp"
 #include "flag_checks.hpp"
@@ -19,14 +19,18 @@ constexpr std::string_view budgets_path = "/carillon/budgets";
 struct BudgetArgs {
     HubFlags hub;
     std::string name;
-    std::int64_t max = 0;
+    std::string max;
+    std::string devices;
+    std::string per;
+    std::string soak;
     std::string jobs = "all";
 };
 
 Result<Exit> list_job_budgets(const BudgetArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const std::vector<Column> columns{{"name", "name"}, {"max", "max"}, {"jobs", "jobs"}};
+    const std::vector<Column> columns{{"name", "name"}, {"max", "max"},   {"per", "per"},
+                                      {"jobs", "jobs"}, {"soak", "soak"}, {"at risk", "atRisk"}};
     return show_pages(args.hub, columns, 0,
                       [&](const std::string&) { return list_items(*client, budgets_path); });
 }
@@ -43,7 +47,20 @@ Result<Exit> put_job_budget(const BudgetArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     std::string body;
-    JsonWriter(body).begin_object().member("max", args.max).member("jobs", args.jobs).end_object();
+    JsonWriter json(body);
+    json.begin_object();
+    constexpr std::size_t digits_max = 8;
+    const bool is_number = !args.max.empty() && args.max.size() <= digits_max &&
+                           args.max.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number) {
+        json.member("max", std::int64_t{std::stoi(args.max)});
+    } else {
+        json.member("max", args.max);  // The hub says what it takes.
+    }
+    if (!args.devices.empty()) json.member("devices", args.devices);
+    if (!args.per.empty()) json.member("per", args.per);
+    if (!args.soak.empty()) json.member("soak", args.soak);
+    json.member("jobs", args.jobs).end_object();
     const auto made = put_item(*client, budgets_path, args.name, body);
     if (!made) return fail(made.error());
     return show_document(args.hub, *made);
@@ -74,7 +91,8 @@ void add_budget_name(CLI::App& verb, BudgetArgs& args) {
 }  // namespace
 
 void add_budget(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("budget", "Hold all jobs of the hub: emergency stop and change freeze");
+    auto& group = *app.add_subcommand(
+        "budget", "Bound how many devices all jobs have at risk: sites, change freeze, emergency stop");
     group.require_subcommand(1);
 
     auto args = std::make_shared<BudgetArgs>();
@@ -85,13 +103,21 @@ void add_budget(CLI::App& app, int& exit_code) {
                     *args);
 
     args = std::make_shared<BudgetArgs>();
-    auto& put_verb =
-        add_budget_verb(group, "put", "Make a budget; with 0 no device of any job begins until it is deleted",
-                        args, put_job_budget, exit_code);
+    auto& put_verb = add_budget_verb(
+        group, "put", "Make a budget, or change one; with 0 nothing begins until it is deleted", args,
+        put_job_budget, exit_code);
     add_budget_name(put_verb, *args);
-    put_verb.add_option("--max", args->max, "Devices of all jobs at work together; only 0 in this version")
+    put_verb
+        .add_option("--max", args->max,
+                    "Most devices of all jobs at risk together, or a share such as 2%; 0: nothing begins")
         ->required()
-        ->check(whole_number(0, 0, ""));
+        ->type_name("MAX");
+    put_verb.add_option("--devices", args->devices, "Of which devices, a condition [all]")->type_name("COND");
+    put_verb
+        .add_option("--per", args->per, "A path such as tags.site: the number holds for each value of it")
+        ->type_name("PATH");
+    put_verb.add_option("--soak", args->soak, "How long a device counts after it has succeeded [0s]")
+        ->type_name("DURATION");
     put_verb.add_option("--jobs", args->jobs, "Of which jobs: all, methods or twins [all]")
         ->check(one_of({"all", "methods", "twins"}));
 

@@ -292,6 +292,10 @@ public:
     /// have left or come, empty for the hub's own. Fails as `create_job`.
     Result<std::string> apply_plan(std::string_view job, std::string_view plan, std::string_view hash,
                                    std::string_view drift = {});
+    /// Bounds how many devices all jobs have at risk together, at Carillon, for a policy with every right;
+    /// holds when it is answered. Fails with `argument_invalid`, `service_unavailable`, after which it may
+    /// stand.
+    Result<> put_budget(std::string_view name, const JobBudgetOptions& budget);
     /// Lets no device of any job begin, at Carillon, for a policy with every right: `jobs` is `all`,
     /// `methods` or `twins`. After the answer none begins. Fails with `service_unavailable`, after which it
     /// may stand.

@@ -34,6 +34,16 @@ struct JobPlan {
     std::optional<RolloutPlan> rollout{};
 };
 
+/// How many devices all jobs may have at risk together. Members that are empty are the hub's own.
+struct JobBudgetOptions {
+    std::uint32_t max = 0;     ///< 0: nothing begins.
+    std::string max_share{};   ///< In place of `max`, such as `2%`.
+    std::string devices{};     ///< A condition.
+    std::string per{};         ///< A path such as `tags.site`: the number holds for each value of it.
+    std::string soak{};        ///< How long a device counts after it has succeeded, such as `10m`.
+    std::string jobs = "all";  ///< Or `methods` or `twins`.
+};
+
 /// Why some devices of a job failed.
 struct JobFailure {
     std::string code{};

@@ -1159,7 +1159,7 @@ export const en = {
     held: 'Why devices have not begun',
     heldBy: {
       paused: 'the job is paused', queue: 'the job waits for its place', wave: 'their wave is not open', window: 'none of their windows is open', offline: 'they are not connected',
-      backoff: 'they wait for another attempt', budget: 'a budget holds all jobs', pace: 'the pace',
+      backoff: 'they wait for another attempt', budget: 'a budget holds them back', pace: 'the pace',
     } as Record<string, string>,
     attempts: 'Methods sent',
     writes: 'Twins written',

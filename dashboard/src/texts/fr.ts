@@ -1157,7 +1157,7 @@ export const fr: Texts = {
     held: 'Pourquoi des appareils n’ont pas commencé',
     heldBy: {
       paused: 'la tâche est suspendue', queue: 'la tâche attend son tour', wave: 'leur vague n’est pas ouverte', window: 'aucune de leurs plages horaires n’est ouverte', offline: 'ils ne sont pas connectés',
-      backoff: 'ils attendent un nouvel essai', budget: 'un budget retient toutes les tâches', pace: 'le rythme',
+      backoff: 'ils attendent un nouvel essai', budget: 'un budget les retient', pace: 'le rythme',
     },
     attempts: 'Méthodes envoyées',
     writes: 'Jumeaux écrits',

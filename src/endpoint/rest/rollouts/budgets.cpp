@@ -1,4 +1,4 @@
-// Budgets, which hold all jobs of a hub. Page: docs/rollout-reference.md.
+// Budgets: how many devices all jobs of a hub may have at risk together. Page: docs/rollout-reference.md.
 
 #include "core/jobs/budgets/job_budgets.hpp"
 
@@ -23,8 +23,17 @@ Error no_budget(std::string_view name) {
 std::string budget_json(const JobBudget& budget) {
     std::string body;
     JsonWriter json(body);
-    json.begin_object().member("name", budget.name).member("max", 0);
+    json.begin_object().member("name", budget.name).member("devices", budget.devices);
+    if (!budget.per.empty()) json.member("per", budget.per);
+    if (!budget.max) {
+        json.member("max", 0);
+    } else if (budget.max->share) {
+        json.member("max", budget.max->text());
+    } else {
+        json.member("max", budget.max->count);
+    }
     json.member("jobs", !budget.holds_twins ? "methods" : !budget.holds_methods ? "twins" : "all");
+    json.member("soak", budget.soak.text()).member("atRisk", budget.at_risk);
     json.end_object();
     return body;
 }
@@ -54,11 +63,11 @@ Task<Result<HttpResponse>> get_budget(Request& request) {
 Task<Result<HttpResponse>> put_budget(Request& request) {
     auto budget = JobBudget::parse(request.ids[0], request.http->body);
     if (!budget) co_return fail(std::move(budget).error());
-    auto answer = budget_json(*budget);
     auto putting = request.hub.jobs().put_budget(*std::move(budget));
     const auto put = co_await std::move(putting);
     if (!put) co_return fail(put.error());
-    co_return ok(std::move(answer));
+    auto getting = get_budget(request);
+    co_return co_await std::move(getting);
 }
 
 Task<Result<HttpResponse>> delete_budget(Request& request) {
