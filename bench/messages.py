@@ -12,7 +12,7 @@ import threading
 import time
 
 from fleets import Jobs, Simulation, create_devices, login_of, wait_until
-from servers import ADDRESS, Mosquitto, Server, free_port, pinned, server_certificate
+from servers import ADDRESS, Mosquitto, Server, free_port, is_pinned, pinned, server_certificate
 from tables import median, ratio, row, say
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -160,12 +160,17 @@ def readout(bench, folder):
     certificate, key = server_certificate(hub.data, folder)
     common = ["--store", str(store), "--messages", str(BACKLOG), "--bytes", str(BODY_BYTES)]
     subprocess.run([tool, "fill", *common], check=True, capture_output=True)
+    # The other end of the scan's sockets is where the hub's readers are.
+    beside = ["--drain-core", "2"] if is_pinned() else []
     for _ in range(bench.rounds):
         drop_caches()
         with bench.hub(folder) as hub:
             runs["carillon"].append(bench.load("read", hub, readers=4, messages=BACKLOG // 4 * 4))
         drop_caches()
-        done = subprocess.run(pinned([tool, "scan", *common, "--certificate", str(certificate), "--key", str(key)], 0),
+        taken = runs["carillon"][-1]
+        each = round(taken["bytes_per_second"] / taken["per_second"])
+        done = subprocess.run(pinned([tool, "scan", *common, "--certificate", str(certificate), "--key", str(key),
+                                      "--wire-bytes", str(each), *beside], 0),
                               check=True, capture_output=True, text=True)
         say("  " + done.stdout.strip())
         runs["scan"].append(json.loads(done.stdout))
@@ -220,11 +225,29 @@ def amqp_idle(bench, folder):
             for key, label in (("user_bytes_per_device", "user memory"), ("resident_bytes_per_device", "resident"))], runs
 
 
+def sync_us(folder):
+    """What a bare write and sync of as many bytes take on this disk, by percentile: the hub cannot do with less."""
+    path = pathlib.Path(folder) / "synced"
+    took = []
+    file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    try:
+        for _ in range(1000):
+            began = time.perf_counter()
+            os.write(file, bytes(2 * BODY_BYTES))
+            os.fdatasync(file)
+            took.append((time.perf_counter() - began) * 1e6)
+    finally:
+        os.close(file)
+        path.unlink()
+    took.sort()
+    return {"p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100]}
+
+
 def event_latency(bench, folder):
     """From a device's publish at QoS 1 to a reader over AMQP, one at a time; mosquitto relays at QoS 1."""
     script = ROOT / "messages_latency.mjs"
     subprocess.run([str(ROOT.parent / "tests/lib/npm.sh"), str(ROOT.parent / "tests/sdk/ga")], check=True, capture_output=True)
-    runs = {"carillon": [], "mosquitto": []}
+    runs = {"carillon": [], "mosquitto": [], "sync": []}
 
     def measure(*arguments):
         done = subprocess.run(pinned(["node", str(script), *map(str, arguments)], 1), capture_output=True, text=True)
@@ -241,7 +264,9 @@ def event_latency(bench, folder):
                                             SECONDS))
         with Mosquitto(folder, hub.data) as broker:
             runs["mosquitto"].append(measure("broker", ADDRESS, broker.mqtts_port, 0, "", "latency-000000", SECONDS))
-    return [row(f"device to reader, alone: {key.removesuffix('_us')}", "us", median(runs["carillon"], key),
+        runs["sync"].append(sync_us(folder))
+    return [row(f"a write and a sync on the same disk: {key.removesuffix('_us')}", "us", median(runs["sync"], key), None, None)
+            for key in ("p50_us", "p99_us")] + [row(f"device to reader, alone: {key.removesuffix('_us')}", "us", median(runs["carillon"], key),
                 median(runs["mosquitto"], key), ratio(runs["carillon"], runs["mosquitto"], key)) for key in ("p50_us", "p99_us")], runs
 
 
@@ -287,8 +312,8 @@ def held_up(bench, folder):
                     api.call("PUT", "/carillon/endpoints/hanging", {"type": "webhook", "url": hook.origin + "/in"})
                     api.call("PUT", "/carillon/routes/all", {"endpointNames": ["hanging"]})
                     # A reader of everything that takes nothing: the hub cuts it after some seconds, so it comes again.
-                    stalled = subprocess.Popen(["sh", "-c", f"while :; do {hub.binary} events watch --from earliest --address {ADDRESS} --port {hub.https_port} "
-                                                "-o json 2>/dev/null | sleep 60; done"], env={**os.environ, **login_of(hub)}, start_new_session=True)
+                    stalled = subprocess.Popen(pinned(["sh", "-c", f"while :; do {hub.binary} events watch --from earliest --address {ADDRESS} --port {hub.https_port} "
+                                                "-o json 2>/dev/null | sleep 60; done"], 1), env={**os.environ, **login_of(hub)}, start_new_session=True)
                     try:
                         runs["beside"].append(bench.load("telemetry", hub, **options))
                         fares = api.call("GET", "/carillon/endpoints/hanging")["status"]

@@ -21,9 +21,14 @@ def free_port(address=ADDRESS):
         return probe.getsockname()[1]
 
 
+def is_pinned():
+    """Whether server and load have a core each: the machine has more than one, and nobody said otherwise."""
+    return os.cpu_count() >= 2 and os.environ.get("BENCH_PIN", "1") != "0"
+
+
 def pinned(command, core):
-    """`command` on one core, where the machine has more than one and nobody said otherwise."""
-    if core is None or os.cpu_count() < 2 or os.environ.get("BENCH_PIN", "1") == "0":
+    """`command` on one core, where that is so."""
+    if core is None or not is_pinned():
         return command
     return ["taskset", "-c", str(core), *command]
 

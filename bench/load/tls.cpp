@@ -38,6 +38,8 @@ std::uint32_t parse_address(const std::string& text) {
 TlsContext::TlsContext() : context_(::SSL_CTX_new(::TLS_client_method())) {
     CARILLON_ASSERT(context_ != nullptr);
     SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
+    // A read takes what there is, not a header and then the rest.
+    SSL_CTX_set_read_ahead(context_, 1);
     SSL_CTX_set1_groups_list(context_, "X25519:P-256");
     SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -1,6 +1,6 @@
 // A cold backlog of events: fills the store of a hub that is stopped, and the baseline of reading it: a bare
 // scan by the hub's own RocksDB driver, a thread for each partition, whose bytes go into TLS sockets on
-// loopback.
+// loopback. Who reads these has a core of its own, as the readers of the hub have.
 #include "load/measure.hpp"
 #include "load/options.hpp"
 #include "load/tls.hpp"
@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <algorithm>
@@ -64,18 +65,36 @@ Result<> fill(RocksStore& store, std::uint32_t partitions, std::uint64_t message
         }
         if (auto done = store.commit(batch); !done) return done;
     }
-    return {};
+    // A backlog that has lain for a while: nothing is left to be merged while it is read.
+    if (auto done = store.flush(); !done) return done;
+    return store.compact(Table::events);
+}
+
+/// How the bytes of a scan leave.
+struct Way {
+    ssl_ctx_st* server = nullptr;
+    ssl_ctx_st* client = nullptr;
+    std::size_t bytes_each = 0;  ///< Of each message in the socket, at least.
+    int drain_core = -1;         ///< Where the other end runs; anywhere if negative.
+};
+
+void stay_on(int core) {
+    if (core < 0) return;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET(static_cast<unsigned>(core), &cores);
+    ::sched_setaffinity(0, sizeof cores, &cores);
 }
 
 /// One scan and the TLS connection that its bytes go through.
 class Stream {
 public:
-    Stream(const RocksStore& store, std::uint32_t partition, ssl_ctx_st* server, ssl_ctx_st* client)
-        : store_(store), partition_(partition) {
+    Stream(const RocksStore& store, std::uint32_t partition, const Way& way)
+        : store_(store), partition_(partition), way_(way) {
         std::array<int, 2> ends{};
         CARILLON_ASSERT(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
-        writer_ = ::SSL_new(server);
-        reader_ = ::SSL_new(client);
+        writer_ = ::SSL_new(way.server);
+        reader_ = ::SSL_new(way.client);
         ::SSL_set_fd(writer_, ends[0]);
         ::SSL_set_fd(reader_, ends[1]);
         ends_ = ends;
@@ -97,7 +116,9 @@ public:
         };
         const auto visit = [&](std::string_view key, std::string_view value) {
             constexpr std::size_t piece = 64 * 1024;
+            const std::size_t end = out.size() + way_.bytes_each;
             out.append(key).append(value);
+            if (out.size() < end) out.resize(end, 'x');
             ++count;
             if (out.size() >= piece) flush();
             return true;
@@ -113,6 +134,7 @@ public:
 
 private:
     void drain() {
+        stay_on(way_.drain_core);
         CARILLON_ASSERT(::SSL_connect(reader_) == 1);
         std::vector<char> buffer(64 * 1024);
         for (;;) {
@@ -123,6 +145,7 @@ private:
     }
     const RocksStore& store_;
     const std::uint32_t partition_;
+    const Way way_;
     std::array<int, 2> ends_{};
     ssl_st* writer_ = nullptr;
     ssl_st* reader_ = nullptr;
@@ -130,33 +153,31 @@ private:
 };
 
 Result<> scan(const RocksStore& store, std::uint32_t partitions, const std::string& certificate,
-              const std::string& key, JsonWriter& out) {
+              const std::string& key, Way way, JsonWriter& out) {
     ssl_ctx_st* const server = ::SSL_CTX_new(::TLS_server_method());
     ssl_ctx_st* const client = ::SSL_CTX_new(::TLS_client_method());
+    way.server = server;
+    way.client = client;
     if (::SSL_CTX_use_certificate_chain_file(server, certificate.c_str()) != 1 ||
         ::SSL_CTX_use_PrivateKey_file(server, key.c_str(), SSL_FILETYPE_PEM) != 1)
         return fail(Errc::tls_failed, "--certificate and --key");
     const auto began = load::Clock::now();
     std::uint64_t count = 0;
-    std::uint64_t bytes = 0;
     {
         std::vector<std::unique_ptr<Stream>> streams;
         std::vector<std::thread> threads;
         for (std::uint32_t i = 0; i < partitions; ++i)
-            streams.push_back(std::make_unique<Stream>(store, i, server, client));
+            streams.push_back(std::make_unique<Stream>(store, i, way));
         for (const auto& stream : streams) threads.emplace_back([one = stream.get()] { one->run(); });
         for (std::thread& thread : threads) thread.join();
         const auto ended = load::Clock::now();
         for (const auto& stream : streams) count += stream->count;
-        streams.clear();
-        bytes = 0;
         const double seconds = seconds_between(began, ended);
         out.member("messages", count).member("seconds", seconds);
         out.member("per_second", static_cast<double>(count) / seconds);
     }
     ::SSL_CTX_free(server);
     ::SSL_CTX_free(client);
-    static_cast<void>(bytes);
     return {};
 }
 
@@ -167,11 +188,14 @@ Result<> run(Options& options, JsonWriter& out) {
     const std::size_t bytes = options.number("bytes", 200);
     const std::string certificate = options.text("certificate");
     const std::string key = options.text("key");
+    Way way;
+    way.bytes_each = options.number("wire-bytes", 0);
+    way.drain_core = static_cast<int>(options.number("drain-core", 0)) - 1;
     if (auto checked = options.check(); !checked) return checked;
     auto store = RocksStore::open(folder);
     if (!store) return fail(std::move(store).error());
     if (options.mode() == "fill") return fill(**store, partitions, messages / partitions, bytes);
-    if (options.mode() == "scan") return scan(**store, partitions, certificate, key, out);
+    if (options.mode() == "scan") return scan(**store, partitions, certificate, key, way, out);
     return fail(Errc::config_invalid, "the mode is fill or scan");
 }
 
@@ -182,7 +206,7 @@ int main(int argc, char** argv) {
     if (!options) {
         std::fputs(
             "usage: carillon_readout fill|scan --store FOLDER --partitions N --messages M --bytes B "
-            "--certificate FILE --key FILE\n",
+            "--certificate FILE --key FILE [--wire-bytes N each] [--drain-core 1 + N]\n",
             stderr);
         return 2;
     }
