@@ -62,6 +62,40 @@ TEST(ServiceClient, ANameBelowLocalhostIsThisMachine) {
     EXPECT_EQ(job.error().detail.find("does not resolve"), std::string::npos) << job.error().detail;
 }
 
+/// What a call sends, as method, path and body; `status` is the answer.
+template <class Call>
+std::string sent_by(Call call, int status = 200) {
+    std::string sent;
+    auto options = options_for(service_string);
+    options.carrier = [&](const ServiceRequest& request, const ServiceHeaders&) -> Result<ServiceReply> {
+        const auto path = request.target.substr(0, request.target.find('?'));
+        sent = std::string(request.method) + ' ' + std::string(path) + ' ' + std::string(request.body);
+        ServiceReply reply;
+        reply.status = status;
+        reply.body = "{}";
+        return reply;
+    };
+    auto client = ServiceClient::open(std::move(options));
+    if (!client) return "not open";
+    const auto done = call(*client);
+    return done ? sent : "refused: " + sent;
+}
+
+TEST(ServiceClientBudgets, SayWhatTheHubTakes) {
+    const JobBudgetOptions site{.max = 5, .per = "tags.site", .soak = "10m"};
+    EXPECT_EQ(sent_by([&](ServiceClient& client) { return client.put_budget("site", site); }),
+              R"(PUT /carillon/budgets/site {"max":5,"per":"tags.site","soak":"10m","jobs":"all"})");
+    const JobBudgetOptions share{.max_share = "2%", .devices = "tags.kind = 'lock'", .jobs = "methods"};
+    EXPECT_EQ(sent_by([&](ServiceClient& client) { return client.put_budget("a b", share); }),
+              R"(PUT /carillon/budgets/a%20b {"max":"2%","devices":"tags.kind = 'lock'","jobs":"methods"})");
+    EXPECT_EQ(sent_by([&](ServiceClient& client) { return client.put_budget("site", site); }, 400),
+              R"(refused: PUT /carillon/budgets/site {"max":5,"per":"tags.site","soak":"10m","jobs":"all"})");
+    EXPECT_EQ(sent_by([](ServiceClient& client) { return client.hold_jobs("freeze", "twins"); }),
+              R"(PUT /carillon/budgets/freeze {"max":0,"jobs":"twins"})");
+    EXPECT_EQ(sent_by([](ServiceClient& client) { return client.release_jobs("freeze"); }, 204),
+              "DELETE /carillon/budgets/freeze ");
+}
+
 TEST(JsonArrayItems, KeepEachItemAsItIsWritten) {
     const auto items = json_array_items(R"([1.0, {"a": [1, 2]}, "x"])");
     ASSERT_TRUE(items);
