@@ -69,22 +69,26 @@ def metrics_cost(bench, folder):
     """Method jobs and twin jobs with metrics (a scrape a second) and the audit log, and without both."""
     loads = {"method": ("roundtrip", CONNECTED, {}, {"drive": "job", "in_flight": IN_FLIGHT, "seconds": SECONDS}),
              "twin": ("job", FLEET, {"twin_bytes": TWIN_BYTES}, {"repeats": 1, "quiet_gets": 3})}
-    runs = {kind: {"with": [], "without": []} for kind in loads}
+    runs = {kind: {"with": [], "without": [], "again": []} for kind in loads}
     for kind, (mode, devices, shape, options) in loads.items():
-        homes = {case: pathlib.Path(folder) / kind / case for case in ("with", "without")}
+        homes = {case: pathlib.Path(folder) / kind / case for case in runs[kind]}
         homes["with"].mkdir(parents=True)
         with bench.hub(homes["with"]) as hub:
             say(f"  registering {devices} devices")
             bench.load("register", hub, devices=devices, **shape)
-        # Two hubs on the same bytes, which do the same number of jobs: a store that has seen more jobs is another one.
-        shutil.copytree(homes["with"], homes["without"])
+        # Hubs on the same bytes, which do the same number of jobs: a store that has seen more jobs is another one. What
+        # the two without differ by is the machine's.
+        for case in ("without", "again"):
+            shutil.copytree(homes["with"], homes[case])
         watched, port = watched_hub(bench, homes["with"])
-        with watched, bench.hub(homes["without"], env=WITHOUT) as bare:
+        with watched, bench.hub(homes["without"], env=WITHOUT) as bare, bench.hub(homes["again"], env=WITHOUT) as again:
             # The first of each makes columns and takes memory that the others use again, and is not counted.
             for number in range(bench.rounds + 1):
-                for case in ("with", "without") if number % 2 == 0 else ("without", "with"):
-                    if case == "without":
-                        runs[kind][case].append(bench.load(mode, bare, devices=devices, **options))
+                order = ("with", "without", "again")
+                for case in order[number % 3:] + order[:number % 3]:
+                    if case != "with":
+                        hub = bare if case == "without" else again
+                        runs[kind][case].append(bench.load(mode, hub, devices=devices, **options))
                         continue
                     with Scraper(port):
                         runs[kind][case].append(bench.load(mode, watched, devices=devices, **options))
@@ -97,6 +101,8 @@ def metrics_cost(bench, folder):
                                   ("twin", "devices_per_second", "devices/s", f"twin job over {FLEET:,}")):
         rows.append(row(f"{name}, with metrics and audit, against without", unit, median(runs[kind]["with"], key),
                         median(runs[kind]["without"], key), ratio(runs[kind]["with"], runs[kind]["without"], key)))
+        rows.append(row("the same, without against without: what the machine adds", unit, median(runs[kind]["again"], key),
+                        median(runs[kind]["without"], key), ratio(runs[kind]["again"], runs[kind]["without"], key)))
     return rows, runs
 
 
