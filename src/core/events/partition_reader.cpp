@@ -19,6 +19,7 @@ struct Stretch {
     std::uint64_t to = 0;  ///< Exclusive.
     WallTime skipped_before;
     std::size_t events_max = 0;
+    std::size_t bytes_max = 0;
 };
 
 /// Blocking.
@@ -42,8 +43,7 @@ Result<EventPiece> read_stretch(const Store& store, const Stretch& stretch, cons
             piece.add(sequence, value);
         }
         const bool is_full = ++looked_at == PartitionReader::looked_at_max ||
-                             piece.size() == stretch.events_max ||
-                             piece.bytes() >= PartitionReader::piece_bytes;
+                             piece.size() == stretch.events_max || piece.bytes() >= stretch.bytes_max;
         if (is_full) piece.go_on_at(sequence + 1);
         return !is_full;
     };
@@ -98,12 +98,14 @@ Task<Result<>> PartitionReader::find_place() {
     co_return Result<>{};
 }
 
-Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t events_max) {
+Task<Result<EventPiece>> PartitionReader::read(EventFilter filter, std::size_t events_max,
+                                               std::size_t bytes_max) {
     const auto found = co_await find_place();
     if (!found) co_return fail(found.error());
     const PartitionExtent extent = place_.head->extent();
-    Stretch stretch{place_.stored_number, std::max(*next_, extent.first), extent.next, skipped_before_,
-                    std::min(events_max, piece_events_max)};
+    Stretch stretch{
+        place_.stored_number, std::max(*next_, extent.first),         extent.next,
+        skipped_before_,      std::min(events_max, piece_events_max), std::min(bytes_max, piece_bytes)};
     if (stretch.from >= stretch.to) {
         EventPiece nothing;
         nothing.go_on_at(stretch.from);

@@ -45,9 +45,10 @@ public:
     PartitionReader& operator=(const PartitionReader&) = delete;
 
     std::uint32_t partition() const { return place_.partition; }
-    /// The next piece, of at most `events_max`; an empty one where there is nothing that fits up to
-    /// `EventPiece::next`. Fails with `service_unavailable`.
-    Task<Result<EventPiece>> read(EventFilter filter, std::size_t events_max = piece_events_max);
+    /// The next piece, of at most `events_max`, which ends behind the event that reaches `bytes_max`; an
+    /// empty one where there is nothing that fits up to `EventPiece::next`. Fails with `service_unavailable`.
+    Task<Result<EventPiece>> read(EventFilter filter, std::size_t events_max = piece_events_max,
+                                  std::size_t bytes_max = piece_bytes);
     /// Where the next `read` begins; nothing before the first if that is to be found by time.
     std::optional<std::uint64_t> next() const { return next_; }
     /// Puts the next `read` elsewhere: after a piece of which not all was taken.

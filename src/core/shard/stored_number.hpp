@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,9 +11,10 @@ namespace carillon {
 /// Numbers within stored keys are big-endian, so that byte order is numeric order.
 template <class T>
 void append_be(std::string& out, T number) {
-    for (int shift = (static_cast<int>(sizeof(T)) - 1) * 8; shift >= 0; shift -= 8) {
-        out.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> shift));
-    }
+    std::array<char, sizeof(T)> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * (bytes.size() - 1 - i)));
+    out.append(bytes.data(), bytes.size());
 }
 
 /// The number in the first bytes of `text`; zero if it is too short.

@@ -1,8 +1,8 @@
 #include "endpoint/amqp/event_message.hpp"
 
 #include "base/text.hpp"
-#include "core/events/event_json.hpp"
-#include "model/message.hpp"
+#include "core/shard/notices/event_source.hpp"
+#include "model/message_parts.hpp"
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"
 
@@ -36,7 +36,15 @@ void append_text(std::string& out, std::string_view text) {
     }
 }
 
-void append_annotations(std::string& out, const Message& message, std::uint64_t sequence) {
+/// Where the hub has an event from. Devices cannot set it.
+std::string_view source_of(const MessageParts& message) {
+    for (const auto& [name, value] : message.system) {
+        if (name == "iothub-message-source") return value;
+    }
+    return message_source_text(EventSource::device_messages);
+}
+
+void append_annotations(std::string& out, const MessageParts& message, std::uint64_t sequence) {
     MapWriter map(out, descriptor::message_annotations);
     if (!message.device_id.empty()) {
         append_string(map.symbol_key("iothub-connection-device-id"), message.device_id);
@@ -50,7 +58,7 @@ void append_annotations(std::string& out, const Message& message, std::uint64_t 
         append_string(map.symbol_key("iothub-connection-auth-generation-id"), message.generation_id);
     }
     append_timestamp(map.symbol_key("iothub-enqueuedtime"), stamp_ms(message.enqueued));
-    append_string(map.symbol_key("iothub-message-source"), event_source(message));
+    append_string(map.symbol_key("iothub-message-source"), source_of(message));
     for (const auto& [name, value] : message.system) {
         if (!is_field(name) && name != "iothub-message-source") append_text(map.symbol_key(name), value);
     }
@@ -59,7 +67,8 @@ void append_annotations(std::string& out, const Message& message, std::uint64_t 
     append_timestamp(map.symbol_key("x-opt-enqueued-time"), stamp_ms(message.enqueued));
 }
 
-void append_fields(std::string& out, const Message& message) {
+void append_fields(std::string& out, const MessageParts& message) {
+    if (message.system.empty()) return;
     std::string message_id;
     std::string correlation_id;
     Properties properties;
@@ -84,7 +93,7 @@ void append_fields(std::string& out, const Message& message) {
     append_properties(out, properties);
 }
 
-void append_own_properties(std::string& out, const Message& message) {
+void append_own_properties(std::string& out, const MessageParts& message) {
     if (message.properties.empty()) return;
     MapWriter map(out, descriptor::application_properties);
     for (const auto& [name, value] : message.properties) {
@@ -134,7 +143,7 @@ void append_string_array(std::string& out, std::uint32_t count) {
 
 Result<> append_event(std::string& out, const EventPiece::Event& event,
                       const std::optional<RuntimeMetrics>& metrics) {
-    const auto message = carillon::decode_message(event.stored);
+    const auto message = read_message_parts(event.stored);
     if (!message) return fail(message.error());
     if (metrics) {
         const auto last = static_cast<std::int64_t>(metrics->extent.next) - 1;

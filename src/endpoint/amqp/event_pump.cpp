@@ -67,7 +67,7 @@ Task<> EventPump::read(std::shared_ptr<EventPump> self, std::shared_ptr<HubConne
                        std::size_t events_max) {
     Result<EventPiece> piece;
     try {
-        auto reading = self->order_.reader->read({}, events_max);
+        auto reading = self->order_.reader->read({}, events_max, piece_bytes);
         piece = co_await std::move(reading);
     } catch (const std::exception& problem) {
         // The root of this coroutine: whatever a library threw costs the link.
@@ -93,9 +93,9 @@ void EventPump::took(Result<EventPiece> piece) {
 
 /// False if what is left must wait, or the link has ended.
 bool EventPump::send_piece() {
+    std::string buffer;
     while (at_ < piece_.size()) {
         if (!connection_.takes_output()) {
-            put_back();
             connection_.wait_for_output(order_.link);
             return false;
         }
@@ -103,7 +103,7 @@ bool EventPump::send_piece() {
             put_back();
             return false;
         }
-        if (!send_one(piece_[at_])) {
+        if (!send_one(piece_[at_], buffer)) {
             if (is_over_) return false;
             put_back();
             connection_.wait_for_output(order_.link);
@@ -117,21 +117,21 @@ bool EventPump::send_piece() {
 }
 
 /// False if the session of the client has no room now, or the link has ended.
-bool EventPump::send_one(const EventPiece::Event& event) {
+bool EventPump::send_one(const EventPiece::Event& event, std::string& buffer) {
     std::optional<RuntimeMetrics> metrics;
     if (order_.has_metrics) metrics.emplace(RuntimeMetrics{order_.reader->extent(), connection_.wall_now()});
-    std::string message;
-    if (auto encoded = append_event(message, event, metrics); !encoded) {
+    buffer.clear();
+    if (auto encoded = append_event(buffer, event, metrics); !encoded) {
         log.error("event does not decode partition={} sequence={}", order_.reader->partition(),
                   event.sequence);
         connection_.detach(order_.link, {Errc::server_error, "An event cannot be read."});
         return false;
     }
-    if (order_.message_bytes_max != 0 && message.size() > order_.message_bytes_max) {
+    if (order_.message_bytes_max != 0 && buffer.size() > order_.message_bytes_max) {
         connection_.detach(order_.link, {Errc::message_too_large, "An event is larger than the link takes."});
         return false;
     }
-    return connection_.send(order_.link, order_.is_settled, as_bytes(message));
+    return connection_.send(order_.link, order_.is_settled, as_bytes(buffer));
 }
 
 void EventPump::put_back() {

@@ -13,10 +13,14 @@
 namespace carillon::amqp {
 
 /// Sends the events of one partition over one link, as many as the client has given credit for. Reads no more
-/// than it may send, and lets go of what the connection does not take: it is on the disk. Lives on the
-/// connection's thread, and until what it waits for has come.
+/// than it may send. What the connection does not take at once is kept, at most `piece_bytes` of each reader,
+/// as a peer that takes nothing for long is cut; where credit or window are used up it is let go, as it is on
+/// the disk. Lives on the connection's thread, and until what it waits for has come.
 class EventPump final : public std::enable_shared_from_this<EventPump> {
 public:
+    /// Stored events read at once, about as much as a connection takes at once when they are encoded.
+    static constexpr std::size_t piece_bytes = 64 * 1024;
+
     struct Order {
         LinkId link = 0;
         std::unique_ptr<PartitionReader> reader;
@@ -39,7 +43,7 @@ private:
                        std::size_t events_max);
     void took(Result<EventPiece> piece);
     bool send_piece();
-    bool send_one(const EventPiece::Event& event);
+    bool send_one(const EventPiece::Event& event, std::string& buffer);
     void put_back();
     bool wait_for_news();
 

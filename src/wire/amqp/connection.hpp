@@ -252,6 +252,7 @@ private:
     struct Link;
     struct Session;
     struct Partial;
+    struct Sending;
     struct Queued;
     struct Unsettled;
 
@@ -301,7 +302,7 @@ private:
     void forget_contents(Link& link);
     void pump(Session& session);
     void pump(Link& link);
-    bool send_part(Link& link, Queued& queued);
+    bool send_part(Link& link, Sending& sending, Bytes tag, Bytes message);
     Link& add_link(Session& session, std::uint32_t handle, LinkRole role);
 
     ConnectionHost& host_;

@@ -24,16 +24,21 @@ struct Connection::Partial {
     bool settled = false;
 };
 
-/// A message that is sent, or waits to be.
+/// How far a message that is sent has come.
+struct Connection::Sending {
+    std::uint64_t cookie = 0;
+    std::uint32_t format = 0;
+    bool settled = false;
+    std::uint32_t id = 0;  ///< Once it has begun.
+    bool has_begun = false;
+    std::size_t sent = 0;  ///< How much of it.
+};
+
+/// A message that waits to be sent, or for the rest of it to be.
 struct Connection::Queued {
     std::string tag;
     std::string message;
-    std::size_t sent = 0;  ///< How much of it.
-    std::uint64_t cookie = 0;
-    std::uint32_t format = 0;
-    std::uint32_t id = 0;  ///< Once it has begun.
-    bool settled = false;
-    bool has_begun = false;
+    Sending sending;
 };
 
 /// A delivery of ours that the peer has not settled, or one of its own that it has yet to confirm.

@@ -16,10 +16,9 @@ void append_code(std::string& out, unsigned code) {
 }
 
 void append_big_endian(std::string& out, std::uint64_t value, unsigned bytes) {
-    for (unsigned shift = bytes * 8; shift > 0;) {
-        shift -= 8;
-        out.push_back(static_cast<char>(value >> shift & 0xFF));
-    }
+    std::array<char, sizeof value> all{};
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<char>(value >> (56 - 8 * i) & 0xFF);
+    out.append(all.data() + all.size() - bytes, bytes);
 }
 
 void put_u32(std::string& out, std::size_t at, std::size_t value) {
@@ -28,8 +27,8 @@ void put_u32(std::string& out, std::size_t at, std::size_t value) {
 
 void append_variable(std::string& out, unsigned code, std::string_view bytes) {
     if (bytes.size() <= byte_max) {
-        append_code(out, code);
-        append_big_endian(out, bytes.size(), 1);
+        const std::array<char, 2> prefix{static_cast<char>(code), static_cast<char>(bytes.size())};
+        out.append(prefix.data(), prefix.size());
     } else {
         append_code(out, code + 0x10);
         append_big_endian(out, bytes.size(), 4);

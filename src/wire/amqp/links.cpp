@@ -394,15 +394,19 @@ bool Connection::send(LinkId id, const Outgoing& outgoing, Bytes message) {
     if (queued_bytes_ + message.size() > ConnectionLimits::queued_bytes_max) return false;
     if (link->queue && link->queue->size() >= ConnectionLimits::queued_max) return false;
     CARILLON_ASSERT(!outgoing.tag.empty() && outgoing.tag.size() <= Transfer::tag_bytes_max);
+    Sending sending{.cookie = outgoing.cookie, .format = outgoing.format, .settled = outgoing.settled};
     if (!link->queue) {
+        // Most leave at once, and are not copied.
+        if (send_part(*link, sending, outgoing.tag, message)) {
+            if (link->drains) finish_drain(*link);
+            return true;
+        }
         link->queue = std::make_unique<std::deque<Queued>>();
         link->session->waiting.push_back(link);
     }
     link->queue->push_back({.tag = std::string(as_text(outgoing.tag)),
                             .message = std::string(as_text(message)),
-                            .cookie = outgoing.cookie,
-                            .format = outgoing.format,
-                            .settled = outgoing.settled});
+                            .sending = sending});
     queued_bytes_ += message.size();
     pump(*link);
     return true;
@@ -419,11 +423,12 @@ void Connection::pump(Session& session) {
 /// Sends what credit and window allow.
 void Connection::pump(Link& link) {
     if (link.queue == nullptr || link.stage != Link::Stage::attached) return;
-    while (!link.queue->empty() && send_part(link, link.queue->front())) {
-        queued_bytes_ -= link.queue->front().message.size();
+    while (!link.queue->empty()) {
+        Queued& first = link.queue->front();
+        if (!send_part(link, first.sending, as_bytes(first.tag), as_bytes(first.message))) return;
+        queued_bytes_ -= first.message.size();
         link.queue->pop_front();
     }
-    if (!link.queue->empty()) return;
     link.queue.reset();
     std::erase(link.session->waiting, &link);
     if (link.drains) finish_drain(link);
@@ -439,35 +444,34 @@ void Connection::finish_drain(Link& link) {
 }
 
 /// True if all of the message has been sent.
-bool Connection::send_part(Link& link, Queued& queued) {
+bool Connection::send_part(Link& link, Sending& sending, Bytes tag, Bytes message) {
     Session& session = *link.session;
-    if (!queued.has_begun) {
+    if (!sending.has_begun) {
         if (link.credit == 0 || session.outgoing_window == 0) return false;
-        if (!queued.settled) {
+        if (!sending.settled) {
             if (session.sent == nullptr) session.sent = std::make_unique<std::deque<Unsettled>>();
             if (session.sent->size() >= ConnectionLimits::unsettled_max) return false;
             session.sent->push_back(
-                {.id = session.next_delivery_id, .link = link.id, .cookie = queued.cookie});
+                {.id = session.next_delivery_id, .link = link.id, .cookie = sending.cookie});
         }
-        queued.has_begun = true;
-        queued.id = session.next_delivery_id++;
+        sending.has_begun = true;
+        sending.id = session.next_delivery_id++;
         --link.credit;
         ++link.delivery_count;
     }
-    const Bytes message = as_bytes(queued.message);
-    bool is_first = queued.sent == 0;
+    bool is_first = sending.sent == 0;
     while (session.outgoing_window > 0) {
         Transfer transfer;
         transfer.handle = link.handle;
-        transfer.delivery_id = queued.id;
+        transfer.delivery_id = sending.id;
         if (is_first) {
-            transfer.delivery_tag = as_bytes(queued.tag);
-            transfer.message_format = queued.format;
+            transfer.delivery_tag = tag;
+            transfer.message_format = sending.format;
         }
-        transfer.settled = queued.settled;
-        Bytes rest = message.subspan(queued.sent);
+        transfer.settled = sending.settled;
+        Bytes rest = message.subspan(sending.sent);
         append_transfer(out(), session.channel, transfer, rest, peer_frame_bytes_max_);
-        queued.sent = message.size() - rest.size();
+        sending.sent = message.size() - rest.size();
         is_first = false;
         --session.outgoing_window;
         ++session.next_outgoing_id;
