@@ -88,6 +88,8 @@ struct ServerConfig {
     std::string storage_ca;  ///< PEM of authorities to trust for blob containers, besides the system's.
     /// Where files that devices upload lie; empty for a folder in the data directory.
     std::string files_root;
+    /// A blob container that they are passed on to, as `Blobs` names it; empty where they stay. A secret.
+    std::string files_container;
     FileLimits files;
     TelemetryLimits telemetry;
     JobEngineLimits jobs;

@@ -222,7 +222,9 @@ Result<> Server::Parts::build_transfers() {
     if (config.compatibility == Compatibility::strict) limits.active_max = 1;
     hub->transfers().use(*blobs, *transfer_thread, *lookout, limits);
     if (reading != nullptr) return {};  // Devices do not upload.
-    device_files = DeviceFiles::open(*hub, config, data_dir->path(), storage.size() + 6);
+    auto opened_files = DeviceFiles::open(*hub, config, *blobs, data_dir->path(), storage.size() + 6);
+    if (!opened_files) return fail(std::move(opened_files).error());
+    device_files = *std::move(opened_files);
     return {};
 }
 

@@ -469,6 +469,8 @@ constexpr std::array settings{
             read_member<&ServerConfig::tls_client_crl>},
     Setting{"files.root", SettingKind::text, set_text<&ServerConfig::files_root>,
             read_member<&ServerConfig::files_root>},
+    Setting{"files.container", SettingKind::text, set_text<&ServerConfig::files_container>,
+            read_member<&ServerConfig::files_container>},
     Setting{"files.file_bytes_max", SettingKind::number, set_file_limit<&FileLimits::file_bytes_max>,
             read_in<&ServerConfig::files, &FileLimits::file_bytes_max>},
     Setting{"files.device_bytes_max", SettingKind::number, set_file_limit<&FileLimits::device_bytes_max>,

@@ -9,9 +9,11 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-/// A connection string of PostgreSQL may hold a password, and those of other hubs hold keys.
+/// A connection string of PostgreSQL may hold a password, those of other hubs hold keys, and the address of a
+/// container lets one in.
 bool is_secret(const Setting& setting) {
-    return setting.key == "cluster.store" || setting.key == "provisioning.linked_hubs";
+    return setting.key == "cluster.store" || setting.key == "provisioning.linked_hubs" ||
+           setting.key == "files.container";
 }
 
 void append_value(JsonWriter& out, std::string_view name, const Setting& setting, const Values& values) {

@@ -6,7 +6,8 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { request as https } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Hub, parts, sign, until } from '../lib/hub.mjs';
+import { Hub, until } from '../lib/hub.mjs';
+import { address, block, blockList, notifications, put, talk } from './uploads.mjs';
 
 Object.assign(process.env, {
   CARILLON_FILES__FILE_BYTES_MAX: String(6 * 1024 * 1024), CARILLON_FILES__DEVICE_BYTES_MAX: String(16 * 1024 * 1024),
@@ -17,37 +18,7 @@ before(() => hub.start());
 after(async () => assert.equal(await hub.stop(), 0, 'the hub stops in good order'));
 
 const root = join(hub.directory, 'data', 'device-files');
-const version = 'api-version=2021-04-12';
-const soon = () => Math.floor(Date.now() / 1000) + 3600;
-
-/** What a device asks of the hub, by its own key. */
-async function ask(login, method, path, body) {
-  const { DeviceId, SharedAccessKey } = parts(login);
-  const authorization = sign(`${hub.address}/devices/${DeviceId}`, SharedAccessKey, soon());
-  const answer = await fetch(`https://${hub.address}/devices/${DeviceId}${path}?${version}`, {
-    method, headers: { authorization }, body: body && JSON.stringify(body),
-  });
-  const text = await answer.text();
-  return { status: answer.status, body: text && JSON.parse(text) };
-}
-const begin = async (login, blobName) => {
-  const { status, body } = await ask(login, 'POST', '/files', { blobName });
-  assert.equal(status, 200, JSON.stringify(body));
-  return body;
-};
-const end = (login, { correlationId }, isSuccess = true) => ask(login, 'POST', '/files/notifications', {
-  correlationId, isSuccess, statusCode: 200, statusDescription: '',
-});
-const address = ({ hostName, containerName, blobName, sasToken }, more = '') => `https://${hostName}/${containerName}/${blobName}${sasToken}${more}`;
-
-/** As a storage client sends it. */
-async function put(url, body, headers = { 'x-ms-blob-type': 'BlockBlob' }) {
-  const answer = await fetch(url, { method: 'PUT', headers: { 'x-ms-version': '2020-02-10', ...headers }, body });
-  return { status: answer.status, headers: answer.headers, text: await answer.text() };
-}
-const block = (upload, id, body) => put(address(upload, `&comp=block&blockid=${encodeURIComponent(Buffer.from(id).toString('base64'))}`), body, {});
-const blockList = (upload, ids) => put(address(upload, '&comp=blocklist'),
-  `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${Buffer.from(id).toString('base64')}</Latest>`).join('')}</BlockList>`, {});
+const { ask, begin, end, service, toldOf } = talk(hub);
 const stored = (name) => readFileSync(join(root, 'files', name));
 
 /** Says how long a file is and sends nothing of it; gives the status. */
@@ -58,26 +29,6 @@ const announce = (url, bytes) => new Promise((resolve, reject) => {
   sending.on('error', reject);
   sending.flushHeaders();
 });
-
-/** What a back end asks of the hub. */
-async function service(method, path) {
-  const { HostName, SharedAccessKey, SharedAccessKeyName } = parts(hub.connectionString);
-  const authorization = sign(HostName, SharedAccessKey, soon(), SharedAccessKeyName);
-  const answer = await fetch(`https://${hub.address}${path}?${version}`, { method, headers: { authorization } });
-  const text = await answer.text();
-  return { status: answer.status, lock: answer.headers.get('etag')?.replaceAll('"', ''), type: answer.headers.get('content-type'), body: text && JSON.parse(text) };
-}
-const notifications = '/messages/serviceBound/filenotifications';
-/** Completes what waits; gives the names of the files. */
-async function toldOf() {
-  const names = [];
-  for (;;) {
-    const { status, body, lock } = await service('GET', notifications);
-    if (status === 204) return names;
-    assert.equal((await service('DELETE', `${notifications}/${lock}`)).status, 204);
-    names.push(body.blobName);
-  }
-}
 
 test('a file in one piece, as other clients send it, is there when it is whole, and is told of', async () => {
   const login = await hub.device('one');

@@ -144,8 +144,8 @@ Result<> FilePart::finish() {
 
 // --- the store ---------------------------------------------------------------------------------------
 
-FileStore::FileStore(std::string root, FileLimits limits, Clock& clock)
-    : root_(std::move(root)), limits_(limits), clock_(clock) {}
+FileStore::FileStore(std::string root, FileLimits limits, Clock& clock, Layout layout)
+    : root_(std::move(root)), limits_(limits), clock_(clock), layout_(layout) {}
 
 std::string FileStore::staging_of(const std::string& upload) const {
     return root_ + "/staging/" + upload;
@@ -153,6 +153,11 @@ std::string FileStore::staging_of(const std::string& upload) const {
 
 std::string FileStore::path_of(const DeviceId& device, std::string_view name) const {
     return fmt::format("{}/files/{}/{}", root_, file_directory(device), name);
+}
+
+std::string FileStore::path_of(const std::string& upload, const DeviceId& device,
+                               std::string_view name) const {
+    return layout_ == Layout::by_upload ? root_ + "/whole/" + upload : path_of(device, name);
 }
 
 Result<> FileStore::make_directories(const std::string& path) const {
@@ -182,6 +187,17 @@ Result<> FileStore::open(const Owners& uploads) {
             remove_unfinished(entry.path());
         }
     }
+    if (layout_ == Layout::by_upload) {
+        fs::create_directories(root_ + "/whole", error);
+        for (const auto& entry : fs::directory_iterator(root_ + "/whole", error)) {
+            const auto owner = uploads.find(entry.path().filename().string());
+            if (owner == uploads.end()) {
+                unknown.push_back(entry.path());
+            } else {
+                owners_.insert(*owner);
+            }
+        }
+    }
     if (error) return fail(Errc::io_failed, root_ + ": " + error.message());
     for (const fs::path& path : unknown) fs::remove_all(path, error);
     return count();
@@ -201,7 +217,9 @@ Result<> FileStore::count() {
     }
     if (error) return fail(Errc::io_failed, root_ + "/files: " + error.message());
     for (const auto& [upload, device] : owners_) {
-        const std::uint64_t bytes = bytes_below(staging_of(upload), is_any);
+        std::uint64_t bytes = bytes_below(staging_of(upload), is_any);
+        const auto whole = layout_ == Layout::by_upload ? size_of(path_of(upload, device, {})) : std::nullopt;
+        if (whole) bytes += *whole + FileLimits::file_overhead_bytes;
         bytes_ += bytes;
         if (bytes > 0) of_devices_[device] += bytes;
     }
@@ -266,7 +284,7 @@ Result<std::shared_ptr<FilePart>> FileStore::begin_block(const std::string& uplo
 
 Result<std::shared_ptr<FilePart>> FileStore::begin_file(const std::string& upload, const DeviceId& device,
                                                         std::string_view name) {
-    return begin(upload, device, "file", path_of(device, name));
+    return begin(upload, device, "file", path_of(upload, device, name));
 }
 
 /// Gives what is whole its name, in place of what had it.
@@ -305,8 +323,15 @@ void FileStore::discard(const std::string& upload, const DeviceId& device) {
     const std::uint64_t bytes = bytes_below(staging, is_block);  // A part gives back what it has taken.
     std::error_code ignored;
     fs::remove_all(staging, ignored);
-    owners_.erase(upload);
+    if (layout_ == Layout::by_device || !size_of(path_of(upload, device, {}))) owners_.erase(upload);
     give_back(device, bytes);
+}
+
+void FileStore::drop(const std::string& upload, const DeviceId& device) {
+    const std::string path = path_of(upload, device, {});
+    const auto bytes = layout_ == Layout::by_upload ? size_of(path) : std::nullopt;
+    if (bytes && ::unlink(path.c_str()) == 0) give_back(device, *bytes + FileLimits::file_overhead_bytes);
+    discard(upload, device);
 }
 
 namespace {
@@ -322,9 +347,11 @@ FileStore::Info file_info_of(const struct stat& facts) {
 
 }  // namespace
 
-std::optional<FileStore::Info> FileStore::find(const DeviceId& device, std::string_view name) const {
+std::optional<FileStore::Info> FileStore::find(const std::string& upload, const DeviceId& device,
+                                               std::string_view name) const {
     struct stat facts {};
-    if (::stat(path_of(device, name).c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return std::nullopt;
+    if (::stat(path_of(upload, device, name).c_str(), &facts) != 0 || !S_ISREG(facts.st_mode))
+        return std::nullopt;
     return file_info_of(facts);
 }
 

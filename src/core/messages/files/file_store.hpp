@@ -47,6 +47,7 @@ private:
 ///
 ///     files/DEVICE/NAME            whole files
 ///     staging/UPLOAD/block-HEX     blocks of an upload that is under way, and what is being written
+///     whole/UPLOAD                 whole files instead, where they only wait to be passed on
 ///
 /// Blocking; one thread, which FileParts live on as well. What is answered is on disk. Made by `make_shared`,
 /// as parts hold it.
@@ -65,7 +66,9 @@ public:
     static constexpr std::size_t listed_max = 1000;
     static constexpr std::size_t walked_max = 20'000;
 
-    FileStore(std::string root, FileLimits limits, Clock& clock);
+    /// Where a whole file lies.
+    enum class Layout : std::uint8_t { by_device, by_upload };
+    FileStore(std::string root, FileLimits limits, Clock& clock, Layout layout = Layout::by_device);
 
     /// Makes the directories, counts what is in them, and removes what belongs to no upload of `uploads`.
     /// Fails with `io_failed`.
@@ -82,8 +85,10 @@ public:
                   const std::vector<std::string>& blocks);
     /// Removes the blocks of an upload.
     void discard(const std::string& upload, const DeviceId& device);
-    /// Nothing if there is none.
-    std::optional<Info> find(const DeviceId& device, std::string_view name) const;
+    /// And the whole file, where that lies by its upload.
+    void drop(const std::string& upload, const DeviceId& device);
+    /// The whole file of an upload; nothing if there is none.
+    std::optional<Info> find(const std::string& upload, const DeviceId& device, std::string_view name) const;
     struct Listed {
         std::string name;
         Info info;
@@ -95,8 +100,10 @@ public:
     /// The files of a device, of which no more than `walked_max` are looked at. Those whose names are no
     /// UTF-8 were not uploaded, and are left out.
     List list(const DeviceId& device) const;
-    /// Where it lies.
+    /// Where it lies, where files lie by device.
     std::string path_of(const DeviceId& device, std::string_view name) const;
+    /// Where the whole file of an upload lies. Any thread.
+    std::string path_of(const std::string& upload, const DeviceId& device, std::string_view name) const;
 
     std::uint64_t bytes() const { return bytes_; }
 
@@ -115,8 +122,11 @@ private:
     const std::string root_;  ///< Bound: fixed.
     const FileLimits limits_;
     Clock& clock_;
+    const Layout layout_;
     TimePoint counted_{};
-    Owners owners_;  ///< Of uploads with parts. Bound: FileLimits::uploads_max
+    /// Of uploads with parts, or with a whole file by their name. Bound: FileLimits::uploads_max and, as each
+    /// file counts 4 KiB at least, FileLimits::hub_bytes_max
+    Owners owners_;
     std::uint64_t bytes_ = 0;
     /// By device. Bound: FileLimits::hub_bytes_max, as each file counts 4 KiB at least.
     std::map<DeviceId, std::uint64_t> of_devices_;

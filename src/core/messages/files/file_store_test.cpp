@@ -56,6 +56,33 @@ protected:
     ManualClock clock{WallTime::from_unix_s(1'790'000'000)};
 };
 
+TEST_F(FileStoreTest, WholeFilesThatArePassedOnLieByTheirUploadAndCount) {
+    const auto by_upload = [this](const FileStore::Owners& owners) {
+        auto store = std::make_shared<FileStore>(root, limits, clock, FileStore::Layout::by_upload);
+        EXPECT_TRUE(store->open(owners));
+        return store;
+    };
+    auto store = by_upload({});
+    ASSERT_TRUE(put_block(*store, "1", "under way"));
+    ASSERT_TRUE(put(*store, "logs/a.txt", "1234567"));
+    EXPECT_EQ(store->find("u", device, "logs/a.txt")->bytes, 7U);
+    EXPECT_FALSE(store->find("v", device, "logs/a.txt"));
+    EXPECT_TRUE(store->list(device).files.empty());
+    store->discard("u", device);
+    EXPECT_EQ(store->bytes(), 7 + FileLimits::file_overhead_bytes);
+    // A start keeps those that somebody knows of.
+    store = by_upload({{"u", device}});
+    EXPECT_EQ(store->bytes(), 7 + FileLimits::file_overhead_bytes);
+    EXPECT_TRUE(store->find("u", device, "logs/a.txt"));
+    store->drop("u", device);
+    EXPECT_EQ(store->bytes(), 0U);
+    EXPECT_FALSE(store->find("u", device, "logs/a.txt"));
+    ASSERT_TRUE(put(*store, "logs/a.txt", "1234567"));
+    store = by_upload({});
+    EXPECT_EQ(store->bytes(), 0U);
+    EXPECT_FALSE(store->find("u", device, "logs/a.txt"));
+}
+
 TEST_F(FileStoreTest, ListsTheFilesOfADeviceTheNewestFirst) {
     const auto store = opened();
     EXPECT_TRUE(store->list(device).files.empty());
@@ -111,11 +138,11 @@ TEST_F(FileStoreTest, AFileIsThereWhenItIsWhole) {
     const auto part = store.begin_file("u", device, "logs/a.txt");
     ASSERT_TRUE(part);
     ASSERT_TRUE((*part)->write("one "));
-    EXPECT_FALSE(store.find(device, "logs/a.txt"));
+    EXPECT_FALSE(store.find("u", device, "logs/a.txt"));
     ASSERT_TRUE((*part)->write("two"));
     ASSERT_TRUE((*part)->finish());
     EXPECT_EQ(content(store, "logs/a.txt"), "one two");
-    EXPECT_EQ(store.find(device, "logs/a.txt")->bytes, 7U);
+    EXPECT_EQ(store.find("u", device, "logs/a.txt")->bytes, 7U);
     ASSERT_TRUE(put(store, "logs/a.txt", "another"));
     EXPECT_EQ(content(store, "logs/a.txt"), "another");
     EXPECT_FALSE(put(store, "logs/a.txt/b", "below a file"));
@@ -129,7 +156,7 @@ TEST_F(FileStoreTest, BlocksMakeAFileInTheOrderOfTheList) {
     ASSERT_TRUE(put_block(store, "a", "1"));
     ASSERT_TRUE(put_block(store, "a", "one"));
     EXPECT_FALSE(store.join("u", device, "f", {"a", "none"}));
-    EXPECT_FALSE(store.find(device, "f"));
+    EXPECT_FALSE(store.find("u", device, "f"));
     ASSERT_TRUE(store.join("u", device, "f", {"a", "b", "a"}));
     EXPECT_EQ(content(store, "f"), "one2one");
     store.discard("u", device);

@@ -8,7 +8,9 @@
 #include "core/messages/locked_queue.hpp"
 #include "core/shard/shards.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +27,15 @@ struct Upload {
     DeviceId device;
     std::string name;
     WallTime expires;
+};
+
+/// Where whole files are passed on to, instead of staying in the hub's directories.
+struct FileOutlet {
+    std::string address;  ///< What the address of a file begins with, without secrets.
+    /// Puts the file at `path` there under `name`, in place of one of that name; answers when it is there for
+    /// good. Blocking.
+    std::function<Result<>(const std::string& path, const std::string& name)> put;
+    StorageExecutor* thread = nullptr;  ///< Which it is called on, one call at a time.
 };
 
 /// The thread that works on files, for those who may outlive it.
@@ -46,6 +57,9 @@ private:
 /// an hour, and its end is told to back ends. What is ordered and not ended survives a restart. State lives
 /// on the first shard, files on a thread of their own; what returns a `Task` is safe from any thread. Source:
 /// IoT Hub docs, "Upload files with IoT Hub".
+///
+/// With an outlet, a file whose upload has ended waits until it has been passed on, for as long as that takes
+/// and over restarts; then back ends are told.
 class Uploads {
 public:
     Uploads(Shards& shards, LockedQueue& notifications);
@@ -55,7 +69,8 @@ public:
 
     /// Where files lie, and the one thread that they are worked on by; without, nothing can be uploaded.
     /// Before `load`; `thread` outlives this.
-    void use(std::string root, FileLimits limits, StorageExecutor& thread);
+    void use(std::string root, FileLimits limits, StorageExecutor& thread,
+             std::optional<FileOutlet> outlet = std::nullopt);
     bool is_on() const { return store_ != nullptr; }
     const FileLimits& limits() const { return limits_; }
     /// Reads what was ordered, and has the files counted. Before the threads run. Fails with `store_failed`,
@@ -93,12 +108,26 @@ public:
 
 private:
     static constexpr std::chrono::seconds between_sweeps{60};
+    static constexpr std::chrono::seconds pause_min{
+        1};  ///< Before the outlet is tried again; doubled each time.
+    static constexpr std::chrono::seconds pause_max{60};
 
+    /// A whole file on its way to the outlet.
+    struct Passing {
+        Upload upload;
+        FileStore::Info file;
+    };
+
+    Result<> load_passing(FileStore::Owners& owners);
+    void pass_next();
+    void passed(const Result<>& outcome);
+    void pass_later(Passing passing);
     Task<Result<Upload>> begin_here(DeviceId device, std::string name);
     Task<Result<>> end_here(DeviceId device, std::string id, bool is_successful, std::string address_base);
     Task<std::optional<Upload>> find_here(std::string id);
     void forget(const std::string& id);
     void discard(const Upload& upload);
+    void drop(const Upload& upload);
     void sweep();
     void sweep_later();
 
@@ -111,6 +140,11 @@ private:
     std::string key_;                                     ///< Signs addresses. Bound: fixed.
     std::map<std::string, Upload, std::less<>> uploads_;  ///< By id. Bound: FileLimits::uploads_max
     std::map<DeviceId, std::size_t> of_devices_;          ///< How many. Bound: FileLimits::uploads_max
+    std::optional<FileOutlet> outlet_;
+    std::deque<Passing> passing_;  ///< The first is with the outlet. Bound: FileLimits::hub_bytes_max
+    std::chrono::seconds pause_ = pause_min;
+    bool is_passing_ = false;
+    Timers::Id pass_timer_;
     Timers::Id sweep_timer_;
 };
 

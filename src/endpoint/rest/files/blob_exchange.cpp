@@ -166,7 +166,8 @@ Task<Result<>> BlobExchange::begin() {
     std::function<Begun(FileStore&)> work = [upload = *upload_, id = block_id_, is_new = is_new_,
                                              operation = operation_](FileStore& store) -> Begun {
         if (operation == Operation::put_block) return store.begin_block(upload.id, upload.device, id);
-        if (is_new && store.find(upload.device, upload.name)) return fail(Errc::device_already_exists);
+        if (is_new && store.find(upload.id, upload.device, upload.name))
+            return fail(Errc::device_already_exists);
         return store.begin_file(upload.id, upload.device, upload.name);
     };
     auto beginning = uploads_.on_files(std::move(work));
@@ -201,7 +202,8 @@ Task<Result<>> BlobExchange::finish(const HttpRequest& request) {
         auto blocks = parse_block_list(request.body);
         if (!blocks) co_return fail(std::move(blocks).error());
         work = [upload = *upload_, ids = *std::move(blocks), is_new = is_new_](FileStore& store) -> Result<> {
-            if (is_new && store.find(upload.device, upload.name)) return fail(Errc::device_already_exists);
+            if (is_new && store.find(upload.id, upload.device, upload.name))
+                return fail(Errc::device_already_exists);
             return store.join(upload.id, upload.device, upload.name, ids);
         };
     } else {
@@ -217,7 +219,7 @@ Task<HttpResponse> BlobExchange::answer(const HttpRequest& request) {
     // A part that was not finished is removed on its own thread.
     std::function<std::optional<FileStore::Info>(FileStore&)> look =
         [upload = *upload_, part = std::move(part_)](FileStore& store) {
-            return store.find(upload.device, upload.name);
+            return store.find(upload.id, upload.device, upload.name);
         };
     auto looking = uploads_.on_files(std::move(look));
     const auto file = co_await std::move(looking);
