@@ -22,14 +22,14 @@ const READY_S = 60;
 const STOP_S = 60;
 const UNTIL_S = 60;
 
-/** Looks at `probe()` until it gives something true, and gives that. */
+/** Looks at `probe()` until it gives something true, and gives that; more rarely the longer it takes, as a look may be a program. */
 export async function until(probe, what, seconds = UNTIL_S) {
   const end = Date.now() + seconds * 1000;
-  for (;;) {
+  for (let pause = 25; ; pause = Math.min(250, pause * 1.1)) {
     const found = await probe();
     if (found) return found;
     if (Date.now() > end) throw new Error(`waited ${seconds} s for ${typeof what === 'function' ? what() : what}`);
-    await sleep(25);
+    await sleep(pause);
   }
 }
 
