@@ -193,7 +193,7 @@ void MethodPart::send(std::uint32_t index, Duration timeout) {
                            });
 }
 
-void MethodPart::answered(std::uint32_t index, TimePoint sent, Result<MethodAnswer> result) {
+void MethodPart::answered(std::uint32_t index, TimePoint sent, Result<MethodAnswer>&& result) {
     unburden(1);
     // A late answer of a device that has ended counts no more; nor does a link we closed ourselves.
     if (is_stopped() || state().at(index) != TargetState::running || state().is_claimed(index)) {
@@ -229,7 +229,7 @@ void MethodPart::fail_missing(std::uint32_t index) {
     record(std::move(outcome));
 }
 
-void MethodPart::record(Outcome outcome) {
+void MethodPart::record(Outcome&& outcome) {
     if (gate()) judge(outcome);
     state().claim(outcome.index);
     outcome_bytes_ += bytes_of(outcome);
@@ -239,15 +239,16 @@ void MethodPart::record(Outcome outcome) {
 
 void MethodPart::put_outcomes() {
     if (outcomes_.empty()) return;
-    std::vector<Outcome> known;
     std::size_t bytes = 0;
     std::size_t count = 0;
     while (count < outcomes_.size() && (count == 0 || bytes < site().limits.outcome_batch_bytes_max)) {
         bytes += bytes_of(outcomes_[count++]);
     }
-    const auto end = outcomes_.begin() + static_cast<std::ptrdiff_t>(count);
-    known.assign(std::make_move_iterator(outcomes_.begin()), std::make_move_iterator(end));
-    outcomes_.erase(outcomes_.begin(), end);
+    std::vector<Outcome> known = std::exchange(outcomes_, {});
+    const auto end = known.begin() + static_cast<std::ptrdiff_t>(count);
+    outcomes_.reserve(known.size());
+    outcomes_.assign(std::make_move_iterator(end), std::make_move_iterator(known.end()));
+    known.erase(end, known.end());
     ++outcomes_under_way_;
     const auto now = shard().clock().wall_now();
     if (!gate()) return append(OutcomesEvent{now, std::move(known)});

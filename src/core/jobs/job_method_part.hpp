@@ -55,8 +55,8 @@ private:
     void hold();
     void send_some();
     void send(std::uint32_t index, Duration timeout);
-    void answered(std::uint32_t index, TimePoint sent, Result<MethodAnswer> result);
-    void record(Outcome outcome);
+    void answered(std::uint32_t index, TimePoint sent, Result<MethodAnswer>&& result);
+    void record(Outcome&& outcome);
     void fail_missing(std::uint32_t index);
     void put_outcomes();
     void returned(std::uint32_t index);

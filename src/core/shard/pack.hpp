@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,11 +18,14 @@ public:
     void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
     /// LEB128: seven bits a byte, least significant first.
     void number(std::uint64_t value) {
+        std::array<char, 10> bytes;
+        std::size_t count = 0;
         while (value >= 0x80) {
-            u8(static_cast<std::uint8_t>(value | 0x80));
+            bytes[count++] = static_cast<char>(value | 0x80);
             value >>= 7;
         }
-        u8(static_cast<std::uint8_t>(value));
+        bytes[count++] = static_cast<char>(value);
+        out_.append(bytes.data(), count);
     }
     /// Zigzag, so that small negative numbers are short too.
     void signed_number(std::int64_t value) {
@@ -29,9 +33,10 @@ public:
     }
     /// Eight bytes, big-endian.
     void time(WallTime value) {
-        for (int shift = 56; shift >= 0; shift -= 8) {
-            u8(static_cast<std::uint8_t>(static_cast<std::uint64_t>(value.ticks) >> shift));
-        }
+        std::array<char, 8> bytes;
+        auto left = static_cast<std::uint64_t>(value.ticks);
+        for (auto at = bytes.rbegin(); at != bytes.rend(); ++at, left >>= 8) *at = static_cast<char>(left);
+        out_.append(bytes.data(), bytes.size());
     }
     /// Length as a number, then the bytes.
     void text(std::string_view value) {

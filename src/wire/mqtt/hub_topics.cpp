@@ -126,6 +126,12 @@ std::optional<PublishTopic> parse_telemetry_topic(std::string_view rest) {
 /// Reads what follows the path of a request: nothing, or `/`, then `?$rid=…&$version=…`. False if it
 /// is anything else, such as more path.
 bool parse_query(std::string_view rest, PublishTopic& topic) {
+    // As today's SDKs write it.
+    constexpr std::string_view usual = "/?$rid=";
+    if (rest.starts_with(usual) && rest.size() <= usual.size() + rid_bytes_max && !holds(rest, '&')) {
+        topic.rid = rest.substr(usual.size());
+        return true;
+    }
     consume(rest, "/");
     if (rest.empty()) return true;
     if (!consume(rest, "?")) return false;
@@ -145,9 +151,8 @@ bool parse_query(std::string_view rest, PublishTopic& topic) {
 }
 
 std::optional<PublishTopic> parse_method_response(std::string_view rest) {
-    const auto* const stop =
-        std::find_if(rest.begin(), rest.end(), [](char c) { return c == '/' || c == '?'; });
-    const auto end = static_cast<std::size_t>(stop - rest.begin());
+    std::size_t end = 0;
+    while (end < rest.size() && rest[end] != '/' && rest[end] != '?') ++end;
     if (end == 0) return std::nullopt;
     PublishTopic topic{.kind = TopicKind::method_response, .bag = {}, .rid = {}, .status = {}, .version = {}};
     int status = 0;
