@@ -31,6 +31,7 @@ using KindCounts = std::array<std::uint64_t, all_failure_kinds>;
 /// one that is lost is made good by the next.
 struct GateReport {
     std::uint32_t part = 0;
+    std::uint64_t number = 0;     ///< Rises with each report of the part; of two the newer counts.
     std::uint64_t used = 0;       ///< Permits with which devices began, since the part was made.
     std::uint64_t returned = 0;   ///< Permits given back.
     std::uint64_t in_flight = 0;  ///< Devices begun and not ended, intents under way included.
@@ -91,6 +92,8 @@ public:
     std::uint64_t in_flight() const;
     /// Devices that could begin, beyond those.
     std::uint64_t wanted() const;
+    /// All that a part was ever given.
+    std::uint64_t granted(std::size_t part) const { return parts_[part].granted; }
     /// True if every part has obeyed the orders of this number.
     bool is_obeyed(std::uint64_t number) const;
 

@@ -6,7 +6,6 @@
 
 #include <fmt/core.h>
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <optional>
 #include <utility>
 
@@ -33,13 +32,15 @@ WallTime kept_until(const JobEntry& entry) {
 
 JobCoordinator::JobCoordinator(Shards& shards, const JobEngineLimits& limits,
                                const query::QueryOptions& options, JobBoard& board,
-                               std::vector<std::unique_ptr<JobShard>>& job_shards, Zones& zones)
+                               std::vector<std::unique_ptr<JobShard>>& job_shards, JobMail& mail,
+                               Zones& zones)
     : shards_(shards),
       shard_(shards.first()),
       limits_(limits),
       options_(options),
       board_(board),
       job_shards_(job_shards),
+      mail_(mail),
       zones_(zones),
       plans_(shards, job_shards),
       rules_(shards),
@@ -56,13 +57,6 @@ JobCoordinator::Active* JobCoordinator::find(std::uint64_t job) {
 
 WallTime JobCoordinator::now() const {
     return shard_.clock().wall_now();
-}
-
-template <class F>
-void JobCoordinator::on_shards(F function) {
-    for (std::size_t i = 0; i < job_shards_.size(); ++i) {
-        Shards::post(shards_[i], [part = job_shards_[i].get(), function] { function(*part); });
-    }
 }
 
 void JobCoordinator::after(Duration delay, UniqueFunction<void()> fire) {
@@ -190,7 +184,7 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 prepare(job);
                 break;
             case JobAction::discard:
-                on_shards([number](JobShard& shard) { shard.discard(number); });
+                discard(job);
                 break;
             case JobAction::ask:
                 ask(job);
@@ -199,7 +193,7 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
                 begin(job);
                 break;
             case JobAction::cancel:
-                on_shards([number](JobShard& shard) { shard.cancel(number); });
+                wish(job, PartWish::Cancel{});
                 break;
             case JobAction::write:
                 write(job, action.step, action.record);
@@ -229,8 +223,7 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
 }
 
 void JobCoordinator::prepare(Active& job) {
-    std::shared_ptr<Placing> placing;
-    if (job.run || job.approving) placing = make_placing(job);
+    job.placing = job.run || job.approving ? make_placing(job) : nullptr;
     auto sources = sources_of(job.entry->definition());
     if (job.run && job.run->plan) {
         // It is kept as long as the job is active; a plan that is gone has no devices, so all of them came.
@@ -240,18 +233,10 @@ void JobCoordinator::prepare(Active& job) {
                               : std::make_shared<std::vector<PlanTargets>>(job_shards_.size());
     }
     sources.wants_digest = job.approving != nullptr;
-    on_shards([this, alive = alive_, entry = job.entry, condition = std::move(job.condition),
-               started = job.life.started(), attempt = job.life.attempt(), placing, sources,
-               home = shard_.executor()](JobShard& shard) {
-        auto done = [this, alive, home, number = entry->number(), attempt, placing,
-                     part = shard.number()](Result<JobShard::Prepared> found) {
-            boost::asio::post(
-                home, [this, alive, number, attempt, placing, part, held = std::move(found)]() mutable {
-                    if (*alive) prepared(number, attempt, part, std::move(held), placing);
-                });
-        };
-        shard.prepare(entry, condition, started, sources, std::move(done));
-    });
+    PartWish::Prepare what{job.entry, std::exchange(job.condition, {}), job.life.started(),
+                           std::move(sources)};
+    wish(job, what);
+    if (mail_.may_lose()) job.preparing = std::move(what);
 }
 
 void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
@@ -299,7 +284,7 @@ void JobCoordinator::begin(Active& job) {
         job.run->has_begun = true;
         give_orders(job);
     }
-    on_shards([number](JobShard& shard) { shard.begin(number); });
+    wish(job, PartWish::Begin{});
     if (job.run) go_on(number);
 }
 
@@ -335,10 +320,6 @@ void JobCoordinator::finish(std::uint64_t number) {
     if (!waiting_.empty()) after(Duration::zero(), [this] { look_at_waiting(); });
 }
 
-void JobCoordinator::part_finished(std::uint64_t number) {
-    happen(number, [this](Active& job) { return job.life.part_finished(now()); });
-}
-
 // --- the schedule --------------------------------------------------------------------------------
 
 void JobCoordinator::start() {
@@ -358,6 +339,7 @@ void JobCoordinator::start() {
     arm_schedule();
     look_at_waiting();
     purge();
+    wish_again();
 }
 
 void JobCoordinator::arm_schedule() {

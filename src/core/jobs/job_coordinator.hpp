@@ -3,6 +3,7 @@
 #include "core/jobs/approvals/approval_rules.hpp"
 #include "core/jobs/job_board.hpp"
 #include "core/jobs/job_lifecycle.hpp"
+#include "core/jobs/job_mail.hpp"
 #include "core/jobs/job_metrics.hpp"
 #include "core/jobs/job_run.hpp"
 #include "core/jobs/job_schedule.hpp"
@@ -40,11 +41,14 @@ public:
     static constexpr int forgotten_max = 1000;
     /// Ours: how often a job that waits for another looks at it.
     static constexpr std::chrono::seconds waiting_interval{1};
+    /// Ours: after how long parts are told again what may have been lost.
+    static constexpr std::chrono::seconds again_interval{1};
     /// Ours: active jobs that take devices from each other.
     static constexpr int superseding_max = 64;
 
     JobCoordinator(Shards& shards, const JobEngineLimits& limits, const query::QueryOptions& options,
-                   JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards, Zones& zones);
+                   JobBoard& board, std::vector<std::unique_ptr<JobShard>>& job_shards, JobMail& mail,
+                   Zones& zones);
     ~JobCoordinator();
     JobCoordinator(const JobCoordinator&) = delete;
     JobCoordinator& operator=(const JobCoordinator&) = delete;
@@ -101,10 +105,8 @@ public:
     /// `iot_hub_unauthorized_access` for who made the job or is not asked, and `service_unavailable`.
     Task<Result<>> decide(std::string id, Decision decision);
 
-    /// A part of a job with a rollout tells how it stands.
-    void reported(std::uint64_t job, const GateReport& report);
-    /// One shard's part of a running job has ended.
-    void part_finished(std::uint64_t job);
+    /// A part tells something.
+    void receive(PartNews news);
 
     /// Any thread.
     const JobMetrics& metrics() const { return metrics_; }
@@ -117,6 +119,7 @@ private:
         std::optional<JobApproval> asked;  ///< Once they are, if any rule demands one.
         Timers::Id timer;                  ///< Of the deadline until which somebody has to agree.
     };
+    struct Placing;
     struct Active {
         std::shared_ptr<JobEntry> entry;
         JobLifecycle life;
@@ -125,13 +128,23 @@ private:
         std::unique_ptr<JobRun> run;                   ///< Of a job with a rollout.
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
         std::unique_ptr<Approving> approving;  ///< Of one that was accepted while the hub had approval rules.
+        std::shared_ptr<Placing> placing{};    ///< Of its start, if it has a rollout or waits for approval.
+        std::optional<PartWish::Prepare>
+            preparing{};  ///< What its parts were asked, where that may get lost.
     };
 
     Active* find(std::uint64_t job);
     WallTime now() const;
     bool is_due(const Active& job) const { return job.entry->definition().start <= now(); }
-    template <class F>
-    void on_shards(F function);
+    /// To all parts.
+    void wish(const Active& job, const decltype(PartWish::what)& what);
+    void wish(const Active& job, std::size_t part, decltype(PartWish::what) what);
+    /// Where something may get lost: says again, now and each second, what is not answered.
+    void wish_again();
+    void wish_again(const Active& job, std::size_t part);
+    void discard(const Active& job);
+    /// A part of a job with a rollout tells how it stands.
+    void reported(std::uint64_t job, const GateReport& report);
     void after(Duration delay, UniqueFunction<void()> fire);
 
     /// Does what the job's life asks for. The job may be gone afterwards.
@@ -151,12 +164,12 @@ private:
     void finish(std::uint64_t job);
 
     // --- jobs with a rollout, job_rollout.cpp ---
-    struct Placing;
     std::shared_ptr<Placing> make_placing(const Active& job) const;
     std::unique_ptr<JobRun> make_run(const JobDefinition& definition) const;
     void prepared(std::uint64_t number, std::uint64_t attempt, std::size_t part,
-                  Result<JobShard::Prepared> prepared, const std::shared_ptr<Placing>& placing);
+                  Result<PreparedPart> prepared);
     void place(const std::shared_ptr<Placing>& placing);
+    void placed(std::uint64_t number, std::uint64_t attempt, std::size_t part, const Result<>& stored);
     WallTime deadline_of(const Active& job) const;
     JobSources sources_of(const JobDefinition& definition) const;
     /// One more, or one less, of those that have not ended takes its devices from other jobs.
@@ -239,17 +252,24 @@ private:
     const query::QueryOptions options_;  ///< What conditions may hold.
     JobBoard& board_;
     std::vector<std::unique_ptr<JobShard>>& job_shards_;
+    JobMail& mail_;
     Zones& zones_;
     JobPlans plans_;
     ApprovalRules rules_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-    std::map<std::uint64_t, Active> active_;     ///< Jobs that have not ended.
-    std::unordered_set<std::string> accepting_;  ///< Ids on their way to disk.
-    std::unordered_set<std::string> siblings_;   ///< While jobs are checked: those accepted with them.
-    std::size_t active_bytes_ = 0;               ///< Of `active_`, and of those on their way to disk.
-    std::map<std::string, int> named_;           ///< Jobs that these take their devices from.
-    int superseding_ = 0;                        ///< Of them, that take part in that.
+    std::map<std::uint64_t, Active> active_;  ///< Jobs that have not ended.
+    /// Attempts that parts are to discard and have not said so, where that may get lost.
+    struct Discarding {
+        std::uint64_t attempt = 0;
+        std::set<std::size_t> parts;
+    };
+    std::map<std::uint64_t, Discarding> discarding_;  ///< By job.  Bound: until the parts have answered
+    std::unordered_set<std::string> accepting_;       ///< Ids on their way to disk.
+    std::unordered_set<std::string> siblings_;        ///< While jobs are checked: those accepted with them.
+    std::size_t active_bytes_ = 0;                    ///< Of `active_`, and of those on their way to disk.
+    std::map<std::string, int> named_;                ///< Jobs that these take their devices from.
+    int superseding_ = 0;                             ///< Of them, that take part in that.
     using Place = std::pair<std::int64_t, std::uint64_t>;  ///< Until when it is kept, in ticks; job number.
     std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;

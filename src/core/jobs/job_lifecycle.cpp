@@ -7,7 +7,7 @@ namespace carillon {
 JobLifecycle JobLifecycle::resumed(std::size_t parts, const JobRecord& record) {
     JobLifecycle life(parts);
     life.phase_ = record.is_cancelling ? JobPhase::cancelling : JobPhase::running;
-    life.parts_left_ = parts;
+    life.wait_for_all();
     life.started_ = record.started;
     life.is_at_work_ = true;
     return life;
@@ -26,7 +26,7 @@ JobActions JobLifecycle::turn(WallTime now, const Result<>& condition) {
     phase_ = JobPhase::evaluating;
     awaits_retry_ = false;
     ++attempt_;
-    parts_left_ = parts_;
+    wait_for_all();
     targets_ = 0;
     has_refusal_ = false;
     needs_approval_ = false;
@@ -35,16 +35,25 @@ JobActions JobLifecycle::turn(WallTime now, const Result<>& condition) {
     return {{JobAction::take_place}, {JobAction::prepare}};
 }
 
-JobActions JobLifecycle::part_prepared(std::uint64_t attempt, const Result<std::uint64_t>& targets,
-                                       WallTime now) {
-    if (phase_ != JobPhase::evaluating || attempt != attempt_) return {};
+void JobLifecycle::wait_for_all() {
+    waits_for_.assign(parts_, true);
+    parts_left_ = parts_;
+}
+
+bool JobLifecycle::has_heard(std::size_t part) {
+    waits_for_[part] = false;
+    return --parts_left_ == 0;
+}
+
+JobActions JobLifecycle::part_prepared(std::uint64_t attempt, std::size_t part,
+                                       const Result<std::uint64_t>& targets, WallTime now) {
+    if (phase_ != JobPhase::evaluating || attempt != attempt_ || !waits_for_[part]) return {};
     if (targets) {
         targets_ += *targets;
     } else {
         has_refusal_ = true;
     }
-    CARILLON_ASSERT(parts_left_ > 0);
-    if (--parts_left_ > 0) return {};
+    if (!has_heard(part)) return {};
     if (has_refusal_) return give_back();
     if (targets_ == 0) {
         auto actions = end(JobStatus::completed, now);
@@ -91,10 +100,9 @@ JobActions JobLifecycle::give_back() {
     return {{JobAction::discard}, {JobAction::free_place}, {JobAction::retry}};
 }
 
-JobActions JobLifecycle::part_finished(WallTime now) {
+JobActions JobLifecycle::part_finished(std::size_t part, WallTime now) {
     if (phase_ != JobPhase::running && phase_ != JobPhase::cancelling) return {};
-    CARILLON_ASSERT(parts_left_ > 0);
-    if (--parts_left_ > 0) return {};
+    if (!waits_for_[part] || !has_heard(part)) return {};
     return end(phase_ == JobPhase::cancelling ? JobStatus::cancelled : JobStatus::completed, now);
 }
 
@@ -135,7 +143,7 @@ JobActions JobLifecycle::written(JobWrite step, bool is_durable, bool is_due) {
             if (phase_ != JobPhase::starting) return {};
             if (!is_durable) return give_back();
             phase_ = JobPhase::running;
-            parts_left_ = parts_;
+            wait_for_all();
             return {{JobAction::begin}};
         case JobWrite::cancel:
             // The last part may have finished meanwhile; the job then ends as it would have.

@@ -56,7 +56,7 @@ using JobActions = std::vector<JobAction>;
 class JobLifecycle {
 public:
     /// A job that was accepted, or that a store holds without a start; `place` it next.
-    explicit JobLifecycle(std::size_t parts) : parts_(parts) {}
+    explicit JobLifecycle(std::size_t parts) : parts_(parts), waits_for_(parts) {}
     /// A job that a store holds as running: its parts go on by themselves.
     static JobLifecycle resumed(std::size_t parts, const JobRecord& record);
 
@@ -75,7 +75,8 @@ public:
     /// It is the first in line and there is a place. `condition` is the refusal of its condition, if any.
     JobActions turn(WallTime now, const Result<>& condition);
     /// One part has found its targets, durably, or could not.
-    JobActions part_prepared(std::uint64_t attempt, const Result<std::uint64_t>& targets, WallTime now);
+    JobActions part_prepared(std::uint64_t attempt, std::size_t part, const Result<std::uint64_t>& targets,
+                             WallTime now);
     /// Before the last part answers: what the parts find needs an approval.
     void demand_approval() { needs_approval_ = true; }
     /// It is approved.
@@ -83,7 +84,9 @@ public:
     /// Its targets are not those that it may go over. It ends as failed, without a start.
     JobActions refuse(std::uint64_t attempt, WallTime now, std::string reason);
     /// One part has ended all its devices, durably.
-    JobActions part_finished(WallTime now);
+    JobActions part_finished(std::size_t part, WallTime now);
+    /// True while the answer of this part is waited for: what it prepares, or that it has finished.
+    bool is_waiting_for(std::size_t part) const { return waits_for_[part]; }
     /// Somebody wants it canceled. In phases that cannot be left at once, nothing: ask again at the next
     /// phase.
     JobActions cancel(WallTime now);
@@ -99,10 +102,15 @@ private:
     JobActions end(JobStatus status, WallTime now, std::string failure_reason = {});
     JobAction write_end(WallTime now) const;
 
+    void wait_for_all();
+    /// True if that was the last one.
+    bool has_heard(std::size_t part);
+
     std::size_t parts_;
     JobPhase phase_ = JobPhase::queued;
     std::uint64_t attempt_ = 0;
-    std::size_t parts_left_ = 0;  ///< Parts that have not reported.
+    std::vector<bool> waits_for_;  ///< By part: it has not reported.
+    std::size_t parts_left_ = 0;   ///< So many have not.
     std::uint64_t targets_ = 0;
     bool has_refusal_ = false;  ///< A part could not prepare.
     bool needs_approval_ = false;

@@ -77,12 +77,12 @@ JobLifecycle at(JobPhase phase) {
     }
     (void)life.turn(now, {});
     if (phase == JobPhase::evaluating) return life;
-    (void)life.part_prepared(1, 3, now);
-    (void)life.part_prepared(1, 4, now);
+    (void)life.part_prepared(1, 0, 3, now);
+    (void)life.part_prepared(1, 1, 4, now);
     if (phase == JobPhase::starting) return life;
     (void)life.written(JobWrite::start, true, true);
-    (void)life.part_finished(now);
-    (void)life.part_finished(now);
+    (void)life.part_finished(0, now);
+    (void)life.part_finished(1, now);
     if (phase == JobPhase::ended) (void)life.written(JobWrite::end, true, true);
     return life;
 }
@@ -96,15 +96,32 @@ TEST(JobLifecycle, APlannedJobGoesThroughAllItsPhases) {
     EXPECT_EQ(told(life.place(false)), "schedule");
     EXPECT_EQ(told(life.place(true)), "queue");
     EXPECT_EQ(told(life.turn(now, {})), "take prepare");
-    EXPECT_EQ(told(life.part_prepared(1, 3, now)), "");
-    EXPECT_EQ(told(life.part_prepared(1, 4, now)), "write:running");
+    EXPECT_EQ(told(life.part_prepared(1, 0, 3, now)), "");
+    EXPECT_EQ(told(life.part_prepared(1, 1, 4, now)), "write:running");
     EXPECT_EQ(life.targets(), 7U);
     EXPECT_EQ(told(life.written(JobWrite::start, true, true)), "begin");
-    EXPECT_EQ(told(life.part_finished(now)), "");
-    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    EXPECT_EQ(told(life.part_finished(0, now)), "");
+    EXPECT_EQ(told(life.part_finished(1, now)), "write:completed");
     EXPECT_EQ(told(life.written(JobWrite::end, true, true)), "free finish");
     EXPECT_EQ(life.phase(), JobPhase::ended);
     EXPECT_FALSE(life.is_at_work());
+}
+
+TEST(JobLifecycle, WhatAPartTellsTwiceCountsOnce) {
+    JobLifecycle life(2);
+    (void)life.turn(now, {});
+    EXPECT_EQ(told(life.part_prepared(1, 1, 4, now)), "");
+    EXPECT_EQ(told(life.part_prepared(1, 1, 4, now)), "");
+    EXPECT_TRUE(life.is_waiting_for(0));
+    EXPECT_EQ(told(life.part_prepared(1, 0, 3, now)), "write:running");
+    EXPECT_EQ(told(life.part_prepared(1, 0, 3, now)), "");
+    EXPECT_EQ(life.targets(), 7U);
+    (void)life.written(JobWrite::start, true, true);
+    EXPECT_EQ(told(life.part_prepared(1, 0, 3, now)), "") << "late";
+    EXPECT_EQ(told(life.part_finished(0, now)), "");
+    EXPECT_EQ(told(life.part_finished(0, now)), "");
+    EXPECT_EQ(told(life.part_finished(1, now)), "write:completed");
+    EXPECT_EQ(told(life.part_finished(1, now)), "");
 }
 
 /// Each event in each phase: what it asks for, empty where it changes nothing.
@@ -128,18 +145,18 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
          [](JobLifecycle& l) { return l.turn(now, fail(refusal("bad"))); },
          {"", "write:failed", "", "", "", "", "", ""}},
         {"prepared, earlier attempt",
-         [](JobLifecycle& l) { return l.part_prepared(0, 1, now); },
+         [](JobLifecycle& l) { return l.part_prepared(0, 0, 1, now); },
          {"", "", "", "", "", "", "", ""}},
         {"both prepared, no device",
          [](JobLifecycle& l) {
-             (void)l.part_prepared(1, 0, now);
-             return l.part_prepared(1, 0, now);
+             (void)l.part_prepared(1, 1, 0, now);
+             return l.part_prepared(1, 0, 0, now);
          },
          {"", "", "discard write:completed", "", "", "", "", ""}},
         {"both prepared, one refused",
          [](JobLifecycle& l) {
-             (void)l.part_prepared(1, fail(refusal("full")), now);
-             return l.part_prepared(1, 5, now);
+             (void)l.part_prepared(1, 1, fail(refusal("full")), now);
+             return l.part_prepared(1, 0, 5, now);
          },
          {"", "", "discard free retry", "", "", "", "", ""}},
         {"targets refused",
@@ -153,8 +170,8 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
          {"", "", "", "discard free retry", "", "", "", ""}},
         {"both finished",
          [](JobLifecycle& l) {
-             (void)l.part_finished(now);
-             return l.part_finished(now);
+             (void)l.part_finished(0, now);
+             return l.part_finished(1, now);
          },
          {"", "", "", "", "write:completed", "write:cancelled", "", ""}},
         {"cancel",
@@ -201,9 +218,9 @@ TEST(JobLifecycle, AnswersEachEventInEachPhase) {
 TEST(JobLifecycle, AJobThatNeedsAnApprovalHoldsNoPlaceUntilItHasOne) {
     for (const bool is_approved : {true, false}) {
         auto life = at(JobPhase::evaluating);
-        (void)life.part_prepared(1, 3, now);
+        (void)life.part_prepared(1, 0, 3, now);
         life.demand_approval();
-        EXPECT_EQ(told(life.part_prepared(1, 4, now)), "free ask");
+        EXPECT_EQ(told(life.part_prepared(1, 1, 4, now)), "free ask");
         EXPECT_FALSE(life.is_at_work());
         EXPECT_EQ(told(life.retry(now, true)), "");
         if (is_approved) {
@@ -230,8 +247,8 @@ TEST(JobLifecycle, ACancelThatCannotBeStoredPutsTheJobBackInLine) {
 TEST(JobLifecycle, AJobThatFinishesWhileItsCancelIsStoredIsCompleted) {
     auto life = at(JobPhase::running);
     EXPECT_EQ(told(life.cancel(now)), "write:cancelling");
-    (void)life.part_finished(now);
-    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    (void)life.part_finished(0, now);
+    EXPECT_EQ(told(life.part_finished(1, now)), "write:completed");
     EXPECT_EQ(told(life.written(JobWrite::cancel, true, true)), "");
     EXPECT_EQ(told(life.written(JobWrite::end, true, true)), "free finish");
 }
@@ -243,9 +260,9 @@ TEST(JobLifecycle, AStartThatFailedIsTriedAgainWithTargetsOfItsOwn) {
     EXPECT_EQ(told(life.turn(WallTime{2000}, {})), "take prepare");
     EXPECT_EQ(life.attempt(), 2U);
     EXPECT_EQ(life.started().ticks, 2000);
-    EXPECT_EQ(told(life.part_prepared(1, 9, now)), "") << "of the first attempt";
-    (void)life.part_prepared(2, 1, now);
-    EXPECT_EQ(told(life.part_prepared(2, 1, now)), "write:running");
+    EXPECT_EQ(told(life.part_prepared(1, 0, 9, now)), "") << "of the first attempt";
+    (void)life.part_prepared(2, 1, 1, now);
+    EXPECT_EQ(told(life.part_prepared(2, 0, 1, now)), "write:running");
     EXPECT_EQ(life.targets(), 2U);
 }
 
@@ -254,11 +271,11 @@ TEST(JobLifecycle, AFailedStartThatIsMadeGoodBeforeItsRetryEndsOnce) {
     EXPECT_EQ(told(life.written(JobWrite::start, false, true)), "discard free retry");
     EXPECT_EQ(told(life.place(true)), "queue") << "as it was paused and resumed meanwhile";
     (void)life.turn(now, {});
-    (void)life.part_prepared(2, 1, now);
-    (void)life.part_prepared(2, 1, now);
+    (void)life.part_prepared(2, 0, 1, now);
+    (void)life.part_prepared(2, 1, 1, now);
     EXPECT_EQ(told(life.written(JobWrite::start, true, true)), "begin");
-    (void)life.part_finished(now);
-    EXPECT_EQ(told(life.part_finished(now)), "write:completed");
+    (void)life.part_finished(0, now);
+    EXPECT_EQ(told(life.part_finished(1, now)), "write:completed");
     EXPECT_EQ(told(life.retry(now, true)), "") << "its end is on its way already";
 }
 
@@ -270,8 +287,8 @@ TEST(JobLifecycle, ARecordOfTheEndSaysWhenItBeganAndWhy) {
     EXPECT_EQ(failed[0].record.started.ticks, 0) << "it never ran";
     EXPECT_EQ(failed[0].record.ended, now);
     auto ran = at(JobPhase::cancelling);
-    (void)ran.part_finished(now);
-    EXPECT_EQ(ran.part_finished(now)[0].record.started.ticks, 900);
+    (void)ran.part_finished(0, now);
+    EXPECT_EQ(ran.part_finished(1, now)[0].record.started.ticks, 900);
 }
 
 TEST(JobSchedule, GivesStartsAndTurnsInOrderAndNoMoreThanThereArePlaces) {

@@ -4,6 +4,8 @@
 
 namespace carillon {
 
+class MailFate;
+
 /// Bounds and paces of the job engine, from the configuration.
 struct JobEngineLimits {
     std::size_t active_max = 100'000;  ///< Queued, scheduled and running together; then 429004.
@@ -24,6 +26,8 @@ struct JobEngineLimits {
     static constexpr std::size_t history_page_bytes_max = 512 * 1024;
     /// For so long after a start of the hub, when no device is there yet, none is given up for that.
     std::int64_t reconnect_grace_s = 300;
+    /// Of tests: what becomes of what coordinator and parts tell each other. Null: it arrives.
+    MailFate* fate = nullptr;
     bool strict_cancel = false;  ///< Answers 405 to cancelling a running job, as the service does.
 };
 

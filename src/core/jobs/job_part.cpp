@@ -66,6 +66,11 @@ void JobPart::begin_ordered() {
 void JobPart::obey(PartOrders orders) {
     if (is_finished_ || is_stopped_) return;
     const bool is_first = !gate_->has_orders();
+    if (!is_first && orders.number <= gate_->orders().number) {
+        // Who says it again has not heard how the part stands.
+        if (has_begun_) report_soon();
+        return;
+    }
     gate_->obey(std::move(orders), state_);
     renew_windows();
     if (!has_begun_) return;

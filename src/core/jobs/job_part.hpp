@@ -227,7 +227,10 @@ protected:
     /// Calls `fire` after `delay` unless the part is gone.
     void after(Duration delay, UniqueFunction<void()> fire);
 
-    bool may_begin() const { return !is_closed_ && !is_paused_ && !is_stopped_; }
+    /// False too as long as there are no orders that say what may.
+    bool may_begin() const {
+        return !is_closed_ && !is_paused_ && !is_stopped_ && (!gate_ || gate_->has_orders());
+    }
     bool is_paused() const { return is_paused_; }
     bool is_cancelling() const { return is_cancelling_; }
     bool is_stopped() const { return is_stopped_; }

@@ -61,6 +61,7 @@ std::shared_ptr<JobCoordinator::Placing> JobCoordinator::make_placing(const Acti
     placing->sizes.resize(job_shards_.size());
     placing->keys.resize(job_shards_.size());
     placing->digests.resize(job_shards_.size());
+    placing->has_told.resize(job_shards_.size());
     placing->parts_left = job_shards_.size();
     const auto& rollout = job.entry->definition().rollout;
     placing->has_order = rollout && rollout->order.kind != RolloutOrderKind::as_stored;
@@ -68,16 +69,19 @@ std::shared_ptr<JobCoordinator::Placing> JobCoordinator::make_placing(const Acti
 }
 
 void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, std::size_t part,
-                              Result<JobShard::Prepared> found, const std::shared_ptr<Placing>& placing) {
-    const auto tell = [&](Result<std::uint64_t> devices) {
-        happen(number, [&](Active& job) { return job.life.part_prepared(attempt, devices, now()); });
+                              Result<PreparedPart> found) {
+    const auto tell = [&](std::size_t of, Result<std::uint64_t> devices) {
+        happen(number, [&](Active& job) { return job.life.part_prepared(attempt, of, devices, now()); });
     };
-    if (!placing && !found) return tell(fail(std::move(found).error()));
-    if (!placing) return tell(found->devices);
-    if (placing->has_order && !found) placing->refused = found.error();
-    if (!placing->has_order && !found) return tell(fail(found.error()));
     auto* job = find(number);
     if (!job || job->life.attempt() != attempt || job->life.phase() != JobPhase::evaluating) return;
+    const auto placing = job->placing;
+    if (!placing && !found) return tell(part, fail(std::move(found).error()));
+    if (!placing) return tell(part, found->devices);
+    if (placing->has_told[part]) return;
+    placing->has_told[part] = true;
+    if (placing->has_order && !found) placing->refused = found.error();
+    if (!placing->has_order && !found) return tell(part, fail(found.error()));
     if (found) {
         placing->sizes[part] = found->devices;
         placing->keys[part] = std::move(found->keys);
@@ -92,11 +96,11 @@ void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, std::
     }
     if (!placing->has_order) {
         if (is_last && job->run) job->run->set_parts(placing->sizes, false);
-        return tell(found->devices);
+        return tell(part, found->devices);
     }
     if (!is_last) return;
     if (placing->refused) {
-        for (std::size_t i = 0; i < job_shards_.size(); ++i) tell(fail(*placing->refused));
+        for (std::size_t i = 0; i < job_shards_.size(); ++i) tell(i, fail(*placing->refused));
         return;
     }
     job->run->set_parts(placing->sizes, true);
@@ -110,21 +114,23 @@ void JobCoordinator::prepared(std::uint64_t number, std::uint64_t attempt, std::
 }
 
 void JobCoordinator::place(const std::shared_ptr<Placing>& placing) {
+    const auto* job = find(placing->entry->number());
+    if (!job || job->life.attempt() != placing->attempt || job->life.phase() != JobPhase::evaluating) return;
+    placing->is_placing = true;
     for (std::size_t i = 0; i < job_shards_.size(); ++i) {
-        auto done = [this, alive = alive_, home = shard_.executor(), placing, i](const Result<>& result) {
-            boost::asio::post(home, [this, alive, placing, i, result] {
-                if (!*alive) return;
-                Result<std::uint64_t> devices = placing->sizes[i];
-                if (!result) devices = fail(result.error());
-                happen(placing->entry->number(),
-                       [&](Active& job) { return job.life.part_prepared(placing->attempt, devices, now()); });
-            });
-        };
-        Shards::post(shards_[i], [shard = job_shards_[i].get(), entry = placing->entry,
-                                  places = std::move(placing->places[i]), held = std::move(done)]() mutable {
-            shard->place(entry, std::move(places), std::move(held));
-        });
+        auto places = mail_.may_lose() ? placing->places[i] : std::move(placing->places[i]);
+        wish(*job, i, PartWish::Place{placing->entry, std::move(places)});
     }
+}
+
+void JobCoordinator::placed(std::uint64_t number, std::uint64_t attempt, std::size_t part,
+                            const Result<>& stored) {
+    happen(number, [&](Active& job) {
+        if (!job.placing || job.life.attempt() != attempt) return JobActions{};
+        Result<std::uint64_t> devices = job.placing->sizes[part];
+        if (!stored) devices = fail(stored.error());
+        return job.life.part_prepared(attempt, part, devices, now());
+    });
 }
 
 // --- the log -------------------------------------------------------------------------------------
@@ -507,12 +513,8 @@ void JobCoordinator::give_orders(Active& job) {
     auto& run = *job.run;
     run.renew_orders();
     run.gate.set_rate(run.control.rollout().pace.rate, shard_.clock().now());
-    const auto number = job.entry->number();
     for (std::size_t i = 0; i < job_shards_.size(); ++i) {
-        Shards::post(shards_[i], [shard = job_shards_[i].get(), number,
-                                  orders = run.orders_for(i, job.life.started(), deadline_of(job))] {
-            shard->obey(number, orders);
-        });
+        wish(job, i, PartWish::Obey{run.orders_for(i, job.life.started(), deadline_of(job))});
     }
 }
 
@@ -572,10 +574,8 @@ void JobCoordinator::go_on(std::uint64_t number) {
 void JobCoordinator::give_permits(Active& job) {
     auto& gate = job.run->gate;
     gate.set_cap(job.run->control.in_flight_max());
-    const auto number = job.entry->number();
     for (const auto& permit : gate.give(shard_.clock().now())) {
-        Shards::post(shards_[permit.part], [shard = job_shards_[permit.part].get(), number,
-                                            granted = permit.granted] { shard->permit(number, granted); });
+        wish(job, permit.part, PartWish::Permit{permit.granted});
     }
 }
 

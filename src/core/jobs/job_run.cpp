@@ -19,6 +19,7 @@ void JobRun::set_parts(const std::vector<std::uint64_t>& sizes, bool has_order) 
 }
 
 void JobRun::report(const GateReport& report) {
+    if (report.number != 0 && report.number <= parts_[report.part].last.number) return;
     gate.report(report);
     parts_[report.part].last = report;
     parts_[report.part].last.places.clear();

@@ -27,6 +27,7 @@ public:
 
     /// What each part has of the targets; `has_order` if they have places.
     void set_parts(const std::vector<std::uint64_t>& sizes, bool has_order);
+    /// What is older than what is known says nothing.
     void report(const GateReport& report);
     const ControlCounts& counts() const { return counts_; }
     std::uint64_t backing_off() const;

@@ -24,9 +24,7 @@ std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entr
 
 JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
                    Throttles& throttles, Zones& zones,
-                   std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
-                   std::function<void(std::uint64_t)> finished,
-                   std::function<void(std::uint64_t, GateReport)> report)
+                   std::shared_ptr<std::atomic<std::size_t>> methods_in_flight, JobMail& mail)
     : shard_(shard),
       turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
@@ -44,8 +42,8 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
             *notices_,
             budgets_,
             [this](std::uint64_t job) { part_finished(job); },
-            std::move(report)},
-      finished_(std::move(finished)) {
+            [this](std::uint64_t job, GateReport told) { report(job, std::move(told)); }},
+      mail_(mail) {
     shard_.add_observer(*this);
 }
 
@@ -65,6 +63,7 @@ void JobShard::start() {
     notices_->start();
     tell_budgets();
     auto adopted = parts_;  // A part may end, and leave, as it begins.
+    for (const auto& [number, part] : parts_) begun_.insert(number);
     std::vector<std::shared_ptr<Superseding>> superseding;
     std::sort(adopted_.begin(), adopted_.end());
     for (const auto& [start, number] : std::exchange(adopted_, {})) {
@@ -128,37 +127,91 @@ void JobShard::stop() {
     for (const auto& [number, part] : parts_) part->stop();
 }
 
-void JobShard::prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                       WallTime started, JobSources sources, UniqueFunction<void(Result<Prepared>)> done) {
-    auto found = [this, entry, held = std::move(done)](Result<JobPart::Targets> targets) mutable {
-        scans_.erase(entry->number());
-        if (!targets) return held(fail(std::move(targets).error()));
-        entry->publish(shard_.number(), targets->state, targets->next_sequence, shard_.clock().now());
-        Prepared prepared;
-        prepared.devices = targets->state.counts().device;
-        prepared.digest = targets->digest;
-        prepared.planned = targets->planned;
-        const auto& rollout = entry->definition().rollout;
-        if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
-            prepared.keys = std::exchange(targets->keys, {});
-            unplaced_.insert_or_assign(entry->number(), *std::move(targets));
-        } else {
-            parts_.insert_or_assign(entry->number(), make_part(site_, entry, *std::move(targets)));
-        }
-        held(std::move(prepared));
+void JobShard::receive(PartWish wish) {
+    const auto job = wish.job;
+    if (auto* prepare_wish = std::get_if<PartWish::Prepare>(&wish.what)) {
+        prepare(job, wish.attempt, std::move(*prepare_wish));
+    } else if (auto* place_wish = std::get_if<PartWish::Place>(&wish.what)) {
+        place(job, wish.attempt, std::move(*place_wish));
+    } else if (std::holds_alternative<PartWish::Begin>(wish.what)) {
+        begin(job);
+    } else if (std::holds_alternative<PartWish::Cancel>(wish.what)) {
+        cancel(job);
+    } else if (std::holds_alternative<PartWish::Discard>(wish.what)) {
+        discard(job, wish.attempt);
+    } else if (const auto found = parts_.find(job); found != parts_.end()) {
+        // A part that is not there has ended, and said that nothing of it begins any more.
+        const auto part = found->second;
+        if (auto* obey = std::get_if<PartWish::Obey>(&wish.what)) part->obey(std::move(obey->orders));
+        if (const auto* permit = std::get_if<PartWish::Permit>(&wish.what)) part->permit(permit->granted);
+    }
+}
+
+void JobShard::tell(std::uint64_t job, decltype(PartNews::what) what) {
+    mail_.tell(PartNews{job, shard_.number(), std::move(what)});
+}
+
+/// Finds and stores the job's devices, publishes their number, and tells; the part then waits for its
+/// beginning, and before that for its places if the job has an order.
+void JobShard::prepare(std::uint64_t job, std::uint64_t attempt, PartWish::Prepare wish) {
+    auto& known = known_[job];
+    const bool is_again =
+        attempt == known.attempt && (known.is_over || known.prepared || scans_.contains(job));
+    if (attempt < known.attempt || is_again) {
+        if (attempt == known.attempt && !known.is_over && known.prepared)
+            tell(job, PartNews::Prepared{attempt, *known.prepared});
+        return;
+    }
+    forget(job);  // An attempt of which nobody has heard that it is given up.
+    known = Known{};
+    known.attempt = attempt;
+    const auto entry = std::move(wish.entry);
+    auto found = [this, entry, attempt](Result<JobPart::Targets> targets) {
+        prepared(entry, attempt, std::move(targets));
     };
-    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), started,
-                                                std::move(sources), std::move(found));
-    scans_.insert_or_assign(entry->number(), scan);
+    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(wish.condition), wish.started,
+                                                std::move(wish.sources), std::move(found));
+    scans_.insert_or_assign(job, scan);
     turns_.wake(*scan);
 }
 
-void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
-                     UniqueFunction<void(Result<>)> done) {
-    const auto number = entry->number();
-    const auto found = unplaced_.find(number);
-    if (found == unplaced_.end()) return;  // The job was discarded meanwhile.
+void JobShard::prepared(const std::shared_ptr<JobEntry>& entry, std::uint64_t attempt,
+                        Result<JobPart::Targets> found) {
+    const auto job = entry->number();
+    scans_.erase(job);
+    Result<PreparedPart> answer;
+    if (!found) {
+        answer = fail(std::move(found).error());
+    } else {
+        entry->publish(shard_.number(), found->state, found->next_sequence, shard_.clock().now());
+        answer->devices = found->state.counts().device;
+        answer->digest = found->digest;
+        answer->planned = found->planned;
+        const auto& rollout = entry->definition().rollout;
+        if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
+            answer->keys = std::exchange(found->keys, {});
+            unplaced_.insert_or_assign(job, *std::move(found));
+        } else {
+            parts_.insert_or_assign(job, make_part(site_, entry, *std::move(found)));
+        }
+    }
+    if (mail_.may_lose()) known_[job].prepared = std::make_unique<Result<PreparedPart>>(answer);
+    tell(job, PartNews::Prepared{attempt, std::move(answer)});
+}
+
+/// Stores where the devices stand.
+void JobShard::place(std::uint64_t job, std::uint64_t attempt, PartWish::Place wish) {
+    const auto found = unplaced_.find(job);
+    const auto known = known_.find(job);
+    if (known == known_.end() || known->second.attempt != attempt) return;
+    if (found == unplaced_.end() || known->second.is_placing) {
+        // The job was discarded meanwhile, or it is said again.
+        if (known->second.placed && !known->second.is_over) tell_placed(job, attempt, *known->second.placed);
+        return;
+    }
     auto& targets = found->second;
+    auto& places = wish.places;
+    known->second.is_placing = true;
     auto& committer = shard_.committer();
     for (std::size_t from = 0; from < places.places.size(); from += OrderEvent::devices_max) {
         OrderEvent event;
@@ -167,22 +220,28 @@ void JobShard::place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
         event.places.assign(places.places.begin() + static_cast<std::ptrdiff_t>(from),
                             places.places.begin() + static_cast<std::ptrdiff_t>(to));
         const auto sequence = targets.next_sequence++;
-        auto key = job_event_key(number, shard_.number(), sequence);
+        auto key = job_event_key(job, shard_.number(), sequence);
         auto value = encode_job_event(event);
         if (targets.chain) value = targets.chain->link(sequence, key, std::move(value));
         committer.batch().put(Table::job_events, std::move(key), std::move(value));
     }
     targets.places = std::move(places.places);
     targets.order = std::move(places.order);
-    committer.on_durable([this, entry, held = std::move(done)](const Result<>& result) mutable {
-        const auto placed = unplaced_.find(entry->number());
-        if (placed == unplaced_.end()) return;
+    committer.on_durable([this, entry = std::move(wish.entry), attempt](const Result<>& result) {
+        const auto number = entry->number();
+        const auto placed = unplaced_.find(number);
+        if (placed == unplaced_.end() || known_[number].attempt != attempt) return;
         auto ready = std::move(placed->second);
         unplaced_.erase(placed);
         if (ready.chain) ready.chain->settled(ready.next_sequence - 1, result.has_value());
-        if (result) parts_.insert_or_assign(entry->number(), make_part(site_, entry, std::move(ready)));
-        held(result);
+        if (result) parts_.insert_or_assign(number, make_part(site_, entry, std::move(ready)));
+        if (mail_.may_lose()) known_[number].placed = std::make_unique<Result<>>(result);
+        tell_placed(number, attempt, result);
     });
+}
+
+void JobShard::tell_placed(std::uint64_t job, std::uint64_t attempt, const Result<>& stored) {
+    tell(job, PartNews::Placed{attempt, stored});
 }
 
 void JobShard::plan(std::uint64_t plan, const std::shared_ptr<JobEntry>& entry, std::uint64_t seed,
@@ -222,7 +281,8 @@ void JobShard::drop_plan(std::uint64_t plan) {
 
 void JobShard::begin(std::uint64_t job) {
     const auto found = parts_.find(job);
-    if (found == parts_.end()) return;
+    if (found == parts_.end()) return tell_finished(job);
+    if (!begun_.insert(job).second) return;
     const auto part = found->second;
     if (const auto work = supersede(part)) return turns_.wake(*work);
     part->begin();
@@ -240,37 +300,35 @@ std::shared_ptr<Superseding> JobShard::supersede(const std::shared_ptr<JobPart>&
     return older.empty() ? nullptr : std::make_shared<Superseding>(site_, part, std::move(older));
 }
 
-void JobShard::obey(std::uint64_t job, PartOrders orders) {
-    const auto found = parts_.find(job);
-    if (found == parts_.end()) return;  // It has ended, and said that nothing of it begins any more.
-    const auto part = found->second;
-    part->obey(std::move(orders));
-}
-
-void JobShard::permit(std::uint64_t job, std::uint64_t granted) {
+void JobShard::cancel(std::uint64_t job) {
+    if (!begun_.contains(job)) begin(job);  // That has not come yet, or the part has ended by itself.
     const auto found = parts_.find(job);
     if (found == parts_.end()) return;
-    const auto part = found->second;
-    part->permit(granted);
-}
-
-void JobShard::cancel(std::uint64_t job) {
-    const auto found = parts_.find(job);
-    if (found == parts_.end()) return;  // It has ended by itself, and said so.
     const auto part = found->second;
     part->cancel();
 }
 
-void JobShard::discard(std::uint64_t job) {
+void JobShard::discard(std::uint64_t job, std::uint64_t attempt) {
+    auto& known = known_[job];
+    if (attempt >= known.attempt && !begun_.contains(job)) {
+        known.attempt = attempt;
+        set_over(job);
+        forget(job);
+        // If this is refused, the next start erases them.
+        shard_.committer().batch().erase_range(Table::job_events, job_event_key(job, shard_.number()),
+                                               job_event_key(job, shard_.number() + 1));
+    }
+    if (mail_.may_lose()) tell(job, PartNews::Discarded{attempt});
+}
+
+/// What was prepared, or is being.
+void JobShard::forget(std::uint64_t job) {
     if (const auto scan = scans_.find(job); scan != scans_.end()) {
         scan->second->abandon();
         scans_.erase(scan);
     }
     parts_.erase(job);
     unplaced_.erase(job);
-    // If this is refused, the next start erases them.
-    shard_.committer().batch().erase_range(Table::job_events, job_event_key(job, shard_.number()),
-                                           job_event_key(job, shard_.number() + 1));
 }
 
 void JobShard::method_ready(Record& record) {
@@ -282,10 +340,45 @@ void JobShard::removed(Record& record) {
     budgets_.removed(record.ordinal);
 }
 
+void JobShard::report(std::uint64_t job, GateReport told) {
+    told.number = ++reports_;
+    if (told.obeyed == UINT64_MAX) {
+        // With the news that it has finished, if that is to come.
+        known_[job].last = std::make_unique<GateReport>(told);
+        if (parts_.contains(job)) return;
+    }
+    tell(job, std::move(told));
+}
+
 void JobShard::part_finished(std::uint64_t job) {
     std::erase_if(takers_, [job](const auto& part) { return part->job() == job; });
     parts_.erase(job);
-    finished_(job);
+    begun_.erase(job);
+    set_over(job);
+    tell_finished(job);
+}
+
+/// Also where that has been told before.
+void JobShard::tell_finished(std::uint64_t job) {
+    PartNews::Finished news;
+    if (const auto known = known_.find(job); known != known_.end() && known->second.last) {
+        news.last = *known->second.last;
+        if (!mail_.may_lose()) known->second.last.reset();
+    }
+    tell(job, std::move(news));
+}
+
+/// What comes late of it is known for a while as what it is.
+void JobShard::set_over(std::uint64_t job) {
+    auto& known = known_[job];
+    known.prepared.reset();
+    known.placed.reset();
+    if (std::exchange(known.is_over, true)) return;
+    ended_.push_back(job);
+    if (ended_.size() <= ended_max) return;
+    if (const auto oldest = known_.find(ended_.front()); oldest != known_.end() && oldest->second.is_over)
+        known_.erase(oldest);
+    ended_.pop_front();
 }
 
 }  // namespace carillon

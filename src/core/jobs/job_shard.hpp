@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/jobs/budgets/shard_budgets.hpp"
-#include "core/jobs/job_order.hpp"
+#include "core/jobs/job_mail.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
 #include "core/jobs/notices/job_notices.hpp"
@@ -11,10 +11,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -26,12 +27,10 @@ class Superseding;
 /// them. The coordinator's wishes arrive here on the shard's thread.
 class JobShard final : public ShardObserver {
 public:
-    /// `finished` is told, on this shard's thread, of each part whose devices have all ended.
     /// `options` say what conditions may hold.
     JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
              Throttles& throttles, Zones& zones, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
-             std::function<void(std::uint64_t job)> finished,
-             std::function<void(std::uint64_t job, GateReport)> report);
+             JobMail& mail);
     ~JobShard() override;
 
     TwinLogFolder& folder() { return folder_; }
@@ -59,41 +58,47 @@ public:
     bool is_still() const;
     void stop();
 
-    /// What a part has found: how many devices and, where they are to stand in an order, what that is made
-    /// of.
-    struct Prepared {
-        std::uint64_t devices = 0;
-        PartKeys keys;
-        Sha256Digest digest{};      ///< Of a job with a rollout.
-        std::uint64_t planned = 0;  ///< Devices that its plan has found too.
-    };
-    /// `sources`: see `JobTargetScan`. Finds and stores the job's devices, publishes their number, and tells
-    /// `done`; the part then waits for `begin`, and before that for `place` if the job has an order.
-    void prepare(const std::shared_ptr<JobEntry>& entry, std::optional<query::JobCondition> condition,
-                 WallTime started, JobSources sources, UniqueFunction<void(Result<Prepared>)> done);
-    /// Stores where the devices stand.
-    void place(const std::shared_ptr<JobEntry>& entry, PartPlaces places,
-               UniqueFunction<void(Result<>)> done);
+    /// The coordinator wants something.
+    void receive(PartWish wish);
     /// Finds what a job like `entry` would have to do here, and stores nothing. `plan` numbers the plan.
     void plan(std::uint64_t plan, const std::shared_ptr<JobEntry>& entry, std::uint64_t seed,
               std::optional<query::JobCondition> condition, JobSources sources,
               UniqueFunction<void(Result<PlanPart>)> done);
     /// Forgets a plan that is on its way.
     void drop_plan(std::uint64_t plan);
-    void begin(std::uint64_t job);
-    /// For the part of a job with a rollout, see `JobPart`.
-    void obey(std::uint64_t job, PartOrders orders);
-    void permit(std::uint64_t job, std::uint64_t granted);
-    void cancel(std::uint64_t job);
-    /// Forgets a job that is being prepared or was, and its events.
-    void discard(std::uint64_t job);
 
     void method_ready(Record& record) override;
     void removed(Record& record) override;
 
 private:
+    /// Ours: jobs of which is remembered that they ended here. A wish that is later than so many more is
+    /// taken for a new one.
+    static constexpr std::size_t ended_max = 4096;
+    /// How far a job has come here.
+    struct Known {
+        std::uint64_t attempt = 0;
+        bool is_placing = false;  ///< Its places are on their way to disk, or there.
+        bool is_over = false;     ///< That attempt was discarded, or its part has ended.
+        // Where answers may get lost, what was answered.
+        std::unique_ptr<Result<PreparedPart>> prepared;
+        std::unique_ptr<Result<>> placed;
+        std::unique_ptr<GateReport> last;
+    };
+    void prepare(std::uint64_t job, std::uint64_t attempt, PartWish::Prepare wish);
+    void prepared(const std::shared_ptr<JobEntry>& entry, std::uint64_t attempt,
+                  Result<JobPart::Targets> found);
+    void place(std::uint64_t job, std::uint64_t attempt, PartWish::Place wish);
+    void tell_placed(std::uint64_t job, std::uint64_t attempt, const Result<>& stored);
+    void begin(std::uint64_t job);
+    void cancel(std::uint64_t job);
+    void discard(std::uint64_t job, std::uint64_t attempt);
+    void forget(std::uint64_t job);
+    void report(std::uint64_t job, GateReport report);
     void part_finished(std::uint64_t job);
     void tell_budgets();
+    void tell_finished(std::uint64_t job);
+    void set_over(std::uint64_t job);
+    void tell(std::uint64_t job, decltype(PartNews::what) what);
     std::shared_ptr<Superseding> supersede(const std::shared_ptr<JobPart>& part);
 
     Shard& shard_;
@@ -105,7 +110,11 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::atomic<bool> is_called_ = false;
     JobSite site_;
-    std::function<void(std::uint64_t)> finished_;
+    JobMail& mail_;
+    std::map<std::uint64_t, Known> known_;  ///< By job.  Bound: active jobs, and ended_max
+    std::deque<std::uint64_t> ended_;       ///< Of them, those that are over, the oldest first.
+    std::set<std::uint64_t> begun_;         ///< Of `parts_`.
+    std::uint64_t reports_ = 0;             ///< Numbers of reports given so far.
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>>
         plan_scans_;                                      ///< Bound: PlanLimits::under_way_max

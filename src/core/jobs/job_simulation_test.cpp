@@ -1,6 +1,7 @@
 // Jobs, devices and a failing store under a seeded dice: which interleavings did nobody think of?
 //
-// CARILLON_SIM_SEEDS says how many seeds, CARILLON_SIM_FIRST where to begin; a failure names its seed.
+// CARILLON_SIM_SEEDS and CARILLON_SIM_LOSSY_SEEDS say how many seeds, CARILLON_SIM_FIRST where to begin; a
+// failure names its seed.
 
 #include "base/text.hpp"
 #include "core/testing/job_world.hpp"
@@ -37,7 +38,8 @@ private:
 };
 
 struct Simulation {
-    explicit Simulation(std::uint64_t seed) : dice(seed), world(limits(), dice.chance(25) ? 1 : 2) {
+    explicit Simulation(std::uint64_t seed, std::optional<std::uint64_t> lossy_seed = {})
+        : dice(seed), world(limits(), dice.chance(25) ? 1 : 2, lossy_seed) {
         const auto fleet = 3 + dice.below(14);
         for (std::uint64_t i = 0; i < fleet; ++i) world.add_device(fmt::format("d{:02}", i));
         if (dice.chance(25)) open_windows();
@@ -270,6 +272,30 @@ TEST(JobSimulation, PromisesHoldWhateverHappens) {
             return;
         }
     }
+}
+
+/// The same where what coordinator and parts of a job tell each other is lost, repeated and late.
+TEST(JobSimulation, PromisesHoldWhereCoordinatorAndPartsHearLittle) {
+    const auto first = from_environment("CARILLON_SIM_FIRST", 1);
+    const auto count = from_environment("CARILLON_SIM_LOSSY_SEEDS", 2'000);
+    ASSERT_GT(count, 0U) << "CARILLON_SIM_LOSSY_SEEDS asks for no run at all";
+    std::uint64_t lost = 0;
+    std::uint64_t repeated = 0;
+    for (auto seed = first; seed < first + count; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        Simulation simulation(seed, seed);
+        simulation.run();
+        lost += simulation.world.mail->lost();
+        repeated += simulation.world.mail->repeated();
+        if (::testing::Test::HasFailure()) {
+            std::fprintf(stderr,
+                         "the simulation failed: CARILLON_SIM_FIRST=%llu CARILLON_SIM_LOSSY_SEEDS=1\n",
+                         static_cast<unsigned long long>(seed));
+            return;
+        }
+    }
+    EXPECT_GT(lost, 0U);
+    EXPECT_GT(repeated, 0U);
 }
 
 }  // namespace

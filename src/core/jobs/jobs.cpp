@@ -16,27 +16,22 @@ namespace carillon {
 /// The engine's members in the order in which they may be relied on.
 struct Jobs::Engine {
     Engine(Shards& s, Throttles& throttles, JobEngineLimits l, const query::QueryOptions& options)
-        : shards(s), limits(l) {
+        : shards(s), limits(l), mail(s, l.fate) {
         for (std::size_t i = 0; i < shards.count(); ++i) {
-            auto finished = [this](std::uint64_t job) {
-                Shards::post(shards.first(), [this, job, alive = alive] {
-                    if (*alive) coordinator->part_finished(job);
-                });
-            };
-            job_shards.push_back(std::make_unique<JobShard>(
-                shards[i], options, limits, throttles, zones, methods_in_flight, std::move(finished),
-                [this](std::uint64_t job, GateReport report) {
-                    Shards::post(shards.first(), [this, job, held = std::move(report), alive = alive] {
-                        if (*alive) coordinator->reported(job, held);
-                    });
-                }));
+            job_shards.push_back(std::make_unique<JobShard>(shards[i], options, limits, throttles, zones,
+                                                            methods_in_flight, mail));
         }
-        coordinator = std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, zones);
+        coordinator =
+            std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, mail, zones);
+        std::vector<std::function<void(PartWish)>> parts;
+        for (const auto& part : job_shards) {
+            parts.emplace_back([part = part.get()](PartWish wish) { part->receive(std::move(wish)); });
+        }
+        mail.connect([this](PartNews news) { coordinator->receive(std::move(news)); }, std::move(parts));
         budgets = std::make_unique<JobBudgets>(shards, options, job_shards);
         templates = std::make_unique<JobTemplates>(shards, zones, *coordinator, board);
         rows = std::make_unique<JobRows>(shards, board);
     }
-    ~Engine() { *alive = false; }
 
     Result<> load();
     Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
@@ -45,9 +40,9 @@ struct Jobs::Engine {
 
     Shards& shards;
     const JobEngineLimits limits;
-    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     std::shared_ptr<std::atomic<std::size_t>> methods_in_flight =
         std::make_shared<std::atomic<std::size_t>>(0);
+    JobMail mail;
     JobBoard board;
     Zones zones;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);

@@ -11,9 +11,11 @@ struct JobCoordinator::Placing {
     std::vector<std::uint64_t> sizes;
     std::vector<PartKeys> keys;
     std::vector<Sha256Digest> digests;
-    std::uint64_t planned = 0;  ///< Devices that the job's plan has found too.
-    std::size_t parts_left = 0;
+    std::uint64_t planned = 0;   ///< Devices that the job's plan has found too.
+    std::vector<bool> has_told;  ///< By part: what it has found.
+    std::size_t parts_left = 0;  ///< So many have not.
     bool has_order = false;
+    bool is_placing = false;       ///< The parts were told their places.
     std::optional<Error> refused;  ///< What hindered a part.
     std::vector<PartPlaces> places;
 };

@@ -13,7 +13,9 @@
 
 namespace carillon::testing {
 
-JobWorld::JobWorld(JobEngineLimits limits, std::size_t shards) : limits_(limits), shards_(shards) {
+JobWorld::JobWorld(JobEngineLimits limits, std::size_t shards, std::optional<std::uint64_t> lossy_seed)
+    : limits_(limits), shards_(shards) {
+    if (lossy_seed) limits_.fate = &mail.emplace(clock, *lossy_seed);
     start();
 }
 
@@ -30,6 +32,7 @@ void JobWorld::start() {
 void JobWorld::crash() {
     note_answers();
     hub.reset();
+    if (mail) mail->clear();
     links_.clear();
     dead_links_.clear();
     connections_.clear();
@@ -59,6 +62,7 @@ void JobWorld::die_after(std::size_t commits, bool is_heard) {
 }
 
 void JobWorld::poll() {
+    if (mail) mail->deliver();
     hub->poll();
     note_answers();
 }
@@ -75,7 +79,7 @@ bool JobWorld::step_storage() {
 void JobWorld::settle() {
     do {
         poll();
-    } while (step_storage());
+    } while (step_storage() || (mail && mail->deliver()));
 }
 
 void JobWorld::advance(std::chrono::milliseconds by) {

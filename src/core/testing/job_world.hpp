@@ -8,6 +8,7 @@
 #include "core/jobs/job_progress.hpp"
 #include "core/jobs/job_wish.hpp"
 #include "core/testing/job_testing.hpp"
+#include "core/testing/lossy_mail.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -63,7 +64,9 @@ class JobWorld {
 public:
     struct Crash {};  ///< Thrown when the commits are used up.
 
-    explicit JobWorld(JobEngineLimits limits, std::size_t shards = 2);
+    /// With a seed, what coordinator and parts of a job tell each other may be lost, repeated or late.
+    explicit JobWorld(JobEngineLimits limits, std::size_t shards = 2,
+                      std::optional<std::uint64_t> lossy_seed = {});
 
     // --- the process -------------------------------------------------------------------------
     /// Dies with all that is not on disk, and starts again on what is.
@@ -119,6 +122,7 @@ public:
     void finish();
 
     ManualClock clock{ten_o_clock};
+    std::optional<LossyMail> mail;
     MemoryStore store;
     std::optional<TestHub> hub;
     std::vector<WatchedJob> jobs;
@@ -173,7 +177,7 @@ private:
     std::size_t count_other_writes(const std::string& id, bool is_reported);
     std::map<std::string, std::string> twins();
 
-    const JobEngineLimits limits_;
+    JobEngineLimits limits_;
     const std::size_t shards_;
     std::map<std::string, std::unique_ptr<FakeLink>> links_;
     std::vector<std::unique_ptr<FakeLink>> dead_links_;  ///< A hub may still name them.

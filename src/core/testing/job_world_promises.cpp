@@ -382,6 +382,7 @@ void JobWorld::check_superseding() {
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
+    if (mail) mail->heal();
     settle();
     freezing_.reset();
     thawing_.reset();
