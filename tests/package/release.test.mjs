@@ -1,5 +1,5 @@
 // What goes with the packages: the list of parts has each library of the program, and it and the source archive are the same
-// bytes whoever makes them.
+// bytes wherever they are made.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

@@ -41,7 +41,7 @@ public:
     static constexpr int forgotten_max = 1000;
     /// Ours: how often a job that waits for another looks at it.
     static constexpr std::chrono::seconds waiting_interval{1};
-    /// Ours: after how long parts are told again what may have been lost.
+    /// Ours: after how long what may have been lost is sent to parts again.
     static constexpr std::chrono::seconds again_interval{1};
     /// Ours: active jobs that take devices from each other.
     static constexpr int superseding_max = 64;

@@ -16,7 +16,7 @@
 
 namespace carillon::testing {
 
-/// Loses, repeats and delays what is told, so that it overtakes; by a seed, and until it is healed.
+/// Loses, repeats, delays and reorders messages, by a seed, until it is healed.
 class LossyMail final : public MailFate {
 public:
     LossyMail(const Clock& clock, std::uint64_t seed) : clock_(clock), random_(seed) {}

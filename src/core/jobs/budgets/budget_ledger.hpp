@@ -38,7 +38,7 @@ struct BudgetToken {
     std::uint32_t group = 0;
     auto operator<=>(const BudgetToken&) const = default;
 
-    /// Of budgets that are others by now: whoever waits for it asks again.
+    /// The budgets have changed since: the caller asks again.
     static constexpr BudgetToken stale() { return {UINT8_MAX, 0}; }
 };
 /// Devices of a part that wait, by what they lack.
@@ -47,11 +47,11 @@ using BudgetTokens = boost::container::small_vector<BudgetToken, 2>;
 
 /// What the jobs of a hub have at risk together, counted exactly: all tokens of a device are taken in one
 /// step or none, and nobody holds one while it waits for another. Parts that find a budget exhausted stand
-/// in its line, which serves them in turn. Whoever calls says which budgets it means, by their epoch; what
+/// in its line, which serves them in turn. The caller names the budgets that it means by their epoch; what
 /// is of an earlier one counts for nothing. Any thread.
 class BudgetLedger {
 public:
-    /// Ours: values of one `per` path that are told apart; those beyond them count as one.
+    /// Ours: distinct values of one `per` path; those beyond them count as one.
     static constexpr std::size_t groups_max = 65'536;
     /// Ours: who was called and did not come within this time has lost its turn.
     static constexpr std::chrono::seconds turn_max{2};
@@ -67,9 +67,9 @@ public:
     BudgetLedger(std::size_t shards, std::function<void(std::uint32_t)> call)
         : call_(std::move(call)), told_(shards), counted_(shards) {}
 
-    /// Begins anew with other budgets. Nothing is given before every shard has told what it has at risk.
+    /// Begins anew with other budgets. Nothing is given before every shard has reported what it has at risk.
     std::uint64_t renew(std::shared_ptr<const BudgetSet> set);
-    /// The shard has told all that it has at risk.
+    /// The shard has reported all that it has at risk.
     void told(std::uint64_t epoch, std::uint32_t shard);
     /// How many registered devices each group of a budget has on the shard.
     void counted(std::uint64_t epoch, std::uint32_t shard, std::uint8_t budget,

@@ -100,7 +100,7 @@ Result<> JobBudgets::load() {
     set_ = counting();
     const auto epoch = ledger_.renew(set_);
     for (auto& shard : job_shards_) {
-        shard->budgets().renew(set_, epoch);  // What it has at risk is told at its start.
+        shard->budgets().renew(set_, epoch);  // It reports what it has at risk when it starts.
         shard->hold(holds(JobType::device_method), holds(JobType::update_twin));
     }
     return outcome;

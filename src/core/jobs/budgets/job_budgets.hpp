@@ -28,7 +28,7 @@ public:
     JobBudgets(Shards& shards, const query::QueryOptions& options,
                std::vector<std::unique_ptr<JobShard>>& job_shards);
 
-    /// Reads what is stored, and tells the shards. Before the threads run.
+    /// Reads what is stored, and passes it to the shards. Before the threads run.
     Result<> load();
     std::vector<JobBudget> all() const;
     /// Answers when it is durable and holds: of a freeze, that no device begins any more. Fails with

@@ -357,7 +357,7 @@ TEST(BudgetLedger, JobsThatWaitAreServedInTurn) {
     // Who was called and does not come loses its turn.
     now += BudgetLedger::turn_max + std::chrono::milliseconds(1);
     EXPECT_FALSE(ledger.take(epoch, one, {4, 0}, now));
-    EXPECT_TRUE(ledger.take(epoch - 1, one, {4, 0}, now)) << "of budgets that are others by now";
+    EXPECT_TRUE(ledger.take(epoch - 1, one, {4, 0}, now)) << "the budgets have changed since";
 }
 
 TEST_F(CountingBudgets, G11_2TwoBudgetsInOppositeOrderAlwaysComplete) {

@@ -39,7 +39,7 @@ public:
     static std::string stored_from() { return "k"; }  ///< Behind it the shard's number, as u32.
     static std::string stored_to() { return "l"; }
 
-    /// Other budgets: what is at work is told by `hold` before `renewed`.
+    /// Replaces the budgets: what is at work is reported by `hold` before `renewed`.
     void renew(std::shared_ptr<const BudgetSet> set, std::uint64_t epoch);
     void hold(Ordinal ordinal, JobType type);
     void renewed();

@@ -70,7 +70,7 @@ TEST_F(FileStoreTest, WholeFilesThatArePassedOnLieByTheirUploadAndCount) {
     EXPECT_TRUE(store->list(device).files.empty());
     store->discard("u", device);
     EXPECT_EQ(store->bytes(), 7 + FileLimits::file_overhead_bytes);
-    // A start keeps those that somebody knows of.
+    // A start keeps those that have a record.
     store = by_upload({{"u", device}});
     EXPECT_EQ(store->bytes(), 7 + FileLimits::file_overhead_bytes);
     EXPECT_TRUE(store->find("u", device, "logs/a.txt"));

@@ -59,7 +59,7 @@ private:
 /// IoT Hub docs, "Upload files with IoT Hub".
 ///
 /// With an outlet, a file whose upload has ended waits until it has been passed on, for as long as that takes
-/// and over restarts; then back ends are told.
+/// and over restarts; then back ends are notified.
 class Uploads {
 public:
     Uploads(Shards& shards, LockedQueue& notifications);
