@@ -24,6 +24,11 @@ std::pair<std::uint32_t, std::uint32_t> EventLog::stored_numbers(std::uint32_t n
     return {first, first + (1U << log_shift) - 1};
 }
 
+void EventLog::close() {
+    is_closed_.store(true, std::memory_order_relaxed);
+    slots_.oust_all();
+}
+
 void EventLog::erase(Batch& batch, std::uint32_t number) {
     const auto [first, end] = stored_numbers(number);
     PartitionLog::erase(batch, first, end);

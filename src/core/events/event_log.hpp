@@ -7,6 +7,7 @@
 #include "core/events/receiver_slots.hpp"
 #include "core/shard/partition_head.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,10 @@ public:
     /// As `Events::open`.
     Result<std::unique_ptr<PartitionReader>> open(std::uint32_t partition, const EventStart& start) const;
 
+    /// The endpoint has been deleted: ends its readers over AMQP; those over REST look themselves.
+    void close();
+    bool is_closed() const { return is_closed_.load(std::memory_order_relaxed); }
+
     ConsumerGroups& groups() { return groups_; }
     ReceiverSlots& slots() { return slots_; }
 
@@ -65,6 +70,7 @@ private:
     std::vector<std::shared_ptr<PartitionHead>> heads_;  ///< By partition. Bound: fixed.
     ConsumerGroups groups_;
     ReceiverSlots slots_;
+    std::atomic<bool> is_closed_ = false;
 };
 
 }  // namespace carillon

@@ -49,7 +49,7 @@ void Events::close_log(std::string_view endpoint) {
         closed = std::move(found->second);
         logs_.erase(found);
     }
-    closed->slots().oust_all();
+    closed->close();
     const auto [first, end] = EventLog::stored_numbers(closed->number());
     shards_.first().telemetry().close_log(first, end);
 }

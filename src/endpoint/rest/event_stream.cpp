@@ -16,7 +16,7 @@ namespace carillon::rest {
 
 Result<std::shared_ptr<EventStream>> EventStream::open(const std::shared_ptr<EventLog>& events,
                                                        EventOrder order) {
-    std::shared_ptr<EventStream> stream(new EventStream(std::move(order)));
+    std::shared_ptr<EventStream> stream(new EventStream(events, std::move(order)));
     for (const auto& part : stream->order_.parts) {
         auto reader = events->open(part.partition, part.start);
         if (!reader) return fail(std::move(reader).error());
@@ -109,6 +109,10 @@ bool EventStream::render() {
 
 /// Reads a piece of the next partition that has one; false if none has. Gives place where nothing fits.
 Task<bool> EventStream::read_on() {
+    if (events_->is_closed()) {
+        say_failure(Errc::generic_not_found, "The endpoint has been deleted.");
+        co_return false;
+    }
     for (std::size_t tried = 0; tried < parts_.size(); ++tried) {
         turn_ = (turn_ + 1) % parts_.size();
         Part& part = parts_[turn_];
@@ -193,11 +197,15 @@ void EventStream::say_end() {
 void EventStream::say_error(const Error& error) {
     log.error("events cannot be read partition={} reason={}", parts_[turn_].reader->partition(),
               error.detail);
+    say_failure(error.code, "The hub cannot read its event log.");
+}
+
+void EventStream::say_failure(Errc code, std::string_view message) {
     is_ending_ = true;
     if (order_.is_event_stream) out_ += "event: error\ndata: ";
     JsonWriter json(out_);
     json.begin_object().key("error").begin_object();
-    json.member("code", errc_name(error.code)).member("message", "The hub cannot read its event log.");
+    json.member("code", errc_name(code)).member("message", message);
     json.end_object().end_object();
     out_ += order_.is_event_stream ? "\n\n" : "\n";
 }

@@ -13,8 +13,8 @@ namespace carillon::rest {
 
 /// Sends one client the events that it ordered, as lines of JSON or as server-sent events, from partition to
 /// partition in turn. Reads on when what was read has left: while bytes wait for the client it keeps no more
-/// than the line under way. Sleeps at the end of the log until something comes. Lives on the channel's
-/// thread.
+/// than the line under way. Sleeps at the end of the log until something comes. Ends with an error within a
+/// heartbeat once its endpoint has been deleted. Lives on the channel's thread.
 class EventStream final : public StreamedResponse {
 public:
     /// Lines gathered before they are handed to the channel, which sends them in a turn of its thread.
@@ -35,7 +35,8 @@ private:
         std::unique_ptr<PartitionReader> reader;
         std::uint64_t end = UINT64_MAX;
     };
-    explicit EventStream(EventOrder order) : order_(std::move(order)) {}
+    EventStream(std::shared_ptr<EventLog> events, EventOrder order)
+        : events_(std::move(events)), order_(std::move(order)) {}
     void started() override;
     static Task<> run(std::shared_ptr<EventStream> self);
     Task<> work();
@@ -46,11 +47,13 @@ private:
     void say_place();
     void say_end();
     void say_error(const Error& error);
+    void say_failure(Errc code, std::string_view message);
     bool flush();
     void put_back();
     bool sleep();
     std::string place() const;
 
+    const std::shared_ptr<EventLog> events_;
     const EventOrder order_;
     std::vector<Part> parts_;  ///< Bound: fixed.
     std::size_t turn_ = 0;     ///< The part read last.

@@ -103,6 +103,18 @@ TEST_F(EventsRoute, FollowsTheLogFromItsEnd) {
     EXPECT_FALSE(wire_.is_closed);
 }
 
+TEST_F(EventsRoute, EndsWithinAHeartbeatOnceItsEndpointHasBeenDeleted) {
+    ASSERT_TRUE(hub_->events().open_log("alarms", 1, {}, Telemetry::LogOrigin::made));
+    follow("endpoint=alarms");
+    hub_->events().close_log("alarms");
+    clock_.advance(EventStream::heartbeat);
+    hub_.settle();
+    const auto said = lines();
+    ASSERT_FALSE(said.empty());
+    EXPECT_NE(said.back().find("The endpoint has been deleted."), std::string::npos) << said.back();
+    EXPECT_TRUE(is_whole_ && wire_.is_closed);
+}
+
 TEST_F(EventsRoute, EndsBehindTheLimitAndAtTheEndOfWhatWasThere) {
     for (const char* body : {"1", "2", "3"}) send("d", body);
     follow("from=earliest&limit=2");
