@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Hub, until } from '../lib/hub.mjs';
 import { Cluster } from './cluster.mjs';
 
-const address = '127.43.52.10';
-const cluster = new Cluster({ binary: process.env.HUB_BINARY, address, nodes: { n1: '127.43.52.10' } });
+const address = '127.43.59.10';
+const cluster = new Cluster({ binary: process.env.HUB_BINARY, address, nodes: { n1: '127.43.59.10' } });
 const { store } = cluster.postgres;
 const [node] = cluster.nodes;
 const adminPort = 17_812;
