@@ -70,27 +70,46 @@ public:
         if (error->IsIOError() && error->severity() == rocksdb::Status::Severity::kFatalError) {
             *error = rocksdb::Status(*error, rocksdb::Status::Severity::kHardError);
         }
-        if (stopped_.exchange(true)) return;
+        {
+            const std::lock_guard lock(mutex_);
+            reason_ = error->ToString();
+        }
         const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        if (stopped_.exchange(true)) return;
+        stopped_at_ = now;
         if (now - last_said_.load() < between_words) return;  // It comes and goes.
         last_said_ = now;
         was_said_ = true;
         log.error("store stopped reason={:?}", error->ToString());
     }
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* automatic) override {
+        // On a full disk RocksDB tries itself whether it can go on. If only the next commit asked for it,
+        // a flush that comes up meanwhile would fail without a try, yet stay queued and never be begun, so that
+        // the recovery, which waits for it, would wait for ever (rocksdb 7.8: DBImpl::BackgroundFlush).
+        *automatic = error.severity() >= rocksdb::Status::Severity::kHardError;
+    }
+    /// RocksDB tries at once whether it can go on, and from then on every five seconds.
+    bool has_just_stopped() const {
+        return std::chrono::steady_clock::now().time_since_epoch() - stopped_at_.load() < first_try;
+    }
+    /// Why it stopped.
+    std::string reason() const {
+        const std::lock_guard lock(mutex_);
+        return reason_;
+    }
     void resumed() {
         if (stopped_.exchange(false) && was_said_.exchange(false)) log.info("store resumed");
-    }
-    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
-        // RocksDB would look every five seconds whether a full disk has room, and answer `Busy` to
-        // our asking meanwhile; the next commit is prompter.
-        *automatic = false;
     }
 
 private:
     static constexpr std::chrono::seconds between_words{10};
+    static constexpr std::chrono::seconds first_try{1};
     std::atomic<bool> stopped_ = false;
     std::atomic<bool> was_said_ = false;
     std::atomic<std::chrono::steady_clock::duration> last_said_{-between_words};
+    std::atomic<std::chrono::steady_clock::duration> stopped_at_{};
+    mutable std::mutex mutex_;
+    std::string reason_;  ///< Of the last error. Guarded by `mutex_`.
 };
 
 std::size_t event_buffer_bytes(const RocksOptions& wanted) {
@@ -255,7 +274,12 @@ struct RocksStore::Impl {
         if (!failed && !listener->is_stopped()) return {};
         rocksdb::Status resumed = resume();
         // Work that had begun before the cause was gone may have failed meanwhile. By now it is over.
-        if (!resumed.ok()) resumed = resume();
+        if (!resumed.ok() && !resumed.IsBusy()) resumed = resume();
+        while (resumed.IsBusy() && listener->has_just_stopped()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            resumed = resume();
+        }
+        if (resumed.IsBusy()) return fail(Errc::store_failed, "the store is stopped: " + listener->reason());
         if (!resumed.ok()) return fail(store_error(resumed, "the store is stopped"));
         failed = false;
         listener->resumed();
