@@ -108,6 +108,7 @@ TEST_F(EventsRoute, EndsWithinAHeartbeatOnceItsEndpointHasBeenDeleted) {
     follow("endpoint=alarms");
     hub_->events().close_log("alarms");
     clock_.advance(EventStream::heartbeat);
+    timers_.run_due(clock_.now());
     hub_.settle();
     const auto said = lines();
     ASSERT_FALSE(said.empty());
