@@ -37,11 +37,16 @@ after(async () => {
 
 const next = () => page.getByRole('button', { name: 'Next' }).click();
 const dialog = () => page.getByRole('dialog');
+/** The devices of a new job. What is found of them moves the button of the next step, so it is waited for. */
+async function choose(condition) {
+  await page.getByLabel('Which devices').fill(condition);
+  await page.getByTestId('target-count').waitFor();
+  await next();
+}
 
 test('a rollout is made in the wizard, waits behind its canary, and goes on when it is promoted', async () => {
   await browser.go('/new-job');
-  await page.getByLabel('Which devices').fill("tags.fleet = 'sim-' AND tags.tenth < 3");
-  await next();
+  await choose("tags.fleet = 'sim-' AND tags.tenth < 3");
   await page.getByRole('tab', { name: 'Call a method' }).click();
   await page.getByLabel('Method', { exact: true }).fill('update');
   await next();
@@ -150,8 +155,7 @@ test('a wave that fails pauses its job; it is cancelled, and run again for the d
 /** Goes through the wizard for a twin job in steps up to its review. */
 async function writeTwinJob(condition, desired, id) {
   await browser.go('/new-job');
-  await page.getByLabel('Which devices').fill(condition);
-  await next();
+  await choose(condition);
   await page.getByLabel('Desired properties').fill(desired);
   await next();
   await page.getByRole('tab', { name: 'Step by step' }).click();
@@ -240,8 +244,7 @@ test('a twin job waits until its devices report what it wrote, says of the other
   const targets = ['echo-1', 'sim-000001', 'sim-000002'];
   const intervals = () => Promise.all(targets.map(async (id) => (await rest('GET', `/twins/${id}`)).properties.desired.interval ?? 'none'));
   await browser.go('/new-job');
-  await page.getByLabel('Which devices').fill(`deviceId IN ['${targets.join("', '")}']`);
-  await next();
+  await choose(`deviceId IN ['${targets.join("', '")}']`);
   await page.getByLabel('Desired properties').fill('{"interval": 5}');
   await next();
   await page.getByRole('tab', { name: 'Step by step' }).click();
@@ -359,8 +362,7 @@ test('a job with a window is made in the wizard, waits for it on its page, and r
   // A window that does not open for hours, whatever the time is.
   const [from, until] = [8, 9].map((hours) => `${String((new Date().getUTCHours() + hours) % 24).padStart(2, '0')}:00`);
   await browser.go('/new-job');
-  await page.getByLabel('Which devices').fill("tags.fleet = 'sim-'");
-  await next();
+  await choose("tags.fleet = 'sim-'");
   await page.getByLabel('Tags', { exact: true }).fill('{"night":1}');
   await next();
   await page.getByRole('tab', { name: 'All at once' }).click();
