@@ -85,7 +85,7 @@ TEST_P(PassingError, EndsForTheStoreWhenItsCauseEnds) {
             }
             (void)store.flush();  // So that calls are made that no commit waits for.
             faults->error = 0;
-            // On a full disk it is looked for room every few seconds. This bound ends a run in which that never helps.
+            // A full disk is looked at every few seconds. This bound ends a run in which that never helps.
             const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
             while (error == ENOSPC && !commit() && std::chrono::steady_clock::now() < give_up) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -145,7 +145,8 @@ TEST(StoreFaults, ACommitOutlivesWorkThatItWaitsForAndThatFailsWhenTheCauseIsGon
         std::thread commits([&] {
             for (std::uint64_t n = 0; n < all; ++n) {
                 Result<> committed = (*opened)->commit(batch_of(n));
-                // On a full disk RocksDB tries every few seconds whether it can go on, and commits are refused meanwhile.
+                // On a full disk RocksDB tries every few seconds whether it can go on; commits are refused
+                // meanwhile.
                 const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
                 while (!committed && error == ENOSPC && std::chrono::steady_clock::now() < give_up) {
                     std::this_thread::sleep_for(std::chrono::milliseconds(50));
