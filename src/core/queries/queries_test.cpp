@@ -262,6 +262,8 @@ TEST_F(QueriesTest, ModulesAreRowsOfTheirOwn) {
     EXPECT_EQ(all("SELECT deviceId, moduleId FROM devices.modules WHERE deviceId = 'd001'", 100), of_one);
     EXPECT_EQ(all("SELECT deviceId, moduleId FROM devices.modules", 2).size(), 4U);
     EXPECT_EQ(all("SELECT deviceId FROM devices", 2).size(), 3U);
+    const std::string named = "SELECT deviceId FROM devices WHERE deviceId IN ['d001', 'd002']";
+    for (const std::size_t size : {1U, 100U}) EXPECT_EQ(all(named, size), (std::vector{id_item("d001"), id_item("d002")}));
 }
 
 TEST_F(QueriesTest, AggregatesSpanShardsAndGroupsArePaged) {

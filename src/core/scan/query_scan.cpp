@@ -106,14 +106,17 @@ private:
             if (shard_number(id, shard_.shard_count()) != shard_.number()) continue;
             const auto key = IdentityKey::parse(id);
             if (!key) continue;
+            const bool is_given = record_ != nullptr && record_->key.device == key->device;
             const bool is_begun = after_ && after_->device == key->device;
             const Record* record = nullptr;
-            if (record_ != nullptr && record_->key.device == key->device) {
+            if (plan_.query.collection == query::Collection::devices) {
+                // A device is one row. What lies behind it need not be looked at, which would cost as much as finding it.
+                if (is_given || is_begun) continue;
+                record = directory_.find(*key);
+            } else if (is_given) {
                 record = directory_.next(*record_);
             } else if (is_begun) {
                 record = directory_.upper_bound(*after_);
-            } else if (plan_.query.collection == query::Collection::devices) {
-                record = directory_.find(*key);
             } else {
                 record = directory_.lower_bound(*key);
             }
