@@ -30,8 +30,9 @@ class Device {
     this.received = new Set(); // Messages from the hub.
     this.closes = 0;
     const { hostName } = traffic;
+    // Without `resubscribe` it sends its SUBSCRIBE on each connection; with it, never again one that was lost.
     this.client = mqttConnect(`mqtts://${node.address}:8883`, {
-      ca: traffic.ca, clientId: id, clean: false, reconnectPeriod: 200, connectTimeout: 20_000, keepalive: 30, protocolVersion: 4,
+      ca: traffic.ca, clientId: id, clean: false, resubscribe: false, reconnectPeriod: 200, connectTimeout: 20_000, keepalive: 30, protocolVersion: 4,
       username: `${hostName}/${id}/?api-version=2021-04-12`,
       password: sign(`${hostName}/devices/${id}`, key, Math.floor(Date.now() / 1000) + 4 * hour),
     });

@@ -107,18 +107,27 @@ export async function poll(line, story, isLiving) {
   }
 }
 
-/** A device on MQTT with a session that stays. Gives what ends it. */
-export function listen({ hub }, story, isLiving) {
+/** A device on MQTT with a session that stays, whose first SUBSCRIBE may be lost on its way. Gives what ends it. */
+export function listen({ hub }, story, isLiving, { losesSubscribe = false } = {}) {
+  // With `resubscribe` mqtt.js 4 never sends a SUBSCRIBE a second time, even if the first was lost and CONNACK knows of
+  // no session, and calls back as if there had been a SUBACK (client.js: subscribe, _resubscribe).
   const client = ga.mqtt.connect(`mqtts://${hub.address}:8883`, {
-    clientId: story.id, clean: false, reconnectPeriod: 50, protocolVersion: 4, resubscribe: true, connectTimeout: 10_000, queueQoSZero: false,
+    clientId: story.id, clean: false, reconnectPeriod: 50, protocolVersion: 4, resubscribe: false, connectTimeout: 10_000, queueQoSZero: false,
     username: `${hub.address}/${story.id}/?api-version=2021-04-12`, password: story.token,
   });
   client.on('error', (error) => story.note(`error ${error.message}`));
   for (const event of ['reconnect', 'close', 'offline', 'disconnect', 'end']) client.on(event, () => story.note(event));
-  client.on('connect', () => {
-    story.note('connect');
-    client.subscribe(`devices/${story.id}/messages/devicebound/#`, { qos: 1 }, (error) => story.note(error ? `SUBSCRIBE: ${error.message}` : 'SUBACK'));
+  client.on('connect', ({ sessionPresent }) => {
+    story.note(sessionPresent ? 'connect, with its session' : 'connect, without a session');
+    const answered = (error, granted) => story.note(error ? `SUBSCRIBE: ${error.message}` : `SUBACK of ${granted.map(({ qos }) => qos)}`);
+    client.subscribe(`devices/${story.id}/messages/devicebound/#`, { qos: 1 }, answered);
   });
+  const lose = ({ cmd }) => {
+    if (cmd !== 'subscribe') return;
+    client.removeListener('packetsend', lose);
+    client.stream.destroy(); // What is being sent does not leave.
+  };
+  if (losesSubscribe) client.on('packetsend', lose);
   client.on('message', (topic, payload) => {
     story.came(Number(payload.toString()));
     story.note(`message ${payload}`);

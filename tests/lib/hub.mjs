@@ -28,7 +28,7 @@ export async function until(probe, what, seconds = UNTIL_S) {
   for (let pause = 25; ; pause = Math.min(250, pause * 1.1)) {
     const found = await probe();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${typeof what === 'function' ? what() : what}`);
+    if (Date.now() > end) throw new Error(`waited ${seconds} s for ${typeof what === 'function' ? await what() : what}`);
     await sleep(pause);
   }
 }
