@@ -14,8 +14,12 @@ const { Message } = fromGa('azure-iot-device');
 const rhea = fromGa('rhea');
 const kills = Number(process.env.KILL_COUNT ?? 5);
 const hub = Hub.fromEnvironment();
+let hasEnded = false;
 before(() => hub.start());
-after(() => hub.stop());
+after(() => {
+  hasEnded = true; // Else a test that failed would not end.
+  return hub.stop();
+});
 
 /** One attempt that a kill may leave without an answer. */
 const attempt = (promise) => Promise.race([promise.then(() => 'done', () => 'lost'), sleep(5000, 'lost', { ref: false })]);
@@ -28,7 +32,7 @@ class Device {
 
   /** Connects, and again when the connection is lost, until it is told to end. */
   async live() {
-    while (!this.isOver) {
+    while (!this.isOver && !hasEnded) {
       const client = ga.device.Client.fromConnectionString(this.login, this.transport);
       client.setRetryPolicy({ shouldRetry: () => false, nextRetryTimeout: () => 0 });
       const lost = new Promise((resolve) => {
@@ -45,7 +49,7 @@ class Device {
   }
 
   async send(client) {
-    while (!this.isOver) {
+    while (!this.isOver && !hasEnded) {
       if (this.isQuiet) {
         await sleep(20);
         continue;
@@ -121,7 +125,7 @@ test(`nothing that was acknowledged over AMQP is lost or out of order over ${kil
   }
   const lives = devices.map((device) => device.live());
   let isSending = true;
-  const sending = sendToAll(devices, () => isSending);
+  const sending = sendToAll(devices, () => isSending && !hasEnded);
   await until(() => devices.every(({ acknowledged, got }) => acknowledged.length > 0 && got.length > 0), 'messages both ways');
   for (let kill = 0; kill < kills; kill += 1) {
     await sleep(200 + Math.random() * 800);

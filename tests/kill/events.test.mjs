@@ -14,6 +14,7 @@ const kills = Number(process.env.KILL_COUNT ?? 6);
 const fixed = Array.from({ length: 40 }, (_, i) => `fixed-${i}`);
 const hub = Hub.fromEnvironment();
 let authorization;
+let runs = true;
 
 before(async () => {
   await hub.start();
@@ -23,7 +24,10 @@ before(async () => {
     assert.equal((await ask('PUT', `/carillon/routes/${name}`, { source, endpointNames: ['events'] })).status, 200);
   }
 });
-after(() => hub.stop());
+after(() => {
+  runs = false; // Else a test that failed would not end.
+  return hub.stop();
+});
 
 /** One request; status 0 where no answer came. */
 async function ask(method, path, body, headers = {}) {
@@ -78,7 +82,6 @@ function check(id, events) {
 
 test('events are in the log as often as what they tell of is on disk', async () => {
   for (const id of fixed) assert.equal((await ask('PUT', `/devices/${id}`, { deviceId: id })).status, 200);
-  let runs = true;
   let number = 0;
   const acknowledged = { writes: 0, creations: 0, removals: 0, jobs: [] };
   const writer = async (id) => {
@@ -109,12 +112,11 @@ test('events are in the log as often as what they tell of is on disk', async () 
   }
   runs = false;
   await Promise.all(working);
-  let open = true;
-  while (open) {
-    const { body } = await ask('GET', '/carillon/jobs');
-    open = JSON.parse(body || '[]').some(({ phase }) => !['completed', 'failed', 'cancelled'].includes(phase));
-    await sleep(50);
-  }
+  const isOpen = ({ phase }) => !['completed', 'failed', 'cancelled'].includes(phase);
+  await until(async () => {
+    const { status, body } = await ask('GET', '/carillon/jobs');
+    return status === 200 && !JSON.parse(body).some(isOpen);
+  }, 'all jobs to end');
   // Ends of devices are told behind the end of their job.
   const counts = new Map();
   for (const id of acknowledged.jobs) counts.set(id, JSON.parse((await ask('GET', `/jobs/v2/${id}`)).body).deviceJobStatistics.deviceCount);
