@@ -1,5 +1,6 @@
-// The machine's clock is set while the hub runs, by an hour and by a day, forwards and back, during jobs and schedules: each job
-// that is due begins once, a call that is under way keeps its time, tokens end by the clock, and no figure counts time backwards.
+// The machine's clock is set while the hub runs, by an hour, by a day and in steps of 30 s, forwards and back, and by a leap
+// second, during jobs and schedules: each job that is due begins once, a call that is under way keeps its time, tokens end by
+// the clock, and no figure counts time backwards.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -123,12 +124,44 @@ for (const [name, jump] of [['an hour', HOUR], ['a day', DAY]]) {
   });
 }
 
+test('a clock that drifts in steps of 30 s begins what is due once', async () => {
+  const steps = async (by) => {
+    for (let step = 0; step < 10; step += 1) {
+      set(by);
+      await sleep(100);
+    }
+  };
+  await plan('drift', hubNow() + 270);
+  await steps(30);
+  await until(async () => await status('drift') === 'completed', 'the job', DUE_S);
+  await steps(-30);
+  await sleep(1500);
+  assert.deepEqual([await status('drift'), begins.get('drift')], ['completed', 1]);
+  await steps(30);
+  await sleep(1500);
+  assert.equal(begins.get('drift'), 1);
+  await steps(-30);
+});
+
+test('a job that is due in a leap second begins once', async () => {
+  const due = Math.ceil(hubNow()) + 2;
+  await plan('leap', due);
+  await sleep((due - hubNow()) * 1000 + 20);
+  set(-1); // The second comes twice.
+  await until(async () => await status('leap') === 'completed', 'the job', DUE_S);
+  await sleep(2500);
+  assert.deepEqual([await status('leap'), begins.get('leap')], ['completed', 1]);
+  set(1);
+});
+
 test('a job that is late begins at a clock that was set back', async () => {
-  set(-DAY);
-  await plan('back', hubNow() - 5);
-  await until(async () => await status('back') === 'completed', 'the job', DUE_S);
-  assert.equal(begins.get('back'), 1);
-  set(DAY);
+  for (const [id, back] of [['back', DAY], ['back-5', 300]]) {
+    set(-back);
+    await plan(id, hubNow() - 5);
+    await until(async () => await status(id) === 'completed', 'the job', DUE_S);
+    assert.equal(begins.get(id), 1);
+    set(back);
+  }
 });
 
 test('tokens end by the clock', async () => {
