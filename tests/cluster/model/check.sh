@@ -19,7 +19,7 @@ states_and_errors() {
 }
 
 outcome=0
-for model in fence lease; do
+for model in fence lease jobs; do
   mapfile -t found < <(states_and_errors "$model")
   printf '%-6s %-18s %s errors in %s states\n' "$model" '' "${found[0]}" "${found[1]}"
   [ "${found[0]}" = 0 ] || outcome=1
