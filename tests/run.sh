@@ -16,6 +16,7 @@ shift
 "$here/lib/npm.sh" "$here/openapi"
 "$here/lib/npm.sh" "$here/mcp"
 "$here/lib/npm.sh" "$here/routes"
+"$here/lib/npm.sh" "$here/package"
 python=usr/lib/python3/dist-packages/azure
 "$here/lib/deb.sh" python3-azure "$build/python3-azure" $python/core $python/eventhub
 "$here/lib/deb.sh" prometheus "$build/prometheus" usr/bin/promtool

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +21,12 @@ for (const line of read('Dockerfile').replace(/\\\n\s*/g, '').split('\n')) {
 }
 const last = stages.at(-1);
 const of = (stage, word) => stage.filter(([name]) => name === word).map(([, rest]) => rest);
+
+test('a validator of Dockerfiles finds nothing', () => {
+  const { validate } = createRequire(import.meta.url)('dockerfile-utils');
+  assert.deepEqual(validate(read('Dockerfile'), {}).map(({ message, range }) => `${range.start.line + 1}: ${message}`), []);
+  assert.equal(validate('FROM debian:12-slim\nRUNN true\n', {}).length, 1, 'it does find faults');
+});
 
 test('it is built in one stage and run in another, as a user, with a check of its health', () => {
   assert.equal(stages.length, 2);
@@ -58,7 +65,7 @@ test('it holds each library that the program is linked with, and no other', () =
 
 test('the ports are those of the hub, and the composition takes away what it does not need', () => {
   assert.deepEqual(of(last, 'EXPOSE')[0].split(' '), ['443', '5671', '8883']);
-  for (const port of ['443', '5671', '8883']) assert.ok(compose.includes(`- "${port}:${port}"`), port);
+  for (const port of ['443', '5671', '8883']) assert.ok(compose.includes(`- '0.0.0.0:${port}:${port}'`), port);
   for (const line of ['read_only: true', 'cap_drop:\n      - ALL', 'no-new-privileges:true', 'stop_grace_period:']) assert.ok(compose.includes(line), line);
   assert.doesNotMatch(compose, /\t/);
   assert.match(compose, /not run/i);
