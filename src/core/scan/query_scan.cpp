@@ -110,7 +110,7 @@ private:
             const bool is_begun = after_ && after_->device == key->device;
             const Record* record = nullptr;
             if (plan_.query.collection == query::Collection::devices) {
-                // A device is one row. What lies behind it need not be looked at, which would cost as much as finding it.
+                // A device is one row. What lies behind it need not be looked at: that costs as much as finding it.
                 if (is_given || is_begun) continue;
                 record = directory_.find(*key);
             } else if (is_given) {
