@@ -89,12 +89,13 @@ endfunction()
 
 # Tests that last long, and seconds that they take: ctest begins with the longest, and is not left with one of them.
 set(CARILLON_LONG_TESTS
-  behaviour.operate.clock=200 sdk.dps.provisioning=85 behaviour.transfer.containers=85 behaviour.rest.scopes=80 unit.store=80
+  behaviour.operate.clock=200 sdk.dps.provisioning=95 behaviour.transfer.containers=85 behaviour.rest.scopes=80
+  behaviour.dashboard.pages=80 behaviour.dashboard.operations=75 unit.store=80
   abuse.silence=65 docs.rollouts=60 behaviour.provisioning.https=55 unit.core_jobs=50 behaviour.cli.terminal=45 abuse.rights=45
   behaviour.rest.templates=45 behaviour.simulate=40 kill=40 kill.rollouts=40 kill.messages=40 sdk.ga.amqp_messages=35
   behaviour.provisioning.allocation=35 client.DeviceMessagesTest=35 behaviour.cluster.doors=35 abuse.unread=35
   behaviour.cluster.partitions=35 behaviour.cluster.matrix=35 behaviour.rest.events=35 kill.registrations=30 model.cluster=30
-  tidy.bounds=30 client.RobustnessTest=30)
+  client.RobustnessTest=30)
 function(carillon_begins_early name)
   foreach(one IN LISTS CARILLON_LONG_TESTS)
     if(one MATCHES "^(.+)=([0-9]+)$" AND CMAKE_MATCH_1 STREQUAL name)
