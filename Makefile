@@ -35,9 +35,8 @@ demo-cluster:  ## three nodes over a PostgreSQL of its own; the one that serves 
 	@$(call build_preset,dev) --target carillon
 	@tests/demo/cluster.sh
 
-test:  ## everything that must pass
-	@$(call installed,test)
-	@$(call build_preset,dev)
+test: setup  ## everything that must pass
+	@tests/prepare.sh $(JOBS)
 	@tests/run.sh build/dev
 
 test-cluster:  ## all tests with SDKs by random nodes of a cluster, and the long form of those that harm one

@@ -8,18 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$1
 shift
 
-"$here/lib/npm.sh" "$here/demo"
-"$here/lib/npm.sh" "$here/sdk/ga"
-"$here/lib/npm.sh" "$here/sdk/legacy"
-"$here/lib/npm.sh" "$here/sdk/eventhubs"
-"$here/lib/npm.sh" "$here/sdk/dps"
-"$here/lib/npm.sh" "$here/openapi"
-"$here/lib/npm.sh" "$here/mcp"
-"$here/lib/npm.sh" "$here/routes"
-"$here/lib/npm.sh" "$here/package"
-python=usr/lib/python3/dist-packages/azure
-"$here/lib/deb.sh" python3-azure "$build/python3-azure" $python/core $python/eventhub
-"$here/lib/deb.sh" prometheus "$build/prometheus" usr/bin/promtool
+"$here/packages.sh" "$build"
 [ ! -f "$build/dashboard/dashboard_files.cpp" ] || "$here/lib/npm.sh" "$here/../dashboard"
 
 # Libraries of the distribution are not built with the thread sanitizer, so what they do unseen is not judged.
