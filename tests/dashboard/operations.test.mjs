@@ -37,12 +37,23 @@ after(async () => {
 
 const next = () => page.getByRole('button', { name: 'Next' }).click();
 const dialog = () => page.getByRole('dialog');
-/** The devices of a new job. What is found of them moves the button of the next step, so it is waited for. */
+/** The devices of a new job, and the next step. */
 async function choose(condition) {
   await page.getByLabel('Which devices').fill(condition);
   await page.getByTestId('target-count').waitFor();
   await next();
 }
+
+test('what is found of the devices does not move the button of the next step', async () => {
+  await browser.go('/new-job');
+  const top = async () => (await page.getByRole('button', { name: 'Next' }).boundingBox()).y;
+  await page.getByLabel('Which devices').fill("tags.fleet = 'none'");
+  await page.getByTestId('target-count').getByText('0', { exact: true }).waitFor();
+  const before = await top();
+  await page.getByLabel('Which devices').fill('*');
+  await page.getByText(/^and \d+ more/).waitFor();
+  assert.equal(await top(), before);
+});
 
 test('a rollout is made in the wizard, waits behind its canary, and goes on when it is promoted', async () => {
   await browser.go('/new-job');

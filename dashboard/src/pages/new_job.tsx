@@ -116,7 +116,7 @@ function useTarget(condition: string) {
     const [all, connected, sample] = await Promise.all([
       query<{ n: number }>(countStatement(on('')), 1),
       query<{ n: number }>(countStatement(on("connectionState = 'Connected'")), 1),
-      query<{ deviceId: string; connectionState: string }>(listStatement(on(''), []), 8),
+      query<{ deviceId: string; connectionState: string }>(listStatement(on(''), []), 5),
     ]);
     return { all: all.items[0]?.n ?? 0, connected: connected.items[0]?.n ?? 0, sample: sample.items };
   });
@@ -183,17 +183,15 @@ function TargetByQuery({ draft, change }: Part) {
         <Button kind="quiet" onClick={() => change({ condition: "connectionState = 'Connected'" })}>{t.newJob.connected}</Button>
       </div>
       <Problem of={found.problem} />
-      {found.value && (
-        <div class="sample" role="status">
-          <p>{t.newJob.matches(<strong data-testid="target-count">{count(found.value.all)}</strong>, <strong>{count(found.value.connected)}</strong>)}</p>
-          {found.value.all > 0 && (
-            <ul class="plain">
-              {found.value.sample.map((row) => <li key={row.deviceId} class="row"><span class="id">{row.deviceId}</span><State of={row.connectionState} /></li>)}
-              {found.value.all > found.value.sample.length && <li class="hint">{t.newJob.andMore(count(found.value.all - found.value.sample.length))}</li>}
-            </ul>
-          )}
-        </div>
-      )}
+      <div class="sample steady" role="status">
+        {found.value && <p>{t.newJob.matches(<strong data-testid="target-count">{count(found.value.all)}</strong>, <strong>{count(found.value.connected)}</strong>)}</p>}
+        {found.value && found.value.all > 0 && (
+          <ul class="plain">
+            {found.value.sample.map((row) => <li key={row.deviceId} class="row"><span class="id">{row.deviceId}</span><State of={row.connectionState} /></li>)}
+            {found.value.all > found.value.sample.length && <li class="hint">{t.newJob.andMore(count(found.value.all - found.value.sample.length))}</li>}
+          </ul>
+        )}
+      </div>
     </>
   );
 }
