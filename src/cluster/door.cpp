@@ -14,6 +14,7 @@ namespace carillon {
 struct Door::ThreadState {
     std::shared_ptr<const Connector> connector;  ///< Null while nobody serves.
     std::int64_t incarnation = 0;
+    std::uint8_t version = 0;  ///< Of what is said to the owner.
     TimePoint retry_at{};
     Duration pause = retry_min;
     /// Since when nobody serves, or no try has succeeded; nothing if none has failed.
@@ -144,12 +145,35 @@ private:
             hello.peer.certificate = *shown;
             hello.peer.chain = peer_chain(*peer_);
         }
-        if (!owner_->send(as_bytes(encode_hello(hello)))) refuse();
+        version_ = state_.version;
+        answer_.clear();
+        agrees_ = false;
+        if (!owner_->send(as_bytes(encode_hello(hello, version_)))) refuse();
+    }
+
+    /// The owner does not speak the version of the hello; it says which ones it does.
+    void agree(Bytes bytes) {
+        constexpr std::size_t answer_bytes = 3;
+        answer_ += as_text(bytes.first(std::min(bytes.size(), answer_bytes - answer_.size())));
+        if (answer_.size() < answer_bytes) return;
+        const LineVersions theirs{static_cast<std::uint8_t>(answer_[1]),
+                                  static_cast<std::uint8_t>(answer_[2])};
+        const auto common = door_.options_.versions.common_with(theirs);
+        // One that says something else each time would be asked forever.
+        if (!common || *common >= version_) {
+            door_.tell_versions(theirs);
+            return refuse();
+        }
+        if (connector_ == state_.connector) state_.version = *common;
+        agrees_ = true;
+        owner_->abort(Errc::unreachable);
     }
 
     void owner_said(Bytes bytes) {
         if (stage_ == Stage::greeting) {
-            const auto answer = static_cast<LineAnswer>(bytes[0]);
+            const auto answer =
+                static_cast<LineAnswer>(answer_.empty() ? bytes[0] : static_cast<std::uint8_t>(answer_[0]));
+            if (answer == LineAnswer::other_version) return agree(bytes);
             if (answer == LineAnswer::not_owner) return owner_->abort(Errc::unreachable);
             if (answer != LineAnswer::accepted) return refuse();
             state_.reached();
@@ -193,7 +217,7 @@ private:
 
     void owner_closed() {
         if (stage_ != Stage::connecting && stage_ != Stage::greeting) return side_closed(is_owner_there_);
-        if (connector_ == state_.connector) state_.failed(now());
+        if (connector_ == state_.connector && !agrees_) state_.failed(now());
         is_owner_there_ = false;
         owner_.reset();
         stage_ = Stage::waiting;
@@ -214,6 +238,9 @@ private:
     bool is_peer_there_ = false;
     bool is_owner_there_ = false;
     std::int64_t incarnation_ = 0;  ///< Of the owner it was passed on to.
+    std::uint8_t version_ = 0;      ///< Of the hello that was sent.
+    std::string answer_;            ///< Of an owner that speaks other versions. Bound: fixed.
+    bool agrees_ = false;           ///< The owner is to be asked in a version that it speaks.
     std::shared_ptr<const Connector> connector_;
     PeerSide peer_side_{*this};
     OwnerSide owner_side_{*this};
@@ -333,6 +360,7 @@ void Door::note_change(IoThread& thread, std::shared_ptr<const Connector> connec
     ThreadState& state = *states_[thread.number()];
     state.connector = std::move(connector);
     state.incarnation = incarnation;
+    state.version = options_.versions.newest;
     state.retry_at = {};
     thread.timers().cancel(state.wakes);
     state.reached();
@@ -359,6 +387,16 @@ void Door::wake_later(IoThread& thread, ThreadState& state) {
 
 void Door::wake(ThreadState& state) {
     for (const auto& [key, line] : state.lines) line->try_owner();
+}
+
+void Door::tell_versions(LineVersions theirs) {
+    const auto times = versions_rate_.count(clock_.now());
+    if (!times) return;
+    log.error(
+        "connections cannot be passed on, as the node that serves speaks other versions of the protocol "
+        "between "
+        "nodes serves={}-{} this={}-{} count={}",
+        theirs.oldest, theirs.newest, options_.versions.oldest, options_.versions.newest, *times);
 }
 
 std::vector<std::uint16_t> Door::ports() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/log_rate.hpp"
 #include "cluster/line_hello.hpp"
 #include "net/channel.hpp"
 #include "net/connector.hpp"
@@ -41,7 +42,7 @@ struct DoorFigures {
 /// Where devices and back ends connect to a node that does not serve the hub. TLS ends here; what they say is
 /// passed on to the node that does, for each connection by a line of its own, with what is known of the peer.
 /// When another node takes over, all who were passed on to the old one are closed. Who connects while nobody
-/// serves waits here.
+/// serves waits here. To a node of an older program it speaks as that one does (`LineVersions`).
 class Door {
 public:
     /// Who could not be reached is not tried again for this long, which doubles up to `retry_max`.
@@ -66,6 +67,7 @@ public:
         std::size_t connections_max = 0;
         std::size_t unknown_per_address_max = 0;
         std::chrono::seconds patience = patience_default;
+        LineVersions versions{};  ///< For tests.
     };
 
     /// Listens. Fails as `Listener::open` does, the detail naming address and port.
@@ -94,6 +96,7 @@ private:
     bool is_patient(const ThreadState& state, TimePoint now) const;
     void wake_later(IoThread& thread, ThreadState& state);
     static void wake(ThreadState& state);
+    void tell_versions(LineVersions theirs);
 
     const Options options_;
     SystemClock clock_;
@@ -105,6 +108,7 @@ private:
     std::atomic<std::uint64_t> cut_{0};
     std::atomic<std::uint64_t> bytes_in_{0};
     std::atomic<std::uint64_t> bytes_out_{0};
+    LogRate versions_rate_{std::chrono::seconds(10)};
     std::optional<DoorTarget> target_;  ///< As `lead_to` was told last.
     IoThreads threads_;
     bool has_started_ = false;

@@ -43,12 +43,7 @@ struct Certificates {
 /// The node that serves, whose endpoint is a test's, and a door that leads to it.
 struct DoorTest : ::testing::Test {
     explicit DoorTest(std::size_t threads = 1) : server({.threads = threads}) {
-        LineEndpoint::Options options;
-        options.node_domain = node_domain(cluster_name);
-        options.incarnation = incarnation;
-        options.mqtt = &server;
-        options.strangers = &strangers;
-        endpoint = std::make_unique<LineEndpoint>(server.threads, std::move(options));
+        make_endpoint({});
         line_tls = std::make_unique<TlsContexts>(
             TlsContext::load(
                 {.key_pairs = {files.pair("n1")}, .client_ca = files.dir.file("ca.pem"), .client_crl = {}})
@@ -62,10 +57,30 @@ struct DoorTest : ::testing::Test {
         server.threads.stop();
     }
 
+    /// The node that serves is of a program that speaks these versions, and the door of another one.
+    void speak(LineVersions of_endpoint, LineVersions of_door) {
+        line_listener->stop();
+        server.turn();
+        make_endpoint(of_endpoint);
+        listen_for_lines(0);
+        door.reset();
+        Door::Options options = door_options("n2");
+        options.versions = of_door;
+        door = Door::open(std::move(options)).value();
+    }
+    void make_endpoint(LineVersions versions) {
+        LineEndpoint::Options options;
+        options.node_domain = node_domain(cluster_name);
+        options.incarnation = incarnation;
+        options.mqtt = &server;
+        options.strangers = &strangers;
+        options.versions = versions;
+        endpoints.push_back(std::make_unique<LineEndpoint>(server.threads, std::move(options)));
+    }
     void listen_for_lines(std::uint16_t port) {
         Listener::Options wanted{.address = "127.0.0.1", .port = port, .tls = line_tls.get()};
         wanted.limits.strangers = &strangers;
-        listeners.push_back(Listener::open(server.threads, *endpoint, std::move(wanted)).value());
+        listeners.push_back(Listener::open(server.threads, *endpoints.back(), std::move(wanted)).value());
         line_listener = listeners.back().get();
         EXPECT_TRUE(line_listener->start());
     }
@@ -112,7 +127,7 @@ struct DoorTest : ::testing::Test {
     Listener* line_listener = nullptr;
     TestServer server;
     std::unique_ptr<TlsContexts> line_tls;
-    std::unique_ptr<LineEndpoint> endpoint;
+    std::vector<std::unique_ptr<LineEndpoint>> endpoints;
     std::unique_ptr<TlsContexts> door_tls;
     std::unique_ptr<Door> door;
 };
@@ -316,6 +331,42 @@ TEST_F(DoorTest, WhoIsNoNodeOfTheClusterGetsNoLine) {
     door = Door::open(std::move(options)).value();
     door->lead_to(target());
     EXPECT_TRUE(is_turned_away()) << "the authority signed it, and for another name";
+    EXPECT_EQ(server.journal.count("handshaken"), 0);
+}
+
+TEST_F(DoorTest, NodesOfTwoProgramsSpeakTheNewestVersionThatBothKnow) {
+    struct Case {
+        LineVersions endpoint;
+        LineVersions door;
+    };
+    const Case cases[] = {{{1, 1}, {1, 2}}, {{1, 2}, {1, 1}}, {{1, 3}, {2, 5}}, {{2, 2}, {1, 3}}};
+    for (const auto& [of_endpoint, of_door] : cases) {
+        speak(of_endpoint, of_door);
+        door->lead_to(target());
+        std::vector<std::unique_ptr<TestClient>> clients;
+        for (int i = 0; i < 3; ++i) {
+            clients.push_back(std::make_unique<TestClient>(port()));
+            ASSERT_TRUE(clients.back()->handshake());
+            ASSERT_TRUE(clients.back()->write("hello"));
+        }
+        for (const auto& client : clients) {
+            EXPECT_EQ(client->read_exactly(5), "hello")
+                << int{of_endpoint.newest} << " and " << int{of_door.newest};
+        }
+        EXPECT_EQ(door->figures().lines, 3U);
+        EXPECT_EQ(door->figures().refused, 0U);
+    }
+}
+
+TEST_F(DoorTest, NodesWithoutACommonVersionPassNothingOn) {
+    const LineVersions pairs[][2] = {{{1, 1}, {2, 2}}, {{3, 4}, {1, 2}}};
+    for (const auto& [of_endpoint, of_door] : pairs) {
+        speak(of_endpoint, of_door);
+        door->lead_to(target());
+        EXPECT_TRUE(is_turned_away());
+        EXPECT_EQ(door->figures().lines, 0U);
+        EXPECT_EQ(door->figures().refused, 1U);
+    }
     EXPECT_EQ(server.journal.count("handshaken"), 0);
 }
 

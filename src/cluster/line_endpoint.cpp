@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "net/socket_channel.hpp"
 
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -26,10 +27,12 @@ public:
 
     void received(Bytes bytes) override {
         said_ += as_text(bytes);
-        const auto size = hello_bytes(as_bytes(said_));
+        const LineVersions versions = endpoint_.options_.versions;
+        if (!said_.empty() && !versions.has(static_cast<std::uint8_t>(said_[0]))) return say_versions();
+        const auto size = hello_bytes(as_bytes(said_), versions);
         if (!size) return give_up(size.error().detail);
         if (!*size || said_.size() < **size) return;
-        auto hello = decode_hello(as_bytes(said_));
+        auto hello = decode_hello(as_bytes(said_), versions);
         if (!hello) return give_up(hello.error().detail);
         answer(*std::move(hello));
     }
@@ -47,6 +50,15 @@ private:
         const bool is_sent = channel_->send({&byte, 1});
         if (answer != LineAnswer::accepted) channel_->close();
         return is_sent;
+    }
+
+    /// The node speaks another version: it may know one of ours.
+    void say_versions() {
+        const LineVersions versions = endpoint_.options_.versions;
+        const std::array<std::uint8_t, 3> bytes{static_cast<std::uint8_t>(LineAnswer::other_version),
+                                                versions.oldest, versions.newest};
+        [[maybe_unused]] const bool is_sent = channel_->send(bytes);
+        channel_->close();
     }
 
     void answer(LineHello hello) {

@@ -29,6 +29,7 @@ public:
         ConnectionFactory* https = nullptr;
         ConnectionFactory* amqp = nullptr;
         StrangerCounts* strangers = nullptr;
+        LineVersions versions{};  ///< For tests.
     };
 
     LineEndpoint(IoThreads& threads, Options options);

@@ -3,6 +3,7 @@
 #include "base/stored_bytes.hpp"
 
 #include <arpa/inet.h>
+#include <algorithm>
 #include <array>
 
 namespace carillon {
@@ -43,7 +44,13 @@ void read_certificate(StoredReader& in, LineHello& hello) {
 
 }  // namespace
 
-std::string encode_hello(const LineHello& hello) {
+std::optional<std::uint8_t> LineVersions::common_with(LineVersions other) const {
+    const std::uint8_t common = std::min(newest, other.newest);
+    if (!has(common) || !other.has(common)) return std::nullopt;
+    return common;
+}
+
+std::string encode_hello(const LineHello& hello, std::uint8_t version) {
     std::string body;
     StoredWriter out(body);
     out.u8(static_cast<std::uint8_t>(hello.service));
@@ -62,13 +69,13 @@ std::string encode_hello(const LineHello& hello) {
     }
     std::string bytes;
     StoredWriter head(bytes);
-    head.u8(LineHello::version);
+    head.u8(version);
     head.u32(static_cast<std::uint32_t>(body.size()));
     return bytes + body;
 }
 
-Result<std::optional<std::size_t>> hello_bytes(Bytes begun) {
-    if (!begun.empty() && begun[0] != LineHello::version) return malformed("a hello of another version");
+Result<std::optional<std::size_t>> hello_bytes(Bytes begun, LineVersions versions) {
+    if (!begun.empty() && !versions.has(begun[0])) return malformed("a hello of another version");
     if (begun.size() < LineHello::head_bytes) return std::optional<std::size_t>();
     StoredReader head(begun.subspan(1));
     const std::size_t bytes = LineHello::head_bytes + head.u32();
@@ -76,8 +83,8 @@ Result<std::optional<std::size_t>> hello_bytes(Bytes begun) {
     return std::optional<std::size_t>(bytes);
 }
 
-Result<LineHello> decode_hello(Bytes bytes) {
-    const auto size = hello_bytes(bytes);
+Result<LineHello> decode_hello(Bytes bytes, LineVersions versions) {
+    const auto size = hello_bytes(bytes, versions);
     if (!size) return fail(size.error());
     if (!*size || **size != bytes.size()) return malformed("a hello is cut short");
     StoredReader in(bytes.subspan(LineHello::head_bytes));

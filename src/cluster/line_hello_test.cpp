@@ -70,6 +70,24 @@ TEST(LineHello, WhatIsCutShortOrTooLongIsNone) {
     EXPECT_FALSE(hello_bytes(as_bytes(std::string("\x02", 1)))) << "another version";
 }
 
+TEST(LineHello, TwoProgramsSpeakTheNewestVersionThatBothKnow) {
+    const LineVersions first{1, 1};
+    const LineVersions both{1, 2};
+    const LineVersions second{2, 3};
+    EXPECT_EQ(first.common_with(both), 1);
+    EXPECT_EQ(both.common_with(first), 1);
+    EXPECT_EQ(both.common_with(second), 2);
+    EXPECT_EQ(second.common_with(second), 3);
+    EXPECT_EQ(first.common_with(second), std::nullopt);
+    EXPECT_EQ(second.common_with(first), std::nullopt);
+    // What somebody says who is no node of ours.
+    EXPECT_EQ(first.common_with({0, 0}), std::nullopt);
+    EXPECT_EQ(both.common_with({2, 0}), std::nullopt);
+    const std::string bytes = encode_hello(hello_of_device(), 2);
+    EXPECT_FALSE(decode_hello(as_bytes(bytes), first));
+    EXPECT_TRUE(decode_hello(as_bytes(bytes), both));
+}
+
 TEST(LineHello, FieldsThatAreNoneAreRefused) {
     LineHello wrong = hello_of_device();
     wrong.service = static_cast<LineService>(3);
