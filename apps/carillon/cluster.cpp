@@ -113,7 +113,9 @@ std::vector<std::string> node_rows(const ClusterView& view) {
             .member("address", node.address)
             .member("secondsSinceBeat", fmt::format("{:.1f}", node.beat_age_s))
             .member("version", node.version)
-            .member("drained", view.is_drained(node.incarnation.node));
+            .member("drained", view.is_drained(node.incarnation.node))
+            .member("recentEnds", node.recent_ends)
+            .member("heldBack", node.is_live() && node.is_held_back());
         append_report(json, node);
         json.end_object();
     }

@@ -331,9 +331,10 @@ Result<> ClusterNode::look(ClusterTables& tables) {
     }
     const Incarnation owner = view->owner();
     if (owner == self_) return take(tables, *view);
-    if (view->should_leave_it_to_others(self_, successor_beat_age_max)) return {};
+    const bool is_for_others = view->should_leave_it_to_others(self_, successor_beat_age_max);
+    note_held_back(*view);
     const NodeRow* row = view->find(owner);
-    if (row == nullptr || !row->is_live()) return take(tables, *view);
+    if (row == nullptr || !row->is_live()) return is_for_others ? Result<>{} : take(tables, *view);
     watch_.saw(owner, row->beat, now);
     // Nobody else's beat is judged by who does not reach PostgreSQL himself.
     if (lease_.confirmed() == std::chrono::nanoseconds(0) || now - lease_.confirmed() > own_beat_max) {
@@ -347,7 +348,15 @@ Result<> ClusterNode::look(ClusterTables& tables) {
     if (!*killed) return {};  // It beat meanwhile.
     log.warn("the owner of the hub is dead node={} incarnation={} beat={}", owner.node, owner.number,
              row->beat);
-    return take(tables, *view);
+    return is_for_others ? Result<>{} : take(tables, *view);
+}
+
+/// Says once that other nodes are to take the hub.
+void ClusterNode::note_held_back(const ClusterView& view) {
+    const NodeRow* const own = view.find(self_);
+    if (own == nullptr || !own->is_held_back() || std::exchange(has_told_held_back_, true)) return;
+    log.warn("this node leaves the hub to others for a while, as it did not end in order times={} minutes={}",
+             own->recent_ends, NodeRow::ends_count_for.count());
 }
 
 /// Whoever owned the hub does not live. A transaction that one of its sessions holds is ended.

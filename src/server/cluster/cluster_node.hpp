@@ -108,6 +108,7 @@ private:
     Result<> look(ClusterTables& tables);
     Result<> take(ClusterTables& tables, const ClusterView& view);
     bool has_lost(const ClusterView& view);
+    void note_held_back(const ClusterView& view);
     [[noreturn]] static void end(const std::string& reason);
 
     const ClusterNodeOptions options_;
@@ -117,6 +118,7 @@ private:
     BeatWatch watch_;             ///< Of the thread that waits.
     std::map<int, PgLane> seen_;  ///< The highest of each lane. Of the thread that waits.
     bool has_told_loss_ = false;
+    bool has_told_held_back_ = false;
     std::optional<std::int64_t> beat_;  ///< The last that was confirmed. Of the thread that beats.
     std::chrono::nanoseconds started_{0};
     double joined_at_ = 0;                     ///< By PostgreSQL's clock, in seconds.

@@ -95,6 +95,74 @@ TEST_F(ClusterOrders, ANodeThatHasNotBeatenForLongIsNoSuccessor) {
     EXPECT_EQ(successor_of(view()), "");
 }
 
+TEST_F(ClusterOrders, ANodeThatKeepsDyingLeavesTheHubToOthersForAWhile) {
+    const auto die = [this](const Incarnation& node) {
+        server_.run_sql("UPDATE carillon.node SET state = 'dead' WHERE id = '" + node.node +
+                        "' AND incarnation = " + std::to_string(node.number));
+    };
+    die(standby("n2"));
+    auto n2 = standby("n2");
+    const auto n3 = standby("n3");
+    EXPECT_EQ(view().find(n2)->recent_ends, 1);
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s)) << "once may happen";
+    // Nobody has said yet that this start is dead; its process is gone all the same.
+    n2 = standby("n2");
+    EXPECT_EQ(view().find(n2)->recent_ends, 2);
+    EXPECT_EQ(view().find(n3)->recent_ends, 0);
+    EXPECT_TRUE(view().should_leave_it_to_others(n2, 5s));
+    EXPECT_FALSE(view().should_leave_it_to_others(n3, 5s));
+
+    ASSERT_TRUE(tables_->set_drained("n1", true));
+    server_.run_sql("UPDATE carillon.node SET wall = clock_timestamp() - interval '1 s' WHERE id = 'n3'");
+    EXPECT_EQ(successor_of(view()), "n3") << "the other one beat later";
+    ASSERT_TRUE(tables_->request_handover({claimed_.self, "n2"}));
+    EXPECT_EQ(successor_of(view()), "n2") << "somebody wants it so";
+
+    // Who is drained is worse.
+    ASSERT_TRUE(tables_->set_drained("n3", true));
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s));
+    EXPECT_TRUE(view().should_leave_it_to_others(n3, 5s));
+    ASSERT_TRUE(tables_->set_drained("n3", false));
+
+    ASSERT_TRUE(tables_->leave(n3));
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s)) << "there is nobody else";
+    const auto n3_again = standby("n3");
+    EXPECT_EQ(view().find(n3_again)->recent_ends, 0) << "it had ended in order";
+    for (int i = 0; i < 2; ++i) die(standby("n4"));
+    standby("n4");
+    die(n3_again);
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s)) << "the other one dies as well";
+
+    standby("n3");
+    EXPECT_TRUE(view().should_leave_it_to_others(n2, 5s));
+    server_.run_sql("UPDATE carillon.node SET beat = 19 WHERE id = 'n2' AND state = 'live'");
+    EXPECT_TRUE(view().should_leave_it_to_others(n2, 5s));
+    server_.run_sql("UPDATE carillon.node SET beat = 20 WHERE id = 'n2' AND state = 'live'");
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s)) << "it lives for long enough";
+    n2 = standby("n2");
+    EXPECT_TRUE(view().should_leave_it_to_others(n2, 5s));
+    server_.run_sql(
+        "UPDATE carillon.node SET wall = wall - interval '11 min' WHERE id = 'n2' AND incarnation < " +
+        std::to_string(n2.number));
+    EXPECT_FALSE(view().should_leave_it_to_others(n2, 5s)) << "that was long ago";
+}
+
+TEST(NodeRow, IsHeldBackForLongerTheMoreOftenItHasDied) {
+    const auto beats_of = [](std::int64_t ends) {
+        NodeRow node;
+        node.recent_ends = ends;
+        while (node.is_held_back()) ++node.beat;
+        return node.beat;
+    };
+    EXPECT_EQ(beats_of(0), 0);
+    EXPECT_EQ(beats_of(1), 0);
+    EXPECT_EQ(beats_of(2), 20);
+    EXPECT_EQ(beats_of(3), 40);
+    EXPECT_EQ(beats_of(5), 160);
+    EXPECT_EQ(beats_of(6), 300);
+    EXPECT_EQ(beats_of(1000), 300);
+}
+
 TEST_F(ClusterOrders, AnOrderToMoveIsForTheOwnerThatWasMeantAndEndsWithIt) {
     standby("n2");
     const auto n3 = standby("n3");

@@ -54,6 +54,7 @@ NodeRow node_of(const PgRows& rows, std::size_t row) {
     node.address = rows.text(row, 5);
     node.version = rows.text(row, 6);
     node.report = rows.text(row, 10);
+    node.recent_ends = rows.number(row, 11);
     return node;
 }
 
@@ -105,23 +106,46 @@ bool ClusterView::wants_handover() const {
 
 const NodeRow* ClusterView::successor(std::chrono::milliseconds beat_age_max) const {
     const bool is_named = handover && handover->from == owner() && handover->is_named();
+    const auto is_better = [](const NodeRow& a, const NodeRow& b) {
+        return std::pair(a.is_held_back(), a.beat_age_s) < std::pair(b.is_held_back(), b.beat_age_s);
+    };
+    // An earlier start of a node that is there again may seem to live for a moment.
+    const auto is_latest = [this](const NodeRow& node) {
+        return std::none_of(nodes.begin(), nodes.end(), [&node](const NodeRow& other) {
+            return other.incarnation.node == node.incarnation.node &&
+                   other.incarnation.number > node.incarnation.number;
+        });
+    };
     const NodeRow* best = nullptr;
     for (const NodeRow& node : nodes) {
-        if (node.incarnation == owner() || !is_beating(node, beat_age_max)) continue;
+        if (node.incarnation == owner() || !is_beating(node, beat_age_max) || !is_latest(node)) continue;
         const std::string& id = node.incarnation.node;
         if (is_named ? id != handover->to : is_drained(id)) continue;
-        if (best == nullptr || node.beat_age_s < best->beat_age_s) best = &node;
+        if (best == nullptr || is_better(node, *best)) best = &node;
     }
     return best;
 }
 
 bool ClusterView::should_leave_it_to_others(const Incarnation& node,
                                             std::chrono::milliseconds beat_age_max) const {
-    if (!is_drained(node.node)) return false;
+    // The lower, the fitter.
+    const auto rank = [this](const NodeRow& one) {
+        return is_drained(one.incarnation.node) ? 2 : one.is_held_back() ? 1 : 0;
+    };
+    const NodeRow* const row = find(node);
+    const int own = row != nullptr ? rank(*row) : is_drained(node.node) ? 2 : 0;
     return std::any_of(nodes.begin(), nodes.end(), [&](const NodeRow& other) {
-        return other.incarnation != node && other.incarnation != owner() && is_beating(other, beat_age_max) &&
-               !is_drained(other.incarnation.node);
+        return other.incarnation.node != node.node && other.incarnation != owner() &&
+               is_beating(other, beat_age_max) && rank(other) < own;
     });
+}
+
+bool NodeRow::is_held_back() const {
+    constexpr std::int64_t beats_min = 20;
+    constexpr std::int64_t beats_max = 300;
+    constexpr std::int64_t doublings_max = 4;
+    if (recent_ends < 2) return false;
+    return beat < std::min(beats_min << std::min(recent_ends - 2, doublings_max), beats_max);
 }
 
 Result<> ClusterTables::create(const std::string& conninfo,
@@ -247,10 +271,15 @@ Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
          std::string("SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), "
                      "address, version, NULL, NULL, NULL, ") +
              (has_reports ? "report" : "NULL") +
+             fmt::format(", (SELECT count(*) FROM node e WHERE e.id = n.id AND e.incarnation < n.incarnation "
+                         "AND e.state <> 'left' AND e.wall > clock_timestamp() - interval '{} min')",
+                         NodeRow::ends_count_for.count()) +
              " FROM node n WHERE state = 'live' OR incarnation = "
              "(SELECT max(incarnation) FROM node WHERE id = n.id) UNION ALL "
-             "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq, NULL FROM lane "
-             "UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL FROM setting "
+             "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq, NULL, NULL FROM "
+             "lane "
+             "UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL, NULL FROM "
+             "setting "
              "WHERE name IN ('handover', 'loss_accepted', 'format') OR starts_with(name, 'drained.') "
              "ORDER BY 8 NULLS FIRST, 1, 2",
          {}},

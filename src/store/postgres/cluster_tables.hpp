@@ -30,8 +30,14 @@ struct NodeRow {
     std::string address;
     std::string version;
     std::string report;  ///< What the node says of itself, JSON; empty before format 2.
+    /// Earlier starts of the node that did not end in order, as seen last within `ends_count_for`.
+    std::int64_t recent_ends = 0;
 
+    static constexpr std::chrono::minutes ends_count_for{10};
     bool is_live() const { return state == "live"; }
+    /// True while the node is not to be trusted with the hub, as it keeps dying: from the second end on, for
+    /// so many beats of the new start. Ours: 20, and twice as many for each further end, up to 300.
+    bool is_held_back() const;
 };
 
 /// A row that guards commits, and who may commit by it.
@@ -67,9 +73,11 @@ struct ClusterView {
     /// True if the owner is to hand the hub over now.
     bool wants_handover() const;
     /// To whom the owner hands the hub over: the node that was named, or else one that is not drained, of
-    /// those that live and beat within `beat_age_max`. Null if there is none.
+    /// those that live and beat within `beat_age_max`, and if it can be one that is not held back. Null if
+    /// there is none.
     const NodeRow* successor(std::chrono::milliseconds beat_age_max) const;
-    /// True if `node` is drained and one that is not could own the hub.
+    /// True if `node` is drained, or held back, and another one could own the hub that is neither; one that
+    /// is drained leaves it to one that is held back, too.
     bool should_leave_it_to_others(const Incarnation& node, std::chrono::milliseconds beat_age_max) const;
 };
 
