@@ -7,7 +7,7 @@ namespace {
 
 constexpr WallTime noon = WallTime::from_unix_s(1'790'000'000);
 
-CloudMessage full_message() {
+CloudMessage full_cloud_message() {
     CloudMessage message;
     message.enqueued = noon;
     message.expires = noon.plus_s(60);
@@ -20,7 +20,7 @@ CloudMessage full_message() {
 }
 
 TEST(CloudMessage, IsReadBackAsItWasStored) {
-    const CloudMessage message = full_message();
+    const CloudMessage message = full_cloud_message();
     const auto read = decode_cloud_message(as_bytes(encode_cloud_message(message)));
     ASSERT_TRUE(read);
     EXPECT_EQ(read->enqueued, message.enqueued);
@@ -37,7 +37,7 @@ TEST(CloudMessage, IsReadBackAsItWasStored) {
 }
 
 TEST(CloudMessage, CutAtAnyByteDoesNotDecode) {
-    const std::string message = encode_cloud_message(full_message());
+    const std::string message = encode_cloud_message(full_cloud_message());
     QueuedMessage row;
     row.message_id = "m1";
     FeedbackRecord record;
