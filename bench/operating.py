@@ -202,6 +202,7 @@ def soak(bench, folder):
                 cpu, resident = used(hub.pid)
                 now = time.monotonic()
                 looks.append({"at_s": now - end + SOAK_MINUTES * 60, "resident": resident, "descriptors": descriptors(hub.pid),
+                              "allocated": value_of(text, "carillon_allocated_memory_bytes"),
                               "p99_ms": percentile(times, 0.99) * 1e3, "page_ms": page_s * 1e3, "cpu": (cpu - before) / (now - began),
                               "messages": value_of(text, "carillon_d2c_messages_total")})
                 before, began = cpu, now
@@ -212,8 +213,8 @@ def soak(bench, folder):
     third = max(1, len(steady) // 3)
     rows = [row(f"soak of {SOAK_MINUTES:g} min, {SOAK_DEVICES:,} devices: share of a core", "cores",
                 statistics.median(look["cpu"] for look in steady), None, None)]
-    for key, unit, name in (("resident", "B", "resident memory"), ("descriptors", "", "descriptors"),
-                            ("p99_ms", "ms", "p99 of a twin read"), ("page_ms", "ms", "a page of metrics")):
+    for key, unit, name in (("resident", "B", "resident memory"), ("allocated", "B", "memory in use"),
+                            ("descriptors", "", "descriptors"), ("p99_ms", "ms", "p99 of a twin read"), ("page_ms", "ms", "a page of metrics")):
         first = statistics.median(look[key] for look in steady[:third])
         last = statistics.median(look[key] for look in steady[-third:])
         rows.append(row(f"the same: {name}, last third against the first", unit, last, first, last / first))

@@ -7,6 +7,11 @@
 #include <unistd.h>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
+
+// The program is linked with jemalloc, except where a sanitizer has an allocator of its own.
+extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, std::size_t* old_size, void* new_value,
+                                     std::size_t new_size);
 
 namespace carillon {
 namespace {
@@ -30,6 +35,17 @@ std::uint64_t descriptors_open() {
     return count > 0 ? count - 1 : 0;
 }
 
+/// What the program has asked the allocator for and not given back; none without jemalloc.
+std::optional<std::uint64_t> allocated_bytes() {
+    if (mallctl == nullptr) return std::nullopt;
+    std::uint64_t epoch = 1;  // Figures are of the moment at which this is written.
+    if (mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch) != 0) return std::nullopt;
+    std::size_t bytes = 0;
+    std::size_t size = sizeof bytes;
+    if (mallctl("stats.allocated", &bytes, &size, nullptr, 0) != 0) return std::nullopt;
+    return bytes;
+}
+
 }  // namespace
 
 std::uint64_t resident_bytes() {
@@ -48,6 +64,10 @@ void write_process(MetricsText& page, WallTime started) {
     page.counter("process_cpu_seconds", "Processor time of the process.")
         .sample(seconds(usage.ru_utime) + seconds(usage.ru_stime));
     page.gauge("process_resident_memory_bytes", "Memory that the process has.").sample(resident_bytes());
+    if (const auto bytes = allocated_bytes()) {
+        page.gauge("carillon_allocated_memory_bytes", "Memory that is asked of the allocator and not given back.")
+            .sample(*bytes);
+    }
     page.gauge("process_open_fds", "Descriptors that are open.").sample(descriptors_open());
     page.gauge("process_max_fds", "Descriptors that may be open.")
         .sample(std::uint64_t{descriptors_of_process()});

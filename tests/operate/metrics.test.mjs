@@ -100,6 +100,7 @@ test('what was done is in the figures', async () => {
   assert.ok(figure('carillon_store_log_bytes') > 0);
   assert.ok(figure('process_open_fds') > 10);
   assert.ok(figure('process_resident_memory_bytes') > 1_000_000);
+  if (process.env.HUB_SANITIZED !== '1') assert.ok(figure('carillon_allocated_memory_bytes') > 1_000_000);
   const ends = [...page.samples].filter(([name]) => name.startsWith('carillon_tls_cert_expiry_timestamp_seconds{'));
   assert.equal(ends.length, 3, 'two certificates and the authority');
   for (const [name, end] of ends) assert.ok(end * 1000 > Date.now(), name);
