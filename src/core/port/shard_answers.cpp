@@ -1,12 +1,12 @@
 #include "core/port/shard_answers.hpp"
 
-#include "core/port/import_marks.hpp"
+#include "core/port/import_entries.hpp"
 #include "core/port/shard_bytes.hpp"
 #include "core/shard/directory.hpp"
 #include "core/shard/key_list.hpp"
 #include "core/shard/methods.hpp"
-#include "core/shard/stored_number.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -36,48 +36,34 @@ std::optional<IdentityKey> key_of(std::string_view text) {
     return *std::move(key);
 }
 
-/// Writes beside a slice of an import how far its shard is with it, and what was refused.
-struct Marker {
-    std::uint32_t shard;
-    ApplyEntries::Import import;
-
-    void operator()(Batch& batch, const std::vector<ImportEntry>& entries,
-                    const std::vector<Result<>>& outcomes, std::size_t begin, std::size_t end) const {
-        std::string reached;
-        append_be(reached, import.lines[end - 1]);
-        batch.put(Table::jobs, transfer_mark_key(import.job, shard), std::move(reached));
-        for (std::size_t i = begin; i < end; ++i) {
-            if (outcomes[i]) continue;
-            const ImportName name{entries[i].key().device.str(), entries[i].key().module};
-            batch.put(Table::jobs, transfer_error_key(import.job, import.lines[i]),
-                      import_error_json(name, outcomes[i].error(), import.lines[i]));
-        }
-    }
-};
-
 std::string refused_bytes(const char* why) {
     const Result<> refused = fail(Errc::malformed_packet, why);
     return encode_answer(refused, NoContext{});
 }
 
 template <class Request>
-Task<std::string> answer_to(Shard& shard, StoredReader in) {
+Task<std::string> answer_to(ShardSeat& seat, StoredReader in) {
     auto request = read_request<Request>(in);
     if (!request || !in.is_done()) co_return refused_bytes("a request with fields that are none");
     const auto context = ContextOf<Request>::of(*request);
-    auto answering = answer(shard, *std::move(request));
+    auto answering = answer(seat, *std::move(request));
     const auto answered = co_await std::move(answering);
     co_return encode_answer(answered, context);
 }
 
-using Answerer = Task<std::string> (*)(Shard&, StoredReader);
-/// By the numbers of the requests.
-constexpr std::array<Answerer, 13> answerers{
-    &answer_to<FindIdentity>,   &answer_to<ListModules>,  &answer_to<PutIdentity>,
-    &answer_to<RemoveIdentity>, &answer_to<RenewKeys>,    &answer_to<WriteTwin>,
-    &answer_to<InvokeMethod>,   &answer_to<CountDevices>, &answer_to<CountRecords>,
-    &answer_to<ReadExportPage>, &answer_to<ApplyEntries>, &answer_to<ScanRows>,
-    &answer_to<ScanGroups>};
+using Answerer = Task<std::string> (*)(ShardSeat&, StoredReader);
+using Answerers = std::array<Answerer, std::tuple_size_v<ShardRequests>>;
+
+constexpr Answerers make_answerers() {
+    Answerers all{};
+    each_shard_request([&all]<class Request>(std::type_identity<Request>) {
+        all.at(Request::number) = &answer_to<Request>;
+    });
+    return all;
+}
+constexpr Answerers answerers = make_answerers();
+static_assert(std::find(answerers.begin(), answerers.end(), nullptr) == answerers.end(),
+              "each has its number");
 
 }  // namespace
 
@@ -176,10 +162,13 @@ Task<Result<ExportPage>> answer(Shard& shard, ReadExportPage request) {
     co_return page;
 }
 
-Task<Result<std::vector<Result<>>>> answer(Shard& shard, ApplyEntries request) {
-    Shard::ImportMark mark;
-    if (request.import) mark = Marker{shard.number(), *std::move(request.import)};
-    co_return co_await shard.apply_entries(std::move(request.entries), std::move(mark));
+Task<Result<std::vector<Result<>>>> answer(ShardSeat& seat, ApplyEntries request) {
+    if (request.import) {
+        auto importing = import_entries(&seat, std::move(request));
+        co_return co_await std::move(importing);
+    }
+    auto applying = seat.shard.apply_entries(std::move(request.entries), Shard::ImportMark());
+    co_return co_await std::move(applying);
 }
 
 Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ScanRows request) {
@@ -190,26 +179,12 @@ Task<GatheredGroups> answer(Shard& shard, ScanGroups request) {
     return scan_groups(shard, std::move(request.plan));
 }
 
-Task<std::string> answer_bytes(Shard& shard, std::string request) {
+Task<std::string> answer_bytes(ShardSeat& seat, std::string request) {
     StoredReader in(as_bytes(request));
     const std::uint8_t number = in.u8();
     if (!in.ok() || number >= answerers.size()) co_return refused_bytes("a request that is unknown");
-    auto answering = answerers.at(number)(shard, in);
+    auto answering = answerers.at(number)(seat, in);
     co_return co_await std::move(answering);
-}
-
-std::string transfer_mark_key(std::uint64_t job, std::uint32_t shard) {
-    std::string key = "u";
-    append_be(key, job);
-    append_be(key, shard);
-    return key;
-}
-
-std::string transfer_error_key(std::uint64_t job, std::uint64_t line) {
-    std::string key = "v";
-    append_be(key, job);
-    append_be(key, line);
-    return key;
 }
 
 }  // namespace carillon

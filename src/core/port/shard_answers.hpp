@@ -17,12 +17,12 @@ Task<Result<MethodAnswer>> answer(Shard& shard, InvokeMethod request);
 Task<Result<DeviceCounts>> answer(Shard& shard, CountDevices request);
 Task<Result<std::uint64_t>> answer(Shard& shard, CountRecords request);
 Task<Result<ExportPage>> answer(Shard& shard, ReadExportPage request);
-Task<Result<std::vector<Result<>>>> answer(Shard& shard, ApplyEntries request);
+Task<Result<std::vector<Result<>>>> answer(ShardSeat& seat, ApplyEntries request);
 Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ScanRows request);
 Task<GatheredGroups> answer(Shard& shard, ScanGroups request);
 
 /// The same for a request as bytes: what `encode_request` wrote becomes what `decode_answer` reads. Bytes
 /// that are no request are answered with `malformed_packet`.
-Task<std::string> answer_bytes(Shard& shard, std::string request);
+Task<std::string> answer_bytes(ShardSeat& seat, std::string request);
 
 }  // namespace carillon

@@ -288,7 +288,10 @@ std::optional<ReadExportPage> read_request(StoredReader& in) {
 
 void write_request(StoredWriter& out, const ApplyEntries& request) {
     out.u8(request.import ? 1 : 0);
-    if (request.import) out.u64(request.import->job);
+    if (request.import) {
+        out.u64(request.import->job);
+        out.u64(request.import->follows);
+    }
     out.varint(request.entries.size());
     for (std::size_t i = 0; i < request.entries.size(); ++i) {
         if (request.import) out.u64(request.import->lines[i]);
@@ -299,7 +302,12 @@ template <>
 std::optional<ApplyEntries> read_request(StoredReader& in) {
     ApplyEntries request;
     const bool is_import = in.u8() == 1;
-    if (is_import) request.import = ApplyEntries::Import{in.u64(), {}};
+    if (is_import) {
+        ApplyEntries::Import import;
+        import.job = in.u64();
+        import.follows = in.u64();
+        request.import = std::move(import);
+    }
     for (std::size_t left = in.count(is_import ? number_bytes_min : entry_bytes_min); left > 0; --left) {
         if (is_import) request.import->lines.push_back(in.u64());
         ImportName name;

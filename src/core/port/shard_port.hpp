@@ -27,7 +27,9 @@ public:
     /// How often what only reads is sent, if no answer comes. Ours.
     static constexpr int sent_max = 3;
 
-    explicit ShardPort(Shards& shards) : shards_(shards) {}
+    explicit ShardPort(Shards& shards) : shards_(shards) {
+        for (std::size_t i = 0; i < shards.count(); ++i) seats_.emplace_back(shards[i]);
+    }
     ShardPort(const ShardPort&) = delete;
     ShardPort& operator=(const ShardPort&) = delete;
 
@@ -35,6 +37,8 @@ public:
     void use(ShardCarrier& carrier) { carrier_ = &carrier; }
 
     std::size_t count() const { return shards_.count(); }
+    /// Of a shard of this node. Before the threads run, or on the shard's.
+    ShardSeat& seat(std::size_t shard) { return seats_[shard]; }
     /// The number of the shard that a device, with its modules, belongs to.
     std::size_t owner(const DeviceId& device) const { return shards_.number_of(device); }
 
@@ -43,8 +47,7 @@ public:
     template <class Request>
     Task<Result<typename Request::Answer>> ask(std::size_t shard, Request request) {
         if (carrier_ != nullptr) return carried(shard, std::move(request));
-        Shard& there = shards_[shard];
-        return shards_.on(there, answer(there, std::move(request)));
+        return shards_.on(shards_[shard], answer(seats_[shard], std::move(request)));
     }
     /// Asks all shards at the same time, the first of `requests` being for the first of them. Answers in the
     /// same order, once all have answered.
@@ -53,7 +56,7 @@ public:
         return shards_.on_all([this, &requests](Shard& shard) {
             Request& request = requests[shard.number()];
             if (carrier_ != nullptr) return carried(shard.number(), std::move(request));
-            return answer(shard, std::move(request));
+            return answer(seats_[shard.number()], std::move(request));
         });
     }
     template <class Request>
@@ -78,6 +81,7 @@ private:
     }
 
     Shards& shards_;
+    std::vector<ShardSeat> seats_;  ///< By number. Bound: fixed.
     ShardCarrier* carrier_ = nullptr;
 };
 

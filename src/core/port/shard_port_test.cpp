@@ -71,8 +71,7 @@ protected:
     }
     /// From now on shards are asked by bytes.
     FarShards& move_away(std::uint64_t seed = 1) {
-        far = std::make_unique<FarShards>(hub->shards(), seed);
-        hub->port().use(*far);
+        far = std::make_unique<FarShards>(hub->port(), seed);
         return *far;
     }
     Result<QueryPage> page(const std::string& statement, const std::string& token = {}) {
@@ -223,6 +222,35 @@ TEST_F(ShardPortTest, EntriesAreAppliedByBytes) {
     EXPECT_EQ(hub.find("d2"), nullptr);
 }
 
+TEST_F(ShardPortTest, EntriesOfAnImportAreTakenJustWhereTheyFollowOn) {
+    ShardPort& port = hub->port();
+    const auto entries = [](std::uint64_t job, std::uint64_t follows, std::vector<std::uint64_t> lines) {
+        ApplyEntries request;
+        request.import = ApplyEntries::Import{job, follows, std::move(lines)};
+        for (const auto line : request.import->lines) {
+            ImportName name;
+            const std::string text = R"({"id":"i)" + std::to_string(line) + R"(","importMode":"create"})";
+            request.entries.push_back(*ImportEntry::parse(text, name));
+        }
+        return request;
+    };
+    const auto applied = [&](ApplyEntries request) { return run(port.ask(0, std::move(request))); };
+    EXPECT_TRUE(applied(entries(1, 0, {1, 4})));
+    EXPECT_EQ(applied(entries(1, 0, {1, 4})).error().code, Errc::service_unavailable) << "it comes again";
+    EXPECT_EQ(applied(entries(1, 5, {6})).error().code, Errc::service_unavailable) << "one is missing";
+    EXPECT_TRUE(applied(entries(1, 4, {6})));
+    EXPECT_TRUE(applied(entries(2, 0, {2})));
+    EXPECT_EQ(applied(entries(1, 6, {7})).error().code, Errc::service_unavailable) << "of an older import";
+    EXPECT_EQ(hub->shards()[0].directory().find(*IdentityKey::parse("i7")), nullptr);
+    // Two at a time: the later one is refused, whether it would follow or not.
+    const auto first = hub.begin(held(port.ask(0, entries(2, 2, {8}))));
+    const auto second = hub.begin(held(port.ask(0, entries(2, 2, {8}))));
+    hub.settle();
+    ASSERT_TRUE(first->has_value() && second->has_value());
+    EXPECT_TRUE(***first);
+    EXPECT_EQ((***second).error().code, Errc::service_unavailable);
+}
+
 TEST_F(ShardPortTest, WhatIsReadIsWholeOrRefusedWhereAnswersAreLost) {
     all_that_is_read();
     const auto near = all_that_is_read();
@@ -274,23 +302,23 @@ TEST_F(ShardPortTest, AWriteIsCarriedOutOnceOrNotAtAll) {
 /// Keeps what was carried.
 class Listening final : public ShardCarrier {
 public:
-    explicit Listening(Shards& shards) : shards_(shards) {}
+    explicit Listening(ShardPort& port) : port_(port) {}
     std::vector<std::string> requests;
     std::vector<std::string> answers;
 
     Task<Result<std::string>> carry(std::size_t shard, std::string request) override {
         requests.push_back(request);
-        auto answering = answer_bytes(shards_[shard], std::move(request));
+        auto answering = answer_bytes(port_.seat(shard), std::move(request));
         answers.push_back(co_await std::move(answering));
         co_return answers.back();
     }
 
 private:
-    Shards& shards_;
+    ShardPort& port_;
 };
 
 TEST_F(ShardPortTest, DamagedBytesAreRefused) {
-    Listening heard(hub->shards());
+    Listening heard(hub->port());
     hub->port().use(heard);
     for (const char* statement : statements) ASSERT_TRUE(page(statement));
     ASSERT_TRUE(exported());
@@ -298,7 +326,7 @@ TEST_F(ShardPortTest, DamagedBytesAreRefused) {
     std::size_t refused = 0;
     for (const std::string& request : heard.requests) {
         for (std::size_t size = 0; size < request.size(); ++size) {
-            const std::string answer = run(answer_bytes(hub->shards()[0], request.substr(0, size)));
+            const std::string answer = run(answer_bytes(hub->port().seat(0), request.substr(0, size)));
             const auto decoded = decode_answer<void>(answer, NoContext{});
             ASSERT_FALSE(decoded);
             refused += decoded.error().code == Errc::malformed_packet ? 1 : 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/device_id.hpp"
+#include "core/port/shard_seat.hpp"
 #include "core/scan/query_scan.hpp"
 #include "core/shard/found_row.hpp"
 #include "core/shard/shard.hpp"
@@ -13,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 namespace carillon {
@@ -130,13 +133,16 @@ struct ReadExportPage {
 };
 
 /// As `Shard::apply_entries`. The entries of an import are marked in the store with what they write, so that
-/// who lost the answer finds there how far the shard is.
+/// who lost the answer finds there how far the shard is. They are refused with `service_unavailable`, and
+/// nothing of them is done, unless the shard has come to just where they follow on, and while earlier ones
+/// are being applied: so what comes late or twice counts once.
 struct ApplyEntries {
     static constexpr std::uint8_t number = 10;
     static constexpr bool only_reads = false;
     using Answer = std::vector<Result<>>;
     struct Import {
         std::uint64_t job = 0;
+        std::uint64_t follows = 0;         ///< The shard's mark, 0 before its first entry.
         std::vector<std::uint64_t> lines;  ///< Of the entries, each one's.
     };
     std::vector<ImportEntry> entries;
@@ -160,5 +166,18 @@ struct ScanGroups {
     using Answer = std::unique_ptr<query::Aggregation>;
     std::shared_ptr<const ScanPlan> plan;
 };
+
+/// All requests, by number.
+using ShardRequests =
+    std::tuple<FindIdentity, ListModules, PutIdentity, RemoveIdentity, RenewKeys, WriteTwin, InvokeMethod,
+               CountDevices, CountRecords, ReadExportPage, ApplyEntries, ScanRows, ScanGroups>;
+
+/// Calls `visit` with the type of each request, as `std::type_identity`.
+template <class Visit>
+constexpr void each_shard_request(Visit visit) {
+    [&]<class... Request>(std::type_identity<std::tuple<Request...>>) {
+        (visit(std::type_identity<Request>{}), ...);
+    }(std::type_identity<ShardRequests>{});
+}
 
 }  // namespace carillon

@@ -22,8 +22,9 @@ struct Transfers::Engine {
     /// A job, and what is known of it beside its record.
     struct Entry {
         TransferJob job;
-        bool is_cancelling = false;        ///< Durably, though not in the job's status yet.
-        std::vector<std::uint64_t> marks;  ///< Of an interrupted import, by shard: lines up to it count.
+        bool is_cancelling = false;  ///< Durably, though not in the job's status yet.
+        /// Of an import, by shard: lines up to it count. Empty before the first line.
+        std::vector<std::uint64_t> marks;
     };
 
     // transfers.cpp: the table of jobs

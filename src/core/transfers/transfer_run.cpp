@@ -3,6 +3,7 @@
 #include "core/transfers/transfer_engine.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 // gcc 12 takes Asio's pooled coroutine frames for memory freed by the wrong function.
@@ -23,6 +24,13 @@ using Applied = Result<std::vector<Result<>>>;
 bool is_refusal_of_store(const Result<>& outcome) {
     return !outcome && outcome.error().code == Errc::service_unavailable;
 }
+
+/// A chunk's share that is on its way to its shard.
+struct ShareUnderWay {
+    std::size_t shard = 0;
+    std::uint64_t last_line = 0;
+    std::shared_ptr<Pending<Applied>> pending;
+};
 
 Task<> apply_share(ShardPort* port, std::size_t shard, ApplyEntries share,
                    std::shared_ptr<Pending<Applied>> pending) {
@@ -81,16 +89,17 @@ std::uint64_t count_errors(const Store& store, std::uint64_t job) {
 
 /// Brings a chunk to its shards, side by side, and waits until all of it is durable or refused.
 Task<Result<>> Transfers::Engine::apply(Entry* entry, ImportChunk* chunk) {
-    std::vector<std::shared_ptr<Pending<Applied>>> shares;
+    std::vector<ShareUnderWay> shares;
     const auto executor = shard.executor();
+    entry->marks.resize(chunk->shares.size());
     for (std::size_t i = 0; i < chunk->shares.size(); ++i) {
         ImportChunk::Share& share = chunk->shares[i];
-        if (!entry->marks.empty()) drop_done(share, entry->marks[i]);
+        drop_done(share, entry->marks[i]);
         if (share.entries.empty()) continue;
         auto pending = std::make_shared<Pending<Applied>>();
-        shares.push_back(pending);
+        shares.push_back({i, share.lines.back(), pending});
         ApplyEntries order{std::move(share.entries),
-                           ApplyEntries::Import{entry->job.number, std::move(share.lines)}};
+                           ApplyEntries::Import{entry->job.number, entry->marks[i], std::move(share.lines)}};
         auto ended = [pending](const std::exception_ptr& problem) {
             if (!problem) return;
             pending->leave(fail(Errc::service_unavailable, "an exception"));
@@ -100,14 +109,17 @@ Task<Result<>> Transfers::Engine::apply(Entry* entry, ImportChunk* chunk) {
     }
     Result<> outcome;
     for (auto& share : shares) {
-        const Applied applied = co_await take(std::move(share));
+        const Applied applied = co_await take(std::move(share.pending));
         if (!applied) {
             outcome = fail(applied.error());
             continue;
         }
-        for (const Result<>& one : *applied) {
-            // Not the line's fault, so it does not count as refused.
-            if (!one && one.error().code == Errc::service_unavailable) outcome = fail(one.error());
+        // Not the lines' fault, so they do not count as refused.
+        const auto refused = std::find_if(applied->begin(), applied->end(), is_refusal_of_store);
+        if (refused != applied->end()) {
+            outcome = fail(refused->error());
+        } else {
+            entry->marks[share.shard] = share.last_line;
         }
     }
     co_return outcome;

@@ -522,10 +522,9 @@ TEST_F(TransfersTest, SecretsAreForgottenAtTheEndAndOldJobsToo) {
 TEST_F(TransfersTest, EachLineCountsOnceWhereAnswersOfShardsAreLost) {
     limits_.import.chunk_lines_max = 4;
     begin_anew();
-    testing::FarShards far((*hub_)->shards(), 3);
+    testing::FarShards far((*hub_)->port(), 3);
     far.lost_percent = 20;
     far.turns_max = 3;
-    (*hub_)->port().use(far);
     std::string text;
     for (int i = 0; i < 100; ++i) {
         text += device_line("d" + std::to_string(i % 90), R"(,"importMode":"create")");
@@ -545,6 +544,41 @@ TEST_F(TransfersTest, EachLineCountsOnceWhereAnswersOfShardsAreLost) {
     EXPECT_GT(far.lost, 5U);
     EXPECT_EQ(rows(), 0U);
     hub_.reset();
+}
+
+TEST_F(TransfersTest, EachLineCountsOnceWhereItsRequestComesLate) {
+    limits_.import.chunk_lines_max = 4;
+    std::string text;
+    for (int i = 0; i < 100; ++i) {
+        text += device_line("d" + std::to_string(i % 90), R"(,"importMode":"create")");
+    }
+    blobs_.files["mem:c/devices.txt"] = text;
+    std::size_t late = 0;
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        begin_anew();
+        testing::FarShards far((*hub_)->port(), seed);
+        far.lost_percent = 5;
+        far.late_percent = 25;
+        far.turns_max = 3;
+        auto created = run((*hub_)->transfers().create(import_order()));
+        ASSERT_TRUE(created);
+        const auto find = [&] { return *run((*hub_)->transfers().find(created->id)); };
+        SeededRandom random(seed);
+        for (int s = 0; s < 1000 && find().status != TransferStatus::completed; ++s) {
+            if (random.u64() % 3 == 0) late += far.deliver_late();
+            hub_->advance(std::chrono::seconds(1));
+            settle();
+        }
+        late += far.deliver_late();  // Of a job that is over.
+        settle();
+        const TransferJob job = find();
+        EXPECT_EQ(job.status, TransferStatus::completed) << job.failure_reason;
+        EXPECT_EQ(job.lines, 100U) << "seed " << seed;
+        EXPECT_EQ(job.errors, 10U) << "seed " << seed;
+        EXPECT_EQ(rows(), 0U) << "seed " << seed;
+        hub_.reset();
+    }
+    EXPECT_GT(late, 100U);
 }
 
 }  // namespace
