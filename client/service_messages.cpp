@@ -33,7 +33,7 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 
 Result<HttpRequest> send_request(const std::string& path, const ServiceMessage& message) {
     HttpRequest request{"POST", path, {{"Content-Type", "application/octet-stream"}}, message.body};
-    const std::array<std::pair<const char*, const std::string*>, 7> fields = {{
+    const std::array<std::pair<const char*, const std::string*>, 8> fields = {{
         {"iothub-messageid", &message.message_id},
         {"iothub-correlationid", &message.correlation_id},
         {"iothub-userid", &message.user_id},
@@ -41,6 +41,7 @@ Result<HttpRequest> send_request(const std::string& path, const ServiceMessage& 
         {"iothub-contentencoding", &message.content_encoding},
         {"iothub-ack", &message.ack},
         {"iothub-expiry", &message.expiry},
+        {"iothub-inputname", &message.input},
     }};
     for (const auto& [name, value] : fields) {
         if (!value->empty()) request.headers.emplace_back(name, *value);

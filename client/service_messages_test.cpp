@@ -10,6 +10,7 @@ TEST(ServiceMessages, AreSentWithTheirPropertiesAsFields) {
     message.body = "open";
     message.message_id = "m1";
     message.ack = "full";
+    message.input = "in1";
     message.properties = {{"room", "7"}};
     const auto request = send_request("/devices/d/messages/devicebound", message);
     ASSERT_TRUE(request);
@@ -18,6 +19,7 @@ TEST(ServiceMessages, AreSentWithTheirPropertiesAsFields) {
     EXPECT_EQ(request->headers, (HttpHeaders{{"Content-Type", "application/octet-stream"},
                                              {"iothub-messageid", "m1"},
                                              {"iothub-ack", "full"},
+                                             {"iothub-inputname", "in1"},
                                              {"iothub-app-room", "7"}}));
 }
 

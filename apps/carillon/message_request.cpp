@@ -28,6 +28,7 @@ void add_message_flags(CLI::App& command, MessageOrder& order) {
     command.add_option("--content-encoding,--ce", message.content_encoding, "Content encoding of the body");
     command.add_option("--expiry-time-utc,--expiry", message.expiry,
                        "When it expires: ISO 8601, or milliseconds since 1970; within 2 days [in 1 hour]");
+    command.add_option("--input", message.input, "The input that it is for, of the module that -m names");
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> properties_argument(const std::string& text) {

@@ -202,7 +202,12 @@ void AmqpSession::attached(LinkId link, const Attach& attach) {
     tell_subscribed();
 }
 
-void AmqpSession::detached(LinkId, const amqp::Condition& error) {
+void AmqpSession::detached(LinkId link, const amqp::Condition& error) {
+    if (link == messages_link_ && identity_.is_module()) {
+        // A hub whose modules have inputs alone.
+        for (Subscribing& one : subscribing_) std::erase(one.links, link);
+        return tell_subscribed();
+    }
     const std::string_view why = error.description.empty() ? error.name : error.description;
     const bool is_unauthorized = error.name == "amqp:unauthorized-access" || error.name == "amqp:not-found";
     is_refused_ = is_refused_ || stage_ == Stage::opening;
@@ -252,7 +257,7 @@ void AmqpSession::subscribe(DeviceFeatures features) {
     }
     asked.awaits_desired = features.has(DeviceFeature::desired);
     if (asked.awaits_desired && is_attached(twin_requests_link_)) ask_for_desired();
-    if (features.has(DeviceFeature::c2d) && !identity_.is_module())
+    if (features.has(DeviceFeature::c2d) || features.has(DeviceFeature::inputs))
         want(messages_link_, LinkRole::receiver, "messages/devicebound",
              AmqpSessionLimits::messages_in_hand_max, asked);
     if (features.has(DeviceFeature::inputs))

@@ -1,5 +1,6 @@
 #include "device/amqp_session.hpp"
 
+#include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"
 #include "wire/amqp/hub_messages.hpp"
 
@@ -136,6 +137,7 @@ public:
     }
     void message_received(const HubMessage& message) override {
         std::string said = "message " + std::string(message.payload);
+        if (!message.input.empty()) said += " input=" + std::string(message.input);
         for (const auto& [name, value] : message.properties->system) said += ' ' + name + '=' + value;
         for (const auto& [name, value] : message.properties->properties)
             said += ' ' + name + '=' + value.value_or("");
@@ -341,6 +343,50 @@ TEST_F(AmqpSessionTest, AMessageIsSettledAsTheDeviceSays) {
     session.settle(device.messages[0], MessageAnswer::reject);  // Too late.
     run();
     EXPECT_EQ(hub.take_log(), (Told{"settled 4 rejected", "settled 1 accepted", "settled 2 released"}));
+}
+
+TEST(AmqpModuleSession, HearsItsInputsAlsoWhereModulesHaveNoMessagesOfTheirOwn) {
+    for (const bool has_own : {true, false}) {
+        AmqpHubEnd hub;
+        AmqpDeviceEnd end;
+        AmqpSession module(end, *IdentityKey::parse("d", "m"));
+        if (!has_own) hub.refused = "/devices/d/modules/m/messages/devicebound";
+        const TimePoint now{std::chrono::hours(1)};
+        const auto run = [&] {
+            for (;;) {
+                hub.wire().flush();
+                if (hub.sent.empty() && end.sent.empty()) return;
+                const std::string said = std::exchange(end.sent, {});
+                hub.wire().receive(as_bytes(said), now);
+                hub.wire().flush();
+                const std::string answered = std::exchange(hub.sent, {});
+                module.receive(as_bytes(answered), now);
+            }
+        };
+        DeviceIntroduction introduction;
+        introduction.host_name = "hub.example.net";
+        introduction.token = "x";
+        module.connect(introduction, now);
+        run();
+        module.subscribe({DeviceFeature::inputs});
+        run();
+        EXPECT_EQ(end.take_log(), (Told{"connected", "subscribed"})) << has_own;
+        hub.take_log();
+        std::string message;
+        {
+            amqp::MapWriter annotations(message, amqp::descriptor::message_annotations);
+            amqp::append_string(annotations.symbol_key("x-opt-input-name"), "in1");
+        }
+        amqp::append_data(message, as_bytes(std::string_view("hot")));
+        hub.send("from /devices/d/modules/m/messages/events", message, 1);
+        run();
+        EXPECT_EQ(end.take_log(), Told{"message hot input=in1"});
+        ASSERT_EQ(end.messages.size(), 1U);
+        module.settle(end.messages[0], MessageAnswer::complete);
+        run();
+        EXPECT_EQ(hub.take_log(), Told{"settled 1 accepted"});
+        EXPECT_TRUE(module.is_running());
+    }
 }
 
 TEST_F(AmqpSessionTest, ALinkThatTheHubTakesAwayEndsIt) {

@@ -17,7 +17,7 @@ enum class DeviceFeature : std::uint8_t {
     twin_responses,  ///< Answers to the device's own twin requests.
     desired,         ///< Changes of desired properties.
     c2d,             ///< Cloud-to-device messages.
-    inputs,          ///< Messages routed to a module's inputs, and `c2d` besides; modules only.
+    inputs,          ///< Messages for a module's inputs, and `c2d` besides; modules only.
 };
 inline constexpr std::size_t device_features = 5;
 

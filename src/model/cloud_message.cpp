@@ -63,6 +63,10 @@ std::string_view CloudMessage::find_system(std::string_view name) const {
     return {};
 }
 
+std::string_view CloudMessage::input() const {
+    return find_system(input_property);
+}
+
 std::size_t CloudMessage::bytes() const {
     std::size_t sum = body.size();
     for (const auto& [name, value] : system) sum += name.size() + value.size();
@@ -86,6 +90,11 @@ std::size_t topic_bytes(const CloudMessage& message) {
     return sum;
 }
 
+/// Letters, digits and signs that mean nothing in a topic or a URI. RFC 3986 §2.3
+bool is_input_name(std::string_view text) {
+    return text.size() <= CloudMessageLimits::input_bytes_max && percent_encode(text) == text;
+}
+
 }  // namespace
 
 Result<> check_cloud_message(const CloudMessage& message, WallTime now) {
@@ -98,6 +107,10 @@ Result<> check_cloud_message(const CloudMessage& message, WallTime now) {
     for (const std::string_view name : {"message-id", "correlation-id"}) {
         if (message.find_system(name).size() <= CloudMessageLimits::message_id_bytes_max) continue;
         return fail(Errc::argument_invalid, std::string(name) + " may have 128 characters.");
+    }
+    if (!is_input_name(message.input())) {
+        return fail(Errc::argument_invalid,
+                    "An input's name takes up to 128 letters, digits, dots, dashes and underscores.");
     }
     if (!message.expiry) return {};
     if (*message.expiry <= now || *message.expiry > now.plus_s(CloudMessageLimits::time_to_live_max_s)) {

@@ -45,6 +45,7 @@ struct CloudMessageLimits {
     static constexpr std::size_t topic_bytes_max = 64'000;
     static constexpr std::size_t queue_messages_max = 50;     ///< For one device, those it works on included.
     static constexpr std::size_t message_id_bytes_max = 128;  ///< Of the correlation id, too.
+    static constexpr std::size_t input_bytes_max = 128;       ///< Ours: of the name of a module's input.
     static constexpr std::int64_t time_to_live_s = 3600;      ///< If the sender names no end.
     static constexpr std::int64_t time_to_live_max_s = 2 * 24 * 3600;
     static constexpr std::uint8_t delivery_count_max = 10;
@@ -69,11 +70,17 @@ struct CloudMessage {
 
     /// The value of a system property; empty if there is none.
     std::string_view find_system(std::string_view name) const;
+    /// The module's input that it is for (`input_property`); empty for the device or module itself.
+    std::string_view input() const;
     std::size_t bytes() const;  ///< Of body and properties, for the limit.
+
+    /// The system property that says so. Ours: in the service IoT Edge alone sends to inputs.
+    static constexpr std::string_view input_property = "iothub-inputname";
 };
 
 /// Whether a message as its sender made it may be queued at `now`. Fails with `message_too_large`,
-/// `argument_invalid`, `invalid_message_expiry_time`.
+/// `argument_invalid` (also for an input whose name cannot be a level of an MQTT topic as it is),
+/// `invalid_message_expiry_time`.
 Result<> check_cloud_message(const CloudMessage& message, WallTime now);
 
 /// Names one delivery of a message, for as long as it is locked by that. Over AMQP the delivery tag, over

@@ -187,6 +187,78 @@ TEST_F(DeviceMessagesTest, OverAmqpADeviceDoesAllAndSettlesAsItSays) {
     }
 }
 
+TEST_F(DeviceMessagesTest, AModuleHasItsInputsAndOutputsOverEveryTransport) {
+    constexpr DeviceTransport transports[] = {DeviceTransport::mqtt, DeviceTransport::mqtt_websocket,
+                                              DeviceTransport::amqp, DeviceTransport::amqp_websocket};
+    for (std::size_t i = 0; i < std::size(transports); ++i) {
+        const std::string id = "edge-" + std::to_string(i);
+        const IdentityKey key = *IdentityKey::parse(id, "filter");
+        device(id);
+        DeviceOptions options = device(id, "filter");
+        options.transport = transports[i];
+        if (transports[i] == DeviceTransport::amqp) options.port = hub().amqps_port();
+        if (transports[i] == DeviceTransport::amqp_websocket ||
+            transports[i] == DeviceTransport::mqtt_websocket)
+            options.port = target().https.port;
+        auto client = DeviceClient::open(options);
+        ASSERT_TRUE(client);
+        const auto sent = [&](const std::string& body, const std::string& input) {
+            ServiceMessage message;
+            message.body = body;
+            message.message_id = body;
+            message.input = input;
+            return service().send_message(key, message);
+        };
+        ASSERT_TRUE(sent("1", "temperature"));
+        std::mutex mutex;
+        std::vector<std::string> heard;
+        client->on_message([&](const HubToDeviceMessage& message) {
+            const std::lock_guard lock(mutex);
+            heard.push_back(message.body + ' ' + message.input + ' ' +
+                            std::string(message.find_system("message-id")));
+            return MessageAnswer::complete;
+        });
+        ASSERT_TRUE(within_patience(client->connected())) << id;
+        ASSERT_TRUE(sent("2", ""));
+        ASSERT_TRUE(sent("3", "pressure.2"));
+        EXPECT_EQ(sent("4", "a/b").error().code, Errc::argument_invalid);
+        const auto all = [&] {
+            const std::lock_guard lock(mutex);
+            return heard.size() >= 3;
+        };
+        wait_until(all, "the messages of its inputs and its own");
+        {
+            const std::lock_guard lock(mutex);
+            std::sort(heard.begin(), heard.end());
+            EXPECT_EQ(heard, (std::vector<std::string>{"1 temperature 1", "2  2", "3 pressure.2 3"})) << id;
+        }
+        TelemetryMessage message;
+        message.body = "hot";
+        message.output = "alarms";
+        ASSERT_TRUE(within_patience(client->send(message)).is_stored());
+        EventsQuery query;
+        query.device = id;
+        query.from = "earliest";
+        auto reader = DeviceEvents::open(back_end(), query);
+        ASSERT_TRUE(reader);
+        DeviceEvent event;
+        ASSERT_TRUE(reader->read([&event](const DeviceEvent& one) {
+            event = one;
+            return false;
+        }));
+        EXPECT_EQ(event.module_id, "filter");
+        const auto output = std::find_if(event.system.begin(), event.system.end(),
+                                         [](const auto& one) { return one.first == "iothub-outputname"; });
+        ASSERT_NE(output, event.system.end()) << id;
+        EXPECT_EQ(output->second, "alarms");
+        const auto settled = [&] {
+            const auto shown = service().find_module(key);
+            return shown && shown->find("\"cloudToDeviceMessageCount\":0") != std::string::npos;
+        };
+        wait_until(settled, "the messages to be completed");
+    }
+}
+
 TEST_F(DeviceMessagesTest, OverAmqpMessagesSurviveARestartOfTheHub) {
     DeviceOptions options = device("d1");
     options.transport = DeviceTransport::amqp;

@@ -360,15 +360,17 @@ class Talk:
             raise Failure(f"reported {json.dumps(got)}")
 
     def do_send(self, identity, content, *properties):
-        """A message to the device: `message-id=`, `expiry=now+S`, `ack=`, and others of the application's own; its body is
-        the JSON text of `content`."""
+        """A message to the device or module: `message-id=`, `expiry=now+S`, `ack=`, `input=` of a module, and others of
+        the application's own; its body is the JSON text of `content`."""
         headers = {}
         for name, _, value in (text.partition("=") for text in properties):
             if name == "expiry":
                 value = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + int(value[3:])))
-            own = {"message-id": "iothub-messageid", "expiry": "iothub-expiry", "ack": "iothub-ack"}
+            own = {"message-id": "iothub-messageid", "expiry": "iothub-expiry", "ack": "iothub-ack",
+                   "input": "iothub-inputname"}
             headers[own.get(name, "iothub-app-" + name)] = value
-        status, body = self.hub.rest("POST", f"/devices/{identity}/messages/devicebound", content, headers)
+        status, body = self.hub.rest("POST", "/devices/" + identity.replace("/", "/modules/") + "/messages/devicebound",
+                                     content, headers)
         if status // 100 != 2:
             raise Failure(f"the message was refused: {status} {body}")
 

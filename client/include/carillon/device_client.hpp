@@ -72,7 +72,8 @@ public:
     void on_method_later(std::string name, std::function<void(const MethodRequest&, MethodReply)> handler);
     /// All desired properties at first, then each change, in order of their versions and each once.
     void on_desired(std::function<void(const DesiredProperties&)> handler);
-    /// Cloud-to-device messages, and those of a module's inputs. One may come twice.
+    /// Cloud-to-device messages, and those for a module's inputs, which `HubToDeviceMessage::input` tells
+    /// apart; over every transport. One may come twice.
     void on_message(std::function<MessageAnswer(const HubToDeviceMessage&)> handler);
 
     // --- life ------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ struct TelemetryMessage {
     std::string content_type{};      ///< `application/json` lets routes look into the body,
     std::string content_encoding{};  ///< with `utf-8`.
     std::string creation_time{};     ///< ISO 8601, UTC.
-    std::string output{};            ///< A module's: the output that routes name.
+    std::string output{};            ///< A module's: the output, which routes know as `$outputName`.
     Properties properties{};         ///< The application's own.
 };
 
@@ -46,7 +46,8 @@ struct Delivery {
     bool is_stored() const { return fate == MessageFate::stored; }
 };
 
-/// A cloud-to-device message, or one that was routed to a module's input.
+/// A cloud-to-device message, or one for an input of a module: from a back end at this hub, from what IoT
+/// Edge routes at others.
 struct HubToDeviceMessage {
     std::string body{};
     std::string input{};  ///< Empty for a cloud-to-device message.

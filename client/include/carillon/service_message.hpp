@@ -17,6 +17,9 @@ struct ServiceMessage {
     std::string content_encoding{};
     std::string ack{};     ///< Which outcomes feedback is wanted on: none, positive, negative or full.
     std::string expiry{};  ///< In one hour if empty; at most two days ahead.
+    /// Of a module, the input that it is for: up to 128 letters, digits, dots, dashes and underscores. At
+    /// this hub only.
+    std::string input{};
     std::vector<std::pair<std::string, std::string>> properties{};  ///< Application properties.
 };
 

@@ -136,6 +136,8 @@ Result<> CloudMessages::check_room(const Record& record, const CloudMessage& mes
     const WallTime now = shard_.clock().wall_now();
     if (record.newest() == nullptr) return fail(shard_.missing(record.key), record.key.path());
     if (auto checked = check_cloud_message(message, now); !checked) return checked;
+    if (!message.input().empty() && !record.key.is_module())
+        return fail(Errc::argument_invalid, "Only modules have inputs.");
     if (messages_ >= limits_.messages_max || bytes_ >= limits_.bytes_max) {
         return fail(Errc::iot_hub_quota_exceeded,
                     "The hub holds as many cloud-to-device messages as it may.");
@@ -214,7 +216,7 @@ void CloudMessages::arrived(Ordinal ordinal, CloudMessage message) {
     if (record->link == nullptr) return;
     const WallTime now = shard_.clock().wall_now();
     const bool is_next = std::none_of(queue->entries.data(), entry,
-                                      [now](const Entry& older) { return is_available(older, now); });
+                                      [now](const Entry& older) { return is_for_link(older, now); });
     if (!is_next || queue->is_reading) return offer(*record);
     if (!is_available(*entry, now) || record->link->cloud_message_room() == 0) return;
     lock(*record, *entry, record->link, record->link->cloud_message_lock());
@@ -364,6 +366,7 @@ void CloudMessages::link_lost(Record& record, const DeviceLink& link) {
     Queue* queue = find(record.ordinal);
     if (queue == nullptr) return;
     for (Entry& entry : queue->entries) {
+        entry.is_unwanted = false;
         if (!entry.lock || entry.lock->holder != &link) continue;
         if (entry.lock->is_sent) {
             give_back(record, *queue, entry, {});
@@ -464,7 +467,7 @@ void CloudMessages::offer(Record& record) {
     std::uint64_t bytes = 0;
     for (Entry& entry : queue->entries) {
         if (room == 0 || bytes >= read_bytes_max) break;
-        if (!is_available(entry, now)) continue;
+        if (!is_for_link(entry, now)) continue;
         lock(record, entry, link, link->cloud_message_lock());
         picked.push_back({entry.sequence, entry.lock->token});
         bytes += entry.bytes;
@@ -478,12 +481,21 @@ void CloudMessages::offer(Record& record) {
          });
 }
 
+void CloudMessages::offer_all(Record& record) {
+    if (Queue* queue = find(record.ordinal)) {
+        for (Entry& entry : queue->entries) entry.is_unwanted = false;
+    }
+    offer(record);
+}
+
 void CloudMessages::offered(Ordinal ordinal, const std::vector<Picked>& picked, const Result<Rows>& rows) {
     Queue* queue = find(ordinal);
     if (queue == nullptr) return;
     queue->is_reading = false;
     Record* record = shard_.directory().find(ordinal);
     bool takes_more = record != nullptr && rows.has_value();
+    bool is_overtaken = false;  // Something older has come back or is wanted now, and goes first.
+    const WallTime now = shard_.clock().wall_now();
     for (std::size_t i = 0; i < picked.size(); ++i) {
         Entry* entry = find_locked(*queue, picked[i].token);
         if (entry == nullptr) continue;  // Its link went, or it was purged.
@@ -492,8 +504,12 @@ void CloudMessages::offered(Ordinal ordinal, const std::vector<Picked>& picked, 
         if (takes_more && !message) {
             log.error("cloud-to-device message not read shard={} ordinal={} sequence={}", shard_.number(),
                       ordinal, entry->sequence);
+            entry->is_unwanted = true;
         }
-        if (!takes_more || !message) {
+        is_overtaken = is_overtaken || std::any_of(queue->entries.data(), entry, [now](const Entry& older) {
+                           return is_for_link(older, now);
+                       });
+        if (!takes_more || is_overtaken || !message) {
             unlock(*queue, ordinal, *entry);
             continue;
         }
@@ -520,6 +536,10 @@ CloudMessages::Handed CloudMessages::hand(Record& record, Entry& entry, const Cl
         case DeviceLink::Taken::not_now:
             unlock(*find(record.ordinal), record.ordinal, *handed);
             return Handed::no;
+        case DeviceLink::Taken::not_wanted:
+            unlock(*find(record.ordinal), record.ordinal, *handed);
+            handed->is_unwanted = true;
+            return Handed::yes;
         case DeviceLink::Taken::until_settled:
             handed->lock->is_sent = true;
             handed->was_given = true;

@@ -94,6 +94,8 @@ public:
     /// Hands the record's link what it has room for (`DeviceLink::cloud_message_room`). To be called whenever
     /// that may be more than before.
     void offer(Record& record);
+    /// The same, with those that the link did not want.
+    void offer_all(Record& record);
 
     // --- for the shard -------------------------------------------------------------------------
     /// What was handed to `link` and is not settled comes back.
@@ -135,7 +137,8 @@ private:
         Ack ack = Ack::none;
         std::uint8_t delivery_count = 0;
         State state = State::queued;
-        bool was_given = false;  ///< The device may have seen it.
+        bool was_given = false;    ///< The device may have seen it.
+        bool is_unwanted = false;  ///< By the record's link, which is not offered it again.
     };
     struct Queue {
         std::vector<Entry> entries;  ///< By sequence. Bound: CloudMessageLimits::queue_messages_max.
@@ -152,6 +155,9 @@ private:
     Entry* find(Ordinal ordinal, std::uint64_t sequence);
     static Entry* find_locked(Queue& queue, const LockToken& token);
     static bool is_available(const Entry& entry, WallTime now);
+    static bool is_for_link(const Entry& entry, WallTime now) {
+        return !entry.is_unwanted && is_available(entry, now);
+    }
     std::uint64_t next_sequence();
 
     Result<> check_room(const Record& record, const CloudMessage& message);

@@ -22,6 +22,7 @@ public:
     std::optional<Duration> cloud_message_lock() const override { return lock_time; }
     Taken send_cloud_message(const CloudDelivery& delivery) override {
         if (room == 0) return Taken::not_now;
+        if (wants_inputs_only && delivery.message.input().empty()) return Taken::not_wanted;
         --room;
         bodies.push_back(delivery.message.body + (delivery.may_be_repeated ? " again" : ""));
         locks.push_back(delivery.lock);
@@ -29,6 +30,7 @@ public:
         return answer;
     }
     std::size_t room = 16;
+    bool wants_inputs_only = false;
     std::optional<Duration> lock_time;
     Taken answer = Taken::until_settled;
     Texts bodies;
@@ -490,6 +492,60 @@ TEST_F(CloudMessagesTest, OfAModuleAreItsOwn) {
     EXPECT_EQ(body(), "none");
     EXPECT_EQ(module.c2d_count, 1U);
     EXPECT_EQ(device().c2d_count, 0U);
+}
+
+TEST_F(CloudMessagesTest, ForAnInputAreOfModulesAndHaveANameThatATopicCanHold) {
+    const auto key = IdentityKey::parse("d", "m").value();
+    ASSERT_TRUE(hub->run(owner().put_identity(key, "{}", {})));
+    const auto sent = [&](Record& to, std::string input) {
+        CloudMessage made = message("x");
+        made.system = {{std::string(CloudMessage::input_property), std::move(input)}};
+        Errc code{};
+        queue().enqueue(to, std::move(made), [&code](const Result<std::uint64_t>& r) {
+            if (!r) code = r.error().code;
+        });
+        hub->settle();
+        return code;
+    };
+    Record& module = *owner().directory().find(key);
+    EXPECT_EQ(sent(module, "in-1.a_b~"), Errc{});
+    EXPECT_EQ(sent(module, std::string(128, 'i')), Errc{});
+    for (const auto& bad : {std::string("a/b"), std::string("+"), std::string("#"), std::string("a b"),
+                            std::string("é"), std::string(129, 'i')})
+        EXPECT_EQ(sent(module, bad), Errc::argument_invalid) << bad;
+    EXPECT_EQ(sent(device(), "in1"), Errc::argument_invalid);
+}
+
+TEST_F(CloudMessagesTest, ThatALinkDoesNotWantLetOthersPassAndComeWhenItDoes) {
+    const auto key = IdentityKey::parse("d", "m").value();
+    ASSERT_TRUE(hub->run(owner().put_identity(key, "{}", {})));
+    Record& module = *owner().directory().find(key);
+    const auto queued = [&](std::string body, bool is_for_input) {
+        CloudMessage made = message(std::move(body));
+        if (is_for_input) made.system = {{std::string(CloudMessage::input_property), "in1"}};
+        queue().enqueue(module, std::move(made), [](const Result<std::uint64_t>& r) { EXPECT_TRUE(r); });
+        hub->settle();
+    };
+    queued("1", false);
+    queued("2", true);
+    queued("3", false);
+    TakingLink link;
+    link.wants_inputs_only = true;
+    owner().attach(module, link);
+    queue().offer(module);
+    hub->settle();
+    EXPECT_EQ(link.bodies, (Texts{"2"})) << "from the store";
+    queued("4", false);
+    queued("5", true);
+    EXPECT_EQ(link.bodies, (Texts{"2", "5"})) << "as they come";
+    queue().offer(module);
+    hub->settle();
+    EXPECT_EQ(link.bodies.size(), 2U) << "they are not offered again and again";
+    link.wants_inputs_only = false;
+    queue().offer_all(module);
+    hub->settle();
+    EXPECT_EQ(link.bodies, (Texts{"2", "5", "1", "3", "4"}));
+    EXPECT_EQ(module.c2d_count, 5U) << "nothing is lost";
 }
 
 }  // namespace

@@ -44,13 +44,15 @@ public:
     virtual bool takes_desired() const = 0;
     /// `body` is the notification with `$version` inside.
     virtual void send_desired(std::int64_t version, std::string_view body) = 0;
-    /// Cloud-to-device messages that it takes now; none while the device has not subscribed to them. When
-    /// there may be more room, the endpoint says `CloudMessages::offer`.
+    /// Cloud-to-device messages that it takes now; none while the device has not subscribed to any. When
+    /// there may be more room, the endpoint says `CloudMessages::offer`, and `offer_all` when it may want
+    /// others.
     virtual std::size_t cloud_message_room() const { return 0; }
     /// For how long a message that it took stays locked; nothing: until it is settled or the link goes.
     virtual std::optional<Duration> cloud_message_lock() const { return std::nullopt; }
     enum class Taken : std::uint8_t {
         not_now,        ///< There is no room after all; it is offered again when there is.
+        not_wanted,     ///< The device has not asked for such; those behind it are offered.
         until_settled,  ///< The device settles it by its lock (`CloudMessages::settle`), or the link goes.
         for_good,       ///< The device does not answer: it counts as completed.
     };

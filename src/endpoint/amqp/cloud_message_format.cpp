@@ -18,19 +18,20 @@ namespace {
 
 /// Of what both kinds of message carry on their way out.
 void append_annotations(std::string& out, WallTime enqueued, std::uint8_t delivery_count,
-                        std::uint64_t sequence, const LockToken& lock) {
+                        std::uint64_t sequence, const LockToken& lock, std::string_view input = {}) {
     MapWriter map(out, descriptor::message_annotations);
     append_timestamp(map.symbol_key("iothub-enqueuedtime"), enqueued.unix_ms());
     append_ubyte(map.symbol_key("iothub-deliverycount"), delivery_count);
     append_ulong(map.symbol_key("x-opt-sequence-number"), sequence);
     append_string(map.symbol_key("x-opt-lock-token"), lock_token_text(lock));
+    if (!input.empty()) append_string(map.symbol_key("x-opt-input-name"), input);
 }
 
-/// System properties that have a place of their own in AMQP's properties section.
-bool is_in_properties(std::string_view name) {
-    constexpr std::string_view names[] = {"message-id", "correlation-id",      "user-id",
-                                          "to",         "content-type",        "content-encoding",
-                                          "reply-to",   "absolute-expiry-time"};
+/// System properties that have a place of their own, in AMQP's properties section or among the annotations.
+bool has_own_place(std::string_view name) {
+    constexpr std::string_view names[] = {"message-id", "correlation-id",       "user-id",
+                                          "to",         "content-type",         "content-encoding",
+                                          "reply-to",   "absolute-expiry-time", CloudMessage::input_property};
     for (const std::string_view known : names) {
         if (name == known) return true;
     }
@@ -49,7 +50,8 @@ std::string_view symbol_or_nothing(std::string_view text) {
 std::string format_cloud_message(const CloudDelivery& delivery) {
     const CloudMessage& message = delivery.message;
     std::string out;
-    append_annotations(out, message.enqueued, delivery.delivery_count, message.sequence, delivery.lock);
+    append_annotations(out, message.enqueued, delivery.delivery_count, message.sequence, delivery.lock,
+                       message.input());
 
     std::string message_id;
     std::string correlation_id;
@@ -68,7 +70,7 @@ std::string format_cloud_message(const CloudDelivery& delivery) {
         MapWriter map(out, descriptor::application_properties);
         if (message.ack) append_string(map.string_key("iothub-ack"), ack_text(*message.ack));
         for (const auto& [name, value] : message.system) {
-            if (!is_in_properties(name)) append_string(map.string_key(name), value);
+            if (!has_own_place(name)) append_string(map.string_key(name), value);
         }
         // All as text: azure-iot-sdk-csharp takes nothing else.
         for (const auto& [name, value] : message.properties)
@@ -78,7 +80,7 @@ std::string format_cloud_message(const CloudDelivery& delivery) {
     return out;
 }
 
-Result<IdentityKey> read_cloud_message_target(const MessageView& message) {
+Result<CloudTarget> read_cloud_message_target(const MessageView& message) {
     const auto refused = [] {
         return fail(Errc::argument_invalid, "The property 'to' must be /devices/{id}/messages/devicebound.");
     };
@@ -92,15 +94,18 @@ Result<IdentityKey> read_cloud_message_target(const MessageView& message) {
     const std::vector<std::string_view> segments = split(path, '/');
     const bool is_module = segments.size() == 6 && equals_ignoring_case(segments[2], "modules");
     if (segments.size() != 4 && !is_module) return refused();
-    const bool is_bound = equals_ignoring_case(segments[0], "devices") &&
-                          equals_ignoring_case(segments[segments.size() - 2], "messages") &&
-                          equals_ignoring_case(segments.back(), "devicebound");
+    const bool is_of_input = is_module && equals_ignoring_case(segments[4], "inputs") && !segments[5].empty();
+    const bool is_bound = is_of_input || (equals_ignoring_case(segments[segments.size() - 2], "messages") &&
+                                          equals_ignoring_case(segments.back(), "devicebound"));
     const auto device = percent_decode(segments[1]);
     const auto module = is_module ? percent_decode(segments[3]) : std::string();
-    if (!is_bound || !device || !module || (is_module && module->empty())) return refused();
+    const auto input = is_of_input ? percent_decode(segments[5]) : std::string();
+    if (!equals_ignoring_case(segments[0], "devices") || !is_bound || !device || !module || !input ||
+        (is_module && module->empty()))
+        return refused();
     auto key = IdentityKey::parse(*device, *module);
     if (!key) return refused();
-    return key;
+    return CloudTarget{*std::move(key), *input};
 }
 
 Result<CloudMessage> read_cloud_message(const MessageView& view) {

@@ -14,13 +14,18 @@ namespace carillon::amqp {
 /// Properties of one cloud-to-device message, as for telemetry.
 inline constexpr std::size_t cloud_properties_max = 1024;
 
-/// A cloud-to-device message as a device receives it. Source: iotedge: AmqpMessageConverter.cs; IoT Hub docs,
-/// "Create and read IoT Hub messages".
+/// A cloud-to-device message as a device receives it; one for an input names that in an annotation. Source:
+/// iotedge: AmqpMessageConverter.cs; IoT Hub docs, "Create and read IoT Hub messages".
 std::string format_cloud_message(const CloudDelivery& delivery);
 
-/// Whom a back end's message is for, from its `to`: `/devices/{id}[/modules/{id}]/messages/devicebound`, with
-/// or without scheme and host. Fails with `argument_invalid`.
-Result<IdentityKey> read_cloud_message_target(const MessageView& message);
+/// Whom a back end's message is for, from its `to`: `/devices/{id}[/modules/{id}]/messages/devicebound`, or
+/// `/devices/{id}/modules/{id}/inputs/{input}` (ours), with or without scheme and host. Fails with
+/// `argument_invalid`.
+struct CloudTarget {
+    IdentityKey key;
+    std::string input;  ///< Empty for the device or module itself.
+};
+Result<CloudTarget> read_cloud_message_target(const MessageView& message);
 /// A message as a back end sends it. Values of application properties that are not text are written as text.
 /// Fails with `argument_invalid` for an unknown `iothub-ack`, or beyond `cloud_properties_max`.
 /// Source: azure-iot-sdk-csharp: MessageConverter.cs; azure-iot-cli-extension sends the expiry in

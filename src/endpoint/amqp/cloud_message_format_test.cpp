@@ -17,8 +17,8 @@ std::string target_of(std::string_view to) {
     std::string bytes;
     append_properties(bytes, properties);
     append_data(bytes, {});
-    const auto key = read_cloud_message_target(*decode_message(as_bytes(bytes)));
-    return key ? key->path() : "";
+    const auto target = read_cloud_message_target(*decode_message(as_bytes(bytes)));
+    return target ? target->key.path() + (target->input.empty() ? "" : ":" + target->input) : "";
 }
 
 TEST(CloudMessageFormat, ReadsWhomAMessageIsFor) {
@@ -26,10 +26,12 @@ TEST(CloudMessageFormat, ReadsWhomAMessageIsFor) {
     EXPECT_EQ(target_of("devices/d1/Messages/deviceBound"), "d1");
     EXPECT_EQ(target_of("amqps://hub:5671/devices/a%40b/messages/devicebound"), "a@b");
     EXPECT_EQ(target_of("/devices/d1/modules/m1/messages/deviceBound"), "d1/m1");
+    EXPECT_EQ(target_of("/devices/d1/modules/m1/Inputs/in%2D1"), "d1/m1:in-1");
     for (const char* bad :
          {"", "/", "/devices/d1", "/devices//messages/devicebound", "/devices/d1/messages/events",
-          "/devices/d1/modules//messages/devicebound", "/x/d1/messages/devicebound",
-          "/devices/%zz/messages/devicebound", "amqps://hub"}) {
+          "/devices/d1/modules//messages/devicebound", "/x/d1/messages/devicebound", "/devices/d1/inputs/in1",
+          "/devices/d1/modules/m1/inputs", "/devices/d1/modules/m1/inputs/",
+          "/devices/d1/modules/m1/outputs/o", "/devices/%zz/messages/devicebound", "amqps://hub"}) {
         EXPECT_EQ(target_of(bad), "") << bad;
     }
 }
@@ -78,6 +80,16 @@ TEST(CloudMessageFormat, KeepsWhatTheBackEndSaid) {
     EXPECT_EQ(find_in_map(view->message_annotations, "iothub-deliverycount").type, Type::ubyte);
     EXPECT_EQ(find_in_map(view->message_annotations, "x-opt-sequence-number").as_u64(), 9U);
     EXPECT_EQ(find_in_map(view->message_annotations, "x-opt-lock-token").as_text(), lock_token_text(lock));
+}
+
+TEST(CloudMessageFormat, NamesTheInputAmongTheAnnotationsAlone) {
+    CloudMessage message;
+    message.system.emplace_back(CloudMessage::input_property, "in1");
+    const std::string sent = format_cloud_message({.message = message});
+    const auto view = decode_message(as_bytes(sent));
+    ASSERT_TRUE(view);
+    EXPECT_EQ(find_in_map(view->message_annotations, "x-opt-input-name").as_text(), "in1");
+    EXPECT_FALSE(find_in_map(view->application_properties, CloudMessage::input_property).as_text());
 }
 
 TEST(CloudMessageFormat, LeavesOutAContentTypeThatIsNoSymbol) {

@@ -73,9 +73,14 @@ public:
 
 class CloudMessagesLink final : public DeviceLinkHandler {
 public:
-    using DeviceLinkHandler::DeviceLinkHandler;
-    void flowed() override { device().cloud_credit_changed(); }
+    CloudMessagesLink(HubConnection& connection, HostedDevice& device, LinkKind kind, LinkId link)
+        : DeviceLinkHandler(connection, device, kind, link),
+          lane_(kind == LinkKind::module_inputs ? CloudLane::inputs : CloudLane::messages) {}
+    void flowed() override { device().cloud_credit_changed(lane_); }
     void disposed(const Disposal& disposal) override { device().cloud_message_disposed(disposal); }
+
+private:
+    const CloudLane lane_;
 };
 
 }  // namespace
@@ -99,6 +104,7 @@ std::unique_ptr<LinkHandler> make_device_link(HubConnection& connection, HostedD
         case LinkKind::telemetry:
             return std::make_unique<TelemetryLink>(connection, device, kind, link);
         case LinkKind::devicebound:
+        case LinkKind::module_inputs:
             return std::make_unique<CloudMessagesLink>(connection, device, kind, link);
         case LinkKind::method_responses:
             return std::make_unique<MethodResponsesLink>(connection, device, kind, link);

@@ -3,9 +3,9 @@
 #include "core/hub/hub.hpp"
 #include "core/shard/shard.hpp"
 #include "endpoint/amqp/cloud_message_format.hpp"
-#include "endpoint/amqp/queue_feed.hpp"
 #include "endpoint/amqp/hosted_device.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
+#include "endpoint/amqp/queue_feed.hpp"
 #include "net/io_thread.hpp"
 
 #include <utility>
@@ -181,12 +181,16 @@ void DeviceProxy::take_desired(bool takes, std::optional<std::pair<Receipt, std:
     });
 }
 
-void DeviceProxy::set_cloud_room(std::uint32_t credit, std::uint64_t seen) {
-    there([credit, seen](DeviceProxy& self) {
-        self.cloud_credit_ = credit;
-        self.cloud_seen_ = seen;
-        if (credit > 0 && !self.is_closed_ && self.device_.is_connected())
-            self.device_.offer_cloud_messages();
+void DeviceProxy::set_cloud_room(CloudLane lane, std::optional<std::uint32_t> credit, std::uint64_t seen) {
+    there([lane, credit, seen](DeviceProxy& self) {
+        Lane& told = self.lanes_[static_cast<std::size_t>(lane)];
+        const bool is_new = credit && !told.is_open;
+        told.is_open = credit.has_value();
+        told.credit = credit.value_or(0);
+        told.seen = seen;
+        if (self.is_closed_ || !self.device_.is_connected()) return;
+        if (is_new) return self.device_.offer_all_cloud_messages();
+        if (told.credit > 0) self.device_.offer_cloud_messages();
     });
 }
 
@@ -228,21 +232,25 @@ void DeviceProxy::send_desired(std::int64_t version, std::string_view body) {
 }
 
 std::size_t DeviceProxy::cloud_message_room() const {
-    const std::uint64_t on_its_way = cloud_sent_ - cloud_seen_;
-    return is_closed_ || on_its_way >= cloud_credit_ ? 0
-                                                     : cloud_credit_ - static_cast<std::size_t>(on_its_way);
+    std::size_t room = 0;
+    for (const Lane& lane : lanes_) room += lane.room();
+    return is_closed_ ? 0 : room;
 }
 
 DeviceLink::Taken DeviceProxy::send_cloud_message(const CloudDelivery& delivery) {
-    if (cloud_message_room() == 0) return Taken::not_now;
+    const CloudLane kind = delivery.message.input().empty() ? CloudLane::messages : CloudLane::inputs;
+    Lane& lane = lanes_[static_cast<std::size_t>(kind)];
+    if (is_closed_) return Taken::not_now;
+    if (!lane.is_open) return Taken::not_wanted;
+    if (lane.room() == 0) return Taken::not_now;
     std::string message = format_cloud_message(delivery);
     // The connection tells its room again with each that it takes, and it is offered then.
     if (!mail_.take(message.size())) return Taken::not_now;
-    ++cloud_sent_;
+    ++lane.sent;
     if (device_.is_traced()) device_.trace("message sent");
-    back([self = this, lock = delivery.lock, message = std::move(message)](HostedDevice& device) {
+    back([self = this, kind, lock = delivery.lock, message = std::move(message)](HostedDevice& device) {
         self->mail_.give_back(message.size());
-        device.send_cloud_message(lock, message);
+        device.send_cloud_message(kind, lock, message);
     });
     return Taken::until_settled;
 }

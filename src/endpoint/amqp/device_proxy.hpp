@@ -9,6 +9,8 @@
 #include "net/channel.hpp"
 #include "wire/amqp/connection.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +26,11 @@ namespace carillon::amqp {
 
 class HostedDevice;
 class HubConnection;
+
+/// On which link a cloud-to-device message leaves: the device's or module's own, or that of a module's
+/// inputs.
+enum class CloudLane : std::uint8_t { messages, inputs };
+inline constexpr std::size_t cloud_lanes = 2;
 
 /// A device of an AMQP connection as its shard sees it. One connection may carry many devices, whose shards
 /// live on several threads, so it moves to none of them: of each device this lives on the thread of its
@@ -52,8 +59,9 @@ public:
     void report(const Receipt& receipt, std::string correlation_id, std::string patch,
                 std::optional<std::int64_t> expected_version);
     void answer_method(std::uint16_t request_id, int status, std::string payload);
-    /// The `credit` for cloud-to-device messages, when `seen` of those sent here had been taken.
-    void set_cloud_room(std::uint32_t credit, std::uint64_t seen);
+    /// The `credit` of a link for cloud-to-device messages, when `seen` of those sent here for it had been
+    /// taken; nothing when there is no such link any more.
+    void set_cloud_room(CloudLane lane, std::optional<std::uint32_t> credit, std::uint64_t seen);
     /// What the device says of a cloud-to-device message; tells `HostedDevice::cloud_settled`.
     void settle_cloud_message(const LockToken& lock, Settlement how, const Disposal& disposal);
     /// Whether the device takes direct methods and notifications of desired properties from now on.
@@ -92,9 +100,15 @@ private:
     /// For what is on its way to the connection. A device that has no room is sent no methods, and ends if it
     /// is told of desired properties.
     MailRoom mail_;
-    std::uint64_t cloud_sent_ = 0;  ///< Cloud-to-device messages, to the connection.
-    std::uint64_t cloud_seen_ = 0;  ///< Of these, how many it had taken when it told `cloud_credit_`.
-    std::uint32_t cloud_credit_ = 0;
+    /// A link for cloud-to-device messages.
+    struct Lane {
+        std::uint64_t sent = 0;  ///< To the connection.
+        std::uint64_t seen = 0;  ///< Of these, how many it had taken when it told `credit`.
+        std::uint32_t credit = 0;
+        bool is_open = false;
+        std::size_t room() const { return credit - std::min<std::uint64_t>(sent - seen, credit); }
+    };
+    std::array<Lane, cloud_lanes> lanes_;
     bool takes_methods_ = false;
     bool takes_desired_ = false;
     bool is_closed_ = false;       ///< By the hub.

@@ -123,7 +123,8 @@ void HostedDevice::detached(LinkKind kind, LinkId link) {
     if (LinkId* known = slot(kind)) *known = 0;
     update_methods();
     if (kind == LinkKind::twin_responses) proxy_->take_desired(false, std::nullopt);
-    if (kind == LinkKind::devicebound) give_cloud_messages_back();
+    if (kind == LinkKind::devicebound) give_cloud_messages_back(CloudLane::messages);
+    if (kind == LinkKind::module_inputs) give_cloud_messages_back(CloudLane::inputs);
     std::erase(all_links_, link);
     if (all_links_.empty() && !is_connecting_ && !asked_) connection_.retire(*this);  // Destroys this.
 }
@@ -223,40 +224,45 @@ void HostedDevice::send_desired(std::int64_t version, std::string_view body) {
 
 // --- cloud-to-device messages ----------------------------------------------------------------------
 
-void HostedDevice::cloud_credit_changed() {
-    const LinkId link = links_.devicebound;
-    proxy_->set_cloud_room(link != 0 ? connection_.wire().credit(link) : 0, cloud_seen_);
+void HostedDevice::cloud_credit_changed(CloudLane lane) {
+    const LinkId link = lane_link(lane);
+    std::optional<std::uint32_t> credit;
+    if (link != 0) credit = connection_.wire().credit(link);
+    proxy_->set_cloud_room(lane, credit, cloud_seen_[static_cast<std::size_t>(lane)]);
 }
 
-void HostedDevice::send_cloud_message(const LockToken& lock, std::string_view message) {
-    const std::uint64_t cookie = ++cloud_seen_;
+void HostedDevice::send_cloud_message(CloudLane lane, const LockToken& lock, std::string_view message) {
+    ++cloud_seen_[static_cast<std::size_t>(lane)];
+    const std::uint64_t cookie = ++last_given_;
     Disposal nobody_waits;
     nobody_waits.settled = true;
-    const LinkId link = links_.devicebound;
+    const LinkId link = lane_link(lane);
     if (link == 0) return proxy_->settle_cloud_message(lock, Settlement::abandon, nobody_waits);
-    given_.emplace(cookie, lock);
+    given_.emplace(cookie, Given{lock, lane});
     Outgoing outgoing;
     outgoing.tag = lock;
     outgoing.cookie = cookie;
-    if (connection_.wire().send(link, outgoing, as_bytes(message))) return cloud_credit_changed();
+    if (connection_.wire().send(link, outgoing, as_bytes(message))) return cloud_credit_changed(lane);
     connection_.detach(link, Error{Errc::message_too_large, "The device takes no message of this size."});
 }
 
 void HostedDevice::cloud_message_disposed(const Disposal& disposal) {
     const auto found = given_.find(disposal.cookie);
     if (found == given_.end()) return;
-    const LockToken lock = found->second;
+    const LockToken lock = found->second.lock;
     given_.erase(found);
     proxy_->settle_cloud_message(lock, settlement_of(disposal.state), disposal);
 }
 
-void HostedDevice::give_cloud_messages_back() {
+void HostedDevice::give_cloud_messages_back(CloudLane lane) {
     Disposal nobody_waits;
     nobody_waits.settled = true;
-    proxy_->set_cloud_room(0, cloud_seen_);
-    for (const auto& [cookie, lock] : std::exchange(given_, {})) {
-        proxy_->settle_cloud_message(lock, Settlement::abandon, nobody_waits);
-    }
+    proxy_->set_cloud_room(lane, std::nullopt, cloud_seen_[static_cast<std::size_t>(lane)]);
+    std::erase_if(given_, [&](const auto& entry) {
+        if (entry.second.lane != lane) return false;
+        proxy_->settle_cloud_message(entry.second.lock, Settlement::abandon, nobody_waits);
+        return true;
+    });
 }
 
 // --- methods ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "wire/amqp/hub_links.hpp"
 #include "wire/amqp/hub_messages.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -51,7 +52,7 @@ public:
     void attached(LinkKind kind, LinkId link);
     void detached(LinkKind kind, LinkId link);
     void ask_twin(const Receipt& receipt, TwinRequest request);
-    void cloud_credit_changed();
+    void cloud_credit_changed(CloudLane lane);
     void cloud_message_disposed(const Disposal& disposal);
 
     // --- from the proxy ------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ public:
     void refuse_twin(const Receipt& receipt, std::string_view correlation_id, const Error& error);
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload);
     void send_desired(std::int64_t version, std::string_view body);
-    void send_cloud_message(const LockToken& lock, std::string_view message);
+    void send_cloud_message(CloudLane lane, const LockToken& lock, std::string_view message);
     /// The hub ends it.
     void closed(Errc reason);
 
@@ -85,7 +86,10 @@ private:
     void update_methods();
     void end(const Error& why);
     void send_twin(std::string_view message);
-    void give_cloud_messages_back();
+    LinkId lane_link(CloudLane lane) const {
+        return lane == CloudLane::inputs ? links_.module_inputs : links_.devicebound;
+    }
+    void give_cloud_messages_back(CloudLane lane);
 
     HubConnection& connection_;
     const IdentityKey key_;
@@ -95,9 +99,14 @@ private:
     std::optional<Asked> asked_;
     std::optional<WallTime> token_end_;
     std::deque<std::string> early_answers_;  ///< Bound: early_answers_max.
+    struct Given {
+        LockToken lock{};
+        CloudLane lane = CloudLane::messages;
+    };
     /// Cloud-to-device messages that the device has. Bound: ConnectionLimits::unsettled_max.
-    std::unordered_map<std::uint64_t, LockToken> given_;
-    std::uint64_t cloud_seen_ = 0;  ///< Those that came from the proxy; the last one's cookie.
+    std::unordered_map<std::uint64_t, Given> given_;
+    std::uint64_t last_given_ = 0;                         ///< The last one's cookie.
+    std::array<std::uint64_t, cloud_lanes> cloud_seen_{};  ///< Those that came from the proxy.
     bool is_connecting_ = false;
     bool is_connected_ = false;
     bool is_ended_ = false;

@@ -75,11 +75,13 @@ public:
             return connection().dispose(delivery.receipt,
                                         fail(Errc::iot_hub_format_error, "The message is malformed."));
         }
-        auto key = read_cloud_message_target(*view);
-        if (!key) return connection().dispose(delivery.receipt, fail(std::move(key).error()));
+        auto target = read_cloud_message_target(*view);
+        if (!target) return connection().dispose(delivery.receipt, fail(std::move(target).error()));
         auto message = read_cloud_message(*view);
         if (!message) return connection().dispose(delivery.receipt, fail(std::move(message).error()));
-        enqueue(connection(), delivery.receipt, *std::move(key), *std::move(message));
+        if (!target->input.empty())
+            message->system.emplace_back(CloudMessage::input_property, std::move(target->input));
+        enqueue(connection(), delivery.receipt, std::move(target->key), *std::move(message));
     }
 };
 

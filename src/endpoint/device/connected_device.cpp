@@ -300,6 +300,12 @@ void ConnectedDevice::offer_cloud_messages() {
     if (known != nullptr && known->exists()) shard_->cloud_messages().offer(*known);
 }
 
+void ConnectedDevice::offer_all_cloud_messages() {
+    if (!is_connected_) return;
+    Record* known = record();
+    if (known != nullptr && known->exists()) shard_->cloud_messages().offer_all(*known);
+}
+
 void ConnectedDevice::settle_cloud_message(const LockToken& lock, Settlement how, Stored done) {
     Record* known = heard_from();
     if (known == nullptr) return done(fail(Errc::device_not_found, "identity is gone"));

@@ -112,6 +112,8 @@ public:
     /// There may be more room for them than before (`DeviceLink::cloud_message_room`), as when the device
     /// subscribed to them or settled one.
     void offer_cloud_messages();
+    /// The same where it may want others than before.
+    void offer_all_cloud_messages();
     /// What the device says of a message that it was sent; `done` when that is durable. Fails with
     /// `device_message_lock_lost`, `device_not_found`, `service_unavailable`.
     void settle_cloud_message(const LockToken& lock, Settlement how, Stored done);
@@ -147,7 +149,7 @@ private:
     ConnectionLogs* const logs_;
     Shard* shard_ = nullptr;
     std::unique_ptr<std::string> model_id_;  ///< Null if none was named. Bound: model_id_bytes_max.
-    std::string_view protocol_;  ///< Lives as long as the program.
+    std::string_view protocol_;              ///< Lives as long as the program.
     std::optional<WallTime> token_end_;
     /// Finds the record, which may be removed at any time. Never given to another.
     Ordinal ordinal_ = 0;

@@ -44,7 +44,7 @@ std::string cloud_message_topic(ClientIdentity identity, const CloudMessage& mes
         system.emplace_back("to", to + "/messages/devicebound");
     }
     return c2d_topic(identity, system, message.ack ? ack_text(*message.ack) : std::string_view(),
-                     message.properties);
+                     message.properties, message.input());
 }
 
 }  // namespace carillon::mqtt

@@ -341,7 +341,7 @@ void Connection::subscriptions_changed() {
     if (subscriptions.has(FilterKind::methods) || subscriptions.has(FilterKind::method_named)) {
         device_.method_subscriptions_changed();
     }
-    device_.offer_cloud_messages();
+    device_.offer_all_cloud_messages();
 }
 
 void Connection::telemetry(const TelemetryPublish& publish) {
@@ -448,13 +448,15 @@ std::size_t Connection::cloud_message_room() const {
 
 DeviceLink::Taken Connection::send_cloud_message(const CloudDelivery& delivery) {
     if (cloud_message_room() == 0) return Taken::not_now;
+    const std::string_view input = delivery.message.input();
+    if (!session_.takes_cloud_message(input)) return Taken::not_wanted;
     const std::string topic = cloud_message_topic(session_.identity(), delivery.message);
     if (!has_room_for(topic.size() + delivery.message.body.size())) return Taken::not_now;
     const Scope scope(*this);
     thread_state_->metrics.cloud_messages_sent.add();
     if (device_.is_traced()) device_.trace("message sent");
     const bool is_acknowledged = session_.send_cloud_message(topic, as_bytes(delivery.message.body),
-                                                             delivery.may_be_repeated, delivery.lock);
+                                                             delivery.may_be_repeated, delivery.lock, input);
     return is_acknowledged ? Taken::until_settled : Taken::for_good;
 }
 

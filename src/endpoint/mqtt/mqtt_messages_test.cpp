@@ -43,6 +43,9 @@ TEST(CloudMessageTopic, AlwaysSaysWhereTheMessageGoes) {
     EXPECT_EQ(cloud_message_topic({"d1", "m"}, {}),
               "devices/d1/modules/m/messages/devicebound/"
               "%24.to=%2Fdevices%2Fd1%2Fmodules%2Fm%2Fmessages%2Fdevicebound");
+    CloudMessage message;
+    message.system = {{std::string(CloudMessage::input_property), "in1"}, {"to", "x"}};
+    EXPECT_EQ(cloud_message_topic({"d1", "m"}, message), "devices/d1/modules/m/inputs/in1/%24.to=x");
 }
 
 struct MqttMessages : ::testing::Test {

@@ -29,12 +29,14 @@ Result<CloudMessage> read_cloud_message(const Request& request, const IdentityKe
         message.expiry = parse_iso8601(*expiry);
         if (!message.expiry) return fail(Errc::argument_invalid, "iothub-expiry is not a time in ISO 8601.");
     }
+    const std::string_view input = request.http->find(CloudMessage::input_property).value_or("");
     const std::string to = "/devices/" + percent_encode(key.device.str()) +
                            (key.is_module() ? "/modules/" + percent_encode(key.module) : "") +
-                           "/messages/deviceBound";
+                           (input.empty() ? "/messages/deviceBound" : "/inputs/" + percent_encode(input));
     fields->remove("to");  // The path says it.
     message.system = std::move(fields->system);
     message.system.emplace_back("to", to);
+    if (!input.empty()) message.system.emplace_back(CloudMessage::input_property, input);
     message.properties = std::move(fields->properties);
     message.body = request.http->body;
     return message;

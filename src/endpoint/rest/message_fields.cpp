@@ -95,6 +95,7 @@ void add_message_fields(HttpResponse& response, const CloudMessage& message) {
         const std::string_view value = message.find_system(name);
         if (!value.empty() && is_field_value(value)) response.add(field, value);
     }
+    if (!message.input().empty()) response.add(CloudMessage::input_property, message.input());
     if (message.ack) response.add("iothub-ack", ack_text(*message.ack));
     if (message.expiry) response.add("iothub-expiry", to_iso8601(*message.expiry));
     response.add("iothub-sequencenumber", std::to_string(message.sequence));

@@ -261,11 +261,16 @@ void append_desired_notification(std::string& out, std::int64_t version, std::st
 
 std::string c2d_topic(ClientIdentity identity, const std::vector<std::pair<std::string, std::string>>& system,
                       std::string_view ack,
-                      const std::vector<std::pair<std::string, std::optional<std::string>>>& properties) {
+                      const std::vector<std::pair<std::string, std::optional<std::string>>>& properties,
+                      std::string_view input) {
     std::string topic = "devices/";
     topic += identity.device;
     if (!identity.module.empty()) topic.append("/modules/").append(identity.module);
-    topic += "/messages/devicebound/";
+    if (input.empty()) {
+        topic += "/messages/devicebound/";
+    } else {
+        topic.append("/inputs/").append(input).append("/");
+    }
 
     bool is_first = true;
     auto add = [&topic, &is_first](std::string_view name, const std::optional<std::string>& value) {

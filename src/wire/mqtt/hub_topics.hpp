@@ -29,7 +29,7 @@ struct ClientIdentity {
 /// What a topic filter subscribes to.
 enum class FilterKind : std::uint8_t {
     c2d,             ///< Cloud-to-device messages.
-    module_inputs,   ///< Messages routed to a module's inputs, and its cloud-to-device messages.
+    module_inputs,   ///< Messages for a module's inputs, and perhaps its cloud-to-device messages.
     methods,         ///< All direct methods.
     method_named,    ///< One direct method, see `named_method`.
     twin_responses,  ///< Answers to twin requests.
@@ -87,11 +87,14 @@ void append_desired_notification(std::string& out, std::int64_t version, std::st
 
 /// The topic of a cloud-to-device message with its bag. System properties come by their short names
 /// (`mid`, `to`, `ct` …), are put into the order clients need and lose duplicates and empty ones;
-/// `to` must be among them. `ack` is `none`, `positive`, `negative` or `full`, or empty for none.
-/// Source: IoT Hub docs, "Send cloud-to-device messages from an IoT hub" and captures of the service;
-/// azure-iot-sdk-java: MqttMessaging.java reads nothing before the first `%24`.
+/// `to` must be among them. `ack` is `none`, `positive`, `negative` or `full`, or empty for none. With
+/// `input` it is that of a message for a module's input, whose name goes into the topic as it is. Source: IoT
+/// Hub docs, "Send cloud-to-device messages from an IoT hub" and captures of the service; azure-iot-sdk-java:
+/// MqttMessaging.java reads nothing before the first `%24`; of inputs: azure-iot-sdk-node:
+/// device/transport/mqtt, azure-iot-sdk-c: iothubtransport_mqtt_common.c.
 std::string c2d_topic(ClientIdentity identity, const std::vector<std::pair<std::string, std::string>>& system,
                       std::string_view ack,
-                      const std::vector<std::pair<std::string, std::optional<std::string>>>& properties);
+                      const std::vector<std::pair<std::string, std::optional<std::string>>>& properties,
+                      std::string_view input = {});
 
 }  // namespace carillon::mqtt

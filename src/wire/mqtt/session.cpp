@@ -484,15 +484,18 @@ void Session::send_desired(std::int64_t version, std::string_view body) {
 }
 
 std::size_t Session::cloud_message_room() const {
-    if (!is_running() || !subscriptions_.c2d_qos() || is_returning_for(Topic::cloud_messages)) return 0;
+    const bool takes_any =
+        subscriptions_.has(FilterKind::c2d) || subscriptions_.has(FilterKind::module_inputs);
+    if (!is_running() || !takes_any || is_returning_for(Topic::cloud_messages)) return 0;
     return SessionLimits::deliveries_max - (deliveries_ ? deliveries_->open.size() : 0);
 }
 
-bool Session::send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag) {
+bool Session::send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag,
+                                 std::string_view input) {
     Publish publish;
     publish.topic = topic;
     publish.payload = payload;
-    publish.qos = subscriptions_.c2d_qos().value_or(0);
+    publish.qos = cloud_message_qos(input).value_or(0);
     if (publish.qos > 0) {
         if (deliveries_ == nullptr) deliveries_ = std::make_unique<Deliveries>();
         do {

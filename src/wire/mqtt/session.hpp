@@ -166,9 +166,11 @@ public:
                             std::string_view body);
     void send_method(std::uint16_t request_id, std::string_view name, std::string_view payload);
     void send_desired(std::int64_t version, std::string_view body);
-    /// Sends a cloud-to-device message, for which there is `cloud_message_room`. True if the device is to
+    /// Sends a cloud-to-device message, or one for a module's `input`, for which there is
+    /// `cloud_message_room` and which is subscribed to (`takes_cloud_message`). True if the device is to
     /// acknowledge it (`SessionHost::cloud_message_acknowledged`), false at QoS 0.
-    bool send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag);
+    bool send_cloud_message(std::string_view topic, Bytes payload, bool dup, const DeliveryTag& tag,
+                            std::string_view input = {});
     /// Ends the session from the hub's side.
     void close(Errc reason, const char* detail);
 
@@ -193,8 +195,10 @@ public:
         return is_running() && subscriptions_.takes_method(name) && is_returning_for(Topic::methods);
     }
     bool takes_desired() const { return is_running() && subscriptions_.has(FilterKind::desired); }
-    /// Messages that may be sent now; none if the device has not subscribed to them or is returning.
+    /// Messages that may be sent now; none if the device has subscribed to none or is returning.
     std::size_t cloud_message_room() const;
+    /// True if a filter selects the messages of this input, or, without one, the device's own.
+    bool takes_cloud_message(std::string_view input) const { return cloud_message_qos(input).has_value(); }
     /// What `store_subscriptions` is about.
     const Subscriptions& proposed() const;
     /// The will, if the session ended in a way that publishes it; gives it up.
@@ -228,6 +232,9 @@ private:
     void propose(std::unique_ptr<Proposal> proposal);
     void settle();
     TimePoint silence_end() const;
+    std::optional<std::uint8_t> cloud_message_qos(std::string_view input) const {
+        return input.empty() ? subscriptions_.c2d_qos() : subscriptions_.input_qos(input);
+    }
     static unsigned topic_of(FilterKind kind);
     bool is_returning_for(Topic topic) const;
     bool returned(unsigned topics);

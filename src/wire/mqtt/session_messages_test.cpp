@@ -159,5 +159,20 @@ TEST(SessionMessages, OfAModuleAreNotSelectedByItsInputs) {
     EXPECT_EQ(qos_of("devices/inputs/modules/m/messages/devicebound/#"), 1);
 }
 
+TEST(SessionMessages, ForAnInputAreSelectedByItsNameOrByAllTopics) {
+    const ClientIdentity module{"d1", "m"};
+    const auto inputs_of = [module](std::string_view filter) {
+        Subscriptions subscriptions;
+        subscriptions.add(filter, parse_filter(filter, module).value(), 1, module);
+        return std::string(subscriptions.input_qos("in1") ? "1" : "") +
+               (subscriptions.input_qos("in2") ? "2" : "");
+    };
+    EXPECT_EQ(inputs_of("devices/d1/modules/m/#"), "12");
+    EXPECT_EQ(inputs_of("devices/d1/modules/m/inputs/#"), "12");
+    EXPECT_EQ(inputs_of("devices/+/modules/+/Inputs/+/#"), "12");
+    EXPECT_EQ(inputs_of("devices/d1/modules/m/inputs/in1/#"), "1");
+    EXPECT_EQ(inputs_of("devices/d1/modules/m/messages/devicebound/#"), "");
+}
+
 }  // namespace
 }  // namespace carillon::mqtt

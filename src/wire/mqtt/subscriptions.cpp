@@ -29,15 +29,19 @@ std::string canonical_filter(FilterKind kind, ClientIdentity identity) {
     return filter + (kind == FilterKind::c2d ? "/messages/devicebound/#" : "/inputs/#");
 }
 
-/// True for `devices/{d}/modules/{m}/inputs/…`; the ids hold no slash.
-bool is_of_inputs(std::string_view filter) {
+/// What follows `devices/{d}/modules/{m}/inputs/` in a filter; the ids hold no slash. Nothing if it is one of
+/// all topics of the module.
+std::optional<std::string_view> after_inputs(std::string_view filter) {
     constexpr int slashes_before_word = 4;
     for (int i = 0; i < slashes_before_word; ++i) {
         const std::size_t slash = filter.find('/');
-        if (slash == std::string_view::npos) return false;
+        if (slash == std::string_view::npos) return std::nullopt;
         filter.remove_prefix(slash + 1);
     }
-    return equals_ignoring_case(filter.substr(0, filter.find('/')), "inputs");
+    const std::size_t slash = filter.find('/');
+    if (slash == std::string_view::npos || !equals_ignoring_case(filter.substr(0, slash), "inputs"))
+        return std::nullopt;
+    return filter.substr(slash + 1);
 }
 
 }  // namespace
@@ -98,9 +102,24 @@ std::optional<std::uint8_t> Subscriptions::c2d_qos() const {
     for (const Entry& entry : entries_) {
         const bool selects_messages =
             entry.kind == FilterKind::c2d ||
-            (entry.kind == FilterKind::module_inputs && entry.text != nullptr && !is_of_inputs(*entry.text));
+            (entry.kind == FilterKind::module_inputs && entry.text != nullptr && !after_inputs(*entry.text));
         if (!selects_messages) continue;
         qos = std::max(qos.value_or(0), entry.qos);
+    }
+    return qos;
+}
+
+std::optional<std::uint8_t> Subscriptions::input_qos(std::string_view input) const {
+    const auto selects = [input](const Entry& entry) {
+        if (entry.kind != FilterKind::module_inputs) return false;
+        const auto rest = entry.text != nullptr ? after_inputs(*entry.text) : std::nullopt;
+        if (!rest) return true;
+        const std::string_view name = rest->substr(0, rest->find('/'));
+        return name == "#" || name == "+" || name == input;
+    };
+    std::optional<std::uint8_t> qos;
+    for (const Entry& entry : entries_) {
+        if (selects(entry)) qos = std::max(qos.value_or(0), entry.qos);
     }
     return qos;
 }

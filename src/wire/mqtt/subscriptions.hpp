@@ -43,6 +43,8 @@ public:
     /// The QoS of cloud-to-device messages: the highest of the filters that select them.
     /// A module's own are selected by a filter of all its topics, and not by one of its inputs.
     std::optional<std::uint8_t> c2d_qos() const;
+    /// The QoS of messages for one input of a module: the highest of the filters that select it.
+    std::optional<std::uint8_t> input_qos(std::string_view input) const;
 
     std::size_t size() const { return entries_.size(); }
     std::vector<StoredFilter> stored(ClientIdentity identity) const;

@@ -66,6 +66,32 @@ test('modules are listed, made once and removed', async () => {
   await assert.rejects(call(registry, 'getModule', 'm-list', 'one'), (error) => error.responseBody.includes('ModuleNotFound'));
 });
 
+for (const [name, transport] of [['MQTT', 'Mqtt'], ['AMQP', 'Amqp']]) {
+  test(`messages for a module's inputs come over ${name}, and outputs are told by their name`, async () => {
+    const id = `m-inputs-${name}`;
+    await hub.device(id);
+    const module = ga.device.ModuleClient.fromConnectionString(await addModule(id, 'filter'), ga[transport]);
+    const send = (input, data) => hub.ok('c2d', 'send', '-d', id, '-m', 'filter', '--input', input, '--data', data, '--props', `of=${data}`);
+    await send('temperature', 'early');
+    await call(module, 'open');
+    const heard = [];
+    module.on('inputMessage', (input, message) => {
+      heard.push([input, message.getData().toString(), message.properties.getValue('of')]);
+      module.complete(message, () => {});
+    });
+    await until(() => heard.length === 1, 'the message that waited');
+    await send('pressure', 'late');
+    await until(() => heard.length === 2, 'the message as it is sent');
+    assert.deepEqual(heard, [['temperature', 'early', 'early'], ['pressure', 'late', 'late']]);
+    const counted = async () => value(await call(registry, 'getModule', id, 'filter')).cloudToDeviceMessageCount;
+    await until(async () => await counted() === 0, 'both to be completed');
+    await call(module, 'sendOutputEvent', 'alarms', new ga.device.Message('hot'));
+    const [event] = (await hub.ok('events', 'watch', '-d', id, '--from', 'earliest', '--limit', '1', '-o', 'json')).trim().split('\n').map(JSON.parse);
+    assert.deepEqual([event.moduleId, event.systemProperties['iothub-outputname']], ['filter', 'alarms']);
+    await close(module);
+  });
+}
+
 test('a twin job reaches modules by their own condition', async () => {
   await hub.device('m-job');
   await addModule('m-job', 'meter');
