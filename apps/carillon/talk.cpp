@@ -18,8 +18,8 @@ std::atomic<bool> held_back{false};
 
 constexpr std::string_view hidden = "***";
 /// Members whose text is a secret, in any case.
-constexpr std::array<std::string_view, 5> secret_members{"primarykey", "secondarykey", "connectionstring",
-                                                         "sas", "secret"};
+constexpr std::array<std::string_view, 6> secret_members{"primarykey", "secondarykey", "connectionstring",
+                                                         "sas",        "secret",       "clientcertificate"};
 /// What a secret follows, up to the next `;`, `&` or quote, in any case.
 constexpr std::array<std::string_view, 3> secret_leads{"sharedaccesskey=", "sharedaccesssignature=", "sig="};
 /// A body is shown up to this; the rest says little more.

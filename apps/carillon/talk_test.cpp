@@ -8,6 +8,8 @@ namespace {
 TEST(WithoutSecrets, HidesKeysInJson) {
     EXPECT_EQ(without_secrets(R"({"primaryKey":"c2VjcmV0","SecondaryKey" : "bW9yZQ==","type":"sas"})"),
               R"({"primaryKey":"***","SecondaryKey" : "***","type":"sas"})");
+    EXPECT_EQ(without_secrets(R"({"clientCertificate":"-----BEGIN PRIVATE KEY-----\n"})"),
+              R"({"clientCertificate":"***"})");
     EXPECT_EQ(without_secrets(R"({"primaryKey":null,"key":"primaryKey"})"),
               R"({"primaryKey":null,"key":"primaryKey"})");
 }

@@ -1,24 +1,60 @@
 // A nats-server of Debian's with JetStream, and as much of its protocol as a test needs.
-// Source: NATS docs, "Client protocol", "JetStream wire API reference".
+// Source: NATS docs, "Client protocol", "JetStream wire API reference", "NKeys", "JWT-based authentication".
 
 import { spawn } from 'node:child_process';
+import { createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { until } from '../lib/hub.mjs';
 
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+function base32(bytes) {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return (bits.match(/.{1,5}/g) ?? []).map((five) => letters[Number.parseInt(five.padEnd(5, '0'), 2)]).join('');
+}
+
+function withChecksum(bytes) {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let i = 0; i < 8; i += 1) crc = ((crc & 0x8000) !== 0 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  return base32([...bytes, crc & 0xff, crc >> 8]);
+}
+
+/** A new key pair of an operator (O), an account (A) or a user (U), as NATS writes them. */
+export function makeNkey(kind) {
+  const prefix = letters.indexOf(kind) << 3;
+  const raw = randomBytes(32);
+  const key = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), raw]), format: 'der', type: 'pkcs8' });
+  const shown = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+  const seedPrefix = letters.indexOf('S') << 3;
+  return { key, name: withChecksum([prefix, ...shown]), seed: withChecksum([seedPrefix | (prefix >> 5), (prefix & 31) << 3, ...raw]) };
+}
+
+/** What `issuer` says of `subject`. */
+export function makeJwt(issuer, subject, nats) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const said = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part({ jti: 'x', iat: 1, iss: issuer.name, sub: subject.name, name: 'test', nats: { ...nats, version: 2 } })}`;
+  return `${said}.${sign(null, Buffer.from(said), issuer.key).toString('base64url')}`;
+}
+
 export class NatsServer {
-  /** With `tls`, further arguments, it is only started: nothing here can ask it. */
-  constructor(host, port, folder, login, tls = []) {
-    Object.assign(this, { host, port, folder, login, tls });
+  /** With `more`, further arguments, it is only started: nothing here can ask it. Without a login it is as these say. */
+  constructor(host, port, folder, login, more = []) {
+    Object.assign(this, { host, port, folder, login, more });
   }
 
   async start() {
-    const [user, password] = this.login.split(':');
-    this.process = spawn('nats-server', ['-js', '-a', this.host, '-p', `${this.port}`, '-sd', this.folder, '--user', user, '--pass', password, ...this.tls], { stdio: 'ignore' });
+    const [user, password] = this.login?.split(':') ?? [];
+    const login = this.login ? ['--user', user, '--pass', password] : [];
+    this.process = spawn('nats-server', ['-a', this.host, '-p', `${this.port}`, ...(this.login ? ['-js', '-sd', this.folder] : []), ...login, ...this.more], { stdio: 'ignore' });
     await until(async () => {
       try {
         await this.open();
-        if (this.tls.length > 0) this.socket.destroy();
+        if (this.more.length > 0) this.socket.destroy();
         return true;
       } catch {
         return false;
@@ -35,7 +71,7 @@ export class NatsServer {
   }
 
   async open() {
-    const [user, pass] = this.login.split(':');
+    const [user, pass] = this.login?.split(':') ?? [];
     this.socket?.destroy();
     this.socket = connect(this.port, this.host);
     await once(this.socket, 'connect');

@@ -6,10 +6,12 @@
 #include "routing/routing_commands.hpp"
 #include "routing/routing_hub.hpp"
 #include "routing/routing_request.hpp"
+#include "server/private_file.hpp"
 #include "talk.hpp"
 
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 
 namespace carillon {
@@ -20,6 +22,8 @@ struct EndpointArgs {
     HubFlags hub;
     std::string name;
     std::string secret_file;
+    std::string certificate_file;
+    std::string key_file;
     EndpointOrder order;
     bool yes = false;
 };
@@ -46,18 +50,33 @@ Result<Exit> show_endpoint(const EndpointArgs& args) {
     return show_document(args.hub, *endpoint);
 }
 
-/// The one line of a file, or of standard input for `-`. Fails with `config_invalid`.
+/// The first line of a file, or of standard input for `-`; a credentials file of NATS whole. Fails with
+/// `config_invalid`.
 Result<std::string> read_secret(const std::string& file) {
     std::ifstream opened;
     if (file != "-") {
         opened.open(file);
         if (!opened) return fail_usage("--secret-file: cannot read " + file);
     }
-    std::string line;
-    std::getline(file == "-" ? std::cin : opened, line);
-    if (trimmed(line).empty())
+    std::istream& input = file == "-" ? std::cin : opened;
+    std::string text;
+    std::getline(input, text);
+    if (text.starts_with("-----BEGIN NATS USER JWT"))
+        text += '\n' + std::string(std::istreambuf_iterator<char>(input), {});
+    if (trimmed(text).empty())
         return fail_usage("--secret-file: " + file + " has no secret in its first line");
-    return std::string(trimmed(line));
+    return std::string(trimmed(text));
+}
+
+/// A certificate and its key, of two files or of one. Fails with `config_invalid`, `not_found_locally`.
+Result<std::string> read_certificate(const std::string& certificate_file, const std::string& key_file) {
+    if (certificate_file.empty()) return fail_usage("--client-key is for a --client-certificate");
+    auto text = read_file(certificate_file);
+    if (!text) return fail(std::move(text).error());
+    if (key_file.empty()) return text;
+    const auto key = read_file(key_file);
+    if (!key) return fail(key.error());
+    return *text + '\n' + *key;
 }
 
 Result<Exit> create_endpoint(const EndpointArgs& args) {
@@ -66,6 +85,11 @@ Result<Exit> create_endpoint(const EndpointArgs& args) {
         auto secret = read_secret(args.secret_file);
         if (!secret) return fail(std::move(secret).error());
         order.secret = *std::move(secret);
+    }
+    if (!args.certificate_file.empty() || !args.key_file.empty()) {
+        auto certificate = read_certificate(args.certificate_file, args.key_file);
+        if (!certificate) return fail(std::move(certificate).error());
+        order.client_certificate = *std::move(certificate);
     }
     const auto body = endpoint_json(order);
     if (!body) return fail(body.error());
@@ -124,7 +148,17 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
     verb.add_option(
             "--secret-file", args.secret_file,
             "File with the secret that requests to a webhook are signed with, whsec_…, or with USER:PASSWORD "
-            "for a broker; - for standard input")
+            "for a broker, or a token, the seed of an nkey or the credentials of NATS; - for standard input")
+        ->type_name("FILE");
+    verb.add_option("--mechanism", order.mechanism,
+                    "How USER:PASSWORD logs in to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 [PLAIN]")
+        ->check(CLI::IsMember({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}))
+        ->type_name("NAME");
+    verb.add_option("--client-certificate", args.certificate_file,
+                    "PEM file with the certificate that the hub shows a broker, those that vouch for it, and "
+                    "perhaps its key")
+        ->type_name("FILE");
+    verb.add_option("--client-key", args.key_file, "PEM file with the certificate's key, not encrypted")
         ->type_name("FILE");
     verb.add_option("--subject", order.subject, "Subject of NATS [carillon.{endpoint}.{deviceId}]")
         ->type_name("SUBJECT");

@@ -60,6 +60,8 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     text("url", order.url);
     text("container", order.container);
     text("secret", order.secret);
+    text("mechanism", order.mechanism);
+    text("clientCertificate", order.client_certificate);
     text("path", order.path);
     text("subject", order.subject);
     text("topic", order.topic);

@@ -16,7 +16,9 @@ struct EndpointOrder {
     std::string kind;  ///< Empty for what `url` or `container` says.
     std::string url;
     std::string container;
-    std::string secret;  ///< Itself, not the file that holds it.
+    std::string secret;              ///< Itself, not the file that holds it.
+    std::string mechanism;           ///< Of Kafka.
+    std::string client_certificate;  ///< As PEM, with its key.
     std::string path;
     std::string subject;  ///< Of NATS.
     std::string topic;    ///< Of Kafka.

@@ -30,6 +30,11 @@ TEST(EndpointJson, TheSchemeSaysWhatABrokerIs) {
     order.url = "KAFKA://a.example";
     order.topic = "telemetry";
     EXPECT_EQ(endpoint_json(order), R"({"type":"kafka","url":"KAFKA://a.example","topic":"telemetry"})");
+    order.mechanism = "SCRAM-SHA-256";
+    order.client_certificate = "PEM";
+    EXPECT_EQ(endpoint_json(order),
+              R"({"type":"kafka","url":"KAFKA://a.example","mechanism":"SCRAM-SHA-256",)"
+              R"("clientCertificate":"PEM","topic":"telemetry"})");
 }
 
 TEST(EndpointJson, ALogHasAKindAndNoPlace) {

@@ -35,6 +35,9 @@ test('what of an endpoint is not shown stays as it is', () => {
   expect(endpointBody({ ...endpointDraftOf(hook), place: 'https://y' }, hook)).toEqual({ type: 'webhook', url: 'https://y', enrichments: {} });
   const lake = { name: 'k', type: 'kafka' as const, url: 'kafka://b', topic: 't', hasCredentials: true };
   expect(endpointBody(endpointDraftOf(lake), lake)).toEqual({ type: 'kafka', topic: 't', enrichments: {} });
+  expect(endpointBody({ ...endpointDraftOf(lake), mechanism: 'SCRAM-SHA-512' }, lake)).toEqual({ type: 'kafka', topic: 't', mechanism: 'SCRAM-SHA-512', enrichments: {} });
+  const salted = { ...lake, mechanism: 'SCRAM-SHA-512' as const };
+  expect(endpointBody({ ...endpointDraftOf(salted), mechanism: 'PLAIN' }, salted)).toEqual({ type: 'kafka', topic: 't', mechanism: 'PLAIN', enrichments: {} });
   expect(endpointProblem({ ...endpointDraftOf(lake), into: '' })).toBeDefined();
   expect(endpointBody({ ...emptyEndpoint, type: 'nats', place: 'nats://b', into: 'plant.{deviceId}' })).toEqual({ type: 'nats', url: 'nats://b', subject: 'plant.{deviceId}', enrichments: {} });
 });

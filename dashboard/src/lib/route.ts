@@ -27,6 +27,8 @@ export interface EndpointDraft {
   /** The subject of NATS or the topic of Kafka. */
   into: string;
   secret: string;
+  /** Of Kafka, how the secret logs in. */
+  mechanism: NonNullable<RouteEndpoint['mechanism']>;
   path: string;
   /** Of a log of events. */
   retentionSeconds: string;
@@ -36,7 +38,7 @@ export interface EndpointDraft {
   enrichments: string;
 }
 
-export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', into: '', secret: '', path: '', retentionSeconds: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
+export const emptyEndpoint: EndpointDraft = { name: '', type: 'webhook', place: '', into: '', secret: '', mechanism: 'PLAIN', path: '', retentionSeconds: '', maxEvents: '', maxWaitSeconds: '', maxAttempts: '', enrichments: '{}' };
 
 export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
   name: endpoint.name ?? '',
@@ -44,6 +46,7 @@ export const endpointDraftOf = (endpoint: RouteEndpoint): EndpointDraft => ({
   place: (endpoint.type === 'file' ? endpoint.container : endpoint.url) ?? '',
   into: (endpoint.type === 'kafka' ? endpoint.topic : endpoint.subject) ?? '',
   secret: '',
+  mechanism: endpoint.mechanism ?? 'PLAIN',
   path: endpoint.path ?? '',
   retentionSeconds: String(endpoint.retentionSeconds ?? ''),
   maxEvents: String(endpoint.maxEvents ?? ''),
@@ -73,7 +76,10 @@ export function endpointBody(draft: EndpointDraft, stored?: RouteEndpoint): Reco
   if (draft.secret) body.secret = draft.secret;
   number('maxAttempts');
   if (draft.type === 'nats' && draft.into) body.subject = draft.into;
-  if (draft.type === 'kafka') body.topic = draft.into;
+  if (draft.type === 'kafka') {
+    body.topic = draft.into;
+    if (draft.mechanism !== (before?.mechanism ?? 'PLAIN')) body.mechanism = draft.mechanism;
+  }
   return body;
 }
 

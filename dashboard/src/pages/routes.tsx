@@ -186,6 +186,13 @@ function EditEndpoint({ stored, onClose, onDone }: { stored: RouteEndpoint | und
         {!isLog && (isFile
           ? <Field label={r.path} hint={r.pathHint}><input spellcheck={false} value={it.path} onInput={(event) => change({ path: event.currentTarget.value })} /></Field>
           : <Field label={r.secret} hint={stored?.isSigned || stored?.hasCredentials ? r.secretStays : isBroker ? r.loginHint : r.secretHint}><input name="secret" type="password" autocomplete="off" spellcheck={false} value={it.secret} onInput={(event) => change({ secret: event.currentTarget.value })} /></Field>)}
+        {it.type === 'kafka' && (
+          <Field label={r.mechanism}>
+            <select name="mechanism" value={it.mechanism} onChange={(event) => change({ mechanism: event.currentTarget.value as EndpointDraft['mechanism'] })}>
+              {['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'].map((name) => <option key={name} value={name}>{name}</option>)}
+            </select>
+          </Field>
+        )}
         <div class="row wrap">
           <Field label={r.maxEvents}><input inputMode="numeric" value={it.maxEvents} onInput={(event) => change({ maxEvents: event.currentTarget.value.trim() })} /></Field>
           <Field label={r.maxWait}><input inputMode="numeric" value={it.maxWaitSeconds} onInput={(event) => change({ maxWaitSeconds: event.currentTarget.value.trim() })} /></Field>

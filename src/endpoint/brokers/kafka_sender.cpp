@@ -1,9 +1,12 @@
 #include "endpoint/brokers/kafka_sender.hpp"
 
 #include "core/events/event_json.hpp"
+#include "endpoint/brokers/broker_login.hpp"
 
 #include <fmt/core.h>
 #include <librdkafka/rdkafka.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <array>
 #include <utility>
 
@@ -25,7 +28,8 @@ DeliveryOutcome kafka_failure(std::string_view what, rd_kafka_resp_err_t error) 
 /// What became of a batch; filled within `rd_kafka_poll`, on the sending thread.
 struct Reports {
     DeliveryOutcome worst;
-    std::string last_error;  ///< Of the connection to a broker.
+    std::string last_error;   ///< Of the connection to a broker.
+    bool is_refused = false;  ///< The brokers do not take the hub, or the hub not them.
 };
 
 void reported(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
@@ -35,9 +39,35 @@ void reported(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
 }
 
 void troubled(rd_kafka_t*, int error, const char* reason, void* opaque) {
-    static_cast<Reports*>(opaque)->last_error =
+    auto* const reports = static_cast<Reports*>(opaque);
+    const bool is_login = error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL;
+    // That all brokers are away, as is said last, is no more than what was said of each.
+    if (!is_login && (reports->is_refused || error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) &&
+        !reports->last_error.empty())
+        return;
+    reports->is_refused = is_login;
+    reports->last_error =
         fmt::format("{}: {}", rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)), reason);
 }
+
+/// A text as a file, in memory alone: the library takes a chain of certificates by no other way.
+class MemoryFile {
+public:
+    explicit MemoryFile(std::string_view text) : fd_(::memfd_create("certificate", MFD_CLOEXEC)) {
+        is_good_ = fd_ >= 0 && ::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    }
+    ~MemoryFile() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    MemoryFile(const MemoryFile&) = delete;
+    MemoryFile& operator=(const MemoryFile&) = delete;
+    bool is_good() const { return is_good_; }
+    std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+private:
+    const int fd_;
+    bool is_good_ = false;
+};
 
 }  // namespace
 
@@ -68,6 +98,11 @@ KafkaSender::~KafkaSender() = default;
 
 DeliveryOutcome KafkaSender::connect() {
     auto line = std::make_unique<Line>();
+    const auto certificate = endpoint_.client_certificate.empty()
+                                 ? Result<BrokerCertificate>()
+                                 : BrokerCertificate::parse(endpoint_.client_certificate);
+    if (!certificate) return {Verdict::failed, "Kafka: " + certificate.error().detail, {}};
+    const MemoryFile chain(certificate->chain);
     std::array<char, 512> why{};
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
     bool is_good = true;
@@ -92,9 +127,17 @@ DeliveryOutcome KafkaSender::connect() {
     if (is_tls && !ca_file_.empty()) set("ssl.ca.location", ca_file_);
     if (has_login) {
         const auto colon = endpoint_.secret.find(':');
-        set("sasl.mechanism", "PLAIN");
+        set("sasl.mechanism", endpoint_.mechanism.empty() ? "PLAIN" : endpoint_.mechanism);
         set("sasl.username", endpoint_.secret.substr(0, colon));
         set("sasl.password", endpoint_.secret.substr(colon + 1));
+    }
+    if (!certificate->key.empty()) {
+        if (!chain.is_good()) {
+            rd_kafka_conf_destroy(conf);
+            return {Verdict::failed, "Kafka: no memory for the certificate", {}};
+        }
+        set("ssl.certificate.location", chain.path());
+        set("ssl.key.pem", certificate->key);
     }
     // The library's own lines go nowhere: what matters is in the endpoint's status.
     rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
@@ -146,13 +189,17 @@ DeliveryOutcome KafkaSender::produce(const std::vector<RoutedEvent>& events) {
         }
     }
     while (rd_kafka_flush(producer, static_cast<int>(step.count())) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (is_over()) {
+        if (is_over() || line_->reports.is_refused) {
             const std::string& cause = line_->reports.last_error;
             return {
                 Verdict::failed, "Kafka: " + (cause.empty() ? std::string("no answer in time") : cause), {}};
         }
     }
-    return line_->reports.worst;
+    DeliveryOutcome& worst = line_->reports.worst;
+    // That a record's time was over says less than what became of the connections.
+    if (worst.verdict == Verdict::failed && !line_->reports.last_error.empty())
+        worst.detail = "Kafka: " + line_->reports.last_error;
+    return worst;
 }
 #pragma GCC diagnostic pop
 

@@ -12,8 +12,8 @@ namespace carillon {
 
 /// Produces each event as a record of a Kafka topic, whose key is the device's id, so that those of a device
 /// are in one partition and in their order; waits until all replicas in sync have a batch. The producer is
-/// idempotent: what the library itself sends again is there once. Source: librdkafka, INTRODUCTION.md,
-/// "Idempotent Producer".
+/// idempotent: what the library itself sends again is there once. Logs in by SASL (PLAIN or SCRAM), by a
+/// client certificate, or both. Source: librdkafka, INTRODUCTION.md, "Idempotent Producer", CONFIGURATION.md.
 class KafkaSender final : public EventSender {
 public:
     /// For all acknowledgements of a batch, and of one record. Ours.

@@ -1,9 +1,11 @@
 #include "endpoint/brokers/nats_sender.hpp"
 
 #include "core/events/event_json.hpp"
+#include "endpoint/brokers/broker_login.hpp"
 
 #include <fmt/core.h>
 #include <nats/nats.h>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -39,6 +41,15 @@ void acknowledged(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* trouble, voi
             {is_too_large ? Verdict::refused : Verdict::failed, "NATS JetStream: " + text, {}});
     }
     natsMsg_Destroy(message);
+}
+
+natsStatus give_jwt(char** jwt, char**, void* closure) {
+    *jwt = ::strdup(static_cast<NatsLogin*>(closure)->name.c_str());
+    return *jwt != nullptr ? NATS_OK : NATS_NO_MEMORY;
+}
+
+natsStatus sign_nonce(char**, unsigned char** signature, int* size, const char* nonce, void* closure) {
+    return nats_Sign(static_cast<NatsLogin*>(closure)->value.c_str(), nonce, signature, size);
 }
 
 }  // namespace
@@ -90,12 +101,29 @@ DeliveryOutcome NatsSender::connect() {
         then(natsOptions_SetSecure, made, true);
         if (!ca_file_.empty()) then(natsOptions_LoadCATrustedCertificates, made, ca_file_.c_str());
     }
-    const auto colon = endpoint_.secret.find(':');
-    if (colon != std::string::npos) {
-        then(natsOptions_SetUserInfo, made, endpoint_.secret.substr(0, colon).c_str(),
-             endpoint_.secret.substr(colon + 1).c_str());
-    } else if (!endpoint_.secret.empty()) {
-        then(natsOptions_SetToken, made, endpoint_.secret.c_str());
+    if (!endpoint_.client_certificate.empty()) {
+        const auto certificate = BrokerCertificate::parse(endpoint_.client_certificate);
+        if (!certificate) return {Verdict::failed, "NATS: " + certificate.error().detail, {}};
+        then(natsOptions_SetCertificatesChain, made, certificate->chain.c_str(), certificate->key.c_str());
+    }
+    auto login = NatsLogin::parse(endpoint_.secret);
+    if (!login) return {Verdict::failed, "NATS: " + login.error().detail, {}};
+    void* const closure = &*login;  // The connection is made below, and never again.
+    switch (login->kind) {
+        case NatsLogin::Kind::none:
+            break;
+        case NatsLogin::Kind::user:
+            then(natsOptions_SetUserInfo, made, login->name.c_str(), login->value.c_str());
+            break;
+        case NatsLogin::Kind::token:
+            then(natsOptions_SetToken, made, login->value.c_str());
+            break;
+        case NatsLogin::Kind::nkey:
+            then(natsOptions_SetNKey, made, login->name.c_str(), sign_nonce, closure);
+            break;
+        case NatsLogin::Kind::credentials:
+            then(natsOptions_SetUserCredentialsCallbacks, made, give_jwt, closure, sign_nonce, closure);
+            break;
     }
     if (status != NATS_OK) return nats_failure("settings", status);
     auto line = std::make_unique<Line>();

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/events/event_json.hpp"
+#include "endpoint/brokers/broker_login.hpp"
 #include "endpoint/brokers/kafka_sender.hpp"
 #include "endpoint/brokers/nats_sender.hpp"
 #include "endpoint/delivery/file_sender.hpp"
@@ -89,6 +90,7 @@ Result<> DeliveryDrivers::check(const RouteEndpoint& endpoint) const {
     if (is_to_brokers(endpoint.kind)) {
         const auto brokers = brokers_of(endpoint);
         if (!brokers) return fail(brokers.error());
+        if (auto good = check_broker_login(endpoint, brokers->front().is_tls); !good) return good;
         for (const BrokerAddress& broker : *brokers) {
             if (reached) reached = brokers_.check(broker);
         }

@@ -7,13 +7,14 @@
 namespace carillon::rest {
 namespace {
 
-constexpr WallTime now{WallTime::from_unix_s(1'795'514'400).ticks + 1};  // 2026-11-24T10:00:00.0000001Z
+constexpr WallTime happened_at{WallTime::from_unix_s(1'795'514'400).ticks +
+                               1};  // 2026-11-24T10:00:00.0000001Z
 
 HttpResponse respond(Errc code, std::string detail, int connect_timeout_s = 0) {
     SeededRandom random(7);
     ErrorContext method;
     method.connect_timeout_s = connect_timeout_s;
-    return error_response(Error{code, std::move(detail)}, now, random, method);
+    return error_response(Error{code, std::move(detail)}, happened_at, random, method);
 }
 
 /// `text` with each run of 32 upper-case hex digits replaced by `ID`.

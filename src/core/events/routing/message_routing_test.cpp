@@ -359,6 +359,34 @@ TEST_F(MessageRoutingTest, RefusesWhatIsNotValid) {
     EXPECT_TRUE(put_endpoint("e1")) << "one that is there may change";
 }
 
+TEST_F(MessageRoutingTest, KeepsHowItLogsInToABrokerAndShowsNoneOfIt) {
+    ASSERT_TRUE(hub->run(routing().put_endpoint(
+        "lake", R"({"type":"kafka","url":"https://good/","topic":"t","secret":"hub:sesame",)"
+                R"("mechanism":"SCRAM-SHA-512","clientCertificate":"PEM of a key"})")));
+    ASSERT_TRUE(hub->run(routing().put_endpoint("lake", R"({"type":"kafka","topic":"u"})")));
+    restart();
+    const RouteEndpoint& lake = routing().table()->find_target("lake")->endpoint;
+    EXPECT_EQ(lake.secret + ' ' + lake.mechanism + ' ' + lake.client_certificate + ' ' + lake.path,
+              "hub:sesame SCRAM-SHA-512 PEM of a key u");
+    std::string shown;
+    JsonWriter json(shown);
+    json.begin_object();
+    append_endpoint_members(json, lake, RouteSecrets::omitted);
+    json.end_object();
+    EXPECT_EQ(shown.find("sesame"), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("PEM"), std::string::npos) << shown;
+    EXPECT_NE(shown.find(R"("hasCredentials":true,"hasClientCertificate":true)"), std::string::npos) << shown;
+    EXPECT_NE(shown.find(R"("mechanism":"SCRAM-SHA-512")"), std::string::npos) << shown;
+    ASSERT_TRUE(hub->run(routing().put_endpoint("lake", R"({"type":"kafka","clientCertificate":""})")));
+    EXPECT_EQ(routing().table()->find_target("lake")->endpoint.client_certificate, "");
+    for (const auto* bad :
+         {R"("mechanism":"GSSAPI")", R"("mechanism":"scram-sha-256")", R"("secret":"token")"})
+        EXPECT_FALSE(hub->run(routing().put_endpoint("lake", std::string(R"({"type":"kafka",)") + bad + '}')))
+            << bad;
+    EXPECT_FALSE(put_endpoint("hook", R"(,"clientCertificate":"PEM")"));
+    EXPECT_FALSE(put_endpoint("hook", R"(,"mechanism":"PLAIN")"));
+}
+
 TEST_F(MessageRoutingTest, KeepsSecretsThatAChangeDoesNotName) {
     ASSERT_TRUE(put_endpoint("hook", R"(,"secret":"whsec_c2hvcnRzaG9ydHNob3J0c2hvcnQ=")"));
     ASSERT_TRUE(put_endpoint("hook", R"(,"maxEvents":7)"));

@@ -70,7 +70,8 @@ RouteEndpoint defaults(std::string_view name, RouteEndpoint::Kind kind) {
 /// What only a log has, and what it has not.
 void read_log(MemberReader& members, RouteEndpoint& endpoint) {
     const bool is_log = endpoint.kind == RouteEndpoint::Kind::events;
-    for (const auto* member : {"url", "container", "secret", "path", "subject", "topic"}) {
+    for (const auto* member :
+         {"url", "container", "secret", "mechanism", "clientCertificate", "path", "subject", "topic"}) {
         if (is_log && members.find(member).exists())
             members.refuse(fmt::format("{} is not for endpoints of events", member));
     }
@@ -108,9 +109,11 @@ void read_secret(MemberReader& members, RouteEndpoint& endpoint) {
     if (endpoint.secret.empty()) return;
     if (is_broker(endpoint.kind)) {
         const bool has_user = endpoint.secret.find(':') != std::string::npos;
-        if (endpoint.secret.size() > RouteEndpoint::secret_bytes_max ||
-            (endpoint.kind == RouteEndpoint::Kind::kafka && !has_user))
-            members.refuse("secret takes USER:PASSWORD or, at NATS, a token, of at most 256 characters");
+        if (endpoint.secret.size() > RouteEndpoint::login_bytes_max ||
+            (endpoint.kind == RouteEndpoint::Kind::kafka && !has_user)) {
+            members.refuse(
+                "secret takes USER:PASSWORD or, at NATS, a token, the seed of an nkey or a credentials file");
+        }
         return;
     }
     const bool is_good = endpoint.secret.size() <= RouteEndpoint::secret_bytes_max &&
@@ -119,6 +122,22 @@ void read_secret(MemberReader& members, RouteEndpoint& endpoint) {
                                  .value_or(std::string())
                                  .size() >= 16;
     if (!is_good) members.refuse("secret takes whsec_ and the base64 of at least 16 bytes");
+}
+
+/// What else proves the hub to brokers.
+void read_login(MemberReader& members, RouteEndpoint& endpoint) {
+    if (const auto mechanism = members.text("mechanism")) {
+        constexpr std::string_view known[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+        if (endpoint.kind != RouteEndpoint::Kind::kafka ||
+            std::find(std::begin(known), std::end(known), *mechanism) == std::end(known))
+            return members.refuse("mechanism takes PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, of Kafka");
+        endpoint.mechanism = *mechanism;
+    }
+    const auto certificate = members.text("clientCertificate");
+    if (!certificate) return;
+    if (!is_broker(endpoint.kind) || certificate->size() > RouteEndpoint::certificate_bytes_max)
+        return members.refuse("clientCertificate takes PEM of at most 32 KB, of NATS or Kafka");
+    endpoint.client_certificate = *certificate;
 }
 
 void read_path(MemberReader& members, RouteEndpoint& endpoint) {
@@ -245,6 +264,7 @@ Result<RouteEndpoint> RouteEndpoint::parse(std::string_view name, JsonValue body
     if (kind != Kind::events) {
         read_url(members, endpoint);
         read_secret(members, endpoint);
+        read_login(members, endpoint);
         read_path(members, endpoint);
         read_place(members, endpoint);
     }
@@ -281,7 +301,14 @@ void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, Ro
     if (!tells && endpoint.kind == RouteEndpoint::Kind::webhook) json.member("isSigned", has_secret);
     if (is_broker(endpoint.kind)) {
         json.member(endpoint.kind == RouteEndpoint::Kind::nats ? "subject" : "topic", endpoint.path);
-        if (!tells) json.member("hasCredentials", has_secret);
+        if (endpoint.kind == RouteEndpoint::Kind::kafka)
+            json.member("mechanism", endpoint.mechanism.empty() ? "PLAIN" : endpoint.mechanism);
+        if (tells) {
+            json.member("clientCertificate", endpoint.client_certificate);
+        } else {
+            json.member("hasCredentials", has_secret);
+            json.member("hasClientCertificate", !endpoint.client_certificate.empty());
+        }
     }
     json.member("maxEvents", endpoint.events_max).member("maxBytes", endpoint.bytes_max);
     json.member("maxWaitSeconds", endpoint.wait_s).member("maxAttempts", endpoint.attempts_max);

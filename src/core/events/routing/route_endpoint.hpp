@@ -28,6 +28,8 @@ struct RouteEndpoint {
     static constexpr std::int64_t attempts_limit = 100;
     static constexpr std::size_t url_bytes_max = 4096;
     static constexpr std::size_t secret_bytes_max = 256;
+    static constexpr std::size_t login_bytes_max = 8 * 1024;  ///< Of a broker's secret.
+    static constexpr std::size_t certificate_bytes_max = 32 * 1024;
     static constexpr std::size_t path_bytes_max = 256;
     static constexpr std::size_t enrichment_bytes_max = 256;  ///< Of its name, and of its value.
     /// Of a log. Its events are put into the store within a turn of the hub's loop.
@@ -42,8 +44,12 @@ struct RouteEndpoint {
     /// A webhook's address, the container's, or the brokers'. May hold a secret; see `shown_url`.
     std::string url;
     /// Of a webhook, signs what is sent, as Standard Webhooks has it: `whsec_` and base64. Of a broker,
-    /// `USER:PASSWORD` or, at NATS, a token. Empty for none.
+    /// `USER:PASSWORD` or, at NATS, a token, the seed of an nkey, or a credentials file. Empty for none.
     std::string secret;
+    std::string mechanism;  ///< Of Kafka, by which `secret` logs in (SASL); empty for PLAIN.
+    /// Of a broker, shown to it within TLS: a certificate, those that vouch for it, and its private key, in
+    /// PEM.
+    std::string client_certificate;
     /// A file's name, with `{endpoint}`, `{partition}`, `{sequence}`, `{YYYY}`, `{MM}`, `{DD}`, `{HH}` and
     /// `{mm}` of its first message. Of NATS the subject, in which `{endpoint}` and `{deviceId}` may stand; of
     /// Kafka the topic.
