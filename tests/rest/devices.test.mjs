@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'node:https';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Hub, parts, sign } from '../lib/hub.mjs';
 
 const hub = Hub.fromEnvironment();
@@ -96,6 +98,14 @@ for (const entry of cases) {
     assert.ok(JSON.parse(answer.body).Message.startsWith(`ErrorCode:${entry.error};`), answer.body);
   });
 }
+
+test('there are at least 400 cases of refusals, with those of AMQP', () => {
+  const run = fileURLToPath(new URL('../conformance/run.py', import.meta.url));
+  const amqp = Number(execFileSync('python3', [run, 'amqp', '--count']).toString());
+  const ofDevices = cases.filter(({ name }) => !name.startsWith('back end')).length;
+  console.log(`cases that expect a refusal: ${amqp} of AMQP, ${ofDevices} of devices over HTTPS, ${cases.length - ofDevices} of back ends`);
+  assert.ok(amqp + ofDevices >= 400);
+});
 
 test('whoever is right is served after all that', async () => {
   const sent = await ask({ method: 'POST', path: `/devices/n-send/messages/events?${version}`, auth: 'own', body: 'x' });
