@@ -430,6 +430,12 @@ Result<> ServiceClient::send_message(const IdentityKey& target, const ServiceMes
     return impl_->done(*request);
 }
 
+Result<> ServiceClient::send_event(const DeviceId& device, const ServiceMessage& message) {
+    auto request = send_request(device_path(device) + "/messages/events", message);
+    if (!request) return fail(std::move(request).error());
+    return impl_->done(*request);
+}
+
 Result<std::string> ServiceClient::purge_messages(const DeviceId& device) {
     return impl_->document({"DELETE", device_path(device) + "/commands", {}, {}});
 }

@@ -27,6 +27,7 @@ struct MessageArgs {
     bool abandons = false;
     bool rejects = false;
     std::size_t limit = 0;
+    std::string waits_for;
 };
 
 /// How long `feedback watch` waits before it asks again. Ours: batches are made every 15 s.
@@ -99,8 +100,13 @@ Result<Exit> reject(const MessageArgs& args) {
     return settle(args, MessageSettlement::reject, "rejected");
 }
 
-/// Prints each record on a line and completes what it printed.
+/// Prints each record on a line, or those of one device, until the one that is waited for, and takes all off
+/// the hub.
 Result<Exit> watch(const MessageArgs& args) {
+    const auto is_of = [](const std::string& record, const char* member, const std::string& wanted) {
+        const auto document = JsonDocument::parse(record);
+        return wanted.empty() || (document && document->root().find(member).string() == wanted);
+    };
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     std::size_t printed = 0;
@@ -113,11 +119,18 @@ Result<Exit> watch(const MessageArgs& args) {
         }
         const auto records = json_array_items((*feedback)->records_json);
         if (!records) return fail(Errc::malformed_packet, "the hub's feedback is not a JSON array");
-        for (const std::string& record : *records) std::cout << record << "\n";
+        bool has_come = false;
+        for (const std::string& record : *records) {
+            if (!is_of(record, "deviceId", args.device)) continue;
+            std::cout << record << "\n";
+            ++printed;
+            has_come =
+                has_come || (!args.waits_for.empty() && is_of(record, "originalMessageId", args.waits_for));
+        }
         std::cout.flush();
-        printed += records->size();
         auto settled = client->settle_feedback((*feedback)->lock, MessageSettlement::complete);
         if (!settled) return fail(std::move(settled).error());
+        if (has_come) break;
     }
     return Exit::ok;
 }
@@ -180,6 +193,11 @@ void add_feedback(CLI::App& app, int& exit_code) {
     auto args = std::make_shared<MessageArgs>();
     auto& verb = add_verb(group, "watch", "Print each outcome as it becomes known, and take it off the hub",
                           args, watch, exit_code);
+    verb.add_option("device,--device-id,-d", args->device,
+                    "Print those of one device; those of others go unseen")
+        ->type_name("DEVICE");
+    verb.add_option("--wait-on-msg,-w", args->waits_for, "End behind the outcome of the message with this id")
+        ->type_name("ID");
     verb.add_option("--limit", args->limit, "End after so many outcomes [never]")->check(at_least_one());
 }
 

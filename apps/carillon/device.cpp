@@ -7,6 +7,7 @@
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "identity_flags.hpp"
+#include "messages/device_sending.hpp"
 #include "operate/operator_commands.hpp"
 #include "talk.hpp"
 
@@ -143,6 +144,7 @@ void add_device(CLI::App& app, int& exit_code) {
     add_device_import(group, exit_code);
     add_device_export(group, exit_code);
     add_device_simulate(group, exit_code);
+    add_device_sending(group, exit_code);
     add_device_connections(group, exit_code);
 }
 

@@ -12,20 +12,25 @@
 
 namespace carillon {
 
-void add_message_flags(CLI::App& command, MessageOrder& order) {
+void add_content_flags(CLI::App& command, MessageOrder& order) {
     ServiceMessage& message = order.message;
     auto* data = command.add_option("--data,--da", order.data, "The body, as text [empty]");
     command.add_option("--data-file-path,--dfp", order.data_file, "A file with the body")->excludes(data);
     command.add_option("--props,-p", order.properties, "Application properties: name=value;name=value");
-    command
-        .add_option("--ack", message.ack,
-                    "Outcomes to give feedback on: none, positive, negative, full [none]")
-        ->check(one_of({"none", "positive", "negative", "full"}));
-    command.add_option("--message-id,--mid", message.message_id, "What feedback calls the message");
+    command.add_option("--message-id,--mid", message.message_id, "Message id, by which feedback names it");
     command.add_option("--correlation-id,--cid", message.correlation_id, "Correlation id");
     command.add_option("--user-id,--uid", message.user_id, "Who sends");
     command.add_option("--content-type,--ct", message.content_type, "Content type of the body");
     command.add_option("--content-encoding,--ce", message.content_encoding, "Content encoding of the body");
+}
+
+void add_message_flags(CLI::App& command, MessageOrder& order) {
+    add_content_flags(command, order);
+    ServiceMessage& message = order.message;
+    command
+        .add_option("--ack", message.ack,
+                    "Outcomes to give feedback on: none, positive, negative, full [none]")
+        ->check(one_of({"none", "positive", "negative", "full"}));
     command.add_option("--expiry-time-utc,--expiry", message.expiry,
                        "When it expires: ISO 8601, or milliseconds since 1970; within 2 days [in 1 hour]");
     command.add_option("--input", message.input, "The input that it is for, of the module that -m names");

@@ -19,7 +19,9 @@ struct MessageOrder {
     std::string properties;  ///< `name=value;name=value`
 };
 
-/// The flags of a message, in the words of `az iot device c2d-message send`.
+/// The flags of what any message holds, and of one to a device, in the words of `az iot device c2d-message
+/// send`.
+void add_content_flags(CLI::App& command, MessageOrder& order);
 void add_message_flags(CLI::App& command, MessageOrder& order);
 
 /// The message to send. Fails with `config_invalid`, `not_found_locally`.

@@ -48,7 +48,7 @@ struct Translation {
     std::string_view theirs;
     std::string_view ours;
 };
-constexpr std::array<Translation, 16> translations{{
+constexpr std::array<Translation, 21> translations{{
     {"device-identity", "`carillon device`"},
     {"module-identity", "`carillon module`"},
     {"device-twin", "`carillon twin`"},
@@ -58,7 +58,12 @@ constexpr std::array<Translation, 16> translations{{
     {"generate-sas-token", "`carillon token`"},
     {"connection-string", "`carillon device show --connection-string`"},
     {"simulate-device", "`carillon device simulate`"},
-    {"send-d2c-message", "`carillon device simulate`, with --msg-count"},
+    {"send-d2c-message", "`carillon device send`"},
+    {"c2d-message", "`carillon c2d`"},
+    {"monitor-events", "`carillon events watch`"},
+    {"monitor-feedback", "`carillon feedback watch`"},
+    {"message-route", "`carillon route`"},
+    {"message-endpoint", "`carillon endpoint`"},
     {"import", "`carillon device import`"},
     {"export", "`carillon device export`"},
     {"login", "`carillon context add`"},

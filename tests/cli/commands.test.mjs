@@ -1,7 +1,9 @@
 // Modules, tokens and output formats.
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Hub, call, parts } from '../lib/hub.mjs';
 import { ga } from '../lib/devices.mjs';
@@ -112,4 +114,37 @@ test('what goes on for a while comes as rows too', async () => {
   assert.equal(fleet.code, 0, fleet.stderr);
   assert.match(fleet.stdout, /^kind,elapsedSeconds,devices,/);
   assert.match(fleet.stdout, /^summary,[\d.]+,2,/m);
+});
+
+test('a message and a file are sent in the place of a device', async () => {
+  await hub.ok('device', 'create', '-d', 's-one');
+  await hub.ok('device', 'send', '-d', 's-one', '--data', '{"t":21}', '--props', 'level=high', '--mid', 'm1', '--ct', 'application/json', '--ce', 'utf-8');
+  await hub.ok('device', 'send', 's-one', '--data', 'plain');
+  const lines = (await hub.ok('events', 'watch', 's-one', '--from', 'earliest', '--no-follow', '-o', 'json')).trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ body, properties }) => [body, properties.level]), [[{ t: 21 }, 'high'], ['plain', undefined]]);
+  assert.deepEqual([lines[0].systemProperties['message-id'], lines[0].systemProperties['content-encoding']], ['m1', 'utf-8']);
+  assert.equal((await hub.cli('device', 'send', '-d', 's-one', '--ack', 'full')).code, 2, 'a device asks for no feedback');
+  assert.equal((await hub.cli('device', 'send', '-d', 's-none')).code, 4, 'an unknown device');
+
+  const file = join(hub.directory, 'a file.log');
+  writeFileSync(file, 'all is well\n'.repeat(1000));
+  await hub.ok('device', 'upload-file', 's-one', '--fp', file);
+  await hub.ok('device', 'upload-file', 's-one', '--file-path', file, '--name', 'logs/b.log');
+  for (const name of ['a file.log', 'logs/b.log']) {
+    assert.equal(readFileSync(join(hub.directory, 'data', 'device-files', 'files', 's-one', name), 'utf8'), readFileSync(file, 'utf8'));
+  }
+  assert.equal((await hub.cli('device', 'upload-file', 's-one', '--fp', `${file}.none`)).code, 2);
+  await hub.ok('device', 'create', '-d', 's-cert', '--auth-method', 'x509_ca');
+  assert.match((await hub.cli('device', 'upload-file', 's-cert', '--fp', file)).stderr, /no key/);
+});
+
+test('the outcome of one message is waited for', async () => {
+  for (const id of ['w-one', 'w-two']) {
+    await hub.ok('device', 'create', '-d', id);
+    await hub.ok('c2d', 'send', '-d', id, '--mid', `${id}-1`, '--ack', 'full');
+    await hub.ok('c2d', 'send', '-d', id, '--mid', `${id}-2`, '--ack', 'full');
+    for (let i = 0; i < 2; i += 1) await hub.ok('c2d', 'receive', id, '--complete');
+  }
+  const told = (await hub.ok('feedback', 'watch', 'w-two', '--wait-on-msg', 'w-two-2')).trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(told.map((record) => record.originalMessageId), ['w-two-1', 'w-two-2']);
 });

@@ -217,8 +217,11 @@ public:
     Result<> send_message(const IdentityKey& target, const ServiceMessage& message);
     /// Empties a device's queue; gives `{"totalMessagesPurged":…}`.
     Result<std::string> purge_messages(const DeviceId& device);
-    /// What a device does over HTTPS, for a policy with the right to connect devices: receives the oldest
-    /// message and locks it for `lock_s` seconds, 5 to 300; nothing if none waits.
+    // What a device does over HTTPS, for a policy with the right to connect devices:
+    /// Sends a message of the device to the hub, which has it when this returns; `ack`, `expiry` and `input`
+    /// are not of such. Fails with `message_too_large`, `argument_invalid`, `iot_hub_unauthorized_access`.
+    Result<> send_event(const DeviceId& device, const ServiceMessage& message);
+    /// Receives the oldest message and locks it for `lock_s` seconds, 5 to 300; nothing if none waits.
     Result<std::optional<ReceivedServiceMessage>> receive_message(const DeviceId& device, int lock_s = 60);
     /// Ends that lock. Fails with `device_message_lock_lost`.
     Result<> settle_message(const DeviceId& device, std::string_view lock, MessageSettlement how);
