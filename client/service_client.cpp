@@ -548,11 +548,6 @@ Result<std::string> ServiceClient::promote_job(std::string_view job, unsigned wa
     return impl_->document({"POST", live_job_path(job) + "/promote", {}, why_json(why, wave)});
 }
 
-Result<std::string> ServiceClient::close_job(std::string_view job, std::string_view why) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    return impl_->document({"POST", live_job_path(job) + "/close", {}, why_json(why)});
-}
-
 Result<std::string> ServiceClient::change_job(std::string_view job, std::string_view rollout_changes,
                                               std::optional<std::int64_t> revision) {
     if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());

@@ -14,7 +14,6 @@ enum Kind : std::uint8_t {
     outcomes = 4,
     ended = 5,
     order = 6,
-    joined = 7,
     written = 8,
     confirmed = 9,
     outcomes2 = 10,
@@ -43,45 +42,26 @@ bool unpack_failure(Unpacker& in, Failure& failure) {
     return true;
 }
 
-void pack_ordinals(Packer& pack, const std::vector<Ordinal>& ordinals) {
-    pack.number(ordinals.size());
+void pack_body(Packer& pack, const TargetsEvent& event) {
+    pack.number(event.ordinals.size());
     std::int64_t previous = 0;
-    for (const auto ordinal : ordinals) {
+    for (const auto ordinal : event.ordinals) {
         const std::int64_t stored = ordinal == no_ordinal ? 0 : static_cast<std::int64_t>(ordinal) + 1;
         pack.signed_number(stored - previous);
         previous = stored;
     }
 }
 
-bool unpack_ordinals(Unpacker& in, std::vector<Ordinal>& ordinals, std::size_t count_max) {
+bool unpack_body(Unpacker& in, TargetsEvent& event) {
     const auto count = in.count();
-    if (count > count_max) return false;
-    ordinals.reserve(count);
+    if (count > TargetsEvent::devices_max) return false;
+    event.ordinals.reserve(count);
     std::int64_t stored = 0;
     for (std::size_t i = 0; i < count && in.ok(); ++i) {
         stored += in.signed_number();
         if (stored < 0 || stored > static_cast<std::int64_t>(no_ordinal)) return false;
-        ordinals.push_back(stored == 0 ? no_ordinal : static_cast<Ordinal>(stored - 1));
+        event.ordinals.push_back(stored == 0 ? no_ordinal : static_cast<Ordinal>(stored - 1));
     }
-    return true;
-}
-
-void pack_body(Packer& pack, const TargetsEvent& event) {
-    pack_ordinals(pack, event.ordinals);
-}
-
-bool unpack_body(Unpacker& in, TargetsEvent& event) {
-    if (!unpack_ordinals(in, event.ordinals, TargetsEvent::devices_max)) return false;
-    event.keys = in.rest();
-    return true;
-}
-
-void pack_body(Packer& pack, const JoinedEvent& event) {
-    pack_ordinals(pack, event.ordinals);
-}
-
-bool unpack_body(Unpacker& in, JoinedEvent& event) {
-    if (!unpack_ordinals(in, event.ordinals, JoinedEvent::devices_max)) return false;
     event.keys = in.rest();
     return true;
 }
@@ -389,8 +369,9 @@ void pack_body(Packer& pack, const CanceledEvent& event) {
 
 bool unpack_body(Unpacker& in, CanceledEvent& event) {
     const auto reason = in.u8();
-    event.reason = reason > static_cast<std::uint8_t>(CancelReason::left) ? CancelReason::other
-                                                                          : static_cast<CancelReason>(reason);
+    event.reason = reason > static_cast<std::uint8_t>(CancelReason::superseded)
+                       ? CancelReason::other
+                       : static_cast<CancelReason>(reason);
     event.by = in.number();
     const auto count = in.count();
     event.indexes.reserve(count);
@@ -464,9 +445,6 @@ constexpr Kind kind_of(const ConfirmedEvent&) {
 constexpr Kind kind_of(const MustSucceedEvent&) {
     return must_succeed;
 }
-constexpr Kind kind_of(const JoinedEvent&) {
-    return joined;
-}
 
 template <class Event>
 Result<JobEvent> unpack_event(Unpacker& in) {
@@ -478,6 +456,154 @@ Result<JobEvent> unpack_event(Unpacker& in) {
 }
 
 }  // namespace
+
+std::string_view Failure::code_name() const {
+    switch (reason) {
+        case FailReason::deadline:
+            return errc_name(Errc::job_run_precondition_failed);
+        case FailReason::not_online:
+            return errc_name(Errc::device_not_online);
+        case FailReason::timeout:
+        case FailReason::restart:
+        case FailReason::disconnected:
+            return errc_name(Errc::gateway_timeout);
+        case FailReason::device_not_found:
+            return errc_name(Errc::device_not_found);
+        case FailReason::rejected:
+            return "DeviceRejected";
+        case FailReason::too_large:
+            return errc_name(Errc::argument_invalid);
+        case FailReason::conflict:
+            return errc_name(Errc::precondition_failed);
+        // Ours; clients read the code as text.
+        case FailReason::diverged:
+            return "DeviceDiverged";
+        case FailReason::silent:
+            return "DeviceSilent";
+        case FailReason::undelivered:
+            return "DeviceNotReached";
+        case FailReason::none:
+        case FailReason::other:
+            break;
+    }
+    return errc_name(code);
+}
+
+std::string_view Failure::description() const {
+    switch (reason) {
+        // Source: device job records captured from the service.
+        case FailReason::deadline:
+            return "The job did not start within specified period: either device did not come online or "
+                   "invalid endTime specified.";
+        case FailReason::not_online:
+            return "Timed out waiting for device to connect";
+        case FailReason::timeout:
+            return "Timed out waiting for the response from device.";
+        // Ours: at most once leaves nothing else to say.
+        case FailReason::restart:
+            return "The outcome is unknown: the hub restarted after the request was sent, or was about to be "
+                   "sent, and before an answer was recorded. It was not sent again.";
+        case FailReason::device_not_found:
+            return "The device is not registered.";
+        case FailReason::rejected:
+            return "The device answered with a status outside of okStatus.";
+        case FailReason::disconnected:
+            return "The connection to the device was lost before it answered.";
+        case FailReason::too_large:
+            return "The twin would be over its size.";
+        case FailReason::conflict:
+            if (text.empty()) return "A value is no longer the one that the undone job wrote.";
+            break;
+        case FailReason::diverged:
+            if (text.empty()) return "The device reported something else than what was written.";
+            break;
+        case FailReason::silent:
+            return "The device reported nothing of what was written.";
+        case FailReason::undelivered:
+            return "The device was not connected after its twin was written.";
+        case FailReason::none:
+        case FailReason::other:
+            break;
+    }
+    return text;
+}
+
+Failure failure_of(const Error& error) {
+    Failure failure;
+    switch (error.code) {
+        case Errc::gateway_timeout:
+            failure.reason = FailReason::timeout;
+            break;
+        case Errc::device_not_found:
+        case Errc::module_not_found:
+            failure.reason = FailReason::device_not_found;
+            break;
+        default:
+            failure.reason = FailReason::other;
+            failure.code = error.code;
+            failure.text = error.detail;
+    }
+    return failure;
+}
+
+Failure rollout_failure_of(const Error& error) {
+    auto failure = failure_of(error);
+    switch (error.code) {
+        case Errc::device_connection_closed_remotely:
+        case Errc::connection_forcefully_closed:
+            failure.reason = FailReason::disconnected;
+            break;
+        // A patch was checked before, so what a twin can still refuse is its size.
+        case Errc::argument_invalid:
+            failure.reason = FailReason::too_large;
+            break;
+        case Errc::precondition_failed:
+            failure.reason = FailReason::conflict;
+            return failure;
+        default:
+            return failure;
+    }
+    failure.code = Errc::server_error;
+    failure.text.clear();
+    return failure;
+}
+
+bool has_own_text(FailReason reason) {
+    return reason == FailReason::other || reason == FailReason::conflict || reason == FailReason::diverged;
+}
+
+FailureKind kind_of(FailReason reason) {
+    switch (reason) {
+        case FailReason::deadline:
+            return FailureKind::deadline;
+        case FailReason::not_online:
+            return FailureKind::offline;
+        case FailReason::timeout:
+            return FailureKind::timeout;
+        case FailReason::restart:
+            return FailureKind::unknown;
+        case FailReason::device_not_found:
+            return FailureKind::gone;
+        case FailReason::rejected:
+            return FailureKind::rejected;
+        case FailReason::disconnected:
+            return FailureKind::disconnected;
+        case FailReason::too_large:
+            return FailureKind::too_large;
+        case FailReason::conflict:
+            return FailureKind::conflict;
+        case FailReason::diverged:
+            return failure_diverged;
+        case FailReason::silent:
+            return failure_silent;
+        case FailReason::undelivered:
+            return failure_undelivered;
+        case FailReason::none:
+        case FailReason::other:
+            break;
+    }
+    return FailureKind::other;
+}
 
 WallTime until_of(const Outcome& outcome, WallTime time) {
     const auto ms =
@@ -500,7 +626,6 @@ std::string encode_job_event(const JobEvent& event) {
         },
         event);
     if (const auto* found = std::get_if<TargetsEvent>(&event)) out += found->keys;
-    if (const auto* came = std::get_if<JoinedEvent>(&event)) out += came->keys;
     return out;
 }
 
@@ -534,8 +659,6 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<ReversalsEvent>(in);
         case must_succeed:
             return unpack_event<MustSucceedEvent>(in);
-        case joined:
-            return unpack_event<JoinedEvent>(in);
         default:
             return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }

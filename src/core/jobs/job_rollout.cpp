@@ -6,6 +6,9 @@
 #include "core/jobs/job_coordinator.hpp"
 #include "core/jobs/notices/ended_device.hpp"
 #include "core/jobs/placing.hpp"
+#include "core/rollouts/confirm/confirm_rule.hpp"
+#include "model/reversal/twin_reversal.hpp"
+#include "model/rollouts/supersede.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -131,6 +134,134 @@ void JobCoordinator::placed(std::uint64_t number, std::uint64_t attempt, std::si
 }
 
 // --- the log -------------------------------------------------------------------------------------
+
+JobSources JobCoordinator::sources_of(const JobDefinition& definition) const {
+    JobSources sources;
+    const auto& rollout = definition.rollout;
+    if (!rollout) return sources;
+    if (rollout->success.all) {
+        // It did when the job was accepted.
+        auto all = query::parse_job_condition(*rollout->success.all, options_);
+        if (all) sources.must_succeed = *std::move(all);
+    }
+    // What is gone has no devices.
+    constexpr auto gone = UINT64_MAX;
+    if (rollout->from) {
+        const auto source = board_.find(rollout->from->job);
+        sources.from = source ? source->number() : gone;
+    }
+    if (!rollout->undo_of.empty()) {
+        const auto source = board_.find(rollout->undo_of);
+        sources.undo_of = source ? source->number() : gone;
+        if (source && source->definition().patch)
+            sources.wrote = twin_patch_text(*source->definition().patch);
+    }
+    return sources;
+}
+
+void JobCoordinator::name_source(const JobDefinition& definition, int change) {
+    if (!definition.rollout) return;
+    const auto count = [this, change](const std::string& name) {
+        if ((named_[name] += change) == 0) named_.erase(name);
+    };
+    if (definition.rollout->from) count(definition.rollout->from->job);
+    if (!definition.rollout->undo_of.empty()) count(definition.rollout->undo_of);
+    if (const auto after = RolloutStartAfter::of(*definition.rollout)) count(after->job);
+    if (const auto plan = RolloutPlanRef::of(*definition.rollout)) plans_.hold(plan->id, change);
+    if (RolloutSupersede::of(*definition.rollout)) superseding_ += change;
+}
+
+/// Whether what a job wrote can be taken back.
+Result<> JobCoordinator::check_undo(const std::string& id) const {
+    const auto refuse = [&](std::string_view why) {
+        return fail(Errc::argument_invalid, fmt::format("rollout.undoOf: {}", why));
+    };
+    const auto source = board_.find(id);
+    if (!source) return refuse(fmt::format("there is no job with id '{}'", id));
+    const auto& definition = source->definition();
+    if (!definition.rollout || !definition.rollout->keeps_undo) {
+        return refuse(
+            fmt::format("job '{}' did not keep what it overwrote; only twin jobs with rollout do, unless "
+                        "undo is false",
+                        id));
+    }
+    if (!is_terminal(source->status())) return refuse(fmt::format("job '{}' has not ended", id));
+    return {};
+}
+
+/// Whether devices could confirm what the job writes.
+Result<> JobCoordinator::check_confirm(const JobDefinition& definition) const {
+    const auto confirm = RolloutConfirm::of(*definition.rollout);
+    if (!confirm) return {};
+    if (confirm->by == ConfirmBy::condition) {
+        const auto parsed = query::parse_job_condition(confirm->condition, options_);
+        if (!parsed)
+            return fail(Errc::argument_invalid, "rollout.confirm.condition: " + parsed.error().detail);
+        return {};
+    }
+    const auto rule = ConfirmRule::make(*confirm, *definition.patch);
+    return rule ? Result<>() : fail(rule.error());
+}
+
+Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
+    const auto& rollout = definition.rollout;
+    if (!rollout) return {};
+    // The cloud ignores the member, and would run the job at once; silence would be dangerous.
+    if (limits_.strict_cancel) return fail(Errc::argument_invalid, "rollout: the hub runs in strict mode");
+    if (rollout->from && !is_known(rollout->from->job)) {
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.from.job: there is no job with id '{}'", rollout->from->job));
+    }
+    if (!rollout->undo_of.empty()) {
+        if (auto possible = check_undo(rollout->undo_of); !possible) return possible;
+    }
+    if (const auto after = RolloutStartAfter::of(*rollout); after && !is_known(after->job)) {
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.startAfter.job: there is no job with id '{}'", after->job));
+    }
+    if (rollout->success.all) {
+        const auto all = query::parse_job_condition(*rollout->success.all, options_);
+        if (!all) return fail(Errc::argument_invalid, "rollout.success.all: " + all.error().detail);
+    }
+    if (auto known = check_windows(definition, *rollout); !known) return known;
+    if (auto room = check_superseding(*rollout); !room) return room;
+    if (auto planned = check_plan(*rollout); !planned) return planned;
+    return check_confirm(definition);
+}
+
+/// The job that takes back what this one wrote, as a rule of it asks.
+std::shared_ptr<JobDefinition> JobCoordinator::undo_of(const Active& job) const {
+    const auto& source = job.entry->definition();
+    auto definition = std::make_shared<JobDefinition>();
+    constexpr std::size_t id_chars_kept = 59;  // Of 64, which `-undo` fills up.
+    const auto head = source.id.substr(0, id_chars_kept) + "-undo";
+    definition->id = head;
+    for (int i = 2; board_.find(definition->id) || accepting_.contains(definition->id); ++i) {
+        const auto tail = std::to_string(i);
+        definition->id = source.id.substr(0, id_chars_kept - tail.size()) + "-undo" + tail;
+    }
+    definition->flavour = source.flavour;
+    definition->created = definition->start = now();
+    definition->creator.policy = hub_actor;
+    definition->update_twin_json = R"({"deviceId":null,"etag":"*"})";
+    std::string text;
+    JsonWriter out(text);
+    out.begin_object().member("undoOf", source.id);
+    if (const auto& rate = job.run->control.rollout().pace.rate)
+        out.key("pace").begin_object().member("rate", rate->text()).end_object();
+    out.member("note", fmt::format("undo of {} by its own rules", source.id)).end_object();
+    auto rollout = Rollout::parse(text, JobType::update_twin);
+    CARILLON_ASSERT(rollout);
+    definition->execution_time_max_s = rollout->deadline_s;
+    definition->document_hash = as_text(sha256({text}));
+    definition->rollout = std::make_shared<const Rollout>(*std::move(rollout));
+    return definition;
+}
+
+void JobCoordinator::draw_seed(JobDefinition& definition) const {
+    if (!definition.rollout || definition.rollout->seed) return;
+    definition.seed = shard_.random().u64() >> 11;  // What a document may say: 2^53 - 1 at most.
+}
 
 void JobCoordinator::put_created(JobRun& run, std::uint64_t number, const JobDefinition& definition) {
     CreatedEvent event;
@@ -303,9 +434,6 @@ Result<std::vector<JobLogEvent>> JobCoordinator::events_of(Active& job, const Jo
         case JobWish::promote:
             if (job.life.phase() != JobPhase::running) break;
             return control.promote_by(wish.by, wish.wave, wish.why, run.counts(), now());
-        case JobWish::close:
-            if (job.life.phase() != JobPhase::running) break;
-            return control.close_by(wish.by, wish.why, run.counts().totals(), now());
         case JobWish::change: {
             if (job.approving && job.approving->asked && job.life.phase() != JobPhase::approval) {
                 return fail(Errc::operation_not_allowed_in_current_state,
@@ -383,7 +511,6 @@ Task<Result<>> JobCoordinator::quiet(std::uint64_t number) {
 
 void JobCoordinator::give_orders(Active& job) {
     auto& run = *job.run;
-    if (run.control.is_continuous() && !run.sources) run.sources = member_sources_of(job.entry->definition());
     run.renew_orders();
     run.gate.set_rate(run.control.rollout().pace.rate, shard_.clock().now());
     for (std::size_t i = 0; i < job_shards_.size(); ++i) {
@@ -395,9 +522,8 @@ void JobCoordinator::reported(std::uint64_t number, const GateReport& report) {
     auto* job = find(number);
     if (!job || !job->run) return;
     const auto tested = job->run->counts().test;
-    const auto members = job->run->control.targets();
     job->run->report(report);
-    if (job->run->counts().test != tested || job->run->control.targets() != members) show(*job);
+    if (job->run->counts().test != tested) show(*job);
     for (auto& watcher : std::exchange(job->run->watchers, {})) watcher();
     go_on(number);
 }
@@ -409,7 +535,6 @@ void JobCoordinator::go_on(std::uint64_t number) {
     const bool is_running = job->life.phase() == JobPhase::running;
     if (is_running && !run.is_writing && run.gate.has_heard_all()) {
         auto events = run.control.decide(run.counts(), now());
-        if (events.empty()) events = close_behind(*job);
         const auto cancels = [](const JobLogEvent& event) {
             const auto* directed = std::get_if<DirectedEvent>(&event);
             return directed && directed->what == DirectedEvent::cancelling;
@@ -417,7 +542,7 @@ void JobCoordinator::go_on(std::uint64_t number) {
         const bool is_cancelling = std::any_of(events.begin(), events.end(), cancels);
         for (const auto& event : events) {
             const auto* directed = std::get_if<DirectedEvent>(&event);
-            if (directed && directed->what != DirectedEvent::closed)
+            if (directed)
                 log.warn("job stopped by its own rules job={} why={}", job->entry->definition().id,
                          directed->why);
         }
@@ -539,7 +664,6 @@ void JobCoordinator::show(Active& job) {
     const auto phase = job.life.phase();
     view->waits_in_line = run.is_in_line;
     view->waits_for_job = waiting_.contains(job.entry->number());
-    view->takes_members = run.control.members() != MemberTaking::none;
     view->is_cancelling = phase == JobPhase::cancelling;
     view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
     view->sequence = run.durable_sequence;

@@ -2,7 +2,6 @@
 
 #include "base/log.hpp"
 #include "base/sha256.hpp"
-#include "core/jobs/members/part_members.hpp"
 #include "core/shard/placement.hpp"
 
 #include <boost/asio/post.hpp>
@@ -181,7 +180,22 @@ Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources
 /// True if the source's device stands where the rollout takes its targets from.
 bool JobTargetScan::is_chosen(std::uint32_t index) const {
     if (!source_->from) return true;
-    return carillon::is_chosen(*entry_->definition().rollout->from, source_->from->state(), index);
+    const auto& from = *entry_->definition().rollout->from;
+    const auto& state = source_->from->state();
+    switch (state.at(index)) {
+        case TargetState::succeeded:
+            return from.succeeded;
+        case TargetState::failed:
+            return from.failed && from.kinds.has(kind_of(state.reason(index)));
+        case TargetState::canceled:
+            return from.canceled;
+        case TargetState::pending:
+        case TargetState::attempted:
+        case TargetState::again:
+        case TargetState::running:
+            break;
+    }
+    return from.pending;
 }
 
 /// How the write to a device of the source is taken back; nothing if it was not written. `key` is its key.
@@ -189,9 +203,8 @@ std::optional<std::uint32_t> JobTargetScan::reversal_of(std::uint32_t index, std
     const auto& undone = *source_->undone;
     std::size_t at = index;
     if (source_->from) {
-        const auto found = undone.find(key);
-        if (!found) return std::nullopt;
-        at = *found;
+        at = undone.keys().lower_bound(key);
+        if (at >= undone.size() || undone.keys().get(at) != key) return std::nullopt;
     }
     return at < source_->reversals.size() ? source_->reversals[at] : std::nullopt;
 }
@@ -201,7 +214,7 @@ bool JobTargetScan::step_source(TimePoint enough) {
     const auto& devices = source_->devices();
     while (source_index_ < devices.size()) {
         const auto index = source_index_++;
-        if (is_chosen(index)) examine_of_source(index, devices.key(index));
+        if (is_chosen(index)) examine_of_source(index, devices.keys().get(index));
         if (is_slice_over(++looked, enough)) return true;
     }
     source_.reset();

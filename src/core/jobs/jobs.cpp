@@ -8,8 +8,6 @@
 #include "core/jobs/job_watcher.hpp"
 #include "core/jobs/reports/device_reports.hpp"
 #include "core/jobs/templates/job_templates.hpp"
-#include "core/shard/key_list.hpp"
-#include "model/rollouts/members.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -37,8 +35,7 @@ struct Jobs::Engine {
 
     Result<> load();
     Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
-    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard,
-                                       const JobDefinition& definition) const;
+    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard, bool is_undo) const;
     Result<JobCoordinator::Stored> read_log(std::uint64_t number) const;
 
     Shards& shards;
@@ -158,13 +155,12 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
     } else if (record->status == JobStatus::running) {
         entry->set_running(record->started);
         for (std::uint32_t i = 0; i < job_shards.size(); ++i) {
-            auto targets = fold_part(number, i, *shared);
+            auto targets = fold_part(number, i, shared->rollout && !shared->rollout->undo_of.empty());
             if (!targets) return fail(std::move(targets).error());
             // A part without devices has no event that says it.
             if (stored.chain && targets->next_sequence == 1) targets->chain.emplace();
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
-            stored.part_sizes.push_back(targets->started());
-            stored.members += targets->state.size();
+            stored.part_sizes.push_back(targets->state.size());
             job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling, stored.start_number());
         }
     } else {
@@ -182,20 +178,8 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
 }
 
 Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard,
-                                                 const JobDefinition& definition) const {
-    const auto& rollout = definition.rollout;
-    const bool is_undo = rollout && !rollout->undo_of.empty();
-    const bool is_continuous = rollout && RolloutMembers::of(*rollout).is_continuous;
+                                                 bool is_undo) const {
     JobPart::Targets targets;
-    const auto note_gone = [&](const std::vector<Ordinal>& ordinals, const std::string& bytes) {
-        KeyList keys;
-        if (!is_continuous || !keys.append_encoded(bytes, ordinals.size())) return;
-        for (std::size_t i = 0; i < ordinals.size(); ++i) {
-            const bool is_gone =
-                ordinals[i] == no_ordinal || shards[shard].directory().find(ordinals[i]) == nullptr;
-            if (is_gone) targets.gone.push_back(keys.get(i));
-        }
-    };
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         auto event = decode_job_event(as_bytes(value));
@@ -205,11 +189,6 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         }
         if (const auto* found = std::get_if<TargetsEvent>(&*event)) {
             targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
-            note_gone(found->ordinals, found->keys);
-        } else if (const auto* came = std::get_if<JoinedEvent>(&*event)) {
-            targets.joined.emplace_back(static_cast<std::uint32_t>(targets.ordinals.size()), came->time);
-            targets.ordinals.insert(targets.ordinals.end(), came->ordinals.begin(), came->ordinals.end());
-            note_gone(came->ordinals, came->keys);
         } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
             targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
         } else if (auto* kept = std::get_if<ReversalsEvent>(&*event)) {

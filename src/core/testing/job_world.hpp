@@ -47,9 +47,6 @@ struct WatchedJob {
     int after_ended = 0;             ///< of whose devices so many in a hundred are to have ended.
     bool is_approval_tried = false;  ///< Somebody has said yes.
     bool is_planned = false;
-    bool is_continuous = false;  ///< It goes on taking devices,
-    bool takes_all = false;      ///< all that there are.
-    bool is_closed = false;      ///< Somebody has asked for that.
     bool supersedes =
         false;  ///< It takes devices from jobs that started before, and gives them to later ones.
 };
@@ -170,7 +167,6 @@ private:
     std::vector<DeviceJob> rows(const std::string& job);
     void check_chain(const WatchedJob& job);
     void check_told();
-    void check_members();
     void check_superseding();
     void check_tests(const WatchedJob& job, const std::vector<std::string>& lines);
     bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);
