@@ -212,7 +212,7 @@ test('a job that needs an approval waits until a policy that did not make it app
 
 test('a user that a reverse proxy names signs in without a key, with the rights of its policy', async () => {
   const person = `ada ${hostile[0]}`;
-  await browser.context.clearCookies();
+  await browser.forget();
   browser.expect(/401/);
   await browser.go('/');
   await page.getByRole('tab', { name: 'Connection string' }).waitFor();

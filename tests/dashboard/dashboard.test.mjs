@@ -347,15 +347,14 @@ test('a query over 100,000 devices is paged, and says that a column found its ro
 });
 
 test('a link of the command line signs in once, for reading unless it says otherwise', async () => {
-  await browser.context.clearCookies();
+  await browser.forget();
   const url = (await hub.ok('dashboard', '--print')).trim();
   assert.match(url, /^https:\/\/127\.43\.17\.1\/ui\/sign-in#[0-9a-f]{32}$/);
   browser.expect(/401/);
   await page.goto(url);
   await page.getByText('reads only').waitFor();
   assert.equal(new URL(page.url()).hash, '', 'the code is gone from the address');
-  await browser.context.clearCookies();
-  await page.goto('about:blank');
+  await browser.forget();
   await page.goto(url);
   await page.getByRole('alert').getByText('used before').waitFor();
   await page.goto((await hub.ok('dashboard', '--print', '--change')).trim());
