@@ -80,7 +80,7 @@ TEST(LineHello, TwoProgramsSpeakTheNewestVersionThatBothKnow) {
     EXPECT_EQ(second.common_with(second), 3);
     EXPECT_EQ(first.common_with(second), std::nullopt);
     EXPECT_EQ(second.common_with(first), std::nullopt);
-    // What somebody says who is no node of ours.
+    // A hello of a peer that is not a node of this hub.
     EXPECT_EQ(first.common_with({0, 0}), std::nullopt);
     EXPECT_EQ(both.common_with({2, 0}), std::nullopt);
     const std::string bytes = encode_hello(hello_of_device(), 2);

@@ -13,7 +13,7 @@ const handshake = 17;
 const apiVersions = 18;
 const initProducerId = 22;
 const authenticate = 36;
-/** What it can: key, oldest and newest version. Fetch is told of only, as librdkafka infers the format of records from it. */
+/** The requests it supports: key, oldest and newest version. Fetch is only listed, as librdkafka infers the format of records from it. */
 const offered = [[produce, 3, 7], [1, 4, 4], [metadata, 0, 2], [handshake, 0, 1], [apiVersions, 0, 0], [initProducerId, 0, 1], [authenticate, 0, 1]];
 const unsupportedVersion = 35;
 const unsupportedMechanism = 33;
@@ -141,7 +141,7 @@ export class KafkaBroker {
   /** `users`: name to password, who have to log in by one of `mechanisms`; without it nobody has to. `tls`: options of tls.createServer. */
   constructor(host, port, topic, { users, mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], tls, name = host } = {}) {
     Object.assign(this, { host, port, topic, users, mechanisms, name });
-    /** What was produced, by whom: `{ user, certificate, key, event, headers }`. */
+    /** Records with the user that sent them: `{ user, certificate, key, event, headers }`. */
     this.records = [];
     this.refused = 0;
     this.sockets = new Set();

@@ -55,7 +55,7 @@ async function routed(name, made, body) {
 const numbers = (broker) => broker.records.map(({ event }) => event.body.n);
 
 for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
-  test(`${mechanism} logs in, and a wrong password is told and costs no event`, async () => {
+  test(`${mechanism} logs in; a wrong password is reported and loses no event`, async () => {
     const broker = await new KafkaBroker('127.43.45.9', 9092, 'telemetry', { users: { hub: password }, mechanisms: [mechanism] }).start();
     const name = mechanism.toLowerCase();
     const make = (file) => create(name, `kafka://${at(9092)}`, '--secret-file', own(file), ...(mechanism === 'PLAIN' ? [] : ['--mechanism', mechanism]));
@@ -81,7 +81,7 @@ for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
   });
 }
 
-test('a mechanism that the broker does not know is told, and what cannot be is refused', async () => {
+test('a mechanism that the broker does not support is reported; impossible settings are refused', async () => {
   const broker = await new KafkaBroker('127.43.45.9', 9093, 'telemetry', { users: { hub: password }, mechanisms: ['SCRAM-SHA-512'] }).start();
   try {
     await routed('unknown', () => create('unknown', `kafka://${at(9093)}`, '--secret-file', own('good'), '--mechanism', 'SCRAM-SHA-256'), async () => {

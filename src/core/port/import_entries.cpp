@@ -70,7 +70,7 @@ Task<Result<std::vector<Result<>>>> import_entries(ShardSeat* seat, ApplyEntries
     Shard& shard = seat->shard;
     ImportReached& reached = *seat->imported;
     ApplyEntries::Import& import = *request.import;
-    // Of an import that came before: whoever sent it does not wait for it any more.
+    // Of an earlier import, whose sender no longer waits for it.
     if (reached.is_at_work || import.job < reached.job) {
         co_return fail(Errc::service_unavailable, "other entries of an import are being applied");
     }

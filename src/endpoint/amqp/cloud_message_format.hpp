@@ -18,7 +18,7 @@ inline constexpr std::size_t cloud_properties_max = 1024;
 /// iotedge: AmqpMessageConverter.cs; IoT Hub docs, "Create and read IoT Hub messages".
 std::string format_cloud_message(const CloudDelivery& delivery);
 
-/// Whom a back end's message is for, from its `to`: `/devices/{id}[/modules/{id}]/messages/devicebound`, or
+/// The target of a back end's message, from its `to`: `/devices/{id}[/modules/{id}]/messages/devicebound`, or
 /// `/devices/{id}/modules/{id}/inputs/{input}` (ours), with or without scheme and host. Fails with
 /// `argument_invalid`.
 struct CloudTarget {

@@ -116,7 +116,7 @@ TEST_F(ClusterOrders, ANodeThatKeepsDyingLeavesTheHubToOthersForAWhile) {
     server_.run_sql("UPDATE carillon.node SET wall = clock_timestamp() - interval '1 s' WHERE id = 'n3'");
     EXPECT_EQ(successor_of(view()), "n3") << "the other one beat later";
     ASSERT_TRUE(tables_->request_handover({claimed_.self, "n2"}));
-    EXPECT_EQ(successor_of(view()), "n2") << "somebody wants it so";
+    EXPECT_EQ(successor_of(view()), "n2") << "a handover to it was requested";
 
     // Who is drained is worse.
     ASSERT_TRUE(tables_->set_drained("n3", true));

@@ -67,7 +67,7 @@ test('modules are listed, made once and removed', async () => {
 });
 
 for (const [name, transport] of [['MQTT', 'Mqtt'], ['AMQP', 'Amqp']]) {
-  test(`messages for a module's inputs come over ${name}, and outputs are told by their name`, async () => {
+  test(`messages for a module's inputs arrive over ${name}, and outputs carry their names`, async () => {
     const id = `m-inputs-${name}`;
     await hub.device(id);
     const module = ga.device.ModuleClient.fromConnectionString(await addModule(id, 'filter'), ga[transport]);
