@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -35,6 +36,24 @@ std::uint64_t descriptors_open() {
     return count > 0 ? count - 1 : 0;
 }
 
+struct Memory {
+    std::uint64_t resident_bytes = 0;
+    std::uint64_t shared_bytes = 0;  ///< Those of files among them.
+};
+
+/// Zeros if it cannot be read. Source: proc(5), statm.
+Memory memory_of_process() {
+    unsigned long all = 0;
+    unsigned long resident = 0;
+    unsigned long shared = 0;
+    if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+        if (std::fscanf(file, "%lu %lu %lu", &all, &resident, &shared) != 3) resident = shared = 0;
+        std::fclose(file);
+    }
+    const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    return {resident * page_bytes, std::min(shared, resident) * page_bytes};
+}
+
 /// What the program has asked the allocator for and not given back; none without jemalloc.
 std::optional<std::uint64_t> allocated_bytes() {
     if (mallctl == nullptr) return std::nullopt;
@@ -48,14 +67,11 @@ std::optional<std::uint64_t> allocated_bytes() {
 
 }  // namespace
 
-std::uint64_t resident_bytes() {
-    unsigned long pages_all = 0;
-    unsigned long pages_resident = 0;
-    if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-        if (std::fscanf(file, "%lu %lu", &pages_all, &pages_resident) != 2) pages_resident = 0;
-        std::fclose(file);
-    }
-    return std::uint64_t{pages_resident} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+std::uint64_t resident_bytes() { return memory_of_process().resident_bytes; }
+
+std::uint64_t anonymous_bytes() {
+    const Memory memory = memory_of_process();
+    return memory.resident_bytes - memory.shared_bytes;
 }
 
 void write_process(MetricsText& page, WallTime started) {

@@ -1,6 +1,7 @@
 #include "server/server_parts.hpp"
 
 #include "core/hub/device_traces.hpp"
+#include "server/process_metrics.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <future>
@@ -10,7 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds between_trims{1};
 constexpr std::chrono::seconds between_looks{1};
-constexpr std::chrono::seconds between_loop_looks{1};
+constexpr std::chrono::seconds between_looks_at_process{1};
 constexpr std::size_t event_threads_count = 2;
 constexpr std::size_t model_threads_count = 2;
 constexpr std::uint32_t backup_thread_number = shards_max + 2;
@@ -491,7 +492,7 @@ Result<> Server::Parts::announce() {
         if (auto started = admin->start(); !started) return started;
     }
     IoThread& watcher = admin ? admin->thread() : threads->of_shard(0);
-    watcher.post([this, &watcher] { look_at_loops(watcher); });
+    watcher.post([this, &watcher] { look_at_process(watcher); });
     if (config.ready_file.empty()) return {};
     return write_file(config.ready_file, "ready\n", Readable::by_all);
 }
@@ -525,9 +526,10 @@ void Server::Parts::look_at_backups(Shard& shard) {
 }
 
 /// From the thread for operators, if there is one: it turns when others do not.
-void Server::Parts::look_at_loops(IoThread& watcher) {
+void Server::Parts::look_at_process(IoThread& watcher) {
     loops->ask();
-    watcher.timers().at(clock.now() + between_loop_looks, [this, &watcher] { look_at_loops(watcher); });
+    huge_pages.look(anonymous_bytes());
+    watcher.timers().at(clock.now() + between_looks_at_process, [this, &watcher] { look_at_process(watcher); });
 }
 
 }  // namespace carillon

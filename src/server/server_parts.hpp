@@ -44,6 +44,7 @@
 #include "server/hub_meta.hpp"
 #include "server/hub_pages.hpp"
 #include "server/hub_store.hpp"
+#include "server/huge_pages.hpp"
 #include "server/listening.hpp"
 #include "server/loop_endings.hpp"
 #include "server/loop_watch.hpp"
@@ -90,6 +91,7 @@ struct Server::Parts {
     std::mutex tls_changes;  ///< Held while `tls` is renewed; guards `config` once the hub runs.
     std::unique_ptr<IoThreads> threads;
     std::unique_ptr<LoopWatch> loops;
+    HugePages huge_pages;
     std::vector<std::unique_ptr<StorageThread>> storage;
     std::unique_ptr<OtlpExporter> spans;  ///< Null if none are sent anywhere.
     std::unique_ptr<BlobContainers> blobs;
@@ -159,7 +161,7 @@ struct Server::Parts {
 
     void look_after(Shard& shard, IoThread& thread, ShardFigures& own);
     void look_at_backups(Shard& shard);
-    void look_at_loops(IoThread& watcher);
+    void look_at_process(IoThread& watcher);
     bool wait_for(const std::function<bool()>& done) const;
     bool wait_for_end(Task<> task) const;
     void flush_commits();

@@ -204,3 +204,8 @@ test('promtool takes the alert rules', () => {
     ['check', 'rules', join(root, 'contrib', 'prometheus', 'carillon.rules.yml')], { encoding: 'utf8' });
   assert.equal(status, 0, stderr + stdout);
 });
+
+test('a small hub does without huge pages', async () => {
+  const status = `/proc/${hub.process.pid}/status`;
+  await until(() => /^THP_enabled:\t0$/m.test(readFileSync(status, 'utf8')), () => readFileSync(status, 'utf8'));
+});
