@@ -32,6 +32,8 @@ export type RouteEndpoint = Schemas['RouteEndpoint'];
 export type JobBrief = Schemas['JobBrief'];
 export type JobDevice = Schemas['JobDevice'];
 export type Plan = Schemas['Plan'];
+export type Budget = Schemas['Budget'];
+export type JobTemplate = Schemas['JobTemplate'];
 /** Of a rule by which jobs need an approval; without `by` every policy with the right may give it. */
 export interface ApprovalRule { name: string; when: { devicesAbove?: number | null; touches?: string[] | null; methods?: string[] | null; lacks?: string[] | null }; approvals?: number | null; by?: string[] | null }
 export type Right = Session['rights'][number];
@@ -335,6 +337,16 @@ export const changeJob = (job: string, rollout: object, revision: number) =>
 export const decideJob = (job: string, what: 'approve' | 'deny', hash: string, why: string) =>
   ask<JobProgress>('POST', `/carillon/jobs/${id(job)}/${what}`, { body: { hash, ...(why ? { why } : {}) } });
 export const listApprovalRules = () => ask<ApprovalRule[]>('GET', '/carillon/approval-rules');
+
+export const listBudgets = () => ask<Budget[]>('GET', '/carillon/budgets');
+export const putBudget = (budget: string, body: object) => ask<Budget>('PUT', `/carillon/budgets/${id(budget)}`, { body });
+export const deleteBudget = (budget: string) => ask<void>('DELETE', `/carillon/budgets/${id(budget)}`);
+
+export const listTemplates = () => ask<JobTemplate[]>('GET', '/carillon/templates');
+export const putTemplate = (template: string, body: object) => ask<JobTemplate>('PUT', `/carillon/templates/${id(template)}`, { body });
+export const deleteTemplate = (template: string) => ask<void>('DELETE', `/carillon/templates/${id(template)}`);
+export const runTemplate = (template: string, jobId: string, parameters: object) =>
+  ask<{ jobs: { jobId: string }[] }>('POST', `/carillon/templates/${id(template)}/jobs`, { body: { jobId, parameters } });
 
 /** Looks up what a job would do; `getPlan` has it once its `state` is no longer `running`. */
 export const makePlan = (body: object) => ask<Plan>('POST', '/carillon/plans', { body });

@@ -210,6 +210,69 @@ test('a job that needs an approval waits until a policy that did not make it app
   browser.quiet();
 });
 
+test('a budget is made, changed and deleted, and holds a job meanwhile', async () => {
+  await browser.go('/jobs');
+  await tab('Budgets');
+  await page.getByText('There are no budgets.').waitFor();
+  await page.getByRole('button', { name: 'New budget' }).click();
+  await dialog().locator('[name=budget]').fill('freeze');
+  await dialog().locator('[name=max]').fill('0');
+  await browser.picture('budget-new');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('cell', { name: 'nothing begins' }).waitFor();
+  await rest('PUT', '/jobs/v2/held', { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { a: 1 } }, queryCondition: "deviceId = 'door-1'" });
+  await until(async () => (await rest('GET', '/jobs/v2/held')).deviceJobStatistics?.pendingCount === 1, 'the job to begin');
+  await page.getByRole('button', { name: 'Change the budget freeze' }).click();
+  await dialog().locator('[name=max]').fill('2%');
+  assert.equal((await rest('GET', '/jobs/v2/held')).status, 'running');
+  assert.equal((await rest('GET', '/twins/door-1')).tags?.a, undefined, 'nothing begins');
+  await dialog().locator('[name=per]').fill('tags.site');
+  await dialog().locator('[name=jobs]').selectOption('methods');
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('cell', { name: '2%' }).waitFor();
+  assert.equal((await rest('GET', '/carillon/budgets/freeze')).per, 'tags.site');
+  await until(async () => (await rest('GET', '/jobs/v2/held')).status === 'completed', 'the job to go on');
+  await browser.picture('budgets');
+  browser.expect(/400/);
+  await page.getByRole('button', { name: 'Change the budget freeze' }).click();
+  await dialog().locator('[name=max]').fill('200%');
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await dialog().getByRole('alert').waitFor();
+  browser.expect();
+  await dialog().getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Delete freeze' }).click();
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('There are no budgets.').waitFor();
+  browser.quiet();
+});
+
+test('a template is made, run with its values, and deleted', async () => {
+  await browser.go('/jobs?view=templates');
+  await page.getByText('There are no templates.').waitFor();
+  await page.getByRole('button', { name: 'New template' }).click();
+  await dialog().locator('[name=template]').fill('set-site');
+  await dialog().locator('textarea').fill(JSON.stringify({
+    parameters: { site: { type: 'text' }, level: { type: 'number', default: 3 } },
+    job: { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: { site: '${site}', level: '${level}' } }, queryCondition: "deviceId = 'door-1'" },
+  }));
+  await browser.picture('template-new');
+  await dialog().getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Run the template set-site' }).click();
+  await dialog().locator('[name=job]').fill('site-1');
+  await dialog().locator('[name=parameter-site]').fill(hostile[0]);
+  await browser.picture('template-run');
+  await dialog().getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByRole('heading', { name: 'site-1' }).waitFor();
+  await until(async () => (await rest('GET', '/twins/door-1')).tags.level === 3, 'the value to be written');
+  assert.equal((await rest('GET', '/twins/door-1')).tags.site, hostile[0]);
+  await browser.go('/jobs?view=templates');
+  await browser.picture('templates');
+  await page.getByRole('button', { name: 'Delete set-site' }).click();
+  await dialog().getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByText('There are no templates.').waitFor();
+  browser.quiet();
+});
+
 test('a user that a reverse proxy names signs in without a key, with the rights of its policy', async () => {
   const person = `ada ${hostile[0]}`;
   await browser.forget();

@@ -42,6 +42,8 @@ async function fillHub() {
   await rest('PUT', '/carillon/routes/odd', { condition: `level = '${hostile[0]}'`, endpointNames: ['archive'] });
   await rest('PUT', '/configurations/odd', { id: 'odd', targetCondition: `tags.t0 = '${hostile[0]}'`, priority: 1, labels: { note: hostile[1] }, content: { deviceContent: { 'properties.desired.more': hostile[2] } } });
   await rest('PUT', '/enrollmentGroups/odd', { enrollmentGroupId: 'odd', attestation: { type: 'symmetricKey' }, initialTwin: { tags: hostileObject } });
+  await rest('PUT', '/carillon/budgets/odd', { max: 1000, devices: `tags.t0 = '${hostile[0]}'` });
+  await rest('PUT', '/carillon/templates/odd', { parameters: { odd: { type: 'text', default: hostile[0] } }, job: { type: 'scheduleUpdateTwin', updateTwin: { etag: '*', tags: hostileObject }, queryCondition: 'tags.t0 = ${odd}' } });
   await rest('PUT', '/jobs/v2/odd', {
     type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'odd', payload: hostile }, queryCondition: `deviceId = 'odd-1' AND tags.t0 = '${hostile[0]}'`,
     rollout: { waves: [{ size: 'rest' }], note: hostile[0] },

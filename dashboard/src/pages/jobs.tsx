@@ -6,13 +6,16 @@ import { address, parameter, setParameters } from '../router.ts';
 import { Button, Empty, Loading, Problem, State, Time, useLoaded, setTitle } from '../ui/basics.tsx';
 import { JobBar } from '../ui/progress.tsx';
 import { t } from '../texts.ts';
+import { Budgets } from './budgets.tsx';
 import { Calendar } from './calendar.tsx';
+import { Templates } from './templates.tsx';
 
 const pageSize = 50;
 export const typeName = (type: string) => (type === 'scheduleDeviceMethod' ? t.common.method : t.jobs.twinUpdate);
 
 export function JobsPage() {
-  const isCalendar = parameter('view') === 'calendar';
+  const views: [string, string][] = [['', t.calendar.list], ['calendar', t.calendar.title], ['templates', t.templates.title], ['budgets', t.budgets.title]];
+  const view = views.find(([name]) => name === parameter('view'))?.[0] ?? '';
   return (
     <>
       <header class="page">
@@ -20,10 +23,11 @@ export function JobsPage() {
         {mayRunJobs() && <a class="button primary" href={address('/new-job')}>{t.common.makeJob}</a>}
       </header>
       <div class="tabs" role="tablist" aria-label={t.calendar.view}>
-        <button type="button" role="tab" aria-selected={!isCalendar} onClick={() => setParameters({ view: '', month: '' })}>{t.calendar.list}</button>
-        <button type="button" role="tab" aria-selected={isCalendar} onClick={() => setParameters({ view: 'calendar' })}>{t.calendar.title}</button>
+        {views.map(([name, text]) => (
+          <button key={name} type="button" role="tab" aria-selected={view === name} onClick={() => setParameters({ view: name, month: '' })}>{text}</button>
+        ))}
       </div>
-      {isCalendar ? <Calendar /> : <List />}
+      {view === 'calendar' ? <Calendar /> : view === 'templates' ? <Templates /> : view === 'budgets' ? <Budgets /> : <List />}
     </>
   );
 }
