@@ -1,5 +1,6 @@
 #include "io/tls_client.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/openssl_reason.hpp"
 
 #include <openssl/bio.h>
@@ -42,19 +43,15 @@ long socket_control(BIO*, int command, long, void*) {
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-struct BioMethodFree {
-    void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-};
-
 const BIO_METHOD* socket_method() {
-    static const std::unique_ptr<BIO_METHOD, BioMethodFree> method = [] {
+    static const OpensslOwner<BIO_METHOD, BIO_meth_free> method = [] {
         BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "carillon socket");
         if (made != nullptr) {
             BIO_meth_set_write(made, socket_write);
             BIO_meth_set_read(made, socket_read);
             BIO_meth_set_ctrl(made, socket_control);
         }
-        return std::unique_ptr<BIO_METHOD, BioMethodFree>(made);
+        return OpensslOwner<BIO_METHOD, BIO_meth_free>(made);
     }();
     return method.get();
 }

@@ -1,23 +1,15 @@
 #include "base/sha256.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/result.hpp"
 
 #include <openssl/evp.h>
-#include <memory>
 
 namespace carillon {
 
-namespace {
-
-struct FreeContext {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-
-}  // namespace
-
 Sha256Digest sha256(std::initializer_list<std::string_view> parts) {
     // A context of its own costs more than the digest of a short text does.
-    thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
+    thread_local const OpensslOwner<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
     CARILLON_ASSERT(context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1);
     for (const std::string_view part : parts) {
         CARILLON_ASSERT(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1);

@@ -1,5 +1,6 @@
 #include "model/certificate.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 
 #include <openssl/pem.h>
@@ -10,21 +11,13 @@
 #include <array>
 #include <cctype>
 #include <ctime>
-#include <memory>
 #include <optional>
 
 namespace carillon {
 namespace {
 
-template <auto free_one>
-struct Deleter {
-    template <class T>
-    void operator()(T* one) const {
-        free_one(one);
-    }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using X509Owner = std::unique_ptr<X509, Deleter<X509_free>>;
+using Bio = OpensslOwner<BIO, BIO_free_all>;
+using X509Owner = OpensslOwner<X509, X509_free>;
 
 std::string text_of(const X509_NAME* name) {
     const Bio out(BIO_new(BIO_s_mem()));

@@ -1,21 +1,18 @@
 #include "model/possession.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 #include "model/certificate.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <array>
-#include <memory>
 #include <string>
 
 namespace carillon {
 namespace {
 
-struct FreeCertificate {
-    void operator()(X509* certificate) const { X509_free(certificate); }
-};
-using HeldCertificate = std::unique_ptr<X509, FreeCertificate>;
+using HeldCertificate = OpensslOwner<X509, X509_free>;
 
 HeldCertificate decode_der(std::string_view base64) {
     const auto bytes = base64_decode(base64);

@@ -1,5 +1,6 @@
 #include "model/possession.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 #include "model/certificate.hpp"
 
@@ -8,16 +9,12 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <ctime>
-#include <memory>
 #include <string>
 
 namespace carillon {
 namespace {
 
-struct FreeKey {
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
+using Key = OpensslOwner<EVP_PKEY, EVP_PKEY_free>;
 
 Key make_key() {
     return Key(EVP_EC_gen("P-256"));

@@ -1,19 +1,19 @@
 #include "server/certificate_dates.hpp"
 
+#include "base/openssl_owner.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <ctime>
 #include <filesystem>
-#include <memory>
 
 namespace carillon {
 
 Result<WallTime> certificate_end(const std::string& file) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_file(file.c_str(), "r"), BIO_free);
+    const OpensslOwner<BIO, BIO_free> bio(BIO_new_file(file.c_str(), "r"));
     if (!bio) return fail(Errc::tls_failed, file + " cannot be read");
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
+    const OpensslOwner<X509, X509_free> certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     std::tm end{};
     if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1) {
         return fail(Errc::tls_failed, file + " holds no certificate");

@@ -1,5 +1,6 @@
 #include "server/certificates.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "server/hub_file.hpp"
 #include "server/private_file.hpp"
 
@@ -16,22 +17,13 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <memory>
 
 namespace carillon {
 namespace {
 
-struct Free {
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
-    void operator()(X509_EXTENSION* extension) const { X509_EXTENSION_free(extension); }
-    void operator()(BIO* bio) const { BIO_free(bio); }
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
-using CertificatePtr = std::unique_ptr<X509, Free>;
-using BioPtr = std::unique_ptr<BIO, Free>;
+using KeyPtr = OpensslOwner<EVP_PKEY, EVP_PKEY_free>;
+using CertificatePtr = OpensslOwner<X509, X509_free>;
+using BioPtr = OpensslOwner<BIO, BIO_free>;
 
 struct KeyAndCertificate {
     KeyPtr key;
@@ -58,7 +50,7 @@ bool is_address(const std::string& name) {
 bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
     X509V3_CTX context{};
     X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-    const std::unique_ptr<X509_EXTENSION, Free> extension(
+    const OpensslOwner<X509_EXTENSION, X509_EXTENSION_free> extension(
         X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
     return extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
@@ -177,14 +169,14 @@ Result<CertificatePtr> load_certificate(const std::filesystem::path& path) {
 /// By use: the public part that a damaged key carries along may be whole.
 bool verifies_what_the_key_signs(const KeyAndCertificate& pair) {
     constexpr std::array<unsigned char, 4> text{'t', 'e', 's', 't'};
-    const std::unique_ptr<EVP_MD_CTX, Free> signing(EVP_MD_CTX_new());
+    const OpensslOwner<EVP_MD_CTX, EVP_MD_CTX_free> signing(EVP_MD_CTX_new());
     std::array<unsigned char, 1024> signature{};
     std::size_t size = signature.size();
     if (EVP_DigestSignInit(signing.get(), nullptr, EVP_sha256(), nullptr, pair.key.get()) != 1 ||
         EVP_DigestSign(signing.get(), signature.data(), &size, text.data(), text.size()) != 1) {
         return false;
     }
-    const std::unique_ptr<EVP_MD_CTX, Free> verifying(EVP_MD_CTX_new());
+    const OpensslOwner<EVP_MD_CTX, EVP_MD_CTX_free> verifying(EVP_MD_CTX_new());
     EVP_PKEY* const key = X509_get0_pubkey(pair.certificate.get());
     return EVP_DigestVerifyInit(verifying.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
            EVP_DigestVerify(verifying.get(), signature.data(), size, text.data(), text.size()) == 1;
@@ -229,7 +221,7 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
 }
 
 std::vector<std::string> names_of(const X509* certificate) {
-    const std::unique_ptr<GENERAL_NAMES, Free> alternatives(
+    const OpensslOwner<GENERAL_NAMES, GENERAL_NAMES_free> alternatives(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     std::vector<std::string> names;
     for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {

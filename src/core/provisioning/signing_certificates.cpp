@@ -1,5 +1,6 @@
 #include "core/provisioning/signing_certificates.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 
 #include <openssl/err.h>
@@ -15,20 +16,13 @@ namespace {
 /// Keys below 112 bits, such as RSA of 1024, prove nothing any more. Source: OpenSSL, "security levels".
 constexpr int security_level = 2;
 
-template <auto free_one>
-struct Deleter {
-    template <class T>
-    void operator()(T* one) const {
-        free_one(one);
-    }
-};
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Context = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
+using Certificate = OpensslOwner<X509, X509_free>;
+using Context = OpensslOwner<X509_STORE_CTX, X509_STORE_CTX_free>;
 
 void free_list(STACK_OF(X509) * list) {
     sk_X509_pop_free(list, X509_free);
 }
-using CertificateList = std::unique_ptr<STACK_OF(X509), Deleter<free_list>>;
+using CertificateList = OpensslOwner<STACK_OF(X509), free_list>;
 
 Certificate read_der(std::string_view der) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());

@@ -1,5 +1,6 @@
 #include "core/provisioning/signing_certificates.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 
 #include <gtest/gtest.h>
@@ -7,23 +8,14 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
-
 namespace carillon {
 namespace {
 
 constexpr std::int64_t now_s = 1'800'000'000;
 constexpr long day_s = 86'400;
 
-template <auto free_one>
-struct Deleter {
-    template <class T>
-    void operator()(T* one) const {
-        free_one(one);
-    }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using Key = OpensslOwner<EVP_PKEY, EVP_PKEY_free>;
+using Certificate = OpensslOwner<X509, X509_free>;
 
 enum class Signer { authority, device };
 

@@ -1,5 +1,6 @@
 #include "core/provisioning/tpm_blob.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 
@@ -10,7 +11,6 @@
 #include <openssl/rsa.h>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 namespace carillon {
@@ -34,19 +34,12 @@ constexpr std::size_t wrapper_key_bytes = 16;  ///< Of AES-128.
 constexpr unsigned wrapper_key_bits = 128;
 constexpr unsigned integrity_key_bits = 256;
 
-template <auto free_one>
-struct TpmDeleter {
-    template <class T>
-    void operator()(T* one) const {
-        free_one(one);
-    }
-};
-using Key = std::unique_ptr<EVP_PKEY, TpmDeleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, TpmDeleter<EVP_PKEY_CTX_free>>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, TpmDeleter<EVP_CIPHER_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, TpmDeleter<BN_free>>;
-using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, TpmDeleter<OSSL_PARAM_BLD_free>>;
-using Params = std::unique_ptr<OSSL_PARAM, TpmDeleter<OSSL_PARAM_free>>;
+using Key = OpensslOwner<EVP_PKEY, EVP_PKEY_free>;
+using KeyContext = OpensslOwner<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using CipherContext = OpensslOwner<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
+using Number = OpensslOwner<BIGNUM, BN_free>;
+using ParamBuilder = OpensslOwner<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Params = OpensslOwner<OSSL_PARAM, OSSL_PARAM_free>;
 
 const unsigned char* data_of(std::string_view bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());

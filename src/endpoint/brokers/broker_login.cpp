@@ -1,5 +1,6 @@
 #include "endpoint/brokers/broker_login.hpp"
 
+#include "base/openssl_owner.hpp"
 #include "base/text.hpp"
 
 #include <openssl/bio.h>
@@ -8,7 +9,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <array>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -16,16 +16,9 @@ namespace carillon {
 
 namespace {
 
-template <auto free_one>
-struct PemFree {
-    template <class T>
-    void operator()(T* one) const {
-        free_one(one);
-    }
-};
-using PemInput = std::unique_ptr<BIO, PemFree<BIO_free_all>>;
-using PemCertificate = std::unique_ptr<X509, PemFree<X509_free>>;
-using PemKey = std::unique_ptr<EVP_PKEY, PemFree<EVP_PKEY_free>>;
+using PemInput = OpensslOwner<BIO, BIO_free_all>;
+using PemCertificate = OpensslOwner<X509, X509_free>;
+using PemKey = OpensslOwner<EVP_PKEY, EVP_PKEY_free>;
 
 auto refuse_login(const char* why) {
     ERR_clear_error();
