@@ -34,12 +34,6 @@ struct EventsArgs {
     bool ends = false;
 };
 
-/// True for what a connection suffers, and a hub that goes down or comes up.
-bool is_cut(Errc code) {
-    return code == Errc::unreachable || code == Errc::connection_closed || code == Errc::gateway_timeout ||
-           http_status(code) == 503;
-}
-
 /// One watch, over as many connections as it takes.
 class EventWatch {
 public:

@@ -51,7 +51,7 @@ std::string_view next_step(Errc code) {
                    "of "
                    "a group that have.";
         case Errc::operation_not_allowed_in_current_state:
-            return "Only a job that has not ended can be cancelled; `carillon job show` prints its state.";
+            return "`show`, such as `carillon job show`, prints the state that it is in.";
         case Errc::precondition_failed:
             return "Somebody changed it meanwhile: read it again and repeat, or leave --etag away.";
         case Errc::throttling_exception:
@@ -102,6 +102,13 @@ Exit exit_for(Errc code) {
         case Errc::device_not_online:  // The device is known; what was not found is its connection.
         case Errc::device_connection_closed_remotely:
             return Exit::failed;
+        // Of 403, which else says that somebody may not.
+        case Errc::invalid_message_expiry_time:
+            return Exit::usage;
+        case Errc::device_maximum_queue_depth_exceeded:
+        case Errc::iot_hub_quota_exceeded:
+        case Errc::job_quota_exceeded:
+            return Exit::throttled;
         default:
             break;
     }
@@ -127,6 +134,11 @@ Exit exit_for(Errc code) {
         default:
             return Exit::failed;
     }
+}
+
+bool is_cut(Errc code) {
+    return code == Errc::unreachable || code == Errc::connection_closed || code == Errc::gateway_timeout ||
+           http_status(code) == 503;
 }
 
 std::string explain(const Error& error) {

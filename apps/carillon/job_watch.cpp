@@ -307,12 +307,6 @@ private:
         return {};
     }
 
-    /// True for what a connection suffers, and a hub that goes down or comes up.
-    static bool is_cut(Errc code) {
-        return code == Errc::unreachable || code == Errc::connection_closed ||
-               code == Errc::gateway_timeout || http_status(code) == 503;
-    }
-
     /// Asks in the way that every hub has. Whether the hub lacks the route or has no place left for
     /// one who follows, that way answers what is to be answered.
     Result<> give_up_events(const Error& error) {

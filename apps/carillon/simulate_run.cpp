@@ -89,7 +89,7 @@ tl::unexpected<Error> nobody_got_in(Errc reason) {
 void add_transport_flags(CLI::App& command, SimulatedTransport& transport, const char* group,
                          const char* settle_help) {
     command
-        .add_option("--transport,--proto", transport.name,
+        .add_option("--transport,--protocol,--proto", transport.name,
                     "mqtt, mqtt-ws, amqp or amqp-ws; -ws is over WebSockets [mqtt]")
         ->check(one_of({"mqtt", "mqtt-ws", "amqp", "amqp-ws"}))
         ->type_name("NAME")

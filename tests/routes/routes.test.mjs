@@ -268,11 +268,18 @@ test('the command line saves what a file declares, and deletes the rest', async 
   assert.deepEqual(await names('routes'), ['cold', 'floor3']);
   const tried = async (...args) => JSON.parse(await hub.ok('route', 'test', ...args)).routes.map(({ name }) => name.toLowerCase());
   assert.deepEqual(await tried('--body', '{"temperature":-1}'), ['cold']);
+  assert.match(await hub.ok('route', 'test', '--body', '{"temperature":-1}', '-o', 'csv'), /^name,source,isEnabled,endpointNames,condition\ncold,/);
   assert.deepEqual(await tried('--body', '{"temperature":1}', '--device-id', 'pump-1'), ['floor3']);
   assert.deepEqual(await tried('--ap', 'a=1', '--condition', "a = '1'"), ['test']);
   assert.match(await hub.ok('endpoint', 'list', '-o', 'table'), /archive +file +idle/i);
   assert.equal(JSON.parse(await hub.ok('endpoint', 'show', 'second', '-o', 'json')).status.eventsBehind, 0);
   assert.equal(JSON.parse(await hub.ok('route', 'show', 'cold', '-o', 'json')).condition, '$body.temperature < 0');
+  const held = await hub.cli('endpoint', 'delete', 'second', '--yes');
+  assert.equal(held.code, 5);
+  assert.match(held.stderr, /The route 'cold' leads to the endpoint 'second'/);
+  assert.doesNotMatch(held.stderr, /cancelled/);
+  await hub.ok('route', 'create', 'cold', '--condition', '$body.temperature < 0', '--endpoint-name', 'second', '--enabled', 'false');
+  assert.deepEqual(await tried('--body', '{"temperature":-1}'), [], 'a route that is off takes nothing');
   await hub.ok('route', 'delete', 'cold');
   await hub.ok('endpoint', 'delete', 'second', '--yes');
   assert.deepEqual(await names('endpoints'), ['archive']);

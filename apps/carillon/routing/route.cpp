@@ -26,15 +26,18 @@ struct RouteArgs {
     bool prunes = false;
 };
 
+std::vector<Column> route_columns() {
+    return {{"name", "name"},
+            {"source", "source"},
+            {"isEnabled", "isEnabled"},
+            {"endpointNames", "endpointNames"},
+            {"condition", "condition"}};
+}
+
 Result<Exit> list_routes(const RouteArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const std::vector<Column> columns{{"name", "name"},
-                                      {"source", "source"},
-                                      {"isEnabled", "isEnabled"},
-                                      {"endpointNames", "endpointNames"},
-                                      {"condition", "condition"}};
-    return show_pages(args.hub, columns, 0,
+    return show_pages(args.hub, route_columns(), 0,
                       [&](const std::string&) { return list_items(*client, routes_path); });
 }
 
@@ -70,7 +73,16 @@ Result<Exit> test_route(const RouteArgs& args) {
     if (!client) return fail(std::move(client).error());
     const auto answer = client->send({.method = "POST", .target = "/carillon/routes/test", .body = *body});
     if (!answer) return fail(answer.error());
-    return show_document(args.hub, *answer);
+    const Format format = args.hub.format;
+    if (format == Format::automatic || format == Format::json) return show_document(args.hub, *answer);
+    const auto document = JsonDocument::parse(*answer);
+    if (!document) return fail(Errc::malformed_packet, "the hub's answer is not JSON");
+    auto taking = json_array_items(document->root().find("routes").raw());
+    if (!taking) return fail(Errc::malformed_packet, "the hub's answer names no routes");
+    RowsOut rows(args.hub, route_columns());
+    rows.print(*std::move(taking), 0);
+    rows.finish();
+    return Exit::ok;
 }
 
 void tell(std::string_view collection, const std::string& name, std::string_view what) {
@@ -170,7 +182,15 @@ void add_route(CLI::App& app, int& exit_code) {
                     "Endpoint to send to, or events for the built-in one alone; repeatable")
         ->required()
         ->type_name("NAME");
-    create_verb.add_flag("--disabled", args->order.is_disabled, "Save the route but send nothing by it");
+    auto* disabled =
+        create_verb.add_flag("--disabled", args->order.is_disabled, "Save the route but send nothing by it");
+    create_verb
+        .add_option_function<std::string>(
+            "--enabled", [args](const std::string& word) { args->order.is_disabled = word == "false"; },
+            "true or false; false is --disabled [true]")
+        ->check(one_of({"true", "false"}))
+        ->type_name("BOOL")
+        ->excludes(disabled);
 
     add_route_verb(group, "list", "List the routes", std::make_shared<RouteArgs>(), list_routes, exit_code);
     add_route_verb(group, "show", "Print a route", std::make_shared<RouteArgs>(), show_route, exit_code);
