@@ -442,11 +442,8 @@ Result<std::string> ServiceClient::purge_messages(const DeviceId& device) {
 
 Result<std::optional<ReceivedServiceMessage>> ServiceClient::receive_message(const DeviceId& device,
                                                                              int lock_s) {
-    auto answer = impl_->call(
-        {"GET",
-         device_path(device) + "/messages/devicebound?iothub-messagelocktimeout=" + std::to_string(lock_s),
-         {},
-         {}});
+    const std::string asked = "/messages/devicebound?iothub-messagelocktimeout=" + std::to_string(lock_s);
+    auto answer = impl_->call({"GET", device_path(device) + asked, {}, {}});
     if (!answer) return fail(std::move(answer).error());
     if (answer->status == 204) return std::nullopt;
     return read_received(*std::move(answer));
@@ -465,6 +462,17 @@ Result<std::optional<ServiceFeedback>> ServiceClient::receive_feedback() {
 
 Result<> ServiceClient::settle_feedback(std::string_view lock, MessageSettlement how) {
     return impl_->done(settle_request("/messages/serviceBound/feedback", lock, how));
+}
+
+Result<std::optional<ServiceFileNotification>> ServiceClient::receive_file_notification() {
+    auto answer = impl_->call({"GET", "/messages/serviceBound/filenotifications", {}, {}});
+    if (!answer) return fail(std::move(answer).error());
+    if (answer->status == 204) return std::nullopt;
+    return read_file_notification(*std::move(answer));
+}
+
+Result<> ServiceClient::settle_file_notification(std::string_view lock, MessageSettlement how) {
+    return impl_->done(settle_request("/messages/serviceBound/filenotifications", lock, how));
 }
 
 Result<std::string> ServiceClient::create_job(std::string_view job, std::string_view request_json) {

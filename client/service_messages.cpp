@@ -1,5 +1,6 @@
 #include "service_messages.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -85,6 +86,24 @@ ReceivedServiceMessage read_received(HttpAnswer answer) {
         }
     }
     return received;
+}
+
+Result<std::optional<ServiceFileNotification>> read_file_notification(HttpAnswer answer) {
+    const auto document = JsonDocument::parse(answer.body);
+    if (!document) return fail(Errc::malformed_packet, "the notification is not JSON");
+    const auto text = [root = document->root()](std::string_view name) {
+        return std::string(root.find(name).string());
+    };
+    return ServiceFileNotification{
+        .lock = lock_of(answer),
+        .device_id = text("deviceId"),
+        .blob_uri = text("blobUri"),
+        .blob_name = text("blobName"),
+        .last_updated = text("lastUpdatedTime"),
+        .enqueued = text("enqueuedTimeUtc"),
+        .bytes = document->root().find("blobSizeInBytes").integer().value_or(0),
+        .json = std::move(answer.body),
+    };
 }
 
 }  // namespace carillon

@@ -1,16 +1,12 @@
-// carillon c2d, feedback: cloud-to-device messages and the feedback on them.
+// carillon c2d: cloud-to-device messages.
 
-#include "base/json.hpp"
-#include "base/text.hpp"
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "message_request.hpp"
 #include "talk.hpp"
 
 #include <CLI/Validators.hpp>
-#include <chrono>
 #include <iostream>
-#include <thread>
 
 namespace carillon {
 
@@ -26,12 +22,7 @@ struct MessageArgs {
     bool completes = false;
     bool abandons = false;
     bool rejects = false;
-    std::size_t limit = 0;
-    std::string waits_for;
 };
-
-/// How long `feedback watch` waits before it asks again. Ours: batches are made every 15 s.
-constexpr std::chrono::seconds between_looks{1};
 
 Result<Exit> send(const MessageArgs& args) {
     const auto target = target_argument(args.device, args.module);
@@ -100,41 +91,6 @@ Result<Exit> reject(const MessageArgs& args) {
     return settle(args, MessageSettlement::reject, "rejected");
 }
 
-/// Prints each record on a line, or those of one device, until the one that is waited for, and takes all off
-/// the hub.
-Result<Exit> watch(const MessageArgs& args) {
-    const auto is_of = [](const std::string& record, const char* member, const std::string& wanted) {
-        const auto document = JsonDocument::parse(record);
-        return wanted.empty() || (document && document->root().find(member).string() == wanted);
-    };
-    auto client = open_hub(args.hub);
-    if (!client) return fail(std::move(client).error());
-    std::size_t printed = 0;
-    while (args.limit == 0 || printed < args.limit) {
-        const auto feedback = client->receive_feedback();
-        if (!feedback) return fail(feedback.error());
-        if (!*feedback) {
-            std::this_thread::sleep_for(between_looks);
-            continue;
-        }
-        const auto records = json_array_items((*feedback)->records_json);
-        if (!records) return fail(Errc::malformed_packet, "the hub's feedback is not a JSON array");
-        bool has_come = false;
-        for (const std::string& record : *records) {
-            if (!is_of(record, "deviceId", args.device)) continue;
-            std::cout << record << "\n";
-            ++printed;
-            has_come =
-                has_come || (!args.waits_for.empty() && is_of(record, "originalMessageId", args.waits_for));
-        }
-        std::cout.flush();
-        auto settled = client->settle_feedback((*feedback)->lock, MessageSettlement::complete);
-        if (!settled) return fail(std::move(settled).error());
-        if (has_come) break;
-    }
-    return Exit::ok;
-}
-
 CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
                    const std::shared_ptr<MessageArgs>& args, Result<Exit> (*run)(const MessageArgs&),
                    int& exit_code) {
@@ -185,20 +141,6 @@ void add_c2d(CLI::App& app, int& exit_code) {
     args = std::make_shared<MessageArgs>();
     auto& purge_verb = add_verb(group, "purge", "Remove all messages of a device", args, purge, exit_code);
     add_device_flag(purge_verb, args->device);
-}
-
-void add_feedback(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("feedback", "Feedback on cloud-to-device messages");
-    group.require_subcommand(1);
-    auto args = std::make_shared<MessageArgs>();
-    auto& verb = add_verb(group, "watch", "Print each outcome as it becomes known, and take it off the hub",
-                          args, watch, exit_code);
-    verb.add_option("device,--device-id,-d", args->device,
-                    "Print those of one device; those of others go unseen")
-        ->type_name("DEVICE");
-    verb.add_option("--wait-on-msg,-w", args->waits_for, "End behind the outcome of the message with this id")
-        ->type_name("ID");
-    verb.add_option("--limit", args->limit, "End after so many outcomes [never]")->check(at_least_one());
 }
 
 }  // namespace carillon

@@ -37,6 +37,7 @@ void add_twin(CLI::App& app, int& exit_code);
 void add_method(CLI::App& app, int& exit_code);
 void add_c2d(CLI::App& app, int& exit_code);
 void add_feedback(CLI::App& app, int& exit_code);
+void add_file_notification(CLI::App& app, int& exit_code);
 void add_job(CLI::App& app, int& exit_code);
 void add_configuration(CLI::App& app, int& exit_code);
 void add_enrollment(CLI::App& app, int& exit_code);

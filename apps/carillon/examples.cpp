@@ -53,6 +53,7 @@ constexpr Example command_examples[] = {
     {"c2d reject", R"~(carillon c2d reject pump-a1 --etag 5f2c1a9e-0b1d-4c7e-9a55-2d1f6c3b8e10)~"},
     {"c2d purge", R"~(carillon c2d purge pump-a1)~"},
     {"feedback watch", R"~(carillon feedback watch pump-a1 --wait-on-msg m1)~"},
+    {"file-notification watch", R"~(carillon file-notification watch --limit 1)~"},
     {"device send",
      R"~(carillon device send pump-a1 --data '{"temperature":21}' --ct application/json --ce utf-8)~"},
     {"device upload-file",

@@ -38,6 +38,7 @@ constexpr std::array groups{
     add_method,
     add_c2d,
     add_feedback,
+    add_file_notification,
     add_job,
     add_configuration,
     add_enrollment,

@@ -148,3 +148,24 @@ test('the outcome of one message is waited for', async () => {
   const told = (await hub.ok('feedback', 'watch', 'w-two', '--wait-on-msg', 'w-two-2')).trim().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(told.map((record) => record.originalMessageId), ['w-two-1', 'w-two-2']);
 });
+
+test('notifications of uploaded files are printed and taken off the hub', async () => {
+  const file = join(hub.directory, 'n.log');
+  writeFileSync(file, 'all is well\n');
+  for (const id of ['n-one', 'n-two']) {
+    await hub.ok('device', 'create', '-d', id);
+    await hub.ok('device', 'upload-file', id, '--fp', file);
+  }
+  const watch = (...args) => hub.cli('file-notification', 'watch', '--limit', '1', ...args);
+  const told = await watch('n-two', '--duration', '60');
+  assert.equal(told.code, 0, told.stderr);
+  const { deviceId, blobName, blobSizeInBytes } = JSON.parse(told.stdout);
+  assert.deepEqual([deviceId, blobName, blobSizeInBytes], ['n-two', 'n-two/n.log', 12]);
+  const rest = await watch('--duration', '2');
+  assert.deepEqual([rest.code, rest.stdout], [7, ''], 'those of others went unseen');
+  await hub.ok('device', 'upload-file', 'n-one', '--fp', file);
+  assert.match((await watch('--duration', '60', '-o', 'csv')).stdout, /^enqueuedTimeUtc,deviceId,blobName,blobSizeInBytes,blobUri\n[^,]+,n-one,n-one\/n\.log,12,https:/);
+  await hub.ok('device', 'upload-file', 'n-one', '--fp', file);
+  const shown = await watch('--duration', '60', '--dry-run');
+  assert.match(shown.stdout, /^\{.*\}\nDELETE \/messages\/serviceBound\/filenotifications\//);
+});

@@ -1,5 +1,6 @@
 // Files that devices upload, by the public clients against the real program.
 #include "carillon/file_transfer.hpp"
+#include "carillon/service_client.hpp"
 #include "client/hub_fixture.hpp"
 #include "wire/sas/connection_string.hpp"
 
@@ -16,13 +17,13 @@ protected:
         options.port = target().https.port;
         return options;
     }
-    FileNotificationReceiver receiver() {
+    ServiceClient back_end() {
         ServiceOptions options;
         options.connection_string = sas::to_text(target().policy);
         options.ca_file = ca_file();
         options.address = address;
         options.port = target().https.port;
-        return *FileNotificationReceiver::open(options);
+        return *ServiceClient::open(options);
     }
 };
 
@@ -30,11 +31,11 @@ TEST_F(FileTransferTest, AFileArrivesWholeAndABackEndIsTold) {
     const std::string path = (folder() / "log.bin").string();
     const std::string content(9 * 1024 * 1024 + 17, 'x');  // Three blocks.
     std::ofstream(path, std::ios::binary) << content;
-    FileNotificationReceiver told = receiver();
-    EXPECT_EQ(*told.receive(), std::nullopt);
+    ServiceClient told = back_end();
+    EXPECT_FALSE(*told.receive_file_notification());
     const auto sent = upload_file(uploader(), "logs/a b.bin", path);
     ASSERT_TRUE(sent) << sent.error().detail;
-    const auto notification = told.receive();
+    const auto notification = told.receive_file_notification();
     ASSERT_TRUE(notification && *notification);
     EXPECT_EQ((*notification)->device_id, "d1");
     EXPECT_EQ((*notification)->blob_name, "d1/logs/a b.bin");
@@ -43,12 +44,12 @@ TEST_F(FileTransferTest, AFileArrivesWholeAndABackEndIsTold) {
                          std::ios::binary);
     const std::string arrived{std::istreambuf_iterator<char>(stored), {}};
     EXPECT_TRUE(arrived == content);
-    ASSERT_TRUE(told.settle((*notification)->lock, MessageSettlement::abandon));
-    const auto again = told.receive();
+    ASSERT_TRUE(told.settle_file_notification((*notification)->lock, MessageSettlement::abandon));
+    const auto again = told.receive_file_notification();
     ASSERT_TRUE(again && *again);
-    ASSERT_TRUE(told.settle((*again)->lock, MessageSettlement::complete));
-    EXPECT_EQ(*told.receive(), std::nullopt);
-    EXPECT_EQ(told.settle((*again)->lock, MessageSettlement::complete).error().code,
+    ASSERT_TRUE(told.settle_file_notification((*again)->lock, MessageSettlement::complete));
+    EXPECT_FALSE(*told.receive_file_notification());
+    EXPECT_EQ(told.settle_file_notification((*again)->lock, MessageSettlement::complete).error().code,
               Errc::device_message_lock_lost);
 }
 
@@ -62,7 +63,7 @@ TEST_F(FileTransferTest, AFileThatCannotBeReadToItsEndIsNotThere) {
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().code, Errc::io_failed);
     EXPECT_FALSE(std::filesystem::exists(folder() / "data" / "device-files" / "files" / "d1"));
-    EXPECT_EQ(*receiver().receive(), std::nullopt);
+    EXPECT_FALSE(*back_end().receive_file_notification());
     EXPECT_FALSE(upload_file(device_options, "../f", [](std::size_t) { return Result<std::string>(""); }));
     EXPECT_FALSE(upload_file(device_options, "f", (folder() / "none").string()));
 }

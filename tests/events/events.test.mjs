@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Hub, parts, sign, until } from '../lib/hub.mjs';
 import { close, ga } from '../lib/devices.mjs';
@@ -41,9 +43,9 @@ const authorization = () => {
 const get = (path) => fetch(`https://${hub.address}${path}`, { headers: { authorization: authorization() } });
 const lines = (text) => text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
 
-/** A watch that goes on; `events` grows. */
-function watch(...args) {
-  const child = spawn(hub.binary, ['events', 'watch', '-o', 'json', ...args], {
+/** A watch of a group that goes on; `events` grows. */
+function follow(group, ...args) {
+  const child = spawn(hub.binary, [group, 'watch', '-o', 'json', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CARILLON_LOGIN: hub.connectionString, CARILLON_CA: hub.caFile },
   });
@@ -59,6 +61,8 @@ function watch(...args) {
   watching.ended = new Promise((resolve) => { child.on('close', resolve); });
   return watching;
 }
+
+const watch = (...args) => follow('events', ...args);
 
 test('messages are read back with all that the device said', async () => {
   const message = new Message('{"temp":21.50}');
@@ -151,4 +155,19 @@ test('consumer groups are made, listed and deleted', async () => {
   await hub.ok('events', 'watch', '--cg', 'Reports', '--no-follow');
   await hub.ok('consumer-group', 'delete', '-n', 'reports');
   assert.equal((await hub.cli('consumer-group', 'show', '-n', 'reports')).code, 3);
+});
+
+test('notifications of files are watched over kill -9 of the hub', async () => {
+  const file = join(hub.directory, 'a.log');
+  writeFileSync(file, 'all is well\n');
+  const watching = follow('file-notification', 'door-1', '--limit', '2', '--duration', '120');
+  await hub.ok('device', 'upload-file', 'door-2', '--fp', file);
+  await hub.ok('device', 'upload-file', 'door-1', '--fp', file, '--name', '1.log');
+  await until(() => watching.events.length === 1, () => `a notification; there are ${watching.events.length}: ${watching.error}`);
+  await hub.stop('SIGKILL');
+  await until(() => /asking again/.test(watching.error), () => `to notice the kill: ${watching.error}`);
+  await hub.start();
+  await hub.ok('device', 'upload-file', 'door-1', '--fp', file, '--name', '2.log');
+  assert.equal(await watching.ended, 0, watching.error);
+  assert.deepEqual(watching.events.map(({ blobName }) => blobName), ['door-1/1.log', 'door-1/2.log']);
 });

@@ -229,6 +229,10 @@ public:
     /// completed within a minute.
     Result<std::optional<ServiceFeedback>> receive_feedback();
     Result<> settle_feedback(std::string_view lock, MessageSettlement how);
+    /// The same for notifications of files that devices have uploaded; Azure IoT Hub gives them over AMQP
+    /// only.
+    Result<std::optional<ServiceFileNotification>> receive_file_notification();
+    Result<> settle_file_notification(std::string_view lock, MessageSettlement how);
 
     /// Orders a job: the method is called on each device of the query. Fails with `job_already_exists`,
     /// `throttling_max_active_job_count_exceeded`, `argument_invalid`; with `rollout` also as

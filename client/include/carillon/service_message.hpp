@@ -39,6 +39,18 @@ struct ServiceFeedback {
     std::string records_json{};  ///< An array: `originalMessageId`, `deviceId`, `statusCode` …
 };
 
+/// The notification of a file that a device has uploaded, locked by `lock`.
+struct ServiceFileNotification {
+    std::string lock{};
+    std::string device_id{};
+    std::string blob_uri{};
+    std::string blob_name{};     ///< With the device's id in front.
+    std::string last_updated{};  ///< ISO 8601, as is the next.
+    std::string enqueued{};
+    std::int64_t bytes = 0;
+    std::string json{};  ///< All of it, as the hub says it.
+};
+
 /// What is done with what was received.
 enum class MessageSettlement : std::uint8_t { complete, abandon, reject };
 
