@@ -6,8 +6,6 @@
 
 #include "base/result.hpp"
 
-#include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,12 +17,14 @@ using namespace carillon;
 template <class Request>
 auto context_of() {
     if constexpr (std::is_same_v<Request, ScanRows> || std::is_same_v<Request, ScanGroups>) {
-        constexpr bool is_grouped = std::is_same_v<Request, ScanGroups>;
-        auto query = query::parse_query(
-            is_grouped ? "SELECT tags.a AS a, COUNT() AS n, AVG(tags.b) AS m FROM devices GROUP BY tags.a"
-                       : "SELECT * FROM devices WHERE tags.a = 1");
-        CARILLON_ASSERT(query);
-        return PlanContext(std::make_shared<const ScanPlan>(*std::move(query)));
+        ScanPlan::Statement statement{"SELECT * FROM devices WHERE tags.a = 1", {}};
+        if constexpr (std::is_same_v<Request, ScanGroups>) {
+            statement.text =
+                "SELECT tags.a AS a, COUNT() AS n, AVG(tags.b) AS m FROM devices GROUP BY tags.a";
+        }
+        auto plan = ScanPlan::parse(std::move(statement));
+        CARILLON_ASSERT(plan);
+        return PlanContext(*std::move(plan));
     } else {
         return NoContext{};
     }

@@ -61,7 +61,9 @@ void check(ConfigurationBench& hub) {
             if (record && record->configurations && record->configurations->find(view.configuration.id))
                 ++count;
         }
-        EXPECT_EQ(view.counts->targeted, count) << view.configuration.id;
+        const auto seen = hub.run((*hub.hub)->configurations().find(view.configuration.id));
+        ASSERT_TRUE(seen && seen->counts);
+        EXPECT_EQ(seen->counts->targeted, count) << view.configuration.id;
     }
 }
 

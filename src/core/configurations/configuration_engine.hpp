@@ -3,6 +3,7 @@
 #include "base/pending.hpp"
 #include "core/configurations/configuration_shard.hpp"
 #include "core/configurations/configurations.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/shard/shards.hpp"
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace carillon {
 /// What is behind `Configurations`: decides what configurations there are, on shard 0; all members but
 /// `load` are for its thread.
 struct Configurations::Engine {
-    Engine(Shards& s, const query::QueryOptions& o);
+    Engine(Shards& s, ShardPort& p, const query::QueryOptions& o);
     ~Engine() { *alive = false; }
 
     Result<> load();
@@ -30,7 +31,7 @@ struct Configurations::Engine {
     Task<std::vector<ConfigurationView>> list();
 
     using Rule = ConfigurationSet::Rule;
-    using ShardCounts = std::map<ConfigurationNumber, ConfigurationShard::Counts>;
+    using Counts = std::map<ConfigurationNumber, ConfigurationShard::Counts>;
 
     Rule find_rule(const std::string& id) const;
     Task<Result<>> take_turn();
@@ -40,8 +41,8 @@ struct Configurations::Engine {
     void clean(std::size_t part, ConfigurationNumber number);
     void forget(ConfigurationNumber number);
     void passed(std::size_t part, std::uint64_t passed_epoch);
-    Task<ShardCounts> gather();
-    ConfigurationView view(const Rule& rule, const ShardCounts& counts) const;
+    Task<Result<Counts>> gather();
+    ConfigurationView view(const Rule& rule, const Counts& counts) const;
     void count_metrics();
     Task<> count_all();
     Task<Result<std::int64_t>> count_rows(std::string text, ConfigurationContent::Of of);
@@ -49,6 +50,7 @@ struct Configurations::Engine {
     void on_own_thread(UniqueFunction<void()> work);
 
     Shards& shards;
+    ShardPort& port;
     Shard& shard;
     const query::QueryOptions options;  ///< What conditions and metrics may hold.
     ConfigurationPaces paces;

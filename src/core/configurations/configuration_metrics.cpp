@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/configurations/configuration_engine.hpp"
 #include "core/scan/query_scan.hpp"
+#include "query/with_from.hpp"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -69,15 +70,13 @@ Task<> Configurations::Engine::count_all() {
 Task<Result<std::int64_t>> Configurations::Engine::count_rows(std::string text, ConfigurationContent::Of of) {
     const auto metric = parse_metric_query(text, of, stored_query_options);
     if (!metric) co_return fail(metric.error());
-    auto counting = query::parse_query("SELECT COUNT() AS n FROM devices");
-    CARILLON_ASSERT(counting);
-    counting->collection = metric->collection;
-    counting->where = metric->where;
-    const auto plan = std::make_shared<const ScanPlan>(*std::move(counting));
-    query::Aggregation all(plan->query);
-    for (std::size_t i = 0; i < shards.count(); ++i) {
-        auto scan = scan_groups(shards[i], plan);
-        auto groups = co_await shards.on(shards[i], std::move(scan));
+    ScanPlan::Statement statement{query::with_from(text, metric->collection), stored_query_options, true};
+    const auto plan = ScanPlan::parse(std::move(statement));
+    if (!plan) co_return fail(plan.error());
+    query::Aggregation all((*plan)->query);
+    for (std::size_t i = 0; i < port.count(); ++i) {
+        auto scan = port.ask(i, ScanGroups{*plan});
+        auto groups = co_await std::move(scan);
         if (!groups) co_return fail(std::move(groups).error());
         auto merged = all.merge(std::move(**groups));
         if (!merged) co_return fail(std::move(merged).error());

@@ -33,6 +33,12 @@ ConfigurationShard::ConfigurationShard(Shard& shard, ConfigurationNews news)
     shard_.add_observer(*this);
 }
 
+std::vector<ConfigurationCount> ConfigurationShard::count_configurations() const {
+    std::vector<ConfigurationCount> all;
+    for (const auto& [number, counts] : counts_) all.push_back({number, counts.targeted, counts.applied});
+    return all;
+}
+
 // --- the set ---------------------------------------------------------------------------------------
 
 Result<> ConfigurationShard::load(std::shared_ptr<const ConfigurationSet> set) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/configurations/configuration_rules.hpp"
+#include "core/port/shard_seat.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
 
@@ -33,7 +34,10 @@ struct ConfigurationNews {
 /// again is harmless, and no change can come back to itself. Which configurations select a twin
 /// is stored in the batch that gives it their settings; from that a later look, or a restart, knows
 /// what to take back. See docs/configurations.md.
-class ConfigurationShard final : public BackgroundWork, public ShardObserver, public WriteObserver {
+class ConfigurationShard final : public BackgroundWork,
+                                 public ShardObserver,
+                                 public WriteObserver,
+                                 public ConfigurationCounter {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     /// Ours: twins on their way to disk.
@@ -60,8 +64,7 @@ public:
         std::int64_t targeted = 0;
         std::int64_t applied = 0;
     };
-    /// How many twins each configuration selects; those that select none are absent.
-    const std::map<ConfigurationNumber, Counts>& counts() const { return counts_; }
+    std::vector<ConfigurationCount> count_configurations() const override;
 
     bool step() override;
     void settled(Record& record) override;

@@ -10,8 +10,8 @@
 
 namespace carillon {
 
-Configurations::Engine::Engine(Shards& s, const query::QueryOptions& o)
-    : shards(s), shard(s.first()), options(o), passed_epochs(s.count()) {
+Configurations::Engine::Engine(Shards& s, ShardPort& p, const query::QueryOptions& o)
+    : shards(s), port(p), shard(s.first()), options(o), passed_epochs(s.count()) {
     for (std::size_t i = 0; i < shards.count(); ++i) {
         ConfigurationNews news;
         news.passed = [this, i](std::uint64_t passed_epoch) {
@@ -21,6 +21,7 @@ Configurations::Engine::Engine(Shards& s, const query::QueryOptions& o)
             on_own_thread([this, i, number] { clean(i, number); });
         };
         parts.push_back(std::make_shared<ConfigurationShard>(shards[i], std::move(news)));
+        port.seat(i).configurations = parts.back().get();
     }
 }
 
@@ -146,7 +147,8 @@ Task<Result<ConfigurationView>> Configurations::Engine::put(Configuration wanted
     written.configuration = (*rule)->configuration;
     if (match.is_absent()) co_return written;
     const auto counts = co_await gather();
-    co_return view(*rule, counts);
+    if (counts) co_return view(*rule, *counts);
+    co_return written;
 }
 
 Task<Result<>> Configurations::Engine::remove(std::string id, EtagMatch match) {
@@ -165,20 +167,20 @@ Task<Result<>> Configurations::Engine::remove(std::string id, EtagMatch match) {
     co_return Result<>{};
 }
 
-Task<Configurations::Engine::ShardCounts> Configurations::Engine::gather() {
-    ShardCounts all;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        auto read = [part = parts[i]](Shard&) { return part->counts(); };
-        const ShardCounts there = co_await shards.call(shards[i], read);
-        for (const auto& [number, counts] : there) {
-            all[number].targeted += counts.targeted;
-            all[number].applied += counts.applied;
+Task<Result<Configurations::Engine::Counts>> Configurations::Engine::gather() {
+    Counts all;
+    auto counting = port.ask_all(CountConfigurations());
+    for (const auto& there : co_await std::move(counting)) {
+        if (!there) co_return fail(there.error());
+        for (const ConfigurationCount& count : *there) {
+            all[count.number].targeted += count.targeted;
+            all[count.number].applied += count.applied;
         }
     }
     co_return all;
 }
 
-ConfigurationView Configurations::Engine::view(const Rule& rule, const ShardCounts& counts) const {
+ConfigurationView Configurations::Engine::view(const Rule& rule, const Counts& counts) const {
     ConfigurationView seen;
     seen.configuration = rule->configuration;
     ConfigurationCounts& shown = seen.counts.emplace();
@@ -194,14 +196,14 @@ Task<Result<ConfigurationView>> Configurations::Engine::find(std::string id) {
     const auto counts = co_await gather();
     const Rule rule = find_rule(id);
     if (!rule) co_return fail(Errc::configuration_not_found, std::move(id));
-    co_return view(rule, counts);
+    if (!counts) co_return fail(counts.error());
+    co_return view(rule, *counts);
 }
 
 Task<std::vector<ConfigurationView>> Configurations::Engine::list() {
-    const auto counts = co_await gather();
     std::vector<ConfigurationView> all;
     for (const auto& [number, rule] : rules) {
-        if (!rule->is_removed) all.push_back(view(rule, counts));
+        if (!rule->is_removed) all.push_back({rule->configuration, std::nullopt});
     }
     std::sort(all.begin(), all.end(), [](const ConfigurationView& a, const ConfigurationView& b) {
         return a.configuration.id < b.configuration.id;
@@ -241,8 +243,8 @@ void Configurations::Engine::passed(std::size_t part, std::uint64_t passed_epoch
 
 // --- for every thread --------------------------------------------------------------------------------
 
-Configurations::Configurations(Shards& shards, const query::QueryOptions& options)
-    : engine_(std::make_unique<Engine>(shards, options)) {}
+Configurations::Configurations(Shards& shards, ShardPort& port, const query::QueryOptions& options)
+    : engine_(std::make_unique<Engine>(shards, port, options)) {}
 Configurations::~Configurations() = default;
 
 void Configurations::use(const ConfigurationPaces& paces) {

@@ -13,6 +13,7 @@
 
 namespace carillon {
 
+class ShardPort;
 class Shards;
 namespace query {
 struct QueryOptions;
@@ -28,7 +29,7 @@ struct ConfigurationPaces {
 /// A configuration as a back end sees it.
 struct ConfigurationView {
     Configuration configuration;
-    std::optional<ConfigurationCounts> counts;  ///< Nothing for one just made.
+    std::optional<ConfigurationCounts> counts;  ///< Nothing for one just made, and in lists.
 };
 
 /// Automatic device management: the hub's configurations, kept in force on all twins by their shards. Any
@@ -42,7 +43,7 @@ public:
     static constexpr std::chrono::seconds retry_delay{1};
 
     /// `options` say what target conditions and metric queries may hold.
-    Configurations(Shards& shards, const query::QueryOptions& options);
+    Configurations(Shards& shards, ShardPort& port, const query::QueryOptions& options);
     ~Configurations();
 
     /// Before `start`.
@@ -61,9 +62,9 @@ public:
     /// Removes a configuration; twins get what others give them instead, or lose what it gave. Fails with
     /// `configuration_not_found`, `precondition_failed`.
     Task<Result<>> remove(std::string id, EtagMatch match);
-    /// Fails with `configuration_not_found`.
+    /// Fails with `configuration_not_found`, `service_unavailable`.
     Task<Result<ConfigurationView>> find(std::string id);
-    /// All there are, by id.
+    /// All there are, by id, without counts.
     Task<std::vector<ConfigurationView>> list();
 
 private:

@@ -1,5 +1,6 @@
 #include "core/configurations/configuration_shard.hpp"
 #include "core/testing/configuration_testing.hpp"
+#include "core/testing/far_shards.hpp"
 
 namespace carillon {
 namespace {
@@ -25,6 +26,34 @@ TEST_F(ConfigurationsTest, GiveTheirSettingsToTheTwinsTheySelect) {
     EXPECT_EQ(hub_.desired("b"), "{}");
     EXPECT_EQ(hub_.states("b"), "");
     EXPECT_EQ(hub_.counts("fw"), "1/1");
+}
+
+TEST_F(ConfigurationsTest, AreCountedByBytesWhereShardsAreFar) {
+    for (const char* id : {"a", "b", "c", "d"}) hub_.add(id);
+    hub_.patch("a", R"({"tags":{"site":"x"}})");
+    hub_.patch("b", R"({"tags":{"site":"x"}})");
+    hub_.add("b/m");
+    hub_.patch("b/m", R"({"tags":{"site":"x"}})");
+    testing::FarShards far((*hub_.hub)->port(), 1);
+    const char* metrics = R"({"all":"select *","some":"SELECT deviceId FROM devices WHERE tags.site = 'x'",)"
+                          R"("modules":"select * from devices.modules where tags.site = 'x'"})";
+    ASSERT_TRUE(
+        hub_.put("one", R"({"properties.desired.x":1})", "tags.site = 'x'", 1, {}, "deviceContent", metrics));
+    ASSERT_TRUE(hub_.put("two", R"({"properties.desired.x":2})", "deviceId = 'a'", 2));
+    EXPECT_EQ(hub_.counts("one"), "2/1");
+    EXPECT_EQ(hub_.counts("two"), "1/1");
+    const auto custom = hub_.view("one")->counts->custom;
+    const std::map<std::string, std::int64_t> counted(custom.begin(), custom.end());
+    const std::map<std::string, std::int64_t> expected{{"all", 4}, {"modules", 1}, {"some", 2}};
+    EXPECT_EQ(counted, expected);
+    EXPECT_GT(far.carried, 10U);
+    far.lost_percent = 100;
+    EXPECT_EQ(hub_.view("one").error().code, Errc::service_unavailable);
+    EXPECT_EQ(hub_.run((*hub_.hub)->configurations().list()).size(), 2U);
+    const auto put = hub_.put("two", R"({"properties.desired.x":2})", "deviceId = 'a'", 3, "*");
+    ASSERT_TRUE(put) << "it is on disk";
+    EXPECT_FALSE(put->counts);
+    hub_.hub.reset();
 }
 
 TEST_F(ConfigurationsTest, AreReadFromDiskWhateverFunctionsStatementsMayHoldToday) {

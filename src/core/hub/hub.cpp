@@ -26,17 +26,17 @@ Hub::Hub(std::vector<std::unique_ptr<Shard>> shards, Policies policies, std::vec
       query_options_(options.queries),
       port_(std::make_unique<ShardPort>(shards_)),
       page_tokens_(std::make_unique<PageTokens>(std::move(token_key))),
-      keys_(std::make_unique<HubKeys>(shards_, policies_, *page_tokens_)),
+      keys_(std::make_unique<HubKeys>(shards_, *port_, policies_, *page_tokens_)),
       throttles_(std::make_unique<Throttles>(options.tier, options.callers)),
       logins_(std::make_unique<LoginBrake>()),
       traces_(std::make_unique<DeviceTraces>()),
       registry_(std::make_unique<Registry>(*port_)),
-      messages_(std::make_unique<Messages>(shards_)),
+      messages_(std::make_unique<Messages>(shards_, *port_)),
       jobs_(std::make_unique<Jobs>(shards_, *throttles_, jobs, query_options_)),
       queries_(
           std::make_unique<Queries>(*port_, *jobs_, shards_.first().clock(), *page_tokens_, query_options_)),
       transfers_(std::make_unique<Transfers>(shards_, *port_)),
-      configurations_(std::make_unique<Configurations>(shards_, query_options_)),
+      configurations_(std::make_unique<Configurations>(shards_, *port_, query_options_)),
       events_(std::make_unique<Events>(shards_)),
       provisioning_(std::make_unique<Provisioning>(shards_, *registry_, host_names_)) {}
 

@@ -3,6 +3,7 @@
 #include "base/await.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/scan/page_tokens.hpp"
 #include "core/shard/shards.hpp"
 
@@ -66,26 +67,18 @@ Result<> HubKeys::load() {
 }
 
 Task<Result<>> HubKeys::revoke_tokens(DeviceId device, WallTime up_to, std::string by) {
-    const auto is_there = [key = IdentityKey(device)](Shard& shard) {
-        const Record* record = shard.directory().find(key);
-        return record != nullptr && record->exists();
-    };
-    if (!co_await shards_.call(shards_.owner(device), is_there)) {
+    const std::size_t owner = port_.owner(device);
+    auto looking = port_.ask(owner, FindIdentity{IdentityKey(device)});
+    if (const auto found = co_await std::move(looking); !found) {
+        if (found.error().code != Errc::device_not_found) co_return fail(found.error());
         co_return fail(Errc::device_not_found, device.str());
     }
     auto revocation = revoke_here(device, up_to, std::move(by));
     auto revoked = co_await shards_.on(shards_.first(), std::move(revocation));
     if (!revoked) co_return revoked;
     // From here on a login finds the revocation.
-    const auto end_links = [key = IdentityKey(device)](Shard& shard) {
-        for (Record* record = shard.directory().find(key); record && record->key.device == key.device;
-             record = shard.directory().next(*record)) {
-            if (record->link != nullptr) record->link->close(Errc::iot_hub_unauthorized_access);
-        }
-        return true;
-    };
-    co_await shards_.call(shards_.owner(device), end_links);
-    co_return Result<>{};
+    auto ending = port_.ask(owner, EndLinks{IdentityKey(device)});
+    co_return co_await std::move(ending);
 }
 
 Task<Result<>> HubKeys::lift_revocation(DeviceId device, std::string by) {

@@ -16,6 +16,7 @@ namespace carillon {
 
 class PageTokens;
 class Shard;
+class ShardPort;
 class Shards;
 
 /// Where the hub's secret for continuation tokens and sessions is kept, in the `meta` table.
@@ -38,8 +39,8 @@ public:
     };
 
     /// All of these outlive it.
-    HubKeys(Shards& shards, Policies& policies, PageTokens& tokens)
-        : shards_(shards), policies_(policies), tokens_(tokens) {}
+    HubKeys(Shards& shards, ShardPort& port, Policies& policies, PageTokens& tokens)
+        : shards_(shards), port_(port), policies_(policies), tokens_(tokens) {}
     /// Before the threads run; without it nothing else is done.
     void use(Outside outside) { outside_ = std::move(outside); }
 
@@ -78,6 +79,7 @@ private:
     Task<> tell_machine();
 
     Shards& shards_;
+    ShardPort& port_;
     Policies& policies_;
     PageTokens& tokens_;
     Outside outside_;

@@ -10,12 +10,13 @@
 
 namespace carillon {
 
+class ShardPort;
 class Uploads;
 
 /// Cloud-to-device messages as back ends see them, whatever protocol those speak. Safe from any thread.
 class Messages {
 public:
-    explicit Messages(Shards& shards);
+    Messages(Shards& shards, ShardPort& port);
     ~Messages();
 
     /// Before the shards' threads run.
@@ -26,7 +27,7 @@ public:
     Task<Result<std::uint64_t>> send(IdentityKey key, CloudMessage message);
     /// Empties the queue of a device or module, and gives how many messages it held. Fails with
     /// `device_not_found`, `module_not_found`, `service_unavailable`.
-    Task<Result<std::uint32_t>> purge(IdentityKey key);
+    Task<Result<std::uint64_t>> purge(IdentityKey key);
 
     Feedback& feedback() { return feedback_; }
     /// Notifications of the files that devices have uploaded, `StoredFileNotification`.
@@ -35,7 +36,7 @@ public:
     Uploads& uploads() { return *uploads_; }
 
 private:
-    Shards& shards_;
+    ShardPort& port_;
     Feedback feedback_;
     LockedQueue file_notifications_;
     std::unique_ptr<Uploads> uploads_;

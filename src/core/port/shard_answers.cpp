@@ -1,7 +1,9 @@
 #include "core/port/shard_answers.hpp"
 
+#include "base/await.hpp"
 #include "core/port/import_entries.hpp"
 #include "core/port/shard_bytes.hpp"
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/directory.hpp"
 #include "core/shard/key_list.hpp"
 #include "core/shard/methods.hpp"
@@ -10,6 +12,7 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 namespace carillon {
 namespace {
@@ -64,6 +67,12 @@ constexpr Answerers make_answerers() {
 constexpr Answerers answerers = make_answerers();
 static_assert(std::find(answerers.begin(), answerers.end(), nullptr) == answerers.end(),
               "each has its number");
+
+Result<Record*> find_existing(Shard& shard, const IdentityKey& key) {
+    Record* record = shard.directory().find(key);
+    if (record != nullptr && record->exists()) return record;
+    return fail(shard.missing(key), key.path());
+}
 
 }  // namespace
 
@@ -177,6 +186,51 @@ Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ScanRows request) {
 
 Task<GatheredGroups> answer(Shard& shard, ScanGroups request) {
     return scan_groups(shard, std::move(request.plan));
+}
+
+Task<Result<std::uint64_t>> answer(Shard& shard, SendMessage request) {
+    const auto record = find_existing(shard, request.key);
+    if (!record) co_return fail(record.error());
+    auto start = [&](CloudMessages::Queued done) {
+        shard.cloud_messages().enqueue(**record, std::move(request.message), std::move(done));
+    };
+    co_return co_await from_callback<Result<std::uint64_t>>(start);
+}
+
+Task<Result<std::uint64_t>> answer(Shard& shard, PurgeMessages request) {
+    const auto record = find_existing(shard, request.key);
+    if (!record) co_return fail(record.error());
+    auto start = [&](CloudMessages::Purged done) { shard.cloud_messages().purge(**record, std::move(done)); };
+    const auto purged = co_await from_callback<Result<std::uint32_t>>(start);
+    if (!purged) co_return fail(purged.error());
+    co_return std::uint64_t{*purged};
+}
+
+Task<Result<>> answer(Shard& shard, ApplyContent request) {
+    return apply_single_deployment(&shard, std::move(request.device), std::move(request.orders));
+}
+
+Task<Result<std::vector<ConfigurationCount>>> answer(ShardSeat& seat, CountConfigurations) {
+    if (seat.configurations == nullptr) co_return std::vector<ConfigurationCount>();
+    co_return seat.configurations->count_configurations();
+}
+
+Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ReadRows request) {
+    std::vector<FoundRow> rows;  // Bound: ReadRows::keys_max.
+    for (const IdentityKey& key : request.keys) {
+        const Record* record = shard.directory().find(key);
+        if (record != nullptr && record->committed) rows.push_back(row_of(*record));
+    }
+    co_return rows;
+}
+
+Task<Result<>> answer(Shard& shard, EndLinks request) {
+    const DeviceId& device = request.device.device;
+    for (Record* record = shard.directory().find(request.device);
+         record != nullptr && record->key.device == device; record = shard.directory().next(*record)) {
+        if (record->link != nullptr) record->link->close(Errc::iot_hub_unauthorized_access);
+    }
+    co_return Result<>{};
 }
 
 Task<std::string> answer_bytes(ShardSeat& seat, std::string request) {

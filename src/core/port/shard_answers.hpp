@@ -20,6 +20,12 @@ Task<Result<ExportPage>> answer(Shard& shard, ReadExportPage request);
 Task<Result<std::vector<Result<>>>> answer(ShardSeat& seat, ApplyEntries request);
 Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ScanRows request);
 Task<GatheredGroups> answer(Shard& shard, ScanGroups request);
+Task<Result<std::uint64_t>> answer(Shard& shard, SendMessage request);
+Task<Result<std::uint64_t>> answer(Shard& shard, PurgeMessages request);
+Task<Result<>> answer(Shard& shard, ApplyContent request);
+Task<Result<std::vector<ConfigurationCount>>> answer(ShardSeat& seat, CountConfigurations request);
+Task<Result<std::vector<FoundRow>>> answer(Shard& shard, ReadRows request);
+Task<Result<>> answer(Shard& shard, EndLinks request);
 
 /// The same for a request as bytes: what `encode_request` wrote becomes what `decode_answer` reads. Bytes
 /// that are no request are answered with `malformed_packet`.

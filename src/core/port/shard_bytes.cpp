@@ -14,6 +14,11 @@ constexpr std::size_t line_bytes_min = 2;
 constexpr std::size_t entry_bytes_min = 1;
 constexpr std::size_t outcome_bytes_min = 1;
 constexpr std::size_t number_bytes_min = 8;
+constexpr std::size_t key_bytes_min = 2;
+constexpr std::size_t count_bytes = 20;
+constexpr std::size_t order_bytes_min = 3;
+constexpr std::size_t setting_bytes_min = 2;
+constexpr std::size_t name_bytes_min = 1;
 constexpr std::uint8_t export_keys_end = 2;
 constexpr std::uint8_t key_choices_end = 3;
 constexpr std::uint8_t twin_writes_end = 2;
@@ -64,22 +69,48 @@ void put_plan(StoredWriter& out, const ScanPlan& plan) {
     out.text(plan.statement.text);
     out.u8(static_cast<std::uint8_t>(plan.statement.options.functions));
     out.varint(plan.statement.options.statement_bytes_max);
+    out.u8(plan.statement.is_counted ? 1 : 0);
 }
 
 std::shared_ptr<const ScanPlan> take_plan(StoredReader& in) {
-    const std::string_view text = in.text();
-    query::QueryOptions options;
+    ScanPlan::Statement statement;
+    statement.text = in.text();
     const auto functions = take_enum<query::FunctionSet>(in, function_sets_end);
-    options.statement_bytes_max = in.varint();
+    statement.options.statement_bytes_max = in.varint();
+    const std::uint8_t counted = in.u8();
+    if (counted > 1) in.spoil();
+    statement.is_counted = counted == 1;
     if (!in.ok() || !functions) return nullptr;
-    options.functions = *functions;
-    auto query = query::parse_query(text, options);
-    if (!query || query->collection == query::Collection::jobs) {
+    statement.options.functions = *functions;
+    auto plan = ScanPlan::parse(std::move(statement));
+    if (!plan || (*plan)->query.collection == query::Collection::jobs) {
         in.spoil();
         return nullptr;
     }
-    return std::make_shared<const ScanPlan>(*std::move(query),
-                                            ScanPlan::Statement{std::string(text), options});
+    return *std::move(plan);
+}
+
+void put_settings(StoredWriter& out, const ConfigurationSettings& settings) {
+    out.varint(settings.size());
+    for (const ConfigurationSetting& setting : settings) {
+        out.varint(setting.path.size());
+        for (const std::string& name : setting.path) out.text(name);
+        out.text(setting.value);
+    }
+}
+
+std::optional<ConfigurationSettings> take_settings(StoredReader& in) {
+    ConfigurationSettings settings;
+    for (std::size_t left = in.count(setting_bytes_min); left > 0; --left) {
+        ConfigurationSetting setting;
+        for (std::size_t names = in.count(name_bytes_min); names > 0; --names)
+            setting.path.emplace_back(in.text());
+        setting.value = in.text();
+        // Whoever lays settings over each other takes each for JSON.
+        if (!in.ok() || !JsonDocument::parse(setting.value)) return std::nullopt;
+        settings.push_back(std::move(setting));
+    }
+    return in.ok() ? std::optional(std::move(settings)) : std::nullopt;
 }
 
 void put_cost(StoredWriter& out, const ScanCost& cost) {
@@ -344,6 +375,83 @@ std::optional<ScanGroups> read_request(StoredReader& in) {
     return request;
 }
 
+void write_request(StoredWriter& out, const SendMessage& request) {
+    put_key(out, request.key);
+    out.text(encode_cloud_message(request.message));
+}
+template <>
+std::optional<SendMessage> read_request(StoredReader& in) {
+    auto key = take_key(in);
+    auto message = decode_cloud_message(as_bytes(in.text()));
+    if (!key || !message) return std::nullopt;
+    return SendMessage{*std::move(key), *std::move(message)};
+}
+
+void write_request(StoredWriter& out, const PurgeMessages& request) {
+    put_key(out, request.key);
+}
+template <>
+std::optional<PurgeMessages> read_request(StoredReader& in) {
+    auto key = take_key(in);
+    if (!key) return std::nullopt;
+    return PurgeMessages{*std::move(key)};
+}
+
+void write_request(StoredWriter& out, const ApplyContent& request) {
+    put_key(out, request.device);
+    out.varint(request.orders.size());
+    for (const SingleDeployment& order : request.orders) {
+        put_key(out, order.twin);
+        put_settings(out, order.settings);
+    }
+}
+template <>
+std::optional<ApplyContent> read_request(StoredReader& in) {
+    auto key = take_key(in);
+    if (!key) return std::nullopt;
+    ApplyContent request{*std::move(key), {}};
+    for (std::size_t left = in.count(order_bytes_min); left > 0; --left) {
+        auto twin = take_key(in);
+        auto settings = take_settings(in);
+        if (!twin || !settings) return std::nullopt;
+        request.orders.push_back({*std::move(twin), *std::move(settings)});
+    }
+    return request;
+}
+
+void write_request(StoredWriter&, const CountConfigurations&) {}
+template <>
+std::optional<CountConfigurations> read_request(StoredReader&) {
+    return CountConfigurations{};
+}
+
+void write_request(StoredWriter& out, const ReadRows& request) {
+    out.varint(request.keys.size());
+    for (const IdentityKey& key : request.keys) put_key(out, key);
+}
+template <>
+std::optional<ReadRows> read_request(StoredReader& in) {
+    ReadRows request;
+    const std::size_t count = in.count(key_bytes_min);
+    if (count > ReadRows::keys_max) return std::nullopt;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto key = take_key(in);
+        if (!key) return std::nullopt;
+        request.keys.push_back(*std::move(key));
+    }
+    return request;
+}
+
+void write_request(StoredWriter& out, const EndLinks& request) {
+    put_key(out, request.device);
+}
+template <>
+std::optional<EndLinks> read_request(StoredReader& in) {
+    auto key = take_key(in);
+    if (!key) return std::nullopt;
+    return EndLinks{*std::move(key)};
+}
+
 // --- answers -----------------------------------------------------------------------------------------
 
 void write_answer(StoredWriter& out, NoContext, const FoundRow& answer) {
@@ -433,6 +541,27 @@ std::optional<std::vector<Result<>>> read_answer(StoredReader& in, const NoConte
         outcomes.push_back(std::move(outcome));
     }
     return outcomes;
+}
+
+void write_answer(StoredWriter& out, NoContext, const std::vector<ConfigurationCount>& answer) {
+    out.varint(answer.size());
+    for (const ConfigurationCount& count : answer) {
+        out.u32(count.number);
+        out.i64(count.targeted);
+        out.i64(count.applied);
+    }
+}
+template <>
+std::optional<std::vector<ConfigurationCount>> read_answer(StoredReader& in, const NoContext&) {
+    std::vector<ConfigurationCount> counts;
+    for (std::size_t left = in.count(count_bytes); left > 0; --left) {
+        ConfigurationCount count;
+        count.number = in.u32();
+        count.targeted = in.i64();
+        count.applied = in.i64();
+        counts.push_back(count);
+    }
+    return counts;
 }
 
 void write_answer(StoredWriter& out, const PlanContext& plan, const std::vector<FoundRow>& answer) {

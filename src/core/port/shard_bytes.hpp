@@ -47,6 +47,12 @@ void write_request(StoredWriter& out, const ReadExportPage& request);
 void write_request(StoredWriter& out, const ApplyEntries& request);
 void write_request(StoredWriter& out, const ScanRows& request);
 void write_request(StoredWriter& out, const ScanGroups& request);
+void write_request(StoredWriter& out, const SendMessage& request);
+void write_request(StoredWriter& out, const PurgeMessages& request);
+void write_request(StoredWriter& out, const ApplyContent& request);
+void write_request(StoredWriter& out, const CountConfigurations& request);
+void write_request(StoredWriter& out, const ReadRows& request);
+void write_request(StoredWriter& out, const EndLinks& request);
 
 /// Nothing if the bytes are no such request.
 template <class Request>
@@ -77,6 +83,18 @@ template <>
 std::optional<ScanRows> read_request(StoredReader& in);
 template <>
 std::optional<ScanGroups> read_request(StoredReader& in);
+template <>
+std::optional<SendMessage> read_request(StoredReader& in);
+template <>
+std::optional<PurgeMessages> read_request(StoredReader& in);
+template <>
+std::optional<ApplyContent> read_request(StoredReader& in);
+template <>
+std::optional<CountConfigurations> read_request(StoredReader& in);
+template <>
+std::optional<ReadRows> read_request(StoredReader& in);
+template <>
+std::optional<EndLinks> read_request(StoredReader& in);
 
 void write_answer(StoredWriter& out, NoContext, const FoundRow& answer);
 void write_answer(StoredWriter& out, NoContext, const std::vector<FoundRow>& answer);
@@ -85,6 +103,7 @@ void write_answer(StoredWriter& out, NoContext, const DeviceCounts& answer);
 void write_answer(StoredWriter& out, NoContext, const std::uint64_t& answer);
 void write_answer(StoredWriter& out, NoContext, const ExportPage& answer);
 void write_answer(StoredWriter& out, NoContext, const std::vector<Result<>>& answer);
+void write_answer(StoredWriter& out, NoContext, const std::vector<ConfigurationCount>& answer);
 void write_answer(StoredWriter& out, const PlanContext& plan, const std::vector<FoundRow>& answer);
 void write_answer(StoredWriter& out, const PlanContext& plan,
                   const std::unique_ptr<query::Aggregation>& answer);
@@ -106,6 +125,8 @@ template <>
 std::optional<ExportPage> read_answer(StoredReader& in, const NoContext& context);
 template <>
 std::optional<std::vector<Result<>>> read_answer(StoredReader& in, const NoContext& context);
+template <>
+std::optional<std::vector<ConfigurationCount>> read_answer(StoredReader& in, const NoContext& context);
 template <>
 std::optional<std::vector<FoundRow>> read_answer(StoredReader& in, const PlanContext& plan);
 template <>

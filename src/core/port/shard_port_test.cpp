@@ -1,5 +1,7 @@
+#include "core/messages/messages.hpp"
 #include "core/registry/registry.hpp"
 #include "core/registry/registry_export.hpp"
+#include "core/shard/cloud_messages.hpp"
 #include "core/shard/directory.hpp"
 #include "core/shard/methods.hpp"
 #include "core/testing/far_shards.hpp"
@@ -222,6 +224,115 @@ TEST_F(ShardPortTest, EntriesAreAppliedByBytes) {
     EXPECT_EQ(hub.find("d2"), nullptr);
 }
 
+TEST_F(ShardPortTest, AMessageIsQueuedByBytes) {
+    move_away();
+    CloudMessage message;
+    message.ack = Ack::full;
+    message.system = {{"message-id", "m1"}, {"correlation-id", "c"}};
+    message.properties = {{"a", "1"}, {"b", std::nullopt}};
+    message.body = std::string("\0\xff body", 7);
+    const auto key = *IdentityKey::parse("d3");
+    const auto sent = run(hub->messages().send(key, message));
+    ASSERT_TRUE(sent) << sent.error().detail;
+    EXPECT_EQ(hub.find("d3")->c2d_count, 1U);
+    std::optional<CloudMessage> received;
+    hub->shards()
+        .owner(key.device)
+        .cloud_messages()
+        .receive(*hub.find("d3"), CloudMessageLimits::lock_time,
+                 [&received](Result<std::optional<ReceivedMessage>> found) { received = (*found)->message; });
+    hub.settle();
+    ASSERT_TRUE(received);
+    EXPECT_EQ(received->sequence, *sent);
+    EXPECT_EQ(received->ack, message.ack);
+    EXPECT_EQ(received->system, message.system);
+    EXPECT_EQ(received->properties, message.properties);
+    EXPECT_EQ(received->body, message.body);
+    EXPECT_EQ(run(hub->messages().purge(key)).value_or(0), 1U);
+    EXPECT_EQ(hub.find("d3")->c2d_count, 0U);
+    EXPECT_EQ(run(hub->messages().send(*IdentityKey::parse("none"), message)).error().code,
+              Errc::device_not_found);
+    EXPECT_EQ(run(hub->messages().purge(*IdentityKey::parse("d3", "none"))).error().code,
+              Errc::module_not_found);
+}
+
+TEST_F(ShardPortTest, AMessageIsQueuedOnceOrNotAtAll) {
+    const auto key = *IdentityKey::parse("d3");
+    FarShards& carrier = move_away(5);
+    carrier.lost_percent = 30;
+    carrier.turns_max = 3;
+    int unknown = 0;
+    std::uint64_t queued = 0;
+    for (int i = 0; i < 200; ++i) {
+        const auto sent = run(hub->messages().send(key, CloudMessage()));
+        const std::uint64_t now = hub.find("d3")->c2d_count;
+        if (sent) {
+            EXPECT_EQ(now, queued + 1);
+        } else {
+            ++unknown;
+            EXPECT_EQ(sent.error().code, Errc::service_unavailable);
+            EXPECT_LE(now, queued + 1);
+        }
+        queued = now;
+        if (queued < CloudMessageLimits::queue_messages_max) continue;
+        carrier.lost_percent = 0;
+        EXPECT_EQ(run(hub->messages().purge(key)).value_or(0), queued);
+        carrier.lost_percent = 30;
+        queued = 0;
+    }
+    EXPECT_GT(unknown, 20);
+}
+
+TEST_F(ShardPortTest, AContentIsAppliedByBytes) {
+    move_away();
+    const auto edge = *IdentityKey::parse("edge");
+    ASSERT_TRUE(run(hub->registry().put(edge, R"({"capabilities":{"iotEdge":true}})", {})));
+    const auto body = JsonDocument::parse(
+        R"({"modulesContent":{"$edgeAgent":{"properties.desired":{"x":1.0}},"m":{"properties.desired.a.b":"c"}}})");
+    auto orders = read_single_deployment(edge, body->root());
+    ASSERT_TRUE(orders) << orders.error().detail;
+    ShardPort& port = hub->port();
+    const ApplyContent content{edge, *orders};
+    EXPECT_TRUE(run(port.ask(port.owner(edge.device), content)));
+    const auto desired = [this](std::string_view module) {
+        const auto found = run(hub->registry().find(*IdentityKey::parse("edge", module)));
+        std::string text;
+        if (found) found->document.twin.desired.append_json(text, SectionForm::plain);
+        return text;
+    };
+    EXPECT_EQ(desired("$edgeAgent"), R"({"x":1.0})");
+    EXPECT_EQ(desired("m"), R"({"a":{"b":"c"}})");
+    const ApplyContent none{*IdentityKey::parse("none"), {}};
+    EXPECT_EQ(run(port.ask(port.owner(none.device.device), none)).error().code, Errc::device_not_found);
+}
+
+TEST_F(ShardPortTest, ConnectionsEndByBytes) {
+    move_away();
+    ShardPort& port = hub->port();
+    const EndLinks ending{*IdentityKey::parse("d7")};
+    EXPECT_TRUE(run(port.ask(port.owner(ending.device.device), ending)));
+    EXPECT_EQ(link.closed, Errc::iot_hub_unauthorized_access);
+}
+
+TEST_F(ShardPortTest, RowsAreReadByBytes) {
+    move_away();
+    ShardPort& port = hub->port();
+    ReadRows request;
+    const std::size_t shard = port.owner(IdentityKey::parse("d0")->device);
+    for (int i = 0; i < devices; ++i) {
+        const auto key = *IdentityKey::parse("d" + std::to_string(i));
+        if (port.owner(key.device) == shard) request.keys.push_back(key);
+    }
+    const std::size_t there = request.keys.size();
+    request.keys.push_back(*IdentityKey::parse("none"));
+    const auto rows = run(port.ask(shard, request));
+    ASSERT_TRUE(rows);
+    ASSERT_EQ(rows->size(), there);
+    for (std::size_t i = 0; i < there; ++i) EXPECT_EQ((*rows)[i].key, request.keys[i]);
+    request.keys.resize(ReadRows::keys_max + 1, request.keys.front());
+    EXPECT_EQ(run(port.ask(shard, request)).error().code, Errc::malformed_packet);
+}
+
 TEST_F(ShardPortTest, EntriesOfAnImportAreTakenJustWhereTheyFollowOn) {
     ShardPort& port = hub->port();
     const auto entries = [](std::uint64_t job, std::uint64_t follows, std::vector<std::uint64_t> lines) {
@@ -323,6 +434,20 @@ TEST_F(ShardPortTest, DamagedBytesAreRefused) {
     for (const char* statement : statements) ASSERT_TRUE(page(statement));
     ASSERT_TRUE(exported());
     ASSERT_TRUE(counts());
+    CloudMessage message;
+    message.properties = {{"a", "1"}};
+    ASSERT_TRUE(run(hub->messages().send(*IdentityKey::parse("d3"), message)));
+    ReadRows two;
+    two.keys = {*IdentityKey::parse("d1"), *IdentityKey::parse("d2", "m")};
+    ASSERT_TRUE(run(hub->port().ask(0, two)));
+    ApplyContent content{*IdentityKey::parse("none"), {}};
+    content.orders.push_back({*IdentityKey::parse("none", "m"), {}});
+    content.orders[0].settings.push_back({{"a"}, "1"});
+    EXPECT_FALSE(run(hub->port().ask(0, content)));
+    content.orders[0].settings[0].value = "no JSON";
+    EXPECT_EQ(run(hub->port().ask(0, content)).error().code, Errc::malformed_packet);
+    heard.requests.pop_back();
+    heard.answers.pop_back();
     std::size_t refused = 0;
     for (const std::string& request : heard.requests) {
         for (std::size_t size = 0; size < request.size(); ++size) {

@@ -2,9 +2,11 @@
 
 #include "base/device_id.hpp"
 #include "core/port/shard_seat.hpp"
+#include "core/port/single_deployment.hpp"
 #include "core/scan/query_scan.hpp"
 #include "core/shard/found_row.hpp"
 #include "core/shard/shard.hpp"
+#include "model/cloud_message.hpp"
 #include "model/etag_match.hpp"
 #include "model/method.hpp"
 #include "model/registry_line.hpp"
@@ -167,10 +169,62 @@ struct ScanGroups {
     std::shared_ptr<const ScanPlan> plan;
 };
 
+/// As `CloudMessages::enqueue`; gives the sequence number. Fails with `device_not_found`, `module_not_found`.
+struct SendMessage {
+    static constexpr std::uint8_t number = 13;
+    static constexpr bool only_reads = false;
+    using Answer = std::uint64_t;
+    IdentityKey key;
+    CloudMessage message;
+};
+
+/// As `CloudMessages::purge`; gives how many messages there were.
+struct PurgeMessages {
+    static constexpr std::uint8_t number = 14;
+    static constexpr bool only_reads = false;
+    using Answer = std::uint64_t;
+    IdentityKey key;
+};
+
+/// As `apply_single_deployment`.
+struct ApplyContent {
+    static constexpr std::uint8_t number = 15;
+    static constexpr bool only_reads = false;
+    using Answer = void;
+    IdentityKey device;
+    std::vector<SingleDeployment> orders;
+};
+
+/// How many twins of the shard each configuration selects; those that select none are absent.
+struct CountConfigurations {
+    static constexpr std::uint8_t number = 16;
+    static constexpr bool only_reads = true;
+    using Answer = std::vector<ConfigurationCount>;
+};
+
+/// Those of these identities that exist, in the same order.
+struct ReadRows {
+    static constexpr std::size_t keys_max = 128;
+    static constexpr std::uint8_t number = 17;
+    static constexpr bool only_reads = true;
+    using Answer = std::vector<FoundRow>;
+    std::vector<IdentityKey> keys;
+};
+
+/// Ends the connections of a device and of its modules, as their credentials count no more. Who asked and got
+/// no answer may ask again: devices with another credential come back.
+struct EndLinks {
+    static constexpr std::uint8_t number = 18;
+    static constexpr bool only_reads = false;
+    using Answer = void;
+    IdentityKey device;
+};
+
 /// All requests, by number.
 using ShardRequests =
     std::tuple<FindIdentity, ListModules, PutIdentity, RemoveIdentity, RenewKeys, WriteTwin, InvokeMethod,
-               CountDevices, CountRecords, ReadExportPage, ApplyEntries, ScanRows, ScanGroups>;
+               CountDevices, CountRecords, ReadExportPage, ApplyEntries, ScanRows, ScanGroups, SendMessage,
+               PurgeMessages, ApplyContent, CountConfigurations, ReadRows, EndLinks>;
 
 /// Calls `visit` with the type of each request, as `std::type_identity`.
 template <class Visit>

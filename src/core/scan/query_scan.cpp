@@ -110,7 +110,8 @@ private:
             const bool is_begun = after_ && after_->device == key->device;
             const Record* record = nullptr;
             if (plan_.query.collection == query::Collection::devices) {
-                // A device is one row. What lies behind it need not be looked at: that costs as much as finding it.
+                // A device is one row. What lies behind it need not be looked at: that costs as much as
+                // finding it.
                 if (is_given || is_begun) continue;
                 record = directory_.find(*key);
             } else if (is_given) {
@@ -522,6 +523,8 @@ private:
 
 }  // namespace
 
+ScanPlan::ScanPlan(query::Query of) : ScanPlan(std::move(of), Statement()) {}
+
 ScanPlan::ScanPlan(query::Query of, Statement from)
     : query(std::move(of)),
       statement(std::move(from)),
@@ -530,6 +533,20 @@ ScanPlan::ScanPlan(query::Query of, Statement from)
       prefix(query.where.device_id_prefix()),
       columns(query.where) {
     if (query.is_aggregated()) group_paths = query::ColumnGroups::paths_of(query);
+}
+
+Result<std::shared_ptr<const ScanPlan>> ScanPlan::parse(Statement statement) {
+    auto query = query::parse_query(statement.text, statement.options);
+    if (!query) return fail(std::move(query).error());
+    if (statement.is_counted) {
+        if (query->is_aggregated()) return fail(Errc::argument_invalid, "Aggregates are not counted.");
+        auto counting = query::parse_query("SELECT COUNT() AS n FROM devices");
+        CARILLON_ASSERT(counting);
+        counting->collection = query->collection;
+        counting->where = std::move(query->where);
+        query = std::move(counting);
+    }
+    return std::make_shared<const ScanPlan>(*std::move(query), std::move(statement));
 }
 
 Result<bool> ScanPlan::keeps(const Record& record, query::Meter& meter) const {

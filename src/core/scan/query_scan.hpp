@@ -25,8 +25,12 @@ struct ScanPlan {
     struct Statement {
         std::string text;
         query::QueryOptions options;
+        bool is_counted = false;  ///< COUNT takes the place of what it selects; it has no aggregates then.
     };
-    explicit ScanPlan(query::Query of, Statement from = {});
+    /// Fails as `parse_query`, and with `argument_invalid` for an aggregated statement to be counted.
+    static Result<std::shared_ptr<const ScanPlan>> parse(Statement statement);
+    explicit ScanPlan(query::Query of);
+    ScanPlan(query::Query of, Statement from);
 
     query::Query query;
     Statement statement;

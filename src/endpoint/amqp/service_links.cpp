@@ -1,14 +1,15 @@
 #include "endpoint/amqp/service_links.hpp"
 
+#include "base/log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/messages/messages.hpp"
-#include "core/shard/cloud_messages.hpp"
-#include "core/shard/shard.hpp"
 #include "endpoint/amqp/cloud_message_format.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/amqp/queue_feed.hpp"
 
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,21 +50,23 @@ private:
     const LinkKind kind_;
 };
 
-/// Puts a message into its queue on the shard's thread, and disposes of it when that is durable.
+/// Queues a message, and disposes of it when that is durable.
 void enqueue(HubConnection& connection, const Receipt& receipt, IdentityKey key, CloudMessage message) {
-    Shard& shard = connection.hub().shards().owner(key.device);
-    IoThread& thread = connection.endpoint().threads().of_shard(shard.number());
-    thread.post([connection = connection.shared_from_this(), &shard, receipt, key = std::move(key),
-                 message = std::move(message)]() mutable {
-        auto done = [connection, receipt](const Result<std::uint64_t>& queued) {
-            Result<> result;
-            if (!queued) result = fail(queued.error());
-            connection->post([receipt, result](HubConnection& here) { here.dispose(receipt, result); });
-        };
-        Record* record = shard.directory().find(key);
-        if (record == nullptr || !record->exists()) return done(fail(shard.missing(key), key.path()));
-        shard.cloud_messages().enqueue(*record, std::move(message), std::move(done));
-    });
+    auto done = [held = connection.shared_from_this(), receipt](const std::exception_ptr& problem,
+                                                                const Result<std::uint64_t>& queued) {
+        Result<> result;
+        if (problem) {
+            // The root of this coroutine: whatever a library threw costs the message.
+            log.error("a message was not queued, as an exception came up");
+            result = fail(Errc::server_error, "The message cannot be queued.");
+        } else if (!queued) {
+            result = fail(queued.error());
+        }
+        held->post([receipt, result](HubConnection& here) { here.dispose(receipt, result); });
+    };
+    boost::asio::co_spawn(connection.thread().executor(),
+                          connection.hub().messages().send(std::move(key), std::move(message)),
+                          std::move(done));
 }
 
 class SenderLink final : public ServiceLink {

@@ -1,8 +1,8 @@
 #include "core/configurations/configurations.hpp"
 
 #include "base/member_reader.hpp"
-#include "core/configurations/configuration_apply.hpp"
 #include "core/configurations/configuration_rules.hpp"
+#include "core/port/shard_port.hpp"
 #include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
 #include "endpoint/rest/list_source.hpp"
@@ -114,9 +114,9 @@ Task<Result<HttpResponse>> apply_configuration_content(Request& request) {
     if (!body) co_return fail(body.error());
     auto orders = read_single_deployment(*key, body->root());
     if (!orders) co_return fail(std::move(orders).error());
-    Shard& owner = request.hub.shards().owner(key->device);
-    auto applying = apply_single_deployment(&owner, *key, *std::move(orders));
-    const auto applied = co_await request.hub.shards().on(owner, std::move(applying));
+    ShardPort& port = request.hub.port();
+    auto applying = port.ask(port.owner(key->device), ApplyContent{*key, *std::move(orders)});
+    const auto applied = co_await std::move(applying);
     if (!applied) co_return fail(applied.error());
     co_return no_content();
 }

@@ -1,6 +1,7 @@
 #include "core/jobs/reports/failure_factors.hpp"
 
 #include "core/jobs/reports/failure_report.hpp"
+#include "core/testing/far_shards.hpp"
 #include "core/testing/rollout_bench.hpp"
 
 #include <cmath>
@@ -84,7 +85,7 @@ TEST(FailureFactors, OfAJobAreReadFromItsTargetsTwins) {
     ASSERT_TRUE(bench.create("j", rollout_body("{}")));
     bench.pass(seconds(1));
     const auto report = bench.hub->run(
-        report_failures((*bench.hub)->shards(), (*bench.hub)->jobs(), "j", DeviceReportFilter{}));
+        report_failures((*bench.hub)->port(), (*bench.hub)->jobs(), "j", DeviceReportFilter{}));
     ASSERT_TRUE(report);
     EXPECT_EQ(report->failed, 20U);
     ASSERT_EQ(report->groups.size(), 1U);
@@ -97,6 +98,22 @@ TEST(FailureFactors, OfAJobAreReadFromItsTargetsTwins) {
     EXPECT_EQ(group.factors[0].path, "tags.fw");
     EXPECT_EQ(group.factors[0].value, R"("1.4.2")");
     EXPECT_EQ(group.factors[0].devices, 20U);
+
+    // The same where shards are far.
+    FarShards far((*bench.hub)->port(), 1);
+    const auto by_bytes = bench.hub->run(
+        report_failures((*bench.hub)->port(), (*bench.hub)->jobs(), "j", DeviceReportFilter{}));
+    ASSERT_TRUE(by_bytes);
+    ASSERT_EQ(by_bytes->groups.size(), 1U);
+    ASSERT_EQ(by_bytes->groups[0].factors.size(), 1U);
+    EXPECT_EQ(by_bytes->groups[0].factors[0].value, R"("1.4.2")");
+    EXPECT_EQ(by_bytes->groups[0].factors[0].devices, 20U);
+    EXPECT_GT(far.carried, 0U);
+    far.lost_percent = 100;
+    const auto refused = bench.hub->run(
+        report_failures((*bench.hub)->port(), (*bench.hub)->jobs(), "j", DeviceReportFilter{}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::service_unavailable);
 }
 
 }  // namespace

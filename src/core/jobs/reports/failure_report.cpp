@@ -1,7 +1,7 @@
 #include "core/jobs/reports/failure_report.hpp"
 
 #include "core/jobs/job_tally.hpp"
-#include "core/shard/shard.hpp"
+#include "core/port/shard_port.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -24,15 +24,26 @@ Result<IdentityKey> key_of(const DeviceReport& row) {
 }
 
 /// The values of these devices, all of one shard, as they are now.
-std::vector<std::vector<FactorCounter::Value>> values_of(Shard& shard,
-                                                         const std::vector<DeviceReport>& rows) {
+Task<Result<std::vector<std::vector<FactorCounter::Value>>>> values_of(
+    ShardPort& port, const DeviceId& first, const std::vector<DeviceReport>& rows) {
+    static_assert(DeviceReports::rows_max <= ReadRows::keys_max);
+    ReadRows request;
+    std::map<IdentityKey, std::size_t> places;  // Bound: rows_max
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto key = key_of(rows[i]);
+        if (!key || !places.emplace(*key, i).second) continue;
+        request.keys.push_back(*std::move(key));
+    }
+    auto reading = port.ask(port.owner(first), std::move(request));
+    const auto found = co_await std::move(reading);
+    if (!found) co_return fail(found.error());
     std::vector<std::vector<FactorCounter::Value>> all(rows.size());
     std::string text;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const auto key = key_of(rows[i]);
-        const Record* record = key ? shard.directory().find(*key) : nullptr;
-        if (!record || !record->committed) continue;
-        const auto& twin = record->committed->twin;
+    for (const FoundRow& row : *found) {
+        const auto place = places.find(row.key);
+        if (place == places.end()) continue;
+        const std::size_t i = place->second;
+        const auto& twin = row.document.twin;
         for (const auto& [path, section] : {std::pair<const char*, const Section*>{"tags", &twin.tags},
                                             {"properties.reported", &twin.reported}}) {
             text.clear();
@@ -41,7 +52,7 @@ std::vector<std::vector<FactorCounter::Value>> values_of(Shard& shard,
             if (document) FactorCounter::append_leaves(all[i], path, document->root());
         }
     }
-    return all;
+    co_return all;
 }
 
 /// The groups, without what explains them.
@@ -80,7 +91,7 @@ private:
 };
 
 /// Looks at all targets once more, to tell what the failed ones have in common.
-Task<Result<>> explain(Shards& shards, DeviceReports& reports, FailureReport& report) {
+Task<Result<>> explain(ShardPort& port, DeviceReports& reports, FailureReport& report) {
     std::map<Cause, std::size_t> numbers;
     for (std::size_t i = 0; i < std::min(report.groups.size(), FactorCounter::groups_max); ++i) {
         const auto& group = report.groups[i];
@@ -94,18 +105,18 @@ Task<Result<>> explain(Shards& shards, DeviceReports& reports, FailureReport& re
         if (rows->empty()) break;
         const auto device = DeviceId::parse(rows->front().device_id);
         if (!device) continue;  // Of a list: an id that nothing can have.
-        auto look = [&rows = *rows](Shard& shard) { return values_of(shard, rows); };
-        auto looking = shards.call(shards.owner(*device), look);
+        auto looking = values_of(port, *device, *rows);
         auto values = co_await std::move(looking);
+        if (!values) co_return fail(std::move(values).error());
         for (std::size_t i = 0; i < rows->size(); ++i) {
             const auto& row = (*rows)[i];
-            if (row.wave) values[i].emplace_back("wave", std::to_string(*row.wave));
+            if (row.wave) (*values)[i].emplace_back("wave", std::to_string(*row.wave));
             std::optional<std::size_t> group;
             if (row.state == TargetState::failed) {
                 if (const auto found = numbers.find(cause_of(row)); found != numbers.end())
                     group = found->second;
             }
-            counter.add(values[i], group);
+            counter.add((*values)[i], group);
         }
     }
     for (std::size_t i = 0; i < numbers.size(); ++i) report.groups[i].factors = counter.factors(i);
@@ -114,7 +125,7 @@ Task<Result<>> explain(Shards& shards, DeviceReports& reports, FailureReport& re
 
 }  // namespace
 
-Task<Result<FailureReport>> report_failures(Shards& shards, Jobs& jobs, std::string id,
+Task<Result<FailureReport>> report_failures(ShardPort& port, Jobs& jobs, std::string id,
                                             DeviceReportFilter filter) {
     filter.status = DeviceJobStatus::failed;
     auto failed = jobs.report(id, filter);
@@ -134,7 +145,7 @@ Task<Result<FailureReport>> report_failures(Shards& shards, Jobs& jobs, std::str
     all.wave = filter.wave;
     auto reports = jobs.report(id, all);
     if (!reports) co_return fail(std::move(reports).error());
-    auto explaining = explain(shards, **reports, report);
+    auto explaining = explain(port, **reports, report);
     if (auto explained = co_await std::move(explaining); !explained)
         co_return fail(std::move(explained).error());
     co_return report;

@@ -11,6 +11,8 @@
 
 namespace carillon {
 
+class ShardPort;
+
 /// Devices of a job that failed for one cause.
 struct FailureGroup {
     static constexpr std::size_t samples_max = 5;
@@ -35,8 +37,8 @@ struct FailureReport {
 
 /// Reads the failures of a job, those of one cause together, and says of the largest groups what their
 /// devices have in common: tags and reported properties as they are now, and the wave. Any thread. Fails as
-/// `Jobs::report` and `DeviceReports::next`.
-Task<Result<FailureReport>> report_failures(Shards& shards, Jobs& jobs, std::string id,
+/// `Jobs::report`, `DeviceReports::next` and `ShardPort::ask`.
+Task<Result<FailureReport>> report_failures(ShardPort& port, Jobs& jobs, std::string id,
                                             DeviceReportFilter filter);
 
 }  // namespace carillon

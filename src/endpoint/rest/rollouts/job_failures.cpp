@@ -69,7 +69,7 @@ Task<Result<HttpResponse>> list_job_failures(Request& request) {
     const auto filter = read_report_filter(request);
     if (!filter) co_return fail(filter.error());
     auto reading =
-        report_failures(request.hub.shards(), request.hub.jobs(), std::string(request.ids[0]), *filter);
+        report_failures(request.hub.port(), request.hub.jobs(), std::string(request.ids[0]), *filter);
     const auto report = co_await std::move(reading);
     if (!report) co_return fail(report.error());
     std::string body;

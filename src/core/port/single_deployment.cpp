@@ -1,4 +1,4 @@
-#include "core/configurations/configuration_apply.hpp"
+#include "core/port/single_deployment.hpp"
 
 #include "base/member_reader.hpp"
 
