@@ -46,7 +46,7 @@ struct Jobs::Engine {
     JobBoard board;
     Zones zones;
     std::shared_ptr<std::atomic<std::size_t>> watchers = std::make_shared<std::atomic<std::size_t>>(0);
-    DeviceReports::Count reports = std::make_shared<std::atomic<std::size_t>>(0);
+    DeviceReports::Count reports = std::make_shared<OpenReports>();
     std::vector<std::unique_ptr<JobShard>> job_shards;
     std::unique_ptr<JobCoordinator> coordinator;
     std::unique_ptr<JobBudgets> budgets;

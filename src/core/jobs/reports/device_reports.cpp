@@ -46,15 +46,15 @@ DeviceReports::DeviceReports(Shards& shards, const JobBoard& board, std::shared_
       count_(std::move(count)) {}
 
 DeviceReports::~DeviceReports() {
-    count_->fetch_sub(1, std::memory_order_relaxed);
+    count_->readers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Result<std::unique_ptr<DeviceReports>> DeviceReports::open(Shards& shards, const JobBoard& board,
                                                            std::shared_ptr<JobEntry> entry,
                                                            JobProgress progress, DeviceReportFilter filter,
                                                            Count count) {
-    if (count->fetch_add(1, std::memory_order_relaxed) >= open_max) {
-        count->fetch_sub(1, std::memory_order_relaxed);
+    if (count->readers.fetch_add(1, std::memory_order_relaxed) >= open_max) {
+        count->readers.fetch_sub(1, std::memory_order_relaxed);
         return fail(Errc::throttling_exception, "Too many clients read the devices of jobs of this hub.");
     }
     return std::unique_ptr<DeviceReports>(

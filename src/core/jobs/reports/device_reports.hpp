@@ -3,10 +3,10 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "core/jobs/job_board.hpp"
+#include "core/jobs/reports/open_reports.hpp"
 #include "core/jobs/reports/part_report.hpp"
 #include "core/shard/shards.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,7 +32,7 @@ public:
     static constexpr std::size_t looked_max = 4096;            ///< Ours: devices looked at in one turn.
     static constexpr std::size_t read_bytes_max = 256 * 1024;  ///< Ours: read from the store in one go.
     /// How many there are, of one hub.
-    using Count = std::shared_ptr<std::atomic<std::size_t>>;
+    using Count = std::shared_ptr<OpenReports>;
 
     /// Fails with `throttling_exception`.
     static Result<std::unique_ptr<DeviceReports>> open(Shards& shards, const JobBoard& board,
@@ -44,6 +44,7 @@ public:
 
     const std::shared_ptr<JobEntry>& entry() const { return entry_; }
     Shards& shards() const { return shards_; }
+    const Count& open_reports() const { return count_; }
     /// The next ones; none at the end. Fails with `service_unavailable`, `store_corrupt`.
     Task<Result<std::vector<DeviceReport>>> next();
 
