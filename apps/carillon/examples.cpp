@@ -74,6 +74,7 @@ constexpr Example command_examples[] = {
     {"job set", R"~(carillon job set 8d2f7a --rate 50/s)~"},
     {"job failures", R"~(carillon job failures 8d2f7a --kind timeout)~"},
     {"job history", R"~(carillon job history 8d2f7a -o ndjson)~"},
+    {"job what-if", R"~(carillon job what-if 8d2f7a --stop "failed>2% after 100")~"},
     {"job rerun", R"~(carillon job rerun 8d2f7a --only failed --wait)~"},
     {"job verify", R"~(carillon job verify 8d2f7a)~"},
     {"job undo", R"~(carillon job undo 8d2f7a --wait)~"},

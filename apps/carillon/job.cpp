@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/random.hpp"
+#include "carillon/what_if.hpp"
 #include "flag_checks.hpp"
 #include "hub_flags.hpp"
 #include "job_insight.hpp"
@@ -367,6 +368,16 @@ Result<Exit> verify(const JobArgs& args) {
     return show_job_verification(*client, args.hub, args.order.id, args.seal);
 }
 
+Result<Exit> ask_what_if(const JobArgs& args) {
+    const auto changes = rollout_of_flags(args.rollout);
+    if (!changes) return fail(changes.error());
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto answer = ask_what_if(*client, args.order.id, std::string_view(changes->empty() ? "{}" : *changes));
+    if (!answer) return fail(answer.error());
+    return show_document(args.hub, *answer);
+}
+
 CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
                    const std::shared_ptr<JobArgs>& args, Result<Exit> (*run)(const JobArgs&),
                    int& exit_code) {
@@ -514,6 +525,14 @@ void add_directing(CLI::App& group, int& exit_code) {
         add_verb(group, "history", "List what was done to a job with a rollout, when, and by which policy",
                  args, history, exit_code),
         *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& what_if_verb =
+        add_verb(group, "what-if",
+                 "Say what would have become of a job with other waves, rules or pace, from its log", args,
+                 ask_what_if, exit_code);
+    add_job_id_flag(what_if_verb, *args);
+    add_rollout_rule_flags(what_if_verb, args->rollout);
 
     args = std::make_shared<JobArgs>();
     auto& verify_verb =

@@ -360,7 +360,7 @@ Result<std::string> merged(std::string_view what, std::string_view target, std::
 
 }  // namespace
 
-void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
+void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--max-in-flight", flags.max_in_flight,
                     "Devices that are called and have not answered: 256, or 2% of all");
     verb.add_option("--rate", flags.rate, "Devices that begin: 500/s or 30/m");
@@ -388,6 +388,10 @@ void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
                     "Wait before the second attempt, and at most: 5s..2m [5s..5m]");
     verb.add_flag("--repeatable", flags.is_repeatable,
                   "The method may be sent again to a device that may have acted");
+}
+
+void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
+    add_rollout_rule_flags(verb, flags);
     verb.add_option("--window", flags.windows,
                     "Devices begin only then, by their own clocks: \"mon-fri 02:00+2h\"; may be given again");
     verb.add_option("--zone", flags.zone,

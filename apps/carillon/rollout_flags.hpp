@@ -54,7 +54,9 @@ struct RolloutFlags {
     std::string note;
 };
 
-/// The flags that a running job takes too.
+/// The flags of pace, waves and rules.
+void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags);
+/// Those, and the others that a running job takes too.
 void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags);
 /// All of them.
 void add_rollout_flags(CLI::App& verb, RolloutFlags& flags);

@@ -224,6 +224,11 @@ test('jobs, their rows and their progress', async () => {
   await ask('get', '/carillon/jobs/{jobId}/history', id('none'), { status: 404 });
   const { verdict, seal } = await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'));
   assert.equal(verdict, 'intact');
+  const asked = await ask('post', '/carillon/jobs/{jobId}/what-if', id('waves'), { body: { rollout: { stop: [{ failed: 1 }] } } });
+  assert.equal(asked.basis, 'replay');
+  await ask('post', '/carillon/jobs/{jobId}/what-if', id('waves'), { body: { rollout: { deadline: '1h' } }, status: 400 });
+  await ask('post', '/carillon/jobs/{jobId}/what-if', id('twins'), { body: {}, status: 405 });
+  await ask('post', '/carillon/jobs/{jobId}/what-if', id('none'), { body: {}, status: 404 });
   await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: `seal=${seal}` });
   assert.equal((await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: `seal=${'0'.repeat(64)}` })).verdict, 'broken');
   await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'), { query: 'seal=short', status: 400 });

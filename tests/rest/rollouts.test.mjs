@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ga, preview } from '../lib/devices.mjs';
+import { close, connect, ga, preview } from '../lib/devices.mjs';
 import { call, Hub, parts, sign, until } from '../lib/hub.mjs';
 import { counts, isOver, value } from '../lib/jobs.mjs';
 
@@ -189,6 +189,34 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
   for (const phase of ['scheduled', 'scheduled, paused', 'queued, paused', 'running', 'running, paused', 'waiting', 'approval', 'completed', 'cancelled'])
     assert.ok(phases.has(phase), `${phase} of ${[...phases]}`);
   for (const word of ['scheduled', 'queued', 'running', 'completed', 'cancelled']) assert.ok(said.has(word), `${word} of ${[...said]}`);
+});
+
+test('G15.2 the log of a job says what other rules and waves would have made of it', async () => {
+  // What the phases above left: jobs would wait for an approval.
+  await fetch(`https://${hub.address}/carillon/approval-rules/all?api-version=2021-04-12`, { method: 'DELETE', headers: { Authorization: owner } });
+  const device = await connect(ga, await hub.device('asked-1'), { m: () => [500, {}] });
+  try {
+    const rollout = { success: { succeeded: '99%' } };
+    assert.equal((await ask('PUT', '/jobs/v2/tried', { ...method, queryCondition: "deviceId = 'asked-1'", rollout })).status, 200);
+    await until(async () => isOver((await ask('GET', '/jobs/v2/tried')).body), 'the end of the job');
+  } finally {
+    await close(device);
+  }
+  const same = (await ask('POST', '/carillon/jobs/tried/what-if', {})).body;
+  assert.deepEqual([same.basis, same.state, same.failed, same.touched, same.verdict], ['replay', 'completed', 1, 1, 'missed']);
+  const bare = ({ id, hash, time, ...event }) => event;
+  const history = (await hub.ok('job', 'history', 'tried', '-o', 'ndjson')).trim().split('\n').map((line) => JSON.parse(line));
+  const decided = history.filter(({ event }) => ['verdict', 'ended'].includes(event));
+  assert.equal(decided.length, 2);
+  assert.deepEqual(same.decisions.map(bare), decided.map(bare));
+  const stopped = (await ask('POST', '/carillon/jobs/tried/what-if', { rollout: { stop: [{ failed: 1, do: 'cancel' }] } })).body;
+  assert.equal(stopped.state, 'cancelled');
+  assert.deepEqual([stopped.decisions[0].event, stopped.decisions[0].failed, stopped.decisions[0].ended], ['ruleTripped', 1, 1]);
+  const waves = JSON.parse(await hub.ok('job', 'what-if', 'tried', '--wave', '1,rest', '-o', 'json'));
+  assert.equal(waves.basis, 'simulation');
+  const ahead = await ask('POST', '/carillon/jobs/tried/what-if', { rollout: { windows: null } });
+  assert.equal(ahead.status, 400);
+  assert.match(ahead.body.Message, /rollout\.windows: cannot be asked about/);
 });
 
 test('G0.2 a strict hub takes no rollout', async () => {

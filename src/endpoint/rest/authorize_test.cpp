@@ -96,6 +96,7 @@ const std::vector<Row> rows{
     {"GET", "/carillon/jobs/j", read_or_service},
     {"GET", "/carillon/jobs/j/devices", read_or_service},
     {"GET", "/carillon/jobs/j/failures", read_or_service},
+    {"POST", "/carillon/jobs/j/what-if", read_or_service},
     {"PATCH", "/carillon/jobs/j", write_or_service},
     {"GET", "/carillon/jobs/j/events", read_or_service},
     {"POST", "/carillon/jobs/j/pause", write_or_service},

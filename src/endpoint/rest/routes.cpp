@@ -89,6 +89,7 @@ constexpr Route table[] = {
     {"GET", "/carillon/jobs/{}/failures", read_or_service, C::none, small, list_job_failures},
     {"GET", "/carillon/jobs/{}/history", read_or_service, C::none, small, get_job_history},
     {"GET", "/carillon/jobs/{}/verify", read_or_service, C::none, small, verify_job_log},
+    {"POST", "/carillon/jobs/{}/what-if", read_or_service, C::none, small, ask_what_if},
     {"PATCH", "/carillon/jobs/{}", write_or_service, C::job_operations, small, change_job},
     {"GET", "/carillon/jobs/{}/events", read_or_service, C::none, small, follow_job},
     {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},

@@ -14,6 +14,9 @@ struct Request;
 /// GET /carillon/jobs/{id}/verify: whether the job's log is as it was written. Page: docs/live-progress.md.
 Task<Result<HttpResponse>> verify_job_log(Request& request);
 
+/// POST /carillon/jobs/{id}/what-if. Page: docs/rollout-reference.md.
+Task<Result<HttpResponse>> ask_what_if(Request& request);
+
 // Approvals. Page: docs/rollout-reference.md.
 Task<Result<HttpResponse>> approve_job(Request& request);
 Task<Result<HttpResponse>> deny_job(Request& request);
