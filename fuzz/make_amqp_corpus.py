@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz/corpus/amqp_*: values and frames as clients send them, and each way to be wrong once."""
+"""Writes the seeds of fuzz/corpus/amqp_* and event_selector: values and frames as clients send them, and each way to be wrong once."""
 
 import os
 import struct
@@ -146,6 +146,7 @@ FRAMES = {
     "offset-behind": b"\0\0\0\x10\5\0\0\0",
     "over-limit": b"\0\1\0\1\2\0\0\0",
     "extended-header": b"\0\0\0\x0d\3\0\0\0\xff\xff\xff\xff\x40",
+    "close-name-no-symbol": frame(described(0x18, list_of(described(0x1D, list_of(string("d\u00e9j\u00e0")))))),
     "http": b"GET / HTTP/1.1\r\n\r\n",
 }
 # The first byte says where to cut the stream.
@@ -244,3 +245,32 @@ HUB_MESSAGES = {
 }
 write("amqp_hub", {**{f"text-{number}": b"\x00" + text.encode() for number, text in enumerate(TEXTS)},
                    **{name: b"\x01" + data for name, data in HUB_MESSAGES.items()}})
+
+# event_selector.cpp: the first byte says whether a selector, an address or an attach follows.
+SELECTORS = ["amqp.annotation.x-opt-offset > '-1'", "amqp.annotation.x-opt-offset > '@latest'", "amqp.annotation.x-opt-offset >= '17'",
+             "amqp.annotation.x-opt-sequence-number > 17", "amqp.annotation.x-opt-sequence-number >= '18446744073709551615'",
+             "amqp.annotation.x-opt-enqueued-time >= '1790000000000'", "amqp.annotation.x-opt-enqueuedtimeutc > 1790000000000",
+             "amqp.annotation.x-opt-offset>'", "amqp.annotation.x-opt-offset > ''", "amqp.annotation.other > 1", "offset > 1"]
+ADDRESSES = ["hub/ConsumerGroups/$Default/Partitions/3", "amqps://hub:5671/messages/events/consumergroups/a%2Fb/partitions/0",
+             "$management", "hub/$management", "/messages/events/$management", "hub/Partitions/1", "hub", "//Partitions/"]
+
+
+def reading(selector, *properties):
+    source = described(0x28, list_of(string("hub/ConsumerGroups/$Default/Partitions/0"), NULL, NULL, NULL, NULL, NULL, NULL,
+                                     map_of(symbol("apache.org:selector-filter:string"), selector)))
+    return attach("r", 0, TRUE, source, NULL, NULL, NULL, NULL, NULL, NULL,
+                  array_of_symbols("com.microsoft:enable-receiver-runtime-metric"), map_of(*properties))
+
+
+TEXT = string(SELECTORS[0])
+READERS = {
+    "plain": reading(TEXT),
+    "of-js": reading(b"\0\x80\0\0\x46\x8c\0\0\0\x04" + TEXT, symbol("com.microsoft:epoch"), b"\x81" + b"\0" * 7 + b"\5"),
+    "of-python": reading(b"\0" + symbol("apache.org:selector-filter:string") + TEXT, symbol("com.microsoft:epoch"), b"\x55\xff"),
+    "binary": reading(described(4, binary(SELECTORS[3].encode()))),
+    "no-text": reading(TRUE),
+    "described-twice": reading(described(4, described(4, TEXT))),
+}
+write("event_selector", {**{f"selector-{number}": b"\0" + text.encode() for number, text in enumerate(SELECTORS)},
+                         **{f"address-{number}": b"\1" + text.encode() for number, text in enumerate(ADDRESSES)},
+                         **{f"attach-{name}": b"\2" + data for name, data in READERS.items()}})

@@ -3,6 +3,8 @@
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/fields.hpp"
 
+#include <algorithm>
+
 namespace carillon::amqp {
 
 namespace {
@@ -34,7 +36,10 @@ Condition condition_of(const Value& value) {
     condition.name = in.text();
     condition.description = in.text();
     condition.info = map_of(in);
-    if (!in.ok()) return {};
+    // A symbol (AMQP 1.0 §2.8.14). As a string it is taken, too, but only if it could be one.
+    const bool is_symbol = std::all_of(condition.name.begin(), condition.name.end(),
+                                       [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    if (!in.ok() || !is_symbol) return {};
     return condition;
 }
 

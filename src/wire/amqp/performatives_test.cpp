@@ -194,6 +194,7 @@ TEST(AmqpPerformatives, WhatIsNotOneIsRefused) {
         {"detach without handle", "00 53 16 45"},
         {"detach with an error without condition", "00 53 16 c0 08 03 43 41 00 53 1d 45 40"},
         {"close with text as error", "00 53 18 c0 04 01 a1 01 61"},
+        {"close with an error whose name is no symbol", "00 53 18 c0 0b 01 00 53 1d c0 05 01 a1 02 c3 a9"},
         {"bytes behind an open", "00 53 10 c0 04 01 a1 01 63 40"},
     };
     for (const auto& [what, hex] : cases) {
