@@ -44,6 +44,12 @@ try {
   const refused = run('ask_all', [], { PUMP_CONNECTION_STRING: pumps[0], OFFICE_CONNECTION_STRING: pumps[1] });
   assert.equal(refused.status, 1, 'a device is no back end');
 
+  for (let n = 1; n <= 3; n++) await hub.ok('device', 'send', 'pump-1', '--data', JSON.stringify({ n }));
+  const place = join(hub.directory, 'place');
+  const bodies = ({ stdout }) => stdout.trim().split('\n').map((line) => line.replace(/^\S+Z pump-1 /, ''));
+  assert.deepEqual(bodies(run('read_events', [place, '2'])), ['{"n":1}', '{"n":2}']);
+  assert.deepEqual(bodies(run('read_events', [place, '1'])), ['{"n":3}'], 'it goes on where it was');
+
   const locked = run('schedule_job_service', ['nobody', 'lock', 'place']);
   assert.equal(locked.status, 0, 'jobs over no device are completed at once');
 } finally {
