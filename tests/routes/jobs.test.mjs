@@ -15,7 +15,9 @@ const { Webhook: Reference } = createRequire(import.meta.url)('standardwebhooks'
 const secret = `whsec_${randomBytes(24).toString('base64')}`;
 const hook = new Webhook('127.43.45.7', secret);
 await hook.start();
-process.env.CARILLON_STORAGE__HOSTS = hook.origin;
+const dead = new Webhook('127.43.45.7');
+await dead.start();
+process.env.CARILLON_STORAGE__HOSTS = `${hook.origin},${dead.origin}`;
 const hub = Hub.fromEnvironment();
 
 before(async () => {
@@ -30,6 +32,7 @@ before(async () => {
 after(async () => {
   await hub.stop();
   await hook.stop();
+  await dead.stop();
 });
 
 const write = (id) => hub.ok('job', 'create', '--job-id', id, '--query-condition', '*', '--twin-patch', '{"tags":{"a":1}}', '--note', 'CHG-1');
@@ -92,4 +95,51 @@ test('G16.2 what was taken when the hub was killed may come again with the same 
   assert.deepEqual(first, [...jobs, 'last'].map((job) => `jobs/${job}`));
   const ids = new Set(hook.taken.map((event) => event.id));
   assert.equal(ids.size, first.length, JSON.stringify(hook.taken.map(({ id, subject }) => [id, subject])));
+});
+
+test('G16.1 while a secret is changed over, the reference library takes each request by the old one and by the new one', async () => {
+  hook.requests.length = 0;
+  const next = `whsec_${randomBytes(24).toString('base64')}`;
+  const file = join(hub.directory, 'next-secret');
+  writeFileSync(file, next);
+  const sent = async (job) => {
+    await write(job);
+    await until(() => subjects().includes(`jobs/${job}`), () => JSON.stringify(subjects()));
+    return hook.requests.find(({ events }) => events.some(({ subject }) => subject === `jobs/${job}`));
+  };
+  const byBoth = ({ headers, body }) => [secret, next].map((each) => {
+    try {
+      return new Reference(each).verify(body, headers) && true;
+    } catch {
+      return false;
+    }
+  });
+  const create = (...more) => hub.ok('endpoint', 'create', 'ops', '--url', `${hook.origin}/jobs`, '--secret-file', file, ...more);
+  await create('--rotate');
+  assert.deepEqual(byBoth(await sent('rotating')), [true, true]);
+  await hub.stop('SIGKILL');
+  await hub.start();
+  assert.deepEqual(byBoth(await sent('rotating-still')), [true, true]);
+  assert.ok(JSON.parse(await hub.ok('endpoint', 'show', 'ops', '-o', 'json')).previousSecretUntil);
+  await create(); // Ends it.
+  assert.deepEqual(byBoth(await sent('rotated')), [false, true]);
+});
+
+test('G16.2 webhooks that never answer hold up neither jobs nor another webhook', async () => {
+  dead.answer = () => null;
+  const names = Array.from({ length: 9 }, (_, n) => `dead-${n}`); // With the good one, all that a hub may have.
+  for (const name of names) await hub.ok('endpoint', 'create', name, '--url', `${dead.origin}/${name}`);
+  await hub.ok('route', 'create', 'dead', '--source', 'DeviceJobLifecycleEvents', ...names.flatMap((name) => ['--endpoint-name', name]));
+  await write('first-of-many');
+  await until(() => new Set(dead.requests.map(({ url }) => url)).size === names.length, () => `${dead.requests.length} requests`);
+  // Each of them waits for an answer now, and none will come.
+  const jobs = Array.from({ length: 30 }, (_, n) => `many-${n}`);
+  for (const job of jobs) await write(job);
+  await until(() => jobs.every((job) => subjects().includes(`jobs/${job}`)), () => JSON.stringify(subjects()));
+  for (const job of jobs) assert.equal(JSON.parse(await hub.ok('job', 'show', '--job-id', job, '-o', 'json')).status, 'completed');
+  for (const name of names) {
+    const { delivered, eventsBehind } = JSON.parse(await hub.ok('endpoint', 'show', name, '-o', 'json')).status;
+    assert.equal(delivered, 0, name);
+    assert.ok(eventsBehind >= jobs.length, `${name}: ${eventsBehind}`);
+  }
 });

@@ -85,6 +85,8 @@ Result<Exit> create_endpoint(const EndpointArgs& args) {
         auto secret = read_secret(args.secret_file);
         if (!secret) return fail(std::move(secret).error());
         order.secret = *std::move(secret);
+    } else if (order.rotates) {
+        return fail_usage("--rotate is for a new secret: give --secret-file");
     }
     if (!args.certificate_file.empty() || !args.key_file.empty()) {
         auto certificate = read_certificate(args.certificate_file, args.key_file);
@@ -150,6 +152,8 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
             "File with the secret that requests to a webhook are signed with, whsec_…, or with USER:PASSWORD "
             "for a broker, or a token, the seed of an nkey or the credentials of NATS; - for standard input")
         ->type_name("FILE");
+    verb.add_flag("--rotate", order.rotates,
+                  "With a new secret of a webhook: for 24 hours requests bear the signatures of both");
     verb.add_option("--mechanism", order.mechanism,
                     "How USER:PASSWORD logs in to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 [PLAIN]")
         ->check(CLI::IsMember({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}))

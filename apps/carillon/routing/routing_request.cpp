@@ -60,6 +60,7 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     text("url", order.url);
     text("container", order.container);
     text("secret", order.secret);
+    if (order.rotates) json.member("rotate", true);
     text("mechanism", order.mechanism);
     text("clientCertificate", order.client_certificate);
     text("path", order.path);

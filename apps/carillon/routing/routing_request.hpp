@@ -17,6 +17,7 @@ struct EndpointOrder {
     std::string url;
     std::string container;
     std::string secret;              ///< Itself, not the file that holds it.
+    bool rotates = false;            ///< The secret before signs too for a day.
     std::string mechanism;           ///< Of Kafka.
     std::string client_certificate;  ///< As PEM, with its key.
     std::string path;

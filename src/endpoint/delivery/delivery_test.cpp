@@ -81,6 +81,20 @@ TEST(WebhookSignature, IsThatOfTheStandard) {
               "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
+TEST(WebhookSignature, IsOfBothSecretsDuringAChangeOver) {
+    constexpr std::string_view before = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    constexpr std::string_view now = "whsec_c2hvcnRzaG9ydHNob3J0c2hvcnQ=";
+    RouteEndpoint endpoint;
+    EXPECT_EQ(webhook_signatures(endpoint, "id", 1000, "{}"), "");
+    endpoint.secret = now;
+    EXPECT_EQ(webhook_signatures(endpoint, "id", 1000, "{}"), webhook_signature(now, "id", 1000, "{}"));
+    endpoint.previous_secret = before;
+    endpoint.previous_until_s = 1001;
+    EXPECT_EQ(webhook_signatures(endpoint, "id", 1000, "{}"),
+              webhook_signature(now, "id", 1000, "{}") + ' ' + webhook_signature(before, "id", 1000, "{}"));
+    EXPECT_EQ(webhook_signatures(endpoint, "id", 1001, "{}"), webhook_signature(now, "id", 1001, "{}"));
+}
+
 TEST(WebhookId, IsTheSameForTheSameEvents) {
     EXPECT_EQ(webhook_id("hook", {event(7), event(8)}), webhook_id("hook", {event(7), event(8)}));
     EXPECT_NE(webhook_id("hook", {event(7), event(8)}), webhook_id("hook", {event(7)}));

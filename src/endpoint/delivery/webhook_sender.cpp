@@ -145,6 +145,15 @@ std::string webhook_signature(std::string_view secret, std::string_view id, std:
     return "v1," + base64_encode(hmac_sha256(key, text));
 }
 
+std::string webhook_signatures(const RouteEndpoint& endpoint, std::string_view id, std::int64_t unix_s,
+                               std::string_view body) {
+    if (endpoint.secret.empty()) return {};
+    auto signatures = webhook_signature(endpoint.secret, id, unix_s, body);
+    if (!endpoint.previous_secret.empty() && unix_s < endpoint.previous_until_s)
+        signatures += ' ' + webhook_signature(endpoint.previous_secret, id, unix_s, body);
+    return signatures;
+}
+
 WebhookSender::WebhookSender(const RouteEndpoint& endpoint, WebhookAddress address, std::string hub_name,
                              std::shared_ptr<const WebTrust> trust, const Clock& clock,
                              const std::atomic<bool>& stops, SpanSink* spans)
@@ -163,7 +172,7 @@ DeliveryOutcome WebhookSender::send(const std::vector<RoutedEvent>& events) {
     std::string fields = "Content-Type: application/cloudevents-batch+json; charset=utf-8\r\n";
     fields += fmt::format("webhook-id: {}\r\nwebhook-timestamp: {}\r\n", id, now);
     if (!endpoint_.secret.empty()) {
-        fields += "webhook-signature: " + webhook_signature(endpoint_.secret, id, now, body) + "\r\n";
+        fields += "webhook-signature: " + webhook_signatures(endpoint_, id, now, body) + "\r\n";
     }
     ClientSpan span(spans_, clock_, "POST webhook", address_.server.host);
     fields += span.field();

@@ -30,6 +30,9 @@ std::string webhook_id(std::string_view endpoint, const std::vector<RoutedEvent>
 /// The value of `webhook-signature`. Source: Standard Webhooks, "Signature scheme".
 std::string webhook_signature(std::string_view secret, std::string_view id, std::int64_t unix_s,
                               std::string_view body);
+/// The same by all secrets that sign at that time, with spaces between them; empty without a secret.
+std::string webhook_signatures(const RouteEndpoint& endpoint, std::string_view id, std::int64_t unix_s,
+                               std::string_view body);
 
 /// Posts batches of events to a webhook. An answer of 2xx takes them; 408, 425, 429, 5xx and trouble of the
 /// connection may pass; all else refuses them. Redirections are not followed.

@@ -146,6 +146,8 @@ Result<> MessageRouting::load() {
             auto endpoint = RouteEndpoint::parse(body.find("name").string(), body, nullptr);
             if (!endpoint) return fail(std::move(endpoint).error());
             endpoint->log = static_cast<std::uint32_t>(body.find("log").integer().value_or(0));
+            endpoint->previous_secret = std::string(body.find("previousSecret").string());
+            endpoint->previous_until_s = body.find("previousSecretUntil").integer().value_or(0);
             endpoints.push_back(*std::move(endpoint));
             return {};
         });
@@ -393,6 +395,10 @@ Task<Result<>> MessageRouting::put_endpoint(std::string name, std::string body) 
         const RouteEndpoint* const before = find_by_name(draft.endpoints, endpoint_name);
         auto endpoint = RouteEndpoint::parse(endpoint_name, document->root(), before);
         if (!endpoint) return fail(std::move(endpoint).error());
+        const auto now_s = shards_.first().clock().wall_now().unix_s();
+        if (!endpoint->previous_secret.empty() && endpoint->previous_until_s == 0)
+            endpoint->previous_until_s = now_s + RouteEndpoint::rotation_s;
+        if (endpoint->previous_until_s <= now_s) endpoint->previous_secret.clear();
         MemberReader members(document->root());
         const std::string_view start = members.text("start").value_or("latest");
         if (start != "latest" && start != "earliest") members.refuse("start takes latest or earliest");

@@ -412,5 +412,40 @@ TEST_F(MessageRoutingTest, KeepsSecretsThatAChangeDoesNotName) {
     EXPECT_EQ(routing().table()->find_target("hook")->endpoint.secret, "");
 }
 
+TEST_F(MessageRoutingTest, ASecretSignsForADayBesideTheOneThatFollows) {
+    constexpr std::string_view one = "whsec_b25lb25lb25lb25lb25lb25lb25l";
+    constexpr std::string_view two = "whsec_dHdvdHdvdHdvdHdvdHdvdHdvdHdv";
+    const auto put = [&](std::string_view secret, std::string_view more = "") {
+        return put_endpoint("hook", fmt::format(R"(,"secret":"{}"{})", secret, more));
+    };
+    const auto hook = [&]() -> const RouteEndpoint& { return routing().table()->find_target("hook")->endpoint; };
+    EXPECT_FALSE(put_endpoint("hook", R"(,"rotate":true)")) << "there is no new one";
+    ASSERT_TRUE(put(one));
+    EXPECT_EQ(hook().previous_secret, "");
+    ASSERT_TRUE(put(two, R"(,"rotate":true)"));
+    const auto until = clock.wall_now().unix_s() + RouteEndpoint::rotation_s;
+    restart();
+    EXPECT_EQ(hook().secret, two);
+    EXPECT_EQ(hook().previous_secret, one);
+    EXPECT_EQ(hook().previous_until_s, until);
+    std::string shown;
+    JsonWriter json(shown);
+    json.begin_object();
+    append_endpoint_members(json, hook(), RouteSecrets::omitted);
+    json.end_object();
+    EXPECT_EQ(shown.find("whsec_"), std::string::npos) << shown;
+    EXPECT_NE(shown.find(R"("previousSecretUntil":"2026-)"), std::string::npos) << shown;
+    // Sent once more it does not begin anew; what is not named stays.
+    ASSERT_TRUE(put(two, R"(,"rotate":true)"));
+    ASSERT_TRUE(put_endpoint("hook", R"(,"maxEvents":7)"));
+    EXPECT_EQ(hook().previous_secret, one);
+    EXPECT_EQ(hook().previous_until_s, until);
+    ASSERT_TRUE(put(two)) << "ends the change-over";
+    EXPECT_EQ(hook().previous_secret, "");
+    EXPECT_FALSE(put("", R"(,"rotate":true)"));
+    EXPECT_FALSE(hub->run(routing().put_endpoint(
+        "lake", R"({"type":"kafka","url":"https://good/","topic":"t","secret":"hub:sesame","rotate":true})")));
+}
+
 }  // namespace
 }  // namespace carillon

@@ -1,5 +1,6 @@
 #include "core/events/routing/route_endpoint.hpp"
 
+#include "base/clock.hpp"
 #include "base/member_reader.hpp"
 #include "base/text.hpp"
 #include "core/events/routing/message_route.hpp"
@@ -7,6 +8,7 @@
 
 #include <fmt/core.h>
 #include <algorithm>
+#include <utility>
 
 namespace carillon {
 
@@ -103,10 +105,22 @@ void read_url(MemberReader& members, RouteEndpoint& endpoint) {
 
 void read_secret(MemberReader& members, RouteEndpoint& endpoint) {
     const JsonValue given = members.find("secret");
+    const bool rotates = members.boolean("rotate").value_or(false);
+    if (rotates && (endpoint.kind != RouteEndpoint::Kind::webhook || !given.exists()))
+        return members.refuse("rotate is for a new secret of a webhook");
     if (!given.exists()) return;
     if (endpoint.kind == RouteEndpoint::Kind::file) return members.refuse("files take no secret");
-    endpoint.secret = members.text("secret").value_or(std::string_view());
-    if (endpoint.secret.empty()) return;
+    const std::string before = std::exchange(
+        endpoint.secret, std::string(members.text("secret").value_or(std::string_view())));
+    // Sent once more, the same secret ends nothing.
+    if (endpoint.secret != before || !rotates) {
+        endpoint.previous_secret = rotates ? before : std::string();
+        endpoint.previous_until_s = 0;
+    }
+    if (endpoint.secret.empty()) {
+        if (rotates) members.refuse("rotate takes a secret that signs from now on");
+        return;
+    }
     if (is_broker(endpoint.kind)) {
         const bool has_user = endpoint.secret.find(':') != std::string::npos;
         if (endpoint.secret.size() > RouteEndpoint::login_bytes_max ||
@@ -297,6 +311,14 @@ void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, Ro
     }
     if (is_file) json.member("path", endpoint.path);
     if (!is_file && !is_log && tells) json.member("secret", endpoint.secret);
+    if (!endpoint.previous_secret.empty()) {
+        if (tells) {
+            json.member("previousSecret", endpoint.previous_secret);
+            json.member("previousSecretUntil", endpoint.previous_until_s);
+        } else {
+            json.member("previousSecretUntil", to_iso8601(WallTime::from_unix_s(endpoint.previous_until_s)));
+        }
+    }
     const bool has_secret = !endpoint.secret.empty();
     if (!tells && endpoint.kind == RouteEndpoint::Kind::webhook) json.member("isSigned", has_secret);
     if (is_broker(endpoint.kind)) {

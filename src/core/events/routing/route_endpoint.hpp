@@ -28,6 +28,7 @@ struct RouteEndpoint {
     static constexpr std::int64_t attempts_limit = 100;
     static constexpr std::size_t url_bytes_max = 4096;
     static constexpr std::size_t secret_bytes_max = 256;
+    static constexpr std::int64_t rotation_s = 24 * 3600;  ///< For which a secret signs beside a new one.
     static constexpr std::size_t login_bytes_max = 8 * 1024;  ///< Of a broker's secret.
     static constexpr std::size_t certificate_bytes_max = 32 * 1024;
     static constexpr std::size_t path_bytes_max = 256;
@@ -46,7 +47,10 @@ struct RouteEndpoint {
     /// Of a webhook, signs what is sent, as Standard Webhooks has it: `whsec_` and base64. Of a broker,
     /// `USER:PASSWORD` or, at NATS, a token, the seed of an nkey, or a credentials file. Empty for none.
     std::string secret;
-    std::string mechanism;  ///< Of Kafka, by which `secret` logs in (SASL); empty for PLAIN.
+    /// Of a webhook: the one before it signs too, until then, so that receivers can change over.
+    std::string previous_secret;
+    std::int64_t previous_until_s = 0;  ///< Unix time; the hub sets it.
+    std::string mechanism;              ///< Of Kafka, by which `secret` logs in (SASL); empty for PLAIN.
     /// Of a broker, shown to it within TLS: a certificate, those that vouch for it, and its private key, in
     /// PEM.
     std::string client_certificate;
