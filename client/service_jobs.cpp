@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "carillon/service_client.hpp"
+#include "job_order_json.hpp"
 
 namespace carillon {
 
@@ -14,7 +15,7 @@ WallTime wall_time(std::chrono::system_clock::time_point at) {
 
 /// The members of a job that do not depend on its kind.
 void append_plan(JsonWriter& json, std::string_view job, const JobPlan& plan) {
-    json.member("jobId", job);
+    if (!job.empty()) json.member("jobId", job);
     // With `from` the devices of another job are meant, and a condition only narrows them.
     if (!plan.condition.empty() || !plan.rollout || !plan.rollout->from)
         json.member("queryCondition", plan.condition);
@@ -48,8 +49,7 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-Result<JobReport> ServiceClient::schedule_method_job(std::string_view job, const JobPlan& plan,
-                                                     const MethodInvocation& call) {
+std::string method_job_json(std::string_view job, const JobPlan& plan, const MethodInvocation& call) {
     std::string body;
     JsonWriter json(body);
     json.begin_object().member("type", "scheduleDeviceMethod");
@@ -57,11 +57,10 @@ Result<JobReport> ServiceClient::schedule_method_job(std::string_view job, const
     json.key("cloudToDeviceMethod").begin_object().member("methodName", call.name);
     json.member_raw("payload", call.payload_json).member("responseTimeoutInSeconds", call.response_timeout_s);
     json.member("connectTimeoutInSeconds", call.connect_timeout_s).end_object().end_object();
-    return order_job(*this, job, plan, body);
+    return body;
 }
 
-Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const JobPlan& plan,
-                                                   std::string_view patch_json) {
+Result<std::string> twin_job_json(std::string_view job, const JobPlan& plan, std::string_view patch_json) {
     const auto patch = JsonDocument::parse(patch_json);
     if (!patch || !patch->root().is_object())
         return fail(Errc::argument_invalid, "the patch is not a JSON object");
@@ -75,7 +74,19 @@ Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const J
         if (member.key() != "etag") json.member_raw(member.key(), member.raw());
     }
     json.end_object().end_object();
-    return order_job(*this, job, plan, body);
+    return body;
+}
+
+Result<JobReport> ServiceClient::schedule_method_job(std::string_view job, const JobPlan& plan,
+                                                     const MethodInvocation& call) {
+    return order_job(*this, job, plan, method_job_json(job, plan, call));
+}
+
+Result<JobReport> ServiceClient::schedule_twin_job(std::string_view job, const JobPlan& plan,
+                                                   std::string_view patch_json) {
+    const auto body = twin_job_json(job, plan, patch_json);
+    if (!body) return fail(body.error());
+    return order_job(*this, job, plan, *body);
 }
 
 Result<JobReport> ServiceClient::job_status(std::string_view job) {
