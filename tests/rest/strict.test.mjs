@@ -77,6 +77,26 @@ test('a job works on ten devices a second, fails none of them, and has no second
   assert.deepEqual(counts(job), [30, 0, 30, 0, 0]);
 });
 
+test('messages to devices beyond the minute are refused, over AMQP too', async () => {
+  const client = ga.service.Client.fromConnectionString(hub.connectionString);
+  client.setRetryPolicy({ shouldRetry: () => false, nextRetryTimeout: () => 0 });
+  await call(client, 'open');
+  const send = async (n) => {
+    try {
+      await call(client, 'send', `d-${n % 30}`, `message ${n}`);
+      return 'queued';
+    } catch (error) {
+      assert.equal(error.name, 'ThrottlingError', String(error));
+      return 'refused';
+    }
+  };
+  const outcomes = await Promise.all([...Array(300).keys()].map(send));
+  const queued = outcomes.filter((outcome) => outcome === 'queued').length;
+  assert.ok(queued >= 100, `${queued} were queued, and a minute brings 100`);
+  assert.ok(queued < 300, 'none was refused');
+  await call(client, 'close');
+});
+
 test('long conditions and functions of our own are refused', async () => {
   const long = `deviceId IN [${[...Array(1000).keys()].map((i) => `'device-${i}'`).join(',')}]`;
   const schedule = (id, condition) => call(jobs, 'scheduleTwinUpdate', id, condition, { etag: '*', tags: { a: 1 } }, new Date(), 60);

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/hub/hub.hpp"
 #include "core/messages/messages.hpp"
+#include "core/shard/throttles.hpp"
 #include "endpoint/amqp/cloud_message_format.hpp"
 #include "endpoint/amqp/hub_connection.hpp"
 #include "endpoint/amqp/queue_feed.hpp"
@@ -52,6 +53,10 @@ private:
 
 /// Queues a message, and disposes of it when that is durable.
 void enqueue(HubConnection& connection, const Receipt& receipt, IdentityKey key, CloudMessage message) {
+    // Refused at once, where a REST request may wait: those behind it on the link would wait, too.
+    const auto passed = connection.hub().throttles().take_now(ThrottleClass::cloud_message_sends,
+                                                              connection.thread().clock().now());
+    if (!passed) return connection.dispose(receipt, passed);
     auto done = [held = connection.shared_from_this(), receipt](const std::exception_ptr& problem,
                                                                 const Result<std::uint64_t>& queued) {
         Result<> result;
