@@ -302,17 +302,21 @@ std::string JobControl::why_failed(std::uint32_t number, const GateCounts& count
                        spaced(pass.succeeded));
 }
 
-std::vector<WaveJudgedEvent> JobControl::judge_open(const ControlCounts& counts, WallTime now) const {
-    std::vector<WaveJudgedEvent> events;
+std::vector<JobLogEvent> JobControl::judge_open(const ControlCounts& counts, WallTime now) const {
+    std::vector<JobLogEvent> events;
     for (std::uint32_t i = 0; has_waves() && i < open_waves_; ++i) {
         const auto state = waves_[i].state;
         if (state != WaveState::open && state != WaveState::soaking) continue;
         const auto of_wave = i < counts.waves.size() ? counts.waves[i] : GateCounts();
         auto why = why_failed(i, of_wave);
-        const auto test = test_state(i, counts);
-        if (why.empty() && test && test->what != WaveTestState::good) why = why_tested(*test);
+        if (auto test = test_state(i, counts); test && why.empty()) {
+            if (test->what == WaveTestState::open) test->what = WaveTestState::undecided;
+            if (test->what != WaveTestState::good) why = why_tested(*test);
+            // What it is decided by stands before the decision.
+            if (!is_noted(*test)) events.emplace_back(TestedEvent{now, *std::move(test)});
+        }
         const auto what = why.empty() ? WaveJudgedEvent::passed : WaveJudgedEvent::failed;
-        events.push_back({now, what, i, waves_[i].size, of_wave, false, std::move(why)});
+        events.emplace_back(WaveJudgedEvent{now, what, i, waves_[i].size, of_wave, false, std::move(why)});
     }
     return events;
 }
@@ -360,11 +364,8 @@ void JobControl::judge_wave(std::uint32_t number, const ControlCounts& all, Wall
         case WaveState::passed:
             return;
     }
-    const auto is_noted = [&] {
-        return std::any_of(tested_.begin(), tested_.end(), [&](const auto& old) { return old == *test; });
-    };
     if (holds && !is_bad) {
-        if (test && !is_noted()) events.emplace_back(TestedEvent{now, *test});
+        if (test && !is_noted(*test)) events.emplace_back(TestedEvent{now, *test});
         return entry.soak.ms > 0 ? say(WaveJudgedEvent::soaking) : pass();
     }
     const bool is_over = ended == size;

@@ -100,7 +100,7 @@ public:
     Result<std::vector<JobLogEvent>> change_by(JobActor by, JsonValue changes, WallTime start,
                                                WallTime now) const;
     /// What became of the waves that are still open now that all devices have ended, the last one among them.
-    std::vector<WaveJudgedEvent> judge_open(const ControlCounts& counts, WallTime now) const;
+    std::vector<JobLogEvent> judge_open(const ControlCounts& counts, WallTime now) const;
     /// True if a wave failed whose entry asks for an undo.
     bool asks_for_undo(const WaveJudgedEvent& event) const;
     /// `must_missed`: devices of `success.all` that did not succeed.
@@ -117,6 +117,8 @@ private:
     /// The state of its test, if it has one.
     std::optional<WaveTestState> test_state(std::uint32_t wave, const ControlCounts& counts) const;
     std::string why_tested(const WaveTestState& state) const;
+    /// True if its log says so already.
+    bool is_noted(const WaveTestState& state) const;
     void fail_wave(std::uint32_t number, std::string why, const LogTotals& totals, WallTime now,
                    std::vector<JobLogEvent>& events) const;
     void open_next(std::uint32_t passed, WallTime now, std::vector<JobLogEvent>& events) const;

@@ -401,9 +401,10 @@ bool JobCoordinator::end_log(Active& job, const JobRecord& record) {
     bool wants_undo = control.wants_undo();
     if (record.status == JobStatus::completed) {
         // Nothing comes after the last wave but an undo.
-        for (auto& judged : control.judge_open(job.run->counts(), now())) {
-            wants_undo |= control.asks_for_undo(judged);
-            events.emplace_back(std::move(judged));
+        events = control.judge_open(job.run->counts(), now());
+        for (const auto& event : events) {
+            const auto* judged = std::get_if<WaveJudgedEvent>(&event);
+            wants_undo |= judged != nullptr && control.asks_for_undo(*judged);
         }
     }
     const auto& success = control.rollout().success;

@@ -34,6 +34,10 @@ std::optional<WaveTestState> JobControl::test_state(std::uint32_t wave, const Co
     return state;
 }
 
+bool JobControl::is_noted(const WaveTestState& state) const {
+    return std::find(tested_.begin(), tested_.end(), state) != tested_.end();
+}
+
 std::string JobControl::why_tested(const WaveTestState& state) const {
     const auto& test = test_of(state.wave);
     if (!test) return {};

@@ -116,5 +116,34 @@ TEST_F(WaveTests, ATestOfAnOpenWaveCannotBeChanged) {
     EXPECT_EQ(changed.error().detail, "rollout.waves[0]: has opened and cannot change");
 }
 
+/// All devices may have ended before their wave was looked at, as while its log was on its way to disk.
+TEST(JobControl, AWaveJudgedAtTheEndIsJudgedByATestThatTheLogTells) {
+    JobDefinition definition;
+    definition.type = JobType::device_method;
+    const auto rollout =
+        Rollout::parse(R"({"waves":[{"size":4,"test":{"refuse":"50%","falsePass":"50%"}},{"size":"rest"}]})",
+                       JobType::device_method);
+    ASSERT_TRUE(rollout) << rollout.error().detail;
+    definition.rollout = std::make_shared<const Rollout>(*rollout);
+    const WallTime now{1};
+    for (const auto what : {WaveTestState::good, WaveTestState::bad, WaveTestState::open}) {
+        SCOPED_TRACE(what);
+        JobControl control(definition);
+        control.set_targets(8);
+        control.apply(WaveOpenedEvent{now, 0, 4});
+        ControlCounts counts;
+        counts.waves = {{4, 0, 0}, {0, 0, 4}};
+        counts.test.emplace();
+        counts.test->what = what;
+        const auto events = control.judge_open(counts, now);
+        ASSERT_EQ(events.size(), 2U);
+        const auto* tested = std::get_if<TestedEvent>(&events[0]);
+        const auto* judged = std::get_if<WaveJudgedEvent>(&events[1]);
+        ASSERT_TRUE(tested && judged);
+        EXPECT_EQ(tested->state.what, what == WaveTestState::open ? WaveTestState::undecided : what);
+        EXPECT_EQ(judged->what == WaveJudgedEvent::passed, what == WaveTestState::good) << judged->why;
+    }
+}
+
 }  // namespace
 }  // namespace carillon
