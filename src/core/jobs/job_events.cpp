@@ -14,6 +14,7 @@ enum Kind : std::uint8_t {
     outcomes = 4,
     ended = 5,
     order = 6,
+    joined = 7,
     written = 8,
     confirmed = 9,
     outcomes2 = 10,
@@ -42,26 +43,45 @@ bool unpack_failure(Unpacker& in, Failure& failure) {
     return true;
 }
 
-void pack_body(Packer& pack, const TargetsEvent& event) {
-    pack.number(event.ordinals.size());
+void pack_ordinals(Packer& pack, const std::vector<Ordinal>& ordinals) {
+    pack.number(ordinals.size());
     std::int64_t previous = 0;
-    for (const auto ordinal : event.ordinals) {
+    for (const auto ordinal : ordinals) {
         const std::int64_t stored = ordinal == no_ordinal ? 0 : static_cast<std::int64_t>(ordinal) + 1;
         pack.signed_number(stored - previous);
         previous = stored;
     }
 }
 
-bool unpack_body(Unpacker& in, TargetsEvent& event) {
+bool unpack_ordinals(Unpacker& in, std::vector<Ordinal>& ordinals, std::size_t count_max) {
     const auto count = in.count();
-    if (count > TargetsEvent::devices_max) return false;
-    event.ordinals.reserve(count);
+    if (count > count_max) return false;
+    ordinals.reserve(count);
     std::int64_t stored = 0;
     for (std::size_t i = 0; i < count && in.ok(); ++i) {
         stored += in.signed_number();
         if (stored < 0 || stored > static_cast<std::int64_t>(no_ordinal)) return false;
-        event.ordinals.push_back(stored == 0 ? no_ordinal : static_cast<Ordinal>(stored - 1));
+        ordinals.push_back(stored == 0 ? no_ordinal : static_cast<Ordinal>(stored - 1));
     }
+    return true;
+}
+
+void pack_body(Packer& pack, const TargetsEvent& event) {
+    pack_ordinals(pack, event.ordinals);
+}
+
+bool unpack_body(Unpacker& in, TargetsEvent& event) {
+    if (!unpack_ordinals(in, event.ordinals, TargetsEvent::devices_max)) return false;
+    event.keys = in.rest();
+    return true;
+}
+
+void pack_body(Packer& pack, const JoinedEvent& event) {
+    pack_ordinals(pack, event.ordinals);
+}
+
+bool unpack_body(Unpacker& in, JoinedEvent& event) {
+    if (!unpack_ordinals(in, event.ordinals, JoinedEvent::devices_max)) return false;
     event.keys = in.rest();
     return true;
 }
@@ -369,9 +389,8 @@ void pack_body(Packer& pack, const CanceledEvent& event) {
 
 bool unpack_body(Unpacker& in, CanceledEvent& event) {
     const auto reason = in.u8();
-    event.reason = reason > static_cast<std::uint8_t>(CancelReason::superseded)
-                       ? CancelReason::other
-                       : static_cast<CancelReason>(reason);
+    event.reason = reason > static_cast<std::uint8_t>(CancelReason::left) ? CancelReason::other
+                                                                          : static_cast<CancelReason>(reason);
     event.by = in.number();
     const auto count = in.count();
     event.indexes.reserve(count);
@@ -445,6 +464,9 @@ constexpr Kind kind_of(const ConfirmedEvent&) {
 constexpr Kind kind_of(const MustSucceedEvent&) {
     return must_succeed;
 }
+constexpr Kind kind_of(const JoinedEvent&) {
+    return joined;
+}
 
 template <class Event>
 Result<JobEvent> unpack_event(Unpacker& in) {
@@ -478,6 +500,7 @@ std::string encode_job_event(const JobEvent& event) {
         },
         event);
     if (const auto* found = std::get_if<TargetsEvent>(&event)) out += found->keys;
+    if (const auto* came = std::get_if<JoinedEvent>(&event)) out += came->keys;
     return out;
 }
 
@@ -511,6 +534,8 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<ReversalsEvent>(in);
         case must_succeed:
             return unpack_event<MustSucceedEvent>(in);
+        case joined:
+            return unpack_event<JoinedEvent>(in);
         default:
             return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }

@@ -148,7 +148,7 @@ struct Outcomes2Event {
     std::vector<Outcome> outcomes;
 };
 /// The numbers are stored; those not known here read as `other`.
-enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2, superseded = 3 };
+enum class CancelReason : std::uint8_t { other = 0, cancelled = 1, skipped = 2, superseded = 3, left = 4 };
 /// Devices that end without having begun, or of which somebody else has taken what was written.
 struct CanceledEvent {
     WallTime time;
@@ -157,6 +157,9 @@ struct CanceledEvent {
     /// devices' twins were written by somebody else.
     std::uint64_t by = 0;
     std::vector<std::uint32_t> indexes;  ///< Ascending.
+
+    /// True if only those of them end that have not begun.
+    bool spares_begun() const { return by != 0 || reason == CancelReason::left; }
 };
 /// `DispatchedEvent` with attempts.
 struct BegunEvent {
@@ -167,6 +170,13 @@ struct BegunEvent {
     WallTime time;
     std::vector<Device> devices;  ///< Ascending by index.
 };
+/// Of a continuous job: devices that have come to be its members since it started.
+struct JoinedEvent {
+    static constexpr std::size_t devices_max = 512;
+    WallTime time;
+    std::vector<Ordinal> ordinals;
+    std::string keys;  ///< As `KeyList::bytes`.
+};
 /// Targets that matched `success.all`.
 struct MustSucceedEvent {
     WallTime time;
@@ -174,7 +184,7 @@ struct MustSucceedEvent {
 };
 using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent,
                               OrderEvent, WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent,
-                              ReversalsEvent, MustSucceedEvent, ConfirmedEvent>;
+                              ReversalsEvent, MustSucceedEvent, ConfirmedEvent, JoinedEvent>;
 
 WallTime time_of(const JobEvent& event);
 std::string encode_job_event(const JobEvent& event);

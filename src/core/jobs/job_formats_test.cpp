@@ -108,7 +108,11 @@ std::vector<JobEvent> one_of_each() {
     WrittenEvent awaited{noon, {{0, {}, 7, 0, true}, {2, {}, 9, 1, true}}, {kept}};
     Failure other{FailReason::diverged, Errc::server_error, "properties.reported.a is 3"};
     ConfirmedEvent confirmed{noon, {{0, {}}, {2, other}}};
-    return {targets, chunk, dispatched, outcomes, ended, written, reversals, must, awaited, confirmed};
+    KeyList later;
+    for (const auto* key : {"aa", "c"}) later.append(key);
+    JoinedEvent joined{noon, {9, 8}, std::string(later.bytes())};
+    return {targets,   chunk, dispatched, outcomes,  ended, written,
+            reversals, must,  awaited,    confirmed, joined};
 }
 
 TEST(JobEvents, ComeBackAsTheyWereWritten) {
@@ -144,9 +148,10 @@ TEST(JobEvents, CutAtAnyByteAreRefusedOrFoldToNothingWrong) {
         for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
             const auto back = decode_job_event(as_bytes(std::string_view(bytes).substr(0, cut)));
             if (!back) continue;
-            // Only the keys of a Targets event have no length of their own; the fold counts them.
+            // Only the keys of Targets and Joined events have no length of their own; the fold counts them.
             JobFold fold;
-            EXPECT_EQ(event.index(), 0U);
+            EXPECT_TRUE(std::holds_alternative<TargetsEvent>(event) ||
+                        std::holds_alternative<JoinedEvent>(event));
             EXPECT_FALSE(fold.apply(1, *back));
         }
     }
@@ -170,6 +175,40 @@ TEST(JobEvents, DamagedAtAnyByteNeverBreakTheFold) {
             }
         }
     }
+}
+
+TEST(JobFold, WalksItsDevicesByKeyWithThoseThatJoined) {
+    JobFold fold;
+    ASSERT_TRUE(fold.apply(1, one_of_each()[0]));
+    ASSERT_TRUE(fold.apply(2, one_of_each().back()));
+    EXPECT_EQ(fold.size(), 5U);
+    EXPECT_EQ(fold.key(3), "aa");
+    EXPECT_EQ(fold.find("c"), 4U);
+    EXPECT_EQ(fold.find("b"), 1U);
+    EXPECT_FALSE(fold.find("d"));
+    const auto walked = [&fold](std::string_view from) {
+        std::string keys;
+        for (JobFold::Walk walk(fold, from); walk.has(); walk.next()) {
+            EXPECT_EQ(fold.key(walk.index()), walk.key());
+            keys += walk.key() + " ";
+        }
+        return keys;
+    };
+    EXPECT_EQ(walked(""), "a aa b c ghost ");
+    EXPECT_EQ(walked("aa"), "aa b c ghost ");
+    EXPECT_EQ(walked("ab"), "b c ghost ");
+    EXPECT_EQ(walked("x"), "");
+    // More join behind what is walked already, and before.
+    JobFold::Walk walk(fold, "");
+    walk.next();
+    walk.next();
+    ASSERT_EQ(walk.key(), "b");
+    KeyList keys;
+    for (const auto* key : {"aaa", "bb"}) keys.append(key);
+    ASSERT_TRUE(fold.apply(3, JoinedEvent{noon, {11, 12}, std::string(keys.bytes())}));
+    walk.next();
+    EXPECT_EQ(walk.key(), "bb");
+    EXPECT_EQ(walked(""), "a aa aaa b bb c ghost ");
 }
 
 // --- the state of a part -------------------------------------------------------------------------

@@ -293,7 +293,7 @@ bool JobRows::take(Making& making, const JobEntry& entry, const std::shared_ptr<
                    std::uint32_t index) {
     const auto& fold = part->fold;
     const auto& definition = entry.definition();
-    const auto key = fold.keys().get(index);
+    const auto key = fold.key(index);
     const auto state = fold.state().at(index);
     DeviceJob row;
     const auto nul = key.find('\0');
@@ -363,20 +363,21 @@ Task<Result<>> JobRows::scan_job(Making& making, std::shared_ptr<JobEntry> entry
 /// Merges the shards' parts by key.
 Task<Result<>> JobRows::scan_all(Making& making, const JobEntry& entry,
                                  const std::vector<std::shared_ptr<Part>>& parts, std::string_view after) {
-    std::map<std::string, std::pair<std::size_t, std::size_t>> heads;  ///< Key: part and index.
+    std::map<std::string, std::size_t> heads;  ///< Key: part.
+    std::vector<JobFold::Walk> walks;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto& keys = parts[i]->fold.keys();
-        auto index = after.empty() ? 0 : keys.lower_bound(after);
-        if (index < keys.size() && keys.get(index) == after) ++index;
-        if (index < keys.size()) heads.emplace(keys.get(index), std::pair(i, index));
+        auto& walk = walks.emplace_back(parts[i]->fold, after);
+        if (walk.has() && !after.empty() && walk.key() == after) walk.next();
+        if (walk.has()) heads.emplace(walk.key(), i);
     }
     std::size_t in_a_row = 0;
     while (!heads.empty()) {
-        const auto [i, index] = heads.begin()->second;
+        const auto i = heads.begin()->second;
         heads.erase(heads.begin());
-        if (!take(making, entry, parts[i], static_cast<std::uint32_t>(index))) break;
-        const auto& keys = parts[i]->fold.keys();
-        if (index + 1 < keys.size()) heads.emplace(keys.get(index + 1), std::pair(i, index + 1));
+        auto& walk = walks[i];
+        if (!take(making, entry, parts[i], walk.index())) break;
+        walk.next();
+        if (walk.has()) heads.emplace(walk.key(), i);
         if (++in_a_row % slice_rows != 0 && !making.is_turn_over()) continue;
         co_await yield(shard_);
         making.steps_before = making.meter.steps;
@@ -394,13 +395,12 @@ Task<Result<>> JobRows::scan_devices(Making& making, const std::shared_ptr<JobEn
         const auto shard = static_cast<std::uint32_t>(shard_number(id, shards_.count()));
         auto part = co_await load(entry, shard, making.cost);
         if (!part) co_return fail(std::move(part).error());
-        const auto& keys = (*part)->fold.keys();
         const std::string modules = id + '\0';
-        for (auto index = keys.lower_bound(id); index < keys.size(); ++index) {
-            const auto key = keys.get(index);
+        for (JobFold::Walk walk((*part)->fold, id); walk.has(); walk.next()) {
+            const auto& key = walk.key();
             if (key != id && key.compare(0, modules.size(), modules) != 0) break;
             if (!after.empty() && key <= after) continue;
-            if (!take(making, *entry, *part, static_cast<std::uint32_t>(index))) break;
+            if (!take(making, *entry, *part, walk.index())) break;
             if (!making.is_turn_over()) continue;
             co_await yield(shard_);
             making.steps_before = making.meter.steps;

@@ -84,12 +84,20 @@ private:
 
     template <class Changed>
     bool apply_event(const TargetsEvent& event, Changed& changed) {
+        return add(event.ordinals.size(), changed);
+    }
+    template <class Changed>
+    bool add(std::size_t devices, Changed& changed) {
         const auto first = static_cast<std::uint32_t>(states_.size());
-        states_.resize(states_.size() + event.ordinals.size(), 0);
-        counts_.device += event.ordinals.size();
-        counts_.pending += event.ordinals.size();
+        states_.resize(states_.size() + devices, 0);
+        counts_.device += devices;
+        counts_.pending += devices;
         for (auto i = first; i < states_.size(); ++i) changed(i);
         return true;
+    }
+    template <class Changed>
+    bool apply_event(const JoinedEvent& event, Changed& changed) {
+        return add(event.ordinals.size(), changed);
     }
     template <class Changed>
     bool apply_event(const TwinChunkEvent& event, Changed& changed) {
@@ -178,8 +186,8 @@ private:
     bool apply_event(const CanceledEvent& event, Changed& changed) {
         for (const auto i : event.indexes) {
             if (i >= states_.size()) return false;
-            // What has begun is not taken by another job.
-            if (event.by != 0 && at(i) == TargetState::running) continue;
+            // What has begun is not taken by another job, and does not leave.
+            if (event.spares_begun() && at(i) == TargetState::running) continue;
             if (move(i, TargetState::canceled)) changed(i);
         }
         return true;

@@ -203,8 +203,9 @@ std::optional<std::uint32_t> JobTargetScan::reversal_of(std::uint32_t index, std
     const auto& undone = *source_->undone;
     std::size_t at = index;
     if (source_->from) {
-        at = undone.keys().lower_bound(key);
-        if (at >= undone.size() || undone.keys().get(at) != key) return std::nullopt;
+        const auto found = undone.find(key);
+        if (!found) return std::nullopt;
+        at = *found;
     }
     return at < source_->reversals.size() ? source_->reversals[at] : std::nullopt;
 }
@@ -214,7 +215,7 @@ bool JobTargetScan::step_source(TimePoint enough) {
     const auto& devices = source_->devices();
     while (source_index_ < devices.size()) {
         const auto index = source_index_++;
-        if (is_chosen(index)) examine_of_source(index, devices.keys().get(index));
+        if (is_chosen(index)) examine_of_source(index, devices.key(index));
         if (is_slice_over(++looked, enough)) return true;
     }
     source_.reset();

@@ -91,7 +91,7 @@ DeviceJob ended_device(const JobEntry& entry, const JobFold& fold, std::uint32_t
                        const EventDetails& details) {
     const auto& definition = entry.definition();
     DeviceJob row;
-    const auto key = fold.keys().get(index);
+    const auto key = fold.key(index);
     const auto nul = key.find('\0');
     row.device_id = key.substr(0, nul);
     if (nul != std::string::npos) row.module_id = key.substr(nul + 1);

@@ -35,11 +35,13 @@ bool PartReport::apply(std::uint64_t sequence, const JobEvent& event) {
         for (const auto& failed : chunk->failures) note_text(failed.index, failed.failure);
     } else if (const auto* canceled = std::get_if<CanceledEvent>(&event)) {
         for (const auto index : canceled->indexes) {
-            const bool is_begun =
-                canceled->by != 0 && !has_ended(index) && fold_.state().at(index) == TargetState::running;
+            const bool is_begun = canceled->spares_begun() && !has_ended(index) &&
+                                  fold_.state().at(index) == TargetState::running;
             if (!has_ended(index) && !is_begun)
                 canceled_.emplace(index, Cancel{canceled->reason, canceled->by});
         }
+    } else if (const auto* targets = std::get_if<TargetsEvent>(&event)) {
+        started_ += targets->ordinals.size();
     } else if (const auto* order = std::get_if<OrderEvent>(&event)) {
         places_.insert(places_.end(), order->places.begin(), order->places.end());
     } else {
@@ -68,7 +70,7 @@ void PartReport::note_text(std::uint32_t index, const Failure& failure) {
 DeviceReport PartReport::at(std::uint32_t index, const std::vector<std::uint64_t>& wave_ends) const {
     DeviceReport report;
     const auto& state = fold_.state();
-    const auto key = fold_.keys().get(index);
+    const auto key = fold_.key(index);
     const auto nul = key.find('\0');
     report.device_id = key.substr(0, nul);
     if (nul != std::string::npos) report.module_id = key.substr(nul + 1);
@@ -100,6 +102,8 @@ DeviceReport PartReport::at(std::uint32_t index, const std::vector<std::uint64_t
         const std::uint64_t place = index < places_.size() ? places_[index] : index;
         const auto wave = std::upper_bound(wave_ends.begin(), wave_ends.end(), place) - wave_ends.begin();
         report.wave = static_cast<std::uint32_t>(wave);
+        // Who joined later is in the last.
+        if (index >= started_) report.wave = static_cast<std::uint32_t>(wave_ends.size() - 1);
     }
     return report;
 }

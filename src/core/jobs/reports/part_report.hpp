@@ -52,6 +52,7 @@ private:
     JobFold fold_;
     std::vector<WallTime> begun_;
     std::vector<std::uint32_t> places_;
+    std::size_t started_ = 0;                           ///< Devices that the job started with.
     std::unordered_map<std::uint32_t, Failure> texts_;  ///< Bound: texts_max
     struct Cancel {
         CancelReason reason = CancelReason::other;

@@ -55,6 +55,8 @@ std::string_view report_reason(const DeviceReport& report) {
             return "skipped";
         case CancelReason::superseded:
             return "superseded";
+        case CancelReason::left:
+            return "left";
         case CancelReason::other:
             break;
     }
