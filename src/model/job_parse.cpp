@@ -2,6 +2,7 @@
 #include "base/sha256.hpp"
 #include "base/text.hpp"
 #include "model/job.hpp"
+#include "model/rollouts/members.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -125,6 +126,8 @@ Result<> read_target(MemberReader& in, JobDefinition& job) {
         return fail(Errc::argument_invalid,
                     fmt::format("rollout.{}: excludes deviceIds", job.rollout->from ? "from" : "undoOf"));
     }
+    if (has_ids && job.rollout && RolloutMembers::of(*job.rollout).is_continuous)
+        return fail(Errc::argument_invalid, "rollout.members.mode: \"continuous\" excludes deviceIds");
     if (has_ids) return read_device_ids(ids, job);
     if (has_condition || has_source) return {};
     return fail(Errc::argument_invalid, "queryCondition is required");

@@ -3,6 +3,7 @@
 #include "base/json_merge.hpp"
 #include "base/member_reader.hpp"
 #include "model/rollout_confirm.hpp"
+#include "model/rollouts/members.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
 #include "model/rollouts/supersede.hpp"
@@ -218,6 +219,10 @@ std::string Rollout::effective_json() const {
     const auto sent = JsonDocument::parse(text);
     if (sent && sent->root().find("windows").is_object())
         out.member_raw("windows", sent->root().find("windows").raw());
+    if (const auto members = RolloutMembers::of(*this); members.is_continuous) {
+        out.key("members").begin_object().member("mode", "continuous");
+        out.member("onLeave", members.cancels_on_leave ? "cancel" : "keep").end_object();
+    }
     if (const auto after = RolloutStartAfter::of(*this)) write_start_after(out, *after);
     if (const auto plan = RolloutPlanRef::of(*this)) {
         out.key("plan").begin_object().member("id", plan->id).member("hash", plan->hash);

@@ -1,6 +1,7 @@
 // The table of docs/rollout-reference.md as code: a function for each member, in its order.
 
 #include "model/rollout_confirm.hpp"
+#include "model/rollouts/members.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/rollout_reader.hpp"
 #include "model/rollouts/start_after.hpp"
@@ -16,12 +17,12 @@ namespace carillon {
 
 namespace {
 
-constexpr std::string_view rollout_names[] = {"pace",     "order",    "seed",   "waves",   "stop",
-                                              "success",  "okStatus", "retry",  "offline", "confirm",
-                                              "deadline", "undo",     "undoOf", "from",    "startAfter",
-                                              "plan",     "windows",  "keep",   "note",    "supersede"};
+constexpr std::string_view rollout_names[] = {
+    "pace",       "order",   "seed",    "waves",    "stop", "success",   "okStatus",
+    "retry",      "offline", "confirm", "deadline", "undo", "undoOf",    "from",
+    "startAfter", "plan",    "windows", "keep",     "note", "supersede", "members"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"members", "notify"};
+constexpr std::string_view rollout_later[] = {"notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else", "test"};
@@ -299,9 +300,9 @@ std::int64_t seconds_up(RolloutDuration duration) {
     return (duration.ms + 999) / 1000;
 }
 
-void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_time_s, bool has_windows,
+void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_time_s, bool is_long_by_nature,
                    Rollout& rollout) {
-    const bool is_long = has_windows || !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
+    const bool is_long = is_long_by_nature || !rollout.waves.empty() || rollout.pace.rate || in.confirms() ||
                          (!in.is_method() && rollout.offline.then == OfflineThen::wait);
     rollout.deadline_s = is_long ? RolloutLimits::deadline_default_s : RolloutLimits::deadline_short_s;
     if (execution_time_s != 0) rollout.deadline_s = execution_time_s;
@@ -398,12 +399,15 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_retry(in, object.find("retry"), rollout);
         const bool has_windows = read_windows(in, object.find("windows")).has_value();
         read_offline(in, object.find("offline"), has_windows, rollout);
-        read_deadline(in, object.find("deadline"), execution_time_s, has_windows, rollout);
+        const auto members = read_members(in, object.find("members"));
+        read_deadline(in, object.find("deadline"), execution_time_s, has_windows || members.is_continuous,
+                      rollout);
         read_from(in, object.find("from"), rollout);
         read_start_after(in, object.find("startAfter"));
         read_plan_ref(in, object.find("plan"));
         read_supersede(in, object.find("supersede"));
         read_keep_and_note(in, object, rollout);
+        check_members(in, members, rollout);
     }
     if (!in.ok()) return fail(Errc::argument_invalid, in.take_fault());
     return rollout;

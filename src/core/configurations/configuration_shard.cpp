@@ -86,7 +86,7 @@ void ConfigurationShard::install(std::shared_ptr<const ConfigurationSet> set) {
         if (rule->is_removed) removed_.push_back(number);
     }
     if (set_->known.empty()) {
-        shard_.set_write_observer(nullptr);
+        shard_.remove_write_observer(*this);
         checked_versions_ = {};
         is_waiting_ = {};
         waiting_.clear();
@@ -94,7 +94,7 @@ void ConfigurationShard::install(std::shared_ptr<const ConfigurationSet> set) {
         passes_again_ = false;
         return;
     }
-    shard_.set_write_observer(this);
+    shard_.add_write_observer(*this);
     if (!is_new) return;
     is_passing_ = false;  // what was looked at under the old set is looked at again
     passes_again_ = false;
@@ -104,7 +104,7 @@ void ConfigurationShard::install(std::shared_ptr<const ConfigurationSet> set) {
 
 void ConfigurationShard::stop() {
     is_stopped_ = true;
-    shard_.set_write_observer(nullptr);
+    shard_.remove_write_observer(*this);
     turns_.stop();
 }
 

@@ -13,6 +13,10 @@
 
 namespace carillon {
 
+/// Whether devices join a continuous job: `until_known` only those that were there before the source of its
+/// devices ended.
+enum class MemberTaking : std::uint8_t { none, open, until_known };
+
 /// Devices of a job, or of one of its waves, that have ended.
 struct GateCounts {
     std::uint64_t succeeded = 0;
@@ -40,6 +44,7 @@ struct GateReport {
     std::uint64_t backing_off = 0;      ///< Devices that wait for their next attempt,
     std::uint64_t waits_offline = 0;    ///< and those that were not there at their turn,
     std::uint64_t waits_window = 0;     ///< or in no window of theirs.
+    std::uint64_t devices = 0;          ///< All that it has; of a continuous job this rises.
     std::vector<GateCounts> waves;      ///< One for a job without waves.
     KindCounts kinds{};
     LogHead log;                    ///< Of the part's own log, as far as it is durable.

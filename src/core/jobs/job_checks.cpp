@@ -4,6 +4,7 @@
 #include "core/jobs/job_coordinator.hpp"
 #include "core/rollouts/confirm/confirm_rule.hpp"
 #include "model/reversal/twin_reversal.hpp"
+#include "model/rollouts/members.hpp"
 #include "model/rollouts/supersede.hpp"
 
 #include <fmt/core.h>
@@ -44,23 +45,26 @@ void JobCoordinator::name_source(const JobDefinition& definition, int change) {
     if (const auto after = RolloutStartAfter::of(*definition.rollout)) count(after->job);
     if (const auto plan = RolloutPlanRef::of(*definition.rollout)) plans_.hold(plan->id, change);
     if (RolloutSupersede::of(*definition.rollout)) superseding_ += change;
+    if (RolloutMembers::of(*definition.rollout).is_continuous) continuous_ += change;
 }
 
-/// Whether what a job wrote can be taken back.
-Result<> JobCoordinator::check_undo(const std::string& id) const {
+/// Whether what a job wrote can be taken back; of a job that goes on taking devices also while it runs.
+Result<> JobCoordinator::check_undo(const std::string& id, bool is_while_it_runs) const {
     const auto refuse = [&](std::string_view why) {
         return fail(Errc::argument_invalid, fmt::format("rollout.undoOf: {}", why));
     };
     const auto source = board_.find(id);
-    if (!source) return refuse(fmt::format("there is no job with id '{}'", id));
-    const auto& definition = source->definition();
+    const auto sibling = siblings_.find(id);
+    if (!source && sibling == siblings_.end()) return refuse(fmt::format("there is no job with id '{}'", id));
+    const auto& definition = source ? source->definition() : *sibling->second;
     if (!definition.rollout || !definition.rollout->keeps_undo) {
         return refuse(
             fmt::format("job '{}' did not keep what it overwrote; only twin jobs with rollout do, unless "
                         "undo is false",
                         id));
     }
-    if (!is_terminal(source->status())) return refuse(fmt::format("job '{}' has not ended", id));
+    const bool has_ended = source && is_terminal(source->status());
+    if (!is_while_it_runs && !has_ended) return refuse(fmt::format("job '{}' has not ended", id));
     return {};
 }
 
@@ -88,7 +92,8 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
                     fmt::format("rollout.from.job: there is no job with id '{}'", rollout->from->job));
     }
     if (!rollout->undo_of.empty()) {
-        if (auto possible = check_undo(rollout->undo_of); !possible) return possible;
+        const bool is_continuous = RolloutMembers::of(*rollout).is_continuous;
+        if (auto possible = check_undo(rollout->undo_of, is_continuous); !possible) return possible;
     }
     if (const auto after = RolloutStartAfter::of(*rollout); after && !is_known(after->job)) {
         return fail(Errc::argument_invalid,
@@ -100,6 +105,7 @@ Result<> JobCoordinator::check_rollout(const JobDefinition& definition) {
     }
     if (auto known = check_windows(definition, *rollout); !known) return known;
     if (auto room = check_superseding(*rollout); !room) return room;
+    if (auto room = check_members(*rollout); !room) return room;
     if (auto planned = check_plan(*rollout); !planned) return planned;
     return check_confirm(definition);
 }

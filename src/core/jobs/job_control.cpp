@@ -1,5 +1,7 @@
 #include "core/jobs/job_control.hpp"
 
+#include "model/rollouts/members.hpp"
+
 #include <fmt/core.h>
 #include <algorithm>
 #include <array>
@@ -82,6 +84,8 @@ std::vector<std::uint64_t> share_out(std::uint64_t count, const std::vector<std:
 JobControl::JobControl(const JobDefinition& definition)
     : type_(definition.type),
       deadline_s_(definition.execution_time_max_s),
+      is_continuous_(RolloutMembers::of(*definition.rollout).is_continuous),
+      members_(is_continuous_ ? MemberTaking::open : MemberTaking::none),
       rollout_(std::make_shared<const Rollout>(*definition.rollout)),
       tripped_(rollout_->stop.size()),
       tests_(wave_tests_of(*rollout_)) {}
@@ -92,9 +96,15 @@ const RolloutWave& JobControl::entry_of(const ControlWave& wave) const {
 }
 
 void JobControl::set_targets(std::uint64_t targets) {
-    targets_ = targets;
+    targets_ = started_ = targets;
     has_targets_ = true;
     cut_waves(0);
+}
+
+void JobControl::set_members(std::uint64_t members) {
+    if (!has_targets_ || members <= targets_) return;
+    targets_ = members;
+    add_joined();
 }
 
 /// Cuts the waves behind the first `kept` from the devices that those leave over.
@@ -107,15 +117,15 @@ void JobControl::cut_waves(std::size_t kept) {
         entries_used = std::max(entries_used, wave.entry + 1);
     }
     if (waves_.empty()) {
-        for (const auto& size : expand_waves(rollout_->waves, targets_)) {
+        for (const auto& size : expand_waves(rollout_->waves, started_)) {
             waves_.push_back({size.entry, size.size, WaveState::waiting, {}, {}, 0});
         }
-        return;
+        return add_joined();
     }
     // Shares stay shares of all: only how many devices are left has changed.
-    auto fresh = expand_waves(rollout_->waves, targets_);
+    auto fresh = expand_waves(rollout_->waves, started_);
     fresh.erase(fresh.begin(), fresh.begin() + static_cast<std::ptrdiff_t>(std::min(kept, fresh.size())));
-    auto left = targets_ - std::min(used, targets_);
+    auto left = started_ - std::min(used, started_);
     for (const auto& size : fresh) {
         if (left == 0) break;
         const auto taken = std::min(size.size, left);
@@ -129,6 +139,14 @@ void JobControl::cut_waves(std::size_t kept) {
             waves_.push_back({rollout_->waves.size(), left, WaveState::waiting, {}, {}, 0});
         }
     }
+    add_joined();
+}
+
+/// Who joined since the start is in the last wave.
+void JobControl::add_joined() {
+    std::uint64_t in_waves = 0;
+    for (const auto& wave : waves_) in_waves += wave.size;
+    waves_.back().size += targets_ - std::min(in_waves, targets_);
 }
 
 std::optional<std::uint64_t> JobControl::in_flight_max() const {
@@ -217,6 +235,9 @@ void JobControl::take(const DirectedEvent& event) {
             if (pause_ && pause_->cause == DirectedEvent::by_wave && pause_->wave == event.wave) end_pause();
             break;
         case DirectedEvent::closed:
+            // Who was there before its source ended still joins.
+            members_ = event.by.policy == hub_actor ? MemberTaking::until_known : MemberTaking::none;
+            break;
         case DirectedEvent::cancelling:
             break;
     }
@@ -307,6 +328,8 @@ std::vector<JobLogEvent> JobControl::judge_open(const ControlCounts& counts, Wal
     for (std::uint32_t i = 0; has_waves() && i < open_waves_; ++i) {
         const auto state = waves_[i].state;
         if (state != WaveState::open && state != WaveState::soaking) continue;
+        // The last one of a continuous job is not judged.
+        if (is_continuous_ && i + 1 == waves_.size()) continue;
         const auto of_wave = i < counts.waves.size() ? counts.waves[i] : GateCounts();
         auto why = why_failed(i, of_wave);
         if (auto test = test_state(i, counts); test && why.empty()) {
@@ -485,6 +508,22 @@ Result<std::vector<JobLogEvent>> JobControl::promote_by(JobActor by, std::uint32
     events.emplace_back(std::move(passed));
     open_next(number, now, events);
     return events;
+}
+
+Result<std::vector<JobLogEvent>> JobControl::close_by(JobActor by, std::string why, const LogTotals& totals,
+                                                      WallTime now) const {
+    if (!is_continuous_) {
+        return fail(Errc::operation_not_allowed_in_current_state,
+                    "The job takes no devices after its start; only a continuous one can be closed.");
+    }
+    if (members_ == MemberTaking::none) return std::vector<JobLogEvent>{};
+    DirectedEvent event;
+    event.time = now;
+    event.what = DirectedEvent::closed;
+    event.by = std::move(by);
+    event.why = std::move(why);
+    event.totals = totals;
+    return std::vector<JobLogEvent>{event};
 }
 
 Result<std::vector<JobLogEvent>> JobControl::change_by(JobActor by, JsonValue changes, WallTime start,

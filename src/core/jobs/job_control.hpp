@@ -58,6 +58,8 @@ public:
     void apply(const JobLogEvent& event);
     /// Its targets are known, and its waves are cut.
     void set_targets(std::uint64_t targets);
+    /// A continuous job has so many by now; those that joined are in the last wave.
+    void set_members(std::uint64_t members);
 
     // --- how it stands ---------------------------------------------------------------------------
     const Rollout& rollout() const { return *rollout_; }
@@ -71,6 +73,9 @@ public:
     /// Waves that have been opened, the first ones.
     std::size_t open_waves() const { return open_waves_; }
     const std::optional<bool>& verdict() const { return verdict_; }
+    /// It goes on taking devices that come to match.
+    bool is_continuous() const { return is_continuous_; }
+    MemberTaking members() const { return members_; }
     /// The open wave that is judged by a test, and that; nothing if there is none now.
     std::optional<std::uint32_t> tested_wave() const;
     const std::optional<WaveTest>& test_of(std::uint32_t wave) const;
@@ -96,6 +101,10 @@ public:
     /// `operation_not_allowed_in_current_state` for one that waits and for the last.
     Result<std::vector<JobLogEvent>> promote_by(JobActor by, std::uint32_t wave, std::string why,
                                                 const ControlCounts& counts, WallTime now) const;
+    /// No device joins any more. Fails with `operation_not_allowed_in_current_state` for a job that is not
+    /// continuous.
+    Result<std::vector<JobLogEvent>> close_by(JobActor by, std::string why, const LogTotals& totals,
+                                              WallTime now) const;
     /// `changes` is a merge patch of the rollout. Fails with `argument_invalid`.
     Result<std::vector<JobLogEvent>> change_by(JobActor by, JsonValue changes, WallTime start,
                                                WallTime now) const;
@@ -110,6 +119,7 @@ public:
 private:
     const RolloutWave& entry_of(const ControlWave& wave) const;
     void cut_waves(std::size_t kept);
+    void add_joined();
     void take(const DirectedEvent& event);
     bool trip_rules(const ControlCounts& counts, WallTime now, std::vector<JobLogEvent>& events) const;
     void judge_wave(std::uint32_t number, const ControlCounts& all, WallTime now,
@@ -127,8 +137,11 @@ private:
 
     const JobType type_;
     const std::int64_t deadline_s_;  ///< As the request had it.
+    const bool is_continuous_;
+    MemberTaking members_;
     std::shared_ptr<const Rollout> rollout_;
     std::uint64_t targets_ = 0;
+    std::uint64_t started_ = 0;  ///< Targets at the start, of which the waves are cut.
     bool has_targets_ = false;
     std::optional<ControlPause> pause_;
     std::uint64_t revision_ = 0;

@@ -146,6 +146,8 @@ JobSnapshot JobCoordinator::accepted(Accepting job) {
                                    std::move(job.run),
                                    {},
                                    std::move(job.approving)});
+    if (auto* held = find(number); held && held->run && held->run->control.is_continuous())
+        held->life.take_members();
     happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
     if (auto* held = find(number); held && held->run) show(*held);
     return answer;
@@ -318,6 +320,7 @@ void JobCoordinator::finish(std::uint64_t number) {
     remember(job.entry);
     forget_oldest();
     if (!waiting_.empty()) after(Duration::zero(), [this] { look_at_waiting(); });
+    go_on_behind(job.entry->definition().id);
 }
 
 // --- the schedule --------------------------------------------------------------------------------
@@ -491,6 +494,14 @@ std::uint64_t JobCoordinator::Stored::start_number() const {
     return number;
 }
 
+std::uint64_t JobCoordinator::Stored::targets() const {
+    std::uint64_t devices = 0;
+    for (const auto& event : log) {
+        if (const auto* prepared = std::get_if<PreparedEvent>(&event)) devices = prepared->targets;
+    }
+    return devices;
+}
+
 void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
                             const Stored& stored) {
     const auto number = entry->number();
@@ -504,6 +515,7 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
                            entry->definition().rollout->order.kind != RolloutOrderKind::as_stored);
         }
         for (const auto& event : stored.log) run->control.apply(event);
+        if (is_running && run->control.is_continuous()) run->control.set_members(stored.members);
         last_start_ = std::max(last_start_, stored.start_number());
         run->next_sequence = run->durable_sequence = stored.next_sequence;
         run->chain = stored.chain;
@@ -521,6 +533,7 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
         active_
             .emplace(number, Active{entry, std::move(life), {}, {}, std::move(run), {}, std::move(approving)})
             .first->second;
+    if (job.run && job.run->control.is_continuous()) job.life.take_members();
     if (job.run) show(job);
     if (is_running) return schedule_.take_place();
     happen(number, [this](Active& held) { return held.life.place(is_due(held)); });

@@ -59,10 +59,13 @@ public:
         std::uint64_t next_sequence = 1;
         std::optional<LogChain> chain;
         std::optional<Sha256Digest> seal;
-        std::vector<std::uint64_t> part_sizes;
+        std::vector<std::uint64_t> part_sizes;  ///< At its start.
+        std::uint64_t members = 0;              ///< In all of them, with those that have joined since.
         std::optional<StoredApproval> approval;
         /// Of the start in `log`; 0 if there is none.
         std::uint64_t start_number() const;
+        /// The same: devices that it began with.
+        std::uint64_t targets() const;
     };
     /// Jobs found in the store that have not ended. Before the threads run.
     void resume(const std::shared_ptr<JobEntry>& entry, const JobRecord& record, const Stored& stored);
@@ -174,7 +177,7 @@ private:
     JobSources sources_of(const JobDefinition& definition) const;
     /// One more, or one less, of those that have not ended takes its devices from other jobs.
     void name_source(const JobDefinition& definition, int change);
-    Result<> check_undo(const std::string& id) const;
+    Result<> check_undo(const std::string& id, bool is_while_it_runs) const;
     Result<> check_confirm(const JobDefinition& definition) const;
     Result<> check_rollout(const JobDefinition& definition);
     void draw_seed(JobDefinition& definition) const;
@@ -218,6 +221,11 @@ private:
     WallTime last_moment(const Active& job) const;
     Result<> check_windows(const JobDefinition& definition, const Rollout& rollout) const;
     Result<> check_superseding(const Rollout& rollout) const;
+    // members/continuous_jobs.cpp: jobs that go on taking devices.
+    Result<> check_members(const Rollout& rollout) const;
+    std::shared_ptr<const MemberSources> member_sources_of(const JobDefinition& definition) const;
+    std::vector<JobLogEvent> close_behind(const Active& job) const;
+    void go_on_behind(const std::string& source);
     // templates/created_jobs.cpp: jobs that are accepted together.
     Result<> check_all(const std::vector<std::shared_ptr<JobDefinition>>& definitions);
     bool is_known(const std::string& id) const { return siblings_.contains(id) || board_.find(id); }
@@ -266,10 +274,12 @@ private:
     };
     std::map<std::uint64_t, Discarding> discarding_;  ///< By job.  Bound: until the parts have answered
     std::unordered_set<std::string> accepting_;       ///< Ids on their way to disk.
-    std::unordered_set<std::string> siblings_;        ///< While jobs are checked: those accepted with them.
-    std::size_t active_bytes_ = 0;                    ///< Of `active_`, and of those on their way to disk.
-    std::map<std::string, int> named_;                ///< Jobs that these take their devices from.
-    int superseding_ = 0;                             ///< Of them, that take part in that.
+    /// While jobs are checked, those accepted with them, by id.  Bound: the jobs of a template
+    std::map<std::string, std::shared_ptr<const JobDefinition>> siblings_;
+    std::size_t active_bytes_ = 0;      ///< Of `active_`, and of those on their way to disk.
+    std::map<std::string, int> named_;  ///< Jobs that these take their devices from.
+    int superseding_ = 0;               ///< Of them, that take part in that,
+    int continuous_ = 0;                ///< and that go on taking devices.
     using Place = std::pair<std::int64_t, std::uint64_t>;  ///< Until when it is kept, in ticks; job number.
     std::map<Place, std::shared_ptr<JobEntry>> history_;   ///< Jobs that have ended.
     std::size_t history_bytes_ = 0;

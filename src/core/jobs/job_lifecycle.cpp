@@ -55,7 +55,7 @@ JobActions JobLifecycle::part_prepared(std::uint64_t attempt, std::size_t part,
     }
     if (!has_heard(part)) return {};
     if (has_refusal_) return give_back();
-    if (targets_ == 0) {
+    if (targets_ == 0 && !takes_members_) {
         auto actions = end(JobStatus::completed, now);
         actions.insert(actions.begin(), {JobAction::discard});
         return actions;

@@ -79,6 +79,8 @@ public:
                              WallTime now);
     /// Before the last part answers: what the parts find needs an approval.
     void demand_approval() { needs_approval_ = true; }
+    /// It runs without any target too, as it goes on taking devices.
+    void take_members() { takes_members_ = true; }
     /// It is approved.
     JobActions approve();
     /// Its targets are not those that it may go over. It ends as failed, without a start.
@@ -114,6 +116,7 @@ private:
     std::uint64_t targets_ = 0;
     bool has_refusal_ = false;  ///< A part could not prepare.
     bool needs_approval_ = false;
+    bool takes_members_ = false;
     bool is_at_work_ = false;
     bool awaits_retry_ = false;  ///< `retry` was asked for, and it has not gone on since.
     bool is_unstarted_ = false;  ///< Ending without a start: goes back in line if that cannot be stored.

@@ -26,6 +26,7 @@ struct JobEngineLimits {
     static constexpr std::size_t history_page_bytes_max = 512 * 1024;
     /// For so long after a start of the hub, when no device is there yet, none is given up for that.
     std::int64_t reconnect_grace_s = 300;
+    std::size_t continuous_max = 32;  ///< Active jobs that go on taking devices; then 429004.
     /// Of tests: what becomes of what coordinator and parts tell each other. Null: it arrives.
     MailFate* fate = nullptr;
     bool strict_cancel = false;  ///< Answers 405 to cancelling a running job, as the service does.

@@ -1,7 +1,9 @@
 #include "core/jobs/job_part.hpp"
 
 #include "base/log.hpp"
+#include "core/jobs/members/member_watch.hpp"
 #include "core/jobs/notices/job_notices.hpp"
+#include "model/rollouts/members.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -11,9 +13,15 @@ namespace {
 
 std::unique_ptr<PartGate> make_gate(const JobSite& site, const JobEntry& entry, JobPart::Targets& targets,
                                     const PartState& state) {
-    if (!entry.definition().rollout) return nullptr;
-    return std::make_unique<PartGate>(site.shard.number(), std::move(targets.places),
-                                      std::move(targets.order), state);
+    const auto& rollout = entry.definition().rollout;
+    if (!rollout) return nullptr;
+    return std::make_unique<PartGate>(site.shard.number(), rollout->order.kind != RolloutOrderKind::as_stored,
+                                      std::move(targets.places), std::move(targets.order), state);
+}
+
+bool is_continuous(const JobEntry& entry) {
+    const auto& rollout = entry.definition().rollout;
+    return rollout && RolloutMembers::of(*rollout).is_continuous;
 }
 
 }  // namespace
@@ -36,7 +44,9 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       backing_off_(std::move(targets.backing_off)),
       undone_(std::move(targets.undone)),
       awaited_(std::move(targets.awaited)),
-      must_succeed_(std::move(targets.must_succeed)) {
+      must_succeed_(std::move(targets.must_succeed)),
+      is_continuous_(is_continuous(*entry_)),
+      joined_(std::move(targets.joined)) {
     if (gate_) gate_->remember_begun(std::move(targets.begun));
     CARILLON_ASSERT(ordinals_.size() == state_.size());
     CARILLON_ASSERT(undone_.of.empty() || undone_.of.size() == state_.size());
@@ -45,7 +55,7 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
 void JobPart::begin() {
     publish(position_);
     has_begun_ = true;
-    if (state_.is_done()) return finish_if_done();
+    if (state_.is_done() && !is_continuous_) return finish_if_done();
     if (gate_) {
         // The orders, which may have changed everything, are on their way if they are not there.
         if (gate_->has_orders()) begin_ordered();
@@ -59,6 +69,8 @@ void JobPart::begin() {
 void JobPart::begin_ordered() {
     ordered(true);
     arm_deadline(++armed_);
+    if (is_continuous_) site_.members.open(site_, std::static_pointer_cast<JobPart>(shared_from_this()));
+    follow_orders();
     report_soon();
     if (!is_closed_) wake();
 }
@@ -80,6 +92,7 @@ void JobPart::obey(PartOrders orders) {
     arm_deadline(++armed_);
     report_soon();
     wake();
+    follow_orders();
 }
 
 void JobPart::permit(std::uint64_t granted) {
@@ -173,6 +186,7 @@ void JobPart::pause() {
     after(retry_delay, [this] {
         is_paused_ = false;
         put_given_up();
+        if (is_continuous_) site_.members.renew(job());
         // Nothing was wanted meanwhile, and nothing else may happen that would say so.
         if (gate_ && gate_->has_orders()) report_soon();
         wake();
@@ -261,8 +275,9 @@ bool JobPart::is_overdue(std::uint32_t index) const {
     if (!ttl) return false;
     const auto& opened = gate()->orders().opened;
     const auto wave = gate()->wave_of(index);
-    return wave < opened.size() &&
-           shard().clock().wall_now().ticks >= opened[wave].ticks + ttl->ms * WallTime::ticks_per_ms;
+    if (wave >= opened.size()) return false;
+    const auto since = std::max(opened[wave].ticks, joined_at(index).ticks);
+    return shard().clock().wall_now().ticks >= since + ttl->ms * WallTime::ticks_per_ms;
 }
 
 /// Wakes when the next wave's time to live is over, or the time of patience.
@@ -280,6 +295,11 @@ void JobPart::arm_ttl() {
             const auto over = opened.ticks + offline.ttl->ms * WallTime::ticks_per_ms;
             if (over > now) next = std::min(next, over);
         }
+        const auto ttl = offline.ttl->ms * WallTime::ticks_per_ms;
+        const auto joined = std::partition_point(joined_.begin(), joined_.end(), [&](const auto& event) {
+            return event.second.ticks + ttl <= now;
+        });
+        if (joined != joined_.end()) next = std::min(next, joined->second.ticks + ttl);
     }
     if (next == INT64_MAX) return;
     const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(timer_distance_max).count() / 100;
@@ -323,13 +343,19 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
         }
         if (!skipped_.empty()) wake();
     }
-    if (skip != nullptr && skip->by != 0) settle_given_up(*skip, result.has_value());
+    const bool is_given_up = skip != nullptr && skip->spares_begun();
+    if (is_given_up) settle_given_up(*skip, result.has_value());
     if (result) {
+        if (const auto* came = std::get_if<JoinedEvent>(&event)) grow(*came);
+        if (auto* kept = std::get_if<ReversalsEvent>(&event)) undone_.take(*kept);
+        const bool is_followed = site_.members.is_source(job());
+        std::vector<std::uint32_t> moved;
         const JobCounts before = state_.counts();
         if (gate_) {
             note_begun(event);
             CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) {
                 note_risk(index, event);
+                if (is_followed) moved.push_back(index);
                 gate_->note(index, state_);
                 if (is_terminal(state_.at(index))) clear_shut(index);
                 // It was begun as it was taken, and is pending again.
@@ -339,11 +365,16 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
             put_given_up();
             report_soon();
         } else {
-            CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) { note_risk(index, event); }));
+            CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) {
+                note_risk(index, event);
+                if (is_followed) moved.push_back(index);
+            }));
         }
+        if (is_followed) site_.members.moved(*this, state_, moved);
         site_.metrics[place_of(definition().type)].count(before, state_.counts());
         publish(sequence + 1);
         applied(event);
+        if (const auto* came = std::get_if<JoinedEvent>(&event)) settle_joined(*came, true);
         return finish_if_done();
     }
     take_back_risks(event);
@@ -353,7 +384,11 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
             if (!is_finished_ && !is_stopped_) put_end(end);
         });
     }
-    if (skip != nullptr && skip->by != 0) return pause();
+    if (is_given_up) return pause();
+    if (const auto* came = std::get_if<JoinedEvent>(&event)) {
+        pause();
+        return settle_joined(*came, false);
+    }
     refused(std::move(event));
 }
 
@@ -373,7 +408,7 @@ void JobPart::note_begun(const JobEvent& event) {
 }
 
 void JobPart::finish_if_done() {
-    if (is_finished_ || !state_.is_done()) return;
+    if (is_finished_ || !state_.is_done() || keeps_open()) return;
     is_finished_ = true;
     is_closed_ = true;
     if (gate_) send_report();

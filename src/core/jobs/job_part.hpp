@@ -27,6 +27,7 @@
 namespace carillon {
 
 class JobNotices;
+class MemberWatch;
 class ShardBudgets;
 class Throttles;
 class TwinLogFolder;
@@ -45,6 +46,7 @@ struct JobSite {
     ByJobType<JobDeviceMetrics>& metrics;
     JobNotices& notices;
     ShardBudgets& budgets;
+    MemberWatch& members;
     /// Told once of each part whose devices have all ended, durably.
     std::function<void(std::uint64_t job)> finished;
     /// Takes a part's report to the gate of its job.
@@ -67,7 +69,7 @@ public:
     /// Wall clocks jump, so no timer trusts a longer distance.
     static constexpr std::chrono::seconds timer_distance_max{60};
     /// Ours: jobs that take devices of one part and are told apart; the last one stands for those after it.
-    static constexpr std::size_t takers_max = 255;
+    static constexpr std::size_t takers_max = 254;
 
     /// Of an undo: how what was written to each device is taken back.
     struct Undone {
@@ -97,8 +99,14 @@ public:
         std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
         std::vector<std::uint32_t> begun;         ///< Of a job with waves: those that began, in that order.
-        Sha256Digest digest{};                    ///< Of the keys, while they are found.
-        std::uint64_t planned = 0;                ///< The same: those that the job's plan has found too.
+        // Of a continuous job: those that have joined since its start, by the first index and the time of
+        // each event.
+        std::vector<std::pair<std::uint32_t, WallTime>> joined;  ///< Bound: the part's devices
+        Sha256Digest digest{};                                   ///< Of the keys, while they are found.
+        std::uint64_t planned = 0;  ///< The same: those that the job's plan has found too.
+
+        /// Devices that the job started with.
+        std::size_t started() const { return joined.empty() ? ordinals.size() : joined.front().first; }
     };
 
     JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
@@ -116,6 +124,25 @@ public:
     void give_up_to(std::uint64_t taker, const std::vector<std::uint32_t>& indexes);
     /// True once all of that is on disk, or no device of this part can begin.
     bool has_given_up() const { return is_closed_ || (given_up_.empty() && giving_up_ == 0); }
+
+    // Continuous jobs, members/part_joining.cpp:
+    /// Whether devices may join or leave now.
+    enum class Joining : std::uint8_t {
+        over,     ///< No more.
+        later,    ///< The store refused something; `MemberWatch::renew` is called when it may be again.
+        leaving,  ///< The job takes no devices any more, but those that wait may leave.
+        open,
+    };
+    Joining joining() const;
+    const PartOrders& orders() const { return gate_->orders(); }
+    /// These devices become members; `done` is given the index of the first when that is durable, or nothing.
+    /// `reversals`, of an undo, are of as many devices.
+    void join(JoinedEvent event, std::optional<ReversalsEvent> reversals,
+              UniqueFunction<void(std::optional<std::uint32_t>)> done);
+    /// The device has stopped matching: it is canceled if it has not begun.
+    void leave(std::uint32_t index);
+    /// None that was there before its source ended is left to join.
+    void members_known();
 
     /// The job runs. Devices found in flight were so before a restart, and end.
     void begin();
@@ -249,6 +276,11 @@ private:
     void put_given_up();
     void note_begun(const JobEvent& event);
     void settle_given_up(const CanceledEvent& event, bool is_durable);
+    void follow_orders();
+    bool keeps_open() const;
+    void grow(const JoinedEvent& event);
+    void settle_joined(const JoinedEvent& event, bool is_durable);
+    WallTime joined_at(std::uint32_t index) const;
     std::optional<BudgetToken> ask_budgets(std::uint32_t index);
     void arm_parked();
     void note_risk(std::uint32_t index, const JobEvent& event);
@@ -262,14 +294,14 @@ private:
 
     JobSite& site_;
     const std::shared_ptr<JobEntry> entry_;
-    const std::vector<Ordinal> ordinals_;
+    std::vector<Ordinal> ordinals_;
     PartState state_;
     std::uint64_t next_sequence_;
     std::uint64_t position_;  ///< Behind the last event that `state_` has taken.
     std::optional<LogChain> chain_;
     const std::unique_ptr<PartGate> gate_;
     std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
-    const Undone undone_;
+    Undone undone_;
     const std::vector<Awaited> awaited_;
     const std::vector<std::uint32_t> must_succeed_;
     std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.
@@ -281,7 +313,8 @@ private:
     std::optional<WallTime> windows_armed_;  ///< When they are looked at next.
     bool has_windows_ = false;
     bool is_window_news_ = false;
-    /// By index: which of `takers_` has taken the device, from 1; 0 if none has. Empty until one does.
+    /// By index: which of `takers_` has taken the device, from 1; 0 if none has, `left_mark` if it has left.
+    /// Empty until one does.
     std::vector<std::uint8_t> taken_;
     std::vector<std::uint64_t> takers_;    ///< Bound: takers_max
     std::vector<std::uint32_t> given_up_;  ///< To be canceled, as they are taken.  Bound: the part's devices
@@ -291,6 +324,12 @@ private:
     std::uint64_t parked_ = 0;
     bool is_parked_armed_ = false;
     bool is_at_head_ = false;  ///< The next device of a job in order waits for a budget.
+    static constexpr std::uint8_t left_mark = 255;
+    const bool is_continuous_;
+    std::vector<std::pair<std::uint32_t, WallTime>> joined_;  ///< See `Targets`.
+    /// Of devices on their way to being members.  Bound: one for each event of 512 devices on its way to disk
+    std::deque<UniqueFunction<void(std::optional<std::uint32_t>)>> joins_;
+    bool has_all_members_ = false;
     std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;

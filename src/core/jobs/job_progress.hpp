@@ -50,6 +50,7 @@ struct RolloutView {
     WallTime deadline;
     bool waits_in_line = false;  ///< For a place among `running_max`.
     bool waits_for_job = false;  ///< `startAfter`, which does not hold yet.
+    bool takes_members = false;  ///< It is continuous and not closed.
     bool is_cancelling = false;
     bool is_evaluating = false;
     std::uint64_t sequence = 0;        ///< Of the job's log.

@@ -304,6 +304,9 @@ Result<std::vector<JobLogEvent>> JobCoordinator::events_of(Active& job, const Jo
         case JobWish::promote:
             if (job.life.phase() != JobPhase::running) break;
             return control.promote_by(wish.by, wish.wave, wish.why, run.counts(), now());
+        case JobWish::close:
+            if (job.life.phase() != JobPhase::running) break;
+            return control.close_by(wish.by, wish.why, run.counts().totals(), now());
         case JobWish::change: {
             if (job.approving && job.approving->asked && job.life.phase() != JobPhase::approval) {
                 return fail(Errc::operation_not_allowed_in_current_state,
@@ -381,6 +384,7 @@ Task<Result<>> JobCoordinator::quiet(std::uint64_t number) {
 
 void JobCoordinator::give_orders(Active& job) {
     auto& run = *job.run;
+    if (run.control.is_continuous() && !run.sources) run.sources = member_sources_of(job.entry->definition());
     run.renew_orders();
     run.gate.set_rate(run.control.rollout().pace.rate, shard_.clock().now());
     for (std::size_t i = 0; i < job_shards_.size(); ++i) {
@@ -392,8 +396,9 @@ void JobCoordinator::reported(std::uint64_t number, const GateReport& report) {
     auto* job = find(number);
     if (!job || !job->run) return;
     const auto tested = job->run->counts().test;
+    const auto members = job->run->control.targets();
     job->run->report(report);
-    if (job->run->counts().test != tested) show(*job);
+    if (job->run->counts().test != tested || job->run->control.targets() != members) show(*job);
     for (auto& watcher : std::exchange(job->run->watchers, {})) watcher();
     go_on(number);
 }
@@ -405,6 +410,7 @@ void JobCoordinator::go_on(std::uint64_t number) {
     const bool is_running = job->life.phase() == JobPhase::running;
     if (is_running && !run.is_writing && run.gate.has_heard_all()) {
         auto events = run.control.decide(run.counts(), now());
+        if (events.empty()) events = close_behind(*job);
         const auto cancels = [](const JobLogEvent& event) {
             const auto* directed = std::get_if<DirectedEvent>(&event);
             return directed && directed->what == DirectedEvent::cancelling;
@@ -412,7 +418,7 @@ void JobCoordinator::go_on(std::uint64_t number) {
         const bool is_cancelling = std::any_of(events.begin(), events.end(), cancels);
         for (const auto& event : events) {
             const auto* directed = std::get_if<DirectedEvent>(&event);
-            if (directed)
+            if (directed && directed->what != DirectedEvent::closed)
                 log.warn("job stopped by its own rules job={} why={}", job->entry->definition().id,
                          directed->why);
         }
@@ -510,8 +516,12 @@ void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRec
     if (!entry->definition().rollout) return;
     Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}, {}};
     last_start_ = std::max(last_start_, stored.start_number());
-    if (record.counts) job.run->control.set_targets(record.counts->device);
-    for (const auto& event : stored.log) job.run->control.apply(event);
+    auto& control = job.run->control;
+    // Waves are cut from the devices that were there at the start.
+    if (record.counts)
+        control.set_targets(control.is_continuous() ? stored.targets() : record.counts->device);
+    for (const auto& event : stored.log) control.apply(event);
+    if (record.counts && control.is_continuous()) control.set_members(record.counts->device);
     job.run->next_sequence = job.run->durable_sequence = stored.next_sequence;
     job.run->seal = stored.seal;
     // Of a job that waited for another one the deadline counts from its start; it may have had none.
@@ -534,6 +544,7 @@ void JobCoordinator::show(Active& job) {
     const auto phase = job.life.phase();
     view->waits_in_line = run.is_in_line;
     view->waits_for_job = waiting_.contains(job.entry->number());
+    view->takes_members = run.control.members() != MemberTaking::none;
     view->is_cancelling = phase == JobPhase::cancelling;
     view->is_evaluating = phase == JobPhase::evaluating || phase == JobPhase::starting;
     view->sequence = run.durable_sequence;

@@ -32,6 +32,11 @@ void JobRun::report(const GateReport& report) {
         for (std::size_t i = 0; i < counts_.kinds.size(); ++i) counts_.kinds[i] += part.last.kinds[i];
     }
     parts_[report.part].last.tested.clear();
+    if (control.is_continuous() && gate.has_heard_all()) {
+        std::uint64_t members = 0;
+        for (const auto& part : parts_) members += part.last.devices;
+        control.set_members(members);
+    }
     follow_test(report);
     if (tested_) counts_.test = tested_->state;
 }
@@ -75,6 +80,8 @@ PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadl
     orders.patient_until = patient_until;
     orders.tested_wave = control.tested_wave();
     const auto& waves = control.waves();
+    orders.members = control.members();
+    orders.sources = sources;
     const auto open = control.has_waves() ? control.open_waves() : waves.size();
     // Without an order each wave takes its share of what is left in each part.
     std::vector<std::uint64_t> left;
@@ -93,6 +100,11 @@ PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadl
             orders.open_to = static_cast<std::uint32_t>(end);
             orders.opened.push_back(control.has_waves() ? waves[i].opened : started);
         }
+    }
+    if (control.is_continuous()) {
+        // Who joins is behind all others, in the last wave.
+        orders.wave_ends.back() = UINT32_MAX;
+        if (open == waves.size()) orders.open_to = UINT32_MAX;
     }
     return orders;
 }

@@ -33,6 +33,8 @@ public:
     std::uint64_t backing_off() const;
     std::uint64_t waits_offline() const;
     std::uint64_t must_missed() const;
+    /// Of a continuous job: where its devices come from, beside its condition.
+    std::shared_ptr<const MemberSources> sources;
     /// Where the parts' logs end, as they told last.
     std::vector<LogHead> log_heads() const;
 

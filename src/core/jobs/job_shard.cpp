@@ -30,6 +30,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
       notices_(std::make_shared<JobNotices>(shard, turns_)),
       budgets_(shard, turns_),
+      members_(shard),
       site_{shard,
             turns_,
             folder_,
@@ -41,6 +42,7 @@ JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEn
             metrics_,
             *notices_,
             budgets_,
+            members_,
             [this](std::uint64_t job) { part_finished(job); },
             [this](std::uint64_t job, GateReport told) { report(job, std::move(told)); }},
       mail_(mail) {
@@ -120,6 +122,7 @@ bool JobShard::is_still() const {
 void JobShard::stop() {
     folder_.stop();
     turns_.stop();
+    members_.stop();
     for (const auto& [number, scan] : scans_) scan->abandon();
     scans_.clear();
     for (const auto& [number, scan] : plan_scans_) scan->abandon();
@@ -338,6 +341,7 @@ void JobShard::method_ready(Record& record) {
 void JobShard::removed(Record& record) {
     for (const auto& [number, part] : parts_) part->device_removed(record);
     budgets_.removed(record.ordinal);
+    members_.removed(record);
 }
 
 void JobShard::report(std::uint64_t job, GateReport told) {
@@ -354,6 +358,7 @@ void JobShard::part_finished(std::uint64_t job) {
     std::erase_if(takers_, [job](const auto& part) { return part->job() == job; });
     parts_.erase(job);
     begun_.erase(job);
+    members_.drop(job);
     set_over(job);
     tell_finished(job);
 }

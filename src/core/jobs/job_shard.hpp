@@ -4,6 +4,7 @@
 #include "core/jobs/job_mail.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
+#include "core/jobs/members/member_watch.hpp"
 #include "core/jobs/notices/job_notices.hpp"
 #include "core/jobs/plans/plan_part.hpp"
 #include "core/shard/background_turns.hpp"
@@ -107,6 +108,7 @@ private:
     ByJobType<JobDeviceMetrics> metrics_;
     const std::shared_ptr<JobNotices> notices_;
     ShardBudgets budgets_;
+    MemberWatch members_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::atomic<bool> is_called_ = false;
     JobSite site_;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/sha256.hpp"
+#include "core/jobs/members/part_members.hpp"
 #include "core/shard/placement.hpp"
 
 #include <boost/asio/post.hpp>
@@ -180,22 +181,7 @@ Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources
 /// True if the source's device stands where the rollout takes its targets from.
 bool JobTargetScan::is_chosen(std::uint32_t index) const {
     if (!source_->from) return true;
-    const auto& from = *entry_->definition().rollout->from;
-    const auto& state = source_->from->state();
-    switch (state.at(index)) {
-        case TargetState::succeeded:
-            return from.succeeded;
-        case TargetState::failed:
-            return from.failed && from.kinds.has(kind_of(state.reason(index)));
-        case TargetState::canceled:
-            return from.canceled;
-        case TargetState::pending:
-        case TargetState::attempted:
-        case TargetState::again:
-        case TargetState::running:
-            break;
-    }
-    return from.pending;
+    return carillon::is_chosen(*entry_->definition().rollout->from, source_->from->state(), index);
 }
 
 /// How the write to a device of the source is taken back; nothing if it was not written. `key` is its key.

@@ -10,7 +10,7 @@ namespace carillon {
 
 /// What somebody wants of a job with a rollout.
 struct JobWish {
-    enum What : std::uint8_t { pause, resume, promote, change };
+    enum What : std::uint8_t { pause, resume, promote, change, close };
     What what = pause;
     JobActor by;
     std::string why;

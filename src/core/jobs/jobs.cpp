@@ -160,7 +160,8 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
             // A part without devices has no event that says it.
             if (stored.chain && targets->next_sequence == 1) targets->chain.emplace();
             entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
-            stored.part_sizes.push_back(targets->state.size());
+            stored.part_sizes.push_back(targets->started());
+            stored.members += targets->state.size();
             job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling, stored.start_number());
         }
     } else {
@@ -189,6 +190,9 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         }
         if (const auto* found = std::get_if<TargetsEvent>(&*event)) {
             targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
+        } else if (const auto* came = std::get_if<JoinedEvent>(&*event)) {
+            targets.joined.emplace_back(static_cast<std::uint32_t>(targets.ordinals.size()), came->time);
+            targets.ordinals.insert(targets.ordinals.end(), came->ordinals.begin(), came->ordinals.end());
         } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
             targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
         } else if (auto* kept = std::get_if<ReversalsEvent>(&*event)) {

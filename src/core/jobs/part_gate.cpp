@@ -5,19 +5,37 @@
 
 namespace carillon {
 
-PartGate::PartGate(std::uint32_t part, std::vector<std::uint32_t> places, std::vector<std::uint32_t> order,
-                   const PartState& state)
+PartGate::PartGate(std::uint32_t part, bool is_ordered, std::vector<std::uint32_t> places,
+                   std::vector<std::uint32_t> order, const PartState& state)
     : part_(part),
+      is_ordered_(is_ordered),
       places_(std::move(places)),
+      started_(places_.size()),
       size_(static_cast<std::uint32_t>(state.size())),
       order_(std::move(order)) {
     if (has_order() && order_.empty()) {
-        order_.resize(size_);
+        order_.resize(started_);
         std::iota(order_.begin(), order_.end(), 0);
         std::sort(order_.begin(), order_.end(),
                   [this](std::uint32_t a, std::uint32_t b) { return places_[a] < places_[b]; });
     }
+    add_joined(size_);
     count_all(state);
+}
+
+/// Those that joined stand behind all others, in the order in which they came.
+void PartGate::add_joined(std::size_t size) {
+    if (!has_order()) return;
+    for (auto index = places_.size(); index < size; ++index) {
+        places_.push_back(joined_place + static_cast<std::uint32_t>(index - started_));
+        order_.push_back(static_cast<std::uint32_t>(index));
+    }
+}
+
+void PartGate::grow(std::size_t size) {
+    size_ = static_cast<std::uint32_t>(size);
+    add_joined(size);
+    open_up();
 }
 
 void PartGate::obey(PartOrders orders, const PartState& state) {
@@ -36,15 +54,19 @@ void PartGate::obey(PartOrders orders, const PartState& state) {
             note_tested(index, state);
         }
     }
-    if (has_order()) {
-        const auto end = std::partition_point(order_.begin(), order_.end(), [this](std::uint32_t index) {
-            return places_[index] < orders_.open_to;
-        });
-        open_end_ = static_cast<std::uint32_t>(end - order_.begin());
-    } else {
-        open_end_ = std::min(orders_.open_to, size_);
-    }
+    open_up();
     if (has_new_waves) count_all(state);
+}
+
+void PartGate::open_up() {
+    if (!has_order()) {
+        open_end_ = std::min(orders_.open_to, size_);
+        return;
+    }
+    const auto end = std::partition_point(order_.begin(), order_.end(), [this](std::uint32_t index) {
+        return places_[index] < orders_.open_to;
+    });
+    open_end_ = static_cast<std::uint32_t>(end - order_.begin());
 }
 
 std::size_t PartGate::wave_of(std::uint32_t index) const {
@@ -117,6 +139,7 @@ void PartGate::count_all(const PartState& state) {
 GateReport PartGate::report() const {
     GateReport report;
     report.part = part_;
+    report.devices = size_;
     report.used = used_;
     report.returned = returned_;
     report.waves = waves_;

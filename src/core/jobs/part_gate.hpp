@@ -14,6 +14,13 @@
 
 namespace carillon {
 
+/// Where a continuous job takes devices from that come later, beside its condition.
+struct MemberSources {
+    std::uint64_t from = 0;     ///< The job whose devices it takes in a state, by number; 0: none.
+    std::uint64_t undo_of = 0;  ///< The job whose writes it takes back; 0: none.
+    std::string wrote;          ///< What that wrote to all of them, as `Reversal::wrote`.
+};
+
 /// What the coordinator wants of one part of a job with a rollout: a state, never a step, so that the newest
 /// says it all.
 struct PartOrders {
@@ -28,6 +35,9 @@ struct PartOrders {
     WallTime deadline;
     std::optional<std::uint32_t> tested_wave;  ///< The wave that is judged by a test now, if one is.
     WallTime patient_until;  ///< Before this nobody who is not there is given up: the hub has just started.
+    // Of a continuous job:
+    MemberTaking members = MemberTaking::none;
+    std::shared_ptr<const MemberSources> sources;
 };
 
 /// A part's side of its job's gate: which devices are next, which of them may begin, and what the gate is
@@ -36,9 +46,14 @@ struct PartOrders {
 class PartGate {
 public:
     /// `places` are those of the part's devices in the whole job, or none if they begin as they are stored.
-    /// `order` has the indexes by place; if it is empty it is made of `places`.
-    PartGate(std::uint32_t part, std::vector<std::uint32_t> places, std::vector<std::uint32_t> order,
-             const PartState& state);
+    /// `order` has the indexes by place; if it is empty it is made of `places`. Those of `state` that have no
+    /// place in a job that `is_ordered` have joined it since.
+    PartGate(std::uint32_t part, bool is_ordered, std::vector<std::uint32_t> places,
+             std::vector<std::uint32_t> order, const PartState& state);
+    /// Ours: the place of the first device of a part that joined; those after it stand behind it.
+    static constexpr std::uint32_t joined_place = std::uint32_t{1} << 31;
+    /// Devices have joined; there are so many now.
+    void grow(std::size_t size);
 
     bool has_orders() const { return orders_.number > 0; }
     const PartOrders& orders() const { return orders_; }
@@ -47,7 +62,7 @@ public:
     bool is_held() const { return !has_orders() || orders_.is_held; }
 
     // --- order ---------------------------------------------------------------------------------
-    bool has_order() const { return !places_.empty(); }
+    bool has_order() const { return is_ordered_; }
     /// The device at a position.
     std::uint32_t at(std::uint32_t position) const { return has_order() ? order_[position] : position; }
     /// Orders devices as they are to begin.
@@ -89,8 +104,13 @@ private:
     void note_tested(std::uint32_t index, const PartState& state);
 
     const std::uint32_t part_;
-    const std::vector<std::uint32_t> places_;
-    const std::uint32_t size_;
+    void add_joined(std::size_t size);
+    void open_up();
+
+    const bool is_ordered_;
+    std::vector<std::uint32_t> places_;
+    const std::size_t started_;  ///< Devices that have a place of the whole job.
+    std::uint32_t size_;
     std::vector<std::uint32_t> order_;  ///< Indexes by place; none without an order.
     PartOrders orders_;
     std::uint32_t open_end_ = 0;

@@ -77,10 +77,15 @@ void Shard::settle(std::uint64_t batch, bool is_durable) {
         record->latest.reset();
         if (!record->committed) {
             forget(*record);
-        } else if (write_observer_ != nullptr) {
-            write_observer_->settled(*record);
+        } else {
+            for (auto* observer : write_observers_) observer->settled(*record);
         }
     }
+}
+
+void Shard::add_write_observer(WriteObserver& observer) {
+    const auto known = std::find(write_observers_.begin(), write_observers_.end(), &observer);
+    if (known == write_observers_.end()) write_observers_.push_back(&observer);
 }
 
 void Shard::forget(Record& record) {

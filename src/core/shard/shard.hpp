@@ -41,8 +41,8 @@ public:
     virtual void removed(Record& record) = 0;
 };
 
-/// Told when an identity's documents have come to rest; configurations listen while there are any. On the
-/// shard's thread.
+/// Told when an identity's documents have come to rest; configurations and jobs that go on taking devices
+/// listen while there are any. On the shard's thread.
 class WriteObserver {
 public:
     virtual ~WriteObserver() = default;
@@ -159,8 +159,9 @@ public:
     void touch(Record& record) { record.last_activity = context_.clock.wall_now(); }
 
     void add_observer(ShardObserver& observer) { observers_.push_back(&observer); }
-    /// Null if nobody listens.
-    void set_write_observer(WriteObserver* observer) { write_observer_ = observer; }
+    /// Both harmless if that is so already.
+    void add_write_observer(WriteObserver& observer);
+    void remove_write_observer(WriteObserver& observer) { std::erase(write_observers_, &observer); }
 
     // --- for writers within core ---------------------------------------------------------------
     /// Makes `document` (nothing: a removal) the record's newest state, as part of the batch being
@@ -228,7 +229,7 @@ private:
     std::unique_ptr<TwinIndex> index_;
     std::unique_ptr<CloudMessages> cloud_messages_;
     std::vector<ShardObserver*> observers_;
-    WriteObserver* write_observer_ = nullptr;
+    std::vector<WriteObserver*> write_observers_;  ///< Bound: one of each room that listens
     ShardTraffic traffic_;
     std::uint64_t sequence_ = 0;
     Ordinal ordinals_reserved_ = 0;

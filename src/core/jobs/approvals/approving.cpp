@@ -44,9 +44,11 @@ void JobCoordinator::demand_approval(Active& job, const Placing& placing) {
     job.entry->show_approval(nullptr);
     approving.digest = JobPlans::digest_of(placing.digests);
     const auto devices = std::accumulate(placing.sizes.begin(), placing.sizes.end(), std::uint64_t{0});
+    // Nobody knows how many devices come to match a continuous job.
+    const bool is_continuous = job.run && job.run->control.is_continuous();
     JobApproval asked;
-    asked.rules = rules_.matching(job.entry->definition(), devices);
-    if (asked.rules.empty() || devices == 0) return;
+    asked.rules = rules_.matching(job.entry->definition(), is_continuous ? UINT64_MAX : devices);
+    if (asked.rules.empty() || (devices == 0 && !is_continuous)) return;
     asked.hash = hash_of(job);
     asked.creator = approving.stored.creator;
     asked.devices = devices;

@@ -145,7 +145,8 @@ void TwinPart::take_back(const JobEvent& event) {
     auto& held = *confirming_;
     if (const auto* confirmed = std::get_if<ConfirmedEvent>(&event))
         held.confirmed.insert(held.confirmed.end(), confirmed->devices.begin(), confirmed->devices.end());
-    if (const auto* canceled = std::get_if<CanceledEvent>(&event); canceled != nullptr && canceled->by == 0)
+    if (const auto* canceled = std::get_if<CanceledEvent>(&event);
+        canceled != nullptr && !canceled->spares_begun())
         held.superseded.insert(held.superseded.end(), canceled->indexes.begin(), canceled->indexes.end());
     put_confirmed_soon();
 }

@@ -65,13 +65,15 @@ void JobNotices::written(const std::shared_ptr<JobEntry>& entry, std::uint64_t s
     if (!shard_.telemetry().hub_events().takes(EventSource::job_lifecycle)) return;
     const auto [found, is_new] = parts_.try_emplace(entry->number());
     Part& part = found->second;
-    if (is_new) {
+    if (is_new || part.is_ending) {
+        // All before is told: devices that joined a continuous job may come after that.
         part.entry = entry;
         part.place = part.durable = {sequence, 0};
         part.noted = sequence;
         part.attempt = ++last_attempt_;
-        part.has_news = false;
+        part.has_news = part.is_ending = part.is_stored = false;
     }
+    part.written = sequence;
     // In the batch of each event until one such batch is durable: where the first is refused, so is the
     // place.
     if (!part.is_stored) put_place(part);
@@ -79,9 +81,13 @@ void JobNotices::written(const std::shared_ptr<JobEntry>& entry, std::uint64_t s
 
 void JobNotices::settled(std::uint64_t job, std::uint64_t sequence, bool is_durable) {
     const auto found = parts_.find(job);
-    if (!is_durable || found == parts_.end() || sequence < found->second.noted) return;
-    found->second.is_stored = true;
-    found->second.has_news = true;
+    if (found == parts_.end() || sequence < found->second.noted) return;
+    Part& part = found->second;
+    part.settled = sequence;
+    // Where the last event was refused, its part may be told to its end.
+    if (!is_durable && (!part.is_stored || part.is_under_way())) return;
+    part.is_stored = true;
+    part.has_news = true;
     turns_.wake(*this);
 }
 
@@ -224,7 +230,7 @@ void JobNotices::have_read(std::uint64_t job, std::uint64_t attempt, Result<std:
     if (!events->empty()) {
         part.events = *std::move(events);
         part.has_news = true;
-    } else if (!part.has_news && is_done()) {
+    } else if (!part.has_news && !part.is_under_way() && is_done()) {
         end(part);
     }
     turns_.wake(*this);

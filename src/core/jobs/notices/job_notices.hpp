@@ -53,11 +53,13 @@ private:
     using Event = std::pair<std::uint64_t, JobEvent>;
     struct Part {
         std::shared_ptr<JobEntry> entry;
-        Place place;              ///< With all that is in the batch,
-        Place durable;            ///< and without.
-        std::uint64_t noted = 0;  ///< The event in whose batch the place was first put.
-        bool is_stored = false;   ///< The place is on disk.
-        bool has_news = true;     ///< Its log may hold more than was read.
+        Place place;                ///< With all that is in the batch,
+        Place durable;              ///< and without.
+        std::uint64_t noted = 0;    ///< The event in whose batch the place was first put.
+        std::uint64_t written = 0;  ///< The newest event,
+        std::uint64_t settled = 0;  ///< and the newest that is durable or refused.
+        bool is_stored = false;     ///< The place is on disk.
+        bool has_news = true;       ///< Its log may hold more than was read.
         bool is_reading = false;
         bool is_ending = false;     ///< All is told, and the place is being removed.
         std::uint64_t attempt = 0;  ///< What is answered to an earlier one counts no more.
@@ -65,6 +67,8 @@ private:
         std::vector<Event> events;         ///< Read, oldest last.
         std::vector<std::uint32_t> ended;  ///< By the newest event that is folded.
         std::optional<JobEvent> newest;
+
+        bool is_under_way() const { return settled < written; }
     };
     std::string row_key(std::uint64_t job) const;
     void put_place(const Part& part);

@@ -22,8 +22,8 @@ JobCoordinator::Release JobCoordinator::release_of(const Active& job, std::strin
         const auto ended = counts.succeeded + counts.failed;
         const bool holds = after.pass.ended.is_reached(ended, size) &&
                            after.pass.succeeded.is_reached(counts.succeeded, ended);
-        // A job of which nothing is left to judge by proves nothing.
-        if (holds && (size > 0 || counts.device == 0)) return Release::now;
+        // A job of which nothing is left to judge by proves nothing, nor does one that has no devices yet.
+        if (holds && (size > 0 || (counts.device == 0 && is_over))) return Release::now;
         why = fmt::format(
             "startAfter: of {} devices of job '{}' {} ended and {} succeeded; needs {} and of them {}", size,
             after.job, ended, counts.succeeded, after.pass.ended.text(), after.pass.succeeded.text());

@@ -36,8 +36,8 @@ void JobPart::put_given_up() {
             std::find_if(from, devices.end(), [&](std::uint32_t index) { return taken_[index] != taker; });
         CanceledEvent event;
         event.time = shard().clock().wall_now();
-        event.reason = CancelReason::superseded;
-        event.by = takers_[taker - 1U];
+        event.reason = taker == left_mark ? CancelReason::left : CancelReason::superseded;
+        if (taker != left_mark) event.by = takers_[taker - 1U];
         event.indexes.assign(from, to);
         from = to;
         ++giving_up_;

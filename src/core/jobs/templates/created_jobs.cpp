@@ -47,7 +47,7 @@ Result<> JobCoordinator::check_all(const std::vector<std::shared_ptr<JobDefiniti
             outcome = check_rollout(*definition);
         }
         if (!outcome) break;
-        siblings_.insert(definition->id);
+        siblings_.emplace(definition->id, definition);
     }
     siblings_.clear();
     if (!outcome) return outcome;

@@ -15,8 +15,8 @@ ReplayedJob::ReplayedJob(const JobDefinition& definition, const std::vector<std:
         touched_[i].resize(sizes[i]);
         CARILLON_ASSERT(parts_[i].state.apply(targets));
         auto own = has_order ? std::move(places[i]) : std::vector<std::uint32_t>();
-        parts_[i].gate = std::make_unique<PartGate>(i, std::move(own), std::vector<std::uint32_t>(),
-                                                    parts_[i].state);
+        parts_[i].gate = std::make_unique<PartGate>(i, has_order, std::move(own),
+                                                    std::vector<std::uint32_t>(), parts_[i].state);
     }
     renew_orders();
     for (std::size_t i = 0; i < parts_.size(); ++i) report(i);

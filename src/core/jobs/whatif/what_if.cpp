@@ -6,6 +6,7 @@
 #include "core/jobs/reports/on_storage.hpp"
 #include "core/jobs/whatif/what_if_replay.hpp"
 #include "core/jobs/whatif/what_if_simulation.hpp"
+#include "model/rollouts/members.hpp"
 #include "model/rollouts/wave_test.hpp"
 
 #include <fmt/core.h>
@@ -90,6 +91,10 @@ Task<Result<WhatIfAnswer>> what_if(DeviceReports& reports, std::string changes, 
         co_return fail(Errc::operation_not_allowed_in_current_state,
                        fmt::format("Job '{}' was made without a rollout.", definition.id));
     }
+    if (RolloutMembers::of(*definition.rollout).is_continuous) {
+        co_return fail(Errc::operation_not_allowed_in_current_state,
+                       "A job whose devices join while it runs (rollout.members) cannot be asked about.");
+    }
     const auto json = JsonDocument::parse(changes);
     if (!json) co_return fail(json.error());
     if (!json->root().is_object()) co_return fail(Errc::argument_invalid, "rollout: must be an object");
@@ -109,8 +114,8 @@ Task<Result<WhatIfAnswer>> what_if(DeviceReports& reports, std::string changes, 
     question->changed = *std::move(changed);
     question->changes = std::move(changes);
     auto& shards = reports.shards();
-    auto looking = look(shards.first(), static_cast<std::uint32_t>(shards.count()), entry,
-                        std::move(question), limits);
+    auto looking =
+        look(shards.first(), static_cast<std::uint32_t>(shards.count()), entry, std::move(question), limits);
     co_return co_await shards.on(shards.first(), std::move(looking));
 }
 

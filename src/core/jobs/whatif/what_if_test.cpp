@@ -181,8 +181,8 @@ TEST(WhatIf, AChangeThatWasMadeMeanwhileHoldsBesideWhatIsAskedAbout) {
     EXPECT_EQ(sooner->counts.failed, 10U);
 }
 
-/// Policies, manners and deeds of people by chance: whatever was decided, the replay decides. On one shard: what
-/// happens on several at the very same tick of the clock has no order on record.
+/// Policies, manners and deeds of people by chance: whatever was decided, the replay decides. On one shard:
+/// what happens on several at the very same tick of the clock has no order on record.
 TEST(WhatIf, G15_2ByChance) {
     for (std::uint32_t seed = 0; seed < 200; ++seed) {
         SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -193,10 +193,11 @@ TEST(WhatIf, G15_2ByChance) {
         bench.add(devices);
         bench.connect_all(devices, one_in(2 + one_of(12), milliseconds(one_of(3000))));
         const std::array<const char*, 4> otherwise{"pause", "cancel", "go", "pause"};
-        auto rollout = fmt::format(R"({{"seed":{},"waves":[{{"size":{},"pass":{{"succeeded":"{}%","ended":"{}%"}},)"
-                                   R"("soak":"{}s","else":"{}"}},{{"size":"{}%"}},{{"size":"rest"}}])",
-                                   seed, 5 + one_of(20), 70 + one_of(30), 60 + one_of(41), one_of(8),
-                                   otherwise[static_cast<std::size_t>(one_of(4))], 10 + one_of(30));
+        auto rollout =
+            fmt::format(R"({{"seed":{},"waves":[{{"size":{},"pass":{{"succeeded":"{}%","ended":"{}%"}},)"
+                        R"("soak":"{}s","else":"{}"}},{{"size":"{}%"}},{{"size":"rest"}}])",
+                        seed, 5 + one_of(20), 70 + one_of(30), 60 + one_of(41), one_of(8),
+                        otherwise[static_cast<std::size_t>(one_of(4))], 10 + one_of(30));
         if (one_of(2) == 0) rollout += fmt::format(R"(,"pace":{{"rate":"{}/s"}})", 5 + one_of(60));
         if (one_of(2) == 0)
             rollout += fmt::format(R"(,"stop":[{{"failed":"{}%","after":{}}},{{"failed":{},"do":"cancel"}}])",
@@ -366,6 +367,7 @@ TEST(WhatIf, WhatCannotBeAskedIsRefused) {
                                                   R"("queryCondition":"*","rollout":{{}}}})",
                                                   to_iso8601(bench.clock.wall_now().plus_s(60)))));
     ASSERT_TRUE(bench.create("j", twin_rollout_body(R"({"waves":[{"size":1},{"size":"rest"}]})")));
+    ASSERT_TRUE(bench.create("goes-on", twin_rollout_body(R"({"members":{"mode":"continuous"}})")));
     bench.pass(seconds(1));
     const auto refusal = [&](const std::string& id, const std::string& changes) {
         const auto answer = bench.ask(id, changes);
@@ -374,6 +376,7 @@ TEST(WhatIf, WhatCannotBeAskedIsRefused) {
     EXPECT_EQ(refusal("none", "{}"), Errc::job_not_found);
     EXPECT_EQ(refusal("plain", "{}"), Errc::operation_not_allowed_in_current_state);
     EXPECT_EQ(refusal("later", "{}"), Errc::operation_not_allowed_in_current_state);
+    EXPECT_EQ(refusal("goes-on", "{}"), Errc::operation_not_allowed_in_current_state);
     bench.limits.devices_max = 1;
     EXPECT_EQ(refusal("j", "{}"), Errc::argument_invalid);
     bench.limits = {};
