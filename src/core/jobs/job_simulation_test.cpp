@@ -84,6 +84,18 @@ struct Simulation {
                 return "*";
         }
     }
+    /// That a job goes on taking devices, also those that come out of another one.
+    std::string continuous() {
+        if (dice.chance(40) && !world.jobs.empty()) {
+            const auto& id = world.jobs[dice.below(world.jobs.size())].id;
+            return fmt::format(R"("members":{{"mode":"continuous"}},"from":{{"job":"{}","in":[{}]}})", id,
+                               dice.chance(50)   ? R"("succeeded")"
+                               : dice.chance(50) ? R"("failed","canceled")"
+                                                 : R"("succeeded","failed","canceled","pending")");
+        }
+        return fmt::format(R"("members":{{"mode":"continuous","onLeave":"{}"}})",
+                           dice.chance(50) ? "cancel" : "keep");
+    }
     /// A rollout of any policies, or none.
     std::string rollout(JobType type) {
         if (!dice.chance(50)) return {};
@@ -96,6 +108,8 @@ struct Simulation {
                 world.jobs[dice.below(world.jobs.size())].id, 1 + dice.below(100), 1 + dice.below(100)));
         }
         const bool is_method = type == JobType::device_method;
+        const bool goes_on = dice.chance(25);
+        if (goes_on) members.push_back(continuous());
         std::string pace;
         const bool confirms = !is_method && dice.chance(40);
         if (confirms) {
@@ -111,11 +125,14 @@ struct Simulation {
         if (dice.chance(40)) {
             std::string waves;
             for (auto left = 1 + dice.below(3); left > 0; --left) {
-                const bool is_tested = dice.chance(25);
-                waves += fmt::format(R"({}{{"size":{},"soak":"{}s","gate":"{}","within":"{}s","else":"{}",)"
+                const bool is_last = left == 1;
+                const bool is_tested = dice.chance(25) && !(goes_on && is_last);
+                const auto within = fmt::format(R"("within":"{}s",)", 2 + dice.below(20));
+                waves += fmt::format(R"({}{{"size":{},"soak":"{}s","gate":"{}",{}"else":"{}",)"
                                      R"("pass":{{"succeeded":"{}%","ended":"{}%"}}{}}})",
                                      waves.empty() ? "" : ",", (is_tested ? 2 : 1) + dice.below(6),
-                                     dice.below(2), dice.chance(20) ? "manual" : "auto", 2 + dice.below(20),
+                                     dice.below(2), dice.chance(20) ? "manual" : "auto",
+                                     goes_on && is_last ? std::string_view() : std::string_view(within),
                                      dice.chance(40)             ? "go"
                                      : dice.chance(20)           ? "cancel"
                                      : undoes && dice.chance(30) ? "undo"
@@ -125,7 +142,7 @@ struct Simulation {
             members.push_back(R"("waves":[)" + waves + "]");
         }
         if (dice.chance(30)) members.emplace_back(R"("order":"random")");
-        if (dice.chance(30)) members.emplace_back(R"("supersede":{"key":"k"})");
+        if (!goes_on && dice.chance(30)) members.emplace_back(R"("supersede":{"key":"k"})");
         if (dice.chance(30)) {
             members.push_back(fmt::format(R"("stop":[{{"failed":{},"do":"{}"}}])", 1 + dice.below(4),
                                           dice.chance(30)             ? "cancel"
@@ -149,8 +166,11 @@ struct Simulation {
         if (world.jobs.empty()) return;
         const auto& id = world.jobs[dice.below(world.jobs.size())].id;
         JobWish wish;
-        switch (dice.below(4)) {
+        switch (dice.below(5)) {
             case 0:
+                break;
+            case 4:
+                wish.what = JobWish::close;
                 break;
             case 1:
                 wish.what = JobWish::resume;
@@ -176,8 +196,12 @@ struct Simulation {
             const auto policies = rollout(type);
             return world.plan(next_id(), type, some, policies.empty() ? "{" + windows + "}" : policies);
         }
-        world.create(next_id(), type, choice(), start, 25 + static_cast<std::int64_t>(dice.below(40)),
-                     static_cast<int>(5 + dice.below(20)), rollout(type));
+        const auto policies = rollout(type);
+        auto devices = choice();
+        // A list of ids stays as it is.
+        if (policies.find(R"("members")") != std::string::npos && devices.front() == '"') devices = "*";
+        world.create(next_id(), type, devices, start, 25 + static_cast<std::int64_t>(dice.below(40)),
+                     static_cast<int>(5 + dice.below(20)), policies);
     }
     std::string next_id() { return fmt::format("j{}", ids++); }
     void apply() {

@@ -5,6 +5,7 @@
 #include "core/jobs/budgets/job_budgets.hpp"
 #include "core/jobs/plans/job_plans.hpp"
 #include "model/rollout_confirm.hpp"
+#include "model/rollouts/members.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/start_after.hpp"
 #include "model/rollouts/supersede.hpp"
@@ -272,6 +273,8 @@ void JobWorld::watch_job(const std::string& id, const JobDefinition& definition)
         job.undoes_itself = policy->text.find(R"("undo")") != std::string::npos;
         job.supersedes = RolloutSupersede::of(*policy).has_value();
         job.is_planned = RolloutPlanRef::of(*policy).has_value();
+        job.is_continuous = RolloutMembers::of(*policy).is_continuous;
+        job.takes_all = job.is_continuous && !policy->from && definition.condition == "*";
         if (const auto after = RolloutStartAfter::of(*policy)) {
             job.after = after->job;
             job.after_ended = static_cast<int>(after->pass.ended.hundredths / 100);
@@ -365,6 +368,7 @@ void JobWorld::direct(const std::string& id, JobWish wish) {
     // What else is asked for may let devices begin again, whatever becomes of the asking.
     if (wish.what == JobWish::pause && job->pausing) return;
     const bool is_pause = wish.what == JobWish::pause;
+    if (wish.what == JobWish::close) job->is_closed = true;
     if (!is_pause) {
         job->is_pause_acknowledged = false;
         job->pausing.reset();

@@ -41,12 +41,16 @@ struct WatchedJob {
     bool is_pause_acknowledged = false;   ///< And nobody has asked for anything since.
     std::uint64_t begun_when_paused = 0;  ///< Twin jobs: written by then and not failed.
     std::shared_ptr<std::optional<Result<>>> pausing;
-    std::string undoes;              ///< The job that it takes back, if it is an undo,
-    bool undoes_itself = false;      ///< or its rules say that it may be taken back.
-    std::string after;               ///< The job that it waits for,
-    int after_ended = 0;             ///< of whose devices so many in a hundred are to have ended.
-    bool is_approval_tried = false;  ///< Somebody has said yes.
+    std::string undoes;               ///< The job that it takes back, if it is an undo,
+    bool undoes_itself = false;       ///< or its rules say that it may be taken back.
+    std::string after;                ///< The job that it waits for,
+    int after_ended = 0;              ///< of whose devices so many in a hundred are to have ended.
+    std::uint64_t after_devices = 0;  ///< It had so many when this one was last seen to wait.
+    bool is_approval_tried = false;   ///< Somebody has said yes.
     bool is_planned = false;
+    bool is_continuous = false;  ///< It goes on taking devices,
+    bool takes_all = false;      ///< all that there are.
+    bool is_closed = false;      ///< Somebody has asked for that.
     bool supersedes =
         false;  ///< It takes devices from jobs that started before, and gives them to later ones.
 };
@@ -159,7 +163,7 @@ private:
                            const std::string& rollout);
     void watch_job(const std::string& id, const JobDefinition& definition);
     void watch_undos();
-    void check_start(const WatchedJob& job, const JobProgress& progress);
+    void check_start(WatchedJob& job, const JobProgress& progress);
     void check_windows();
     void check_progress(WatchedJob& job, const JobCounts& counts);
     void check_rollout(const WatchedJob& job, const JobProgress& progress) const;
@@ -167,6 +171,7 @@ private:
     std::vector<DeviceJob> rows(const std::string& job);
     void check_chain(const WatchedJob& job);
     void check_told();
+    void check_members();
     void check_superseding();
     void check_tests(const WatchedJob& job, const std::vector<std::string>& lines);
     bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);

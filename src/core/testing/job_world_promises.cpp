@@ -41,7 +41,9 @@ void JobWorld::check() {
         if (now->counts) {
             const auto& c = *now->counts;
             EXPECT_EQ(c.device, c.pending + c.running + c.succeeded + c.failed + c.canceled) << job.id;
-            if (job.rank > 0) {
+            if (job.rank > 0 && job.is_continuous && job.rank < 2) {
+                EXPECT_GE(c.device, job.last_counts.device) << job.id;
+            } else if (job.rank > 0) {
                 EXPECT_EQ(c.device, job.last_counts.device) << job.id;
             }
             EXPECT_GE(c.succeeded, job.last_counts.succeeded) << job.id;
@@ -78,7 +80,7 @@ void JobWorld::watch_undos() {
 }
 
 /// Nothing of a job begins before it may start.
-void JobWorld::check_start(const WatchedJob& job, const JobProgress& progress) {
+void JobWorld::check_start(WatchedJob& job, const JobProgress& progress) {
     const auto counts = progress.snapshot.counts.value_or(JobCounts());
     const auto begun = counts.succeeded + counts.running;
     if (progress.approval && !job.is_approval_tried) {
@@ -87,13 +89,24 @@ void JobWorld::check_start(const WatchedJob& job, const JobProgress& progress) {
     if (job.is_planned && progress.snapshot.status == JobStatus::failed) {
         EXPECT_EQ(begun, 0U) << job.id << " has begun with devices that were not planned";
     }
-    if (job.after.empty() || begun == 0) return;
+    if (job.after.empty()) return;
     const auto other = (*hub)->jobs().snapshot(job.after);
+    if (progress.rollout && progress.rollout->waits_for_job && other && other->counts)
+        job.after_devices = other->counts->device;
+    if (begun == 0) return;
     ASSERT_TRUE(other) << job.id << " waits for a job that is gone";
     const auto of = other->counts.value_or(JobCounts());
+    const auto ended = of.succeeded + of.failed;
+    auto size = of.device;
+    if (const auto* source = find_job(job.after); source && source->is_continuous) {
+        // Some may have joined since; when it still waited there were no more than when it began.
+        size = std::min(size, job.after_devices);
+        EXPECT_TRUE(ended > 0 || is_terminal(other->status))
+            << job.id << " began after " << job.after << ", of which nothing had ended";
+    }
     // What has ended never falls, and what is canceled does not count.
-    EXPECT_GE(100 * (of.succeeded + of.failed),
-              static_cast<std::uint64_t>(job.after_ended) * (of.device - of.canceled))
+    EXPECT_GE(100 * ended + static_cast<std::uint64_t>(job.after_ended) * of.canceled,
+              static_cast<std::uint64_t>(job.after_ended) * size)
         << job.id << " began too early after " << job.after;
 }
 
@@ -149,13 +162,23 @@ void JobWorld::check_rollout(const WatchedJob& job, const JobProgress& progress)
     if (progress.rollout->rollout->waves.empty() || !progress.snapshot.counts) return;
     std::uint64_t open = 0;
     for (std::size_t i = 0; i < waves.size(); ++i) {
-        if (waves[i].state == WaveState::waiting) continue;
+        if (waves[i].state == WaveState::waiting) {
+            if (i < progress.waves.size()) {
+                EXPECT_EQ(progress.waves[i].succeeded, 0U) << job.id << " wave " << i << " is not open";
+            }
+            continue;
+        }
         open += waves[i].size;
         if (i > 0) {
             EXPECT_NE(waves[i - 1].state, WaveState::waiting) << job.id << " wave " << i;
             EXPECT_NE(waves[i - 1].state, WaveState::open) << job.id << " wave " << i << " opened early";
             EXPECT_NE(waves[i - 1].state, WaveState::soaking) << job.id << " wave " << i << " opened early";
         }
+    }
+    // The sizes are what the coordinator has heard. Who has joined since is in the last wave.
+    if (job.is_continuous && waves.back().state != WaveState::waiting) {
+        EXPECT_LE(open, counts.device) << job.id << " has waves of more devices than it has";
+        open = std::max(open, counts.device);
     }
     EXPECT_LE(counts.succeeded + counts.running, open) << job.id << " began in a wave that is not open";
 }
@@ -379,6 +402,19 @@ void JobWorld::check_superseding() {
     }
 }
 
+/// Whoever is there is a member of a job that takes all.
+void JobWorld::check_members() {
+    const auto there = static_cast<std::uint64_t>(
+        std::count_if(devices.begin(), devices.end(), [this](const auto& id) { return exists(id); }));
+    for (const auto& job : jobs) {
+        const auto now = (*hub)->jobs().progress(job.id);
+        if (!job.takes_all || job.is_closed || !now || now->snapshot.status != JobStatus::running) continue;
+        if (!now->rollout || now->rollout->is_cancelling || now->rollout->deadline <= clock.wall_now())
+            continue;
+        EXPECT_GE(now->snapshot.counts.value_or(JobCounts()).device, there) << job.id << " misses devices";
+    }
+}
+
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
@@ -392,6 +428,9 @@ void JobWorld::finish() {
     cap(0);
     settle();
     while (answer_one()) settle();
+    advance(std::chrono::seconds(2));
+    settle();
+    check_members();
     const auto is_over = [this] {
         for (const auto& job : jobs) {
             const auto now = (*hub)->jobs().snapshot(job.id);

@@ -88,6 +88,37 @@ TEST(JobNotices, ADevicesEndIsItsRowAndAJobsItsCounters) {
     EXPECT_EQ(bench.places(), 0U) << "all is told";
 }
 
+/// Its part is told to its end each time when all of them have ended, and goes on when one more joins.
+TEST(JobNotices, TheEndOfEachDeviceThatJoinsIsToldWheneverItJoins) {
+    for (int steps = 0; steps < 40; ++steps) {
+        SCOPED_TRACE(steps);
+        NoticeBench bench(1);
+        std::string body = testing::twin_body("tags.n = 1");
+        body.back() = ',';
+        ASSERT_TRUE(bench.create("j", body + R"("rollout":{"members":{"mode":"continuous"}}})"));
+        bench.hub->add_device("a");
+        bench.hub->add_device("b");
+        const auto tag = [&bench](const std::string& id) {
+            const auto json = JsonDocument::parse(R"({"tags":{"n":1}})");
+            const auto key = *IdentityKey::parse(id);
+            auto& shard = (*bench.hub)->shards().owner(key.device);
+            return bench.hub->begin(shard.write_twin(key, Shard::TwinWrite::patch,
+                                                     *TwinPatch::parse(json->root(), key), EtagMatch{}));
+        };
+        const auto first = tag("a");
+        for (int i = 0; i < steps; ++i) {
+            if (!bench.hub->storage().step()) bench.hub->io().restart();
+            bench.hub->io().restart();
+            bench.hub->io().poll_one();
+        }
+        const auto second = tag("b");
+        bench.hub->settle();
+        bench.hub->advance(2s);
+        bench.hub->settle();
+        EXPECT_EQ(bench.count("deviceJobCompleted"), 2U);
+    }
+}
+
 TEST(JobNotices, WhatIsDecidedAboutARolloutIsTheLineOfItsHistory) {
     NoticeBench bench;
     for (const auto* id : {"a", "b", "c"}) bench.hub->add_device(id);

@@ -63,6 +63,20 @@ TEST_F(StartAfter, G17_1ItIsCancelledIfTheOtherEndsWithoutEnoughSuccess) {
     EXPECT_NE(why.find("1000 ended and 940 succeeded"), why.npos) << why;
 }
 
+TEST_F(StartAfter, AContinuousJobThatHasNoDevicesYetProvesNothing) {
+    ASSERT_TRUE(bench.create("a", rollout_body(R"({"members":{"mode":"continuous"}})")));
+    ASSERT_TRUE(bench.create("b", rollout_body(follower())));
+    bench.pass(seconds(10), second_);
+    EXPECT_EQ(bench.status("a"), JobStatus::running);
+    EXPECT_EQ(bench.status("b"), JobStatus::scheduled);
+    JobWish close;
+    close.what = JobWish::close;
+    ASSERT_TRUE(bench.direct("a", close));
+    bench.pass(seconds(10), second_);
+    EXPECT_EQ(bench.status("a"), JobStatus::completed);
+    EXPECT_EQ(bench.status("b"), JobStatus::completed) << "as behind any job that had no devices";
+}
+
 TEST_F(StartAfter, ItBeginsWhileTheOtherStillRunsIfThatIsEnough) {
     bench.add(20);
     bench.connect_all(20, [](int i) { return RolloutBench::Manner{milliseconds(i < 19 ? 0 : -1), 200}; });
