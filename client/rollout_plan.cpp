@@ -117,6 +117,14 @@ void add_start_after(JsonWriter& json, const AfterPlan& after) {
     json.end_object();
 }
 
+void add_members(JsonWriter& json, const RolloutPlan& plan) {
+    if (!plan.is_continuous && !plan.cancels_on_leave) return;
+    json.key("members").begin_object();
+    if (plan.is_continuous) json.member("mode", "continuous");
+    if (plan.cancels_on_leave) json.member("onLeave", "cancel");
+    json.end_object();
+}
+
 void add_pace_and_order(JsonWriter& json, const RolloutPlan& plan) {
     if (!plan.max_in_flight.empty() || !plan.rate.empty()) {
         json.key("pace").begin_object();
@@ -177,6 +185,7 @@ std::string rollout_json(const RolloutPlan& plan) {
     if (plan.keeps_no_undo) json.member("undo", false);
     add(json, "undoOf", plan.undo_of);
     if (plan.start_after) add_start_after(json, *plan.start_after);
+    add_members(json, plan);
     if (plan.supersede) {
         json.key("supersede").begin_object();
         add(json, "key", *plan.supersede);

@@ -89,6 +89,11 @@ TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
                     R"("map":{"properties.desired.fw":"properties.reported.running"},"within":"30m"},)"
                     R"("startAfter":{"job":"fw-1","pass":{"succeeded":"95%","ended":"100%"}}})");
     EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    RolloutPlan goes_on;
+    goes_on.is_continuous = goes_on.cancels_on_leave = true;
+    text = rollout_json(goes_on);
+    EXPECT_EQ(text, R"({"members":{"mode":"continuous","onLeave":"cancel"}})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
     RolloutPlan undo;
     undo.undo_of = "fw-1";
     text = rollout_json(undo);

@@ -70,29 +70,17 @@ std::string live_job_path(std::string_view job) {
     return "/carillon/jobs/" + percent_encode(job);
 }
 
-/// The body of what is done to a job.
-std::string why_json(std::string_view why, std::optional<std::uint32_t> wave = {}) {
-    std::string body;
-    JsonWriter json(body);
-    json.begin_object();
-    if (wave) json.member("wave", *wave);
-    if (!why.empty()) json.member("why", why);
-    json.end_object();
-    return body;
-}
-
 /// The hub reads an etag on twin routes only in quotes. Source: azure-iot-sdk-node#606.
 std::pair<std::string, std::string> if_match(std::string_view etag) {
     return {"If-Match", '"' + std::string(etag) + '"'};
 }
 
+}  // namespace
+
 Result<> checked_id(std::string_view id) {
-    // An empty id, or the jobs' reserved one, would be another route.
     if (id.empty() || id == "query") return fail(Errc::argument_invalid, "the id cannot be used");
     return {};
 }
-
-}  // namespace
 
 std::optional<std::vector<std::string>> json_array_items(std::string_view text) {
     const auto document = JsonDocument::parse(text);
@@ -539,30 +527,6 @@ Result<std::vector<std::string>> ServiceClient::job_history(std::string_view job
             return fail(Errc::malformed_packet, "an event without a number");
         after = next;
     }
-}
-
-Result<std::string> ServiceClient::pause_job(std::string_view job, std::string_view why) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    return impl_->document({"POST", live_job_path(job) + "/pause", {}, why_json(why)});
-}
-
-Result<std::string> ServiceClient::resume_job(std::string_view job, std::string_view why) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    return impl_->document({"POST", live_job_path(job) + "/resume", {}, why_json(why)});
-}
-
-Result<std::string> ServiceClient::promote_job(std::string_view job, unsigned wave, std::string_view why) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    return impl_->document({"POST", live_job_path(job) + "/promote", {}, why_json(why, wave)});
-}
-
-Result<std::string> ServiceClient::change_job(std::string_view job, std::string_view rollout_changes,
-                                              std::optional<std::int64_t> revision) {
-    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
-    HttpRequest request{"PATCH", live_job_path(job), {}, {}};
-    JsonWriter(request.body).begin_object().member_raw("rollout", rollout_changes).end_object();
-    if (revision) request.headers.push_back(if_match(std::to_string(*revision)));
-    return impl_->document(request);
 }
 
 /// Asks for server-sent events and takes them until `take` returns false or they are over.

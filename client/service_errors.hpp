@@ -12,4 +12,8 @@ namespace carillon {
 /// Source: azure-iothub: errors.js; azure-iot-sdk-csharp: ExceptionHandlingHelper.cs.
 Error service_error(int status, std::string_view header_name, std::string_view body);
 
+/// Fails with `argument_invalid` for an id with which a path would be another route: an empty one, and that
+/// of the jobs which is reserved.
+Result<> checked_id(std::string_view id);
+
 }  // namespace carillon

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "carillon/service_client.hpp"
+#include "service_errors.hpp"
 
 #include <utility>
 
@@ -35,7 +36,48 @@ std::string decision_json(std::string_view hash, std::string_view why) {
     return body;
 }
 
+/// The body of what is done to a job.
+std::string why_json(std::string_view why, std::optional<std::uint32_t> wave = {}) {
+    std::string body;
+    JsonWriter json(body);
+    json.begin_object();
+    if (wave) json.member("wave", *wave);
+    if (!why.empty()) json.member("why", why);
+    json.end_object();
+    return body;
+}
+
 }  // namespace
+
+Result<std::string> ServiceClient::pause_job(std::string_view job, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return send({.method = "POST", .target = path_of_job(job, "pause"), .body = why_json(why)});
+}
+
+Result<std::string> ServiceClient::resume_job(std::string_view job, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return send({.method = "POST", .target = path_of_job(job, "resume"), .body = why_json(why)});
+}
+
+Result<std::string> ServiceClient::promote_job(std::string_view job, unsigned wave, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return send({.method = "POST", .target = path_of_job(job, "promote"), .body = why_json(why, wave)});
+}
+
+Result<std::string> ServiceClient::close_job(std::string_view job, std::string_view why) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    return send({.method = "POST", .target = path_of_job(job, "close"), .body = why_json(why)});
+}
+
+Result<std::string> ServiceClient::change_job(std::string_view job, std::string_view rollout_changes,
+                                              std::optional<std::int64_t> revision) {
+    if (auto checked = checked_id(job); !checked) return fail(std::move(checked).error());
+    const auto target = "/carillon/jobs/" + percent_encode(job);
+    std::string body;
+    JsonWriter(body).begin_object().member_raw("rollout", rollout_changes).end_object();
+    return send({.method = "PATCH", .target = target, .body = body},
+                revision ? std::to_string(*revision) : std::string());
+}
 
 Result<std::vector<std::string>> ServiceClient::job_outcomes(std::string_view job,
                                                              const OutcomeFilter& filter) {

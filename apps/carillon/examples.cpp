@@ -71,6 +71,7 @@ constexpr Example command_examples[] = {
     {"job pause", R"~(carillon job pause 8d2f7a --why "door 43 stays open")~"},
     {"job resume", R"~(carillon job resume 8d2f7a)~"},
     {"job promote", R"~(carillon job promote 8d2f7a --wave 0)~"},
+    {"job close", R"~(carillon job close 8d2f7a --why "all doors are hung")~"},
     {"job set", R"~(carillon job set 8d2f7a --rate 50/s)~"},
     {"job failures", R"~(carillon job failures 8d2f7a --kind timeout)~"},
     {"job history", R"~(carillon job history 8d2f7a -o ndjson)~"},

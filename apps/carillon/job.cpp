@@ -246,6 +246,14 @@ Result<Exit> resume(const JobArgs& args) {
     return show_document(args.hub, *job);
 }
 
+Result<Exit> close_members(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto job = client->close_job(args.order.id, args.why);
+    if (!job) return fail(job.error());
+    return show_document(args.hub, *job);
+}
+
 Result<Exit> promote(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
@@ -511,6 +519,12 @@ void add_directing(CLI::App& group, int& exit_code) {
     promote_verb.add_option("--wave", args->wave, "Which wave, counted from 0 [the newest that is open]")
         ->check(whole_number(0, 500));
     add_why(promote_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& close_verb = add_verb(group, "close", "Let no more devices join a continuous job, which then ends",
+                                args, close_members, exit_code);
+    add_job_id_flag(close_verb, *args);
+    add_why(close_verb, *args);
 
     args = std::make_shared<JobArgs>();
     auto& set_verb =

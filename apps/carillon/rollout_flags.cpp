@@ -339,6 +339,12 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
     if (!flags.undo_of.empty()) json.member("undoOf", flags.undo_of);
     if (auto added = add_from(json, flags); !added) return fail(std::move(added).error());
     add_after(json, flags.after);
+    if (flags.is_continuous || !flags.on_leave.empty()) {
+        json.key("members").begin_object();
+        if (flags.is_continuous) json.member("mode", "continuous");
+        if (!flags.on_leave.empty()) json.member("onLeave", flags.on_leave);
+        json.end_object();
+    }
     if (flags.supersede) {
         json.key("supersede").begin_object();
         if (!flags.supersede->empty()) json.member("key", *flags.supersede);
@@ -431,6 +437,11 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
     verb.add_option("--after", flags.after,
                     "Start when another job has succeeded: JOB, or JOB:95%/100% (succeeded/ended) [95%/95%]");
+    verb.add_flag("--continuous", flags.is_continuous,
+                  "Go on taking devices that come to match, until the deadline or `job close`");
+    verb.add_option("--on-leave", flags.on_leave,
+                    "With --continuous, a device that stops matching before its turn: keep or cancel [keep]")
+        ->check(one_of({"keep", "cancel"}));
     verb.add_option("--supersede", flags.supersede,
                     "Take over the devices that earlier jobs with --supersede have not begun: those that act "
                     "upon the same, or have the same KEY")

@@ -49,6 +49,8 @@ struct RolloutFlags {
     std::string from_kinds;
     std::string after;                     ///< `JOB`, `JOB:95%` or `JOB:95%/100%`: succeeded, ended.
     std::optional<std::string> supersede;  ///< A key, or empty.
+    bool is_continuous = false;
+    std::string on_leave;
     bool keeps_no_undo = false;
     std::string undo_of;
     std::string note;

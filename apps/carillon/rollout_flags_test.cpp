@@ -43,6 +43,10 @@ TEST(RolloutFlags, SetOneMemberEach) {
         R"("retry":{"attempts":3,"on":["rejected","status:503"],"backoff":{"from":"5s","to":"2m"}},)"
         R"("offline":{"then":"wait","ttl":"2h"},"deadline":"7d","from":{"job":"fw-1","in":["failed","canceled"],"kinds":["timeout"]},)"
         R"("startAfter":{"job":"first","pass":{"succeeded":"90%","ended":"100%"}},"supersede":{"key":"fw"},"keep":"90d","note":"CHG-1181"})");
+    RolloutFlags goes_on;
+    goes_on.is_continuous = true;
+    goes_on.on_leave = "cancel";
+    EXPECT_EQ(object_of(goes_on), R"({"members":{"mode":"continuous","onLeave":"cancel"}})");
     RolloutFlags keyless;
     keyless.supersede.emplace();
     EXPECT_EQ(object_of(keyless), R"({"supersede":{}})");

@@ -220,6 +220,11 @@ test('jobs, their rows and their progress', async () => {
   await ask('patch', '/carillon/jobs/{jobId}', id('waves'), { body: { rollout: { pace: { rate: '100/s' } } } });
   await ask('post', '/carillon/jobs/{jobId}/pause', id('twins'), { body: {}, status: 405 });
   await ask('post', '/carillon/jobs/{jobId}/promote', id('waves'), { body: { wave: 0 } });
+  await ask('post', '/carillon/jobs/{jobId}/close', id('waves'), { body: {}, status: 405 });
+  await ask('put', '/jobs/v2/{jobId}', id('goes-on'), { body: order({ rollout: { members: { mode: 'continuous', onLeave: 'cancel' } } }) });
+  await until(async () => (await ask('get', '/carillon/jobs/{jobId}', id('goes-on'))).members === 'open', 'a continuous job');
+  await until(async () => (await ask('get', '/carillon/jobs/{jobId}', id('goes-on'))).status === 'running', 'its start');
+  assert.equal((await ask('post', '/carillon/jobs/{jobId}/close', id('goes-on'), { body: { why: 'enough' } })).members, 'closed');
   assert.match(await ask('get', '/carillon/jobs/{jobId}/history', id('waves')), /"event":"promoted"/);
   await ask('get', '/carillon/jobs/{jobId}/history', id('none'), { status: 404 });
   const { verdict, seal } = await ask('get', '/carillon/jobs/{jobId}/verify', id('waves'));

@@ -80,6 +80,9 @@ const mistakes = [
   [method, { from: { job: 'a', in: ['running'] } }, 'rollout.from.in[0]'],
   [method, { startAfter: { job: 'none' } }, 'rollout.startAfter.job'],
   [method, { plan: { id: 'p-1', hash: 'abc' } }, 'rollout.plan.hash'],
+  [method, { members: { mode: 'always' } }, 'rollout.members.mode'],
+  [method, { members: { onLeave: 'cancel' } }, 'rollout.members.onLeave'],
+  [method, { members: { mode: 'continuous' }, success: { all: '*' } }, 'rollout.success.all'],
   [method, { keep: '23h' }, 'rollout.keep'],
   [method, { note: 5 }, 'rollout.note'],
   [method, { undo: false }, 'rollout.undo'],
@@ -178,6 +181,13 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
     await until(() => isWaitingSeen, 'the second to wait');
     await done('/jobs/v2/first/cancel');
   })]);
+
+  // Devices join it while it runs, until it is closed.
+  await put('goes-on', { ...method, queryCondition: "tags.joins = true", rollout: { members: { mode: 'continuous' } } });
+  await through('goes-on', async (sees) => {
+    await sees('running');
+    await done('/carillon/jobs/goes-on/close');
+  });
 
   // Before an approval that never comes.
   assert.equal((await ask('PUT', '/carillon/approval-rules/all', { when: {} })).status, 200);

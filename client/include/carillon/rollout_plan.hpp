@@ -110,6 +110,8 @@ struct RolloutPlan {
     bool keeps_no_undo = false;  ///< Twin jobs: what is overwritten is not kept.
     std::string undo_of{};       ///< A job: takes back what that wrote. The job's patch is then `{}`.
     std::optional<AfterPlan> start_after{};
+    bool is_continuous = false;              ///< Goes on taking devices that come to match.
+    bool cancels_on_leave = false;           ///< The same: who stops matching before its turn is canceled.
     std::optional<std::string> supersede{};  ///< A key, or empty: takes over what earlier jobs left undone.
     std::string keep{};                      ///< `90d`
     std::string note{};

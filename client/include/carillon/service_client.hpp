@@ -270,6 +270,8 @@ public:
     Result<std::string> resume_job(std::string_view job, std::string_view why = {});
     /// Lets a wave pass, so that the next one opens.
     Result<std::string> promote_job(std::string_view job, unsigned wave, std::string_view why = {});
+    /// Of a continuous job: no device joins any more, and it ends when all have ended.
+    Result<std::string> close_job(std::string_view job, std::string_view why = {});
     /// `rollout_changes` is a merge patch of the rollout. Fails with `argument_invalid` too, and with
     /// `precondition_failed` if `revision` is given and is not the job's.
     Result<std::string> change_job(std::string_view job, std::string_view rollout_changes,

@@ -261,7 +261,7 @@ export const en = {
       rejected: 'rejected', timeout: 'no answer in time', disconnected: 'disconnected meanwhile', unknown: 'unknown after a restart of the hub',
       offline: 'was not connected', deadline: 'deadline passed', gone: 'deleted meanwhile', tooLarge: 'twin too large', conflict: 'changed since',
       diverged: 'reported something else', silent: 'reported nothing of it', undelivered: 'was not reached', superseded: 'taken by a newer job, or changed by another client',
-      cancelled: 'cancelled', skipped: 'left out',
+      cancelled: 'cancelled', skipped: 'left out', left: 'stopped matching',
     } as Record<string, string>,
     attempts: (n: string) => `${n} attempts`,
     attemptsMade: 'Attempts',

@@ -259,7 +259,7 @@ export const fr: Texts = {
       rejected: 'refusé', timeout: 'pas de réponse à temps', disconnected: 'déconnecté entre-temps', unknown: 'inconnu après un redémarrage du hub',
       offline: 'n’était pas connecté', deadline: 'échéance dépassée', gone: 'supprimé entre-temps', tooLarge: 'jumeau trop grand', conflict: 'modifié depuis',
       diverged: 'a signalé autre chose', silent: 'n’en a rien signalé', undelivered: 'n’a pas été atteint', superseded: 'pris par une tâche plus récente, ou modifié par un autre',
-      cancelled: 'annulé', skipped: 'laissé de côté',
+      cancelled: 'annulé', skipped: 'laissé de côté', left: 'ne correspondait plus',
     },
     attempts: (n) => `${n} tentatives`,
     attemptsMade: 'Tentatives',

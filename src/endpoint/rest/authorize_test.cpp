@@ -102,6 +102,7 @@ const std::vector<Row> rows{
     {"POST", "/carillon/jobs/j/pause", write_or_service},
     {"POST", "/carillon/jobs/j/resume", write_or_service},
     {"POST", "/carillon/jobs/j/promote", write_or_service},
+    {"POST", "/carillon/jobs/j/close", write_or_service},
     {"POST", "/carillon/jobs/j/approve", approvers},
     {"POST", "/carillon/jobs/j/deny", approvers},
     {"GET", "/carillon/approval-rules", read_or_service},

@@ -78,6 +78,7 @@ Task<Result<HttpResponse>> get_job_history(Request& request);
 Task<Result<HttpResponse>> pause_job(Request& request);
 Task<Result<HttpResponse>> resume_job(Request& request);
 Task<Result<HttpResponse>> promote_job(Request& request);
+Task<Result<HttpResponse>> close_job(Request& request);
 Task<Result<HttpResponse>> change_job(Request& request);
 
 // rollouts/job_list.cpp

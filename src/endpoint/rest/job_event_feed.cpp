@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "model/rollouts/members.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -161,6 +162,8 @@ void append_rollout(JsonWriter& json, const JobProgress& progress) {
     append_waves(json, view, progress.waves);
     append_tests(json, view);
     append_verdict(json, view);
+    if (RolloutMembers::of(*view.rollout).is_continuous)
+        json.member("members", view.takes_members ? "open" : "closed");
     json.key("inFlightMax");
     if (view.in_flight_max) {
         json.value(*view.in_flight_max);

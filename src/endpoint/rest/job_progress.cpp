@@ -133,6 +133,10 @@ Task<Result<HttpResponse>> promote_job(Request& request) {
     return act(request, JobWish::promote);
 }
 
+Task<Result<HttpResponse>> close_job(Request& request) {
+    return act(request, JobWish::close);
+}
+
 Task<Result<HttpResponse>> change_job(Request& request) {
     auto body = action_body(request);
     if (!body) co_return fail(std::move(body).error());

@@ -101,6 +101,20 @@ TEST_F(JobRollout, AWaveIsPromotedByItsNumber) {
     EXPECT_EQ(call("POST", "/carillon/jobs/j/promote", R"({"wave":0})").status, 200);
 }
 
+TEST_F(JobRollout, AContinuousJobIsClosed) {
+    create("d1");
+    order(R"({"members":{"mode":"continuous"}})");
+    EXPECT_TRUE(look().contains(R"("members":"open")")) << look().body;
+    EXPECT_TRUE(look().contains(R"("members":{"mode":"continuous","onLeave":"keep"})")) << look().body;
+    const auto closed = call("POST", "/carillon/jobs/j/close", R"({"why":"enough"})");
+    EXPECT_EQ(closed.status, 200) << closed.body;
+    EXPECT_TRUE(closed.contains(R"("members":"closed")")) << closed.body;
+    EXPECT_EQ(call("POST", "/carillon/jobs/j/close", R"({"wave":7})").status, 200);
+    call("PUT", at("/jobs/v2/k"), method_job_with(R"({"members":{"mode":"atStart"}})"));
+    EXPECT_EQ(call("POST", "/carillon/jobs/k/close").status, 405);
+    EXPECT_EQ(call("POST", "/carillon/jobs/none/close").status, 404);
+}
+
 TEST_F(JobRollout, ADirectedJobNeedsARightToWrite) {
     create("d1");
     order("{}");

@@ -95,6 +95,7 @@ constexpr Route table[] = {
     {"POST", "/carillon/jobs/{}/pause", write_or_service, C::job_operations, small, pause_job},
     {"POST", "/carillon/jobs/{}/resume", write_or_service, C::job_operations, small, resume_job},
     {"POST", "/carillon/jobs/{}/promote", write_or_service, C::job_operations, small, promote_job},
+    {"POST", "/carillon/jobs/{}/close", write_or_service, C::job_operations, small, close_job},
 
     {"POST", "/carillon/jobs/{}/approve", approver, C::job_operations, small, approve_job},
     {"POST", "/carillon/jobs/{}/deny", approver, C::job_operations, small, deny_job},
