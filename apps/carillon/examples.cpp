@@ -77,6 +77,7 @@ constexpr Example command_examples[] = {
     {"job history", R"~(carillon job history 8d2f7a -o ndjson)~"},
     {"job what-if", R"~(carillon job what-if 8d2f7a --stop "failed>2% after 100")~"},
     {"job rerun", R"~(carillon job rerun 8d2f7a --only failed --wait)~"},
+    {"job copy", R"~(carillon job copy 8d2f7a --new-id fw-2-again --rate 20/s)~"},
     {"job verify", R"~(carillon job verify 8d2f7a)~"},
     {"job undo", R"~(carillon job undo 8d2f7a --wait)~"},
     {"job cancel", R"~(carillon job cancel 8d2f7a)~"},

@@ -303,6 +303,30 @@ Result<Exit> rerun(const JobArgs& args) {
     return send(*client, args, *order);
 }
 
+/// The same job once more, for the devices that match by now.
+Result<Exit> copy(const JobArgs& args) {
+    auto client = open_hub(args.hub);
+    if (!client) return fail(std::move(client).error());
+    const auto source = client->find_job(args.order.id);
+    if (!source) return fail(source.error());
+    auto order = order_again(*source);
+    if (!order) return fail(std::move(order).error());
+    const auto job = JsonDocument::parse(*source);
+    if (!job) return fail(job.error());
+    order->condition =
+        args.order.condition.empty() ? job->root().find("queryCondition").string() : args.order.condition;
+    order->id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
+    const JobType type = order->method_name.empty() ? JobType::update_twin : JobType::device_method;
+    auto rollout = checked_rollout(args.rollout, type, order->rollout);
+    if (!rollout) return fail(std::move(rollout).error());
+    order->rollout = *std::move(rollout);
+    const auto seconds = job->root().find("maxExecutionTimeInSeconds").integer();
+    if (order->rollout.empty() && seconds && *seconds > 0)
+        order->execution_time_max_s = static_cast<int>(*seconds);
+    order->has_other_job = has_member(order->rollout, "from") || has_member(order->rollout, "undoOf");
+    return send(*client, args, *order);
+}
+
 Result<Exit> undo(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
@@ -573,6 +597,18 @@ void add_directing(CLI::App& group, int& exit_code) {
     rerun_verb.add_flag("--wait", args->waits,
                         "Watch the new job to its end, then print it; exit code 8 if devices failed");
     add_watch_flags(rerun_verb, *args);
+
+    args = std::make_shared<JobArgs>();
+    auto& copy_verb = add_verb(group, "copy", "Order a job once more, for the devices that match by now", args,
+                               copy, exit_code);
+    add_job_id_flag(copy_verb, *args);
+    copy_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
+    copy_verb.add_option("-q,--query-condition", args->order.condition,
+                         "Other devices: tags.site = 'lab' [those of the job's condition]");
+    add_rollout_change_flags(copy_verb, args->rollout);
+    copy_verb.add_flag("--wait", args->waits,
+                       "Watch the new job to its end, then print it; exit code 8 if devices failed");
+    add_watch_flags(copy_verb, *args);
 
     args = std::make_shared<JobArgs>();
     auto& undo_verb =

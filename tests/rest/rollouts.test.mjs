@@ -229,6 +229,20 @@ test('G15.2 the log of a job says what other rules and waves would have made of 
   assert.match(ahead.body.Message, /rollout\.windows: cannot be asked about/);
 });
 
+test('a job is ordered once more, with its rollout or a changed one', async () => {
+  await hub.ok('job', 'copy', 'tried', '--new-id', 'tried-again', '--rate', '20/s');
+  const [before, after] = [(await ask('GET', '/jobs/v2/tried')).body, (await ask('GET', '/jobs/v2/tried-again')).body];
+  for (const member of ['type', 'queryCondition', 'cloudToDeviceMethod']) assert.deepEqual(after[member], before[member], member);
+  assert.deepEqual(after.rollout, { success: { succeeded: '99%' }, pace: { rate: '20/s' } });
+  assert.equal((await ask('PUT', '/jobs/v2/plain', { ...twin, queryCondition: "deviceId = 'asked-1'", maxExecutionTimeInSeconds: 77 })).status, 200);
+  await hub.ok('job', 'copy', 'plain', '--new-id', 'plain-again', '-q', "deviceId = 'pump-1'");
+  const plain = (await ask('GET', '/jobs/v2/plain-again')).body;
+  assert.equal(plain.queryCondition, "deviceId = 'pump-1'");
+  assert.equal(plain.maxExecutionTimeInSeconds, 77);
+  assert.equal(plain.rollout, undefined);
+  assert.equal((await hub.cli('job', 'copy', 'none-such')).code, 3);
+});
+
 test('G0.2 a strict hub takes no rollout', async () => {
   await hub.stop();
   hub.extra.push('--compatibility', 'strict');
