@@ -281,6 +281,46 @@ export async function templated({ world, journal, told }, round) {
   ++told.templates;
 }
 
+/** A job that devices come to match while it runs, each once, and one behind it that takes them as they come out. */
+export async function piped({ world, ids, absent, journal, told }, round) {
+  const first = new Job(world, `piped-${round}`);
+  const second = new Job(world, `piped-${round}-call`);
+  const members = { mode: 'continuous' };
+  await first.putTwin({ pipe: `p${round}` }, { members, pace: { rate: '100/s' }, deadline: '120s' }, { queryCondition: `tags.pipe = ${round}` });
+  await second.putMethod('piped', { members, from: { job: first.id, in: ['succeeded'] }, deadline: '120s' });
+  const chosen = ids.filter((id, n) => !absent.has(id) && (n + round) % 3 === 0);
+  for (const id of chosen) {
+    const { status, text } = await world.insist('PATCH', `/twins/${id}`, { tags: { pipe: round } });
+    if (status !== 200) return first.fault(`PATCH: ${status} ${text}`);
+  }
+  // Whoever was acknowledged is a member, whatever was killed since.
+  await first.until((now) => now.deviceJobStatistics?.deviceCount >= chosen.length);
+  await first.direct('close', { why: 'the test' });
+  if (await first.end() !== 'completed') first.fault('closed, and did not complete');
+  const went = (await first.devices()).map((row) => row.deviceId);
+  if (went.sort().join() !== [...chosen].sort().join()) first.fault(`went over ${went}, and ${chosen} matched`);
+  if (await second.end() !== 'completed') second.fault('did not close behind the one before');
+  const rows = await second.devices();
+  if (rows.map((row) => row.deviceId).sort().join() !== went.join()) second.fault(`went over ${rows.length} of ${went.length}`);
+  judgeCalls(second, rows, journal);
+  told.members += went.length;
+}
+
+/** No more devices at risk by methods than the budget says, over all jobs together. */
+export async function budgeted({ world, journal, told }, round) {
+  const job = new Job(world, `budgeted-${round}`);
+  const put = job.putMethod('budgeted', { deadline: '60s' }, there);
+  for (let looks = 0; looks < 20; ++looks) {
+    const { body } = await world.insist('GET', '/carillon/budgets/few');
+    if (!(body.atRisk <= body.max)) job.fault(`${body.atRisk} at risk, ${body.max} allowed`);
+    told.budgeted = Math.max(told.budgeted, body.atRisk);
+    await world.rest(15);
+  }
+  await put;
+  await job.end();
+  judgeCalls(job, await job.devices(), journal);
+}
+
 async function values(world, ids, name) {
   const found = new Map();
   for (const id of ids) found.set(id, (await world.insist('GET', `/twins/${id}`)).body.properties.desired[name]);

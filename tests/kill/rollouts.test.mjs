@@ -1,6 +1,6 @@
 // A hub that is killed by SIGKILL, again and again, while jobs of every policy go over its devices: waves with soak and a
 // gate, pauses, retries, reruns, plans, approvals, jobs after jobs, templates, confirmations, windows, times to live, jobs that
-// newer ones take devices from, undos by hand and by a rule. KILL_COUNT=200 is the long form.
+// newer ones take devices from, pipelines, a budget over all of them, undos by hand and by a rule. KILL_COUNT=200 is the long form.
 //
 // Devices keep a journal of what reached them. Against it and against what the hub has acknowledged: no job is lost or made
 // twice; counters add up, never fall, and are those of the records; nothing begins after the answer to a pause; at most
@@ -38,8 +38,9 @@ before(async () => {
   for (let n = 0; n < ids.length; n += 2)
     assert.equal((await world.ask('PATCH', `/twins/d${n}`, { properties: { desired: { lane: `old${n}` } } })).status, 200);
   assert.equal((await world.ask('PUT', '/carillon/approval-rules/guarded', { when: { methods: ['guarded'] }, by: ['release'] })).status, 200);
+  assert.equal((await world.ask('PUT', '/carillon/budgets/few', { max: 24, jobs: 'methods' })).status, 200);
   const { body: { primaryKey } } = await world.ask('PUT', '/carillon/policies/release', { rights: 'RegistryRead, JobApprove' });
-  const told = { pauses: 0, gates: 0, conflicts: 0, decisions: 0, plans: 0, chains: 0, taken: 0, diverged: 0, windows: 0, expired: 0, superseded: 0, templates: 0 };
+  const told = { pauses: 0, gates: 0, conflicts: 0, decisions: 0, plans: 0, chains: 0, taken: 0, diverged: 0, windows: 0, expired: 0, superseded: 0, templates: 0, members: 0, budgeted: 0 };
   scene = {
     world, ids, closed, told, absent: new Set(ids.slice(thereCount)), journal: new Journal(), release: world.token('release', primaryKey),
   };
