@@ -15,11 +15,6 @@ JobSources JobCoordinator::sources_of(const JobDefinition& definition) const {
     JobSources sources;
     const auto& rollout = definition.rollout;
     if (!rollout) return sources;
-    if (rollout->success.all) {
-        // It did when the job was accepted.
-        auto all = query::parse_job_condition(*rollout->success.all, options_);
-        if (all) sources.must_succeed = *std::move(all);
-    }
     // What is gone has no devices.
     constexpr auto gone = UINT64_MAX;
     if (rollout->from) {

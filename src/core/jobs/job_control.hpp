@@ -64,6 +64,7 @@ public:
     // --- how it stands ---------------------------------------------------------------------------
     const Rollout& rollout() const { return *rollout_; }
     const std::shared_ptr<const Rollout>& shared_rollout() const { return rollout_; }
+    JobType type() const { return type_; }
     const std::optional<ControlPause>& pause() const { return pause_; }
     bool is_paused() const { return pause_.has_value(); }
     std::uint64_t revision() const { return revision_; }

@@ -139,13 +139,10 @@ JobSnapshot JobCoordinator::accepted(Accepting job) {
     ++metrics_.accepted[place_of(job.definition->type)];
     log.info("job accepted job={} type={}", entry->definition().id, job_type_text(entry->definition().type));
     auto answer = entry->snapshot();
-    active_.emplace(number, Active{entry,
-                                   JobLifecycle(job_shards_.size()),
-                                   {},
-                                   {},
-                                   std::move(job.run),
-                                   {},
-                                   std::move(job.approving)});
+    active_.emplace(
+        number,
+        Active{
+            entry, JobLifecycle(job_shards_.size()), {}, std::move(job.run), {}, std::move(job.approving)});
     if (auto* held = find(number); held && held->run && held->run->control.is_continuous())
         held->life.take_members();
     happen(number, [this](Active& held) { return held.life.place(is_due(held)); });
@@ -226,19 +223,25 @@ void JobCoordinator::take(Active& job, JobPhase before, const JobActions& action
 
 void JobCoordinator::prepare(Active& job) {
     job.placing = job.run || job.approving ? make_placing(job) : nullptr;
-    auto sources = sources_of(job.entry->definition());
+    Preparing preparing;
+    preparing.what.started = job.life.started();
+    preparing.what.sources = sources_of(job.entry->definition());
     if (job.run && job.run->plan) {
         // It is kept as long as the job is active; a plan that is gone has no devices, so all of them came.
         const auto plan = plans_.find(job.run->plan->id);
-        sources.planned = plan && plan->targets
-                              ? plan->targets
-                              : std::make_shared<std::vector<PlanTargets>>(job_shards_.size());
+        preparing.planned = plan && plan->targets
+                                ? plan->targets
+                                : std::make_shared<std::vector<PlanTargets>>(job_shards_.size());
     }
-    sources.wants_digest = job.approving != nullptr;
-    PartWish::Prepare what{job.entry, std::exchange(job.condition, {}), job.life.started(),
-                           std::move(sources)};
-    wish(job, what);
-    if (mail_.may_lose()) job.preparing = std::move(what);
+    preparing.what.sources.wants_digest = job.approving != nullptr;
+    for (std::size_t i = 0; i < job_shards_.size(); ++i) wish(job, i, preparing.for_part(i));
+    if (mail_.may_lose()) job.preparing = std::move(preparing);
+}
+
+PartWish::Prepare JobCoordinator::Preparing::for_part(std::size_t part) const {
+    auto wish = what;
+    if (planned) wish.sources.planned = {planned, &(*planned)[part]};
+    return wish;
 }
 
 void JobCoordinator::write(Active& job, JobWrite step, JobRecord record) {
@@ -379,9 +382,8 @@ void JobCoordinator::pump() {
         happen(*number, [this](Active& job) {
             const auto& definition = job.entry->definition();
             if (definition.device_ids || !definition.condition) return job.life.turn(now(), {});
-            auto parsed = query::parse_job_condition(definition.condition.value_or(""), options_);
+            auto parsed = query::parse_job_condition(*definition.condition, options_);
             if (!parsed) return job.life.turn(now(), fail(std::move(parsed).error()));
-            job.condition = *std::move(parsed);
             return job.life.turn(now(), {});
         });
     }
@@ -530,8 +532,7 @@ void JobCoordinator::resume(const std::shared_ptr<JobEntry>& entry, const JobRec
     auto life =
         is_running ? JobLifecycle::resumed(job_shards_.size(), record) : JobLifecycle(job_shards_.size());
     auto& job =
-        active_
-            .emplace(number, Active{entry, std::move(life), {}, {}, std::move(run), {}, std::move(approving)})
+        active_.emplace(number, Active{entry, std::move(life), {}, std::move(run), {}, std::move(approving)})
             .first->second;
     if (job.run && job.run->control.is_continuous()) job.life.take_members();
     if (job.run) show(job);

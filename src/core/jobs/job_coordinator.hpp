@@ -123,17 +123,22 @@ private:
         Timers::Id timer;                  ///< Of the deadline until which somebody has to agree.
     };
     struct Placing;
+    /// What the parts of a job are asked to prepare.
+    struct Preparing {
+        PartWish::Prepare what;
+        std::shared_ptr<const std::vector<PlanTargets>> planned;  ///< By part; null without a plan.
+
+        PartWish::Prepare for_part(std::size_t part) const;
+    };
     struct Active {
         std::shared_ptr<JobEntry> entry;
         JobLifecycle life;
-        std::optional<query::JobCondition> condition;  ///< From its turn until its parts are asked.
         JobRecord end;                                 ///< As it is on its way to disk.
         std::unique_ptr<JobRun> run;                   ///< Of a job with a rollout.
         std::vector<UniqueFunction<void()>> watchers;  ///< Called, and forgotten, at each change of phase.
         std::unique_ptr<Approving> approving;  ///< Of one that was accepted while the hub had approval rules.
         std::shared_ptr<Placing> placing{};    ///< Of its start, if it has a rollout or waits for approval.
-        std::optional<PartWish::Prepare>
-            preparing{};  ///< What its parts were asked, where that may get lost.
+        std::optional<Preparing> preparing{};  ///< What its parts were asked, where that may get lost.
     };
 
     Active* find(std::uint64_t job);

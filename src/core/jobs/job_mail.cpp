@@ -1,5 +1,7 @@
 #include "core/jobs/job_mail.hpp"
 
+#include "core/jobs/job_mail_bytes.hpp"
+
 #include <utility>
 
 namespace carillon {
@@ -12,8 +14,11 @@ void JobMail::connect(std::function<void(PartNews)> coordinator,
 
 void JobMail::wish(std::size_t part, PartWish wish) {
     if (fate_ != nullptr) {
-        return fate_->carry([this, alive = alive_, part, held = std::move(wish)] {
-            if (*alive) parts_[part](held);
+        return fate_->carry([this, alive = alive_, part, bytes = encode_wish(wish)] {
+            if (!*alive) return;
+            auto held = decode_wish(bytes);
+            CARILLON_ASSERT(held);
+            parts_[part](*std::move(held));
         });
     }
     Shards::post(shards_[part],
@@ -22,8 +27,11 @@ void JobMail::wish(std::size_t part, PartWish wish) {
 
 void JobMail::tell(PartNews news) {
     if (fate_ != nullptr) {
-        return fate_->carry([this, alive = alive_, held = std::move(news)] {
-            if (*alive) coordinator_(held);
+        return fate_->carry([this, alive = alive_, bytes = encode_news(news)] {
+            if (!*alive) return;
+            auto held = decode_news(bytes);
+            CARILLON_ASSERT(held);
+            coordinator_(*std::move(held));
         });
     }
     Shards::post(shards_.first(), [this, alive = alive_, held = std::move(news)]() mutable {

@@ -116,7 +116,7 @@ void JobCoordinator::place(const std::shared_ptr<Placing>& placing) {
     placing->is_placing = true;
     for (std::size_t i = 0; i < job_shards_.size(); ++i) {
         auto places = mail_.may_lose() ? placing->places[i] : std::move(placing->places[i]);
-        wish(*job, i, PartWish::Place{placing->entry, std::move(places)});
+        wish(*job, i, PartWish::Place{std::move(places)});
     }
 }
 
@@ -514,7 +514,7 @@ void JobCoordinator::arm_run(Active& job) {
 void JobCoordinator::recall(const std::shared_ptr<JobEntry>& entry, const JobRecord& record,
                             const Stored& stored) {
     if (!entry->definition().rollout) return;
-    Active job{entry, JobLifecycle(job_shards_.size()), {}, {}, make_run(entry->definition()), {}, {}};
+    Active job{entry, JobLifecycle(job_shards_.size()), {}, make_run(entry->definition()), {}, {}};
     last_start_ = std::max(last_start_, stored.start_number());
     auto& control = job.run->control;
     // Waves are cut from the devices that were there at the start.

@@ -75,6 +75,7 @@ PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadl
     PartOrders orders;
     orders.number = orders_;
     orders.is_held = control.is_paused();
+    orders.type = control.type();
     orders.rollout = control.shared_rollout();
     orders.deadline = deadline;
     orders.patient_until = patient_until;

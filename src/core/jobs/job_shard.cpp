@@ -22,10 +22,11 @@ std::shared_ptr<JobPart> make_part(JobSite& site, std::shared_ptr<JobEntry> entr
 
 }  // namespace
 
-JobShard::JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
-                   Throttles& throttles, Zones& zones,
+JobShard::JobShard(Shard& shard, const JobBoard& board, const query::QueryOptions& options,
+                   const JobEngineLimits& limits, Throttles& throttles, Zones& zones,
                    std::shared_ptr<std::atomic<std::size_t>> methods_in_flight, JobMail& mail)
     : shard_(shard),
+      board_(board),
       turns_(shard.background()),
       folder_(shard, limits.twin_log_devices_max, limits.twin_log_bytes_max),
       notices_(std::make_shared<JobNotices>(shard, turns_)),
@@ -157,6 +158,8 @@ void JobShard::tell(std::uint64_t job, decltype(PartNews::what) what) {
 /// Finds and stores the job's devices, publishes their number, and tells; the part then waits for its
 /// beginning, and before that for its places if the job has an order.
 void JobShard::prepare(std::uint64_t job, std::uint64_t attempt, PartWish::Prepare wish) {
+    const auto entry = board_.find_number(job);
+    if (!entry) return;  // It came late: nobody knows the job any more.
     auto& known = known_[job];
     const bool is_again =
         attempt == known.attempt && (known.is_over || known.prepared || scans_.contains(job));
@@ -168,11 +171,17 @@ void JobShard::prepare(std::uint64_t job, std::uint64_t attempt, PartWish::Prepa
     forget(job);  // An attempt of which nobody has heard that it is given up.
     known = Known{};
     known.attempt = attempt;
-    const auto entry = std::move(wish.entry);
+    const auto& definition = entry->definition();
+    std::optional<query::JobCondition> condition;
+    if (!definition.device_ids && definition.condition) {
+        auto parsed = query::parse_job_condition(*definition.condition, site_.options);
+        if (!parsed) return prepared(entry, attempt, fail(std::move(parsed).error()));
+        condition = *std::move(parsed);
+    }
     auto found = [this, entry, attempt](Result<JobPart::Targets> targets) {
         prepared(entry, attempt, std::move(targets));
     };
-    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(wish.condition), wish.started,
+    auto scan = std::make_shared<JobTargetScan>(site_, entry, std::move(condition), wish.started,
                                                 std::move(wish.sources), std::move(found));
     scans_.insert_or_assign(job, scan);
     turns_.wake(*scan);
@@ -193,7 +202,7 @@ void JobShard::prepared(const std::shared_ptr<JobEntry>& entry, std::uint64_t at
         const auto& rollout = entry->definition().rollout;
         if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
             answer->keys = std::exchange(found->keys, {});
-            unplaced_.insert_or_assign(job, *std::move(found));
+            unplaced_.insert_or_assign(job, Unplaced{entry, *std::move(found)});
         } else {
             parts_.insert_or_assign(job, make_part(site_, entry, *std::move(found)));
         }
@@ -212,8 +221,13 @@ void JobShard::place(std::uint64_t job, std::uint64_t attempt, PartWish::Place w
         if (known->second.placed && !known->second.is_over) tell_placed(job, attempt, *known->second.placed);
         return;
     }
-    auto& targets = found->second;
+    auto& targets = found->second.targets;
     auto& places = wish.places;
+    if (places.places.size() != targets.ordinals.size()) {
+        // Of another part.
+        const Error error{Errc::server_error, "the places of a job's part are not of its devices"};
+        return tell_placed(job, attempt, fail(error));
+    }
     known->second.is_placing = true;
     auto& committer = shard_.committer();
     for (std::size_t from = 0; from < places.places.size(); from += OrderEvent::devices_max) {
@@ -230,14 +244,13 @@ void JobShard::place(std::uint64_t job, std::uint64_t attempt, PartWish::Place w
     }
     targets.places = std::move(places.places);
     targets.order = std::move(places.order);
-    committer.on_durable([this, entry = std::move(wish.entry), attempt](const Result<>& result) {
-        const auto number = entry->number();
+    committer.on_durable([this, number = job, attempt](const Result<>& result) {
         const auto placed = unplaced_.find(number);
         if (placed == unplaced_.end() || known_[number].attempt != attempt) return;
-        auto ready = std::move(placed->second);
+        auto [entry, ready] = std::move(placed->second);
         unplaced_.erase(placed);
         if (ready.chain) ready.chain->settled(ready.next_sequence - 1, result.has_value());
-        if (result) parts_.insert_or_assign(number, make_part(site_, entry, std::move(ready)));
+        if (result) parts_.insert_or_assign(number, make_part(site_, std::move(entry), std::move(ready)));
         if (mail_.may_lose()) known_[number].placed = std::make_unique<Result<>>(result);
         tell_placed(number, attempt, result);
     });

@@ -28,10 +28,10 @@ class Superseding;
 /// them. The coordinator's wishes arrive here on the shard's thread.
 class JobShard final : public ShardObserver {
 public:
-    /// `options` say what conditions may hold.
-    JobShard(Shard& shard, const query::QueryOptions& options, const JobEngineLimits& limits,
-             Throttles& throttles, Zones& zones, std::shared_ptr<std::atomic<std::size_t>> methods_in_flight,
-             JobMail& mail);
+    /// `options` say what conditions may hold; `board` has the jobs that wishes name.
+    JobShard(Shard& shard, const JobBoard& board, const query::QueryOptions& options,
+             const JobEngineLimits& limits, Throttles& throttles, Zones& zones,
+             std::shared_ptr<std::atomic<std::size_t>> methods_in_flight, JobMail& mail);
     ~JobShard() override;
 
     TwinLogFolder& folder() { return folder_; }
@@ -103,6 +103,7 @@ private:
     std::shared_ptr<Superseding> supersede(const std::shared_ptr<JobPart>& part);
 
     Shard& shard_;
+    const JobBoard& board_;
     BackgroundTurns turns_;
     TwinLogFolder folder_;
     ByJobType<JobDeviceMetrics> metrics_;
@@ -119,8 +120,12 @@ private:
     std::uint64_t reports_ = 0;             ///< Numbers of reports given so far.
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>> scans_;
     std::map<std::uint64_t, std::shared_ptr<JobTargetScan>>
-        plan_scans_;                                      ///< Bound: PlanLimits::under_way_max
-    std::map<std::uint64_t, JobPart::Targets> unplaced_;  ///< Prepared, and waiting for their places.
+        plan_scans_;  ///< Bound: PlanLimits::under_way_max
+    struct Unplaced {
+        std::shared_ptr<JobEntry> entry;
+        JobPart::Targets targets;
+    };
+    std::map<std::uint64_t, Unplaced> unplaced_;  ///< Prepared, and waiting for their places.
     std::map<std::uint64_t, std::shared_ptr<JobPart>> parts_;
     std::vector<std::uint64_t> cancelling_;  ///< Adopted parts to cancel at the start.
     std::vector<std::pair<std::uint64_t, std::uint64_t>>

@@ -32,7 +32,14 @@ JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
       started_(started),
       sources_(std::move(sources)),
       done_(std::move(done)) {
-    if (entry_->definition().rollout) targets_.chain.emplace();
+    if (const auto& rollout = entry_->definition().rollout) {
+        targets_.chain.emplace();
+        if (rollout->success.all) {
+            // It did parse when the job was accepted.
+            auto all = query::parse_job_condition(*rollout->success.all, site_.options);
+            if (all) must_succeed_ = *std::move(all);
+        }
+    }
     if (sources_.from != 0 || sources_.undo_of != 0) return;
     if (condition_) {
         if (const auto ids = condition_->where.device_ids()) {
@@ -281,13 +288,13 @@ void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* rec
         if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
         return;
     }
-    if (sources_.planned && (*sources_.planned)[site_.shard.number()].has(ordinal, key)) ++targets_.planned;
+    if (sources_.planned && sources_.planned->has(ordinal, key)) ++targets_.planned;
     const auto& rollout = entry_->definition().rollout;
     if (rollout && rollout->order.kind != RolloutOrderKind::as_stored) {
         targets_.keys.hashes.push_back(order_hash(entry_->definition().seed, key));
         if (rollout->order.kind == RolloutOrderKind::spread) targets_.keys.groups.push_back(group_of(record));
     }
-    if (sources_.must_succeed && must_succeed(record)) {
+    if (must_succeed_ && must_succeed(record)) {
         const auto index = targets_.ordinals.size() + chunk_.ordinals.size() - 1;
         targets_.must_succeed.push_back(static_cast<std::uint32_t>(index));
     }
@@ -319,7 +326,7 @@ void JobTargetScan::put_chunk() {
 }
 
 bool JobTargetScan::must_succeed(const Record* record) {
-    const auto& all = *sources_.must_succeed;
+    const auto& all = *must_succeed_;
     if (!record || !record->exists()) return false;
     if (record->key.is_module() != (all.collection == query::Collection::modules)) return false;
     if (all.where.is_always()) return true;

@@ -19,14 +19,13 @@
 namespace carillon {
 
 /// The jobs that a job takes its devices from, by number: 0 is none. Jobs with a rollout only, as all here.
+/// Of one part.
 struct JobSources {
-    std::uint64_t from = 0;     ///< Those of them that stand in a state.
-    std::uint64_t undo_of = 0;  ///< Those that it wrote.
-    std::string wrote;          ///< What that wrote to all of them, as `Reversal::wrote`.
-    std::optional<query::JobCondition> must_succeed;  ///< `success.all`
-    /// What the job's plan has found, by shard; null without a plan.
-    std::shared_ptr<const std::vector<PlanTargets>> planned;
-    bool wants_digest = false;  ///< Of the devices, though the job has no rollout.
+    std::uint64_t from = 0;                      ///< Those of them that stand in a state.
+    std::uint64_t undo_of = 0;                   ///< Those that it wrote.
+    std::string wrote;                           ///< What that wrote to all of them, as `Reversal::wrote`.
+    std::shared_ptr<const PlanTargets> planned;  ///< What the job's plan has found; null without a plan.
+    bool wants_digest = false;                   ///< Of the devices, though the job has no rollout.
 };
 
 /// Is shown each device that a scan finds, which then stores nothing.
@@ -91,6 +90,7 @@ private:
     const std::optional<query::JobCondition> condition_;
     const WallTime started_;
     const JobSources sources_;
+    std::optional<query::JobCondition> must_succeed_;  ///< `success.all`
     std::shared_ptr<TargetLooker> looker_;
     Done done_;
     bool is_over_ = false;

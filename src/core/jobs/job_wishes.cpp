@@ -33,9 +33,9 @@ void JobCoordinator::wish_again(const Active& job, std::size_t part) {
     switch (job.life.phase()) {
         case JobPhase::evaluating:
             if (job.placing && job.placing->is_placing) {
-                wish(job, part, PartWish::Place{job.entry, job.placing->places[part]});
+                wish(job, part, PartWish::Place{job.placing->places[part]});
             } else if (job.preparing && !(job.placing && job.placing->has_told[part])) {
-                wish(job, part, *job.preparing);
+                wish(job, part, job.preparing->for_part(part));
             }
             break;
         case JobPhase::running:
@@ -63,6 +63,7 @@ void JobCoordinator::discard(const Active& job) {
 void JobCoordinator::receive(PartNews news) {
     const auto number = news.job;
     const auto part = news.part;
+    if (part >= job_shards_.size()) return;
     if (auto* found = std::get_if<PartNews::Prepared>(&news.what)) {
         prepared(number, found->attempt, part, std::move(found->found));
     } else if (const auto* stored = std::get_if<PartNews::Placed>(&news.what)) {

@@ -18,8 +18,8 @@ struct Jobs::Engine {
     Engine(Shards& s, Throttles& throttles, JobEngineLimits l, const query::QueryOptions& options)
         : shards(s), limits(l), mail(s, l.fate) {
         for (std::size_t i = 0; i < shards.count(); ++i) {
-            job_shards.push_back(std::make_unique<JobShard>(shards[i], options, limits, throttles, zones,
-                                                            methods_in_flight, mail));
+            job_shards.push_back(std::make_unique<JobShard>(shards[i], board, options, limits, throttles,
+                                                            zones, methods_in_flight, mail));
         }
         coordinator =
             std::make_unique<JobCoordinator>(shards, limits, options, board, job_shards, mail, zones);

@@ -31,6 +31,7 @@ struct PartOrders {
     std::vector<std::uint32_t> wave_ends;
     std::uint32_t open_to = 0;
     std::vector<WallTime> opened;            ///< When each open wave was opened.
+    JobType type = JobType::update_twin;     ///< Of the job, as its rollout is read by.
     std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
     WallTime deadline;
     std::optional<std::uint32_t> tested_wave;  ///< The wave that is judged by a test now, if one is.
