@@ -1,6 +1,6 @@
 #include "carillon/rollout_plan.hpp"
 
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "endpoint/rest/web_files.hpp"
+#include "endpoint/rest/web/web_files.hpp"
 
 #include <span>
 

@@ -2,7 +2,7 @@
 // limits, and routes, paths and parameters take whatever it lets through.
 
 #include "base/result.hpp"
-#include "endpoint/rest/http_parser.hpp"
+#include "endpoint/rest/http/http_parser.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rest_handler.hpp"
 #include "endpoint/rest/routes.hpp"

@@ -1,7 +1,7 @@
 // The `rollout` of a job: whatever is accepted is shown as an object that is accepted again and shown alike,
 // is stored with its job and read back, and takes a patch of itself without a change.
 
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 namespace {
 

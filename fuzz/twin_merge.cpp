@@ -2,9 +2,9 @@
 // that may be anything. The first byte chooses: `M` and `R`, lines of JSON merged (`R`: every second
 // one replaces) into desired and reported properties; anything else, a decoder by its value.
 
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "model/message.hpp"
-#include "model/naive_section.hpp"
+#include "model/section/naive_section.hpp"
 #include "model/twin.hpp"
 
 namespace {

@@ -4,9 +4,9 @@
 #include "base/text.hpp"
 #include "hub_flags.hpp"
 #include "row_printer.hpp"
-#include "server/backup_check.hpp"
-#include "server/backup_reader.hpp"
-#include "server/backup_restore.hpp"
+#include "server/backup/backup_check.hpp"
+#include "server/backup/backup_reader.hpp"
+#include "server/backup/backup_restore.hpp"
 #include "terminal.hpp"
 #include "terminal_text.hpp"
 

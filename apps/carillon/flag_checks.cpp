@@ -1,7 +1,7 @@
 #include "flag_checks.hpp"
 
 #include "base/text.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "terminal_text.hpp"
 
 #include <algorithm>

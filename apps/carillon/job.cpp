@@ -1,6 +1,5 @@
 // carillon job: orders for many devices.
 
-#include "model/job.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/random.hpp"
@@ -12,7 +11,8 @@
 #include "job_targets.hpp"
 #include "job_watch.hpp"
 #include "json_text.hpp"
-#include "model/rollout_confirm.hpp"
+#include "model/jobs/job.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 #include "rollout_flags.hpp"
 #include "rollouts/job_plan.hpp"
 #include "rollouts/rollout_commands.hpp"

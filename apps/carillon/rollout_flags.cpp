@@ -6,7 +6,7 @@
 #include "failure.hpp"
 #include "flag_checks.hpp"
 #include "json_text.hpp"
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "model/job_type.hpp"
+#include "model/jobs/job_type.hpp"
 
 #include <CLI/App.hpp>
 #include <optional>

@@ -5,8 +5,8 @@
 #include "dashboard_files.hpp"
 #include "failure.hpp"
 #include "net/handshake_memory.hpp"
+#include "server/process/service_manager.hpp"
 #include "server/server.hpp"
-#include "server/service_manager.hpp"
 #include "serving/cluster_node_run.hpp"
 #include "serving/serving.hpp"
 

@@ -5,7 +5,7 @@
 #include "failure.hpp"
 #include "hub_flags.hpp"
 #include "row_printer.hpp"
-#include "server/certificates.hpp"
+#include "server/certificates/certificates.hpp"
 #include "server/data_dir.hpp"
 #include "server/format_file.hpp"
 #include "server/hub_store.hpp"

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/result.hpp"
-#include "model/section.hpp"
+#include "model/section/section.hpp"
 
 #include <span>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/identity.hpp"
-#include "model/section.hpp"
+#include "model/section/section.hpp"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "model/twin.hpp"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 #include "model/configuration_states.hpp"
 #include "model/pieces/section_text.hpp"
-#include "model/section_find.hpp"
+#include "model/section/section_find.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "server/admin_endpoint.hpp"
 
 #include "base/text.hpp"
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 
 #include <chrono>
 #include <thread>

@@ -4,7 +4,7 @@
 #include "core/messages/files/uploads.hpp"
 #include "core/messages/messages.hpp"
 #include "endpoint/blob/blob_containers.hpp"
-#include "server/config.hpp"
+#include "server/settings/config.hpp"
 #include "server/storage_thread.hpp"
 
 #include <fstream>

@@ -10,7 +10,7 @@
 #include "endpoint/rest/rest_metrics.hpp"
 #include "net/io_thread.hpp"
 #include "net/socket_channel.hpp"
-#include "server/certificate_dates.hpp"
+#include "server/certificates/certificate_dates.hpp"
 #include "server/metrics/cluster_metrics.hpp"
 #include "server/metrics/core_metrics.hpp"
 #include "server/metrics/protocol_metrics.hpp"

@@ -6,10 +6,10 @@
 #include "core/jobs/jobs.hpp"
 #include "endpoint/delivery/otlp_exporter.hpp"
 #include "net/socket_channel.hpp"
-#include "server/certificate_dates.hpp"
-#include "server/loop_watch.hpp"
-#include "server/process_metrics.hpp"
-#include "server/settings_report.hpp"
+#include "server/certificates/certificate_dates.hpp"
+#include "server/process/loop_watch.hpp"
+#include "server/process/process_metrics.hpp"
+#include "server/settings/settings_report.hpp"
 #include "store/rocks_store.hpp"
 
 #include <fmt/core.h>

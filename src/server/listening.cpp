@@ -1,6 +1,6 @@
 #include "server/listening.hpp"
 
-#include "server/refused_port.hpp"
+#include "server/process/refused_port.hpp"
 
 #include <cerrno>
 #include <cstring>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/listener.hpp"
-#include "server/given_sockets.hpp"
+#include "server/process/given_sockets.hpp"
 
 #include <memory>
 #include <string>

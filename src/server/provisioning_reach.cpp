@@ -1,7 +1,7 @@
 #include "server/provisioning_reach.hpp"
 
 #include "core/provisioning/provisioning.hpp"
-#include "server/config.hpp"
+#include "server/settings/config.hpp"
 
 #include <utility>
 

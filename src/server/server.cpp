@@ -1,7 +1,7 @@
 #include "server/server_parts.hpp"
 
 #include "core/hub/device_traces.hpp"
-#include "server/process_metrics.hpp"
+#include "server/process/process_metrics.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <future>

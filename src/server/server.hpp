@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "server/config.hpp"
+#include "server/settings/config.hpp"
 
 #include <chrono>
 #include <functional>

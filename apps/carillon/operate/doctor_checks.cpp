@@ -5,7 +5,7 @@
 #include "base/text.hpp"
 #include "net/io_thread.hpp"
 #include "net/listener.hpp"
-#include "server/certificate_dates.hpp"
+#include "server/certificates/certificate_dates.hpp"
 #include "server/private_file.hpp"
 
 #include <fcntl.h>

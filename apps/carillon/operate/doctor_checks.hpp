@@ -1,6 +1,6 @@
 #pragma once
 
-#include "server/config.hpp"
+#include "server/settings/config.hpp"
 
 #include <cstdint>
 #include <string>

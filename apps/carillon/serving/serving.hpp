@@ -2,9 +2,9 @@
 
 #include "base/result.hpp"
 #include "mcp/mcp_endpoint.hpp"
-#include "server/config.hpp"
+#include "server/process/service_manager.hpp"
 #include "server/server.hpp"
-#include "server/service_manager.hpp"
+#include "server/settings/config.hpp"
 
 #include <chrono>
 #include <csignal>

@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "core/jobs/chain/log_chain.hpp"
-#include "model/rollout_confirm.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 
 #include <array>
 #include <cstddef>

@@ -4,7 +4,7 @@
 #include "core/jobs/job_pages.hpp"
 #include "core/jobs/job_progress.hpp"
 #include "core/jobs/job_record.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <functional>

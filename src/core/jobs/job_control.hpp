@@ -2,9 +2,9 @@
 
 #include "core/jobs/gate.hpp"
 #include "core/jobs/job_log.hpp"
-#include "model/job.hpp"
-#include "model/rollout.hpp"
-#include "model/rollouts/wave_test.hpp"
+#include "model/jobs/job.hpp"
+#include "model/rollouts/canary.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <cstdint>
 #include <memory>

@@ -6,7 +6,7 @@
 #include "core/shard/record.hpp"
 #include "model/method.hpp"
 #include "model/reversal/twin_reversal.hpp"
-#include "model/rollout_confirm.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 
 #include <cstdint>
 #include <string>

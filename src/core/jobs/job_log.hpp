@@ -6,8 +6,8 @@
 #include "base/sha256.hpp"
 #include "core/jobs/chain/log_chain.hpp"
 #include "core/jobs/gate.hpp"
-#include "model/job.hpp"
-#include "model/rollouts/wave_test.hpp"
+#include "model/jobs/job.hpp"
+#include "model/rollouts/canary.hpp"
 
 #include <cstdint>
 #include <optional>

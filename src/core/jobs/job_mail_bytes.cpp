@@ -4,7 +4,7 @@
 #include "base/stored_bytes.hpp"
 #include "core/jobs/plans/plan_targets.hpp"
 #include "core/port/shard_bytes.hpp"
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/metrics.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "query/query.hpp"
 
 #include <cstdint>

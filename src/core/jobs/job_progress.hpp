@@ -4,7 +4,7 @@
 #include "core/jobs/approvals/approval_rule.hpp"
 #include "core/jobs/job_control.hpp"
 #include "core/jobs/job_tally.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <compare>
 #include <cstdint>

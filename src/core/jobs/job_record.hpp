@@ -4,7 +4,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "core/jobs/job_tally.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <optional>

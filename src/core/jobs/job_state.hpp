@@ -3,7 +3,7 @@
 #include "base/prefetch.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_tally.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <vector>

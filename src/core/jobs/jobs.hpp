@@ -3,7 +3,7 @@
 #include "base/task.hpp"
 #include "core/jobs/job_limits.hpp"
 #include "core/jobs/job_pages.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -4,9 +4,9 @@
 #include "core/jobs/approvals/approval_rule.hpp"
 #include "core/jobs/budgets/job_budgets.hpp"
 #include "core/jobs/plans/job_plans.hpp"
-#include "model/rollout_confirm.hpp"
 #include "model/rollouts/members.hpp"
 #include "model/rollouts/plan_ref.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 #include "model/rollouts/start_after.hpp"
 #include "model/rollouts/supersede.hpp"
 

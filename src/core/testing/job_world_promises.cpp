@@ -6,7 +6,7 @@
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_log.hpp"
 #include "core/testing/job_world.hpp"
-#include "model/rollouts/wave_test.hpp"
+#include "model/rollouts/canary.hpp"
 
 #include <algorithm>
 

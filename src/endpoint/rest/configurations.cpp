@@ -5,7 +5,7 @@
 #include "core/port/shard_port.hpp"
 #include "core/queries/queries.hpp"
 #include "endpoint/rest/handlers.hpp"
-#include "endpoint/rest/list_source.hpp"
+#include "endpoint/rest/registry/list_source.hpp"
 #include "endpoint/rest/request.hpp"
 #include "model/configuration.hpp"
 

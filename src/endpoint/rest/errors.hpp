@@ -3,7 +3,7 @@
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 
 namespace carillon::rest {
 

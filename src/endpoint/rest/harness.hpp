@@ -5,10 +5,10 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/testing/test_hub.hpp"
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
 #include "endpoint/rest/testing.hpp"
-#include "endpoint/rest/web_dashboard.hpp"
+#include "endpoint/rest/web/web_dashboard.hpp"
 #include "wire/sas/sas_token.hpp"
 
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #include "core/shard/throttles.hpp"
 #include "endpoint/device/device_span.hpp"
 #include "endpoint/rest/handlers.hpp"
-#include "endpoint/rest/identities.hpp"
+#include "endpoint/rest/registry/identities.hpp"
 #include "endpoint/rest/request.hpp"
 
 namespace carillon::rest {

@@ -10,10 +10,10 @@
 #include "core/shard/shard.hpp"
 #include "endpoint/device/authentication.hpp"
 #include "endpoint/rest/authorize.hpp"
-#include "endpoint/rest/http_message.hpp"
-#include "endpoint/rest/web_sessions.hpp"
+#include "endpoint/rest/http/http_message.hpp"
+#include "endpoint/rest/web/web_sessions.hpp"
 #include "model/etag_match.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "model/twin.hpp"
 
 #include <array>

@@ -1,6 +1,6 @@
 #include "endpoint/rest/rest_endpoint.hpp"
 
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 #include "endpoint/rest/rest_handler.hpp"
 #include "endpoint/rest/rest_metrics.hpp"
 #include "net/io_thread.hpp"

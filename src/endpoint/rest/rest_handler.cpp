@@ -17,7 +17,7 @@
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/files/blob_exchange.hpp"
 #include "endpoint/rest/handlers.hpp"
-#include "endpoint/rest/web_dashboard.hpp"
+#include "endpoint/rest/web/web_dashboard.hpp"
 #include "wire/sas/sas_token.hpp"
 
 namespace carillon::rest {

@@ -4,7 +4,7 @@
 #include "base/spans.hpp"
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/errors.hpp"
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/rest_metrics.hpp"

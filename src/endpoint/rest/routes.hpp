@@ -3,7 +3,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "endpoint/rest/authorize.hpp"
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 #include "model/tier.hpp"
 
 #include <array>

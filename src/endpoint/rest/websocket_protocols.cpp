@@ -1,7 +1,7 @@
 #include "endpoint/rest/websocket_protocols.hpp"
 
 #include "base/text.hpp"
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 #include "net/websocket_channel.hpp"
 
 #include <algorithm>

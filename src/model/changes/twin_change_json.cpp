@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "model/section_format.hpp"
+#include "model/section/section_format.hpp"
 
 #include <algorithm>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/section.hpp"
+#include "model/section/section.hpp"
 
 #include <cstddef>
 #include <cstdint>

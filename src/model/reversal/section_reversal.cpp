@@ -1,7 +1,7 @@
 #include "model/reversal/section_reversal.hpp"
 
-#include "model/section_format.hpp"
-#include "model/section_patch.hpp"
+#include "model/section/section_format.hpp"
+#include "model/section/section_patch.hpp"
 
 #include <algorithm>
 #include <boost/container/small_vector.hpp>

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "model/section.hpp"
+#include "model/section/section.hpp"
 
 #include <string>
 
 namespace carillon {
 
-struct ComparablePatch;  // model/section_patch.hpp
+struct ComparablePatch;  // model/section/section_patch.hpp
 
 /// Appends, as a JSON object, what `patch` overwrites in `section`: each leaf that a merge would touch with
 /// its value as it is now, and null where there is none; null for a whole object that the merge makes.

@@ -1,7 +1,7 @@
 #include "model/reversal/twin_reversal.hpp"
 
 #include "model/reversal/section_reversal.hpp"
-#include "model/section_patch.hpp"
+#include "model/section/section_patch.hpp"
 
 #include <fmt/format.h>
 #include <array>

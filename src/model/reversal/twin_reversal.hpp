@@ -8,7 +8,7 @@
 
 namespace carillon {
 
-struct ComparablePatch;  // model/section_patch.hpp
+struct ComparablePatch;  // model/section/section_patch.hpp
 
 /// What a job wrote into a twin and what that took the place of, each as an object with `tags` and `desired`,
 /// as far as they are touched: enough to take the write back. Stored.

@@ -1,8 +1,8 @@
 #include "model/rollouts/members.hpp"
 
+#include "model/rollouts/canary.hpp"
 #include "model/rollouts/rollout_reader.hpp"
 #include "model/rollouts/supersede.hpp"
-#include "model/rollouts/wave_test.hpp"
 
 namespace carillon {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.hpp"
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <optional>
 

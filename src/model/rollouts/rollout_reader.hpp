@@ -4,7 +4,7 @@
 
 #include "base/json_number.hpp"
 #include "base/member_reader.hpp"
-#include "model/rollout_confirm.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>

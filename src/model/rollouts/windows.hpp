@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -3,7 +3,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "server/certificates.hpp"
+#include "server/certificates/certificates.hpp"
 #include "server/cluster/cluster_settings.hpp"
 #include "server/hub_store.hpp"
 #include "server/private_file.hpp"

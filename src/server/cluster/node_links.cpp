@@ -1,7 +1,7 @@
 #include "server/cluster/node_links.hpp"
 
 #include "cluster/node_name.hpp"
-#include "server/certificates.hpp"
+#include "server/certificates/certificates.hpp"
 #include "server/cluster/cluster_setup.hpp"
 
 #include <utility>

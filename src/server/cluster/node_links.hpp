@@ -2,8 +2,8 @@
 
 #include "base/result.hpp"
 #include "net/tls_context.hpp"
-#include "server/config.hpp"
 #include "server/data_dir.hpp"
+#include "server/settings/config.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,8 +1,8 @@
 #include "server/cluster/standby_door.hpp"
 
 #include "base/log.hpp"
-#include "server/descriptors.hpp"
-#include "server/hub_certificates.hpp"
+#include "server/certificates/hub_certificates.hpp"
+#include "server/process/descriptors.hpp"
 
 #include <algorithm>
 #include <thread>

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/result.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "model/job_type.hpp"
-#include "model/rollout.hpp"
+#include "model/jobs/job_type.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <cstddef>
 #include <cstdint>

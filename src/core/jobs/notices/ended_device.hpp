@@ -4,7 +4,7 @@
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_fold.hpp"
 #include "core/jobs/job_log.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <unordered_map>

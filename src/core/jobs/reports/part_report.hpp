@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/jobs/job_fold.hpp"
-#include "model/rollout.hpp"
+#include "model/rollouts/rollout.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 #include "core/jobs/templates/job_template.hpp"
 
 #include "base/text.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 #include "model/rollouts/rollout_reader.hpp"
 
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 #include "core/jobs/templates/job_template.hpp"
 #include "core/rollouts/time/zones.hpp"
 #include "core/shard/shards.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstdint>
 #include <deque>

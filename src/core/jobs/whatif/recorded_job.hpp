@@ -4,7 +4,7 @@
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_log.hpp"
 #include "core/shard/shard.hpp"
-#include "model/job.hpp"
+#include "model/jobs/job.hpp"
 
 #include <cstddef>
 #include <cstdint>

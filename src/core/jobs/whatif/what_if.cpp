@@ -6,8 +6,8 @@
 #include "core/jobs/reports/on_storage.hpp"
 #include "core/jobs/whatif/what_if_replay.hpp"
 #include "core/jobs/whatif/what_if_simulation.hpp"
+#include "model/rollouts/canary.hpp"
 #include "model/rollouts/members.hpp"
-#include "model/rollouts/wave_test.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "model/section_patch.hpp"
+#include "model/section/section_patch.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>

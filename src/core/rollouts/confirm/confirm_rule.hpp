@@ -2,7 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "model/rollout_confirm.hpp"
+#include "model/rollouts/rollout_confirm.hpp"
 #include "model/twin.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/messages/files/uploads.hpp"
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,5 +1,5 @@
 // Bodies that a connection gives to its handler as they come.
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 #include "endpoint/rest/testing.hpp"
 
 #include <gtest/gtest.h>

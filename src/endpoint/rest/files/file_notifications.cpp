@@ -5,7 +5,7 @@
 #include "base/text.hpp"
 #include "core/messages/messages.hpp"
 #include "endpoint/rest/files/handlers.hpp"
-#include "endpoint/rest/lock_fields.hpp"
+#include "endpoint/rest/messages/lock_fields.hpp"
 #include "endpoint/rest/request.hpp"
 
 namespace carillon::rest {

@@ -2,7 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 
 namespace carillon::rest {
 

@@ -4,7 +4,7 @@
 
 #include "endpoint/rest/operate/handlers.hpp"
 #include "endpoint/rest/request.hpp"
-#include "endpoint/rest/web_dashboard.hpp"
+#include "endpoint/rest/web/web_dashboard.hpp"
 
 namespace carillon::rest {
 

@@ -6,7 +6,7 @@
 #include "base/text.hpp"
 #include "core/shard/committer.hpp"
 #include "endpoint/rest/handlers.hpp"
-#include "endpoint/rest/http_connection.hpp"
+#include "endpoint/rest/http/http_connection.hpp"
 #include "endpoint/rest/operate/handlers.hpp"
 #include "endpoint/rest/operate/model_host.hpp"
 #include "endpoint/rest/request.hpp"

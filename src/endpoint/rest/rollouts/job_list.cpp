@@ -3,7 +3,7 @@
 #include "core/hub/hub.hpp"
 #include "core/jobs/jobs.hpp"
 #include "endpoint/rest/handlers.hpp"
-#include "endpoint/rest/job_event_feed.hpp"
+#include "endpoint/rest/jobs/job_event_feed.hpp"
 #include "endpoint/rest/paging.hpp"
 #include "endpoint/rest/request.hpp"
 

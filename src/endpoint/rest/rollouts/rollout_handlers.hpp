@@ -3,7 +3,7 @@
 #include "base/json.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 
 #include <string>
 

@@ -8,7 +8,7 @@
 #include "core/shard/found_row.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/routing/handlers.hpp"
-#include "model/section.hpp"
+#include "model/section/section.hpp"
 
 #include <fmt/core.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "endpoint/rest/http_message.hpp"
+#include "endpoint/rest/http/http_message.hpp"
 #include "model/pieces/twin_text.hpp"
 
 #include <string>
