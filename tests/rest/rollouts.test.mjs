@@ -152,7 +152,7 @@ test('G0.3 stock SDKs see known words and counts that add up, in every phase and
 
   // Later, paused before and after its start, at a gate, on to the end; and all of it taken back.
   await put('later', {
-    ...twin, startTime: new Date(Date.now() + 3000).toISOString(), rollout: { waves: [{ size: '25%', gate: 'manual' }, { size: 'rest' }], pace: { rate: '20/s' } },
+    ...twin, startTime: new Date(Date.now() + 10_000).toISOString(), rollout: { waves: [{ size: '25%', gate: 'manual' }, { size: 'rest' }], pace: { rate: '20/s' } },
   });
   await through('later', async (sees) => {
     await sees('scheduled');
