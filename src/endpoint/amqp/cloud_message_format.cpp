@@ -7,7 +7,6 @@
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -38,13 +37,6 @@ bool has_own_place(std::string_view name) {
     return false;
 }
 
-/// Symbols are ASCII; other protocols take any text here.
-std::string_view symbol_or_nothing(std::string_view text) {
-    const bool is_ascii =
-        std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    return is_ascii ? text : std::string_view();
-}
-
 }  // namespace
 
 std::string format_cloud_message(const CloudDelivery& delivery) {
@@ -62,8 +54,8 @@ std::string format_cloud_message(const CloudDelivery& delivery) {
     if (!correlation_id.empty()) properties.correlation_id = encoded_value(as_bytes(correlation_id));
     properties.user_id = as_bytes(message.find_system("user-id"));
     properties.to = message.find_system("to");
-    properties.content_type = symbol_or_nothing(message.find_system("content-type"));
-    properties.content_encoding = symbol_or_nothing(message.find_system("content-encoding"));
+    properties.content_type = message.find_system("content-type");
+    properties.content_encoding = message.find_system("content-encoding");
     if (message.expiry) properties.absolute_expiry_ms = message.expiry->unix_ms();
     append_properties(out, properties);
     {

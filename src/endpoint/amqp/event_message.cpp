@@ -79,11 +79,8 @@ void append_fields(std::string& out, const MessageParts& message) {
         if (name == "message-id" && message_id.empty()) append_string(message_id, value);
         if (name == "correlation-id" && correlation_id.empty()) append_string(correlation_id, value);
         if (name == "to") properties.to = value;
-        // Symbols are ASCII.
-        const bool is_ascii = std::all_of(value.begin(), value.end(),
-                                          [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-        if (name == "content-type" && is_ascii) properties.content_type = value;
-        if (name == "content-encoding" && is_ascii) properties.content_encoding = value;
+        if (name == "content-type") properties.content_type = value;
+        if (name == "content-encoding") properties.content_encoding = value;
         if (name == "absolute-expiry-time") {
             if (const auto time = parse_iso8601(value)) properties.absolute_expiry_ms = stamp_ms(*time);
         }

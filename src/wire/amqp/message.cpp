@@ -147,7 +147,7 @@ void append_properties(std::string& out, const Properties& properties) {
             field.empty() ? list.null() : list.string(field);
         };
         const auto symbol = [&list](std::string_view field) {
-            field.empty() ? list.null() : list.symbol(field);
+            field.empty() || !is_ascii(as_bytes(field)) ? list.null() : list.symbol(field);
         };
         const auto time = [&list](std::optional<std::int64_t> field) {
             field ? list.timestamp(*field) : list.null();

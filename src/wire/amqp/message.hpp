@@ -68,8 +68,8 @@ private:
 
 // --- encoding --------------------------------------------------------------------------------------
 
-/// Appends the properties section; nothing if all are absent. Content type and encoding are sent as symbols.
-/// Ids are sent as they are encoded.
+/// Appends the properties section; nothing if all are absent. Content type and encoding are sent as symbols,
+/// which are ASCII: others, which other protocols take, are left out. Ids are sent as they are encoded.
 void append_properties(std::string& out, const Properties& properties);
 void append_data(std::string& out, Bytes data);
 /// Begins the section of a body that is one value, which the caller appends.

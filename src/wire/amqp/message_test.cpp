@@ -145,6 +145,18 @@ TEST(AmqpMessage, IdsOfEachTypeAreKeptAsTheyCame) {
     }
 }
 
+TEST(AmqpMessage, AContentTypeThatIsNoSymbolIsLeftOut) {
+    Properties properties;
+    properties.content_type = "caf\xc3\xa9";
+    properties.content_encoding = "utf-8";
+    std::string bytes;
+    append_properties(bytes, properties);
+    const auto message = decode_message(as_bytes(bytes));
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(message->properties.content_type, "");
+    EXPECT_EQ(message->properties.content_encoding, "utf-8");
+}
+
 TEST(AmqpMessage, PropertiesOfWhichNoneIsThereAreNoSection) {
     std::string bytes;
     append_properties(bytes, {});

@@ -3,8 +3,6 @@
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/fields.hpp"
 
-#include <algorithm>
-
 namespace carillon::amqp {
 
 namespace {
@@ -37,9 +35,7 @@ Condition condition_of(const Value& value) {
     condition.description = in.text();
     condition.info = map_of(in);
     // A symbol (AMQP 1.0 §2.8.14). As a string it is taken, too, but only if it could be one.
-    const bool is_symbol = std::all_of(condition.name.begin(), condition.name.end(),
-                                       [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    if (!in.ok() || !is_symbol) return {};
+    if (!in.ok() || !is_ascii(as_bytes(condition.name))) return {};
     return condition;
 }
 

@@ -150,11 +150,6 @@ bool read_body(Bytes& in, std::uint8_t code, Value& value) {
     return !value.body.empty() || value.count == 0;
 }
 
-/// Symbols are ASCII. Some are sent back as strings, which would otherwise not be UTF-8.
-bool is_ascii(Bytes bytes) {
-    return std::none_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte > 0x7F; });
-}
-
 bool skip_value(Bytes& in, unsigned depth);
 
 bool check_array(const Value& array, unsigned depth) {
@@ -228,6 +223,10 @@ bool skip_value(Bytes& in, unsigned depth) {
 }
 
 }  // namespace
+
+bool is_ascii(Bytes bytes) {
+    return std::none_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte > 0x7F; });
+}
 
 std::optional<bool> Value::as_bool() const {
     if (type != Type::boolean) return std::nullopt;

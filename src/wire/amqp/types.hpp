@@ -103,6 +103,10 @@ private:
 /// its bytes. Source: AMQP 1.0 §1.2, §1.6.
 bool is_well_formed(Bytes bytes);
 
+/// Whether a symbol may be of these bytes: symbols are ASCII (AMQP 1.0 §1.6.21). Some are sent on as strings, which
+/// would otherwise not be UTF-8.
+bool is_ascii(Bytes bytes);
+
 /// A described value taken apart. A descriptor may also be a symbol, such as `amqp:open:list`.
 struct Described {
     std::uint64_t code = 0;  ///< 0 for a symbol that is not known here.
