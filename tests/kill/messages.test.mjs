@@ -119,8 +119,12 @@ test(`no message is lost, out of order or told twice as complete over ${kills} k
   let isReading = true;
   const senders = stories.map((story) => send(story, () => isSending && !isOver));
   const readers = ['', '&endpoint=copy'].map((endpoint) => readAll(endpoint, () => isReading && !isOver));
+  const count = (what) => stories.reduce((sum, story) => sum + story[what].size, 0);
   for (let kill = 0; kill < kills; kill += 1) {
     await sleep(100 + Math.random() * 400);
+    // A kill that nothing was acknowledged before proves nothing, however busy the machine is.
+    await until(() => count('acknowledged') > (kill + 1) * 20 && count('reported') > (kill + 1) * 20,
+      () => `messages before kill ${kill + 1}: ${count('acknowledged')} to devices, ${count('reported')} from them`);
     assert.equal(await hub.stop('SIGKILL'), 'SIGKILL');
     for (const story of stories) story.note(`kill ${kill + 1}`);
     await hub.start();
@@ -179,9 +183,6 @@ test(`no message is lost, out of order or told twice as complete over ${kills} k
   isOver = true;
   await Promise.all(lives);
   assert.deepEqual(stories.flatMap(({ faults }) => faults), []);
-  const total = stories.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
-  assert.ok(total > kills * 20, `only ${total} messages were acknowledged`);
-  assert.ok(reported.length > kills * 20, `only ${reported.length} messages of devices were acknowledged`);
   const twice = all.webhook.length - new Set(all.webhook.map(nameOf)).size;
-  console.log(`# ${kills} kills, ${total} messages to devices, ${reported.length} from them; ${twice} came twice to the webhook`);
+  console.log(`# ${kills} kills, ${count('acknowledged')} messages to devices, ${reported.length} from them; ${twice} came twice to the webhook`);
 });
