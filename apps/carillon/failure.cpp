@@ -102,7 +102,7 @@ Exit exit_for(Errc code) {
         case Errc::device_not_online:  // The device is known; what was not found is its connection.
         case Errc::device_connection_closed_remotely:
             return Exit::failed;
-        // Of 403, which else says that somebody may not.
+        // A code of status 403, which otherwise means a missing right.
         case Errc::invalid_message_expiry_time:
             return Exit::usage;
         case Errc::device_maximum_queue_depth_exceeded:

@@ -293,7 +293,7 @@ export async function piped({ world, ids, absent, journal, told }, round) {
     const { status, text } = await world.insist('PATCH', `/twins/${id}`, { tags: { pipe: round } });
     if (status !== 200) return first.fault(`PATCH: ${status} ${text}`);
   }
-  // Whoever was acknowledged is a member, whatever was killed since.
+  // A device whose change was acknowledged is a member, whatever was killed since.
   await first.until((now) => now.deviceJobStatistics?.deviceCount >= chosen.length);
   await first.direct('close', { why: 'the test' });
   if (await first.end() !== 'completed') first.fault('closed, and did not complete');

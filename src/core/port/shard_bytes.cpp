@@ -106,7 +106,7 @@ std::optional<ConfigurationSettings> take_settings(StoredReader& in) {
         for (std::size_t names = in.count(name_bytes_min); names > 0; --names)
             setting.path.emplace_back(in.text());
         setting.value = in.text();
-        // Whoever lays settings over each other takes each for JSON.
+        // Settings are merged as JSON, so each must be JSON.
         if (!in.ok() || !JsonDocument::parse(setting.value)) return std::nullopt;
         settings.push_back(std::move(setting));
     }

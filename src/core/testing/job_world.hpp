@@ -46,7 +46,7 @@ struct WatchedJob {
     std::string after;                ///< The job that it waits for,
     int after_ended = 0;              ///< of whose devices so many in a hundred are to have ended.
     std::uint64_t after_devices = 0;  ///< It had so many when this one was last seen to wait.
-    bool is_approval_tried = false;   ///< Somebody has said yes.
+    bool is_approval_tried = false;   ///< An approval was sent.
     bool is_planned = false;
     bool is_continuous = false;  ///< It goes on taking devices,
     bool takes_all = false;      ///< all that there are.

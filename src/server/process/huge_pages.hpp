@@ -16,8 +16,8 @@ class HugePages {
     /// by the most that was ever used, and matters little to a hub of that size.
     static constexpr std::uint64_t worth_bytes = 512 * 1024 * 1024;
 
-    /// They are allowed, as a hub loads best so, unless whoever started the process has forbidden them: then they
-    /// stay so.
+    /// They are allowed, as a hub loads fastest with them, unless the parent process has forbidden them: then they
+    /// stay forbidden.
     HugePages();
 
     /// Allows or forbids them by the memory of the process now, in bytes.

@@ -66,7 +66,7 @@ void JobNotices::written(const std::shared_ptr<JobEntry>& entry, std::uint64_t s
     const auto [found, is_new] = parts_.try_emplace(entry->number());
     Part& part = found->second;
     if (is_new || part.is_ending) {
-        // All before is told: devices that joined a continuous job may come after that.
+        // Every earlier end was told; devices that joined a continuous job may end later.
         part.entry = entry;
         part.place = part.durable = {sequence, 0};
         part.noted = sequence;

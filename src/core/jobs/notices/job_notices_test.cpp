@@ -88,7 +88,7 @@ TEST(JobNotices, ADevicesEndIsItsRowAndAJobsItsCounters) {
     EXPECT_EQ(bench.places(), 0U) << "all is told";
 }
 
-/// Its part is told to its end each time when all of them have ended, and goes on when one more joins.
+/// The part is complete each time when all its devices have ended, and goes on when another one joins.
 TEST(JobNotices, TheEndOfEachDeviceThatJoinsIsToldWheneverItJoins) {
     for (int steps = 0; steps < 40; ++steps) {
         SCOPED_TRACE(steps);

@@ -68,7 +68,7 @@ struct RecordedJob {
     std::vector<std::vector<std::uint32_t>> places() const;
 };
 
-/// True for what the job, or somebody, decided; the rest says how it stands.
+/// True for decisions, of the job or of an operator; the other events are states.
 bool is_decided(const JobLogEvent& event);
 
 /// Reads the log of a job of so many parts, whether it runs or has ended. On the thread of `first`, a piece at

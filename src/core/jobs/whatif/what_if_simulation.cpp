@@ -145,7 +145,7 @@ bool WhatIfSimulation::step() {
     return true;
 }
 
-/// Somebody promotes a wave as soon as it waits for that.
+/// A wave that waits at a manual gate is promoted at once.
 void WhatIfSimulation::promote_gates() {
     const auto& control = job_->run().control;
     for (std::uint32_t i = 0; i < control.open_waves(); ++i) {
