@@ -400,7 +400,7 @@ void PartMembers::on_storage(Work work, Done done) {
         });
 }
 
-/// The keys of members that are no longer registered, so that none of them joins again.
+/// The keys of members that have been removed from the registry. A removed member must not join again.
 void PartMembers::read_gone() {
     auto work = [&store = site_.shard.store(), job = part_->job(), shard = site_.shard.number(),
                  indexes = unregistered_] { return read_keys(store, job, shard, indexes); };
