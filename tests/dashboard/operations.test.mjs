@@ -130,7 +130,7 @@ test('a rollout is paused, changed and resumed, each with a reason that its hist
 });
 
 test('a wave that fails pauses its job; it is cancelled, and run again for the devices that were not reached', async () => {
-  await rest('PUT', '/jobs/v2/bad', { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'm' }, queryCondition: '*', rollout: { waves: [{ size: '50%' }, { size: 'rest' }], order: { spread: ['tags.tenth'] } } });
+  await rest('PUT', '/jobs/v2/bad', { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'm' }, queryCondition: '*', rollout: { seed: 7, waves: [{ size: '50%' }, { size: 'rest' }], order: { spread: ['tags.tenth'] } } });
   await browser.go('/job?id=bad');
   await page.getByText('Paused by the hub itself').waitFor();
   await page.getByText(/Wave 1: \d+ of \d+ succeeded, needs/).first().waitFor();
