@@ -9,6 +9,7 @@
 #include "hub_flags.hpp"
 #include "row_printer.hpp"
 #include "server/cluster/cluster_setup.hpp"
+#include "server/cluster/node_map.hpp"
 #include "terminal_text.hpp"
 
 #include <fmt/core.h>
@@ -100,6 +101,7 @@ void append_report(JsonWriter& json, const NodeRow& node) {
 
 std::vector<std::string> node_rows(const ClusterView& view) {
     std::vector<std::string> rows;
+    const ShardMap map = shard_map_of(view);
     for (const NodeRow& node : view.nodes) {
         const bool owns = view.owner() == node.incarnation;
         const char* role = owns && node.is_live() ? "active" : node.is_live() ? "standby" : "";
@@ -110,6 +112,7 @@ std::vector<std::string> node_rows(const ClusterView& view) {
             .member("incarnation", node.incarnation.number)
             .member("state", node.state)
             .member("role", role)
+            .member("shards", map.count_owned(node.incarnation.node, node.incarnation.number))
             .member("address", node.address)
             .member("secondsSinceBeat", fmt::format("{:.1f}", node.beat_age_s))
             .member("version", node.version)
@@ -137,6 +140,18 @@ std::string document_of(const ClusterView& view,
             .member("incarnation", row.owner.number)
             .member("epoch", row.lane.epoch)
             .member("commits", row.lane.seq)
+            .end_object();
+    }
+    const ShardMap map = shard_map_of(view);
+    json.end_array().member("mapRevision", map.revision).key("shards").begin_array();
+    for (std::size_t shard = 0; shard < map.shards.size(); ++shard) {
+        const ShardMap::Place& place = map.shards[shard];
+        json.begin_object()
+            .member("shard", shard)
+            .member("owner", place.node)
+            .member("incarnation", place.incarnation)
+            .member("epoch", place.epoch)
+            .member("isServed", map.find_owner(shard) != nullptr)
             .end_object();
     }
     json.end_array().member("format", view.format).key("postgres").begin_object();
@@ -181,6 +196,7 @@ Result<Exit> status(const ClusterArgs& args) {
                             {"START", "incarnation"},
                             {"STATE", "state"},
                             {"ROLE", "role"},
+                            {"SHARDS", "shards"},
                             {"ADDRESS", "address"},
                             {"BEAT", "secondsSinceBeat"},
                             {"DRAINED", "drained"},

@@ -46,6 +46,7 @@ test('no node serves yet, and status says so', async () => {
   const status = JSON.parse(stdout);
   assert.deepEqual(status.nodes, []);
   assert.equal(status.lanes.length, 8);
+  assert.deepEqual(status.shards, [], 'no hub is made yet');
   assert.equal(status.postgres.fsync, 'on');
 });
 
@@ -77,6 +78,26 @@ test('a hub that ran alone comes into the cluster with its devices, keys and aut
   assert.equal(tags.floor, 3);
   assert.equal((await cluster.ok('device', 'show', 'pump-1', '--connection-string')).trim(), device);
   await refused(2, /a node of this cluster runs/, 'cluster', 'import', '--store', store, '--data-dir', oldData);
+});
+
+test('status says who owns each shard', async () => {
+  const status = JSON.parse(await cluster.ok('cluster', 'status', '--store', store, '-o', 'json'));
+  assert.ok(status.shards.length > 0);
+  const { incarnation } = status.nodes.find((each) => each.node === 'n1');
+  status.shards.forEach((shard, number) => {
+    const { epoch } = shard;
+    assert.ok(epoch > 0);
+    assert.deepEqual(shard, { shard: number, owner: 'n1', incarnation, epoch, isServed: true });
+  });
+  const serving = status.nodes.find((each) => each.node === 'n1');
+  assert.equal(serving.shards, status.shards.length);
+  // The node learns of it by its next beat, and says it by the one after.
+  const says = await until(async () => {
+    const { nodes } = JSON.parse(await cluster.ok('cluster', 'status', '--store', store, '-o', 'json'));
+    const told = nodes.find((each) => each.node === 'n1').says;
+    return told?.shards === status.shards.length ? told : null;
+  }, () => node.log());
+  assert.equal(says.mapRevision, status.mapRevision);
 });
 
 test('a hub of a cluster makes no backups of its own', async () => {

@@ -77,6 +77,9 @@ HealthDoor::State NodeFace::state() const {
         .member("incarnation", node_->self().number)
         .member("role", role)
         .member("leaseLeftMs", node_->lease_left().count());
+    const auto map = node_->map();
+    json.member("shards", map->count_owned(node_->self().node, node_->self().number))
+        .member("mapRevision", map->revision);
     if (store_ != nullptr) {
         json.member("settlements", store_->settlements()).member("hasLost", store_->has_lost());
     }

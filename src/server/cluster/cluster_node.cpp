@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "server/cluster/cluster_settings.hpp"
+#include "server/cluster/node_map.hpp"
 
 #include <fmt/core.h>
 #include <pthread.h>
@@ -106,13 +107,20 @@ std::optional<NodeRow> ClusterNode::live_owner() const {
     return live_owner_;
 }
 
+std::shared_ptr<const ShardMap> ClusterNode::map() const {
+    const std::lock_guard lock(mutex_);
+    return map_;
+}
+
 void ClusterNode::note_owner(const ClusterView& view) {
     const NodeRow* const row = view.find(view.owner());
     const std::int64_t epoch = view.lanes.front().lane.epoch;
+    auto map = std::make_shared<const ShardMap>(shard_map_of(view));
     const std::lock_guard lock(mutex_);
     if (epoch < owner_epoch_) return;  // The other thread looked later and was quicker.
     owner_epoch_ = epoch;
     owner_ = view.owner();
+    if (map->revision >= map_->revision) map_ = std::move(map);
     live_owner_.reset();
     if (row != nullptr && row->is_live()) live_owner_ = *row;
     is_handover_near_ = view.wants_handover();

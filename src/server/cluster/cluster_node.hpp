@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cluster/shard_map.hpp"
 #include "server/cluster/lease.hpp"
 #include "store/postgres/cluster_tables.hpp"
 #include "store/postgres/pg_store.hpp"
@@ -72,6 +73,8 @@ public:
     Incarnation owner() const;
     /// The same with its address; nothing unless it lives.
     std::optional<NodeRow> live_owner() const;
+    /// Who owns which shard, as seen last; empty at first. Its revision only rises.
+    std::shared_ptr<const ShardMap> map() const;
     /// The node to which this one, which owns the hub, is to hand it over; nothing if nobody asks for that,
     /// or no other node can take it.
     std::optional<Incarnation> handover_target() const;
@@ -133,6 +136,7 @@ private:
     std::optional<NodeRow> live_owner_;
     std::optional<Incarnation> handover_target_;
     std::int64_t owner_epoch_ = 0;
+    std::shared_ptr<const ShardMap> map_ = std::make_shared<const ShardMap>();
     std::shared_ptr<PgStore> store_;
     std::thread beating_;
     std::thread watching_;

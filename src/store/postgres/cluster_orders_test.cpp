@@ -194,6 +194,12 @@ TEST_F(ClusterOrders, ALossIsAcceptedForThoseThatHadJoinedByThen) {
     EXPECT_LT(view().loss_accepted_at, *after);
 }
 
+TEST_F(ClusterOrders, TheHubsShardsAreSeenOnceItIsMade) {
+    EXPECT_EQ(view().shard_count, 0U);
+    server_.run_sql("INSERT INTO carillon.kv_meta VALUES ('shards', '8'), ('shards2', '16')");
+    EXPECT_EQ(view().shard_count, 8U);
+}
+
 TEST_F(ClusterOrders, ANodeSaysWhatItIsWithItsBeat) {
     ASSERT_TRUE(tables_->beat(claimed_.self, R"({"role":"active"})", {}));
     EXPECT_EQ(view().find(claimed_.self)->report, R"({"role":"active"})");

@@ -16,6 +16,7 @@ constexpr std::string_view drained_prefix = "drained.";
 constexpr std::string_view program_prefix = "program.";  ///< Incarnation, and the format its program knows.
 /// In the place of a node's state, in the rows of `view`.
 constexpr std::string_view setting_row = "setting";
+constexpr std::string_view shards_setting = "hub.shards";  ///< In those rows; stored with the hub.
 /// Dead rows of a node that are kept, so that its numbers go on and its last ends can be seen.
 constexpr std::int64_t past_incarnations_max = 16;
 
@@ -80,6 +81,8 @@ void take_setting(ClusterView& view, std::string_view name, std::string_view val
         view.loss_accepted_at = std::strtod(std::string(value).c_str(), nullptr);
     } else if (name == format_setting) {
         view.format = parse_i64(value).value_or(0);
+    } else if (name == shards_setting) {
+        view.shard_count = parse_u64(value).value_or(0);
     }
 }
 
@@ -281,6 +284,8 @@ Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
              "UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL, NULL FROM "
              "setting "
              "WHERE name IN ('handover', 'loss_accepted', 'format') OR starts_with(name, 'drained.') "
+             "UNION ALL SELECT 'hub.shards', 0, 0, 'setting', NULL, convert_from(value, 'UTF8'), NULL, NULL, "
+             "NULL, NULL, NULL, NULL FROM kv_meta WHERE key = 'shards' "
              "ORDER BY 8 NULLS FIRST, 1, 2",
          {}},
         deadline);

@@ -57,8 +57,9 @@ struct HandoverRequest {
 
 /// Who is there and who owns the lanes, at one moment.
 struct ClusterView {
-    std::vector<NodeRow> nodes;  ///< Of each node the latest start, and all that live.
-    std::vector<LaneRow> lanes;  ///< By number.
+    std::vector<NodeRow> nodes;   ///< Of each node the latest start, and all that live.
+    std::vector<LaneRow> lanes;   ///< By number.
+    std::size_t shard_count = 0;  ///< Of the hub; none until it is made.
 
     /// What operators have asked for; see `HandoverRequest` and `ClusterTables::accept_loss`.
     std::optional<HandoverRequest> handover;
