@@ -16,6 +16,7 @@ packages=(
   # libraries, see ARCHITECTURE.md "Dependencies"; every build is configured with all of them
   libboost1.81-dev libssl-dev librocksdb-dev libpq-dev libexpected-dev libspdlog-dev libfmt-dev
   libcli11-dev libtomlplusplus-dev libjemalloc-dev libsimdjson-dev libgtest-dev libnats-dev librdkafka-dev
+  libnghttp2-dev
   # the demonstration, and the interpreters that configuring looks for
   openssl python3
 )

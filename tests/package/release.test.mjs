@@ -19,7 +19,7 @@ test('the list of parts names each package that the program is linked with, what
   const names = list.components.map(({ name }) => name);
   const loaded = run('ldd', [process.env.HUB_BINARY]).toString();
   const parts = [['libssl.so', 'libssl3'], ['librocksdb.so', 'librocksdb7.8'], ['libpq.so', 'libpq5'], ['librdkafka.so', 'librdkafka1'],
-    ['libnats.so', 'libnats3.4'], ['libjemalloc.so', 'libjemalloc2'], ['libfmt.so', 'libfmt9'], ['libspdlog.so', 'libspdlog1.10']];
+    ['libnats.so', 'libnats3.4'], ['libnghttp2.so', 'libnghttp2-14'], ['libjemalloc.so', 'libjemalloc2'], ['libfmt.so', 'libfmt9'], ['libspdlog.so', 'libspdlog1.10']];
   for (const [file, name] of parts) if (loaded.includes(file)) assert.ok(names.includes(name), name);
   assert.ok(names.includes('libc6') && names.length > 15);
   for (const name of ['libboost1.81-dev', 'libtomlplusplus-dev', 'preact']) assert.ok(names.includes(name), name);
