@@ -66,6 +66,7 @@ private:
             say(LineAnswer::not_owner);
             return;
         }
+        if (hello.service == LineService::calls) return answer_node(hello);
         ConnectionFactory* const service = endpoint_.service(hello.service);
         const auto address = address_bytes(hello.peer.address);
         auto* const socket = dynamic_cast<SocketChannel*>(channel_.get());
@@ -80,13 +81,26 @@ private:
         }
         socket->speaks_for_stranger(account);
         if (!say(LineAnswer::accepted)) return;
-        hand_over(*service, std::move(hello.peer));
+        hand_over(*service, std::move(hello.peer), endpoint_.count());
+    }
+
+    /// A node speaks for itself, and has proved who it is.
+    void answer_node(const LineHello& hello) {
+        const Options& options = endpoint_.options_;
+        const PeerCertificate& shown = *channel_->peer_certificate();
+        std::string_view node = shown.common_name;
+        node.remove_suffix(options.node_domain.size());
+        if (options.calls == nullptr || (options.may_ask && !options.may_ask(node, hello.asking_incarnation)))
+            return static_cast<void>(say(LineAnswer::refused));
+        if (!say(LineAnswer::accepted)) return;
+        RelayedPeer peer{channel_->peer_address(), shown, {}};
+        hand_over(*options.calls, std::move(peer), nullptr);
     }
 
     /// Ends this object.
-    void hand_over(ConnectionFactory& service, RelayedPeer peer) {
+    void hand_over(ConnectionFactory& service, RelayedPeer peer, std::shared_ptr<void> counted) {
         auto relayed =
-            std::make_unique<RelayedChannel>(std::move(channel_), std::move(peer), endpoint_.count());
+            std::make_unique<RelayedChannel>(std::move(channel_), std::move(peer), std::move(counted));
         RelayedChannel& line = *relayed;
         const auto own = endpoint_.greetings_[line.thread().number()].extract(this);
         service.accepted(std::move(relayed));
@@ -129,6 +143,8 @@ ConnectionFactory* LineEndpoint::service(LineService service) const {
             return options_.https;
         case LineService::amqp:
             return options_.amqp;
+        case LineService::calls:
+            return options_.calls;
     }
     return nullptr;
 }

@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +30,9 @@ public:
         ConnectionFactory* mqtt = nullptr;
         ConnectionFactory* https = nullptr;
         ConnectionFactory* amqp = nullptr;
+        ConnectionFactory* calls = nullptr;
+        /// Whether this start of a node may ask; null: each may. Any thread.
+        std::function<bool(std::string_view node, std::int64_t incarnation)> may_ask{};
         StrangerCounts* strangers = nullptr;
         LineVersions versions{};  ///< For tests.
     };

@@ -11,7 +11,11 @@ namespace {
 
 constexpr std::size_t sha1_digits = 40;
 constexpr std::size_t sha256_digits = 64;
-constexpr std::uint8_t services_end = 3;
+
+/// How many services a version knows.
+std::uint8_t services_end(std::uint8_t version) {
+    return static_cast<std::uint8_t>(LineService::calls) + (version >= LineHello::calls_version_min ? 1 : 0);
+}
 
 tl::unexpected<Error> malformed(const char* what) {
     return fail(Errc::malformed_packet, what);
@@ -67,6 +71,7 @@ std::string encode_hello(const LineHello& hello, std::uint8_t version) {
         out.varint(has_chain ? hello.peer.chain.size() : 0);
         for (std::size_t i = 0; has_chain && i < hello.peer.chain.size(); ++i) out.text(hello.peer.chain[i]);
     }
+    if (hello.service == LineService::calls) out.i64(hello.asking_incarnation);
     std::string bytes;
     StoredWriter head(bytes);
     head.u8(version);
@@ -95,7 +100,8 @@ Result<LineHello> decode_hello(Bytes bytes, LineVersions versions) {
     hello.peer.address = in.text();
     const std::uint8_t has_certificate = in.u8();
     if (has_certificate == 1) read_certificate(in, hello);
-    const bool is_legal = in.is_done() && service < services_end && has_certificate <= 1 &&
+    if (hello.service == LineService::calls) hello.asking_incarnation = in.i64();
+    const bool is_legal = in.is_done() && service < services_end(bytes[0]) && has_certificate <= 1 &&
                           hello.peer.address.size() <= LineHello::address_bytes_max;
     if (!is_legal) return malformed("a hello with fields that are none");
     return hello;

@@ -14,7 +14,12 @@
 namespace carillon {
 
 /// What a connection that a node accepts is for.
-enum class LineService : std::uint8_t { mqtt = 0, https = 1, amqp = 2 };
+enum class LineService : std::uint8_t {
+    mqtt = 0,
+    https = 1,
+    amqp = 2,
+    calls = 3,  ///< Of the node itself, not of a peer: `CallLink`. From version 2 on.
+};
 
 /// What a node answers to a hello, in one byte.
 enum class LineAnswer : std::uint8_t {
@@ -30,7 +35,7 @@ enum class LineAnswer : std::uint8_t {
 /// are of two programs; two nodes speak the newest version that both know.
 struct LineVersions {
     std::uint8_t oldest = 1;
-    std::uint8_t newest = 1;
+    std::uint8_t newest = 2;
 
     bool has(std::uint8_t version) const { return version >= oldest && version <= newest; }
     /// The newest that both speak; nothing if there is none.
@@ -43,9 +48,10 @@ struct LineVersions {
 /// On the wire: the version (1 byte), in every version; the size of what follows (4 bytes, little-endian),
 /// and then, encoded as in `stored_bytes.hpp`: service, incarnation, address, whether there is a certificate,
 /// its two thumbprints, common name and whether it was verified, the number of certificates of the chain and
-/// each of them.
+/// each of them; for `calls` then the incarnation of the node that asks.
 struct LineHello {
     static constexpr std::size_t head_bytes = 5;
+    static constexpr std::uint8_t calls_version_min = 2;  ///< The first version that knows `calls`.
     static constexpr std::size_t address_bytes_max = 64;
     static constexpr std::size_t name_bytes_max = 1024;
     /// A chain that takes more is left out. Ours: several certificates by large keys.
@@ -55,10 +61,11 @@ struct LineHello {
     LineService service = LineService::mqtt;
     std::int64_t incarnation = 0;  ///< Of the node that is asked, as the asking one sees it.
     RelayedPeer peer;
+    std::int64_t asking_incarnation = 0;  ///< Of calls: which start of the node asks.
 };
 
 /// The hello of a connection; a chain that is too long is left out. All versions there are have the same
-/// fields.
+/// fields, but for calls.
 std::string encode_hello(const LineHello& hello, std::uint8_t version = LineVersions{}.newest);
 
 /// How many bytes a hello has that begins with `begun`; nothing if that is not known yet. Fails with

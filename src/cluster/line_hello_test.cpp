@@ -67,7 +67,7 @@ TEST(LineHello, WhatIsCutShortOrTooLongIsNone) {
     }
     EXPECT_FALSE(decode_hello(as_bytes(bytes + "x")));
     EXPECT_FALSE(hello_bytes(as_bytes(std::string("\x01\xff\xff\xff\xff", 5))));
-    EXPECT_FALSE(hello_bytes(as_bytes(std::string("\x02", 1)))) << "another version";
+    EXPECT_FALSE(hello_bytes(as_bytes(std::string("\x03", 1)))) << "another version";
 }
 
 TEST(LineHello, TwoProgramsSpeakTheNewestVersionThatBothKnow) {
@@ -90,8 +90,10 @@ TEST(LineHello, TwoProgramsSpeakTheNewestVersionThatBothKnow) {
 
 TEST(LineHello, FieldsThatAreNoneAreRefused) {
     LineHello wrong = hello_of_device();
-    wrong.service = static_cast<LineService>(3);
+    wrong.service = static_cast<LineService>(4);
     EXPECT_FALSE(decode_hello(as_bytes(encode_hello(wrong))));
+    wrong.service = LineService::calls;
+    EXPECT_FALSE(decode_hello(as_bytes(encode_hello(wrong, 1)))) << "the first version knows no calls";
     wrong = hello_of_device();
     wrong.peer.address = std::string(LineHello::address_bytes_max + 1, '1');
     EXPECT_FALSE(decode_hello(as_bytes(encode_hello(wrong))));
@@ -101,6 +103,20 @@ TEST(LineHello, FieldsThatAreNoneAreRefused) {
     wrong = hello_of_device();
     wrong.peer.certificate->common_name = std::string(LineHello::name_bytes_max + 1, 'x');
     EXPECT_FALSE(decode_hello(as_bytes(encode_hello(wrong))));
+}
+
+TEST(LineHello, ANodeThatAsksSaysWhichStartOfItDoes) {
+    LineHello hello;
+    hello.service = LineService::calls;
+    hello.incarnation = 7;
+    hello.asking_incarnation = -12;
+    const std::string bytes = encode_hello(hello);
+    const auto read = decode_hello(as_bytes(bytes));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->service, LineService::calls);
+    EXPECT_EQ(read->incarnation, 7);
+    EXPECT_EQ(read->asking_incarnation, -12);
+    EXPECT_FALSE(decode_hello(as_bytes(bytes).first(bytes.size() - 1)));
 }
 
 TEST(LineHello, AChainThatIsTooLongIsLeftOut) {
