@@ -132,16 +132,6 @@ std::string document_of(const ClusterView& view,
     JsonWriter json(text);
     json.begin_object().key("nodes").begin_array();
     for (const std::string& row : node_rows(view)) json.raw(row);
-    json.end_array().key("lanes").begin_array();
-    for (const LaneRow& row : view.lanes) {
-        json.begin_object()
-            .member("lane", row.lane.number)
-            .member("owner", row.owner.node)
-            .member("incarnation", row.owner.number)
-            .member("epoch", row.lane.epoch)
-            .member("commits", row.lane.seq)
-            .end_object();
-    }
     const ShardMap map = shard_map_of(view);
     json.end_array().member("mapRevision", map.revision).key("shards").begin_array();
     for (std::size_t shard = 0; shard < map.shards.size(); ++shard) {
@@ -153,6 +143,19 @@ std::string document_of(const ClusterView& view,
             .member("epoch", place.epoch)
             .member("isServed", map.find_owner(shard) != nullptr)
             .end_object();
+    }
+    json.end_array().key("fences").begin_array();
+    for (const auto* rows : {&view.fences, &view.old_lanes}) {
+        for (const FenceRow& row : *rows) {
+            json.begin_object()
+                .member("of", row.fence.table())
+                .member("number", row.fence.number)
+                .member("owner", row.owner.node)
+                .member("incarnation", row.owner.number)
+                .member("epoch", row.fence.epoch)
+                .member("commits", row.fence.seq)
+                .end_object();
+        }
     }
     json.end_array().member("format", view.format).key("postgres").begin_object();
     for (const auto& [name, value] : postgres) json.member(name, value);

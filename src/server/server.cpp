@@ -145,7 +145,7 @@ Result<> Server::Parts::build_hub() {
                                    .background = threads->of_shard(i).background_executor(),
                                    .clock = clock,
                                    .random = random,
-                                   .store = *store,
+                                   .store = seat ? seat->store->of_shard(i) : *store,
                                    .storage = *storage.back(),
                                    .shard_count = meta.shard_count,
                                    .telemetry = config.telemetry};
@@ -529,7 +529,8 @@ void Server::Parts::look_at_backups(Shard& shard) {
 void Server::Parts::look_at_process(IoThread& watcher) {
     loops->ask();
     huge_pages.look(anonymous_bytes());
-    watcher.timers().at(clock.now() + between_looks_at_process, [this, &watcher] { look_at_process(watcher); });
+    watcher.timers().at(clock.now() + between_looks_at_process,
+                        [this, &watcher] { look_at_process(watcher); });
 }
 
 }  // namespace carillon

@@ -45,7 +45,7 @@ private:
     std::unique_ptr<RocksStore> store_;
 };
 
-/// A restart is what a fail-over is too: another incarnation claims the lanes.
+/// A restart is what a fail-over is too: another incarnation claims the fences.
 class PostgresDriver final : public Driver {
 public:
     PostgresDriver() { open(server_.reset()); }

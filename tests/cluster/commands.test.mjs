@@ -45,7 +45,7 @@ test('no node serves yet, and status says so', async () => {
   assert.equal(code, 9);
   const status = JSON.parse(stdout);
   assert.deepEqual(status.nodes, []);
-  assert.equal(status.lanes.length, 8);
+  assert.equal(status.fences.length, 32);
   assert.deepEqual(status.shards, [], 'no hub is made yet');
   assert.equal(status.postgres.fsync, 'on');
 });
@@ -66,6 +66,10 @@ test('a hub that ran alone comes into the cluster with its devices, keys and aut
   assert.equal((await cluster.run('cluster', 'join', '--store', store, '--node', 'n1', '--data-dir', node.dataDir)).code, 0);
   assert.equal(readFileSync(join(node.dataDir, 'ca.pem'), 'utf8'), readFileSync(join(oldData, 'ca.pem'), 'utf8'));
   assert.equal(statSync(join(node.dataDir, 'ca-key.pem')).mode & 0o777, 0o600);
+  // As a program of format 2 has left the tables: until the upgrade is finished below, commits go by lanes.
+  assert.notEqual(cluster.postgres.sql(`DROP TABLE carillon.shard;
+    INSERT INTO carillon.lane SELECT n, '-', 0, 0, 0 FROM generate_series(0, 7) n;
+    UPDATE carillon.setting SET value = '2' WHERE name = 'format'`), null);
   node.start();
   await cluster.active();
   await until(() => existsSync(join(node.dataDir, 'hub.json')), 'the hub');
@@ -124,8 +128,24 @@ test('what operators order a cluster to do that it cannot do is refused, with th
   assert.equal((await cluster.active()).id, 'n1');
 });
 
+/** Of what the rows that guard commits are, with how many there are. */
+function kinds(status) {
+  return Object.fromEntries(['shard', 'lane'].map((kind) => [kind, status.fences.filter((fence) => fence.of === kind).length]));
+}
+
+test('an upgrade is finished under a node that serves', async () => {
+  assert.deepEqual(kinds(await cluster.status()), { shard: 0, lane: 8 });
+  const finished = await cluster.run('cluster', 'finish-upgrade', '--store', store);
+  assert.equal(finished.code, 0, finished.stderr);
+  const status = await cluster.status();
+  assert.deepEqual(kinds(status), { shard: 32, lane: 8 });
+  assert.ok(status.shards.every((shard) => shard.owner === 'n1' && shard.isServed));
+  await cluster.ok('twin', 'update', 'pump-1', '--tags', '{"floor":4}');
+  const commits = (seen) => seen.fences.filter((fence) => fence.of === 'lane').reduce((sum, lane) => sum + lane.commits, 0);
+  assert.ok(commits(await cluster.status()) > commits(status), 'it goes on as it has begun');
+});
+
 test('an older program refuses a cluster whose upgrade was finished', async () => {
-  assert.equal((await cluster.run('cluster', 'finish-upgrade', '--store', store)).code, 0);
   const format = cluster.postgres.sql("SELECT value FROM carillon.setting WHERE name = 'format'");
   cluster.postgres.sql(`UPDATE carillon.setting SET value = '${Number(format) + 1}' WHERE name = 'format'`);
   await refused(2, /older than the cluster/, 'serve', '--cluster', '--store', store, '--node', 'n7', '--data-dir', join(cluster.folder, 'n7'));
@@ -142,6 +162,13 @@ test('a node that is killed and started again takes the hub back without waiting
   // The order in the log is what counts; the time is only said.
   console.log(`back after ${Date.now() - killed} ms`);
   assert.match(node.log(), new RegExp(`the owner of the hub is dead node=n1 incarnation=${incarnation}`));
+  // It has taken shards, and nobody can commit by lanes any more.
+  assert.deepEqual(kinds(await cluster.status()), { shard: 32, lane: 0 });
+  const { tags } = JSON.parse(await until(async () => {
+    const { code, stdout } = await cluster.run('twin', 'update', 'pump-1', '--tags', '{"room":5}', '-o', 'json');
+    return code === 0 ? stdout : null;
+  }, () => node.log()));
+  assert.deepEqual([tags.floor, tags.room], [4, 5]);
 });
 
 test('directories are not taken for each other', async () => {

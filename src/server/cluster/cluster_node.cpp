@@ -114,7 +114,7 @@ std::shared_ptr<const ShardMap> ClusterNode::map() const {
 
 void ClusterNode::note_owner(const ClusterView& view) {
     const NodeRow* const row = view.find(view.owner());
-    const std::int64_t epoch = view.lanes.front().lane.epoch;
+    const std::int64_t epoch = view.fences.front().fence.epoch;
     auto map = std::make_shared<const ShardMap>(shard_map_of(view));
     const std::lock_guard lock(mutex_);
     if (epoch < owner_epoch_) return;  // The other thread looked later and was quicker.
@@ -156,7 +156,7 @@ std::chrono::milliseconds ClusterNode::lease_left() const {
     return std::max(left, std::chrono::milliseconds(0));
 }
 
-/// After the last commit. If the answer is lost, the lanes say whether it was done.
+/// After the last commit. If the answer is lost, the fences say whether it was done.
 void ClusterNode::hand_over(const Incarnation& successor) {
     for (int tries = 0; tries < handover_tries; ++tries) {
         auto tables = ClusterTables::open(options_.conninfo, session_name("handover"));
@@ -225,7 +225,7 @@ void ClusterNode::beat_loop() {
 }
 
 bool ClusterNode::beat(ClusterTables& tables) {
-    std::vector<PgLane> acknowledged;
+    std::vector<PgFence> acknowledged;
     std::shared_ptr<PgStore> store;
     {
         const std::lock_guard lock(mutex_);
@@ -282,21 +282,23 @@ void ClusterNode::measure_snapshots(ClusterTables& tables) {
 }
 
 /// Compares what PostgreSQL says with what it had acknowledged before it was asked.
-void ClusterNode::check_owned(const ClusterView& view, const std::vector<PgLane>& acknowledged) {
+void ClusterNode::check_owned(const ClusterView& view, const std::vector<PgFence>& acknowledged) {
     std::shared_ptr<PgStore> store;
     {
         const std::lock_guard lock(mutex_);
         store = store_;
     }
-    for (const PgLane& known : acknowledged) {
-        const auto row = std::find_if(view.lanes.begin(), view.lanes.end(), [&known](const LaneRow& each) {
-            return each.lane.number == known.number;
-        });
-        const bool is_there = row != view.lanes.end();
-        if (!is_there || row->lane.epoch < known.epoch || row->lane.seq < known.seq) {
-            store->note_loss(fmt::format(
-                "lane {} is at epoch {}, commit {}, and had acknowledged epoch {}, commit {}", known.number,
-                is_there ? row->lane.epoch : 0, is_there ? row->lane.seq : 0, known.epoch, known.seq));
+    for (const PgFence& known : acknowledged) {
+        const FenceRow* const row = view.find(known);
+        if (row == nullptr && known.kind == PgFence::Kind::lane &&
+            view.format >= ClusterTables::format_of_shards)
+            end(fmt::format("the hub belongs to node {} incarnation {}", view.owner().node,
+                            view.owner().number));
+        if (row == nullptr || row->fence.epoch < known.epoch || row->fence.seq < known.seq) {
+            store->note_loss(
+                fmt::format("{} {} is at epoch {}, commit {}, and had acknowledged epoch {}, commit {}",
+                            known.table(), known.number, row != nullptr ? row->fence.epoch : 0,
+                            row != nullptr ? row->fence.seq : 0, known.epoch, known.seq));
             return;
         }
         if (row->owner != self_) {
@@ -372,19 +374,21 @@ Result<> ClusterNode::take(ClusterTables& tables, const ClusterView& view) {
     if (view.owner() != self_) {
         if (auto ended = tables.end_sessions(view.owner()); !ended) return ended;
     }
-    auto lanes = tables.claim(self_, std::chrono::steady_clock::now() + std::chrono::seconds(10));
-    if (!lanes) return fail(std::move(lanes).error());
-    if (lanes->size() != view.lanes.size()) return {};  // Another one is as quick: look again.
-    for (const PgLane& lane : *lanes) {
-        const auto before = seen_.find(lane.number);
-        if (before == seen_.end() || lane.seq >= before->second.seq) continue;
-        return fail(Errc::store_failed, "PostgreSQL has lost commits while the hub was taken over");
+    auto fences = tables.claim(self_, std::chrono::steady_clock::now() + std::chrono::seconds(10));
+    if (!fences) return fail(std::move(fences).error());
+    if (fences->size() != view.fences.size()) return {};  // Another one is as quick: look again.
+    for (const PgFence& fence : *fences) {
+        const bool is_behind = std::any_of(seen_.begin(), seen_.end(), [&fence](const PgFence& seen) {
+            return seen.is_same_row(fence) && fence.seq < seen.seq;
+        });
+        if (is_behind)
+            return fail(Errc::store_failed, "PostgreSQL has lost commits while the hub was taken over");
     }
     PgStoreOptions options;
     options.conninfo = options_.conninfo;
     options.node = self_.node;
     options.incarnation = self_.number;
-    options.lanes = *std::move(lanes);
+    options.fences = *std::move(fences);
     auto store = PgStore::open(std::move(options));
     if (!store) return fail(std::move(store).error());
     log.info("took over the hub node={} incarnation={} from={}", self_.node, self_.number, view.owner().node);
@@ -399,10 +403,12 @@ Result<> ClusterNode::take(ClusterTables& tables, const ClusterView& view) {
 /// a person decides.
 bool ClusterNode::has_lost(const ClusterView& view) {
     bool is_behind = false;
-    for (const LaneRow& row : view.lanes) {
-        PgLane& seen = seen_[row.lane.number];
-        is_behind = is_behind || row.lane.epoch < seen.epoch || row.lane.seq < seen.seq;
-        if (!is_behind) seen = row.lane;
+    for (const FenceRow& row : view.fences) {
+        auto seen = std::find_if(seen_.begin(), seen_.end(),
+                                 [&row](const PgFence& each) { return each.is_same_row(row.fence); });
+        if (seen == seen_.end()) seen = seen_.insert(seen_.end(), row.fence);
+        is_behind = is_behind || row.fence.epoch < seen->epoch || row.fence.seq < seen->seq;
+        if (!is_behind) *seen = row.fence;
     }
     if (is_behind && !std::exchange(has_told_loss_, true)) {
         log.error(

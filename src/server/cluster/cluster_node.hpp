@@ -10,12 +10,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace carillon {
 
@@ -106,7 +106,7 @@ private:
     /// False if the session is of no more use.
     bool beat(ClusterTables& tables);
     void note_owner(const ClusterView& view);
-    void check_owned(const ClusterView& view, const std::vector<PgLane>& acknowledged);
+    void check_owned(const ClusterView& view, const std::vector<PgFence>& acknowledged);
     void watch_loop();
     Result<> look(ClusterTables& tables);
     Result<> take(ClusterTables& tables, const ClusterView& view);
@@ -118,8 +118,8 @@ private:
     const Incarnation self_;
     Lease lease_;
     LeasedClock clock_{lease_};
-    BeatWatch watch_;             ///< Of the thread that waits.
-    std::map<int, PgLane> seen_;  ///< The highest of each lane. Of the thread that waits.
+    BeatWatch watch_;            ///< Of the thread that waits.
+    std::vector<PgFence> seen_;  ///< The highest of each fence. Of the thread that waits.
     bool has_told_loss_ = false;
     bool has_told_held_back_ = false;
     std::optional<std::int64_t> beat_;  ///< The last that was confirmed. Of the thread that beats.

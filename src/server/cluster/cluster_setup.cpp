@@ -266,14 +266,14 @@ Result<ImportCounts> import_hub(const DataDir& data_dir, const std::string& conn
     if (auto emptied = empty_tables(tables); !emptied) return fail(emptied.error());
     const auto self = tables.join(import_node, {});
     if (!self) return fail(self.error());
-    auto lanes = tables.claim(*self, {});
-    if (!lanes) return fail(std::move(lanes).error());
+    auto fences = tables.claim(*self, {});
+    if (!fences) return fail(std::move(fences).error());
     PgStoreOptions options;
     options.conninfo = conninfo;
     options.node = self->node;
     options.incarnation = self->number;
-    options.lanes = *std::move(lanes);
-    if (options.lanes.empty()) return fail(Errc::store_failed, "another process owns the cluster");
+    options.fences = *std::move(fences);
+    if (options.fences.empty()) return fail(Errc::store_failed, "another process owns the cluster");
     auto to = PgStore::open(std::move(options));
     if (!to) return fail(std::move(to).error());
     ImportCounts counts;

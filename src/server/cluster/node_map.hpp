@@ -5,7 +5,8 @@
 
 namespace carillon {
 
-/// What the cluster's tables say of shards and nodes. As long as one node owns all lanes, it owns all shards.
+/// What the cluster's tables say of shards and nodes. In tables older than format 3, who owns the lanes owns
+/// all shards.
 ShardMap shard_map_of(const ClusterView& view);
 
 }  // namespace carillon

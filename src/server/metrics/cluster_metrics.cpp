@@ -11,13 +11,13 @@ namespace carillon {
 void write_cluster_metrics(MetricsText& page, const ClusterSeat& seat, const LineEndpoint* lines) {
     std::int64_t epoch = 0;
     std::int64_t commits = 0;
-    for (const PgLane& lane : seat.store->acknowledged()) {
-        epoch = std::max(epoch, lane.epoch);
-        commits += lane.seq;
+    for (const PgFence& fence : seat.store->acknowledged()) {
+        epoch = std::max(epoch, fence.epoch);
+        commits += fence.seq;
     }
     const auto seconds = [](auto time) { return std::chrono::duration<double>(time).count(); };
     page.gauge("carillon_cluster_epoch",
-               "The highest epoch of the lanes: it rises when a node takes the hub over.")
+               "The highest epoch of the shards: it rises when a node takes the hub over.")
         .sample(epoch);
     page.counter("carillon_cluster_commits", "Commits of all owners since the cluster was made.")
         .sample(static_cast<std::uint64_t>(commits));

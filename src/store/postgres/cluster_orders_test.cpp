@@ -38,7 +38,7 @@ protected:
     std::unique_ptr<ClusterTables> tables_;
 };
 
-TEST_F(ClusterOrders, AHandoverGivesAllLanesToANodeThatLivesAndShutsOutTheOwner) {
+TEST_F(ClusterOrders, AHandoverGivesAllShardsToANodeThatLivesAndShutsOutTheOwner) {
     auto opened = PgStore::open([&] {
         auto options = TestPostgres::options(claimed_, server_.conninfo());
         options.on_fenced = [](const std::string&) {};
@@ -52,13 +52,13 @@ TEST_F(ClusterOrders, AHandoverGivesAllLanesToANodeThatLivesAndShutsOutTheOwner)
     const auto n2 = standby("n2");
     EXPECT_TRUE(*tables_->hand_over(claimed_.self, n2));
     EXPECT_EQ(view().owner(), n2);
-    for (const LaneRow& row : view().lanes) EXPECT_EQ(row.owner, n2) << row.lane.number;
+    for (const FenceRow& row : view().fences) EXPECT_EQ(row.owner, n2) << row.fence.number;
     EXPECT_FALSE((*opened)->commit(batch)) << "the former owner commits";
     EXPECT_FALSE(*tables_->hand_over(claimed_.self, n2)) << "what it does not own";
 
     const auto claimed = tables_->claim(n2, {});
     ASSERT_TRUE(claimed);
-    EXPECT_EQ(claimed->size(), static_cast<std::size_t>(ClusterTables::lane_count));
+    EXPECT_EQ(claimed->size(), PgStore::shards_in_table);
 }
 
 TEST_F(ClusterOrders, NothingIsHandedOverToANodeThatDoesNotLive) {
@@ -210,6 +210,7 @@ TEST_F(ClusterOrders, ANodeSaysWhatItIsWithItsBeat) {
 
 TEST_F(ClusterOrders, AnUpgradeIsFinishedWhenNoOlderProgramRuns) {
     // As a program of format 1 has made it, and one of its nodes runs.
+    claimed_ = server_.reset_to_lanes();
     server_.run_sql(
         "ALTER TABLE carillon.node DROP COLUMN report; UPDATE carillon.setting SET value = '1' WHERE name = "
         "'format'; DELETE FROM carillon.setting WHERE name = 'program.n1'");
@@ -233,6 +234,104 @@ TEST_F(ClusterOrders, AnUpgradeIsFinishedWhenNoOlderProgramRuns) {
     const auto seen = tables.view({});
     ASSERT_TRUE(seen);
     EXPECT_EQ(seen->find(*again)->report, "{}");
+}
+
+class UpgradeToShards : public ClusterOrders {
+protected:
+    void SetUp() override {
+        ClusterOrders::SetUp();
+        claimed_ = server_.reset_to_lanes();
+        auto opened = ClusterTables::open(server_.conninfo(), "carillon/test");
+        ASSERT_TRUE(opened);
+        tables_ = *std::move(opened);
+        auto options = TestPostgres::options(claimed_, server_.conninfo());
+        options.on_fenced = [this](const std::string& reason) { fenced_ = reason; };
+        auto store = PgStore::open(std::move(options));
+        ASSERT_TRUE(store);
+        store_ = *std::move(store);
+    }
+    bool commit(std::size_t shard, const std::string& key) {
+        Batch batch;
+        batch.put(Table::jobs, key, "x");
+        return store_->of_shard(shard).commit(batch).has_value();
+    }
+    std::unique_ptr<ClusterTables> opened() {
+        auto tables = ClusterTables::open(server_.conninfo(), "carillon/test");
+        EXPECT_TRUE(tables);
+        return *std::move(tables);
+    }
+
+    std::unique_ptr<PgStore> store_;
+    std::string fenced_;
+};
+
+TEST_F(UpgradeToShards, BeforeItsEndAnyLaneGuardsAnyShard) {
+    EXPECT_EQ(claimed_.fences.size(), 8U);
+    EXPECT_TRUE(commit(0, "a"));
+    EXPECT_TRUE(commit(31, "b"));
+    EXPECT_EQ(server_.run_sql("SELECT sum(seq) FROM carillon.lane"), "2");
+    EXPECT_EQ(view().fences.size(), 8U);
+    EXPECT_TRUE(view().old_lanes.empty());
+}
+
+TEST_F(UpgradeToShards, AnOwnerGoesOnByItsLanesUntilAnotherNodeTakesTheHub) {
+    ASSERT_TRUE(commit(0, "a"));
+    const auto before = opened();  // Knows of no upgrade.
+    ASSERT_TRUE(before->view({}));
+    ASSERT_TRUE(opened()->finish_upgrade());
+    EXPECT_TRUE(commit(1, "b")) << "the hub is served while its tables are upgraded";
+    EXPECT_EQ(view().owner(), claimed_.self);
+    EXPECT_EQ(view().fences.size(), PgStore::shards_in_table);
+    EXPECT_EQ(view().old_lanes.size(), 8U);
+    for (const PgFence& lane : store_->acknowledged()) {
+        const auto seen = view();
+        ASSERT_NE(seen.find(lane), nullptr);
+        EXPECT_EQ(seen.find(lane)->fence.seq, lane.seq);
+    }
+
+    const auto n2 = standby("n2");
+    const auto none = opened()->claim(n2, {});
+    ASSERT_TRUE(none);
+    EXPECT_TRUE(none->empty()) << "its owner lives";
+    EXPECT_TRUE(commit(2, "c"));
+    ASSERT_TRUE(*tables_->kill(claimed_.self, 0));
+    const auto stale = before->claim(n2, {});
+    ASSERT_TRUE(stale);
+    EXPECT_TRUE(stale->empty()) << "who knows of lanes only has taken them";
+    const auto taken = opened()->claim(n2, {});
+    ASSERT_TRUE(taken);
+    ASSERT_EQ(taken->size(), PgStore::shards_in_table);
+    EXPECT_EQ(taken->front().epoch, claimed_.fences.front().epoch + 1);
+    EXPECT_FALSE(commit(1, "d")) << "the former owner commits";
+    EXPECT_NE(fenced_.find("another node has claimed the shards"), std::string::npos) << fenced_;
+    EXPECT_FALSE(store_->has_lost());
+    EXPECT_TRUE(view().old_lanes.empty());
+    EXPECT_EQ(server_.run_sql(
+                  "SELECT string_agg(convert_from(key, 'UTF8'), ' ' ORDER BY key) FROM carillon.kv_jobs"),
+              "a b c");
+}
+
+TEST_F(UpgradeToShards, AnOwnerByLanesHandsShardsOver) {
+    ASSERT_TRUE(opened()->finish_upgrade());
+    const auto n2 = standby("n2");
+    EXPECT_FALSE(*opened()->hand_over(claimed_.self, {"n3", 1})) << "it does not live";
+    EXPECT_TRUE(commit(0, "a")) << "it has handed nothing over";
+    EXPECT_TRUE(*opened()->hand_over(claimed_.self, n2));
+    EXPECT_EQ(view().owner(), n2);
+    EXPECT_FALSE(commit(0, "b"));
+    EXPECT_FALSE(fenced_.empty());
+    const auto taken = opened()->claim(n2, {});
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->size(), PgStore::shards_in_table);
+}
+
+TEST_F(UpgradeToShards, AHubThatNobodyServesIsUpgradedToo) {
+    ASSERT_TRUE(tables_->leave(claimed_.self));
+    ASSERT_TRUE(opened()->finish_upgrade());
+    const auto n2 = standby("n2");
+    const auto taken = opened()->claim(n2, {});
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->size(), PgStore::shards_in_table);
 }
 
 }  // namespace

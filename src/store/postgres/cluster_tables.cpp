@@ -20,6 +20,14 @@ constexpr std::string_view shards_setting = "hub.shards";  ///< In those rows; s
 /// Dead rows of a node that are kept, so that its numbers go on and its last ends can be seen.
 constexpr std::int64_t past_incarnations_max = 16;
 
+/// Changed at every commit: room for versions in the page.
+std::string fence_table(const char* name) {
+    return fmt::format(
+        "CREATE TABLE {0} ({0} int PRIMARY KEY, owner text NOT NULL, incarnation bigint NOT NULL,"
+        " epoch bigint NOT NULL, seq bigint NOT NULL) WITH (fillfactor = 20);",
+        name);
+}
+
 std::string creation_script() {
     std::string sql =
         "CREATE SCHEMA carillon;"
@@ -27,12 +35,11 @@ std::string creation_script() {
         "CREATE TABLE node (id text, incarnation bigint, beat bigint NOT NULL, state text NOT NULL,"
         " wall timestamptz NOT NULL, address text NOT NULL, version text NOT NULL,"
         " report text NOT NULL DEFAULT '',"
-        " PRIMARY KEY (id, incarnation));"
-        // Changed at every commit: room for versions in the page.
-        "CREATE TABLE lane (lane int PRIMARY KEY, owner text NOT NULL, incarnation bigint NOT NULL,"
-        " epoch bigint NOT NULL, seq bigint NOT NULL) WITH (fillfactor = 20);";
-    sql += fmt::format("INSERT INTO lane SELECT n, '-', 0, 0, 0 FROM generate_series(0, {}) n;",
-                       ClusterTables::lane_count - 1);
+        " PRIMARY KEY (id, incarnation));";
+    // Without rows: no program older than this one finds anything to claim.
+    sql += fence_table("lane") + fence_table("shard");
+    sql += fmt::format("INSERT INTO shard SELECT n, '-', 0, 0, 0 FROM generate_series(0, {}) n;",
+                       PgStore::shards_in_table - 1);
     for (const char* table : table_names) {
         // Logs are erased from the front, so what is dead is to go before scans have to step over it. Values
         // are not compressed: most are packed already.
@@ -57,6 +64,13 @@ NodeRow node_of(const PgRows& rows, std::size_t row) {
     node.report = rows.text(row, 10);
     node.recent_ends = rows.number(row, 11);
     return node;
+}
+
+/// The texts of an array of numbers.
+std::string numbers_text(const std::vector<int>& numbers) {
+    std::string text = "{";
+    for (const int number : numbers) text += (text.size() > 1 ? "," : "") + std::to_string(number);
+    return text + "}";
 }
 
 /// Words without spaces, as settings of several parts are stored.
@@ -95,6 +109,15 @@ bool is_beating(const NodeRow& node, std::chrono::milliseconds beat_age_max) {
 const NodeRow* ClusterView::find(const Incarnation& incarnation) const {
     for (const NodeRow& node : nodes) {
         if (node.incarnation == incarnation) return &node;
+    }
+    return nullptr;
+}
+
+const FenceRow* ClusterView::find(const PgFence& fence) const {
+    for (const auto* rows : {&fences, &old_lanes}) {
+        for (const FenceRow& row : *rows) {
+            if (row.fence.is_same_row(fence)) return &row;
+        }
     }
     return nullptr;
 }
@@ -229,8 +252,12 @@ Result<Incarnation> ClusterTables::join(const std::string& node, const std::stri
     // Those that own nothing any more and ended long ago.
     auto tidied = connection_->run(
         {"",
-         "DELETE FROM node n WHERE id = $1 AND incarnation < $2 AND state <> 'live' AND NOT EXISTS "
-         "(SELECT FROM lane WHERE owner = n.id AND lane.incarnation = n.incarnation)",
+         std::string(
+             "DELETE FROM node n WHERE id = $1 AND incarnation < $2 AND state <> 'live' AND NOT EXISTS "
+             "(SELECT FROM lane f WHERE f.owner = n.id AND f.incarnation = n.incarnation)") +
+             (format_ >= format_of_shards ? " AND NOT EXISTS (SELECT FROM shard f WHERE f.owner = n.id AND "
+                                            "f.incarnation = n.incarnation)"
+                                          : ""),
          {pg_text(node), pg_number(self.number - past_incarnations_max)}});
     if (!tidied) return refused(tidied.error());
     return self;
@@ -267,43 +294,55 @@ Result<std::optional<std::string>> ClusterTables::state(const Incarnation& who,
 }
 
 Result<ClusterView> ClusterTables::view(PgConnection::Deadline deadline) {
-    // One statement, so that nodes and lanes are of one moment.
+    // One statement, so that all rows are of one moment.
     const bool has_reports = format_ >= format_of_reports;
-    auto rows = connection_->run(
-        {has_reports ? "view_with_reports" : "view",
-         std::string("SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), "
-                     "address, version, NULL, NULL, NULL, ") +
-             (has_reports ? "report" : "NULL") +
-             fmt::format(", (SELECT count(*) FROM node e WHERE e.id = n.id AND e.incarnation < n.incarnation "
-                         "AND e.state <> 'left' AND e.wall > clock_timestamp() - interval '{} min')",
-                         NodeRow::ends_count_for.count()) +
-             " FROM node n WHERE state = 'live' OR incarnation = "
-             "(SELECT max(incarnation) FROM node WHERE id = n.id) UNION ALL "
-             "SELECT owner, incarnation, lane, NULL, NULL, NULL, NULL, lane, epoch, seq, NULL, NULL FROM "
-             "lane "
-             "UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL, NULL FROM "
-             "setting "
-             "WHERE name IN ('handover', 'loss_accepted', 'format') OR starts_with(name, 'drained.') "
-             "UNION ALL SELECT 'hub.shards', 0, 0, 'setting', NULL, convert_from(value, 'UTF8'), NULL, NULL, "
-             "NULL, NULL, NULL, NULL FROM kv_meta WHERE key = 'shards' "
-             "ORDER BY 8 NULLS FIRST, 1, 2",
-         {}},
-        deadline);
+    std::string sql =
+        "SELECT id, incarnation, beat, state, extract(epoch FROM clock_timestamp() - wall), "
+        "address, version, NULL, NULL, NULL, ";
+    sql += has_reports ? "report" : "NULL";
+    sql += fmt::format(
+        ", (SELECT count(*) FROM node e WHERE e.id = n.id AND e.incarnation < n.incarnation AND e.state <> "
+        "'left' AND e.wall > clock_timestamp() - interval '{} min') FROM node n WHERE state = 'live' OR "
+        "incarnation = (SELECT max(incarnation) FROM node WHERE id = n.id)",
+        NodeRow::ends_count_for.count());
+    std::string_view kind = "lane";
+    for (const bool is_shown : {true, format_ >= format_of_shards}) {
+        if (!is_shown) continue;
+        sql += fmt::format(
+            " UNION ALL SELECT owner, incarnation, {0}, NULL, NULL, '{0}', NULL, {0}, epoch, seq, NULL, NULL "
+            "FROM {0}",
+            kind);
+        kind = "shard";
+    }
+    sql +=
+        " UNION ALL SELECT name, 0, 0, 'setting', NULL, value, NULL, NULL, NULL, NULL, NULL, NULL FROM "
+        "setting WHERE name IN ('handover', 'loss_accepted', 'format') OR starts_with(name, 'drained.') "
+        "UNION ALL SELECT 'hub.shards', 0, 0, 'setting', NULL, convert_from(value, 'UTF8'), NULL, NULL, "
+        "NULL, NULL, NULL, NULL FROM kv_meta WHERE key = 'shards' ORDER BY 8 NULLS FIRST, 1, 2";
+    auto rows = connection_->run({"view_" + std::to_string(format_), sql, {}}, deadline);
     if (!rows) return refused(rows.error());
     ClusterView view;
     for (std::size_t row = 0; row < rows->size(); ++row) {
         if (rows->text(row, 3).empty()) {
-            view.lanes.push_back(
-                {{static_cast<int>(rows->number(row, 7)), rows->number(row, 8), rows->number(row, 9)},
-                 {std::string(rows->text(row, 0)), rows->number(row, 1)}});
+            const bool is_lane = rows->text(row, 5) == "lane";
+            const FenceRow fence{
+                {is_lane ? PgFence::Kind::lane : PgFence::Kind::shard, static_cast<int>(rows->number(row, 7)),
+                 rows->number(row, 8), rows->number(row, 9)},
+                {std::string(rows->text(row, 0)), rows->number(row, 1)}};
+            const bool is_old = is_lane && format_ >= format_of_shards;
+            (is_old ? view.old_lanes : view.fences).push_back(fence);
         } else if (rows->text(row, 3) == setting_row) {
             take_setting(view, rows->text(row, 0), rows->text(row, 5));
         } else {
             view.nodes.push_back(node_of(*rows, row));
         }
     }
-    if (view.format > format_ && view.format <= format) format_ = view.format;  // The upgrade is finished.
-    if (view.lanes.empty()) return fail(Errc::store_failed, "the cluster has no lanes any more");
+    // The upgrade is finished: what was read is of the tables before, and may not be true any more.
+    if (view.format > format_ && view.format <= format) {
+        format_ = view.format;
+        return this->view(deadline);
+    }
+    if (view.fences.empty()) return fail(Errc::store_failed, "the cluster's tables have no fences any more");
     return view;
 }
 
@@ -327,32 +366,55 @@ Result<> ClusterTables::end_sessions(const Incarnation& dead) {
     return {};
 }
 
-Result<std::vector<PgLane>> ClusterTables::claim(const Incarnation& self, PgConnection::Deadline deadline) {
+Result<std::vector<PgFence>> ClusterTables::claim(const Incarnation& self, PgConnection::Deadline deadline) {
+    std::vector<int> all;
+    for (std::size_t shard = 0; shard < PgStore::shards_in_table; ++shard)
+        all.push_back(static_cast<int>(shard));
+    return claim(self, all, deadline);
+}
+
+Result<std::vector<PgFence>> ClusterTables::claim(const Incarnation& self, const std::vector<int>& wanted,
+                                                  PgConnection::Deadline deadline) {
     auto limited =
         connection_->run_script(fmt::format("SET lock_timeout = {}", lock_wait_max.count()), deadline);
     if (!limited) return refused(limited.error());
-    auto claimed = connection_->run(
-        {"claim",
-         "UPDATE lane l SET owner = $1, incarnation = $2, epoch = epoch + 1 WHERE (owner = $1 AND "
-         "incarnation = "
-         "$2 OR NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner AND n.incarnation = l.incarnation AND "
-         "n.state = 'live')) AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND n.incarnation = $2 AND "
-         "n.state "
-         "= 'live')",
-         {pg_text(self.node), pg_number(self.number)}},
-        deadline);
-    if (!claimed) return refused(claimed.error());
-    auto rows = connection_->run(
-        {"claimed",
-         "SELECT lane, epoch, seq FROM lane WHERE owner = $1 AND incarnation = $2 ORDER BY lane",
-         {pg_text(self.node), pg_number(self.number)}},
-        deadline);
-    if (!rows) return refused(rows.error());
-    std::vector<PgLane> lanes;
-    for (std::size_t row = 0; row < rows->size(); ++row) {
-        lanes.push_back({static_cast<int>(rows->number(row, 0)), rows->number(row, 1), rows->number(row, 2)});
+    const bool is_by_shard = format_ >= format_of_shards;
+    const auto kind = is_by_shard ? PgFence::Kind::shard : PgFence::Kind::lane;
+    // Whoever was told of the tables' format before an upgrade takes nothing by it. The lanes of an owner
+    // from then are closed in the same moment as its shards.
+    constexpr const char* is_free =
+        "NOT EXISTS (SELECT FROM node n WHERE n.id = f.owner AND n.incarnation = f.incarnation AND n.state = "
+        "'live')";
+    PgStatement claim{
+        is_by_shard ? "claim_shards" : "claim_lanes",
+        (is_by_shard ? fmt::format("WITH closed AS (DELETE FROM lane f WHERE {}) ", is_free) : "") +
+            fmt::format(
+                "UPDATE {} f SET owner = $1, incarnation = $2, epoch = epoch + 1 WHERE ((owner = $1 AND "
+                "incarnation = $2) OR {}) AND EXISTS (SELECT FROM node n WHERE n.id = $1 AND "
+                "n.incarnation = $2 AND n.state = 'live') AND EXISTS (SELECT FROM setting WHERE name "
+                "= 'format' AND value = $3)",
+                is_by_shard ? "shard" : "lane", is_free),
+        {pg_text(self.node), pg_number(self.number), pg_text(std::to_string(format_))}};
+    if (is_by_shard) {
+        claim.sql += " AND shard = ANY($4::int[])";
+        claim.params.push_back(pg_text(numbers_text(wanted)));
     }
-    return lanes;
+    auto claimed = connection_->run(claim, deadline);
+    if (!claimed) return refused(claimed.error());
+    auto rows =
+        connection_->run({is_by_shard ? "claimed_shards" : "claimed_lanes",
+                          fmt::format("SELECT {0}, epoch, seq FROM {0} WHERE owner = $1 AND incarnation = $2 "
+                                      "ORDER BY 1",
+                                      is_by_shard ? "shard" : "lane"),
+                          {pg_text(self.node), pg_number(self.number)}},
+                         deadline);
+    if (!rows) return refused(rows.error());
+    std::vector<PgFence> fences;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+        fences.push_back(
+            {kind, static_cast<int>(rows->number(row, 0)), rows->number(row, 1), rows->number(row, 2)});
+    }
+    return fences;
 }
 
 Result<> ClusterTables::leave(const Incarnation& self) {
@@ -365,12 +427,18 @@ Result<> ClusterTables::leave(const Incarnation& self) {
 }
 
 Result<bool> ClusterTables::hand_over(const Incarnation& self, const Incarnation& to) {
+    const bool is_by_shard = format_ >= format_of_shards;
+    constexpr const char* given_up =
+        "owner = $1 AND incarnation = $2 AND EXISTS (SELECT FROM node n WHERE n.id = $3 AND n.incarnation = "
+        "$4 "
+        "AND n.state = 'live') AND EXISTS (SELECT FROM setting WHERE name = 'format' AND value = $5)";
     auto given = connection_->run(
-        {"hand_over",
-         "UPDATE lane SET owner = $3, incarnation = $4, epoch = epoch + 1 WHERE owner = $1 AND incarnation = "
-         "$2 AND EXISTS (SELECT FROM node n WHERE n.id = $3 AND n.incarnation = $4 AND n.state = 'live') "
-         "RETURNING 1",
-         {pg_text(self.node), pg_number(self.number), pg_text(to.node), pg_number(to.number)}});
+        {is_by_shard ? "hand_over_shards" : "hand_over_lanes",
+         (is_by_shard ? fmt::format("WITH closed AS (DELETE FROM lane WHERE {}) ", given_up) : "") +
+             fmt::format("UPDATE {} SET owner = $3, incarnation = $4, epoch = epoch + 1 WHERE {} RETURNING 1",
+                         is_by_shard ? "shard" : "lane", given_up),
+         {pg_text(self.node), pg_number(self.number), pg_text(to.node), pg_number(to.number),
+          pg_text(std::to_string(format_))}});
     if (!given) return refused(given.error());
     if (given->is_empty()) return false;
     if (auto done = set(handover_setting, {}); !done) return fail(std::move(done).error());
@@ -426,10 +494,19 @@ Result<> ClusterTables::finish_upgrade() {
                                 node.incarnation.node));
     }
     if (current->format >= format) return {};
-    auto raised = connection_->run_script(
-        fmt::format("BEGIN; ALTER TABLE node ADD COLUMN IF NOT EXISTS report text NOT NULL DEFAULT ''; "
-                    "UPDATE setting SET value = '{}' WHERE name = '{}'; COMMIT",
-                    format, format_setting));
+    std::string sql = "BEGIN; ALTER TABLE node ADD COLUMN IF NOT EXISTS report text NOT NULL DEFAULT '';";
+    if (current->format < format_of_shards) {
+        // Nobody commits or claims meanwhile, and who waits for this lock sees the new format. Shards belong
+        // to the owner of the lanes, who goes on committing by these until another node takes the hub.
+        sql += "SET LOCAL lock_timeout = '10s'; LOCK TABLE lane IN ACCESS EXCLUSIVE MODE;" +
+               fence_table("shard") +
+               fmt::format(
+                   "INSERT INTO shard SELECT n, owner, incarnation, max(epoch), 0 FROM lane, "
+                   "generate_series(0, {}) n GROUP BY n, owner, incarnation;",
+                   PgStore::shards_in_table - 1);
+    }
+    sql += fmt::format("UPDATE setting SET value = '{}' WHERE name = '{}'; COMMIT", format, format_setting);
+    auto raised = connection_->run_script(sql);
     if (!raised) return refused(raised.error());
     format_ = format;
     return {};

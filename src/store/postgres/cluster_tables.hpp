@@ -41,8 +41,8 @@ struct NodeRow {
 };
 
 /// A row that guards commits, and who may commit by it.
-struct LaneRow {
-    PgLane lane;
+struct FenceRow {
+    PgFence fence;
     Incarnation owner;
 };
 
@@ -55,10 +55,12 @@ struct HandoverRequest {
     bool is_named() const { return to != any_node; }
 };
 
-/// Who is there and who owns the lanes, at one moment.
+/// Who is there and who owns the hub's shards, at one moment.
 struct ClusterView {
-    std::vector<NodeRow> nodes;   ///< Of each node the latest start, and all that live.
-    std::vector<LaneRow> lanes;   ///< By number.
+    std::vector<NodeRow> nodes;    ///< Of each node the latest start, and all that live.
+    std::vector<FenceRow> fences;  ///< Of shards, by number; of lanes in tables older than format 3.
+    /// By which an owner still commits that took the hub before its tables were upgraded.
+    std::vector<FenceRow> old_lanes;
     std::size_t shard_count = 0;  ///< Of the hub; none until it is made.
 
     /// What operators have asked for; see `HandoverRequest` and `ClusterTables::accept_loss`.
@@ -68,8 +70,10 @@ struct ClusterView {
     std::int64_t format = 0;
 
     const NodeRow* find(const Incarnation& incarnation) const;
-    /// The owner of the first lane. Claims take all lanes at once.
-    const Incarnation& owner() const { return lanes.front().owner; }
+    /// Null if it is not there.
+    const FenceRow* find(const PgFence& fence) const;
+    /// The owner of the first fence, and so of what is the hub's as a whole. Nodes claim all of them at once.
+    const Incarnation& owner() const { return fences.front().owner; }
     bool is_drained(const std::string& node) const;
     /// True if the owner is to hand the hub over now.
     bool wants_handover() const;
@@ -86,17 +90,16 @@ struct ClusterView {
 /// where nothing else is said. All of it fails with `store_failed`.
 class ClusterTables {
 public:
-    /// Lanes of a cluster: as many commits can be on their way at once.
-    static constexpr int lane_count = 8;
     /// Versions of the tables that this program works with; it refuses those of a later one. A new cluster
     /// has the newest, an older one keeps its own until `finish_upgrade`.
-    static constexpr std::int64_t format = 2;
+    static constexpr std::int64_t format = 3;
     static constexpr std::int64_t format_of_reports = 2;  ///< Since which nodes say something of themselves.
+    static constexpr std::int64_t format_of_shards = 3;   ///< Since which each shard has a fence of its own.
     static constexpr std::size_t report_bytes_max = 4096;
     static constexpr std::size_t node_id_bytes_max = 32;
     static constexpr std::chrono::milliseconds lock_wait_max{300};
 
-    /// Makes the schema, its tables and lanes, which nobody owns, and stores `settings`. Fails with
+    /// Makes the schema, its tables and fences, which nobody owns, and stores `settings`. Fails with
     /// `config_invalid` if there is a cluster already.
     static Result<> create(const std::string& conninfo, const std::map<std::string, std::string>& settings);
 
@@ -119,14 +122,18 @@ public:
     Result<ClusterView> view(PgConnection::Deadline deadline);
     /// Marks one as dead whose beat is still `beat`. True if this call did it.
     Result<bool> kill(const Incarnation& who, std::int64_t beat);
-    /// Ends all sessions of one that is dead: a frozen one may hold a lane in half a transaction.
+    /// Ends all sessions of one that is dead: a frozen one may hold a fence in half a transaction.
     Result<> end_sessions(const Incarnation& dead);
-    /// Takes all lanes whose owner does not live, or is `self`, and gives those that `self` owns now, maybe
-    /// not all. Fails if a transaction holds one of them for longer than `lock_wait_max`.
-    Result<std::vector<PgLane>> claim(const Incarnation& self, PgConnection::Deadline deadline);
+    /// Takes those fences of `wanted`, by their numbers, whose owner does not live, or is `self`, and gives
+    /// all that `self` owns now. Fails if a transaction holds one of them for longer than `lock_wait_max`.
+    /// Lanes go together, whatever is wanted.
+    Result<std::vector<PgFence>> claim(const Incarnation& self, const std::vector<int>& wanted,
+                                       PgConnection::Deadline deadline);
+    /// All of them.
+    Result<std::vector<PgFence>> claim(const Incarnation& self, PgConnection::Deadline deadline);
     /// Says that one that lives has ended in order.
     Result<> leave(const Incarnation& self);
-    /// Gives all lanes of `self`, which commits nothing any more, to `to`. False if it owned none, or `to`
+    /// Gives all fences of `self`, which commits nothing any more, to `to`. False if it owned none, or `to`
     /// does not live.
     Result<bool> hand_over(const Incarnation& self, const Incarnation& to);
 
@@ -136,7 +143,7 @@ public:
     Result<> set_drained(const std::string& node, bool is_drained);
     /// Nodes that know of more than PostgreSQL has are to forget it: those that have joined by now.
     Result<> accept_loss();
-    /// How old the oldest transaction of this database is for which old rows are kept: rows of lanes change
+    /// How old the oldest transaction of this database is for which old rows are kept: fences change
     /// at every commit, and every version that a snapshot may need is stepped over.
     Result<std::int64_t> oldest_snapshot_s();
     /// PostgreSQL's clock, in seconds since 1970.

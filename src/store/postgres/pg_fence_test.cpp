@@ -16,13 +16,13 @@ Batch batch_of(const std::string& key, const std::string& value = "x") {
     return batch;
 }
 
-/// A store on one lane, as the fence of each lane stands for itself.
+/// A store with one shard, as the fence of each shard stands for itself.
 class PgFence : public ::testing::Test {
 protected:
     void SetUp() override {
         claimed_ = server_.reset();
         options_ = TestPostgres::options(claimed_, server_.conninfo());
-        options_.lanes.resize(1);
+        options_.fences.resize(1);
         options_.connect_patience = 20s;
         options_.on_fenced = [this](const std::string& reason) { fenced_ = reason; };
         open();
@@ -43,8 +43,8 @@ protected:
         EXPECT_EQ(job->has_value(), entry->has_value()) << "half a batch";
         return job->has_value();
     }
-    std::string seq() { return server_.run_sql("SELECT seq FROM carillon.lane WHERE lane = 0"); }
-    std::string epoch() { return server_.run_sql("SELECT epoch FROM carillon.lane WHERE lane = 0"); }
+    std::string seq() { return server_.run_sql("SELECT seq FROM carillon.shard WHERE shard = 0"); }
+    std::string epoch() { return server_.run_sql("SELECT epoch FROM carillon.shard WHERE shard = 0"); }
 
     /// Commits wait for a standby that is not there.
     void wait_for_no_one() {
@@ -68,7 +68,7 @@ protected:
         server_.run_sql("ALTER SYSTEM RESET synchronous_standby_names");
         server_.run_sql("SELECT pg_reload_conf()");
     }
-    /// Until a session of the lane is in such a wait, as `wait_event`, with a statement that no call before
+    /// Until a session of the shard is in such a wait, as `wait_event`, with a statement that no call before
     /// has met; then does `what` to it. A session that was told to stop waiting is shown as waiting for a
     /// moment longer.
     void when_it_waits(const std::string& event, const std::string& what) {
@@ -96,12 +96,100 @@ protected:
     std::string met_;  ///< The statement that `when_it_waits` met last.
 };
 
-TEST_F(PgFence, EachCommitRaisesTheNumberOfItsLane) {
+TEST_F(PgFence, EachCommitRaisesTheNumberOfItsShard) {
     ASSERT_TRUE(store_->commit(batch_of("a")));
     ASSERT_TRUE(store_->commit(batch_of("b")));
     EXPECT_EQ(seq(), "2");
     EXPECT_EQ(store_->acknowledged().front().seq, 2);
-    EXPECT_EQ(server_.run_sql("SELECT sum(seq) FROM carillon.lane"), "2");
+    EXPECT_EQ(server_.run_sql("SELECT sum(seq) FROM carillon.shard"), "2");
+}
+
+TEST_F(PgFence, EachShardCommitsByItsOwnRowAndWhatIsTheHubsByThatOfShard0) {
+    options_.fences = claimed_.fences;
+    open();
+    ASSERT_TRUE(store_->of_shard(1).commit(batch_of("a")));
+    ASSERT_TRUE(store_->of_shard(2).commit(batch_of("b")));
+    ASSERT_TRUE(store_->of_shard(2).commit(batch_of("c")));
+    ASSERT_TRUE(store_->commit(batch_of("d")));
+    EXPECT_EQ(server_.run_sql("SELECT string_agg(seq::text, ' ' ORDER BY shard) FROM carillon.shard WHERE "
+                              "shard < 4"),
+              "1 1 2 0");
+    EXPECT_EQ(store_->of_shard(0).get(Table::jobs, "c")->value_or(""), "x") << "they are rows of one hub";
+}
+
+TEST_F(PgFence, CommitsByOneRowGoOneAfterTheOther) {
+    constexpr int each = 20;
+    const auto commit_many = [this](Store& store, const std::string& prefix) {
+        for (int i = 0; i < each; ++i) EXPECT_TRUE(store.commit(batch_of(prefix + std::to_string(i))));
+    };
+    auto hub = std::async(std::launch::async, [&] { commit_many(*store_, "hub"); });
+    commit_many(store_->of_shard(0), "shard");
+    hub.get();
+    EXPECT_EQ(seq(), std::to_string(2 * each));
+    EXPECT_EQ(store_->settlements(), 0U);
+    EXPECT_TRUE(fenced_.empty()) << fenced_;
+}
+
+TEST_F(PgFence, AShardWhoseRowIsHeldUpHoldsUpNoOther) {
+    options_.fences = claimed_.fences;
+    open();
+    auto other = PgConnection::open(server_.conninfo(), "test");
+    ASSERT_TRUE(other &&
+                (*other)->run_script("BEGIN; SELECT FROM carillon.shard WHERE shard = 1 FOR UPDATE"));
+    auto held_up =
+        std::async(std::launch::async, [this] { return store_->of_shard(1).commit(batch_of("a")); });
+    EXPECT_TRUE(store_->of_shard(2).commit(batch_of("b")));
+    EXPECT_EQ(held_up.wait_for(0s), std::future_status::timeout);
+    ASSERT_TRUE((*other)->run_script("ROLLBACK"));
+    EXPECT_TRUE(held_up.get());
+}
+
+TEST_F(PgFence, AClaimOfOneShardShutsOutItsOwnerThereAndNowhereElse) {
+    options_.fences = claimed_.fences;
+    open();
+    server_.run_sql("UPDATE carillon.node SET state = 'dead'");
+    auto tables = ClusterTables::open(server_.conninfo(), "carillon/n2/claim");
+    ASSERT_TRUE(tables);
+    const auto n2 = (*tables)->join("n2", "");
+    ASSERT_TRUE(n2);
+    const auto claimed = (*tables)->claim(*n2, {1, 3}, {});
+    ASSERT_TRUE(claimed) << claimed.error().detail;
+    ASSERT_EQ(claimed->size(), 2U);
+    EXPECT_EQ(claimed->front().number, 1);
+    EXPECT_EQ(claimed->back().number, 3);
+    EXPECT_TRUE(store_->of_shard(2).commit(batch_of("a"))) << "nobody has claimed it";
+    EXPECT_TRUE(fenced_.empty()) << fenced_;
+    EXPECT_FALSE(store_->of_shard(1).commit(batch_of("b")));
+    EXPECT_NE(fenced_.find("shard 1 belongs to node n2"), std::string::npos) << fenced_;
+    EXPECT_FALSE(has("b"));
+
+    PgStoreOptions options;
+    options.conninfo = server_.conninfo();
+    options.node = n2->node;
+    options.incarnation = n2->number;
+    options.fences = *claimed;
+    options.on_fenced = [](const std::string& reason) { ADD_FAILURE() << reason; };
+    auto taken = PgStore::open(std::move(options));
+    ASSERT_TRUE(taken);
+    EXPECT_TRUE((*taken)->of_shard(1).commit(batch_of("c")));
+    EXPECT_FALSE((*taken)->of_shard(2).commit(batch_of("d"))) << "not its own";
+    EXPECT_FALSE((*taken)->commit(batch_of("e"))) << "what is the hub's is with shard 0";
+    EXPECT_FALSE(has("d") || has("e"));
+}
+
+TEST_F(PgFence, ASettlementRaisesTheEpochOfItsShardAlone) {
+    options_.fences = claimed_.fences;
+    open();
+    server_.run_sql("INSERT INTO carillon.kv_jobs VALUES ('a', 'old')");
+    auto other = PgConnection::open(server_.conninfo(), "test");
+    ASSERT_TRUE(other && (*other)->run_script("BEGIN; UPDATE carillon.kv_jobs SET value = 'locked'"));
+    auto commit = std::async(std::launch::async, [this] { return store_->commit(batch_of("a", "new")); });
+    when_it_waits("transactionid", "pg_terminate_backend");
+    ASSERT_TRUE((*other)->run_script("ROLLBACK"));
+    EXPECT_TRUE(commit.get());
+    EXPECT_EQ(epoch(), "2");
+    EXPECT_EQ(server_.run_sql("SELECT max(epoch) FROM carillon.shard WHERE shard > 0"), "1");
+    EXPECT_TRUE(store_->of_shard(1).commit(batch_of("b")));
 }
 
 TEST_F(PgFence, AClaimShutsOutTheOwnerBefore) {
@@ -114,25 +202,25 @@ TEST_F(PgFence, AClaimShutsOutTheOwnerBefore) {
 }
 
 TEST_F(PgFence, AnotherEpochShutsOutTheSameOwner) {
-    server_.run_sql("UPDATE carillon.lane SET epoch = epoch + 1");
+    server_.run_sql("UPDATE carillon.shard SET epoch = epoch + 1");
     EXPECT_FALSE(store_->commit(batch_of("a")));
     EXPECT_FALSE(fenced_.empty());
     EXPECT_FALSE(has("a"));
 }
 
 TEST_F(PgFence, WithoutItsRowNothingIsApplied) {
-    server_.run_sql("DELETE FROM carillon.lane WHERE lane = 0");
+    server_.run_sql("DELETE FROM carillon.shard WHERE shard = 0");
     const auto refused = store_->commit(batch_of("a"));
     ASSERT_FALSE(refused);
     EXPECT_TRUE(store_->has_lost());
-    EXPECT_NE(refused.error().detail.find("lane 0 is gone"), std::string::npos);
+    EXPECT_NE(refused.error().detail.find("shard 0 is gone"), std::string::npos);
     EXPECT_FALSE(has("a"));
 }
 
 TEST_F(PgFence, LossOfAcknowledgedCommitsStopsTheStoreAndSaysBothNumbers) {
     ASSERT_TRUE(store_->commit(batch_of("a")));
     ASSERT_TRUE(store_->commit(batch_of("b")));
-    server_.run_sql("UPDATE carillon.lane SET seq = 1");
+    server_.run_sql("UPDATE carillon.shard SET seq = 1");
     const auto refused = store_->commit(batch_of("c"));
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().detail.find("commit 1, and had acknowledged epoch 1, commit 2"),
@@ -140,13 +228,13 @@ TEST_F(PgFence, LossOfAcknowledgedCommitsStopsTheStoreAndSaysBothNumbers) {
         << refused.error().detail;
     EXPECT_TRUE(fenced_.empty());
     // For good, even if the number comes right again.
-    server_.run_sql("UPDATE carillon.lane SET seq = 2");
+    server_.run_sql("UPDATE carillon.shard SET seq = 2");
     EXPECT_FALSE(store_->commit(batch_of("c")));
     EXPECT_FALSE(has("c"));
 }
 
 TEST_F(PgFence, ASmallerEpochIsALossToo) {
-    server_.run_sql("UPDATE carillon.lane SET epoch = 0, seq = 100");
+    server_.run_sql("UPDATE carillon.shard SET epoch = 0, seq = 100");
     EXPECT_FALSE(store_->commit(batch_of("a")));
     EXPECT_TRUE(store_->has_lost());
     EXPECT_TRUE(fenced_.empty());
@@ -254,10 +342,10 @@ TEST_F(PgFence, APowerCutOfTheServerLosesNothingAndIsSurvived) {
 }
 
 TEST_F(PgFence, AnOwnerFrozenInHalfACommitDoesNotHoldUpItsSuccessor) {
-    // Its statements have been sent and the Sync has not: its session holds the lane.
+    // Its statements have been sent and the Sync has not: its session holds the shard.
     auto frozen =
         PgConnection::open(server_.conninfo(), "carillon/n1/" + std::to_string(claimed_.self.number) + "/0");
-    ASSERT_TRUE(frozen && (*frozen)->run_script("BEGIN; UPDATE lane SET seq = seq + 1 WHERE lane = 0"));
+    ASSERT_TRUE(frozen && (*frozen)->run_script("BEGIN; UPDATE shard SET seq = seq + 1 WHERE shard = 0"));
     server_.run_sql("UPDATE carillon.node SET state = 'dead'");
     auto tables = ClusterTables::open(server_.conninfo(), "carillon/n2/claim");
     ASSERT_TRUE(tables);
@@ -265,10 +353,10 @@ TEST_F(PgFence, AnOwnerFrozenInHalfACommitDoesNotHoldUpItsSuccessor) {
     ASSERT_TRUE(self);
     EXPECT_FALSE((*tables)->claim(*self, {}));
     ASSERT_TRUE((*tables)->end_sessions(claimed_.self));
-    const auto lanes = (*tables)->claim(*self, {});
-    ASSERT_TRUE(lanes) << lanes.error().detail;
-    EXPECT_EQ(lanes->size(), static_cast<std::size_t>(ClusterTables::lane_count));
-    EXPECT_EQ(lanes->front().seq, 0);
+    const auto fences = (*tables)->claim(*self, {});
+    ASSERT_TRUE(fences) << fences.error().detail;
+    EXPECT_EQ(fences->size(), PgStore::shards_in_table);
+    EXPECT_EQ(fences->front().seq, 0);
     EXPECT_FALSE((*frozen)->run_script("COMMIT"));
 }
 
@@ -327,7 +415,7 @@ TEST(ClusterTables, NodesAreNumberedByTheirStartsAndKilledByAStandingBeatOnly) {
     const auto view = (*tables)->view({});
     ASSERT_TRUE(view) << view.error().detail;
     EXPECT_EQ(view->owner(), claimed.self);
-    EXPECT_EQ(view->lanes.size(), static_cast<std::size_t>(ClusterTables::lane_count));
+    EXPECT_EQ(view->fences.size(), PgStore::shards_in_table);
     ASSERT_NE(view->find(*again), nullptr);
     EXPECT_EQ(view->find(*again)->address, "10.0.0.1");
     // The dead one claims nothing any more, not even from itself.

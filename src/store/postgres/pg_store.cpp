@@ -15,13 +15,27 @@ constexpr std::string_view serialization_failure = "40001";
 constexpr std::string_view deadlock_detected = "40P01";
 
 /// Divides by nothing where the row is not as named, and then nothing of the transaction is applied.
-constexpr const char* fence_sql =
-    "WITH f AS (UPDATE lane SET seq = seq + 1 WHERE lane = $1 AND epoch = $2 AND seq = $3 RETURNING 1) "
-    "SELECT 1 / count(*) FROM f";
-constexpr const char* settle_sql =
-    "UPDATE lane SET epoch = $4 WHERE lane = $1 AND owner = $2 AND incarnation = $3 AND epoch < $4 "
-    "RETURNING owner, incarnation, epoch, seq";
-constexpr const char* ask_sql = "SELECT owner, incarnation, epoch, seq FROM lane WHERE lane = $1";
+PgStatement fence_statement(const PgFence& fence) {
+    return {"fence",
+            fmt::format("WITH f AS (UPDATE {0} SET seq = seq + 1 WHERE {0} = $1 AND epoch = $2 AND seq = $3 "
+                        "RETURNING 1) SELECT 1 / count(*) FROM f",
+                        fence.table()),
+            {pg_number(fence.number), pg_number(fence.epoch), pg_number(fence.seq)}};
+}
+
+PgStatement settle_statement(const PgFence& fence, const PgStoreOptions& owner, std::int64_t epoch) {
+    return {"settle",
+            fmt::format("UPDATE {0} SET epoch = $4 WHERE {0} = $1 AND owner = $2 AND incarnation = $3 AND "
+                        "epoch < $4 RETURNING owner, incarnation, epoch, seq",
+                        fence.table()),
+            {pg_number(fence.number), pg_text(owner.node), pg_number(owner.incarnation), pg_number(epoch)}};
+}
+
+PgStatement ask_statement(const PgFence& fence) {
+    return {"ask",
+            fmt::format("SELECT owner, incarnation, epoch, seq FROM {0} WHERE {0} = $1", fence.table()),
+            {pg_number(fence.number)}};
+}
 
 std::string table_of(Table table) {
     return std::string("kv_") + table_names[static_cast<std::size_t>(table)];
@@ -95,19 +109,17 @@ std::vector<PgStatement> statements_of(const std::array<FoldedTable, table_count
 
 }  // namespace
 
-/// A lane, and the session on which its commits go.
+/// A fence, and the session on which its commits go.
 struct PgStore::Way {
-    PgLane lane;                   ///< Under the store's mutex, as others look at it.
+    PgFence fence;                 ///< Under the store's mutex, as others look at it.
     std::int64_t epoch_tried = 0;  ///< The highest that a settlement has named.
     std::unique_ptr<PgConnection> connection;
 };
 
 struct PgStore::WayHold {
-    explicit WayHold(PgStore& owner) : store(owner) {
+    WayHold(PgStore& owner, int shard) : store(owner) {
         std::unique_lock lock(store.mutex_);
-        store.changed_.wait(lock, [this] { return !store.free_.empty(); });
-        way = store.free_.back();
-        store.free_.pop_back();
+        store.changed_.wait(lock, [this, shard] { return take(shard); });
     }
     ~WayHold() {
         const std::lock_guard lock(store.mutex_);
@@ -119,21 +131,55 @@ struct PgStore::WayHold {
 
     PgStore& store;
     Way* way = nullptr;
+
+private:
+    bool take(int shard) {
+        auto& free = store.free_;
+        const auto fits = [this, shard](const Way* each) {
+            return !store.is_by_shard_ || each->fence.number == shard;
+        };
+        const auto found = std::find_if(free.rbegin(), free.rend(), fits);
+        if (found == free.rend()) return false;
+        way = *found;
+        free.erase(std::next(found).base());
+        return true;
+    }
 };
 
-PgStore::PgStore(PgStoreOptions options) : options_(std::move(options)) {
-    for (auto lane = options_.lanes.rbegin(); lane != options_.lanes.rend(); ++lane) {
+/// What a shard commits.
+class PgStore::OfShard final : public Store {
+public:
+    OfShard(PgStore& whole, int shard) : whole_(whole), shard_(shard) {}
+    Result<> commit(const Batch& batch) override { return whole_.commit_by(shard_, batch); }
+    Result<std::optional<std::string>> get(Table table, std::string_view key) const override {
+        return whole_.get(table, key);
+    }
+    Result<> scan(Table table, std::string_view from, std::string_view to,
+                  const Visit& visit) const override {
+        return whole_.scan(table, from, to, visit);
+    }
+
+private:
+    PgStore& whole_;
+    const int shard_;
+};
+
+PgStore::PgStore(PgStoreOptions options)
+    : options_(std::move(options)), is_by_shard_(options_.fences.front().kind == PgFence::Kind::shard) {
+    for (auto fence = options_.fences.rbegin(); fence != options_.fences.rend(); ++fence) {
         ways_.push_back(std::make_unique<Way>());
-        ways_.back()->lane = *lane;
-        ways_.back()->epoch_tried = lane->epoch;
+        ways_.back()->fence = *fence;
+        ways_.back()->epoch_tried = fence->epoch;
         free_.push_back(ways_.back().get());
     }
+    for (std::size_t shard = 0; shard < shards_in_table; ++shard)
+        of_shards_.push_back(std::make_unique<OfShard>(*this, static_cast<int>(shard)));
 }
 
 PgStore::~PgStore() = default;
 
 Result<std::unique_ptr<PgStore>> PgStore::open(PgStoreOptions options) {
-    CARILLON_ASSERT(!options.lanes.empty());
+    CARILLON_ASSERT(!options.fences.empty());
     std::unique_ptr<PgStore> store(new PgStore(std::move(options)));
     auto connection = store->reader();
     if (!connection) return fail(std::move(connection).error());
@@ -156,11 +202,11 @@ void PgStore::give_up_waiting() {
     changed_.notify_all();
 }
 
-std::vector<PgLane> PgStore::acknowledged() const {
+std::vector<PgFence> PgStore::acknowledged() const {
     const std::lock_guard lock(mutex_);
-    std::vector<PgLane> lanes;
-    for (const auto& way : ways_) lanes.push_back(way->lane);
-    return lanes;
+    std::vector<PgFence> fences;
+    for (const auto& way : ways_) fences.push_back(way->fence);
+    return fences;
 }
 
 void PgStore::note_loss(const std::string& reason) {
@@ -174,12 +220,29 @@ void PgStore::note_loss(const std::string& reason) {
 // --- writing -----------------------------------------------------------------------------------
 
 Result<> PgStore::commit(const Batch& batch) {
+    return commit_by(0, batch);
+}
+
+Store& PgStore::of_shard(std::size_t shard) {
+    CARILLON_ASSERT(shard < of_shards_.size());
+    return *of_shards_[shard];
+}
+
+bool PgStore::has_fence_of(int shard) const {
+    return !is_by_shard_ || std::any_of(options_.fences.begin(), options_.fences.end(),
+                                        [shard](const PgFence& each) { return each.number == shard; });
+}
+
+Result<> PgStore::commit_by(int shard, const Batch& batch) {
     if (batch.is_empty()) return {};
+    if (!has_fence_of(shard)) {
+        return fail(Errc::store_failed, fmt::format("shard {} is not this node's to commit to", shard));
+    }
     if (batch.bytes() > commit_bytes_max) {
         return fail(Errc::store_failed, fmt::format("a batch of {} bytes is too large", batch.bytes()));
     }
     auto statements = statements_of(fold(batch));
-    const WayHold hold(*this);
+    const WayHold hold(*this, shard);
     for (int attempt = 1;; ++attempt) {
         if (has_lost_) {
             const std::lock_guard lock(mutex_);
@@ -201,7 +264,7 @@ Result<> PgStore::connect(Way& way) {
     if (way.connection) return {};
     const auto until = std::chrono::steady_clock::now() + options_.connect_patience;
     for (;;) {
-        auto opened = PgConnection::open(options_.conninfo, session_name(std::to_string(way.lane.number)));
+        auto opened = PgConnection::open(options_.conninfo, session_name(std::to_string(way.fence.number)));
         if (opened) {
             way.connection = *std::move(opened);
             return {};
@@ -211,29 +274,32 @@ Result<> PgStore::connect(Way& way) {
 }
 
 Result<PgStore::End> PgStore::send(Way& way, std::vector<PgStatement>& statements) {
-    const PgLane lane = way.lane;  // Only this thread changes it.
-    statements.front() = {
-        "fence", fence_sql, {pg_number(lane.number), pg_number(lane.epoch), pg_number(lane.seq)}};
+    const PgFence fence = way.fence;  // Only this thread changes it.
+    statements.front() = fence_statement(fence);
     auto done = way.connection->run_as_one(statements);
     if (done) {
         const std::lock_guard lock(mutex_);
-        ++way.lane.seq;
+        ++way.fence.seq;
         return End::durable;
     }
     const PgFailure& failure = done.error();
     if (failure.kind == PgFailure::Kind::unknown) return settle(way, failure.reason);
     if (failure.state == serialization_failure || failure.state == deadlock_detected) return End::again;
     if (failure.state != division_by_zero) return refused(failure);
-    auto row = way.connection->run({"ask", ask_sql, {pg_number(lane.number)}});
+    auto row = way.connection->run(ask_statement(fence));
     if (!row) return settle(way, row.error().reason);
     return judge(way, *row);
 }
 
-/// What a lane's row says of a commit that the fence refused, or of an epoch that was not taken.
+/// What a fence's row says of a commit that it refused, or of an epoch that was not taken.
 Result<PgStore::End> PgStore::judge(Way& way, const PgRows& row) {
-    const PgLane known = way.lane;
+    const PgFence known = way.fence;
+    const std::string name = fmt::format("{} {}", known.table(), known.number);
+    if (row.is_empty() && known.kind == PgFence::Kind::lane) {
+        return fenced(name + " is gone, as another node has claimed the shards since the upgrade");
+    }
     if (row.is_empty()) {
-        note_loss(fmt::format("lane {} is gone", known.number));
+        note_loss(name + " is gone");
         return End::again;
     }
     const std::string_view owner = row.text(0, 0);
@@ -241,14 +307,14 @@ Result<PgStore::End> PgStore::judge(Way& way, const PgRows& row) {
     const std::int64_t epoch = row.number(0, 2);
     const std::int64_t seq = row.number(0, 3);
     if (epoch < known.epoch || (epoch == known.epoch && seq < known.seq)) {
-        note_loss(fmt::format("lane {} is at epoch {}, commit {}, and had acknowledged epoch {}, commit {}",
-                              known.number, epoch, seq, known.epoch, known.seq));
+        note_loss(fmt::format("{} is at epoch {}, commit {}, and had acknowledged epoch {}, commit {}", name,
+                              epoch, seq, known.epoch, known.seq));
         return End::again;
     }
     const bool is_ours = owner == options_.node && incarnation == options_.incarnation;
     if (is_ours && epoch == known.epoch && seq == known.seq) return End::again;
-    return fenced(fmt::format("lane {} belongs to node {} incarnation {} at epoch {}", known.number, owner,
-                              incarnation, epoch));
+    return fenced(
+        fmt::format("{} belongs to node {} incarnation {} at epoch {}", name, owner, incarnation, epoch));
 }
 
 Result<PgStore::End> PgStore::fenced(const std::string& reason) {
@@ -265,24 +331,20 @@ Result<PgStore::End> PgStore::fenced(const std::string& reason) {
 /// not come yet. Waits for PostgreSQL as long as it takes.
 Result<PgStore::End> PgStore::settle(Way& way, const std::string& reason) {
     ++settlements_;
-    log.warn("commit without an answer lane={} commit={} reason={}", way.lane.number, way.lane.seq + 1,
-             reason);
+    log.warn("commit without an answer {}={} commit={} reason={}", way.fence.table(), way.fence.number,
+             way.fence.seq + 1, reason);
     for (;;) {
         way.connection.reset();
-        auto opened = PgConnection::open(options_.conninfo, session_name(std::to_string(way.lane.number)));
+        auto opened = PgConnection::open(options_.conninfo, session_name(std::to_string(way.fence.number)));
         if (!opened) {
             if (pause()) continue;
             return fail(Errc::store_failed, "the hub ended before PostgreSQL said what became of the batch");
         }
         way.connection = *std::move(opened);
         const std::int64_t epoch = ++way.epoch_tried;
-        const PgStatement raise{"settle",
-                                settle_sql,
-                                {pg_number(way.lane.number), pg_text(options_.node),
-                                 pg_number(options_.incarnation), pg_number(epoch)}};
-        auto row = way.connection->run(raise);
+        auto row = way.connection->run(settle_statement(way.fence, options_, epoch));
         if (row && row->is_empty()) {
-            auto asked = way.connection->run({"ask", ask_sql, {pg_number(way.lane.number)}});
+            auto asked = way.connection->run(ask_statement(way.fence));
             if (asked) return judge(way, *asked);
             row = std::move(asked);
         }
@@ -292,19 +354,20 @@ Result<PgStore::End> PgStore::settle(Way& way, const std::string& reason) {
             return fail(Errc::store_failed, "the hub ended before PostgreSQL said what became of the batch");
         }
         const std::int64_t seq = row->number(0, 3);
-        if (seq < way.lane.seq) {
-            note_loss(fmt::format("lane {} is at commit {}, and had acknowledged commit {}", way.lane.number,
-                                  seq, way.lane.seq));
+        if (seq < way.fence.seq) {
+            note_loss(fmt::format("{} {} is at commit {}, and had acknowledged commit {}", way.fence.table(),
+                                  way.fence.number, seq, way.fence.seq));
             return End::again;
         }
-        CARILLON_ASSERT(seq <= way.lane.seq + 1);
-        const bool is_there = seq == way.lane.seq + 1;
+        CARILLON_ASSERT(seq <= way.fence.seq + 1);
+        const bool is_there = seq == way.fence.seq + 1;
         {
             const std::lock_guard lock(mutex_);
-            way.lane.epoch = epoch;
-            way.lane.seq = seq;
+            way.fence.epoch = epoch;
+            way.fence.seq = seq;
         }
-        log.info("commit settled lane={} epoch={} is_there={}", way.lane.number, epoch, is_there);
+        log.info("commit settled {}={} epoch={} is_there={}", way.fence.table(), way.fence.number, epoch,
+                 is_there);
         return is_there ? End::durable : End::again;
     }
 }

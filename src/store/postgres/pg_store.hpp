@@ -17,32 +17,42 @@
 
 namespace carillon {
 
-/// One of the rows of table `lane` that guard commits: a commit names epoch and sequence number of its lane,
-/// and raises the latter, or changes nothing. A claim raises the epochs of all lanes; so no commit of an
-/// earlier owner is accepted any more.
-struct PgLane {
+/// A row that guards commits: a commit names epoch and sequence number of its row, and raises the latter, or
+/// changes nothing. A claim raises the epoch; so no commit of an earlier owner is accepted any more.
+struct PgFence {
+    /// A row of table `shard` guards what that shard commits, and shard 0's also what is the whole hub's. In
+    /// tables older than format 3 any row of table `lane` guards any commit.
+    enum class Kind : std::uint8_t { shard, lane };
+
+    Kind kind = Kind::shard;
     int number = 0;
     std::int64_t epoch = 0;
     std::int64_t seq = 0;  ///< Of the last commit.
+
+    const char* table() const { return kind == Kind::shard ? "shard" : "lane"; }
+    bool is_same_row(const PgFence& other) const { return kind == other.kind && number == other.number; }
 };
 
 /// What a `PgStore` is opened with.
 struct PgStoreOptions {
     std::string conninfo;  ///< As libpq takes it.
-    std::string node;      ///< Who owns the lanes.
+    std::string node;      ///< Who owns the fences.
     std::int64_t incarnation = 0;
-    std::vector<PgLane> lanes;  ///< As claimed; at least one.
+    /// As claimed; at least one, all of a kind. What is committed to a shard that is not among them is
+    /// refused.
+    std::vector<PgFence> fences;
     /// For a server that cannot be reached; then a commit is refused, as nothing of it was sent.
     std::chrono::milliseconds connect_patience{10'000};
-    /// Told when another process owns a lane. It must not return: whatever is in memory may be old. By
+    /// Told when another process owns a fence. It must not return: whatever is in memory may be old. By
     /// default the reason is logged and the process ends with exit code 75.
     std::function<void(const std::string& reason)> on_fenced;
 };
 
-/// The store of a hub in a cluster: ordered rows of PostgreSQL. Every commit is one transaction with the
-/// fence of its lane; commits go side by side, each on a lane that is free.
+/// The store of a hub in a cluster: ordered rows of PostgreSQL. Every commit is one transaction with its
+/// fence: that of the shard whose store it is given to, `of_shard`, or of shard 0 for this store itself.
+/// Commits of different shards go side by side, those by the same fence one after the other.
 ///
-/// When an answer is lost, the lane's epoch is raised by a commit of its own, whose answer says whether the
+/// When an answer is lost, the fence's epoch is raised by a commit of its own, whose answer says whether the
 /// batch is there; a read could not tell, as the batch may still be on its way, or be on no standby.
 /// Meanwhile `commit` waits.
 ///
@@ -66,6 +76,8 @@ public:
     static constexpr std::chrono::milliseconds read_patience{5'000};
     /// Between two tries to connect.
     static constexpr std::chrono::milliseconds retry_pause{250};
+    /// Rows of table `shard`: as many as a hub can have.
+    static constexpr std::size_t shards_in_table = 32;
     /// So that a supervisor starts the process again: `EX_TEMPFAIL`.
     static constexpr int fenced_exit_code = 75;
 
@@ -76,6 +88,8 @@ public:
     PgStore& operator=(const PgStore&) = delete;
 
     Result<> commit(const Batch& batch) override;
+    /// The same rows, for what a shard commits. Owned by this store.
+    Store& of_shard(std::size_t shard);
     Result<std::optional<std::string>> get(Table table, std::string_view key) const override;
     /// Holds a snapshot, so PostgreSQL keeps old rows while `visit` is slow.
     Result<> scan(Table table, std::string_view from, std::string_view to, const Visit& visit) const override;
@@ -83,8 +97,8 @@ public:
     /// Nobody waits for PostgreSQL any more: commits whose outcome is not known fail. For the end of the
     /// process.
     void give_up_waiting();
-    /// The lanes as of the last commits that were acknowledged.
-    std::vector<PgLane> acknowledged() const;
+    /// The fences as of the last commits that were acknowledged.
+    std::vector<PgFence> acknowledged() const;
     /// Says that PostgreSQL has lost what it acknowledged. Commits are refused from here on.
     void note_loss(const std::string& reason);
     /// True once such a loss was found.
@@ -92,12 +106,15 @@ public:
     std::uint64_t settlements() const { return settlements_; }  ///< Commits whose answer was lost.
 
 private:
-    struct Way;      // A lane and the session that it commits on.
+    struct Way;      // A fence and the session that it commits on.
     struct WayHold;  // A way taken, and given back.
+    class OfShard;
     enum class End { durable, refused, again };
 
     explicit PgStore(PgStoreOptions options);
     std::string session_name(const std::string& what) const;
+    Result<> commit_by(int shard, const Batch& batch);
+    bool has_fence_of(int shard) const;
     Result<> connect(Way& way);
     Result<End> send(Way& way, std::vector<PgStatement>& statements);
     Result<End> settle(Way& way, const std::string& reason);
@@ -111,13 +128,15 @@ private:
     bool pause() const;
 
     const PgStoreOptions options_;
+    const bool is_by_shard_;
+    std::vector<std::unique_ptr<OfShard>> of_shards_;  ///< Bound: shards that the hub can have
     std::atomic<bool> has_lost_{false};
     std::atomic<std::uint64_t> settlements_{0};
 
     mutable std::mutex mutex_;  ///< Guards all below.
     mutable std::condition_variable changed_;
     std::vector<std::unique_ptr<Way>> ways_;
-    std::vector<Way*> free_;  ///< The one used last is taken first, so that few sessions are open.
+    std::vector<Way*> free_;  ///< Of lanes the one used last is taken first, so that few sessions are open.
     bool gives_up_ = false;
     std::string loss_;
     mutable std::vector<std::unique_ptr<PgConnection>> idle_readers_;

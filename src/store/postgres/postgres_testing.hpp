@@ -34,42 +34,50 @@ public:
     /// For libpq.
     const std::string& conninfo() const { return conninfo_; }
 
-    /// An empty cluster, all of whose lanes `self` has claimed.
+    /// An empty cluster, all of whose fences `self` has claimed.
     struct Claimed {
         Incarnation self;
-        std::vector<PgLane> lanes;
+        std::vector<PgFence> fences;
     };
     Claimed reset() {
-        if (run_sql("SELECT to_regclass('carillon.lane')").empty()) {
+        if (run_sql("SELECT to_regclass('carillon.shard')").empty()) {
+            run_sql("DROP SCHEMA IF EXISTS carillon CASCADE");
             check(ClusterTables::create(conninfo_, {}));
             return claim("n1");
         }
         // Quicker than making all tables anew.
         std::string sql =
-            "SET search_path = carillon; DELETE FROM lane; DELETE FROM node; INSERT INTO lane SELECT n, "
-            "'-', 0, 0, 0 FROM generate_series(0, " +
-            std::to_string(ClusterTables::lane_count - 1) + ") n;";
+            "SET search_path = carillon; DELETE FROM lane; DELETE FROM node; "
+            "DELETE FROM shard; INSERT INTO shard SELECT n, '-', 0, 0, 0 FROM generate_series(0, 31) n;";
         for (const char* table : table_names) sql += "DELETE FROM kv_" + std::string(table) + ";";
         run_sql(sql);
         return claim("n1");
     }
-    /// As a node that starts: whoever owned the lanes is dead.
+    /// As programs of format 2 have made the tables, all of whose lanes `self` has claimed.
+    Claimed reset_to_lanes() {
+        reset();
+        run_sql(
+            "SET search_path = carillon; DROP TABLE shard; INSERT INTO lane SELECT n, '-', 0, 0, 0 FROM "
+            "generate_series(0, 7) n; UPDATE setting SET value = '2' WHERE name = 'format'");
+        return claim("n1");
+    }
+    /// As a node that starts: whoever owned the fences is dead.
     Claimed claim(const std::string& node) {
         run_sql("UPDATE carillon.node SET state = 'dead'");
         auto tables = ClusterTables::open(conninfo_, "carillon/test");
         check(tables);
         auto self = (*tables)->join(node, {});
         check(self);
-        auto lanes = (*tables)->claim(*self, {});
-        check(lanes);
-        return {*self, *lanes};
+        auto fences = (*tables)->claim(*self, {});
+        check(fences);
+        return {*self, *fences};
     }
     static PgStoreOptions options(const Claimed& claimed, const std::string& conninfo) {
         PgStoreOptions options;
         options.conninfo = conninfo;
         options.node = claimed.self.node;
         options.incarnation = claimed.self.number;
-        options.lanes = claimed.lanes;
+        options.fences = claimed.fences;
         return options;
     }
 

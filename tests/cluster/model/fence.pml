@@ -1,5 +1,5 @@
-/* One lane of a cluster: node 0 owns it and commits batches one after another; answers get lost, requests come late,
- * waits for the standby are cancelled, the standby is promoted; node 1 claims the lane at any moment. As in
+/* One shard of a cluster: node 0 owns it and commits batches one after another; answers get lost, requests come late,
+ * waits for the standby are cancelled, the standby is promoted; node 1 claims the shard at any moment. As in
  * src/store/postgres/pg_store.cpp and cluster_tables.cpp.
  *
  * Checked in every state: what was acknowledged is there, also after a failover; what was refused is not, for good;
@@ -16,7 +16,7 @@
 
 mtype = { commit, settle, claim, done, warned, fenced, nothing };
 
-/* The lane and the batches, bit by bit, as the primary has them, and as the standby does. */
+/* The row of the shard and the batches, bit by bit, as the primary has them, and as the standby does. */
 byte epoch = 1, seq = 0, mask = 0;
 bool is_claimed = false;
 byte standby_epoch = 1, standby_seq = 0, standby_mask = 0;
@@ -43,7 +43,7 @@ inline replicate() {
   standby_epoch = epoch; standby_seq = seq; standby_mask = mask; standby_claimed = is_claimed
 }
 
-/* PostgreSQL: the row of the lane is locked until a transaction has its standby, or stops waiting. */
+/* PostgreSQL: the row of the shard is locked until a transaction has its standby, or stops waiting. */
 proctype server() {
   mtype kind; byte at, e, n, b; mtype told; bool changed, had_failed_over;
   end: do
