@@ -26,6 +26,9 @@ struct JobEngineLimits {
     static constexpr std::size_t history_page_bytes_max = 512 * 1024;
     /// For so long after a start of the hub, when no device is there yet, none is given up for that.
     std::int64_t reconnect_grace_s = 300;
+    /// What an undo holds of overwritten values, on one shard: half as much more are those that are read shortly
+    /// before their turn; twice as much is held while its devices are found.
+    std::size_t undo_bytes_max = 16 * 1024 * 1024;
     std::size_t continuous_max = 32;  ///< Active jobs that go on taking devices; then 429004.
     /// Of tests: what becomes of what coordinator and parts tell each other. Null: it arrives.
     MailFate* fate = nullptr;

@@ -26,12 +26,6 @@ bool is_continuous(const JobEntry& entry) {
 
 }  // namespace
 
-void JobPart::Undone::take(ReversalsEvent& event) {
-    std::vector<std::uint32_t> numbers;
-    for (auto& reversal : event.reversals) numbers.push_back(table.add(std::move(reversal)));
-    for (const auto number : event.devices) of.push_back(number == 0 ? 0 : numbers[number - 1]);
-}
-
 JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets)
     : site_(site),
       entry_(std::move(entry)),
@@ -49,7 +43,7 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       joined_(std::move(targets.joined)) {
     if (gate_) gate_->remember_begun(std::move(targets.begun));
     CARILLON_ASSERT(ordinals_.size() == state_.size());
-    CARILLON_ASSERT(undone_.of.empty() || undone_.of.size() == state_.size());
+    CARILLON_ASSERT(undone_.size() == 0 || undone_.size() == state_.size());
 }
 
 void JobPart::begin() {
@@ -347,7 +341,7 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (is_given_up) settle_given_up(*skip, result.has_value());
     if (result) {
         if (const auto* came = std::get_if<JoinedEvent>(&event)) grow(*came);
-        if (auto* kept = std::get_if<ReversalsEvent>(&event)) undone_.take(*kept);
+        if (auto* kept = std::get_if<ReversalsEvent>(&event)) undone_.take(std::move(*kept), sequence);
         const bool is_followed = site_.members.is_source(job());
         std::vector<std::uint32_t> moved;
         const JobCounts before = state_.counts();

@@ -9,7 +9,7 @@
 #include "core/jobs/job_order.hpp"
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/part_gate.hpp"
-#include "core/rollouts/reversal_table.hpp"
+#include "core/jobs/undo/undone_devices.hpp"
 #include "core/rollouts/time/window_clock.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
@@ -71,12 +71,6 @@ public:
     /// Ours: jobs that take devices of one part and are told apart; the last one stands for those after it.
     static constexpr std::size_t takers_max = 254;
 
-    /// Of an undo: how what was written to each device is taken back.
-    struct Undone {
-        std::vector<std::uint32_t> of;  ///< By index, a number of `table`; 0 if the device is gone.
-        ReversalTable table;
-        void take(ReversalsEvent& event);
-    };
     /// A device that was written before a restart and has not confirmed.
     struct Awaited {
         std::uint32_t index = 0;
@@ -95,7 +89,7 @@ public:
         PartKeys keys;                      ///< Of which places are to be made.
         std::vector<std::pair<std::uint32_t, WallTime>>
             backing_off;  ///< Since before a restart, and until when.
-        Undone undone;
+        UndoneDevices undone;  ///< Of an undo.
         std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
         std::vector<std::uint32_t> begun;         ///< Of a job with waves: those that began, in that order.
@@ -136,8 +130,8 @@ public:
     Joining joining() const;
     const PartOrders& orders() const { return gate_->orders(); }
     /// These devices become members; `done` is given the index of the first when that is durable, or nothing.
-    /// `reversals`, of an undo, are of as many devices.
-    void join(JoinedEvent event, std::optional<ReversalsEvent> reversals,
+    /// `reversals`, of an undo, are together of as many devices.
+    void join(JoinedEvent event, std::vector<ReversalsEvent> reversals,
               UniqueFunction<void(std::optional<std::uint32_t>)> done);
     /// The device has stopped matching: it is canceled if it has not begun.
     void leave(std::uint32_t index);
@@ -245,7 +239,8 @@ protected:
         return gate_ && gate_->has_orders() ? gate_->orders().deadline : definition().deadline();
     }
     std::vector<std::pair<std::uint32_t, WallTime>>& backing_off() { return backing_off_; }
-    const Undone& undone() const { return undone_; }
+    UndoneDevices& undone() { return undone_; }
+    const UndoneDevices& undone() const { return undone_; }
     const std::vector<Awaited>& awaited() const { return awaited_; }
 
     void wake() { site_.turns.wake(*this); }
@@ -301,7 +296,7 @@ private:
     std::optional<LogChain> chain_;
     const std::unique_ptr<PartGate> gate_;
     std::vector<std::pair<std::uint32_t, WallTime>> backing_off_;
-    Undone undone_;
+    UndoneDevices undone_;
     const std::vector<Awaited> awaited_;
     const std::vector<std::uint32_t> must_succeed_;
     std::vector<std::uint32_t> skipped_;  ///< Claimed: to be canceled, as they are not there.

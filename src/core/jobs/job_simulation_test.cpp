@@ -67,6 +67,7 @@ struct Simulation {
         l.outcome_batch_bytes_max = 1 + dice.below(100);
         if (dice.chance(60)) l.twin_log_devices_max = dice.below(20);
         if (dice.chance(50)) l.reconnect_grace_s = static_cast<std::int64_t>(dice.below(10));
+        if (l.outcome_batch_bytes_max <= 60) l.undo_bytes_max = 8 * l.outcome_batch_bytes_max;
         return l;
     }
     std::string device() { return fmt::format("d{:02}", dice.below(world.devices.size() + 1)); }

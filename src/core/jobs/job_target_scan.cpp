@@ -12,14 +12,69 @@ namespace carillon {
 
 /// One part of the jobs from which devices are taken, read from their logs.
 struct JobTargetScan::Source {
+    /// Where the write to a device stands, and what it takes to hold how that is taken back.
+    struct Written {
+        std::uint64_t sequence = 0;  ///< 0: it was not written.
+        std::uint32_t bytes = 0;
+    };
     std::optional<JobFold> from;
     std::optional<JobFold> undone;
-    std::vector<std::optional<std::uint32_t>>
-        reversals;  ///< Of `undone`, by index; none if it was not written.
+    std::vector<Written> written;  ///< Of `undone`, by index.
+    // How writes are taken back, of some of the devices, which are a piece:
+    std::uint32_t piece_begin = 0;
+    std::uint32_t piece_end = 0;         ///< Exclusive.
+    std::vector<std::uint32_t> numbers;  ///< Of `table`, by index less `piece_begin`.
     ReversalTable table;
 
     const JobFold& devices() const { return from ? *from : *undone; }
+    /// The index of one of `devices`, whose key is `key`, in `undone`; nothing if it was not written there.
+    std::optional<std::uint32_t> find_written(std::uint32_t index, const std::string& key) const;
+    Result<> read_piece(const Store& store, std::uint32_t shard, const JobSources& sources,
+                        std::size_t bytes_max, const std::function<bool(std::uint32_t)>& is_wanted);
 };
+
+std::optional<std::uint32_t> JobTargetScan::Source::find_written(std::uint32_t index,
+                                                                 const std::string& key) const {
+    std::uint32_t at = index;
+    if (from) {
+        const auto found = undone->find(key);
+        if (!found) return std::nullopt;
+        at = *found;
+    }
+    if (at >= written.size() || written[at].sequence == 0) return std::nullopt;
+    return at;
+}
+
+/// Reads the piece behind the one that is there, of so many devices as have room.
+Result<> JobTargetScan::Source::read_piece(const Store& store, std::uint32_t shard, const JobSources& sources,
+                                           std::size_t bytes_max,
+                                           const std::function<bool(std::uint32_t)>& is_wanted) {
+    piece_begin = piece_end;
+    numbers.clear();
+    table = ReversalTable(SIZE_MAX);
+    std::vector<ReversalPlace> places;
+    std::vector<std::uint32_t> indexes;
+    std::size_t bytes = 0;
+    for (; piece_end < devices().size() && places.size() < piece_devices_max; ++piece_end) {
+        if (!is_wanted(piece_end)) continue;
+        const auto at = find_written(piece_end, from ? from->key(piece_end) : std::string());
+        if (!at) continue;
+        bytes += written[*at].bytes;
+        if (bytes > bytes_max && !places.empty()) break;
+        places.push_back({written[*at].sequence, *at});
+        indexes.push_back(piece_end);
+    }
+    numbers.resize(piece_end - piece_begin);
+    std::size_t found = 0;
+    const auto take = [&](std::size_t place, Reversal reversal) {
+        ++found;
+        numbers[indexes[place] - piece_begin] = table.add(std::move(reversal));
+    };
+    auto read = read_reversals(store, {sources.undo_of, shard, sources.wrote}, places, take);
+    if (read && found < places.size())
+        return fail(Errc::store_corrupt, "the log of a job does not say how to undo what it wrote");
+    return read;
+}
 
 JobTargetScan::~JobTargetScan() = default;
 
@@ -34,6 +89,7 @@ JobTargetScan::JobTargetScan(JobSite& site, std::shared_ptr<JobEntry> entry,
       done_(std::move(done)) {
     if (const auto& rollout = entry_->definition().rollout) {
         targets_.chain.emplace();
+        targets_.undone = UndoneDevices(site_.limits.undo_bytes_max);
         if (rollout->success.all) {
             // It did parse when the job was accepted.
             auto all = query::parse_job_condition(*rollout->success.all, site_.options);
@@ -72,6 +128,7 @@ bool JobTargetScan::step() {
     }
     const auto enough = site_.shard.clock().now() + slice_max;
     if (sources_.from != 0 || sources_.undo_of != 0) {
+        if (is_reading_) return false;
         if (source_) return step_source(enough);
         read_sources();
         return false;
@@ -130,24 +187,44 @@ bool JobTargetScan::step_listed(TimePoint enough) {
     return false;
 }
 
-/// Reads the logs of these parts of the sources where blocking calls run, and goes on.
-void JobTargetScan::read_sources() {
-    if (std::exchange(is_reading_, true)) return;
+/// Runs `work` where blocking calls run, then `done` here if it found no fault, and goes on.
+template <class Work, class Then>
+void JobTargetScan::on_storage(Work work, Then then) {
+    is_reading_ = true;
     const auto self = std::static_pointer_cast<JobTargetScan>(shared_from_this());
-    auto work = [self, &store = site_.shard.store(), home = site_.shard.executor()] {
-        auto source = std::make_unique<Source>();
-        const auto outcome = read(store, self->site_.shard.number(), self->sources_, *source);
-        boost::asio::post(home, [self, outcome, held = std::move(source)]() mutable {
-            if (self->is_over_) return;
-            if (outcome) {
-                self->source_ = std::move(held);
-                return self->site_.turns.wake(*self);
-            }
-            self->is_over_ = true;
-            self->done_(fail(outcome.error()));
+    site_.shard.storage().run(
+        [self, home = site_.shard.executor(), work = std::move(work), then = std::move(then)]() mutable {
+            auto outcome = work();
+            boost::asio::post(home, [self, outcome, then = std::move(then)] {
+                self->is_reading_ = false;
+                if (self->is_over_) return;
+                if (outcome) {
+                    then();
+                    return self->site_.turns.wake(*self);
+                }
+                self->is_over_ = true;
+                self->done_(fail(outcome.error()));
+            });
         });
+}
+
+/// Reads the logs of these parts of the sources.
+void JobTargetScan::read_sources() {
+    const auto source = std::make_shared<Source>();
+    auto work = [&store = site_.shard.store(), shard = site_.shard.number(), sources = sources_, source] {
+        return read(store, shard, sources, *source);
     };
-    site_.shard.storage().run(std::move(work));
+    on_storage(std::move(work), [this, source] { source_ = source; });
+}
+
+/// Reads how writes to the next devices of the source are taken back.
+void JobTargetScan::read_piece() {
+    reversals_.forget_numbers();  // They are those of another table next.
+    auto work = [this, &store = site_.shard.store(), shard = site_.shard.number(), source = source_] {
+        const auto is_wanted = [this](std::uint32_t index) { return is_chosen(index); };
+        return source->read_piece(store, shard, sources_, 2 * site_.limits.undo_bytes_max, is_wanted);
+    };
+    on_storage(std::move(work), [] {});
 }
 
 Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources& sources, Source& source) {
@@ -157,8 +234,9 @@ Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources
         Result<> outcome;
         const auto visit = [&](std::string_view key, std::string_view value) {
             auto event = decode_job_event(as_bytes(value));
-            if (event && into->apply(sequence_of_event_key(key), *event)) {
-                also(*event);
+            const auto sequence = sequence_of_event_key(key);
+            if (event && into->apply(sequence, *event)) {
+                also(sequence, *event);
                 return true;
             }
             outcome = fail(Errc::store_corrupt, "the log of a job does not fold");
@@ -168,20 +246,18 @@ Result<> JobTargetScan::read(Store& store, std::uint32_t shard, const JobSources
             store.scan(Table::job_events, job_event_key(job, shard), job_event_key(job, shard + 1), visit);
         return read ? outcome : fail(std::move(read).error());
     };
-    const auto keep = [&](JobEvent& event) {
-        auto* const written = std::get_if<WrittenEvent>(&event);
+    const auto keep = [&](std::uint64_t sequence, const JobEvent& event) {
+        const auto* const written = std::get_if<WrittenEvent>(&event);
         if (written == nullptr) return;
-        source.reversals.resize(source.undone->size());
-        for (auto& reversal : written->reversals) {
-            if (reversal.wrote.empty()) reversal.wrote = sources.wrote;
-        }
-        std::vector<std::uint32_t> numbers;
-        for (auto& reversal : written->reversals) numbers.push_back(source.table.add(std::move(reversal)));
+        source.written.resize(source.undone->size());
         for (const auto& device : written->devices) {
-            if (device.reversal > 0) source.reversals[device.index] = numbers[device.reversal - 1];
+            if (device.reversal == 0) continue;
+            const auto bytes = bytes_of(written->reversals[device.reversal - 1]);
+            source.written[device.index] = {sequence, static_cast<std::uint32_t>(bytes)};
         }
     };
-    if (auto read = fold(sources.from, source.from, [](const JobEvent&) {}); !read) return read;
+    if (auto read = fold(sources.from, source.from, [](std::uint64_t, const JobEvent&) {}); !read)
+        return read;
     return fold(sources.undo_of, source.undone, keep);
 }
 
@@ -191,22 +267,21 @@ bool JobTargetScan::is_chosen(std::uint32_t index) const {
     return carillon::is_chosen(*entry_->definition().rollout->from, source_->from->state(), index);
 }
 
-/// How the write to a device of the source is taken back; nothing if it was not written. `key` is its key.
-std::optional<std::uint32_t> JobTargetScan::reversal_of(std::uint32_t index, std::string_view key) const {
-    const auto& undone = *source_->undone;
-    std::size_t at = index;
-    if (source_->from) {
-        const auto found = undone.find(key);
-        if (!found) return std::nullopt;
-        at = *found;
-    }
-    return at < source_->reversals.size() ? source_->reversals[at] : std::nullopt;
+/// True if the device of the source was written, so that it can be taken back.
+bool JobTargetScan::find_reversal(std::uint32_t index, const std::string& key) {
+    if (looker_) return source_->find_written(index, key).has_value();
+    reversal_ = source_->numbers[index - source_->piece_begin];
+    return reversal_ != 0;
 }
 
 bool JobTargetScan::step_source(TimePoint enough) {
     std::size_t looked = 0;
     const auto& devices = source_->devices();
     while (source_index_ < devices.size()) {
+        if (source_->undone && !looker_ && source_index_ == source_->piece_end) {
+            read_piece();
+            return false;
+        }
         const auto index = source_index_++;
         if (is_chosen(index)) examine_of_source(index, devices.key(index));
         if (is_slice_over(++looked, enough)) return true;
@@ -217,11 +292,7 @@ bool JobTargetScan::step_source(TimePoint enough) {
 }
 
 void JobTargetScan::examine_of_source(std::uint32_t index, const std::string& text) {
-    if (source_->undone) {
-        const auto reversal = reversal_of(index, text);
-        if (!reversal) return;
-        reversal_ = *reversal;
-    }
+    if (source_->undone && !find_reversal(index, text)) return;
     const auto nul = text.find('\0');
     const auto key = nul == text.npos ? IdentityKey::parse(text)
                                       : IdentityKey::parse(std::string_view(text).substr(0, nul),
@@ -298,11 +369,9 @@ void JobTargetScan::add(Ordinal ordinal, std::string_view key, const Record* rec
         const auto index = targets_.ordinals.size() + chunk_.ordinals.size() - 1;
         targets_.must_succeed.push_back(static_cast<std::uint32_t>(index));
     }
-    if (source_ && source_->undone) {
-        auto& undone = targets_.undone;
-        undone.of.push_back(reversal_ == 0 ? 0 : undone.table.add(source_->table.at(reversal_)));
-    }
+    if (source_ && source_->undone) reversals_.add(reversal_, source_->table.at(reversal_));
     if (chunk_.ordinals.size() == TargetsEvent::devices_max) put_chunk();
+    if (reversals_.is_full()) put_reversals();
 }
 
 void JobTargetScan::put_chunk() {
@@ -321,7 +390,7 @@ void JobTargetScan::put_chunk() {
     keys_.clear();
     CARILLON_ASSERT(targets_.state.apply(event));
     put(event);
-    if (!targets_.undone.of.empty()) put(reversals_of_chunk());
+    if (!reversals_.is_empty()) put_reversals();
     if (targets_.must_succeed.size() > chunk_musts_) put(musts_of_chunk());
 }
 
@@ -344,26 +413,13 @@ MustSucceedEvent JobTargetScan::musts_of_chunk() {
 }
 
 /// How the writes to the newest targets are taken back.
-ReversalsEvent JobTargetScan::reversals_of_chunk() {
-    const auto& undone = targets_.undone;
-    ReversalsEvent event;
-    event.time = started_;
-    std::unordered_map<std::uint32_t, std::uint32_t> numbers;  // Of the part, and of the event.
-    for (; chunk_undone_ < undone.of.size(); ++chunk_undone_) {
-        const auto number = undone.of[chunk_undone_];
-        if (number == 0) {
-            event.devices.push_back(0);
-            continue;
-        }
-        const auto [found, is_new] =
-            numbers.emplace(number, static_cast<std::uint32_t>(event.reversals.size() + 1));
-        if (is_new) event.reversals.push_back(undone.table.at(number));
-        event.devices.push_back(found->second);
-    }
-    return event;
+void JobTargetScan::put_reversals() {
+    auto event = reversals_.take(started_);
+    const auto sequence = put(event);
+    targets_.undone.take(std::move(event), sequence);
 }
 
-void JobTargetScan::put(const JobEvent& event) {
+std::uint64_t JobTargetScan::put(const JobEvent& event) {
     auto& committer = site_.shard.committer();
     const auto sequence = targets_.next_sequence++;
     auto key = job_event_key(entry_->number(), site_.shard.number(), sequence);
@@ -375,6 +431,7 @@ void JobTargetScan::put(const JobEvent& event) {
         if (self->targets_.chain) self->targets_.chain->settled(sequence, result.has_value());
         if (!result) self->refused_ = result.error();
     });
+    return sequence;
 }
 
 void JobTargetScan::finish() {

@@ -44,6 +44,8 @@ public:
     static constexpr std::size_t slice_records_max = 4096;
     /// Groups of a spread in one part; who comes later stands in the group of those without a value.
     static constexpr std::size_t spread_groups_max = 65'536;
+    /// Ours: devices of an undo whose overwritten values are read at once.
+    static constexpr std::size_t piece_devices_max = 65'536;
 
     /// Given the targets once they are durable, or what hindered.
     using Done = UniqueFunction<void(Result<JobPart::Targets>)>;
@@ -69,17 +71,20 @@ private:
     struct Source;
     void read_sources();
     static Result<> read(Store& store, std::uint32_t shard, const JobSources& sources, Source& source);
+    template <class Work, class Then>
+    void on_storage(Work work, Then then);
     bool step_source(TimePoint enough);
     bool is_chosen(std::uint32_t index) const;
-    std::optional<std::uint32_t> reversal_of(std::uint32_t index, std::string_view key) const;
+    void read_piece();
+    bool find_reversal(std::uint32_t index, const std::string& key);
     void examine_of_source(std::uint32_t index, const std::string& text);
-    ReversalsEvent reversals_of_chunk();
+    void put_reversals();
     MustSucceedEvent musts_of_chunk();
     bool must_succeed(const Record* record);
     void examine(const Record& record);
     void examine_listed(std::string_view id);
     void add(Ordinal ordinal, std::string_view key, const Record* record);
-    void put(const JobEvent& event);
+    std::uint64_t put(const JobEvent& event);
     std::uint32_t group_of(const Record* record);
     void put_chunk();
     void finish();
@@ -104,9 +109,9 @@ private:
     std::optional<IdList> hinted_;              ///< The only ids the condition can hold for.
     std::optional<IdList::Reader> listed_;      ///< Ids to look up instead of a scan of all.
 
-    std::unique_ptr<Source> source_;  ///< These parts of the sources, once they are read.
+    std::shared_ptr<Source> source_;  ///< These parts of the sources, once they are read.
     std::uint32_t source_index_ = 0;  ///< The next device.
-    std::uint32_t reversal_ = 0;      ///< Of the device that is examined.
+    std::uint32_t reversal_ = 0;      ///< Of the device that is examined, in the table of `source_`.
     bool is_reading_ = false;
 
     query::Meter meter_;        ///< Of the condition.
@@ -117,8 +122,8 @@ private:
         groups_;  ///< Of a spread, by name.  Bound: spread_groups_max
     TargetsEvent chunk_;
     KeyList keys_;
-    std::size_t chunk_musts_ = 0;   ///< The same of `targets_.must_succeed`.
-    std::size_t chunk_undone_ = 0;  ///< `targets_.undone.of` from where `chunk_` begins.
+    std::size_t chunk_musts_ = 0;  ///< `targets_.must_succeed` from where `chunk_` begins.
+    ReversalsWriter reversals_;    ///< Of an undo: of the newest targets.
 };
 
 }  // namespace carillon

@@ -19,13 +19,6 @@ query::RowParts parts_of(const std::optional<TwinPatch>& patch) {
     return {.tags = patch->tags.has_value(), .desired = patch->desired.has_value(), .other = true};
 }
 
-Error no_room_to_undo() {
-    return {
-        Errc::generic_request_entity_too_large,
-        "What the job overwrote takes more memory than one undo may use. Undo the rest in another one, with "
-        "rollout.from of the devices that failed here."};
-}
-
 /// As it is stored: by index, and reversals in the order of their first devices.
 WrittenEvent in_order(WrittenEvent event) {
     const auto is_before = [](const auto& a, const auto& b) { return a.index < b.index; };
@@ -143,9 +136,7 @@ void TwinPart::patch(std::uint32_t index, Chunk& chunk) {
         return fail(index, std::move(failure), chunk);
     }
     if (definition().patch) return write(index, *record, *definition().patch, {}, chunk);
-    const auto number = undone().of[index];
-    if (number == 0) return fail(index, failure_of(no_room_to_undo()), chunk);
-    auto restored = undo_.write(undone().table, number, before->twin);
+    auto restored = restoring(index, before->twin);
     if (!restored) return fail(index, rollout_failure_of(restored.error()), chunk);
     if (!restored->patch) {
         // Nothing is to be taken back, and nothing is written.
@@ -350,6 +341,7 @@ bool TwinPart::step_gated() {
     std::size_t looked = 0;
     while (used < granted && has_next() && chunk.connected < chunk_connected_max &&
            chunk.notice_bytes < notice_bytes_max && chunk.reversal_bytes < reversal_bytes_max) {
+        if (!knows_how_to_undo(peek_next())) break;
         const auto index = take_next();
         if (is_done_with(index)) continue;
         if (is_taken(index)) {
@@ -370,6 +362,11 @@ bool TwinPart::step_gated() {
     site().throttles.give_back(ThrottleClass::job_devices, granted - used);
     gate()->use(used);
     if (used > 0) put(std::move(chunk));
+    if (undone().has_far()) {
+        looked_ahead_ += used;
+        fetch_undone_ahead();
+        if (has_next() && !knows_how_to_undo(peek_next())) return is_looking;
+    }
     // The next permits are asked for while there are some left.
     if (gate()->balance() < Gate::batch_max) report_soon();
     return is_looking || (has_next() && gate()->balance() > 0);

@@ -18,7 +18,7 @@ public:
     static constexpr std::size_t chunks_under_way_max = 48;
     static constexpr std::size_t notice_bytes_max = 8 * 1024 * 1024;
     /// Ours: a chunk ends early with so much that an undo would need.
-    static constexpr std::size_t reversal_bytes_max = 1024 * 1024;
+    static constexpr std::size_t reversal_bytes_max = 128 * 1024;
     /// Ours: connected devices in a chunk, and in the chunks under way. They are notified in one go
     /// when their chunk is durable, which must not keep the loop for long.
     static constexpr std::size_t chunk_connected_max = 64;
@@ -107,12 +107,20 @@ private:
     void expire() override;
     void unpark(std::uint32_t index) override;
     std::uint32_t take_next();
+    std::uint32_t peek_next() const { return again_.empty() ? gate()->at(cursor_) : again_.front(); }
     void wait_for_room();
     void ordered(bool is_first) override;
     void fill(GateReport& report) const override;
     void add_places(GateReport& report) const override;
     bool is_still() const override { return chunks_under_way_ == 0; }
     bool is_quiet() const override { return gate()->balance() == 0 && chunks_under_way_ == 0; }
+
+    // --- of an undo: undo/twin_undo.cpp ---
+    bool knows_how_to_undo(std::uint32_t index) const;
+    Result<UndoWriter::Write> restoring(std::uint32_t index, const Twin& twin);
+    std::vector<std::uint32_t> next_in_line() const;
+    void fetch_undone();
+    void fetch_undone_ahead();
 
     // --- where devices confirm what was written: confirm/twin_confirm.cpp ---
     void await_again(const std::vector<Awaited>& awaited);
@@ -148,6 +156,8 @@ private:
     std::optional<OverwrittenReader> overwritten_;  ///< Of the job's own patch.
     std::string now_there_;                         ///< What it said last.
     UndoWriter undo_;
+    bool is_fetching_ = false;      ///< Of what it writes next.
+    std::size_t looked_ahead_ = 0;  ///< Devices written since what comes next was looked at.
     struct Confirming;
     std::unique_ptr<Confirming> confirming_;  ///< Null where a device succeeds when it is written.
     bool is_look_armed_ = false;

@@ -181,6 +181,7 @@ Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, B
 Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard,
                                                  bool is_undo) const {
     JobPart::Targets targets;
+    targets.undone = UndoneDevices(limits.undo_bytes_max);
     Result<> outcome;
     const auto visit = [&](std::string_view key, std::string_view value) {
         auto event = decode_job_event(as_bytes(value));
@@ -196,7 +197,7 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
         } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
             targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
         } else if (auto* kept = std::get_if<ReversalsEvent>(&*event)) {
-            targets.undone.take(*kept);
+            targets.undone.take(std::move(*kept), sequence_of_event_key(key));
         } else if (const auto* must = std::get_if<MustSucceedEvent>(&*event)) {
             targets.must_succeed.insert(targets.must_succeed.end(), must->indexes.begin(),
                                         must->indexes.end());
@@ -230,8 +231,7 @@ Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint
     std::erase_if(targets.awaited, [&targets](const JobPart::Awaited& device) {
         return targets.state.at(device.index) != TargetState::running;
     });
-    const auto& restored = targets.undone.of;
-    if (restored.size() != (is_undo ? targets.ordinals.size() : 0))
+    if (targets.undone.size() != (is_undo ? targets.ordinals.size() : 0))
         return fail(Errc::store_corrupt, "the log of an undo does not say how to undo");
     return targets;
 }

@@ -1,5 +1,6 @@
 #include "core/rollouts/reversal_table.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <string_view>
 #include <utility>
@@ -14,7 +15,7 @@ std::uint32_t ReversalTable::add(Reversal reversal) {
         if (at(found->second) == reversal) return found->second;
     }
     const auto bytes = reversal.wrote.size() + reversal.before.size() + overhead_bytes;
-    if (bytes > bytes_max - bytes_) return 0;
+    if (bytes > most_ - std::min(most_, bytes_)) return 0;
     bytes_ += bytes;
     all_.push_back(std::move(reversal));
     const auto number = static_cast<std::uint32_t>(all_.size());

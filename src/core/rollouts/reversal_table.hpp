@@ -11,9 +11,11 @@ namespace carillon {
 /// How the writes of a job to the devices of one shard are taken back, equal ones once.
 class ReversalTable {
 public:
-    /// Ours: of the texts that one part of a job may hold, with what a table takes for each.
-    static constexpr std::size_t bytes_max = 64 * 1024 * 1024;
+    /// Ours: of the texts, with what a table takes for each.
+    static constexpr std::size_t bytes_max = 16 * 1024 * 1024;
     static constexpr std::size_t overhead_bytes = 96;
+
+    explicit ReversalTable(std::size_t most = bytes_max) : most_(most) {}
 
     /// The number of `reversal`, from 1; 0 if there is no room for it.
     std::uint32_t add(Reversal reversal);
@@ -23,6 +25,7 @@ public:
 private:
     std::deque<Reversal> all_;                                       ///< Bound: bytes_max
     std::unordered_multimap<std::size_t, std::uint32_t> by_digest_;  ///< Bound: bytes_max
+    std::size_t most_;
     std::size_t bytes_ = 0;
 };
 

@@ -189,6 +189,110 @@ TEST(Undo, TakesTheDevicesOfAnotherJobOrOfACondition) {
     EXPECT_EQ(bench.desired(id_of(7)), "{}");
 }
 
+/// Devices with a value each of its own.
+void add_distinct_devices(UndoBench& bench, int count) {
+    bench.add(count);
+    for (int i = 0; i < count; ++i) {
+        bench.desire(id_of(i), fmt::format(R"({{"mode":"{}{}"}})", std::string(1U + i % 40U, 'm'), i));
+    }
+}
+/// An undo holds less than one of their values.
+JobEngineLimits held_little() {
+    JobEngineLimits limits;
+    limits.twin_chunk_devices = 7;
+    limits.undo_bytes_max = 100;
+    return limits;
+}
+
+TEST(Undo, TakesBackAnyNumberOfDistinctValuesHoweverLittleItHolds) {
+    for (const std::size_t held : {0U, 100U, 3000U, 20'000U}) {
+        for (const auto* written : {R"({})", R"({"order":"random","seed":7})"}) {
+            for (const auto* way : {"", R"(,"order":"random","seed":5)",
+                                    R"(,"waves":[{"size":40},{"size":"rest"}],"pace":{"rate":"100/s"})"}) {
+                SCOPED_TRACE(fmt::format("{} {} {}", held, written, way));
+                auto limits = held_little();
+                limits.undo_bytes_max = held;
+                UndoBench bench(limits);
+                add_distinct_devices(bench, 400);
+                const auto before = bench.all(400);
+                ASSERT_TRUE(bench.create("night", night_job(written)));
+                bench.pass(seconds(2));
+                ASSERT_EQ(bench.counts("night").succeeded, 400U);
+                for (int i = 0; i < 30; i += 3) bench.desire(id_of(i), R"({"mode":"dusk"})");
+                ASSERT_TRUE(bench.create("back", undo_body(fmt::format(R"({{"undoOf":"night"{}}})", way))));
+                bench.pass(seconds(10), milliseconds(50));
+                EXPECT_EQ(bench.status("back"), JobStatus::completed);
+                EXPECT_EQ(bench.counts("back").succeeded, 390U);
+                EXPECT_EQ(bench.counts("back").failed, 10U);
+                EXPECT_EQ(bench.progress("back").tally.failures().front().failure.reason,
+                          FailReason::conflict);
+                const auto after = bench.all(400);
+                for (int i = 0; i < 400; ++i) {
+                    const bool is_changed = i < 30 && i % 3 == 0;
+                    EXPECT_EQ(after[static_cast<std::size_t>(i)],
+                              is_changed ? R"({"mode":"dusk"})" : before[static_cast<std::size_t>(i)]);
+                }
+                // And forth again, of what the undo has kept itself.
+                ASSERT_TRUE(bench.create("again", undo_body(R"({"undoOf":"back"})")));
+                bench.pass(seconds(3), milliseconds(50));
+                EXPECT_EQ(bench.counts("again").succeeded, 390U);
+                EXPECT_EQ(bench.desired(id_of(1)), R"({"mode":"night"})");
+                if (HasFailure()) return;
+            }
+        }
+    }
+}
+
+TEST(Undo, OfSomeOfThoseDevicesHoldsLittleToo) {
+    UndoBench bench(held_little());
+    add_distinct_devices(bench, 60);
+    for (int i = 0; i < 60; i += 2) bench.write(id_of(i), R"({"tags":{"site":"a"}})");
+    const auto before = bench.all(60);
+    ASSERT_TRUE(bench.create("night", night_job(R"({"order":"random"})")));
+    bench.pass(seconds(1));
+    for (int i = 0; i < 60; ++i) bench.answer_as(id_of(i), {milliseconds(0), i % 3 == 0 ? 500 : 200});
+    ASSERT_TRUE(bench.create("verify", rollout_body("{}")));
+    bench.pass(seconds(1));
+    ASSERT_TRUE(bench.create(
+        "back", R"({"type":"scheduleUpdateTwin","updateTwin":{"deviceId":null,"etag":"*"},)"
+                R"("queryCondition":"tags.site = 'a'",)"
+                R"("rollout":{"undoOf":"night","from":{"job":"verify","in":["failed"]}}})"));
+    bench.pass(seconds(1));
+    EXPECT_EQ(bench.counts("back").succeeded, 10U);
+    for (int i = 0; i < 60; ++i) {
+        EXPECT_EQ(bench.desired(id_of(i)),
+                  i % 6 == 0 ? before[static_cast<std::size_t>(i)] : R"({"mode":"night"})");
+    }
+}
+
+TEST(Undo, ThatReadsAsItGoesSurvivesRestartsAndRefusedCommits) {
+    for (std::size_t k = 1; k <= 40; k += 3) {
+        SCOPED_TRACE(k);
+        UndoBench bench(held_little());
+        add_distinct_devices(bench, 40);
+        const auto before = bench.all(40);
+        ASSERT_TRUE(bench.create("night", night_job(R"({"order":"random"})")));
+        bench.pass(seconds(1));
+        bench.store.fail_commits(k, 2);
+        const auto body = undo_body(R"({"undoOf":"night","order":"random","pace":{"rate":"10/s"}})");
+        auto definition = parse_job("back", body, bench.clock.wall_now());
+        const auto created = bench.hub->begin((*bench.hub)->jobs().create(*definition));
+        bench.hub->settle();
+        bench.pass(milliseconds(1000 + 50 * static_cast<int>(k)));
+        bench.crash();
+        bench.pass(milliseconds(1500));
+        bench.store.fail_commits(1, 0);
+        if (!bench.find("back")) {
+            ASSERT_TRUE(bench.create("back", body));
+        }
+        bench.pass(seconds(8));
+        EXPECT_EQ(bench.counts("back").succeeded, 40U);
+        EXPECT_EQ(bench.all(40), before);
+        for (int i = 0; i < 40; ++i) EXPECT_LE(bench.twin(id_of(i)).desired.version(), 4) << "restored twice";
+        if (HasFailure()) return;
+    }
+}
+
 TEST(Undo, IsRefusedWhereNothingWasKept) {
     UndoBench bench;
     bench.add(2);
@@ -277,6 +381,7 @@ TEST(Undo, GoesOnWhereItWasAfterARestart) {
 TEST(Undo, WhereverTheHubDiesTheUndoIsThereOnceAndRestoresAll) {
     JobEngineLimits limits;
     limits.twin_chunk_devices = 4;
+    limits.undo_bytes_max = 60;
     const auto scenario = [](UndoBench& bench) {
         const auto definition = parse_job(
             "grow",

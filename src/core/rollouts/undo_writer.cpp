@@ -14,7 +14,17 @@ Result<UndoWriter::Write> UndoWriter::write(const ReversalTable& table, std::uin
         if (reversals_.size() >= kept_max) reversals_.clear();
         found = reversals_.emplace(number, *std::move(reversal)).first;
     }
-    auto text = found->second.restoring_text(twin);
+    return write_of(found->second, twin);
+}
+
+Result<UndoWriter::Write> UndoWriter::write(const Reversal& reversal, const Twin& twin) {
+    const auto parsed = TwinReversal::parse(reversal.wrote, reversal.before);
+    if (!parsed) return fail(parsed.error());
+    return write_of(*parsed, twin);
+}
+
+Result<UndoWriter::Write> UndoWriter::write_of(const TwinReversal& reversal, const Twin& twin) {
+    auto text = reversal.restoring_text(twin);
     if (!text) return fail(std::move(text).error());
     if (text->empty()) return Write{};
     const auto known = writes_.find(*text);

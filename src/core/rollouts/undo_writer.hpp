@@ -24,8 +24,12 @@ public:
     };
     /// Fails with `precondition_failed` where a value is not the undone job's any more, see `TwinReversal`.
     Result<Write> write(const ReversalTable& table, std::uint32_t number, const Twin& twin);
+    /// The same of one that is in no table.
+    Result<Write> write(const Reversal& reversal, const Twin& twin);
 
 private:
+    Result<Write> write_of(const TwinReversal& reversal, const Twin& twin);
+
     std::unordered_map<std::uint32_t, TwinReversal> reversals_;  ///< Bound: kept_max
     std::unordered_map<std::string, Write> writes_;              ///< By text.  Bound: kept_max
 };

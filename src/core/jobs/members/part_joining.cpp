@@ -34,11 +34,11 @@ void JobPart::members_known() {
     finish_if_done();
 }
 
-void JobPart::join(JoinedEvent event, std::optional<ReversalsEvent> reversals,
+void JobPart::join(JoinedEvent event, std::vector<ReversalsEvent> reversals,
                    UniqueFunction<void(std::optional<std::uint32_t>)> done) {
     joins_.push_back(std::move(done));
     append(std::move(event));
-    if (reversals) append(*std::move(reversals));
+    for (auto& each : reversals) append(std::move(each));
 }
 
 /// Room for those that have joined, before the state has them.

@@ -1,6 +1,8 @@
 #include "core/jobs/members/part_members.hpp"
 
 #include "base/log.hpp"
+#include "core/jobs/undo/reversal_log.hpp"
+#include "core/rollouts/reversal_table.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -78,12 +80,11 @@ Result<std::vector<std::string>> read_keys(Store& store, std::uint64_t job, std:
 /// What a job wrote, behind a place of its log.
 struct WrittenNews {
     std::uint64_t next = 0;
-    std::vector<Ordinal> ordinals;                            ///< Of devices that are new.
-    std::vector<std::pair<std::uint32_t, Reversal>> devices;  ///< By index.
+    std::vector<Ordinal> ordinals;       ///< Of devices that are new.
+    std::vector<ReversalPlace> devices;  ///< That can be taken back.
 };
 
-Result<WrittenNews> read_written(Store& store, std::uint64_t job, std::uint32_t shard, std::uint64_t from,
-                                 const std::string& wrote) {
+Result<WrittenNews> read_written(Store& store, std::uint64_t job, std::uint32_t shard, std::uint64_t from) {
     WrittenNews news;
     news.next = from;
     const auto take = [&](std::uint64_t sequence, const JobEvent& event) {
@@ -92,15 +93,37 @@ Result<WrittenNews> read_written(Store& store, std::uint64_t job, std::uint32_t 
         const auto* written = std::get_if<WrittenEvent>(&event);
         if (written == nullptr) return true;
         for (const auto& device : written->devices) {
-            if (device.reversal == 0) continue;
-            auto reversal = written->reversals[device.reversal - 1];
-            if (reversal.wrote.empty()) reversal.wrote = wrote;
-            news.devices.emplace_back(device.index, std::move(reversal));
+            if (device.reversal != 0) news.devices.push_back({sequence, device.index});
         }
         return true;
     };
     if (auto read = visit_events(store, job, shard, from, take); !read) return fail(std::move(read).error());
     return news;
+}
+
+/// How the writes to devices that join are taken back, by their place among them; none where that is gone.
+using Reversals = std::vector<std::optional<Reversal>>;
+
+Result<Reversals> read_places(const Store& store, const ReversalLog& from,
+                              const std::vector<ReversalPlace>& places) {
+    Reversals found(places.size());
+    const auto take = [&found](std::size_t place, Reversal reversal) { found[place] = std::move(reversal); };
+    if (auto read = read_reversals(store, from, places, take); !read) return fail(std::move(read).error());
+    return found;
+}
+
+/// The same as events.
+std::vector<ReversalsEvent> events_of(const Reversals& reversals, WallTime time) {
+    std::vector<ReversalsEvent> events;
+    ReversalsWriter writer;
+    ReversalTable table(SIZE_MAX);
+    for (const auto& reversal : reversals) {
+        if (!reversal) continue;
+        writer.add(table.add(*reversal), *reversal);
+        if (writer.is_full()) events.push_back(writer.take(time));
+    }
+    if (!writer.is_empty()) events.push_back(writer.take(time));
+    return events;
 }
 
 }  // namespace
@@ -122,12 +145,11 @@ bool is_chosen(const RolloutFrom& from, const PartState& state, std::uint32_t in
     return from.pending;
 }
 
-/// How the writes of the undone job are taken back, as far as its log is read.
+/// Where the log of the undone job says how its writes are taken back, as far as that is read.
 struct PartMembers::Undone {
     std::uint64_t next = 0;
-    std::vector<Ordinal> ordinals;         ///< By index there.  Bound: its devices
-    std::vector<std::uint32_t> reversals;  ///< By ordinal: a number of `table`; 0 if it was not written.
-    ReversalTable table;
+    std::vector<Ordinal> ordinals;      ///< By index there.  Bound: its devices
+    std::vector<ReversalPlace> places;  ///< By ordinal; sequence 0 if it was not written.  Bound: its devices
     std::size_t fresh = 0;  ///< Of those that wait: what was written to them is read.
 };
 
@@ -279,7 +301,7 @@ bool PartMembers::step() {
         if (record == nullptr) {
             put_batch();
             if (undone_ && !waiting_.empty()) return true;
-            if (joins_ == 0 && waiting_.empty() && !is_passing_) part_->members_known();
+            if (joins_ == 0 && batch_.empty() && waiting_.empty() && !is_passing_) part_->members_known();
             return false;
         }
         examine(*record);
@@ -309,7 +331,7 @@ void PartMembers::examine(const Record& record) {
         return;
     }
     if (part_->joining() != JobPart::Joining::open) return;
-    if (undone_ && (record.ordinal >= undone_->reversals.size() || undone_->reversals[record.ordinal] == 0))
+    if (undone_ && (record.ordinal >= undone_->places.size() || undone_->places[record.ordinal].sequence == 0))
         return;
     if (!matches(record)) return;
     auto key = KeyList::text_of(record.key);
@@ -321,6 +343,44 @@ void PartMembers::examine(const Record& record) {
 void PartMembers::put_batch() {
     if (batch_.empty()) return;
     std::sort(batch_.begin(), batch_.end());
+    if (undone_) return read_reversals_of_batch();
+    join_batch({});
+}
+
+/// Then the devices join, if they still may.
+void PartMembers::read_reversals_of_batch() {
+    if (part_->joining() != JobPart::Joining::open) {
+        std::vector<Ordinal> all;
+        for (const auto& [key, ordinal] : batch_) all.push_back(ordinal);
+        return drop_from_batch(all);
+    }
+    std::vector<ReversalPlace> places;
+    for (const auto& [key, ordinal] : batch_) places.push_back(undone_->places[ordinal]);
+    auto work = [&store = site_.shard.store(), places = std::move(places),
+                 from = ReversalLog{sources_->undo_of, site_.shard.number(), sources_->wrote}] {
+        return read_places(store, from, places);
+    };
+    on_storage<Reversals>(std::move(work), [this](const Reversals& found) {
+        if (part_->joining() != JobPart::Joining::open) return;  // The next step sees to it.
+        std::vector<Ordinal> gone;
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            if (!found[i]) gone.push_back(batch_[i].second);
+        }
+        drop_from_batch(gone);
+        join_batch(events_of(found, site_.shard.clock().wall_now()));
+    });
+}
+
+/// They do not join now.
+void PartMembers::drop_from_batch(const std::vector<Ordinal>& dropped) {
+    if (dropped.empty()) return;
+    const std::unordered_set<Ordinal> set(dropped.begin(), dropped.end());
+    for (const auto ordinal : dropped) member(ordinal) = none;
+    std::erase_if(batch_, [&set](const auto& joiner) { return set.contains(joiner.second); });
+}
+
+void PartMembers::join_batch(std::vector<ReversalsEvent> reversals) {
+    if (batch_.empty()) return;
     JoinedEvent event;
     event.time = site_.shard.clock().wall_now();
     KeyList keys;
@@ -329,28 +389,12 @@ void PartMembers::put_batch() {
         event.ordinals.push_back(ordinal);
     }
     event.keys = keys.bytes();
-    auto reversals = reversals_of_batch();
     ++joins_;
     part_->join(
         std::move(event), std::move(reversals),
         [weak = weak_from_this(), held = std::exchange(batch_, {})](std::optional<std::uint32_t> first) {
             if (const auto self = weak.lock()) static_cast<PartMembers&>(*self).joined(held, first);
         });
-}
-
-std::optional<ReversalsEvent> PartMembers::reversals_of_batch() {
-    if (!undone_) return std::nullopt;
-    ReversalsEvent event;
-    event.time = site_.shard.clock().wall_now();
-    std::unordered_map<std::uint32_t, std::uint32_t> numbers;  // Of the table, and of the event.
-    for (const auto& [key, ordinal] : batch_) {
-        const auto number = undone_->reversals[ordinal];
-        const auto [found, is_new] =
-            numbers.emplace(number, static_cast<std::uint32_t>(event.reversals.size() + 1));
-        if (is_new) event.reversals.push_back(undone_->table.at(number));
-        event.devices.push_back(found->second);
-    }
-    return event;
 }
 
 /// They are members from now on; `first` is the index of the first, or nothing if the store refused them.
@@ -421,19 +465,19 @@ void PartMembers::read_source() {
 
 void PartMembers::read_undone() {
     auto work = [&store = site_.shard.store(), job = sources_->undo_of, shard = site_.shard.number(),
-                 next = undone_->next,
-                 wrote = sources_->wrote] { return read_written(store, job, shard, next, wrote); };
+                 next = undone_->next] { return read_written(store, job, shard, next); };
     // Of those that come meanwhile what was written may be missing.
-    on_storage<WrittenNews>(std::move(work), [this, fresh = waiting_.size()](WrittenNews& news) {
+    on_storage<WrittenNews>(std::move(work), [this, fresh = waiting_.size()](const WrittenNews& news) {
         auto& undone = *undone_;
         undone.next = news.next;
         undone.fresh = fresh;
         undone.ordinals.insert(undone.ordinals.end(), news.ordinals.begin(), news.ordinals.end());
-        for (auto& [index, reversal] : news.devices) {
-            const auto ordinal = index < undone.ordinals.size() ? undone.ordinals[index] : no_ordinal;
+        for (const auto& place : news.devices) {
+            const auto ordinal =
+                place.index < undone.ordinals.size() ? undone.ordinals[place.index] : no_ordinal;
             if (ordinal == no_ordinal) continue;
-            if (undone.reversals.size() <= ordinal) undone.reversals.resize(std::size_t{ordinal} + 1);
-            undone.reversals[ordinal] = undone.table.add(std::move(reversal));
+            if (undone.places.size() <= ordinal) undone.places.resize(std::size_t{ordinal} + 1);
+            undone.places[ordinal] = place;
         }
     });
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "core/jobs/job_part.hpp"
-#include "core/rollouts/reversal_table.hpp"
 #include "core/shard/key_list.hpp"
 #include "model/rollouts/members.hpp"
 #include "query/query.hpp"
@@ -61,7 +60,9 @@ private:
     void examine(const Record& record);
     bool matches(const Record& record);
     void put_batch();
-    std::optional<ReversalsEvent> reversals_of_batch();
+    void read_reversals_of_batch();
+    void join_batch(std::vector<ReversalsEvent> reversals);
+    void drop_from_batch(const std::vector<Ordinal>& dropped);
     void joined(const Joiners& joiners, std::optional<std::uint32_t> first);
     std::uint32_t& member(Ordinal ordinal);
     void wake();

@@ -74,6 +74,14 @@ struct PipelineBench : RolloutBench {
         owner(id).write_reported(*hub->find(id), *patch, std::nullopt, [](const Result<std::int64_t>&) {});
         hub->settle();
     }
+    void desire(const std::string& id, std::string_view desired) {
+        const auto text = fmt::format(R"({{"properties":{{"desired":{}}}}})", desired);
+        const auto json = JsonDocument::parse(text);
+        const auto key = *IdentityKey::parse(id);
+        auto patch = TwinPatch::parse(json->root(), key);
+        auto writing = owner(id).write_twin(key, Shard::TwinWrite::patch, *std::move(patch), EtagMatch{});
+        ASSERT_TRUE(hub->run(std::move(writing)));
+    }
     std::string desired(const std::string& id) {
         std::string text;
         twin(id).desired.append_json(text, SectionForm::plain);
@@ -106,8 +114,11 @@ TEST(Pipeline, G17_2ASlowDeviceHoldsNobodyUp) {
 }
 
 TEST(Pipeline, G17_2ExactlyTheDevicesOfWhichTheConditionFailsAreUndone) {
-    PipelineBench bench;
+    JobEngineLimits limits;
+    limits.undo_bytes_max = 150;  // Less than the values of two of them take.
+    PipelineBench bench(limits);
     bench.add(100);
+    for (int i = 0; i < 100; ++i) bench.desire(piped_device(i), fmt::format(R"({{"fw":"old-{}"}})", i));
     bench.connect_steps(100, [](int, const std::string&) {
         return RolloutBench::Manner{milliseconds(100), 200};
     });
@@ -132,7 +143,7 @@ TEST(Pipeline, G17_2ExactlyTheDevicesOfWhichTheConditionFailsAreUndone) {
     for (int i = 0; i < 100; ++i) {
         const bool is_undone = i % 40 == 5;
         EXPECT_EQ(bench.desired(piped_device(i)),
-                  is_undone ? R"({"verified":1})" : R"({"fw":2,"verified":1})")
+                  is_undone ? fmt::format(R"({{"fw":"old-{}","verified":1}})", i) : R"({"fw":2,"verified":1})")
             << i;
     }
 }
