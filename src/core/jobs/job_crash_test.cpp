@@ -133,6 +133,26 @@ TEST(JobCrash, AtAnyCommitWhileDevicesLeaveAllEnd) {
     die_at_every_commit_of(lost_connections);
 }
 
+TEST(JobCrash, TheTargetsOfAStartThatWasCutOffAreErasedByTheNextStartAndNotBefore) {
+    JobWorld world(small_chunks());
+    people(world);
+    connect_all(world);
+    world.create("t", JobType::update_twin, "*", 0, 60);
+    const auto events = [&world] { return world.store.size(Table::job_events); };
+    while (events() == 0) {
+        world.poll();
+        ASSERT_TRUE(world.step_storage());
+    }
+    ASSERT_EQ((*world.hub)->jobs().snapshot("t")->status, JobStatus::queued);
+    const auto found = events();
+    world.crash();
+    // Nobody has asked for another start yet, and the record may say by now that the job runs.
+    EXPECT_EQ(events(), found);
+    connect_all(world);
+    world.finish();
+    EXPECT_EQ((*world.hub)->jobs().snapshot("t")->counts->device, 9U) << "those of the first start count too";
+}
+
 TEST(JobCrash, ARefusedCommitAtAnyPointDelaysAndNothingMore) {
     for (const auto scenario : {twin_and_method, scheduled_and_failed, cancelled_in_flight}) {
         const auto commits = commits_of(scenario);

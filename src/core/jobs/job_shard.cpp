@@ -2,6 +2,7 @@
 
 #include "core/jobs/job_method_part.hpp"
 #include "core/jobs/job_twin_part.hpp"
+#include "core/jobs/part_from_log.hpp"
 #include "core/jobs/superseding/superseding.hpp"
 #include "model/rollouts/supersede.hpp"
 #include "model/rollouts/touched.hpp"
@@ -54,11 +55,25 @@ JobShard::~JobShard() {
     *alive_ = false;
 }
 
-void JobShard::adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling,
-                     std::uint64_t start) {
-    adopted_.emplace_back(start, entry->number());
-    parts_.emplace(entry->number(), make_part(site_, entry, std::move(targets)));
-    if (is_cancelling) cancelling_.push_back(entry->number());
+Result<> JobShard::load(std::vector<LoadedJob>& jobs) {
+    for (LoadedJob& job : jobs) {
+        if (!job.is_running()) continue;
+        auto targets =
+            read_part(shard_.store(), job.number, number(), job.is_undo(), site_.limits.undo_bytes_max);
+        if (!targets) return fail(std::move(targets).error());
+        // A part without devices has no event that says it.
+        if (job.is_chained && targets->next_sequence == 1) targets->chain.emplace();
+        job.entry->publish(number(), targets->state, targets->next_sequence, shard_.clock().now());
+        job.parts[number()] = {targets->started(), targets->state.size()};
+        adopt(job, *std::move(targets));
+    }
+    return {};
+}
+
+void JobShard::adopt(const LoadedJob& job, JobPart::Targets targets) {
+    adopted_.emplace_back(job.start, job.number);
+    parts_.emplace(job.number, make_part(site_, job.entry, std::move(targets)));
+    if (job.record.is_cancelling) cancelling_.push_back(job.number);
 }
 
 void JobShard::start() {

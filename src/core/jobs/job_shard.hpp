@@ -4,6 +4,7 @@
 #include "core/jobs/job_mail.hpp"
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/job_target_scan.hpp"
+#include "core/jobs/loaded_job.hpp"
 #include "core/jobs/members/member_watch.hpp"
 #include "core/jobs/notices/job_notices.hpp"
 #include "core/jobs/plans/plan_part.hpp"
@@ -40,10 +41,9 @@ public:
     /// Any thread.
     const ByJobType<JobDeviceMetrics>& metrics() const { return metrics_; }
 
-    /// A job that was running at the restart, with what its log says; `start` numbers its start. Before the
-    /// threads run.
-    void adopt(const std::shared_ptr<JobEntry>& entry, JobPart::Targets targets, bool is_cancelling,
-               std::uint64_t start);
+    /// Takes its parts of those jobs that run, as their logs say, and notes in each how large the part is. On
+    /// any one thread, before the shard's own runs. Fails as `read_part` does.
+    Result<> load(std::vector<LoadedJob>& jobs);
     /// Begins what was adopted.
     void start();
     /// See `Jobs::rest`.
@@ -72,6 +72,7 @@ public:
     void removed(Record& record) override;
 
 private:
+    void adopt(const LoadedJob& job, JobPart::Targets targets);
     /// Ours: jobs of which is remembered that they ended here. A wish that is later than so many more is
     /// taken for a new one.
     static constexpr std::size_t ended_max = 4096;

@@ -6,10 +6,16 @@
 #include "core/jobs/job_log_json.hpp"
 #include "core/jobs/job_rows.hpp"
 #include "core/jobs/job_watcher.hpp"
+#include "core/jobs/loaded_job.hpp"
 #include "core/jobs/reports/device_reports.hpp"
 #include "core/jobs/templates/job_templates.hpp"
 
+#include <fmt/core.h>
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <future>
+#include <map>
+#include <utility>
 
 namespace carillon {
 
@@ -34,9 +40,13 @@ struct Jobs::Engine {
     }
 
     Result<> load();
-    Result<> load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning);
-    Result<JobPart::Targets> fold_part(std::uint64_t number, std::uint32_t shard, bool is_undo) const;
+    using Logs = std::map<std::uint64_t, JobCoordinator::Stored>;
+    Result<std::vector<LoadedJob>> read_jobs(Logs& logs) const;
+    Result<> read_running(LoadedJob& job, Logs& logs) const;
+    Result<> load_parts(std::vector<LoadedJob>& jobs);
+    Result<> load_job(LoadedJob& job, JobCoordinator::Stored stored, Batch& cleaning);
     Result<JobCoordinator::Stored> read_log(std::uint64_t number) const;
+    Result<std::shared_ptr<JobEntry>> read_entry(std::uint64_t number) const;
 
     Shards& shards;
     const JobEngineLimits limits;
@@ -86,154 +96,143 @@ Result<> Jobs::Engine::load() {
     for (auto& shard : job_shards) {
         if (auto measured = shard->folder().load(); !measured) return measured;
     }
-    auto& store = shards.first().store();
-    std::vector<std::uint64_t> numbers;  // One definition at a time is held beside what it becomes.
-    const auto visit = [&](std::string_view key, std::string_view) {
-        numbers.push_back(job_of_key(key));
-        return true;
-    };
-    if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
-        return read;
+    Logs logs;
+    auto jobs = read_jobs(logs);
+    if (!jobs) return fail(std::move(jobs).error());
     if (auto plans = coordinator->plans().load(); !plans) return plans;
     if (auto rules = coordinator->approval_rules().load(); !rules) return rules;
     if (auto made = templates->load(); !made) return made;
     if (auto held = budgets->load(); !held) return held;
+    if (auto parts = load_parts(*jobs); !parts) return parts;
     Batch cleaning;
-    for (const std::uint64_t number : numbers) {
-        const auto definition = store.get(Table::jobs, job_definition_key(number));
-        if (!definition) return fail(definition.error());
-        if (!*definition) return fail(Errc::store_corrupt, "a job's definition is gone");
-        if (auto loaded = load_job(number, as_bytes(**definition), cleaning); !loaded) return loaded;
+    for (LoadedJob& job : *jobs) {
+        if (auto loaded = load_job(job, std::exchange(logs[job.number], {}), cleaning); !loaded)
+            return loaded;
+        logs.erase(job.number);
     }
     for (auto& shard : job_shards) {
         if (auto loaded = shard->notices().load(board); !loaded) return loaded;
     }
-    if (!numbers.empty()) coordinator->set_last_number(numbers.back());
-    const auto sealed = store.get(Table::jobs, std::string(final_seal_key));
+    if (!jobs->empty()) coordinator->set_last_number(jobs->back().number);
+    const auto sealed = shards.first().store().get(Table::jobs, std::string(final_seal_key));
     if (!sealed) return fail(sealed.error());
     if (*sealed) {
         const auto seal = decode_final_seal(as_bytes(**sealed));
         if (!seal) return fail(seal.error());
         coordinator->set_final_seal(*seal);
     }
-    return cleaning.is_empty() ? Result<>{} : store.commit(cleaning);
+    return cleaning.is_empty() ? Result<>{} : shards.first().store().commit(cleaning);
 }
 
-Result<> Jobs::Engine::load_job(std::uint64_t number, Bytes stored_definition, Batch& cleaning) {
-    auto definition = decode_job_definition(stored_definition);
-    if (!definition) return fail(std::move(definition).error());
-    auto stored_record = shards.first().store().get(Table::jobs, job_record_key(number));
-    if (!stored_record) return fail(std::move(stored_record).error());
-    if (!*stored_record)
-        return fail(Errc::store_corrupt, "job '" + definition->id + "' has no status record");
-    const auto record = decode_job_record(as_bytes(**stored_record));
-    if (!record) return fail(record.error());
-
-    const auto shared = std::make_shared<const JobDefinition>(*std::move(definition));
-    const auto entry = std::make_shared<JobEntry>(number, shared, job_shards.size());
-    // Those of its parts; a job's own log begins with its acceptance.
-    const auto erase_events = [&] {
-        cleaning.erase_range(Table::job_events, job_event_key(number), job_event_key(number, job_log_part));
+/// The records of all jobs, by number, and of those that run what their parts have to know, and their logs.
+Result<std::vector<LoadedJob>> Jobs::Engine::read_jobs(Logs& logs) const {
+    std::vector<LoadedJob> jobs;
+    const auto visit = [&jobs](std::string_view key, std::string_view) {
+        jobs.emplace_back();
+        jobs.back().number = job_of_key(key);
+        return true;
     };
-    JobCoordinator::Stored stored;
-    if (shared->rollout) {
-        auto read = read_log(number);
-        if (!read) return fail(std::move(read).error());
-        stored = *std::move(read);
+    const auto& store = shards.first().store();
+    if (auto read = store.scan(Table::jobs, job_definitions_from, job_definitions_to, visit); !read)
+        return fail(std::move(read).error());
+    for (LoadedJob& job : jobs) {
+        auto stored = store.get(Table::jobs, job_record_key(job.number));
+        if (!stored) return fail(std::move(stored).error());
+        if (!*stored)
+            return fail(Errc::store_corrupt, fmt::format("job {} has no status record", job.number));
+        auto record = decode_job_record(as_bytes(**stored));
+        if (!record) return fail(std::move(record).error());
+        job.record = *std::move(record);
+        if (!job.is_running()) continue;
+        if (auto read = read_running(job, logs); !read) return fail(std::move(read).error());
     }
-    const auto approval = shards.first().store().get(Table::jobs, job_approval_key(number));
+    return jobs;
+}
+
+Result<> Jobs::Engine::read_running(LoadedJob& job, Logs& logs) const {
+    auto entry = read_entry(job.number);
+    if (!entry) return fail(std::move(entry).error());
+    job.entry = *std::move(entry);
+    job.entry->set_running(job.record.started);
+    job.parts.resize(job_shards.size());
+    if (!job.entry->definition().rollout) return {};
+    auto read = read_log(job.number);
+    if (!read) return fail(std::move(read).error());
+    job.start = read->start_number();
+    job.is_chained = read->chain.has_value();
+    logs.emplace(job.number, *std::move(read));
+    return {};
+}
+
+/// Each shard its own parts, from its own store, side by side.
+Result<> Jobs::Engine::load_parts(std::vector<LoadedJob>& jobs) {
+    if (std::none_of(jobs.begin(), jobs.end(), [](const LoadedJob& job) { return job.is_running(); }))
+        return {};
+    std::vector<std::future<Result<>>> loading;
+    for (auto& shard : job_shards) {
+        loading.push_back(std::async(job_shards.size() > 1 ? std::launch::async : std::launch::deferred,
+                                     [&jobs, part = shard.get()] { return part->load(jobs); }));
+    }
+    Result<> outcome;
+    for (auto& each : loading) {
+        if (auto loaded = each.get(); !loaded && outcome) outcome = std::move(loaded);
+    }
+    return outcome;
+}
+
+Result<std::shared_ptr<JobEntry>> Jobs::Engine::read_entry(std::uint64_t number) const {
+    const auto stored = shards.first().store().get(Table::jobs, job_definition_key(number));
+    if (!stored) return fail(stored.error());
+    if (!*stored) return fail(Errc::store_corrupt, "a job's definition is gone");
+    auto definition = decode_job_definition(as_bytes(**stored));
+    if (!definition) return fail(std::move(definition).error());
+    return std::make_shared<JobEntry>(number, std::make_shared<const JobDefinition>(*std::move(definition)),
+                                      job_shards.size());
+}
+
+/// One definition at a time is held beside what it becomes.
+Result<> Jobs::Engine::load_job(LoadedJob& job, JobCoordinator::Stored stored, Batch& cleaning) {
+    if (!job.entry) {
+        auto read = read_entry(job.number);
+        if (!read) return fail(std::move(read).error());
+        job.entry = *std::move(read);
+        if (job.entry->definition().rollout) {
+            auto found = read_log(job.number);
+            if (!found) return fail(std::move(found).error());
+            stored = *std::move(found);
+        }
+    }
+    const auto entry = std::move(job.entry);
+    const auto approval = shards.first().store().get(Table::jobs, job_approval_key(job.number));
     if (!approval) return fail(approval.error());
     if (*approval) {
         auto decoded = decode_approval(as_bytes(**approval));
         if (!decoded) return fail(std::move(decoded).error());
         stored.approval = *std::move(decoded);
     }
-    if (is_terminal(record->status)) {
-        // Targets of a start that was cancelled while it was under way.
-        if (!record->counts) erase_events();
-        entry->set_terminal(*record);
-    } else if (record->status == JobStatus::running) {
-        entry->set_running(record->started);
-        for (std::uint32_t i = 0; i < job_shards.size(); ++i) {
-            auto targets = fold_part(number, i, shared->rollout && !shared->rollout->undo_of.empty());
-            if (!targets) return fail(std::move(targets).error());
-            // A part without devices has no event that says it.
-            if (stored.chain && targets->next_sequence == 1) targets->chain.emplace();
-            entry->publish(i, targets->state, targets->next_sequence, shards.first().clock().now());
-            stored.part_sizes.push_back(targets->started());
-            stored.members += targets->state.size();
-            job_shards[i]->adopt(entry, *std::move(targets), record->is_cancelling, stored.start_number());
-        }
-    } else {
-        erase_events();
+    for (const auto& part : job.parts) {
+        stored.part_sizes.push_back(part.started);
+        stored.members += part.devices;
     }
-    if (!board.add(entry)) return fail(Errc::store_corrupt, "two jobs are called '" + shared->id + "'");
-    if (record->started.ticks != 0) board.add_started(entry);
-    if (is_terminal(record->status)) {
-        coordinator->recall(entry, *record, stored);
+    const auto& record = job.record;
+    if (is_terminal(record.status)) entry->set_terminal(record);
+    // Targets of a start that was cancelled while it was under way; the job's own log begins with its
+    // acceptance. Those of a start that was only cut off are erased by the next: the job may begin to run as
+    // soon as a shard is at work again.
+    if (is_terminal(record.status) && !record.counts) {
+        cleaning.erase_range(Table::job_events, job_event_key(job.number),
+                             job_event_key(job.number, job_log_part));
+    }
+    if (!board.add(entry))
+        return fail(Errc::store_corrupt, "two jobs are called '" + entry->definition().id + "'");
+    if (record.started.ticks != 0) board.add_started(entry);
+    if (is_terminal(record.status)) {
+        coordinator->recall(entry, record, stored);
         coordinator->remember(entry);
     } else {
-        coordinator->resume(entry, *record, stored);
+        coordinator->resume(entry, record, stored);
     }
     return {};
-}
-
-Result<JobPart::Targets> Jobs::Engine::fold_part(std::uint64_t number, std::uint32_t shard,
-                                                 bool is_undo) const {
-    JobPart::Targets targets;
-    targets.undone = UndoneDevices(limits.undo_bytes_max);
-    Result<> outcome;
-    const auto visit = [&](std::string_view key, std::string_view value) {
-        auto event = decode_job_event(as_bytes(value));
-        if (!event || !targets.state.apply(*event)) {
-            outcome = fail(Errc::store_corrupt, "the log of a running job does not fold");
-            return false;
-        }
-        if (const auto* found = std::get_if<TargetsEvent>(&*event)) {
-            targets.ordinals.insert(targets.ordinals.end(), found->ordinals.begin(), found->ordinals.end());
-        } else if (const auto* came = std::get_if<JoinedEvent>(&*event)) {
-            targets.joined.emplace_back(static_cast<std::uint32_t>(targets.ordinals.size()), came->time);
-            targets.ordinals.insert(targets.ordinals.end(), came->ordinals.begin(), came->ordinals.end());
-        } else if (const auto* placed = std::get_if<OrderEvent>(&*event)) {
-            targets.places.insert(targets.places.end(), placed->places.begin(), placed->places.end());
-        } else if (auto* kept = std::get_if<ReversalsEvent>(&*event)) {
-            targets.undone.take(std::move(*kept), sequence_of_event_key(key));
-        } else if (const auto* must = std::get_if<MustSucceedEvent>(&*event)) {
-            targets.must_succeed.insert(targets.must_succeed.end(), must->indexes.begin(),
-                                        must->indexes.end());
-        } else if (const auto* written = std::get_if<WrittenEvent>(&*event)) {
-            for (const auto& device : written->devices) {
-                if (device.is_awaited)
-                    targets.awaited.push_back({device.index, device.version, written->time});
-                if (device.failure.reason == FailReason::none) targets.begun.push_back(device.index);
-            }
-        } else if (const auto* begun = std::get_if<BegunEvent>(&*event)) {
-            for (const auto& device : begun->devices) {
-                if (device.attempt == 1) targets.begun.push_back(device.index);
-            }
-        } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
-            for (const auto& each : known->outcomes) {
-                if (each.again_ms > 0)
-                    targets.backing_off.emplace_back(each.index, until_of(each, known->time));
-            }
-        }
-        const auto sequence = sequence_of_event_key(key);
-        const auto hash = split_chained(as_bytes(value)).hash;
-        targets.chain.reset();
-        if (hash) targets.chain.emplace(sequence, *hash);
-        targets.next_sequence = sequence + 1;
-        return true;
-    };
-    auto read = shards.first().store().scan(Table::job_events, job_event_key(number, shard),
-                                            job_event_key(number, shard + 1), visit);
-    if (!read) return fail(std::move(read).error());
-    if (!outcome) return fail(std::move(outcome).error());
-    std::erase_if(targets.awaited, [&targets](const JobPart::Awaited& device) {
-        return targets.state.at(device.index) != TargetState::running;
-    });
-    if (targets.undone.size() != (is_undo ? targets.ordinals.size() : 0))
-        return fail(Errc::store_corrupt, "the log of an undo does not say how to undo");
-    return targets;
 }
 
 Result<JobCoordinator::Stored> Jobs::Engine::read_log(std::uint64_t number) const {
