@@ -31,6 +31,7 @@ std::string broken_by(std::uint64_t seed, const ClusterRules& rules, ClusterWorl
         sum->answered += counts.answered;
         sum->lost += counts.lost;
         sum->written += counts.written;
+        sum->listed += counts.listed;
         sum->settlements += counts.settlements;
         sum->late_refused += counts.late_refused;
     }
@@ -46,12 +47,13 @@ TEST(ClusterSimulation, PromisesHoldWhateverBecomesOfNodesAndWhatTheySend) {
         ASSERT_EQ(broken_by(seed, {}, &sum), "")
             << "CARILLON_CLUSTER_FIRST=" << seed << " CARILLON_CLUSTER_SEEDS=1";
     fmt::print(
-        "{} deaths, {} claims, {} answers of other nodes, {} lost, {} written, {} settled, {} "
+        "{} deaths, {} claims, {} answers of other nodes, {} lost, {} written, {} lists, {} settled, {} "
         "late\n",
-        sum.deaths, sum.claims, sum.answered, sum.lost, sum.written, sum.settlements, sum.late_refused);
+        sum.deaths, sum.claims, sum.answered, sum.lost, sum.written, sum.listed, sum.settlements,
+        sum.late_refused);
     if (count < 100) return;
-    for (const auto happened :
-         {sum.deaths, sum.claims, sum.answered, sum.lost, sum.written, sum.settlements, sum.late_refused})
+    for (const auto happened : {sum.deaths, sum.claims, sum.answered, sum.lost, sum.written, sum.listed,
+                                sum.settlements, sum.late_refused})
         EXPECT_GT(happened, count);
 }
 

@@ -177,6 +177,15 @@ public:
         boost::asio::co_spawn(io_, held_row(std::move(task)), std::move(ended));
         return answer;
     }
+    auto begin_list(Task<Result<std::vector<FoundRow>>> task) {
+        auto answer = std::make_shared<std::optional<Result<std::vector<FoundRow>>>>();
+        auto ended = [answer](std::exception_ptr error, Result<std::vector<FoundRow>> rows) {
+            if (error) std::rethrow_exception(error);
+            answer->emplace(std::move(rows));
+        };
+        boost::asio::co_spawn(io_, std::move(task), std::move(ended));
+        return answer;
+    }
     Registry& registry() { return *registry_; }
 
     Task<Result<std::string>> carry(std::size_t shard, std::string request) override {
@@ -363,6 +372,15 @@ void ClusterWorld::read(Client& client) {
     client.answer = node->begin(node->registry().find(*IdentityKey::parse(devices_[client.device].id)));
 }
 
+void ClusterWorld::list(Client& client) {
+    Node* const node = find_node(client.node);
+    client.phase = Client::Phase::lists;
+    for (const Device& device : devices_) {
+        if (device.is_registered) client.known.insert(device.id);
+    }
+    client.list = node->begin_list(node->registry().list_devices(devices_.size()));
+}
+
 void ClusterWorld::send_client() {
     if (clients_.size() >= clients_max || nodes_.empty()) return;
     Client client;
@@ -370,7 +388,9 @@ void ClusterWorld::send_client() {
     client.node = node.number();
     client.device = below(devices_.size());
     const Device& device = devices_[client.device];
-    if (device.is_registered || chance(50)) {
+    if (chance(15)) {
+        list(client);
+    } else if (device.is_registered || chance(50)) {
         read(client);
     } else {
         client.phase = Client::Phase::registers;
@@ -381,7 +401,7 @@ void ClusterWorld::send_client() {
 
 void ClusterWorld::note_clients() {
     for (std::size_t i = 0; i < clients_.size();) {
-        if (!clients_[i].answer->has_value() || note_answer(clients_[i])) {
+        if (!clients_[i].is_answered() || note_answer(clients_[i])) {
             ++i;
         } else {
             clients_.erase(clients_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -389,8 +409,23 @@ void ClusterWorld::note_clients() {
     }
 }
 
+/// A list lacks nothing, whichever nodes its shards are on: else it is no list.
+void ClusterWorld::note_list(const Client& client) {
+    const auto& rows = **client.list;
+    if (!rows) return;
+    ++counts_.listed;
+    auto missing = client.known;
+    for (const FoundRow& row : *rows) missing.erase(row.key.device.str());
+    if (!missing.empty())
+        breaks(fmt::format("a list of node {} lacks {}, which is registered", client.node, *missing.begin()));
+}
+
 /// True if the client goes on.
 bool ClusterWorld::note_answer(Client& client) {
+    if (client.list) {
+        note_list(client);
+        return false;
+    }
     Device& device = devices_[client.device];
     const Result<FoundRow> row = std::move(***client.answer);
     if (client.phase == Client::Phase::registers) {
@@ -507,7 +542,16 @@ void ClusterWorld::finish() {
             clients_.push_back(std::move(client));
         }
     }
+    for (const auto& node : nodes_) {
+        Client client;
+        client.node = node->number();
+        list(client);
+        clients_.push_back(std::move(client));
+    }
+    const auto listed = counts_.listed;
     settle();
+    if (counts_.listed != listed + nodes_.size())
+        breaks("devices cannot be listed although all shards are served");
     if (!clients_.empty()) breaks("a device cannot be read although all shards are served");
 }
 

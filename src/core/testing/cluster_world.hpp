@@ -125,6 +125,7 @@ public:
         std::size_t answered = 0;  ///< By another node.
         std::size_t lost = 0;
         std::size_t written = 0;
+        std::size_t listed = 0;
         std::size_t settlements = 0;
         std::size_t late_refused = 0;
     };
@@ -142,13 +143,16 @@ private:
     using Answer = std::shared_ptr<std::optional<std::optional<Result<FoundRow>>>>;
     /// A client on its way.
     struct Client {
-        enum class Phase { registers, reads, writes } phase = Phase::reads;
+        enum class Phase { registers, reads, writes, lists } phase = Phase::reads;
         std::uint64_t node = 0;
         std::size_t device = 0;
         bool was_registered = false;   ///< When it asked,
         std::uint64_t known_etag = 0;  ///< and so far.
         std::uint64_t read_etag = 0;
         Answer answer;
+        std::set<std::string> known;  ///< Of a list: the devices that were registered when it was asked for,
+        std::shared_ptr<std::optional<Result<std::vector<FoundRow>>>> list;  ///< and what it shows.
+        bool is_answered() const { return list ? list->has_value() : answer->has_value(); }
     };
     /// A request or its answer.
     struct Letter {
@@ -186,6 +190,8 @@ private:
     void send_client();
     void note_clients();
     bool note_answer(Client& client);
+    void note_list(const Client& client);
+    void list(Client& client);
     void read(Client& client);
     void settle();
 
