@@ -38,15 +38,16 @@ public:
     /// Ours: confirmations in one event, and how long the first of them waits for others.
     static constexpr std::size_t confirmed_max = 512;
     static constexpr std::chrono::milliseconds confirmed_delay{50};
-    /// Ours: how often devices are looked at that are to confirm, and how many in one go; so 50,000 in a
-    /// second.
-    static constexpr std::chrono::milliseconds confirm_look_delay{200};
-    static constexpr std::size_t confirm_looks_max = 10'000;
+    /// Ours: how often devices are looked at that are to confirm, and how many of them in one go that are
+    /// connected; so 50,000 in a second, and others as far as they leave room.
+    static constexpr std::chrono::milliseconds confirm_look_delay{50};
+    static constexpr std::size_t confirm_looks_max = 2500;
 
     TwinPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets);
     ~TwinPart() override;
 
     bool step() override;
+    void device_ready(Record& record) override;
     void device_removed(Record& record) override;
 
 private:

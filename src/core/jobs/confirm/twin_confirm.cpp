@@ -200,7 +200,8 @@ void TwinPart::end_due() {
 }
 
 /// Devices are looked at in turn: whether their twins have changed and, of those that were not connected when
-/// they were written, whether they are by now. So others that write twins have nothing to do with it.
+/// they were written, whether they are by now. So others that write twins have nothing to do with it. Those
+/// that are connected come first: they are few, and it is they that report.
 void TwinPart::look_again_later() {
     auto& held = *confirming_;
     if (held.devices.size() == 0 || std::exchange(held.is_look_armed, true)) return;
@@ -223,6 +224,16 @@ void TwinPart::look_again_later() {
         }
         look_again_later();
     });
+}
+
+/// A device that has connected is reached.
+void TwinPart::device_ready(Record& record) {
+    if (!confirming_ || confirming_->devices.find(record.ordinal) == nullptr) return;
+    const auto reached = confirming_->devices.reached();
+    confirming_->devices.reach(record.ordinal, shard().clock().now());
+    if (confirming_->devices.reached() == reached || is_stopped()) return;
+    report_soon();
+    arm_confirm();
 }
 
 void TwinPart::device_removed(Record& record) {

@@ -4,7 +4,7 @@ namespace carillon {
 
 void AwaitedDevices::add(Ordinal ordinal, const Device& device) {
     devices_.insert_or_assign(ordinal, device);
-    order_.push_back(ordinal);
+    (device.is_reached ? reached_order_ : order_).devices.push_back(ordinal);
 }
 
 const AwaitedDevices::Device* AwaitedDevices::find(Ordinal ordinal) const {
@@ -25,6 +25,7 @@ void AwaitedDevices::reach(Ordinal ordinal, TimePoint now) {
     found->second.is_reached = true;
     ++reached_;
     due_.emplace_back(now + within_, ordinal);
+    reached_order_.devices.push_back(ordinal);
 }
 
 /// Those at the front that have confirmed meanwhile.

@@ -39,32 +39,49 @@ public:
     std::optional<TimePoint> next_due();
     /// and which it is, if it is.
     std::optional<Ordinal> take_due(TimePoint now);
-    /// Gives `look` the next `count` devices, in turn; it may erase or reach the one it is given.
+    /// Gives `look` the next devices, in turn: at most `count` that were reached, as they may report at any
+    /// moment, and of the others as many as are left of it, at least a quarter. `look` may erase or reach the
+    /// one it is given.
     template <class Look>
     void look_at_next(std::size_t count, Look look) {
-        for (count = std::min(count, order_.size()); count > 0 && !order_.empty(); --count) {
-            if (at_ >= order_.size()) at_ = 0;
-            const auto ordinal = order_[at_];
-            const auto found = devices_.find(ordinal);
-            if (found != devices_.end()) look(ordinal, found->second);
-            if (devices_.contains(ordinal)) {
-                ++at_;
-                continue;
-            }
-            order_[at_] = order_.back();
-            order_.pop_back();
-        }
+        const auto of_reached = std::min(count, reached_order_.devices.size());
+        look_at_some(reached_order_, true, of_reached, look);
+        look_at_some(order_, false, std::max(count - of_reached, count / 4), look);
     }
     std::vector<Ordinal> all() const;
 
 private:
+    /// Devices in the order in which they are looked at, and some that are not awaited so any more.
+    struct Turns {
+        std::vector<Ordinal> devices;  ///< Bound: the devices of the part
+        std::size_t at = 0;
+    };
+    template <class Look>
+    void look_at_some(Turns& turns, bool are_reached, std::size_t count, Look& look) {
+        auto& order = turns.devices;
+        for (count = std::min(count, order.size()); count > 0 && !order.empty(); --count) {
+            if (turns.at >= order.size()) turns.at = 0;
+            const auto ordinal = order[turns.at];
+            auto found = devices_.find(ordinal);
+            if (found != devices_.end() && found->second.is_reached == are_reached) {
+                look(ordinal, found->second);
+                found = devices_.find(ordinal);
+            }
+            if (found != devices_.end() && found->second.is_reached == are_reached) {
+                ++turns.at;
+                continue;
+            }
+            order[turns.at] = order.back();
+            order.pop_back();
+        }
+    }
     void drop_ended();
 
     const Duration within_;
     std::unordered_map<Ordinal, Device> devices_;    ///< Bound: the devices of the part
     std::deque<std::pair<TimePoint, Ordinal>> due_;  ///< As they are due.  Bound: the devices of the part
-    std::vector<Ordinal> order_;                     ///< All of them, and some more.  Bound: the same
-    std::size_t at_ = 0;
+    Turns order_;                                    ///< Of those that were not reached.
+    Turns reached_order_;                            ///< Of those that were.
     std::size_t reached_ = 0;
 };
 

@@ -47,5 +47,34 @@ TEST(AwaitedDevices, AreLookedAtInTurn) {
     EXPECT_EQ(std::unique(looked.begin(), looked.end()) - looked.begin(), 5);
 }
 
+TEST(AwaitedDevices, ThatWereReachedAreLookedAtOftenHoweverManyOthersThereAre) {
+    AwaitedDevices devices(seconds(10));
+    for (Ordinal i = 0; i < 1000; ++i) devices.add(i, {i, false, 2, 0, {}});
+    for (Ordinal i = 0; i < 1000; i += 100) devices.reach(i, start);
+    std::vector<int> looks(1000);
+    for (int i = 0; i < 50; ++i) {
+        int looked = 0;
+        devices.look_at_next(20, [&](Ordinal ordinal, const auto&) {
+            ++looks[ordinal];
+            ++looked;
+        });
+        EXPECT_LE(looked, 25);
+    }
+    for (std::size_t i = 0; i < 1000; ++i) {
+        if (i % 100 == 0) {
+            EXPECT_EQ(looks[i], 50) << i;
+        } else {
+            EXPECT_LE(looks[i], 1) << i;
+        }
+    }
+    // Of many that were reached some others are looked at too.
+    for (Ordinal i = 0; i < 500; ++i) devices.reach(i, start);
+    int others = 0;
+    for (int i = 0; i < 10; ++i) {
+        devices.look_at_next(20, [&](Ordinal ordinal, const auto&) { others += ordinal >= 500 ? 1 : 0; });
+    }
+    EXPECT_GE(others, 20);
+}
+
 }  // namespace
 }  // namespace carillon
