@@ -126,7 +126,7 @@ bool JobTargetScan::step() {
         committer.batch().erase_range(Table::job_events, job_event_key(entry_->number(), number),
                                       job_event_key(entry_->number(), number + 1));
     }
-    const auto enough = site_.shard.clock().now() + slice_max;
+    const auto enough = site_.shard.clock().now() + (looker_ ? plan_slice_max : slice_max);
     if (sources_.from != 0 || sources_.undo_of != 0) {
         if (is_reading_) return false;
         if (source_) return step_source(enough);
@@ -141,7 +141,8 @@ bool JobTargetScan::step() {
 /// records, or after some steps of the condition, of which one record may take many.
 bool JobTargetScan::is_slice_over(std::size_t looked, TimePoint enough) {
     if (looked >= slice_records_max) return true;
-    if (looked % 64 != 0 && meter_.steps < enough_) return false;
+    const std::size_t a_look = looker_ ? plan_records_a_look : 64;
+    if (looked % a_look != 0 && meter_.steps < enough_) return false;
     enough_ = meter_.steps + query::EvaluationLimits::steps_a_look;
     return site_.shard.clock().now() >= enough;
 }

@@ -42,6 +42,9 @@ class JobTargetScan final : public BackgroundWork {
 public:
     static constexpr std::chrono::microseconds slice_max{250};
     static constexpr std::size_t slice_records_max = 4096;
+    /// Ours: of a plan, which nobody waits for as for a job; and after how many records the clock is looked at.
+    static constexpr std::chrono::microseconds plan_slice_max{50};
+    static constexpr std::size_t plan_records_a_look = 16;
     /// Groups of a spread in one part; who comes later stands in the group of those without a value.
     static constexpr std::size_t spread_groups_max = 65'536;
     /// Ours: devices of an undo whose overwritten values are read at once.
