@@ -491,6 +491,8 @@ WallTime time_of(const JobEvent& event) {
 
 std::string encode_job_event(const JobEvent& event) {
     std::string out;
+    // A device takes some five bytes; and the chain adds a hash.
+    if (const auto* written = std::get_if<WrittenEvent>(&event)) out.reserve(96 + 6 * written->devices.size());
     Packer pack{out};
     std::visit(
         [&](const auto& e) {

@@ -8,6 +8,7 @@
 #include "core/shard/twin_log_folder.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace carillon {
 
@@ -166,14 +167,21 @@ void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch
             {record.ordinal, document.twin.desired.version(), std::move(change->notification)});
     }
     if (gate()) {
-        WrittenEvent::Device device{index, {}, document.twin.desired.version()};
+        auto& device = chunk.written.devices.emplace_back();
+        device.index = index;
+        device.version = document.twin.desired.version();
         device.is_awaited = confirming_ != nullptr;
-        if (definition().rollout->keeps_undo) {
-            const auto& reader = restored.overwritten ? *restored.overwritten : *overwritten_;
-            reader.text(before.twin, now_there_);
-            device.reversal = keep(restored.text, now_there_, chunk);
+        if (!definition().rollout->keeps_undo) {
+            // Nothing of it is.
+        } else if (restored.overwritten) {
+            restored.overwritten->text(before.twin, undone_there_);
+            device.reversal = keep(restored.text, undone_there_, chunk);
+        } else {
+            // Those of devices side by side are mostly equal.
+            const bool is_as_before = overwritten_->read(before.twin, now_there_);
+            if (!is_as_before || chunk.last_kept == 0) chunk.last_kept = keep({}, now_there_.text, chunk);
+            device.reversal = chunk.last_kept;
         }
-        chunk.written.devices.push_back(std::move(device));
     }
     shard().write(record, std::move(document));
     if (!restored.patch) {
@@ -189,16 +197,21 @@ void TwinPart::write(std::uint32_t index, Record& record, const TwinPatch& patch
     }
 }
 
-/// Which of the chunk's reversals it is. Those of devices side by side are mostly equal.
+/// Which of the chunk's reversals it is.
 std::uint32_t TwinPart::keep(std::string_view wrote, std::string_view before, Chunk& chunk) {
-    auto& kept = chunk.written.reversals;
-    const auto same = std::find_if(kept.rbegin(), kept.rend(), [&](const Reversal& reversal) {
-        return reversal.before == before && reversal.wrote == wrote;
-    });
-    if (same != kept.rend()) return static_cast<std::uint32_t>(kept.rend() - same);
+    auto& reversals = chunk.written.reversals;
+    const std::hash<std::string_view> hash;
+    const auto digest = hash(before) * 31 + hash(wrote);
+    const auto [from, to] = chunk.kept.equal_range(digest);
+    for (auto found = from; found != to; ++found) {
+        const auto& reversal = reversals[found->second - 1];
+        if (reversal.before == before && reversal.wrote == wrote) return found->second;
+    }
     chunk.reversal_bytes += wrote.size() + before.size();
-    kept.push_back({std::string(wrote), std::string(before)});
-    return static_cast<std::uint32_t>(kept.size());
+    reversals.push_back({std::string(wrote), std::string(before)});
+    const auto number = static_cast<std::uint32_t>(reversals.size());
+    chunk.kept.emplace(digest, number);
+    return number;
 }
 
 void TwinPart::fail(std::uint32_t index, Failure failure, Chunk& chunk) const {

@@ -5,6 +5,7 @@
 #include "core/shard/row_prefetch.hpp"
 
 #include <deque>
+#include <unordered_map>
 #include <vector>
 
 namespace carillon {
@@ -66,6 +67,9 @@ private:
         TwinChunkEvent event;
         WrittenEvent written;            ///< Of a job with a rollout.
         std::size_t reversal_bytes = 0;  ///< In it.
+        std::uint32_t last_kept = 0;     ///< Which reversal the last one was; 0: none yet.
+        /// Numbers of its reversals by their hash.  Bound: the devices of the chunk
+        std::unordered_multimap<std::size_t, std::uint32_t> kept;
         std::vector<Ordinal> patched;
         std::vector<Restored> restored;  ///< Of an undo, which patches nothing else.
         std::vector<Notice> notices;
@@ -155,7 +159,8 @@ private:
     std::uint32_t expiring_ = UINT32_MAX;  ///< Position up to which who is not there was looked at again.
     std::size_t devices_under_way_ = 0;
     std::optional<OverwrittenReader> overwritten_;  ///< Of the job's own patch.
-    std::string now_there_;                         ///< What it said last.
+    OverwrittenReader::Seen now_there_;             ///< What it said last.
+    std::string undone_there_;                      ///< The same of an undo.
     UndoWriter undo_;
     bool is_fetching_ = false;      ///< Of what it writes next.
     std::size_t looked_ahead_ = 0;  ///< Devices written since what comes next was looked at.

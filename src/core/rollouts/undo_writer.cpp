@@ -8,8 +8,7 @@ Result<UndoWriter::Write> UndoWriter::write(const ReversalTable& table, std::uin
                                             const Twin& twin) {
     auto found = reversals_.find(number);
     if (found == reversals_.end()) {
-        const auto& stored = table.at(number);
-        auto reversal = TwinReversal::parse(stored.wrote, stored.before);
+        auto reversal = parse(table.at(number));
         if (!reversal) return fail(std::move(reversal).error());
         if (reversals_.size() >= kept_max) reversals_.clear();
         found = reversals_.emplace(number, *std::move(reversal)).first;
@@ -18,9 +17,20 @@ Result<UndoWriter::Write> UndoWriter::write(const ReversalTable& table, std::uin
 }
 
 Result<UndoWriter::Write> UndoWriter::write(const Reversal& reversal, const Twin& twin) {
-    const auto parsed = TwinReversal::parse(reversal.wrote, reversal.before);
-    if (!parsed) return fail(parsed.error());
+    auto parsed = parse(reversal);
+    if (!parsed) return fail(std::move(parsed).error());
     return write_of(*parsed, twin);
+}
+
+/// Most devices were written the same.
+Result<TwinReversal> UndoWriter::parse(const Reversal& reversal) {
+    if (last_ && last_wrote_ == reversal.wrote) return last_->with(reversal.before);
+    auto parsed = TwinReversal::parse(reversal.wrote, reversal.before);
+    if (parsed) {
+        last_wrote_ = reversal.wrote;
+        last_ = *parsed;
+    }
+    return parsed;
 }
 
 Result<UndoWriter::Write> UndoWriter::write_of(const TwinReversal& reversal, const Twin& twin) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -29,9 +30,12 @@ public:
 
 private:
     Result<Write> write_of(const TwinReversal& reversal, const Twin& twin);
+    Result<TwinReversal> parse(const Reversal& reversal);
 
     std::unordered_map<std::uint32_t, TwinReversal> reversals_;  ///< Bound: kept_max
     std::unordered_map<std::string, Write> writes_;              ///< By text.  Bound: kept_max
+    std::optional<TwinReversal> last_;                           ///< What was parsed last,
+    std::string last_wrote_;                                     ///< and of which write.
 };
 
 }  // namespace carillon

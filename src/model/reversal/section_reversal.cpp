@@ -112,6 +112,26 @@ public:
         return writer.end();
     }
 
+    /// What `write` depends on, and no more: equal bytes lead to equal texts.
+    void write_bytes(Range now, const PatchObject& object) {
+        places_.look_up(now, object);
+        for (std::uint32_t i = object.first; i < object.first + object.count; ++i) {
+            if (!places_.has(i)) {
+                out_ += '-';
+                continue;
+            }
+            const format::Value old = places_.value(i);
+            const bool is_looked_into = patch_.members[i].what == PatchMember::What::object && is_object(old);
+            out_ += is_looked_into ? '{' : '=';
+            if (is_looked_into) {
+                write_bytes(members_of(old), patch_.objects[patch_.members[i].object]);
+            } else {
+                out_.append(reinterpret_cast<const char*>(old.begin),
+                            static_cast<std::size_t>(old.end() - old.begin));
+            }
+        }
+    }
+
 private:
     std::string& out_;
     const PatchTree& patch_;
@@ -277,6 +297,10 @@ private:
 
 bool append_overwritten(std::string& out, const Section& section, const ComparablePatch& patch) {
     return Overwritten(out, patch.tree).write(members_of(section.encoded()), patch.tree.objects[0]);
+}
+
+void append_overwritten_bytes(std::string& out, const Section& section, const ComparablePatch& patch) {
+    Overwritten(out, patch.tree).write_bytes(members_of(section.encoded()), patch.tree.objects[0]);
 }
 
 std::string append_restoring(std::string& out, const Section& section, const ComparablePatch& wrote,

@@ -97,10 +97,23 @@ void OverwrittenReader::text(const Twin& twin, std::string& out) const {
     if (!out.empty()) out += '}';
 }
 
+bool OverwrittenReader::read(const Twin& twin, Seen& seen) const {
+    seen.next.clear();
+    bool is_comparable = !clears_tags_ && !clears_desired_;
+    if (tags_) append_overwritten_bytes(seen.next, twin.tags, *tags_);
+    if (desired_) append_overwritten_bytes(seen.next, twin.desired, *desired_);
+    is_comparable = is_comparable && !seen.next.empty();
+    if (is_comparable && seen.next == seen.bytes) return true;
+    seen.bytes.swap(seen.next);
+    if (!is_comparable) seen.bytes.clear();
+    text(twin, seen.text);
+    return false;
+}
+
 TwinReversal::Half TwinReversal::half(std::optional<SectionPatch> wrote, std::optional<SectionPatch> before,
                                       bool clears) {
     if (!wrote && !clears) return {};
-    return {clears ? nullptr : comparable(wrote), comparable(before)};
+    return {clears ? nullptr : comparable(wrote), comparable(before), true};
 }
 
 Result<TwinReversal> TwinReversal::parse(std::string_view wrote, std::string_view before) {
@@ -111,6 +124,15 @@ Result<TwinReversal> TwinReversal::parse(std::string_view wrote, std::string_vie
     TwinReversal reversal;
     reversal.tags_ = half(std::move(written->tags), std::move(old->tags), written->clear_tags);
     reversal.desired_ = half(std::move(written->desired), std::move(old->desired), written->clear_desired);
+    return reversal;
+}
+
+Result<TwinReversal> TwinReversal::with(std::string_view before) const {
+    const auto old = parse_twin_patch_text(before);
+    if (!old) return fail(old.error());
+    TwinReversal reversal = *this;
+    reversal.tags_.before = tags_.is_written ? comparable(old->tags) : nullptr;
+    reversal.desired_.before = desired_.is_written ? comparable(old->desired) : nullptr;
     return reversal;
 }
 

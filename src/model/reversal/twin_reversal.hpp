@@ -33,6 +33,15 @@ public:
     /// The same in place of what `out` holds, whose memory is used again.
     void text(const Twin& twin, std::string& out) const;
 
+    /// What this reader found in one twin after the other.
+    struct Seen {
+        std::string text;   ///< In the last one, as `Reversal::before`.
+        std::string bytes;  ///< The same as it is encoded.
+        std::string next;   ///< Memory.
+    };
+    /// True if in this twin it takes the place of what it did in the one before, so that `seen` stays.
+    bool read(const Twin& twin, Seen& seen) const;
+
 private:
     std::shared_ptr<const ComparablePatch> tags_;
     std::shared_ptr<const ComparablePatch> desired_;
@@ -45,6 +54,8 @@ class TwinReversal {
 public:
     /// Fails with `store_corrupt`.
     static Result<TwinReversal> parse(std::string_view wrote, std::string_view before);
+    /// The same of another twin into which the same was written.
+    Result<TwinReversal> with(std::string_view before) const;
 
     /// The write that takes `twin` back, as text; empty if there is nothing to do. Fails with
     /// `precondition_failed` where a value is no longer the one that was written; the error names its path
@@ -55,6 +66,7 @@ private:
     struct Half {
         std::shared_ptr<const ComparablePatch> wrote;   ///< Null: it cleared the section.
         std::shared_ptr<const ComparablePatch> before;  ///< Null: nothing is to be taken back.
+        bool is_written = false;                        ///< The section was touched.
     };
     static Half half(std::optional<SectionPatch> wrote, std::optional<SectionPatch> before, bool clears);
 

@@ -67,6 +67,49 @@ TEST(TwinReversal, KeepsWhatAWriteTakesThePlaceOf) {
         EXPECT_EQ(OverwrittenReader(patch_of(c.wrote)).text(twin_of(c.before)), c.overwritten) << c.wrote;
 }
 
+TEST(TwinReversal, SaysWhenAWriteTakesThePlaceOfTheSameInTheNextTwin) {
+    constexpr const char* more[] = {
+        R"({"tags":{"site":"1"},"desired":{"mode":"day","n":1,"a":{"b":1}}})",
+        R"({"tags":{"site":"1"},"desired":{"mode":"day","n":2,"a":{"b":1}}})",
+        R"({"desired":{"mode":"dayx","a":{"b":{"c":2}}}})",
+        R"({"desired":{"a":{"b":{"c":1,"e":2}}}})",
+    };
+    for (const auto& c : cases) {
+        const OverwrittenReader reader(patch_of(c.wrote));
+        OverwrittenReader::Seen seen;
+        std::string last;
+        bool is_first = true;
+        const auto look = [&](const char* twin) {
+            const auto text = reader.text(twin_of(twin));
+            const bool is_as_before = reader.read(twin_of(twin), seen);
+            EXPECT_EQ(seen.text, text) << c.wrote << " over " << twin;
+            if (is_as_before) EXPECT_TRUE(!is_first && text == last) << c.wrote << " over " << twin;
+            last = text;
+            is_first = false;
+            return is_as_before;
+        };
+        for (const auto& other : cases) {
+            look(other.before);
+            // The same twin once more; a section that was cleared as a whole is always read.
+            if (c.wrote != std::string_view(R"({"tags":null})")) EXPECT_TRUE(look(other.before)) << c.wrote;
+        }
+        for (const char* twin : more) look(twin);
+    }
+}
+
+TEST(TwinReversal, OfTheSameWriteIntoAnotherTwinIsMadeOfTheFirst) {
+    for (const auto& c : cases) {
+        const auto first = TwinReversal::parse(c.wrote, R"({"tags":{"z":1},"desired":{"z":1}})");
+        ASSERT_TRUE(first);
+        const Twin before = twin_of(c.before);
+        const Twin after = written(before, c.wrote);
+        const auto made = first->with(c.overwritten);
+        ASSERT_TRUE(made);
+        EXPECT_EQ(made->restoring_text(after).value(), restoring(before, c.wrote, after).value()) << c.wrote;
+        EXPECT_FALSE(first->with("[")) << "no JSON";
+    }
+}
+
 TEST(TwinReversal, TakesAWriteBack) {
     for (const auto& c : cases) {
         const Twin before = twin_of(c.before);
