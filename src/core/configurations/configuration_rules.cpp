@@ -1,7 +1,7 @@
 #include "core/configurations/configuration_rules.hpp"
 
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
-#include "core/shard/stored_number.hpp"
 #include "query/with_from.hpp"
 
 #include <algorithm>

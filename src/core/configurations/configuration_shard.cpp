@@ -1,8 +1,8 @@
 #include "core/configurations/configuration_shard.hpp"
 
 #include "base/log.hpp"
-#include "core/shard/pack.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/pack.hpp"
+#include "base/stored_number.hpp"
 
 #include <algorithm>
 

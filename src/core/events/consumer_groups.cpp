@@ -1,9 +1,9 @@
 #include "core/events/consumer_groups.hpp"
 
 #include "base/log.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
-#include "core/shard/stored_number.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>

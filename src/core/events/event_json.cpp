@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "core/shard/notices/event_source.hpp"
+#include "model/event_source.hpp"
 #include "model/message.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "core/events/partition_reader.hpp"
 
 #include "base/await.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 #include "model/message.hpp"
 

@@ -4,9 +4,9 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/sha256.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
-#include "core/shard/stored_number.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>

@@ -1,8 +1,8 @@
 #include "core/jobs/job_events.hpp"
 
+#include "base/pack.hpp"
+#include "base/stored_number.hpp"
 #include "core/jobs/chain/log_chain.hpp"
-#include "core/shard/pack.hpp"
-#include "core/shard/stored_number.hpp"
 
 namespace carillon {
 namespace {

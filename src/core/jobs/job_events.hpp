@@ -3,8 +3,8 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "core/shard/record.hpp"
 #include "model/method.hpp"
+#include "model/ordinal.hpp"
 #include "model/reversal/twin_reversal.hpp"
 #include "model/rollouts/rollout_confirm.hpp"
 

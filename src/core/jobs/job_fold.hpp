@@ -2,7 +2,7 @@
 
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_state.hpp"
-#include "core/shard/key_list.hpp"
+#include "model/key_list.hpp"
 
 #include <cstdint>
 #include <functional>

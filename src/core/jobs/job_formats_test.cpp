@@ -2,8 +2,8 @@
 #include "core/jobs/job_fold.hpp"
 #include "core/jobs/job_record.hpp"
 #include "core/jobs/job_state.hpp"
-#include "core/shard/key_list.hpp"
 #include "core/shard/twin_log.hpp"
+#include "model/key_list.hpp"
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>

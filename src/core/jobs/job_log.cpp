@@ -1,7 +1,7 @@
 #include "core/jobs/job_log.hpp"
 
-#include "core/shard/pack.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/pack.hpp"
+#include "base/stored_number.hpp"
 
 namespace carillon {
 namespace {

@@ -1,8 +1,8 @@
 #include "core/jobs/job_method_part.hpp"
 
-#include "core/shard/key_list.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/throttles.hpp"
+#include "model/key_list.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,8 +1,8 @@
 #include "core/jobs/job_order.hpp"
 
 #include "base/sha256.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
-#include "core/shard/stored_number.hpp"
 #include "model/twin.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/shard/record.hpp"
+#include "model/ordinal.hpp"
 
 #include <array>
 #include <cstdint>

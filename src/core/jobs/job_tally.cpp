@@ -1,6 +1,6 @@
 #include "core/jobs/job_tally.hpp"
 
-#include "core/shard/pack.hpp"
+#include "base/pack.hpp"
 
 #include <algorithm>
 #include <tuple>

@@ -1,7 +1,7 @@
 #include "core/jobs/job_tally.hpp"
 
+#include "base/pack.hpp"
 #include "core/jobs/job_progress.hpp"
-#include "core/shard/pack.hpp"
 
 #include <gtest/gtest.h>
 #include <string>

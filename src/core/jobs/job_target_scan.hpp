@@ -4,8 +4,8 @@
 #include "core/jobs/job_part.hpp"
 #include "core/jobs/plans/plan_targets.hpp"
 #include "core/scan/candidate_scan.hpp"
-#include "core/shard/key_list.hpp"
 #include "model/id_list.hpp"
+#include "model/key_list.hpp"
 #include "query/query.hpp"
 
 #include <cstdint>

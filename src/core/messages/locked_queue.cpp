@@ -1,7 +1,7 @@
 #include "core/messages/locked_queue.hpp"
 
 #include "base/log.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/stored_number.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>

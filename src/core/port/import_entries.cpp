@@ -1,8 +1,8 @@
 #include "core/port/import_entries.hpp"
 
 #include "base/await.hpp"
+#include "base/stored_number.hpp"
 #include "core/port/import_marks.hpp"
-#include "core/shard/stored_number.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>

@@ -5,8 +5,8 @@
 #include "core/port/shard_bytes.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/directory.hpp"
-#include "core/shard/key_list.hpp"
 #include "core/shard/methods.hpp"
+#include "model/key_list.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 #include "core/shard/cloud_messages.hpp"
 
 #include "base/log.hpp"
+#include "base/stored_number.hpp"
 #include "core/shard/shard.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/twin_index.hpp"
 
 #include <fmt/core.h>

@@ -1,7 +1,7 @@
 #include "core/shard/partition_log.hpp"
 
+#include "base/stored_number.hpp"
 #include "core/shard/shard.hpp"
-#include "core/shard/stored_number.hpp"
 #include "model/message.hpp"
 
 #include <algorithm>

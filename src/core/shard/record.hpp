@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "model/message.hpp"
+#include "model/ordinal.hpp"
 #include "model/twin.hpp"
 
 #include <chrono>
@@ -14,9 +15,6 @@
 #include <vector>
 
 namespace carillon {
-
-/// Numbers the identities of a shard in order of creation; never given twice.
-using Ordinal = std::uint32_t;
 
 /// A topic filter an MQTT session holds, and the QoS granted.
 struct Subscription {

@@ -1,6 +1,6 @@
 #include "core/shard/session_format.hpp"
 
-#include "core/shard/stored_number.hpp"
+#include "base/stored_number.hpp"
 
 namespace carillon {
 namespace {

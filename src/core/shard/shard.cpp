@@ -1,8 +1,8 @@
 #include "core/shard/shard.hpp"
 
+#include "base/stored_number.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/shard/twin_index.hpp"
 

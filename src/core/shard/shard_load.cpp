@@ -1,9 +1,9 @@
 #include "base/log.hpp"
+#include "base/stored_number.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/methods.hpp"
 #include "core/shard/session_format.hpp"
 #include "core/shard/shard.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 #include "core/shard/twin_log.hpp"
 

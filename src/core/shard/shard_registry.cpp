@@ -1,9 +1,9 @@
 #include "base/json.hpp"
 #include "base/member_reader.hpp"
+#include "base/stored_number.hpp"
 #include "core/shard/cloud_messages.hpp"
 #include "core/shard/refusal.hpp"
 #include "core/shard/shard.hpp"
-#include "core/shard/stored_number.hpp"
 #include "model/registry_line.hpp"
 
 #include <fmt/core.h>

@@ -1,7 +1,7 @@
 #include "core/shard/twin_log_folder.hpp"
 
 #include "base/log.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/stored_number.hpp"
 #include "core/shard/twin_log.hpp"
 
 #include <algorithm>

@@ -2,8 +2,8 @@
 
 #include "base/member_reader.hpp"
 #include "base/stored_bytes.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/transfers/blobs.hpp"
 
 namespace carillon {

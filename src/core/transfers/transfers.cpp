@@ -1,7 +1,7 @@
 #include "core/transfers/transfers.hpp"
 
 #include "base/log.hpp"
-#include "core/shard/stored_number.hpp"
+#include "base/stored_number.hpp"
 #include "core/transfers/transfer_engine.hpp"
 
 #include <boost/asio/post.hpp>

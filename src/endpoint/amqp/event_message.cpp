@@ -1,7 +1,7 @@
 #include "endpoint/amqp/event_message.hpp"
 
 #include "base/text.hpp"
-#include "core/shard/notices/event_source.hpp"
+#include "model/event_source.hpp"
 #include "model/message_parts.hpp"
 #include "wire/amqp/descriptors.hpp"
 #include "wire/amqp/encode.hpp"

@@ -5,8 +5,8 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/events/event_json.hpp"
-#include "core/shard/notices/event_source.hpp"
 #include "endpoint/blob/container_uri.hpp"
+#include "model/event_source.hpp"
 
 #include <fmt/core.h>
 #include <utility>

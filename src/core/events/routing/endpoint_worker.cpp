@@ -1,9 +1,9 @@
 #include "core/events/routing/endpoint_worker.hpp"
 
 #include "base/log.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/result.hpp"
-#include "core/shard/notices/event_source.hpp"
+#include "model/event_source.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,9 +2,9 @@
 
 #include "base/log.hpp"
 #include "base/member_reader.hpp"
+#include "base/stored_number.hpp"
 #include "base/text.hpp"
 #include "core/shard/shards.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>

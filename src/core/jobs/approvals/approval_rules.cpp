@@ -1,7 +1,7 @@
 #include "core/jobs/approvals/approval_rules.hpp"
 
+#include "base/pack.hpp"
 #include "core/jobs/job_record.hpp"
-#include "core/shard/pack.hpp"
 
 #include <fmt/core.h>
 

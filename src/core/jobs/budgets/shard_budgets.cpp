@@ -1,7 +1,7 @@
 #include "core/jobs/budgets/shard_budgets.hpp"
 
+#include "base/pack.hpp"
 #include "core/jobs/job_order.hpp"
-#include "core/shard/pack.hpp"
 
 #include <algorithm>
 #include <utility>

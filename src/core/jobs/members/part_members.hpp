@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/jobs/job_part.hpp"
-#include "core/shard/key_list.hpp"
+#include "model/key_list.hpp"
 #include "model/rollouts/members.hpp"
 #include "query/query.hpp"
 

@@ -1,8 +1,8 @@
 #include "core/jobs/notices/job_notices.hpp"
 
 #include "base/log.hpp"
+#include "base/stored_number.hpp"
 #include "core/jobs/notices/ended_device.hpp"
-#include "core/shard/stored_number.hpp"
 #include "core/shard/telemetry.hpp"
 
 #include <fmt/core.h>

@@ -1,9 +1,9 @@
 #include "core/jobs/plans/job_plans.hpp"
 
 #include "base/log.hpp"
+#include "base/pack.hpp"
 #include "base/sha256.hpp"
 #include "base/text.hpp"
-#include "core/shard/pack.hpp"
 
 #include <fmt/core.h>
 #include <boost/asio/post.hpp>

@@ -1,9 +1,9 @@
 #include "core/jobs/plans/plan_targets.hpp"
 
+#include "base/pack.hpp"
 #include "core/jobs/job_events.hpp"
 #include "core/jobs/job_order.hpp"
-#include "core/shard/key_list.hpp"
-#include "core/shard/pack.hpp"
+#include "model/key_list.hpp"
 
 #include <algorithm>
 

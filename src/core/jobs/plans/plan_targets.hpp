@@ -2,7 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "core/shard/record.hpp"
+#include "model/ordinal.hpp"
 
 #include <cstddef>
 #include <cstdint>

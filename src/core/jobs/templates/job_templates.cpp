@@ -1,9 +1,9 @@
 #include "core/jobs/templates/job_templates.hpp"
 
 #include "base/log.hpp"
+#include "base/pack.hpp"
 #include "base/text.hpp"
 #include "core/jobs/job_coordinator.hpp"
-#include "core/shard/pack.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>

@@ -1,9 +1,9 @@
 #include "core/jobs/whatif/recorded_job.hpp"
 
+#include "base/stored_number.hpp"
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/reports/device_reports.hpp"
 #include "core/jobs/reports/on_storage.hpp"
-#include "core/shard/stored_number.hpp"
 
 #include <fmt/core.h>
 

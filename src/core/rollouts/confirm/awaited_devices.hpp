@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "core/shard/record.hpp"
+#include "model/ordinal.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/shard/notices/event_source.hpp"
+#include "model/event_source.hpp"
 #include "model/message.hpp"
 #include "model/twin.hpp"
 

@@ -1,6 +1,6 @@
-#include "core/shard/key_list.hpp"
+#include "model/key_list.hpp"
 
-#include "core/shard/pack.hpp"
+#include "base/pack.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "core/shard/notices/event_source.hpp"
+#include "model/event_source.hpp"
 
 #include "base/text.hpp"
 
