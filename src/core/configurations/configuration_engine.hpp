@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
 #include "base/pending.hpp"
 #include "core/configurations/configuration_shard.hpp"
 #include "core/configurations/configurations.hpp"
@@ -20,7 +21,6 @@ namespace carillon {
 /// `load` are for its thread.
 struct Configurations::Engine {
     Engine(Shards& s, ShardPort& p, const query::QueryOptions& o);
-    ~Engine() { *alive = false; }
 
     Result<> load();
     void start();
@@ -54,7 +54,6 @@ struct Configurations::Engine {
     Shard& shard;
     const query::QueryOptions options;  ///< What conditions and metrics may hold.
     ConfigurationPaces paces;
-    std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     std::vector<std::shared_ptr<ConfigurationShard>> parts;
     std::map<ConfigurationNumber, Rule> rules;  ///< Removed ones too, until every part is clean of them.
     std::map<ConfigurationNumber, std::set<std::size_t>> cleaned;  ///< Parts that are clean of a removed one.
@@ -68,6 +67,7 @@ struct Configurations::Engine {
     bool is_changing = false;  ///< A change is on its way to disk; the next one waits.
     bool is_counting = false;
     bool is_stopping = false;
+    CallbackScope callbacks;
 };
 
 }  // namespace carillon

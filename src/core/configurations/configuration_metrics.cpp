@@ -61,9 +61,8 @@ Task<> Configurations::Engine::count_all() {
     if (counted_epoch != epoch) co_return count_metrics();
     const auto took = shard.clock().now() - begun;
     const Duration pause = std::max<Duration>(paces.metrics_interval, took * (metrics_share - 1));
-    metrics_timer = shard.timers().at(shard.clock().now() + pause, [this, held_alive = alive] {
-        if (*held_alive) count_metrics();
-    });
+    metrics_timer =
+        shard.timers().at(shard.clock().now() + pause, callbacks.bind([this] { count_metrics(); }));
 }
 
 /// One shard after the other, as nobody waits for it.

@@ -26,15 +26,11 @@ Configurations::Engine::Engine(Shards& s, ShardPort& p, const query::QueryOption
 }
 
 void Configurations::Engine::on_own_thread(UniqueFunction<void()> work) {
-    boost::asio::post(shard.executor(), [held_alive = alive, held = std::move(work)]() mutable {
-        if (*held_alive) held();
-    });
+    boost::asio::post(shard.executor(), callbacks.bind(std::move(work)));
 }
 
 void Configurations::Engine::after(Duration delay, UniqueFunction<void()> fire) {
-    shard.timers().at(shard.clock().now() + delay, [held_alive = alive, held = std::move(fire)]() mutable {
-        if (*held_alive) held();
-    });
+    shard.timers().at(shard.clock().now() + delay, callbacks.bind(std::move(fire)));
 }
 
 Result<> Configurations::Engine::load() {
@@ -223,14 +219,13 @@ void Configurations::Engine::clean(std::size_t part, ConfigurationNumber number)
 
 void Configurations::Engine::forget(ConfigurationNumber number) {
     shard.committer().batch().erase(Table::configurations, configuration_key(number));
-    shard.committer().on_durable([this, held_alive = alive, number](const Result<>& result) {
-        if (!*held_alive) return;
+    shard.committer().on_durable(callbacks.bind([this, number](const Result<>& result) {
         if (!result) return after(retry_delay, [this, number] { forget(number); });
         rules.erase(number);
         metrics.erase(number);
         cleaned.erase(number);
         publish(false);
-    });
+    }));
 }
 
 void Configurations::Engine::passed(std::size_t part, std::uint64_t passed_epoch) {

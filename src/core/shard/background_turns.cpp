@@ -19,9 +19,7 @@ void BackgroundTurns::stop() {
 void BackgroundTurns::schedule() {
     if (is_scheduled_ || waiting_.empty()) return;
     is_scheduled_ = true;
-    boost::asio::post(executor_, [this, alive = alive_] {
-        if (*alive) turn();
-    });
+    boost::asio::post(executor_, callbacks_.bind([this] { turn(); }));
 }
 
 void BackgroundTurns::turn() {

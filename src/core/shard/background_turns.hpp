@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <deque>
 #include <memory>
@@ -23,7 +25,6 @@ private:
 class BackgroundTurns {
 public:
     explicit BackgroundTurns(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
-    ~BackgroundTurns() { *alive_ = false; }
     BackgroundTurns(const BackgroundTurns&) = delete;
     BackgroundTurns& operator=(const BackgroundTurns&) = delete;
 
@@ -37,10 +38,10 @@ private:
     void turn();
 
     boost::asio::any_io_executor executor_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::deque<std::shared_ptr<BackgroundWork>> waiting_;
     bool is_scheduled_ = false;
     bool is_stopped_ = false;
+    CallbackScope callbacks_;
 };
 
 }  // namespace carillon

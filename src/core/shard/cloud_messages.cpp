@@ -40,10 +40,6 @@ std::string counter_key(std::uint32_t shard) {
 
 CloudMessages::CloudMessages(Shard& shard, CloudQueueLimits limits) : shard_(shard), limits_(limits) {}
 
-CloudMessages::~CloudMessages() {
-    *alive_ = false;
-}
-
 // --- what is known of messages -----------------------------------------------------------------------
 
 Result<> CloudMessages::load() {
@@ -402,9 +398,9 @@ void CloudMessages::removed(const Record& record) {
 /// Reads messages from the store, on its own thread.
 void CloudMessages::read(Ordinal ordinal, std::vector<Picked> picked,
                          UniqueFunction<void(std::vector<Picked>, Result<Rows>)> done) {
-    shard_.storage().run([alive = alive_, executor = shard_.executor(), &store = shard_.store(),
-                          number = shard_.number(), ordinal, wanted = std::move(picked),
-                          answer = std::move(done)]() mutable {
+    shard_.storage().run([answer = callbacks_.bind(std::move(done)), executor = shard_.executor(),
+                          &store = shard_.store(), number = shard_.number(), ordinal,
+                          wanted = std::move(picked)]() mutable {
         Result<Rows> rows = Rows();
         for (const Picked& one : wanted) {
             auto row =
@@ -415,10 +411,9 @@ void CloudMessages::read(Ordinal ordinal, std::vector<Picked> picked,
             }
             rows->push_back(*std::move(row));
         }
-        boost::asio::post(executor, [alive = std::move(alive), wanted = std::move(wanted),
-                                     rows = std::move(rows), answer = std::move(answer)]() mutable {
-            if (*alive) answer(std::move(wanted), std::move(rows));
-        });
+        boost::asio::post(
+            executor, [wanted = std::move(wanted), rows = std::move(rows),
+                       answer = std::move(answer)]() mutable { answer(std::move(wanted), std::move(rows)); });
     });
 }
 
@@ -586,11 +581,10 @@ void CloudMessages::sweep() {
     while (!due_.empty() && due_.begin()->first <= now) {
         if (ended >= sweep_messages_max || shard_.committer().is_full()) {
             is_sweeping_ = true;
-            boost::asio::post(shard_.background(), [this, alive = alive_] {
-                if (!*alive) return;
+            boost::asio::post(shard_.background(), callbacks_.bind([this] {
                 is_sweeping_ = false;
                 sweep();
-            });
+            }));
             return;
         }
         const Ordinal ordinal = due_.begin()->second;

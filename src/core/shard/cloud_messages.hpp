@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
 #include "base/metrics.hpp"
 #include "base/timers.hpp"
 #include "base/unique_function.hpp"
@@ -69,7 +70,6 @@ public:
     using Received = UniqueFunction<void(Result<std::optional<ReceivedMessage>>)>;
 
     CloudMessages(Shard& shard, CloudQueueLimits limits);
-    ~CloudMessages();
     CloudMessages(const CloudMessages&) = delete;
     CloudMessages& operator=(const CloudMessages&) = delete;
 
@@ -183,8 +183,6 @@ private:
 
     Shard& shard_;
     CloudQueueLimits limits_;
-    /// Outlived by reads under way on another thread, which find out by it that this is gone.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::unordered_map<Ordinal, Queue> queues_;
     std::set<std::pair<WallTime, Ordinal>> due_;  ///< Queues with something that may expire.
     Timers::Id timer_;
@@ -195,6 +193,7 @@ private:
     std::uint64_t sequences_reserved_ = 1;
     bool is_sweeping_ = false;
     CloudMessageMetrics metrics_;
+    CallbackScope callbacks_;
 };
 
 }  // namespace carillon

@@ -10,10 +10,6 @@ namespace carillon {
 Committer::Committer(boost::asio::any_io_executor executor, Store& store, StorageExecutor& storage)
     : executor_(std::move(executor)), store_(store), storage_(storage) {}
 
-Committer::~Committer() {
-    *alive_ = false;
-}
-
 Batch& Committer::batch() {
     schedule();
     return gathered_;
@@ -37,9 +33,7 @@ Task<Result<>> Committer::durable() {
 void Committer::schedule() {
     if (under_way_ || scheduled_) return;
     scheduled_ = true;
-    boost::asio::post(executor_, [this, alive = alive_] {
-        if (*alive) depart();
-    });
+    boost::asio::post(executor_, callbacks_.bind([this] { depart(); }));
 }
 
 void Committer::depart() {
@@ -50,19 +44,16 @@ void Committer::depart() {
     ++gathering_;
     Batch batch = std::exchange(gathered_, {});
     if (batch.is_empty()) {  // Only callbacks: there is nothing to wait for.
-        boost::asio::post(executor_, [this, alive = alive_] {
-            if (*alive) arrived({});
-        });
+        boost::asio::post(executor_, callbacks_.bind([this] { arrived({}); }));
         return;
     }
     ++commits_;
-    storage_.run([this, alive = alive_, executor = executor_, &store = store_,
-                  leaving = std::move(batch)]() mutable {
+    storage_.run([done = callbacks_.bind([this](const Result<>& outcome) { arrived(outcome); }),
+                  executor = executor_, &store = store_, leaving = std::move(batch)]() mutable {
         auto result = store.commit(leaving);
         leaving = {};  // Freed here, off the shard's thread.
-        boost::asio::post(executor, [this, alive = std::move(alive), outcome = std::move(result)]() mutable {
-            if (*alive) arrived(outcome);
-        });
+        boost::asio::post(executor,
+                          [done = std::move(done), outcome = std::move(result)]() mutable { done(outcome); });
     });
 }
 

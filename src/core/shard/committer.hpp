@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/unique_function.hpp"
@@ -8,7 +9,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
 namespace carillon {
@@ -32,7 +32,6 @@ public:
     static constexpr std::size_t batch_bytes_max = 16 * 1024 * 1024;
 
     Committer(boost::asio::any_io_executor executor, Store& store, StorageExecutor& storage);
-    ~Committer();
     Committer(const Committer&) = delete;
     Committer& operator=(const Committer&) = delete;
 
@@ -68,8 +67,6 @@ private:
     boost::asio::any_io_executor executor_;
     Store& store_;
     StorageExecutor& storage_;
-    /// Outlived by work under way on another thread, which finds out by it that its owner is gone.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::function<void(std::uint64_t, bool)> settler_;
     Batch gathered_;
     Callbacks waiting_;   ///< On the gathered batch.
@@ -78,6 +75,7 @@ private:
     std::uint64_t commits_ = 0;
     bool under_way_ = false;
     bool scheduled_ = false;
+    CallbackScope callbacks_;
 };
 
 }  // namespace carillon

@@ -40,10 +40,6 @@ TwinIndex::TwinIndex(const Directory& directory, Clock& clock, Timers& timers,
       limits_(limits),
       order_(directory) {}
 
-TwinIndex::~TwinIndex() {
-    *alive_ = false;
-}
-
 std::size_t TwinIndex::bytes() const {
     std::size_t bytes = order_.bytes() + (devices_.capacity() + modules_.capacity() + stale_.capacity()) *
                                              sizeof(std::uint64_t);
@@ -127,9 +123,7 @@ void TwinIndex::start_build() {
 }
 
 void TwinIndex::post(void (TwinIndex::*work)()) {
-    boost::asio::post(background_, [this, work, alive = alive_] {
-        if (*alive) (this->*work)();
-    });
+    boost::asio::post(background_, callbacks_.bind([this, work] { (this->*work)(); }));
 }
 
 void TwinIndex::build() {
@@ -183,9 +177,7 @@ void TwinIndex::build_order() {
         const bool has_query = std::any_of(columns_.begin(), columns_.end(),
                                            [](const Used& u) { return ColumnPin::is_pinned(*u.column); });
         if (!has_query || !waiting_.empty()) return post(&TwinIndex::build_order);
-        timers_.at(clock_.now() + order_pause, [this, alive = alive_] {
-            if (*alive) post(&TwinIndex::build_order);
-        });
+        timers_.at(clock_.now() + order_pause, callbacks_.bind([this] { post(&TwinIndex::build_order); }));
         return;
     }
     wake_waiting();
@@ -251,9 +243,7 @@ void TwinIndex::mark_stale(Ordinal ordinal) {
 
 void TwinIndex::wait(Duration delay) {
     is_refreshing_ = true;
-    timers_.at(clock_.now() + delay, [this, alive = alive_] {
-        if (*alive) post(&TwinIndex::refresh);
-    });
+    timers_.at(clock_.now() + delay, callbacks_.bind([this] { post(&TwinIndex::refresh); }));
 }
 
 void TwinIndex::refresh() {

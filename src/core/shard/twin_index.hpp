@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
 #include "base/clock.hpp"
 #include "base/task.hpp"
 #include "base/timers.hpp"
@@ -38,7 +39,6 @@ public:
     /// `background` runs on the shard's thread. All of it outlives the index.
     TwinIndex(const Directory& directory, Clock& clock, Timers& timers,
               boost::asio::any_io_executor background, const TwinIndexLimits& limits);
-    ~TwinIndex();
     TwinIndex(const TwinIndex&) = delete;
     TwinIndex& operator=(const TwinIndex&) = delete;
 
@@ -108,8 +108,6 @@ private:
     Timers& timers_;
     boost::asio::any_io_executor background_;
     const TwinIndexLimits limits_;
-    /// Outlived by what was posted, which finds out by it that the index is gone.
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     bool is_on_ = false;  ///< Columns exist or are being made, so changes matter.
     bool is_ready_ = false;
@@ -134,6 +132,7 @@ private:
     std::uint64_t touches_ = 0;
     std::uint64_t touches_seen_ = 0;  ///< When refreshing last looked.
     bool is_refreshing_ = false;      ///< A timer or a slice of it is on its way.
+    CallbackScope callbacks_;
 };
 
 }  // namespace carillon

@@ -34,9 +34,9 @@ void TwinLogFolder::logged(std::size_t devices, std::size_t bytes) {
 }
 
 void TwinLogFolder::after(Duration delay, void (TwinLogFolder::*next)()) {
-    shard_.timers().at(shard_.clock().now() + delay, [this, alive = alive_, next] {
-        if (*alive && !is_stopped_) (this->*next)();
-    });
+    shard_.timers().at(shard_.clock().now() + delay, callbacks_.bind([this, next] {
+        if (!is_stopped_) (this->*next)();
+    }));
 }
 
 void TwinLogFolder::begin_if_due() {
@@ -80,28 +80,31 @@ Result<TwinLogFolder::Piece> TwinLogFolder::read_piece(const Store& store, std::
 }
 
 void TwinLogFolder::read() {
-    shard_.storage().run([this, alive = alive_, executor = shard_.executor(), &store = shard_.store(),
+    shard_.storage().run([done = callbacks_.bind([this](const Result<Piece>& found) { add_or_end(found); }),
+                          executor = shard_.executor(), &store = shard_.store(),
                           from = twin_log_key(shard_.number(), pass_.from),
                           to = twin_log_key(shard_.number(), pass_.end)]() mutable {
         auto found = read_piece(store, from, to);
-        boost::asio::post(executor, [this, alive = std::move(alive), held = std::move(found)]() mutable {
-            if (!*alive || is_stopped_) return;
-            if (!held) {
-                log.error("twin log could not be folded shard={} reason={}", shard_.number(),
-                          held.error().detail);
-                return end(true);
-            }
-            if (held->devices > 0) {
-                add(*held);
-                return read();
-            }
-            if (pass_.devices == 0) {  // Nothing is there, whatever we counted.
-                devices_ = bytes_ = 0;
-                return end(false);
-            }
-            fold();
-        });
+        boost::asio::post(executor,
+                          [done = std::move(done), held = std::move(found)]() mutable { done(held); });
     });
+}
+
+void TwinLogFolder::add_or_end(const Result<Piece>& found) {
+    if (is_stopped_) return;
+    if (!found) {
+        log.error("twin log could not be folded shard={} reason={}", shard_.number(), found.error().detail);
+        return end(true);
+    }
+    if (found->devices > 0) {
+        add(*found);
+        return read();
+    }
+    if (pass_.devices == 0) {  // Nothing is there, whatever we counted.
+        devices_ = bytes_ = 0;
+        return end(false);
+    }
+    fold();
 }
 
 void TwinLogFolder::add(const Piece& piece) {
@@ -125,9 +128,9 @@ void TwinLogFolder::fold() {
     const bool has_room = !shard_.committer().is_full() && !gives_way();
     if (has_room) fold_slice();
     if (!has_room || ++slices_ % slices_at_a_stretch == 0) return after(stretch_pause, &TwinLogFolder::fold);
-    boost::asio::post(shard_.background(), [this, alive = alive_] {
-        if (*alive && !is_stopped_) fold();
-    });
+    boost::asio::post(shard_.background(), callbacks_.bind([this] {
+        if (!is_stopped_) fold();
+    }));
 }
 
 void TwinLogFolder::fold_slice() {
@@ -140,20 +143,18 @@ void TwinLogFolder::fold_slice() {
         shard_.write_whole(*record, *newest);
         ++written;
     }
-    shard_.committer().on_durable([this, alive = alive_](const Result<>& result) {
-        if (*alive && !result) has_refusal_ = true;
-    });
+    shard_.committer().on_durable(callbacks_.bind([this](const Result<>& result) {
+        if (!result) has_refusal_ = true;
+    }));
 }
 
 void TwinLogFolder::erase() {
     // Only when every document is known to be durable: a refused batch would take some with it.
-    shard_.committer().on_durable([this, alive = alive_](const Result<>& rewritten) {
-        if (!*alive) return;
+    shard_.committer().on_durable(callbacks_.bind([this](const Result<>& rewritten) {
         if (!rewritten || has_refusal_) return end(true);
         shard_.committer().batch().erase_range(Table::twin_log, twin_log_key(shard_.number(), 0),
                                                twin_log_key(shard_.number(), pass_.from));
-        shard_.committer().on_durable([this, held = alive_](const Result<>& erased) {
-            if (!*held) return;
+        shard_.committer().on_durable(callbacks_.bind([this](const Result<>& erased) {
             if (erased) {
                 devices_ -= std::min(devices_, pass_.devices);
                 bytes_ -= std::min(bytes_, pass_.bytes);
@@ -161,8 +162,8 @@ void TwinLogFolder::erase() {
                           devices_);
             }
             end(!erased);
-        });
-    });
+        }));
+    }));
 }
 
 void TwinLogFolder::end(bool is_refused) {

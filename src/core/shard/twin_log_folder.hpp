@@ -1,9 +1,9 @@
 #pragma once
 
+#include "base/callback_scope.hpp"
 #include "core/shard/shard.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 namespace carillon {
@@ -29,7 +29,6 @@ public:
 
     /// Folds from above these bounds down to half of them.
     TwinLogFolder(Shard& shard, std::size_t devices_max, std::size_t bytes_max);
-    ~TwinLogFolder() { *alive_ = false; }
     TwinLogFolder(const TwinLogFolder&) = delete;
     TwinLogFolder& operator=(const TwinLogFolder&) = delete;
 
@@ -63,6 +62,7 @@ private:
     void begin_if_due();
     void begin();
     void read();
+    void add_or_end(const Result<Piece>& found);
     void add(const Piece& piece);
     void fold();
     void fold_slice();
@@ -75,7 +75,6 @@ private:
     Shard& shard_;
     const std::size_t devices_max_;
     const std::size_t bytes_max_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::size_t devices_ = 0;  ///< Documents the durable entries stand for.
     std::size_t bytes_ = 0;
     TimePoint last_logged_{};
@@ -86,6 +85,7 @@ private:
     bool is_folding_ = false;
     bool is_emptying_ = false;  ///< From over the bounds down to half of them.
     bool is_stopped_ = false;
+    CallbackScope callbacks_;
 };
 
 }  // namespace carillon
