@@ -5,7 +5,7 @@
 #include "core/hub/hub.hpp"
 #include "core/hub/login_brake.hpp"
 #include "endpoint/device/registrant.hpp"
-#include "endpoint/rest/errors.hpp"
+#include "endpoint/device/twin_errors.hpp"
 #include "net/io_thread.hpp"
 #include "wire/mqtt/encode.hpp"
 #include "wire/mqtt/registration_topics.hpp"
@@ -279,7 +279,7 @@ Task<> RegistrationConnection::poll(std::string rid, std::string operation_id) {
 
 void RegistrationConnection::answer_failure(std::string_view rid, const Error& error) {
     const WallTime now = channel_->thread().clock().wall_now();
-    const rest::HttpResponse told = rest::error_response(error, now, ids_, {.is_of_provisioning = true});
+    const auto told = device::twin_failure(error, now, ids_);
     const bool is_passing = told.status >= 429;
     answer(told.status, rid, is_passing ? device::registration_retry_s : 0, told.body);
 }
