@@ -2,6 +2,7 @@
 
 #include "base/openssl_owner.hpp"
 #include "base/text.hpp"
+#include "base/x509_der.hpp"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -40,15 +41,6 @@ std::string thumbprint(const X509* certificate, const EVP_MD* hash) {
     unsigned size = 0;
     if (X509_digest(certificate, hash, digest.data(), &size) != 1) return {};
     return upper_hex({reinterpret_cast<const char*>(digest.data()), size});
-}
-
-std::string der_of(const X509* certificate) {
-    unsigned char* bytes = nullptr;
-    const int size = i2d_X509(certificate, &bytes);
-    if (size <= 0) return {};
-    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-    OPENSSL_free(bytes);
-    return der;
 }
 
 std::string serial_of(const X509* certificate) {

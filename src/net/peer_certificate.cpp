@@ -1,6 +1,7 @@
 #include "net/peer_certificate.hpp"
 
 #include "base/text.hpp"
+#include "base/x509_der.hpp"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -30,15 +31,6 @@ std::string common_name(const X509* certificate) {
     std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
     OPENSSL_free(utf8);
     return name.find('\0') == std::string::npos ? name : std::string();
-}
-
-std::string der_of(const X509* certificate) {
-    unsigned char* bytes = nullptr;
-    const int size = i2d_X509(certificate, &bytes);
-    if (size <= 0) return {};
-    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-    OPENSSL_free(bytes);
-    return der;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/openssl_owner.hpp"
 #include "base/text.hpp"
+#include "base/x509_der.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -29,15 +30,6 @@ Certificate read_der(std::string_view der) {
     const auto* const end = at + der.size();
     Certificate read(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
     return at == end ? std::move(read) : nullptr;
-}
-
-std::string der_of(const X509* certificate) {
-    unsigned char* bytes = nullptr;
-    const int size = i2d_X509(certificate, &bytes);
-    if (size <= 0) return {};
-    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-    OPENSSL_free(bytes);
-    return der;
 }
 
 auto refused(const char* why) {
