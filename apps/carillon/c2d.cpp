@@ -91,19 +91,10 @@ Result<Exit> reject(const MessageArgs& args) {
     return settle(args, MessageSettlement::reject, "rejected");
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<MessageArgs>& args, Result<Exit> (*run)(const MessageArgs&),
-                   int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_settling_verb(CLI::App& group, const char* name, const char* description,
                        Result<Exit> (*run)(const MessageArgs&), int& exit_code) {
     auto args = std::make_shared<MessageArgs>();
-    auto& verb = add_verb(group, name, description, args, run, exit_code);
+    auto& verb = add_hub_verb(group, name, description, args, run, exit_code);
     add_device_flag(verb, args->device);
     verb.add_option("--etag,-e", args->lock, "The etag that `c2d receive` printed")->required();
 }
@@ -115,14 +106,14 @@ void add_c2d(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<MessageArgs>();
-    auto& send_verb = add_verb(group, "send", "Queue a message for a device", args, send, exit_code);
+    auto& send_verb = add_hub_verb(group, "send", "Queue a message for a device", args, send, exit_code);
     add_device_flag(send_verb, args->device);
     add_module_flag(send_verb, args->module, Needed::no);
     add_message_flags(send_verb, args->order);
 
     args = std::make_shared<MessageArgs>();
-    auto& receive_verb = add_verb(group, "receive", "Receive the oldest message of a device, as the device",
-                                  args, receive, exit_code);
+    auto& receive_verb = add_hub_verb(
+        group, "receive", "Receive the oldest message of a device, as the device", args, receive, exit_code);
     add_device_flag(receive_verb, args->device);
     receive_verb
         .add_option("--lock-timeout,--lt", args->lock_s,
@@ -139,7 +130,8 @@ void add_c2d(CLI::App& app, int& exit_code) {
     add_settling_verb(group, "reject", "Reject a message that was received", reject, exit_code);
 
     args = std::make_shared<MessageArgs>();
-    auto& purge_verb = add_verb(group, "purge", "Remove all messages of a device", args, purge, exit_code);
+    auto& purge_verb =
+        add_hub_verb(group, "purge", "Remove all messages of a device", args, purge, exit_code);
     add_device_flag(purge_verb, args->device);
 }
 

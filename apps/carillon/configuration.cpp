@@ -129,15 +129,6 @@ Result<Exit> apply(const ConfigurationArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<ConfigurationArgs>& args,
-                   Result<Exit> (*run)(const ConfigurationArgs&), int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_id_flag(CLI::App& verb, ConfigurationArgs& args) {
     verb.add_option("configuration,--config-id,-c", args.order.id, "Id of the configuration")
         ->required()
@@ -156,7 +147,7 @@ void add_order_flags(CLI::App& verb, ConfigurationOrder& order) {
 
 void add_writing_verbs(CLI::App& group, int& exit_code) {
     auto args = std::make_shared<ConfigurationArgs>();
-    auto& create_verb = add_verb(group, "create", "Create a configuration", args, create, exit_code);
+    auto& create_verb = add_hub_verb(group, "create", "Create a configuration", args, create, exit_code);
     add_id_flag(create_verb, *args);
     create_verb
         .add_option("--content,-k", args->order.content,
@@ -165,8 +156,8 @@ void add_writing_verbs(CLI::App& group, int& exit_code) {
     add_order_flags(create_verb, args->order);
 
     args = std::make_shared<ConfigurationArgs>();
-    auto& update_verb =
-        add_verb(group, "update", "Change a configuration; what is not named stays", args, update, exit_code);
+    auto& update_verb = add_hub_verb(group, "update", "Change a configuration; what is not named stays", args,
+                                     update, exit_code);
     add_id_flag(update_verb, *args);
     add_order_flags(update_verb, args->order);
     update_verb.add_option("--set", args->order.sets,
@@ -174,15 +165,15 @@ void add_writing_verbs(CLI::App& group, int& exit_code) {
     update_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [the one just read]");
 
     args = std::make_shared<ConfigurationArgs>();
-    auto& delete_verb =
-        add_verb(group, "delete", "Delete a configuration; twins lose what it gave", args, remove, exit_code);
+    auto& delete_verb = add_hub_verb(group, "delete", "Delete a configuration; twins lose what it gave", args,
+                                     remove, exit_code);
     add_id_flag(delete_verb, *args);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
     add_yes_flag(delete_verb, args->yes);
 
     args = std::make_shared<ConfigurationArgs>();
     auto& apply_verb =
-        add_verb(group, "apply", "Give one edge device a content, once", args, apply, exit_code);
+        add_hub_verb(group, "apply", "Give one edge device a content, once", args, apply, exit_code);
     add_device_flag(apply_verb, args->device);
     apply_verb
         .add_option("--content,-k", args->order.content,
@@ -199,16 +190,16 @@ void add_configuration(CLI::App& app, int& exit_code) {
     add_writing_verbs(group, exit_code);
 
     auto args = std::make_shared<ConfigurationArgs>();
-    add_id_flag(add_verb(group, "show", "Print a configuration with its metrics", args, show, exit_code),
+    add_id_flag(add_hub_verb(group, "show", "Print a configuration with its metrics", args, show, exit_code),
                 *args);
 
     args = std::make_shared<ConfigurationArgs>();
-    auto& list_verb = add_verb(group, "list", "List the configurations", args, list, exit_code);
+    auto& list_verb = add_hub_verb(group, "list", "List the configurations", args, list, exit_code);
     list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<ConfigurationArgs>();
-    auto& metric_verb = add_verb(group, "show-metric", "List the devices or modules that a metric counts",
-                                 args, show_metric, exit_code);
+    auto& metric_verb = add_hub_verb(group, "show-metric", "List the devices or modules that a metric counts",
+                                     args, show_metric, exit_code);
     add_id_flag(metric_verb, *args);
     metric_verb.add_option("--metric-id,-m", args->metric, "Name of the metric, such as appliedCount")
         ->required();

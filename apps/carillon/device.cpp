@@ -94,15 +94,6 @@ void add_status_flags(CLI::App& verb, DeviceOrder& order) {
     verb.add_option("--status-reason,--star", order.status_reason, "Why it is disabled");
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<DeviceArgs>& args, Result<Exit> (*run)(const DeviceArgs&),
-                   int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 }  // namespace
 
 void add_device(CLI::App& app, int& exit_code) {
@@ -110,32 +101,33 @@ void add_device(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<DeviceArgs>();
-    auto& create_verb = add_verb(group, "create", "Create a device", args, create, exit_code);
+    auto& create_verb = add_hub_verb(group, "create", "Create a device", args, create, exit_code);
     add_device_flag(create_verb, args->order.id);
     add_credential_flags(create_verb, args->order);
     add_status_flags(create_verb, args->order);
     add_connection_string_flag(create_verb, args->prints_connection_string);
 
     args = std::make_shared<DeviceArgs>();
-    auto& show_verb = add_verb(group, "show", "Print a device, with its keys", args, show, exit_code);
+    auto& show_verb = add_hub_verb(group, "show", "Print a device, with its keys", args, show, exit_code);
     add_device_flag(show_verb, args->order.id);
     add_connection_string_flag(show_verb, args->prints_connection_string);
 
     args = std::make_shared<DeviceArgs>();
-    auto& list_verb = add_verb(group, "list", "List the devices, as twins", args, list, exit_code);
+    auto& list_verb = add_hub_verb(group, "list", "List the devices, as twins", args, list, exit_code);
     list_verb.add_option("-q,--query-condition", args->condition, "Only those, such as tags.building = '43'");
     list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<DeviceArgs>();
     auto& update_verb =
-        add_verb(group, "update", "Change a device; what is not named stays", args, update, exit_code);
+        add_hub_verb(group, "update", "Change a device; what is not named stays", args, update, exit_code);
     add_device_flag(update_verb, args->order.id);
     add_credential_flags(update_verb, args->order);
     add_status_flags(update_verb, args->order);
     update_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [the one just read]");
 
     args = std::make_shared<DeviceArgs>();
-    auto& delete_verb = add_verb(group, "delete", "Delete a device with its twin", args, remove, exit_code);
+    auto& delete_verb =
+        add_hub_verb(group, "delete", "Delete a device with its twin", args, remove, exit_code);
     add_device_flag(delete_verb, args->order.id);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
     add_yes_flag(delete_verb, args->yes);

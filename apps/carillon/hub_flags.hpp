@@ -11,6 +11,7 @@
 #include <CLI/Formatter.hpp>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace carillon {
 
@@ -77,6 +78,17 @@ template <class Args>
 void on_chosen(CLI::App& command, std::shared_ptr<Args> args, Result<Exit> (*run)(const Args&),
                int& exit_code) {
     command.callback([args, run, &exit_code] { exit_code = conclude(run(*args)); });
+}
+
+/// Adds a command that asks a hub: with the flags of `args->hub`, and `run(*args)` when it is chosen.
+template <class Args>
+CLI::App& add_hub_verb(CLI::App& group, const std::string& name, const std::string& description,
+                       const std::shared_ptr<Args>& args,
+                       Result<Exit> (*run)(const std::type_identity_t<Args>&), int& exit_code) {
+    CLI::App& verb = *group.add_subcommand(name, description);
+    add_hub_flags(verb, args->hub);
+    on_chosen<Args>(verb, args, run, exit_code);
+    return verb;
 }
 
 /// Rows written to standard output, counted.

@@ -1,5 +1,6 @@
 // carillon job: orders for many devices.
 
+#include "model/jobs/job.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/random.hpp"
@@ -11,7 +12,6 @@
 #include "job_targets.hpp"
 #include "job_watch.hpp"
 #include "json_text.hpp"
-#include "model/jobs/job.hpp"
 #include "model/rollouts/rollout_confirm.hpp"
 #include "rollout_flags.hpp"
 #include "rollouts/job_plan.hpp"
@@ -284,21 +284,33 @@ Result<Exit> set(const JobArgs& args) {
     return show_document(args.hub, *job);
 }
 
+std::string new_id(const JobArgs& args) {
+    return args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
+}
+
+/// What the job `source` orders, under a new id and for the devices of `args`, with its rollout changed by
+/// `flags`.
+Result<JobOrder> changed_order(const JobArgs& args, const std::string& source, const RolloutFlags& flags) {
+    auto order = order_again(source);
+    if (!order) return order;
+    order->condition = args.order.condition;
+    order->id = new_id(args);
+    const JobType type = order->method_name.empty() ? JobType::update_twin : JobType::device_method;
+    auto rollout = checked_rollout(flags, type, order->rollout);
+    if (!rollout) return fail(std::move(rollout).error());
+    order->rollout = *std::move(rollout);
+    return order;
+}
+
 Result<Exit> rerun(const JobArgs& args) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto source = client->find_job(args.order.id);
     if (!source) return fail(source.error());
-    auto order = order_again(*source);
-    if (!order) return fail(std::move(order).error());
-    order->condition = args.order.condition;
-    order->id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
     RolloutFlags flags = args.rollout;
     flags.from = args.order.id + ':' + args.only;
-    const JobType type = order->method_name.empty() ? JobType::update_twin : JobType::device_method;
-    auto rollout = checked_rollout(flags, type, order->rollout);
-    if (!rollout) return fail(std::move(rollout).error());
-    order->rollout = *std::move(rollout);
+    auto order = changed_order(args, *source, flags);
+    if (!order) return fail(std::move(order).error());
     order->has_other_job = true;
     return send(*client, args, *order);
 }
@@ -309,17 +321,11 @@ Result<Exit> copy(const JobArgs& args) {
     if (!client) return fail(std::move(client).error());
     const auto source = client->find_job(args.order.id);
     if (!source) return fail(source.error());
-    auto order = order_again(*source);
+    auto order = changed_order(args, *source, args.rollout);
     if (!order) return fail(std::move(order).error());
     const auto job = JsonDocument::parse(*source);
     if (!job) return fail(job.error());
-    order->condition =
-        args.order.condition.empty() ? job->root().find("queryCondition").string() : args.order.condition;
-    order->id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
-    const JobType type = order->method_name.empty() ? JobType::update_twin : JobType::device_method;
-    auto rollout = checked_rollout(args.rollout, type, order->rollout);
-    if (!rollout) return fail(std::move(rollout).error());
-    order->rollout = *std::move(rollout);
+    if (order->condition.empty()) order->condition = job->root().find("queryCondition").string();
     const auto seconds = job->root().find("maxExecutionTimeInSeconds").integer();
     if (order->rollout.empty() && seconds && *seconds > 0)
         order->execution_time_max_s = static_cast<int>(*seconds);
@@ -333,7 +339,7 @@ Result<Exit> undo(const JobArgs& args) {
     JobOrder order = args.order;
     RolloutFlags flags = args.rollout;
     flags.undo_of = args.order.id;
-    order.id = args.new_id.empty() ? SystemRandom().uuid() : args.new_id;
+    order.id = new_id(args);
     order.twin_patch = "{}";  // What is written, the other job says.
     order.has_other_job = true;
     auto rollout = checked_rollout(flags, JobType::update_twin);
@@ -405,18 +411,10 @@ Result<Exit> ask_what_if(const JobArgs& args) {
     if (!changes) return fail(changes.error());
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
-    const auto answer = ask_what_if(*client, args.order.id, std::string_view(changes->empty() ? "{}" : *changes));
+    const auto answer =
+        ask_what_if(*client, args.order.id, std::string_view(changes->empty() ? "{}" : *changes));
     if (!answer) return fail(answer.error());
     return show_document(args.hub, *answer);
-}
-
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<JobArgs>& args, Result<Exit> (*run)(const JobArgs&),
-                   int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
 }
 
 void add_job_id_flag(CLI::App& verb, JobArgs& args) {
@@ -491,21 +489,21 @@ void add_wait_flags(CLI::App& verb, JobArgs& args) {
 
 void add_create(CLI::App& group, int& exit_code) {
     auto args = std::make_shared<JobArgs>();
-    auto& verb = add_verb(group, "create", "Schedule a direct method or a twin update over many devices",
-                          args, create, exit_code);
+    auto& verb = add_hub_verb(group, "create", "Schedule a direct method or a twin update over many devices",
+                              args, create, exit_code);
     add_order_flags(verb, *args);
     add_wait_flags(verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& plan_verb = add_verb(
+    auto& plan_verb = add_hub_verb(
         group, "plan",
         "Look up what a job of these flags would do: its devices, what changes, what collides; begins none",
         args, plan, exit_code);
     add_order_flags(plan_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& apply_verb = add_verb(group, "apply", "Carry out a plan, unless its devices have changed too much",
-                                args, apply, exit_code);
+    auto& apply_verb = add_hub_verb(
+        group, "apply", "Carry out a plan, unless its devices have changed too much", args, apply, exit_code);
     apply_verb.add_option("plan,--plan", args->plan.plan, "Id of the plan, as `job plan` printed it")
         ->required()
         ->type_name("PLAN");
@@ -526,65 +524,65 @@ void add_directing(CLI::App& group, int& exit_code) {
         verb.add_option("--why", args.why, "Kept in the job's history, up to 256 bytes");
     };
     auto args = std::make_shared<JobArgs>();
-    auto& pause_verb = add_verb(group, "pause", "Hold a job with a rollout: no further device begins", args,
-                                pause, exit_code);
+    auto& pause_verb = add_hub_verb(group, "pause", "Hold a job with a rollout: no further device begins",
+                                    args, pause, exit_code);
     add_job_id_flag(pause_verb, *args);
     add_why(pause_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& resume_verb = add_verb(group, "resume", "Let a paused job go on", args, resume, exit_code);
+    auto& resume_verb = add_hub_verb(group, "resume", "Let a paused job go on", args, resume, exit_code);
     add_job_id_flag(resume_verb, *args);
     add_why(resume_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& promote_verb =
-        add_verb(group, "promote", "Let a wave pass, so that the next one opens", args, promote, exit_code);
+    auto& promote_verb = add_hub_verb(group, "promote", "Let a wave pass, so that the next one opens", args,
+                                      promote, exit_code);
     add_job_id_flag(promote_verb, *args);
     promote_verb.add_option("--wave", args->wave, "Which wave, counted from 0 [the newest that is open]")
         ->check(whole_number(0, 500));
     add_why(promote_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& close_verb = add_verb(group, "close", "Let no more devices join a continuous job, which then ends",
-                                args, close_members, exit_code);
+    auto& close_verb =
+        add_hub_verb(group, "close", "Let no more devices join a continuous job, which then ends", args,
+                     close_members, exit_code);
     add_job_id_flag(close_verb, *args);
     add_why(close_verb, *args);
 
     args = std::make_shared<JobArgs>();
     auto& set_verb =
-        add_verb(group, "set", "Change the rollout of a job while it runs", args, set, exit_code);
+        add_hub_verb(group, "set", "Change the rollout of a job while it runs", args, set, exit_code);
     add_job_id_flag(set_verb, *args);
     add_rollout_change_flags(set_verb, args->rollout);
     set_verb.add_option("--revision", args->revision, "Only if the job is still at this revision [any]")
         ->check(whole_number(0, std::int64_t{1} << 53));
 
     args = std::make_shared<JobArgs>();
-    add_job_id_flag(
-        add_verb(group, "history", "List what was done to a job with a rollout, when, and by which policy",
-                 args, history, exit_code),
-        *args);
+    add_job_id_flag(add_hub_verb(group, "history",
+                                 "List what was done to a job with a rollout, when, and by which policy",
+                                 args, history, exit_code),
+                    *args);
 
     args = std::make_shared<JobArgs>();
-    auto& what_if_verb =
-        add_verb(group, "what-if",
-                 "Say what would have become of a job with other waves, rules or pace, from its log", args,
-                 ask_what_if, exit_code);
+    auto& what_if_verb = add_hub_verb(
+        group, "what-if", "Say what would have become of a job with other waves, rules or pace, from its log",
+        args, ask_what_if, exit_code);
     add_job_id_flag(what_if_verb, *args);
     add_rollout_rule_flags(what_if_verb, args->rollout);
 
     args = std::make_shared<JobArgs>();
     auto& verify_verb =
-        add_verb(group, "verify",
-                 "Check that the log of a job with a rollout is as it was written; exit code 10 if not", args,
-                 verify, exit_code);
+        add_hub_verb(group, "verify",
+                     "Check that the log of a job with a rollout is as it was written; exit code 10 if not",
+                     args, verify, exit_code);
     add_job_id_flag(verify_verb, *args);
     verify_verb.add_option("--seal", args->seal,
                            "A seal that you have kept, as `job show` printed it; must be in the log");
 
     args = std::make_shared<JobArgs>();
     args->only = "failed";
-    auto& rerun_verb =
-        add_verb(group, "rerun", "Order the same again for some devices of a job", args, rerun, exit_code);
+    auto& rerun_verb = add_hub_verb(group, "rerun", "Order the same again for some devices of a job", args,
+                                    rerun, exit_code);
     add_job_id_flag(rerun_verb, *args);
     rerun_verb.add_option("--only", args->only,
                           "Devices in these states: failed, canceled, pending, succeeded [failed]");
@@ -599,8 +597,8 @@ void add_directing(CLI::App& group, int& exit_code) {
     add_watch_flags(rerun_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& copy_verb = add_verb(group, "copy", "Order a job once more, for the devices that match by now", args,
-                               copy, exit_code);
+    auto& copy_verb = add_hub_verb(group, "copy", "Order a job once more, for the devices that match by now",
+                                   args, copy, exit_code);
     add_job_id_flag(copy_verb, *args);
     copy_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
     copy_verb.add_option("-q,--query-condition", args->order.condition,
@@ -612,7 +610,7 @@ void add_directing(CLI::App& group, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     auto& undo_verb =
-        add_verb(group, "undo", "Take back what a twin job with a rollout wrote", args, undo, exit_code);
+        add_hub_verb(group, "undo", "Take back what a twin job with a rollout wrote", args, undo, exit_code);
     add_job_id_flag(undo_verb, *args);
     undo_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
     undo_verb.add_option("-q,--query-condition", args->order.condition,
@@ -633,10 +631,10 @@ void add_job(CLI::App& app, int& exit_code) {
     add_create(group, exit_code);
 
     auto args = std::make_shared<JobArgs>();
-    add_job_id_flag(add_verb(group, "show", "Print a job", args, show, exit_code), *args);
+    add_job_id_flag(add_hub_verb(group, "show", "Print a job", args, show, exit_code), *args);
 
     args = std::make_shared<JobArgs>();
-    auto& list_verb = add_verb(group, "list", "List the jobs, newest first", args, list, exit_code);
+    auto& list_verb = add_hub_verb(group, "list", "List the jobs, newest first", args, list, exit_code);
     list_verb.add_option("--job-type,--jt", args->type, "Only scheduleDeviceMethod or scheduleUpdateTwin")
         ->check(one_of({"scheduleDeviceMethod", "scheduleUpdateTwin"}));
     list_verb
@@ -646,21 +644,21 @@ void add_job(CLI::App& app, int& exit_code) {
     list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = std::make_shared<JobArgs>();
-    add_job_id_flag(add_verb(group, "cancel", "Cancel a job that has not ended", args, cancel, exit_code),
+    add_job_id_flag(add_hub_verb(group, "cancel", "Cancel a job that has not ended", args, cancel, exit_code),
                     *args);
 
     add_directing(group, exit_code);
     add_job_decisions(group, exit_code);
 
     args = std::make_shared<JobArgs>();
-    auto& watch_verb = add_verb(group, "watch", "Follow a job to its end; exit code 8 if devices failed",
-                                args, watch, exit_code);
+    auto& watch_verb = add_hub_verb(group, "watch", "Follow a job to its end; exit code 8 if devices failed",
+                                    args, watch, exit_code);
     add_job_id_flag(watch_verb, *args);
     add_watch_flags(watch_verb, *args);
 
     args = std::make_shared<JobArgs>();
     auto& devices_verb =
-        add_verb(group, "devices", "List what became of each device", args, devices, exit_code);
+        add_hub_verb(group, "devices", "List what became of each device", args, devices, exit_code);
     add_job_id_flag(devices_verb, *args);
     devices_verb.add_option("--status", args->status, "Only pending, running, completed, failed or canceled")
         ->check(one_of({"pending", "running", "completed", "failed", "canceled"}));
@@ -669,8 +667,8 @@ void add_job(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     auto& failures_verb =
-        add_verb(group, "failures", "List why devices failed, and what those of a cause have in common", args,
-                 failures, exit_code);
+        add_hub_verb(group, "failures", "List why devices failed, and what those of a cause have in common",
+                     args, failures, exit_code);
     add_job_id_flag(failures_verb, *args);
     add_kind_and_wave(failures_verb, *args);
 }

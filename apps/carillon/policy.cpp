@@ -83,15 +83,6 @@ Result<Exit> renew_token_key(const PolicyArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<PolicyArgs>& args, Result<Exit> (*run)(const PolicyArgs&),
-                   int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_name_flag(CLI::App& verb, PolicyArgs& args) {
     verb.add_option("policy,--policy-name,--pn", args.name, "Name of the policy, such as iothubowner")
         ->required()
@@ -103,14 +94,14 @@ void add_name_flag(CLI::App& verb, PolicyArgs& args) {
 void add_policy(CLI::App& app, int& exit_code) {
     auto& group = *app.add_subcommand("policy", "Shared access policies and their keys");
     group.require_subcommand(1);
-    add_verb(group, "list", "List the policies", std::make_shared<PolicyArgs>(), list, exit_code);
+    add_hub_verb(group, "list", "List the policies", std::make_shared<PolicyArgs>(), list, exit_code);
 
     auto args = std::make_shared<PolicyArgs>();
-    add_name_flag(add_verb(group, "show", "Print a policy with its keys", args, show, exit_code), *args);
+    add_name_flag(add_hub_verb(group, "show", "Print a policy with its keys", args, show, exit_code), *args);
 
     args = std::make_shared<PolicyArgs>();
-    auto& create_verb =
-        add_verb(group, "create", "Make a policy, or give one exactly these rights", args, create, exit_code);
+    auto& create_verb = add_hub_verb(group, "create", "Make a policy, or give one exactly these rights", args,
+                                     create, exit_code);
     add_name_flag(create_verb, *args);
     create_verb.add_option("--permissions,--rights", args->permissions, "What it allows; one or more")
         ->required()
@@ -123,22 +114,22 @@ void add_policy(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<PolicyArgs>();
     auto& delete_verb =
-        add_verb(group, "delete", "Remove a policy, and end what stands on it", args, remove, exit_code);
+        add_hub_verb(group, "delete", "Remove a policy, and end what stands on it", args, remove, exit_code);
     add_name_flag(delete_verb, *args);
     add_yes_flag(delete_verb, args->yes);
 
     args = std::make_shared<PolicyArgs>();
     auto& renew_verb =
-        add_verb(group, "renew-key", "Make a key of a policy new, and end what stands on the old one", args,
-                 renew_key, exit_code);
+        add_hub_verb(group, "renew-key", "Make a key of a policy new, and end what stands on the old one",
+                     args, renew_key, exit_code);
     add_name_flag(renew_verb, *args);
     renew_verb.add_option("--renew-key,--rk", args->key, "primary, secondary or swap")
         ->required()
         ->check(CLI::IsMember({"primary", "secondary", "swap"}));
 
-    add_verb(group, "renew-token-key",
-             "Make the hub's own key new, which signs continuation tokens and dashboard sessions",
-             std::make_shared<PolicyArgs>(), renew_token_key, exit_code);
+    add_hub_verb(group, "renew-token-key",
+                 "Make the hub's own key new, which signs continuation tokens and dashboard sessions",
+                 std::make_shared<PolicyArgs>(), renew_token_key, exit_code);
 }
 
 }  // namespace carillon

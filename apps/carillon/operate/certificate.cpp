@@ -54,8 +54,8 @@ Result<Exit> list_hub_certificates(const CertificateArgs& args) {
     return Exit::ok;
 }
 
-Result<Exit> send_for_certificate(const CertificateArgs& args, std::string_view method, std::string_view operation,
-                                  const std::string& body) {
+Result<Exit> send_for_certificate(const CertificateArgs& args, std::string_view method,
+                                  std::string_view operation, const std::string& body) {
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const std::string path = certificate_path(args.name, operation);
@@ -106,15 +106,6 @@ Result<Exit> verify_certificate_file(const CertificateArgs& args) {
     return send_for_certificate(args, "POST", "verify", body);
 }
 
-CLI::App& add_certificate_verb(CLI::App& group, const char* name, const char* description,
-                               const std::shared_ptr<CertificateArgs>& args,
-                               Result<Exit> (*run)(const CertificateArgs&), int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_certificate_name(CLI::App& verb, CertificateArgs& args) {
     verb.add_option("certificate,-n,--name", args.name, "Name of the certificate")
         ->required()
@@ -133,18 +124,19 @@ void add_certificate_path(CLI::App& verb, CertificateArgs& args, const char* hel
 
 void add_certificate(CLI::App& app, int& exit_code) {
     auto& group = *app.add_subcommand(
-        "certificate", "Authorities that sign device certificates, and the proof of possession of their keys");
+        "certificate",
+        "Authorities that sign device certificates, and the proof of possession of their keys");
     group.require_subcommand(1);
-    add_certificate_verb(group, "list", "List the certificates", std::make_shared<CertificateArgs>(),
-                         list_hub_certificates, exit_code);
+    add_hub_verb(group, "list", "List the certificates", std::make_shared<CertificateArgs>(),
+                 list_hub_certificates, exit_code);
 
     auto args = std::make_shared<CertificateArgs>();
     add_certificate_name(
-        add_certificate_verb(group, "show", "Print a certificate", args, show_certificate, exit_code), *args);
+        add_hub_verb(group, "show", "Print a certificate", args, show_certificate, exit_code), *args);
 
     args = std::make_shared<CertificateArgs>();
-    auto& create_verb = add_certificate_verb(group, "create", "Keep an authority's certificate, or replace it",
-                                             args, create_certificate, exit_code);
+    auto& create_verb = add_hub_verb(group, "create", "Keep an authority's certificate, or replace it", args,
+                                     create_certificate, exit_code);
     add_certificate_name(create_verb, *args);
     add_certificate_path(create_verb, *args, "PEM file of its certificate");
     add_certificate_etag(create_verb, *args);
@@ -152,24 +144,24 @@ void add_certificate(CLI::App& app, int& exit_code) {
                          "Believe devices by it at once, without proof of possession");
 
     args = std::make_shared<CertificateArgs>();
-    auto& code_verb =
-        add_certificate_verb(group, "generate-verification-code",
-                             "Make the code that the proof of possession must have as its common name", args,
-                             generate_code, exit_code);
+    auto& code_verb = add_hub_verb(group, "generate-verification-code",
+                                   "Make the code that the proof of possession must have as its common name",
+                                   args, generate_code, exit_code);
     add_certificate_name(code_verb, *args);
     add_certificate_etag(code_verb, *args);
 
     args = std::make_shared<CertificateArgs>();
-    auto& verify_verb = add_certificate_verb(group, "verify", "Prove possession of the authority's key", args,
-                                             verify_certificate_file, exit_code);
+    auto& verify_verb = add_hub_verb(group, "verify", "Prove possession of the authority's key", args,
+                                     verify_certificate_file, exit_code);
     add_certificate_name(verify_verb, *args);
-    add_certificate_path(verify_verb, *args,
-                         "PEM file of a certificate with the code as its common name, signed by the authority");
+    add_certificate_path(
+        verify_verb, *args,
+        "PEM file of a certificate with the code as its common name, signed by the authority");
     add_certificate_etag(verify_verb, *args);
 
     args = std::make_shared<CertificateArgs>();
-    auto& delete_verb = add_certificate_verb(group, "delete", "Delete a certificate", args,
-                                             delete_hub_certificate, exit_code);
+    auto& delete_verb =
+        add_hub_verb(group, "delete", "Delete a certificate", args, delete_hub_certificate, exit_code);
     add_certificate_name(delete_verb, *args);
     add_certificate_etag(delete_verb, *args);
     add_yes_flag(delete_verb, args->yes);

@@ -77,15 +77,6 @@ Result<Exit> remove_authority(const AuthorityArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_authority_verb(CLI::App& group, const char* name, const char* description,
-                             const std::shared_ptr<AuthorityArgs>& args,
-                             Result<Exit> (*run)(const AuthorityArgs&), int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_authority_name(CLI::App& verb, AuthorityArgs& args) {
     verb.add_option("authority,--certificate-name,--cn", args.name, "Name of the authority")
         ->required()
@@ -98,25 +89,25 @@ void add_enrollment_authority(CLI::App& app, int& exit_code) {
     auto& group = *app.add_subcommand(
         "enrollment-authority", "Authorities whose certificates enrollments name, instead of holding them");
     group.require_subcommand(1);
-    add_authority_verb(group, "list", "List the authorities", std::make_shared<AuthorityArgs>(),
-                       list_authorities, exit_code);
+    add_hub_verb(group, "list", "List the authorities", std::make_shared<AuthorityArgs>(), list_authorities,
+                 exit_code);
 
     auto args = std::make_shared<AuthorityArgs>();
-    add_authority_name(add_authority_verb(group, "show", "Print an authority with its certificate", args,
-                                          show_authority, exit_code),
+    add_authority_name(add_hub_verb(group, "show", "Print an authority with its certificate", args,
+                                    show_authority, exit_code),
                        *args);
 
     args = std::make_shared<AuthorityArgs>();
-    auto& create_verb = add_authority_verb(group, "create", "Keep an authority's certificate, or replace it",
-                                           args, create_authority, exit_code);
+    auto& create_verb = add_hub_verb(group, "create", "Keep an authority's certificate, or replace it", args,
+                                     create_authority, exit_code);
     add_authority_name(create_verb, *args);
     create_verb.add_option("--path,-p", args->file, "PEM file of its certificate")
         ->required()
         ->type_name("FILE");
 
     args = std::make_shared<AuthorityArgs>();
-    auto& delete_verb = add_authority_verb(group, "delete", "Delete an authority that no group names", args,
-                                           remove_authority, exit_code);
+    auto& delete_verb = add_hub_verb(group, "delete", "Delete an authority that no group names", args,
+                                     remove_authority, exit_code);
     add_authority_name(delete_verb, *args);
     add_yes_flag(delete_verb, args->yes);
 }

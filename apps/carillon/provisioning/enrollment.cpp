@@ -141,15 +141,6 @@ Result<Exit> remove(const EnrollmentArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const std::string& description,
-                   const std::shared_ptr<EnrollmentArgs>& args, Result<Exit> (*run)(const EnrollmentArgs&),
-                   int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 std::shared_ptr<EnrollmentArgs> args_of(EnrollmentKind kind) {
     auto args = std::make_shared<EnrollmentArgs>();
     args->order.kind = kind;
@@ -219,7 +210,7 @@ void add_etag_flag(CLI::App& verb, std::string& etag, const char* otherwise) {
 void add_verbs(CLI::App& group, EnrollmentKind kind, const std::string& one, int& exit_code) {
     auto args = args_of(kind);
     auto& create_verb =
-        add_verb(group, "create", "Create " + one + "; prints its keys", args, create, exit_code);
+        add_hub_verb(group, "create", "Create " + one + "; prints its keys", args, create, exit_code);
     add_enrollment_id_flag(create_verb, args->order.id);
     std::vector<std::string> types{"symmetrickey", "x509"};
     if (kind == EnrollmentKind::individual) types.emplace_back("tpm");
@@ -234,17 +225,17 @@ void add_verbs(CLI::App& group, EnrollmentKind kind, const std::string& one, int
     add_setting_flags(create_verb, args->order);
 
     args = args_of(kind);
-    auto& show_verb = add_verb(group, "show", "Print " + one, args, show, exit_code);
+    auto& show_verb = add_hub_verb(group, "show", "Print " + one, args, show, exit_code);
     add_enrollment_id_flag(show_verb, args->order.id);
     show_verb.add_flag("--show-keys,--keys", args->shows_keys, "With its keys");
 
     args = args_of(kind);
-    auto& list_verb = add_verb(group, "list", "List all, without keys", args, list, exit_code);
+    auto& list_verb = add_hub_verb(group, "list", "List all, without keys", args, list, exit_code);
     list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
 
     args = args_of(kind);
     auto& update_verb =
-        add_verb(group, "update", "Change " + one + "; what is not named stays", args, update, exit_code);
+        add_hub_verb(group, "update", "Change " + one + "; what is not named stays", args, update, exit_code);
     add_enrollment_id_flag(update_verb, args->order.id);
     add_credential_flags(update_verb, *args);
     add_setting_flags(update_verb, args->order);
@@ -252,7 +243,7 @@ void add_verbs(CLI::App& group, EnrollmentKind kind, const std::string& one, int
 
     args = args_of(kind);
     auto& delete_verb =
-        add_verb(group, "delete", "Delete " + one + "; its devices stay", args, remove, exit_code);
+        add_hub_verb(group, "delete", "Delete " + one + "; its devices stay", args, remove, exit_code);
     add_enrollment_id_flag(delete_verb, args->order.id);
     add_etag_flag(delete_verb, args->etag, "any");
     add_yes_flag(delete_verb, args->yes);

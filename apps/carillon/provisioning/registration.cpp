@@ -91,15 +91,6 @@ Result<Exit> compute_device_key(const KeyArgs& args) {
     return show_document(args.hub, text);
 }
 
-CLI::App& add_verb(CLI::App& group, const char* name, const char* description,
-                   const std::shared_ptr<RegistrationArgs>& args,
-                   Result<Exit> (*run)(const RegistrationArgs&), int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_registration_id_flag(CLI::App& verb, Enrollments::Kind kind, std::string& id) {
     const bool is_group = kind == Enrollments::Kind::group;
     verb.add_option(is_group ? "registration,--registration-id,--rid" : "enrollment,--enrollment-id,--eid",
@@ -116,18 +107,18 @@ void add_registration_group(CLI::App& group, Enrollments::Kind kind, int& exit_c
     if (kind == Enrollments::Kind::group) {
         auto args = std::make_shared<RegistrationArgs>();
         auto& list_verb =
-            add_verb(registration, "list", "List the records of a group", args, list, exit_code);
+            add_hub_verb(registration, "list", "List the records of a group", args, list, exit_code);
         add_enrollment_id_flag(list_verb, args->id);
         list_verb.add_option("--top", args->top, "Maximum number of rows [all]")->check(at_least_one());
     }
     auto args = std::make_shared<RegistrationArgs>();
     add_registration_id_flag(
-        add_verb(registration, "show", "Print a record: the device's hub and id", args, show, exit_code),
+        add_hub_verb(registration, "show", "Print a record: the device's hub and id", args, show, exit_code),
         kind, args->id);
 
     args = std::make_shared<RegistrationArgs>();
     auto& delete_verb =
-        add_verb(registration, "delete", "Delete a record; the device stays", args, remove, exit_code);
+        add_hub_verb(registration, "delete", "Delete a record; the device stays", args, remove, exit_code);
     add_registration_id_flag(delete_verb, kind, args->id);
     delete_verb.add_option("--etag,-e", args->etag, "Only if it still has this etag [any]");
     add_yes_flag(delete_verb, args->yes);

@@ -102,15 +102,6 @@ Result<Exit> deny_a_job(const ApprovalArgs& args) {
     return decide_on_job(args, "deny");
 }
 
-CLI::App& add_rule_verb(CLI::App& group, const char* name, const char* description,
-                        const std::shared_ptr<ApprovalArgs>& args, Result<Exit> (*run)(const ApprovalArgs&),
-                        int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_rule_name(CLI::App& verb, ApprovalArgs& args) {
     verb.add_option("rule-name,--name,-n", args.name, "Name of the rule")->required()->type_name("NAME");
 }
@@ -123,13 +114,13 @@ void add_approval_rule(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<ApprovalArgs>();
-    add_rule_verb(group, "list", "List the rules", args, list_rules, exit_code);
+    add_hub_verb(group, "list", "List the rules", args, list_rules, exit_code);
 
     args = std::make_shared<ApprovalArgs>();
-    add_rule_name(add_rule_verb(group, "show", "Print a rule", args, show_rule, exit_code), *args);
+    add_rule_name(add_hub_verb(group, "show", "Print a rule", args, show_rule, exit_code), *args);
 
     args = std::make_shared<ApprovalArgs>();
-    auto& put_verb = add_rule_verb(group, "put", "Make a rule, or replace it", args, put_rule, exit_code);
+    auto& put_verb = add_hub_verb(group, "put", "Make a rule, or replace it", args, put_rule, exit_code);
     add_rule_name(put_verb, *args);
     put_verb
         .add_option(
@@ -138,14 +129,14 @@ void add_approval_rule(CLI::App& app, int& exit_code) {
         ->required();
 
     args = std::make_shared<ApprovalArgs>();
-    add_rule_name(add_rule_verb(group, "delete", "Remove a rule", args, delete_rule, exit_code), *args);
+    add_rule_name(add_hub_verb(group, "delete", "Remove a rule", args, delete_rule, exit_code), *args);
 }
 
 void add_job_decisions(CLI::App& job_group, int& exit_code) {
     const auto add = [&](const char* name, const char* description,
                          Result<Exit> (*run)(const ApprovalArgs&)) {
         auto args = std::make_shared<ApprovalArgs>();
-        auto& verb = add_rule_verb(job_group, name, description, args, run, exit_code);
+        auto& verb = add_hub_verb(job_group, name, description, args, run, exit_code);
         verb.add_option("job,--job-id,--jid", args->job, "Id of the job")
             ->required()
             ->check(job_id())

@@ -75,15 +75,6 @@ Result<Exit> delete_job_budget(const BudgetArgs& args) {
     return Exit::ok;
 }
 
-CLI::App& add_budget_verb(CLI::App& group, const char* name, const char* description,
-                          const std::shared_ptr<BudgetArgs>& args, Result<Exit> (*run)(const BudgetArgs&),
-                          int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_budget_name(CLI::App& verb, BudgetArgs& args) {
     verb.add_option("budget-name,--name,-n", args.name, "Name of the budget")->required()->type_name("NAME");
 }
@@ -96,16 +87,15 @@ void add_budget(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<BudgetArgs>();
-    add_budget_verb(group, "list", "List the budgets", args, list_job_budgets, exit_code);
+    add_hub_verb(group, "list", "List the budgets", args, list_job_budgets, exit_code);
 
     args = std::make_shared<BudgetArgs>();
-    add_budget_name(add_budget_verb(group, "show", "Print a budget", args, show_job_budget, exit_code),
-                    *args);
+    add_budget_name(add_hub_verb(group, "show", "Print a budget", args, show_job_budget, exit_code), *args);
 
     args = std::make_shared<BudgetArgs>();
-    auto& put_verb = add_budget_verb(
-        group, "put", "Make a budget, or change one; with 0 nothing begins until it is deleted", args,
-        put_job_budget, exit_code);
+    auto& put_verb =
+        add_hub_verb(group, "put", "Make a budget, or change one; with 0 nothing begins until it is deleted",
+                     args, put_job_budget, exit_code);
     add_budget_name(put_verb, *args);
     put_verb
         .add_option("--max", args->max,
@@ -123,7 +113,7 @@ void add_budget(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<BudgetArgs>();
     add_budget_name(
-        add_budget_verb(group, "delete", "Remove a budget; jobs go on", args, delete_job_budget, exit_code),
+        add_hub_verb(group, "delete", "Remove a budget; jobs go on", args, delete_job_budget, exit_code),
         *args);
 }
 

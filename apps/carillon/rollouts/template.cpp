@@ -1,4 +1,4 @@
-// carillon template: jobs that are made again, by hand or by the clock.
+// carillon template: templates of jobs, which are made by hand or on a schedule.
 
 #include "base/json.hpp"
 #include "base/json_merge.hpp"
@@ -127,15 +127,6 @@ Result<Exit> run_job_template(const TemplateArgs& args) {
     return show_document(args.hub, *jobs);
 }
 
-CLI::App& add_template_verb(CLI::App& group, const char* name, const char* description,
-                            const std::shared_ptr<TemplateArgs>& args,
-                            Result<Exit> (*run)(const TemplateArgs&), int& exit_code) {
-    auto& verb = *group.add_subcommand(name, description);
-    add_hub_flags(verb, args->hub);
-    on_chosen(verb, args, run, exit_code);
-    return verb;
-}
-
 void add_template_name(CLI::App& verb, TemplateArgs& args) {
     verb.add_option("template-name,--name,-n", args.name, "Name of the template")
         ->required()
@@ -149,16 +140,16 @@ void add_template(CLI::App& app, int& exit_code) {
     group.require_subcommand(1);
 
     auto args = std::make_shared<TemplateArgs>();
-    add_template_verb(group, "list", "List the templates", args, list_job_templates, exit_code);
+    add_hub_verb(group, "list", "List the templates", args, list_job_templates, exit_code);
 
     args = std::make_shared<TemplateArgs>();
-    add_template_name(add_template_verb(group, "show", "Print a template and the newest runs that it made",
-                                        args, show_job_template, exit_code),
+    add_template_name(add_hub_verb(group, "show", "Print a template and the newest runs that it made", args,
+                                   show_job_template, exit_code),
                       *args);
 
     args = std::make_shared<TemplateArgs>();
     auto& put_verb =
-        add_template_verb(group, "put", "Make a template, or replace it", args, put_job_template, exit_code);
+        add_hub_verb(group, "put", "Make a template, or replace it", args, put_job_template, exit_code);
     add_template_name(put_verb, *args);
     put_verb
         .add_option(
@@ -178,7 +169,7 @@ void add_template(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<TemplateArgs>();
     auto& run_verb =
-        add_template_verb(group, "run", "Make the jobs of a template", args, run_job_template, exit_code);
+        add_hub_verb(group, "run", "Make the jobs of a template", args, run_job_template, exit_code);
     add_template_name(run_verb, *args);
     run_verb.add_option("--job-id,--jid", args->job, "Id of the job, or the head of the ids of several")
         ->required()
@@ -189,7 +180,7 @@ void add_template(CLI::App& app, int& exit_code) {
 
     args = std::make_shared<TemplateArgs>();
     add_template_name(
-        add_template_verb(group, "delete", "Remove a template", args, delete_job_template, exit_code), *args);
+        add_hub_verb(group, "delete", "Remove a template", args, delete_job_template, exit_code), *args);
 }
 
 }  // namespace carillon
