@@ -5,7 +5,8 @@ import { useEffect } from 'preact/hooks';
 import { type Budget, deleteBudget, listBudgets, mayAll, mayChange, putBudget } from '../api.ts';
 import { count } from '../lib/format.ts';
 import { t } from '../texts.ts';
-import { Button, Dialog, Empty, Field, Loading, Problem, useLoaded } from '../ui/basics.tsx';
+import { Button, Dialog, Field, Problem, useLoaded } from '../ui/basics.tsx';
+import { NamedList, Removal } from '../ui/named_list.tsx';
 
 const mayWrite = () => mayChange() && mayAll();
 
@@ -20,43 +21,32 @@ export function Budgets() {
   const b = t.budgets;
   const done = () => { editing.value = removing.value = undefined; list.reload(); };
   return (
-    <section class="card flush">
-      <header class="inset">
-        <p class="hint">{b.hint}</p>
-        {mayWrite() && <Button icon="plus" onClick={() => { editing.value = 'new'; }}>{b.make}</Button>}
-      </header>
-      <Problem of={list.problem} retry={list.reload} />
-      {!list.value ? list.isLoading && <Loading /> : list.value.length === 0 ? <Empty title={b.none}>{b.noneHint}</Empty> : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label={b.title}>
-          <table>
-            <thead><tr><th>{b.name}</th><th class="number">{b.atRisk}</th><th>{b.max}</th><th>{b.per}</th><th>{t.common.condition}</th><th>{b.jobs}</th><th>{b.soak}</th>{mayWrite() && <th>{t.routes.actions}</th>}</tr></thead>
-            <tbody>
-              {list.value.map((budget) => (
-                <tr key={budget.name}>
-                  <td><span class="id">{budget.name}</span></td>
-                  <td class="number">{count(budget.atRisk)}</td>
-                  <td>{budget.max === 0 ? b.nothing : String(budget.max)}</td>
-                  <td><code>{budget.per ?? '–'}</code></td>
-                  <td class="break"><code>{budget.devices}</code></td>
-                  <td>{b.kinds[budget.jobs]}</td>
-                  <td>{budget.soak}</td>
-                  {mayWrite() && (
-                    <td>
-                      <div class="row">
-                        <Button kind="quiet" aria-label={b.changeOf(budget.name)} onClick={() => { editing.value = budget; }}>{b.change}</Button>
-                        <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(budget.name)} title={t.common.remove} onClick={() => { removing.value = budget; }} />
-                      </div>
-                    </td>
-                  )}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+    <NamedList list={list} title={b.title} heading={<p class="hint">{b.hint}</p>}
+      make={mayWrite() ? { text: b.make, onClick: () => { editing.value = 'new'; } } : undefined}
+      none={{ title: b.none, hint: b.noneHint }}
+      head={<><th>{b.name}</th><th class="number">{b.atRisk}</th><th>{b.max}</th><th>{b.per}</th><th>{t.common.condition}</th><th>{b.jobs}</th><th>{b.soak}</th>{mayWrite() && <th>{t.routes.actions}</th>}</>}
+      row={(budget) => (
+        <tr key={budget.name}>
+          <td><span class="id">{budget.name}</span></td>
+          <td class="number">{count(budget.atRisk)}</td>
+          <td>{budget.max === 0 ? b.nothing : String(budget.max)}</td>
+          <td><code>{budget.per ?? '–'}</code></td>
+          <td class="break"><code>{budget.devices}</code></td>
+          <td>{b.kinds[budget.jobs]}</td>
+          <td>{budget.soak}</td>
+          {mayWrite() && (
+            <td>
+              <div class="row">
+                <Button kind="quiet" aria-label={b.changeOf(budget.name)} onClick={() => { editing.value = budget; }}>{b.change}</Button>
+                <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(budget.name)} title={t.common.remove} onClick={() => { removing.value = budget; }} />
+              </div>
+            </td>
+          )}
+        </tr>
+      )}>
       {editing.value && <Edit stored={editing.value === 'new' ? undefined : editing.value} onClose={() => { editing.value = undefined; }} onDone={done} />}
       {removing.value && <Remove budget={removing.value} onClose={() => { removing.value = undefined; }} onDone={done} />}
-    </section>
+    </NamedList>
   );
 }
 
@@ -101,19 +91,9 @@ function Edit({ stored, onClose, onDone }: { stored: Budget | undefined; onClose
 }
 
 function Remove({ budget, onClose, onDone }: { budget: Budget; onClose: () => void; onDone: () => void }) {
-  const problem = useSignal<unknown>(undefined);
-  const remove = async () => {
-    problem.value = undefined;
-    try {
-      await deleteBudget(budget.name);
-      onDone();
-    } catch (refusal) { problem.value = refusal; }
-  };
   return (
-    <Dialog title={t.budgets.removeAsk} onClose={onClose}>
-      <p class="break">{budget.max === 0 ? t.budgets.removeSaysHeld(budget.name) : t.budgets.removeSays(budget.name)}</p>
-      <Problem of={problem.value} />
-      <footer class="row end"><Button onClick={onClose}>{t.common.keep}</Button><Button kind="danger" onClick={() => void remove()}>{t.common.remove}</Button></footer>
-    </Dialog>
+    <Removal title={t.budgets.removeAsk} remove={() => deleteBudget(budget.name).then(onDone)} onClose={onClose}>
+      {budget.max === 0 ? t.budgets.removeSaysHeld(budget.name) : t.budgets.removeSays(budget.name)}
+    </Removal>
   );
 }

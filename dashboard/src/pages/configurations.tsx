@@ -5,7 +5,8 @@ import { type ConfigurationDraft, configurationBody, configurationCommand, confi
 import { count } from '../lib/format.ts';
 import { appliedCondition, hiddenStatement } from '../lib/query.ts';
 import { address, go, guardLeaving, parameter } from '../router.ts';
-import { Button, Code, Dialog, Empty, Field, JsonInput, Loading, Problem, Time, useLoaded, setTitle } from '../ui/basics.tsx';
+import { Button, Code, Empty, Field, JsonInput, Loading, Problem, Time, useLoaded, setTitle } from '../ui/basics.tsx';
+import { Removal } from '../ui/named_list.tsx';
 import { t } from '../texts.ts';
 
 const canWrite = () => may('RegistryWrite') && mayChange();
@@ -67,7 +68,6 @@ function OneConfiguration({ id }: { id: string }) {
   const it = useLoaded(() => getConfiguration(id));
   const isEditing = useSignal(false);
   const isRemoving = useSignal(false);
-  const problem = useSignal<unknown>(undefined);
   useEffect(() => { setTitle(id); }, []);
   if (!it.value) {
     return (
@@ -80,13 +80,8 @@ function OneConfiguration({ id }: { id: string }) {
   const configuration = it.value;
   const isOfModules = 'moduleContent' in configuration.content;
   const remove = async () => {
-    try {
-      await deleteConfiguration(configuration);
-      go(address('/configurations'));
-    } catch (refusal) {
-      isRemoving.value = false;
-      problem.value = refusal;
-    }
+    await deleteConfiguration(configuration);
+    go(address('/configurations'));
   };
   const custom = Object.entries(configuration.metrics.queries);
   return (
@@ -100,7 +95,7 @@ function OneConfiguration({ id }: { id: string }) {
           {canWrite() && <Button kind="danger" onClick={() => { isRemoving.value = true; }}>{t.configurations.removeIt}</Button>}
         </div>
       </header>
-      <Problem of={it.problem ?? problem.value} retry={it.reload} />
+      <Problem of={it.problem} retry={it.reload} />
       <dl class="facts">
         <div><dt>{t.configurations.priority}</dt><dd>{count(configuration.priority)}</dd></div>
         <div><dt>{t.configurations.of}</dt><dd>{isOfModules ? t.configurations.modules : t.configurations.devices}</dd></div>
@@ -150,10 +145,9 @@ function OneConfiguration({ id }: { id: string }) {
       )}
       <Devices id={configuration.id} isOfModules={isOfModules} />
       {isRemoving.value && (
-        <Dialog title={t.configurations.removeAsk} onClose={() => { isRemoving.value = false; }}>
-          <p class="break">{t.configurations.deleteSays(configuration.id)}</p>
-          <footer class="row end"><Button onClick={() => { isRemoving.value = false; }}>{t.common.keep}</Button><Button kind="danger" onClick={() => void remove()}>{t.common.remove}</Button></footer>
-        </Dialog>
+        <Removal title={t.configurations.removeAsk} remove={remove} onClose={() => { isRemoving.value = false; }}>
+          {t.configurations.deleteSays(configuration.id)}
+        </Removal>
       )}
     </>
   );

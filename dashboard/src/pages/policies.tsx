@@ -2,8 +2,9 @@
 
 import { useSignal } from '@preact/signals';
 import { type Policy, type Right, deletePolicy, getPolicy, listPolicies, mayChange, putPolicy, refreshSession, renewPolicyKey, session } from '../api.ts';
-import { Button, Code, Dialog, Field, Loading, Problem, useLoaded } from '../ui/basics.tsx';
 import { t } from '../texts.ts';
+import { Button, Code, Dialog, Field, Problem, useLoaded } from '../ui/basics.tsx';
+import { NamedList, Removal } from '../ui/named_list.tsx';
 
 const rights: Right[] = [
   'RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect',
@@ -23,35 +24,23 @@ export function Policies({ host }: { host: string }) {
     try { shown.value = await getPolicy(name); } catch (refusal) { problem.value = refusal; }
   };
   return (
-    <section class="card flush">
-      <header class="inset">
-        <h2>{t.hub.policies}</h2>
-        {mayChange() && <Button icon="plus" onClick={() => { editing.value = 'new'; }}>{t.policies.make}</Button>}
-      </header>
-      <Problem of={list.problem ?? problem.value} retry={list.reload} />
-      {!list.value ? list.isLoading && <Loading /> : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label={t.hub.policies}>
-          <table>
-            <thead><tr><th>{t.common.policy}</th><th>{t.hub.rights}</th><th>{t.hub.keys}</th></tr></thead>
-            <tbody>
-              {list.value.map((policy) => (
-                <tr key={policy.keyName}>
-                  <td><span class="id">{policy.keyName}</span></td>
-                  <td>{policy.rights}</td>
-                  <td>
-                    <div class="row">
-                      <Button kind="quiet" aria-label={t.hub.showKeysOf(policy.keyName)} onClick={() => void reveal(policy.keyName)}>{t.common.show}</Button>
-                      {mayChange() && <Button kind="quiet" aria-label={t.hub.renewOf(policy.keyName)} onClick={() => { renewing.value = policy.keyName; }}>{t.hub.renew}</Button>}
-                      {mayChange() && <Button kind="quiet" aria-label={t.policies.changeOf(policy.keyName)} onClick={() => { editing.value = policy; }}>{t.policies.change}</Button>}
-                      {mayChange() && <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(policy.keyName)} title={t.common.remove} onClick={() => { removing.value = policy.keyName; }} />}
-                    </div>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+    <NamedList list={list} title={t.hub.policies} heading={<h2>{t.hub.policies}</h2>} problem={problem.value}
+      make={mayChange() ? { text: t.policies.make, onClick: () => { editing.value = 'new'; } } : undefined}
+      head={<><th>{t.common.policy}</th><th>{t.hub.rights}</th><th>{t.hub.keys}</th></>}
+      row={(policy) => (
+        <tr key={policy.keyName}>
+          <td><span class="id">{policy.keyName}</span></td>
+          <td>{policy.rights}</td>
+          <td>
+            <div class="row">
+              <Button kind="quiet" aria-label={t.hub.showKeysOf(policy.keyName)} onClick={() => void reveal(policy.keyName)}>{t.common.show}</Button>
+              {mayChange() && <Button kind="quiet" aria-label={t.hub.renewOf(policy.keyName)} onClick={() => { renewing.value = policy.keyName; }}>{t.hub.renew}</Button>}
+              {mayChange() && <Button kind="quiet" aria-label={t.policies.changeOf(policy.keyName)} onClick={() => { editing.value = policy; }}>{t.policies.change}</Button>}
+              {mayChange() && <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(policy.keyName)} title={t.common.remove} onClick={() => { removing.value = policy.keyName; }} />}
+            </div>
+          </td>
+        </tr>
+      )}>
       {shown.value && (
         <Dialog title={t.hub.keysOf(shown.value.keyName)} onClose={() => { shown.value = undefined; }} wide>
           <p class="hint">{t.hub.keysHint}</p>
@@ -63,7 +52,7 @@ export function Policies({ host }: { host: string }) {
       {editing.value && <Edit stored={editing.value === 'new' ? undefined : editing.value} onClose={() => { editing.value = undefined; }} onDone={(policy, isNew) => { editing.value = undefined; list.reload(); if (isNew) shown.value = policy; }} />}
       {removing.value !== undefined && <Remove name={removing.value} onClose={() => { removing.value = undefined; }} onDone={() => { removing.value = undefined; list.reload(); }} />}
       {renewing.value !== undefined && <Renew policy={renewing.value} onClose={() => { renewing.value = undefined; }} onDone={(policy) => { renewing.value = undefined; shown.value = policy; }} />}
-    </section>
+    </NamedList>
   );
 }
 
@@ -131,20 +120,14 @@ function Edit({ stored, onClose, onDone }: { stored: Policy | undefined; onClose
 }
 
 function Remove({ name, onClose, onDone }: { name: string; onClose: () => void; onDone: () => void }) {
-  const problem = useSignal<unknown>(undefined);
   const remove = async () => {
-    problem.value = undefined;
-    try {
-      await deletePolicy(name);
-      onDone();
-      void refreshSession();
-    } catch (refusal) { problem.value = refusal; }
+    await deletePolicy(name);
+    onDone();
+    void refreshSession();
   };
   return (
-    <Dialog title={t.policies.removeAsk} onClose={onClose}>
-      <p class="break">{t.policies.removeSays(name)} {session.value?.policy === name && t.hub.renewSaysThis}</p>
-      <Problem of={problem.value} />
-      <footer class="row end"><Button onClick={onClose}>{t.common.keep}</Button><Button kind="danger" onClick={() => void remove()}>{t.common.remove}</Button></footer>
-    </Dialog>
+    <Removal title={t.policies.removeAsk} remove={remove} onClose={onClose}>
+      {t.policies.removeSays(name)} {session.value?.policy === name && t.hub.renewSaysThis}
+    </Removal>
   );
 }

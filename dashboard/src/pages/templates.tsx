@@ -4,7 +4,8 @@ import { useSignal } from '@preact/signals';
 import { type JobTemplate, deleteTemplate, listTemplates, mayRunJobs, putTemplate, runTemplate } from '../api.ts';
 import { address, go } from '../router.ts';
 import { t } from '../texts.ts';
-import { Button, Dialog, Empty, Field, JsonInput, Loading, Problem, Time, useLoaded } from '../ui/basics.tsx';
+import { Button, Dialog, Field, JsonInput, Problem, Time, useLoaded } from '../ui/basics.tsx';
+import { NamedList, Removal } from '../ui/named_list.tsx';
 
 interface Parameter { type: string; default?: unknown }
 const parametersOf = (template: JobTemplate) => Object.entries((template.parameters ?? {}) as Record<string, Parameter>);
@@ -24,48 +25,37 @@ export function Templates() {
   const s = t.templates;
   const done = () => { editing.value = undefined; removing.value = undefined; list.reload(); };
   return (
-    <section class="card flush">
-      <header class="inset">
-        <p class="hint">{s.hint}</p>
-        {mayRunJobs() && <Button icon="plus" onClick={() => { editing.value = 'new'; }}>{s.make}</Button>}
-      </header>
-      <Problem of={list.problem} retry={list.reload} />
-      {!list.value ? list.isLoading && <Loading /> : list.value.length === 0 ? <Empty title={s.none}>{s.noneHint}</Empty> : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label={s.title}>
-          <table>
-            <thead><tr><th>{s.name}</th><th>{s.jobs}</th><th>{s.parameters}</th><th>{s.repeats}</th><th>{s.next}</th><th>{s.last}</th>{mayRunJobs() && <th>{t.routes.actions}</th>}</tr></thead>
-            <tbody>
-              {list.value.map((template) => {
-                const { cron, zone } = cronOf(template);
-                const last = template.runs?.[0];
-                return (
-                  <tr key={template.name}>
-                    <td><span class="id">{template.name}</span></td>
-                    <td>{template.jobs?.length ?? 1}</td>
-                    <td class="break">{parametersOf(template).map(([name]) => name).join(', ') || '–'}</td>
-                    <td>{cron ? <><code>{cron}</code> <span class="hint">{zone}</span></> : '–'}</td>
-                    <td>{template.next ? <Time at={template.next} /> : '–'}</td>
-                    <td>{last?.jobId ? <a class="id" href={address('/job', { id: last.jobId })}>{last.jobId}</a> : last?.missed ?? '–'}</td>
-                    {mayRunJobs() && (
-                      <td>
-                        <div class="row">
-                          <Button kind="quiet" aria-label={s.runOf(template.name)} onClick={() => { running.value = template; }}>{s.run}</Button>
-                          <Button kind="quiet" aria-label={s.changeOf(template.name)} onClick={() => { editing.value = template; }}>{s.change}</Button>
-                          <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(template.name)} title={t.common.remove} onClick={() => { removing.value = template.name; }} />
-                        </div>
-                      </td>
-                    )}
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
-      )}
+    <NamedList list={list} title={s.title} heading={<p class="hint">{s.hint}</p>}
+      make={mayRunJobs() ? { text: s.make, onClick: () => { editing.value = 'new'; } } : undefined}
+      none={{ title: s.none, hint: s.noneHint }}
+      head={<><th>{s.name}</th><th>{s.jobs}</th><th>{s.parameters}</th><th>{s.repeats}</th><th>{s.next}</th><th>{s.last}</th>{mayRunJobs() && <th>{t.routes.actions}</th>}</>}
+      row={(template) => {
+        const { cron, zone } = cronOf(template);
+        const last = template.runs?.[0];
+        return (
+          <tr key={template.name}>
+            <td><span class="id">{template.name}</span></td>
+            <td>{template.jobs?.length ?? 1}</td>
+            <td class="break">{parametersOf(template).map(([name]) => name).join(', ') || '–'}</td>
+            <td>{cron ? <><code>{cron}</code> <span class="hint">{zone}</span></> : '–'}</td>
+            <td>{template.next ? <Time at={template.next} /> : '–'}</td>
+            <td>{last?.jobId ? <a class="id" href={address('/job', { id: last.jobId })}>{last.jobId}</a> : last?.missed ?? '–'}</td>
+            {mayRunJobs() && (
+              <td>
+                <div class="row">
+                  <Button kind="quiet" aria-label={s.runOf(template.name)} onClick={() => { running.value = template; }}>{s.run}</Button>
+                  <Button kind="quiet" aria-label={s.changeOf(template.name)} onClick={() => { editing.value = template; }}>{s.change}</Button>
+                  <Button kind="quiet" icon="close" aria-label={t.device.deleteOf(template.name)} title={t.common.remove} onClick={() => { removing.value = template.name; }} />
+                </div>
+              </td>
+            )}
+          </tr>
+        );
+      }}>
       {editing.value && <Edit stored={editing.value === 'new' ? undefined : editing.value} onClose={() => { editing.value = undefined; }} onDone={done} />}
       {running.value && <Run template={running.value} onClose={() => { running.value = undefined; }} />}
       {removing.value !== undefined && <Remove name={removing.value} onClose={() => { removing.value = undefined; }} onDone={done} />}
-    </section>
+    </NamedList>
   );
 }
 
@@ -140,19 +130,9 @@ function Run({ template, onClose }: { template: JobTemplate; onClose: () => void
 }
 
 function Remove({ name, onClose, onDone }: { name: string; onClose: () => void; onDone: () => void }) {
-  const problem = useSignal<unknown>(undefined);
-  const remove = async () => {
-    problem.value = undefined;
-    try {
-      await deleteTemplate(name);
-      onDone();
-    } catch (refusal) { problem.value = refusal; }
-  };
   return (
-    <Dialog title={t.templates.removeAsk} onClose={onClose}>
-      <p class="break">{t.templates.removeSays(name)}</p>
-      <Problem of={problem.value} />
-      <footer class="row end"><Button onClick={onClose}>{t.common.keep}</Button><Button kind="danger" onClick={() => void remove()}>{t.common.remove}</Button></footer>
-    </Dialog>
+    <Removal title={t.templates.removeAsk} remove={() => deleteTemplate(name).then(onDone)} onClose={onClose}>
+      {t.templates.removeSays(name)}
+    </Removal>
   );
 }
