@@ -58,7 +58,8 @@ public:
     Result<> open(const std::string& target, const std::string& host_name) {
         if (target == "-") {
             if (::isatty(STDOUT_FILENO) == 0) return {};
-            return fail(Errc::config_invalid, "an archive is not for a terminal: name a file, or use a pipe");
+            return fail(Errc::config_invalid,
+                        "an archive cannot be printed on a terminal: name a file, or use a pipe");
         }
         std::error_code ignored;
         path_ = target;
@@ -225,9 +226,11 @@ Result<Exit> create(const BackupArgs& args) {
     progress.clear();
     const Errc code = taken ? Errc{} : taken.error().code;
     if (!taken && (http_status(code) == 404 || code == Errc::generic_method_not_allowed)) {
-        return fail(Errc::feature_not_supported,
-                    since.empty() ? "this hub makes no backups: it is no Carillon, or an older one"
-                                  : "this hub makes no incremental backups: it is no Carillon, or an older one");
+        return fail(
+            Errc::feature_not_supported,
+            since.empty()
+                ? "this hub cannot make backups: it is not Carillon, or an older version"
+                : "this hub cannot make incremental backups: it is not Carillon, or an older version");
     }
     if (!taken) return fail(std::move(taken).error());
     const auto head = reader.finish();
@@ -364,8 +367,9 @@ void add_backup(CLI::App& app, int& exit_code) {
         ->required()
         ->type_name("FILE|DIR");
     create_verb
-        .add_option("--since", args->since,
-                    "An earlier backup of this hub; what lies in it, or in those that it builds on, is left out")
+        .add_option(
+            "--since", args->since,
+            "An earlier backup of this hub; what lies in it, or in those that it builds on, is left out")
         ->type_name("FILE");
     create_verb.footer(
         "Needs a policy with all rights, as the archive holds every key of the hub. It is checked while it "
@@ -386,7 +390,8 @@ void add_backup(CLI::App& app, int& exit_code) {
         *group.add_subcommand("restore", "Put a backup into an empty directory, for a hub to start on");
     add_archive_argument(restore_verb, *args);
     restore_verb
-        .add_option("--data-dir", args->data_dir, "Where to; empty, or not there yet (./carillon-data)")
+        .add_option("--data-dir", args->data_dir,
+                    "Directory to restore into; empty or not there yet (./carillon-data)")
         ->type_name("DIR")
         ->envname("CARILLON_DATA_DIR");
     restore_verb.footer(

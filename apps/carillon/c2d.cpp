@@ -117,7 +117,7 @@ void add_c2d(CLI::App& app, int& exit_code) {
     add_device_flag(receive_verb, args->device);
     receive_verb
         .add_option("--lock-timeout,--lt", args->lock_s,
-                    "Seconds for which nobody else gets the message, 5 to 300 [60]")
+                    "Seconds for which the message stays locked, 5 to 300 [60]")
         ->check(whole_number(5, 300, "seconds"));
     auto* completes = receive_verb.add_flag("--complete", args->completes, "Complete it once it is printed");
     auto* abandons = receive_verb.add_flag("--abandon", args->abandons, "Give it back once it is printed");

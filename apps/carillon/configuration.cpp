@@ -139,7 +139,8 @@ void add_id_flag(CLI::App& verb, ConfigurationArgs& args) {
 void add_order_flags(CLI::App& verb, ConfigurationOrder& order) {
     verb.add_option("--target-condition,--tc", order.target_condition,
                     "Which devices or modules, such as tags.site = '43'; \"*\" is all, none selects nothing");
-    verb.add_option("--priority,--pri", order.priority, "Of several for one setting the highest wins [0]");
+    verb.add_option("--priority,--pri", order.priority,
+                    "Of several configurations for one setting the highest wins [0]");
     verb.add_option("--labels,--lab", order.labels, "Object of labels as JSON, @FILE or -");
     verb.add_option("--metrics,-m", order.metrics,
                     "{\"queries\":{\"name\":\"SELECT …\"}} as JSON, @FILE or -");

@@ -35,7 +35,7 @@ Result<sas::ConnectionString> policy_login(const HubFile& hub, const std::string
     if (policy == nullptr) {
         std::string known;
         for (const HubFile::Policy& other : hub.policies) known += (known.empty() ? "" : ", ") + other.name;
-        return fail(Errc::generic_not_found, "no policy is called " + name + "; there are " + known);
+        return fail(Errc::generic_not_found, "there is no policy " + name + "; there are " + known);
     }
     sas::ConnectionString login;
     login.host_name = hub.host_name;
@@ -134,7 +134,7 @@ Result<Exit> print_connection_string(const ConnectionStringArgs& args) {
 
 void add_connection_string(CLI::App& app, int& exit_code) {
     auto& command =
-        *app.add_subcommand("connection-string", "Print what a back end or a device logs in with");
+        *app.add_subcommand("connection-string", "Print the connection string of a policy or of a device");
     auto args = std::make_shared<ConnectionStringArgs>();
     command.add_option("--data-dir", args->data_dir, "The hub's data (./carillon-data)")
         ->type_name("DIR")

@@ -204,19 +204,20 @@ void add_context(CLI::App& app, int& exit_code) {
     add_add(group, exit_code);
 
     auto args = std::make_shared<ContextArgs>();
-    add_name(add_verb(group, "use", "Make one the current one", args, use, exit_code), *args).required();
+    add_name(add_verb(group, "use", "Make a context the current one", args, use, exit_code), *args)
+        .required();
 
     args = std::make_shared<ContextArgs>();
-    add_output_flag(add_verb(group, "list", "List them, without their keys", args, list, exit_code),
+    add_output_flag(add_verb(group, "list", "List the contexts, without their keys", args, list, exit_code),
                     args->hub.format, "table, json, ndjson, csv, tsv or yaml [table]");
 
     args = std::make_shared<ContextArgs>();
-    auto& show_verb = add_verb(group, "show", "Print one, without its key", args, show, exit_code);
+    auto& show_verb = add_verb(group, "show", "Print a context, without its key", args, show, exit_code);
     add_name(show_verb, *args).description("Name of the context [the current one]");
     add_output_flag(show_verb, args->hub.format, "table, json, ndjson, csv, tsv or yaml [json]");
 
     args = std::make_shared<ContextArgs>();
-    add_name(add_verb(group, "remove", "Forget one", args, remove, exit_code), *args).required();
+    add_name(add_verb(group, "remove", "Remove a context", args, remove, exit_code), *args).required();
 }
 
 }  // namespace carillon

@@ -71,7 +71,7 @@ void add_dashboard(CLI::App& app, int& exit_code) {
     auto args = std::make_shared<DashboardArgs>();
     auto& command = *app.add_subcommand("dashboard", "Print a link that signs in to the hub's web dashboard");
     command.add_flag("--change", args->allows_changes, "Allow changes, not only reading");
-    command.add_flag("--print", args->only_prints, "Open no browser, where there is one");
+    command.add_flag("--print", args->only_prints, "Do not open a browser");
     add_hub_flags(command, args->hub);
     command.footer(
         "The session has the rights of the login's policy, and ends after an hour. Anyone who has "

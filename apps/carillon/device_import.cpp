@@ -270,7 +270,8 @@ void add_device_import(CLI::App& group, int& exit_code) {
     verb.add_option(
         "--mode", args->mode,
         "What to do with every line, in place of its own importMode [createOrUpdate where it has none]");
-    verb.add_option("--errors", args->errors_file, "Write all refused lines there [the first 20 are told]")
+    verb.add_option("--errors", args->errors_file,
+                    "Write all rejected lines to this file [the first 20 are printed]")
         ->type_name("FILE");
     verb.add_option("--start-line", args->start_line, "Begin with this line of the file [1]")
         ->check(at_least_one())

@@ -93,7 +93,8 @@ void add_device_revoke(CLI::App& group, int& exit_code) {
     verb.add_option("--renew-keys", args->keys, "Replace the device's keys first: primary, secondary or both")
         ->type_name("KEY")
         ->check(CLI::IsMember({"primary", "secondary", "both"}));
-    auto* shows = verb.add_flag("--show", args->only_shows, "Print up to which end tokens are refused");
+    auto* shows =
+        verb.add_flag("--show", args->only_shows, "Print the end time up to which tokens are refused");
     verb.add_flag("--lift", args->lifts, "Accept the tokens again")->excludes(shows);
     verb.footer("A device that signs a new token comes back. With --renew-keys it needs its new keys first.");
     on_chosen(verb, args, revoke, exit_code);

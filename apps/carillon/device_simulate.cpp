@@ -304,7 +304,7 @@ void add_device_simulate(CLI::App& group, int& exit_code) {
     verb.add_option("device,-d,--device-id", args->device, "Id of the device, whose key the hub is asked for")
         ->type_name("DEVICE");
     verb.add_option("--connection-string,--cs", args->connection_string,
-                    "The device's own, in place of asking the hub")
+                    "Connection string of the device [the hub is asked]")
         ->type_name("TEXT");
     verb.add_option(
             "--answers", args->answers,
@@ -324,7 +324,7 @@ void add_device_simulate(CLI::App& group, int& exit_code) {
         ->check(number_between(0.001, 86400, "seconds"))
         ->type_name("SECONDS");
     verb.add_option("--data,--da", args->data, "What each message holds [a temperature]")->type_name("JSON");
-    add_time(verb, "--duration", args->duration, "End after this time [runs until it is told to stop]");
+    add_time(verb, "--duration", args->duration, "End after this time [until it is stopped]");
     add_transport_flags(verb, args->transport, "Options",
                         "What becomes of cloud-to-device messages: complete, abandon or reject; the last two "
                         "over AMQP [complete]");

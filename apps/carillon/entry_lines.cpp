@@ -72,7 +72,7 @@ EntryBatch::Added EntryBatch::add(std::string_view text, std::uint64_t line, Ref
 Result<std::vector<RefusedLine>> EntryBatch::read_answer(std::string_view answer) const {
     const auto document = JsonDocument::parse(answer);
     if (!document || !document->root().find("isSuccessful").is_boolean()) {
-        return fail(Errc::malformed_packet, "the hub's answer to a bulk request is none");
+        return fail(Errc::malformed_packet, "the hub's answer to a bulk request is malformed");
     }
     std::vector<RefusedLine> refused;
     for (JsonValue error = document->root().find("errors").first(); error.exists(); error = error.next()) {

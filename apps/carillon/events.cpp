@@ -164,7 +164,8 @@ void add_watch(CLI::App& group, int& exit_code) {
     verb.add_option("device,--device-id,-d", args->query.device,
                     "Of these devices: * stands for any text, ? for any character [all]")
         ->type_name("DEVICE");
-    verb.add_option("--module-id,-m", args->query.module, "The same of modules")->type_name("MODULE");
+    verb.add_option("--module-id,-m", args->query.module, "Of these modules, with * and ? likewise [all]")
+        ->type_name("MODULE");
     auto* from =
         verb.add_option("--from", args->from,
                         "latest, earliest, a time such as 2026-11-29T10:00:00Z, or how long ago, such as "
@@ -179,7 +180,7 @@ void add_watch(CLI::App& group, int& exit_code) {
                           ->check(whole_number(0, 1'000'000))
                           ->type_name("N");
     verb.add_option("--offset", args->offset,
-                    "What is behind this offset of the partition; -1 is the beginning")
+                    "What is after this offset of the partition; -1 is the beginning")
         ->check(whole_number(-1, INT64_MAX - 1))
         ->type_name("N")
         ->needs(partition)
@@ -192,12 +193,12 @@ void add_watch(CLI::App& group, int& exit_code) {
                     "What to show besides as text: anno, app, sys or all, separated by commas [none]")
         ->type_name("PARTS");
     verb.add_option("--limit,--message-count,--mc", args->query.limit,
-                    "Ends behind as many messages [no limit]")
+                    "End after this number of messages [no limit]")
         ->check(at_least_one())
         ->type_name("N");
-    verb.add_flag("--no-follow", args->ends, "End at what is the end of the log now");
+    verb.add_flag("--no-follow", args->ends, "End at the current end of the log");
     verb.add_option("--duration,--dur", args->duration_s,
-                    "Seconds to watch at most; exit code 7 if --limit is not reached [no limit]")
+                    "Maximum number of seconds to watch; exit code 7 if --limit is not reached [no limit]")
         ->check(whole_number(1, 30 * 24 * 3600, "seconds"))
         ->type_name("SECONDS");
     add_hub_flags(verb, args->hub);

@@ -26,7 +26,7 @@ TEST(ExitFor, AnOfflineDeviceIsNotAMissingOne) {
     EXPECT_EQ(exit_for(Errc::device_not_online), Exit::failed);
 }
 
-TEST(ExitFor, AFullQueueOrAWrongTimeIsNoMatterOfRights) {
+TEST(ExitFor, AFullQueueOrAWrongTimeIsNotAMissingRight) {
     EXPECT_EQ(exit_for(Errc::device_maximum_queue_depth_exceeded), Exit::throttled);
     EXPECT_EQ(exit_for(Errc::iot_hub_quota_exceeded), Exit::throttled);
     EXPECT_EQ(exit_for(Errc::invalid_message_expiry_time), Exit::usage);

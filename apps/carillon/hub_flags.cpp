@@ -92,7 +92,7 @@ void add_output_flag(CLI::App& command, Format& format, const std::string& help)
 }
 
 void add_yes_flag(CLI::App& command, bool& yes) {
-    command.add_flag("-y,--yes", yes, "Do not ask, which is done on a terminal only");
+    command.add_flag("-y,--yes", yes, "Do not ask for confirmation (asked on a terminal only)");
 }
 
 void add_device_flag(CLI::App& command, std::string& device) {

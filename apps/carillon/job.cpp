@@ -276,7 +276,7 @@ Result<Exit> promote(const JobArgs& args) {
 Result<Exit> set(const JobArgs& args) {
     const auto changes = rollout_of_flags(args.rollout);
     if (!changes) return fail(changes.error());
-    if (changes->empty()) return fail_usage("what shall change? Give a flag such as --rate 50/s");
+    if (changes->empty()) return fail_usage("nothing to change: give a flag such as --rate 50/s");
     auto client = open_hub(args.hub);
     if (!client) return fail(std::move(client).error());
     const auto job = client->change_job(args.order.id, *changes, args.revision);
@@ -444,7 +444,7 @@ void add_watch_flags(CLI::App& verb, JobArgs& args) {
         ->check(number_between(0.05, 3600, "seconds"))
         ->type_name("SECONDS");
     verb.add_option("--duration,--dur", args.duration_s,
-                    "Seconds to watch at most; then exit code 7 [no limit]")
+                    "Maximum number of seconds to watch; then exit code 7 [no limit]")
         ->check(whole_number(1, 30 * 24 * 3600, "seconds"))
         ->type_name("SECONDS");
 }
@@ -510,8 +510,9 @@ void add_create(CLI::App& group, int& exit_code) {
     apply_verb.add_option("--job-id,--jid", args->order.id, "Id of the job, used once [a new UUID]")
         ->check(job_id());
     apply_verb.add_option("--hash", args->plan.hash, "Only if this is the plan's hash [any]");
-    apply_verb.add_option("--drift", args->plan.drift,
-                          "Share of the planned devices that may have left or come: 2% [1%]");
+    apply_verb.add_option(
+        "--drift", args->plan.drift,
+        "Share of the planned devices by which the targets may differ at the start: 2% [1%]");
     apply_verb.add_option("--start-time,--start", args->plan.start,
                           "ISO 8601 time, or +90s, +15m, +2h, +1d [now]");
     apply_verb.add_option("--note", args->plan.note, "Shown in lists, up to 256 bytes");
@@ -581,8 +582,8 @@ void add_directing(CLI::App& group, int& exit_code) {
 
     args = std::make_shared<JobArgs>();
     args->only = "failed";
-    auto& rerun_verb = add_hub_verb(group, "rerun", "Order the same again for some devices of a job", args,
-                                    rerun, exit_code);
+    auto& rerun_verb =
+        add_hub_verb(group, "rerun", "Create a job again, for some of its devices", args, rerun, exit_code);
     add_job_id_flag(rerun_verb, *args);
     rerun_verb.add_option("--only", args->only,
                           "Devices in these states: failed, canceled, pending, succeeded [failed]");
@@ -597,8 +598,8 @@ void add_directing(CLI::App& group, int& exit_code) {
     add_watch_flags(rerun_verb, *args);
 
     args = std::make_shared<JobArgs>();
-    auto& copy_verb = add_hub_verb(group, "copy", "Order a job once more, for the devices that match by now",
-                                   args, copy, exit_code);
+    auto& copy_verb = add_hub_verb(group, "copy", "Create a job again, for the devices that match now", args,
+                                   copy, exit_code);
     add_job_id_flag(copy_verb, *args);
     copy_verb.add_option("--new-id", args->new_id, "Id of the new job [a new UUID]")->check(job_id());
     copy_verb.add_option("-q,--query-condition", args->order.condition,
@@ -616,7 +617,7 @@ void add_directing(CLI::App& group, int& exit_code) {
     undo_verb.add_option("-q,--query-condition", args->order.condition,
                          "Only those of its devices: tags.site = 'lab'");
     undo_verb.add_option("--from", args->rollout.from,
-                         "Only those that stand so in a job: JOB:failed,canceled");
+                         "Only those in these states in a job: JOB:failed,canceled");
     add_rollout_change_flags(undo_verb, args->rollout);
     undo_verb.add_flag("--wait", args->waits,
                        "Watch the new job to its end, then print it; exit code 8 if devices failed");

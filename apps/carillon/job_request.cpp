@@ -22,7 +22,7 @@ Result<std::string_view> type_of(const JobOrder& order) {
     if (order.type.empty()) {
         if (has_method) return method_type;
         if (has_patch) return twin_type;
-        return fail_usage("what shall the job do? Give --method-name or --twin-patch");
+        return fail_usage("the job has no operation: give --method-name or --twin-patch");
     }
     if (equals_ignoring_case(order.type, method_type)) {
         if (!has_method) return fail_usage("a scheduleDeviceMethod job needs --method-name");

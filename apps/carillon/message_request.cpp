@@ -19,7 +19,7 @@ void add_content_flags(CLI::App& command, MessageOrder& order) {
     command.add_option("--props,-p", order.properties, "Application properties: name=value;name=value");
     command.add_option("--message-id,--mid", message.message_id, "Message id, by which feedback names it");
     command.add_option("--correlation-id,--cid", message.correlation_id, "Correlation id");
-    command.add_option("--user-id,--uid", message.user_id, "Who sends");
+    command.add_option("--user-id,--uid", message.user_id, "User id of the sender");
     command.add_option("--content-type,--ct", message.content_type, "Content type of the body");
     command.add_option("--content-encoding,--ce", message.content_encoding, "Content encoding of the body");
 }

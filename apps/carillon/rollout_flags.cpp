@@ -368,8 +368,8 @@ Result<std::string> merged(std::string_view what, std::string_view target, std::
 
 void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--max-in-flight", flags.max_in_flight,
-                    "Devices that are called and have not answered: 256, or 2% of all");
-    verb.add_option("--rate", flags.rate, "Devices that begin: 500/s or 30/m");
+                    "Maximum number of devices called and not yet answered: 256, or 2% of all");
+    verb.add_option("--rate", flags.rate, "Maximum rate at which devices begin: 500/s or 30/m");
     verb.add_flag("--no-adaptive", flags.is_not_adaptive, "Keep to --max-in-flight when answers are slow");
     verb.add_option("--wave", flags.waves,
                     "Sizes of the waves: 1%,9%,rest; or 1%x3, each three times larger");
@@ -385,9 +385,9 @@ void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags) {
                     "What a wave that fails does: pause, cancel, undo or go [pause]")
         ->check(one_of({"pause", "cancel", "undo", "go"}));
     verb.add_option("--stop,--abort-on", flags.stop,
-                    "\"failed>5% after 100 of timeout,rejected then cancel\"; may be given again");
+                    "\"failed>5% after 100 of timeout,rejected then cancel\"; repeatable");
     verb.add_option("--success", flags.success, "Share of devices that must succeed: 99%; else exit code 8");
-    verb.add_option("--retry", flags.attempts, "Send the method up to so many times in all, 2 to 10")
+    verb.add_option("--retry", flags.attempts, "Maximum number of attempts for each device, 2 to 10")
         ->check(whole_number(2, 10, "times"));
     verb.add_option("--retry-on", flags.retry_on, "After which failures: rejected,status:503 [rejected]");
     verb.add_option("--backoff", flags.backoff,
@@ -399,16 +399,17 @@ void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags) {
 void add_rollout_change_flags(CLI::App& verb, RolloutFlags& flags) {
     add_rollout_rule_flags(verb, flags);
     verb.add_option("--window", flags.windows,
-                    "Devices begin only then, by their own clocks: \"mon-fri 02:00+2h\"; may be given again");
+                    "Local times at which devices may begin: \"mon-fri 02:00+2h\"; repeatable");
     verb.add_option("--zone", flags.zone,
                     "The time zone of --window: Europe/Berlin, or where each device names its own: tags.tz");
     verb.add_option("--zone-fallback", flags.zone_fallback,
-                    "That of devices that name none: Etc/UTC, or skip to leave them alone");
+                    "Time zone of devices that name none: Etc/UTC, or skip to leave them out");
     verb.add_option("--except", flags.except,
-                    "Local dates on which no window opens: 2026-12-24..2026-12-26; may be given again");
+                    "Local dates on which no window opens: 2026-12-24..2026-12-26; repeatable");
     verb.add_option("--closing", flags.closing,
                     "Nothing begins so long before a window ends: 10m [methods: their time-out]");
-    verb.add_option("--deadline", flags.deadline, "From the start until devices that did not end fail: 14d");
+    verb.add_option("--deadline", flags.deadline,
+                    "Time from the start after which devices that have not ended fail: 14d");
 }
 
 void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
@@ -416,8 +417,9 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
         "--rollout", flags.object,
         "How the job goes over its devices: JSON, @FILE or -; the flags below are put on top of it");
     add_rollout_change_flags(verb, flags);
-    verb.add_option("--order", flags.order,
-                    "Who comes first: asStored, random, or spread:tags.site for each site in proportion");
+    verb.add_option(
+        "--order", flags.order,
+        "Order of the devices: asStored, random, or spread:tags.site for each site in proportion");
     verb.add_option("--seed", flags.seed, "Makes order and waiting times repeatable")
         ->check(whole_number(0, (std::int64_t{1} << 53) - 1, ""));
     verb.add_option("--success-all", flags.success_all, "Every device of this condition must succeed");
@@ -432,7 +434,7 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
                     "Twins: a device succeeds when it has reported what was written: reported, acknowledged "
                     "(ac, av), or a condition such as \"properties.reported.fw = '2.0'\"");
     verb.add_option("--confirm-within", flags.confirm_within,
-                    "How long it has for that once it was reached: 30m [1h]");
+                    "Time to do so after the device was reached: 30m [1h]");
     verb.add_option("--from", flags.from, "The devices of another job: JOB:failed,canceled");
     verb.add_option("--from-kinds", flags.from_kinds, "Of the failed ones, those that failed so: timeout");
     verb.add_option("--after", flags.after,

@@ -202,7 +202,7 @@ Result<Exit> serve(const ServeArgs& args) {
     set_up_log(*config);
     const auto manager = ServiceManager::from_environment();
     if (args.is_cluster && config->cluster.store.empty()) {
-        return fail_usage("--cluster wants --store, the PostgreSQL of the cluster");
+        return fail_usage("--cluster needs --store, the PostgreSQL of the cluster");
     }
     if (config->read_only && !config->cluster.store.empty()) {
         return fail_usage(
@@ -226,7 +226,7 @@ void add_serve(CLI::App& app, int& exit_code) {
     const auto single = [&](const char* flag, const char* key, const char* help) {
         return command.add_option(flag, args->single[key], help);
     };
-    single("--data-dir", "data_dir", "Where the hub keeps everything (./carillon-data)")->type_name("DIR");
+    single("--data-dir", "data_dir", "The hub's data directory (./carillon-data)")->type_name("DIR");
     command
         .add_option("--config", args->config_file,
                     "Configuration in TOML; docs/configuration.md has the keys")
@@ -249,9 +249,10 @@ void add_serve(CLI::App& app, int& exit_code) {
     single("--insecure-amqp-port", "insecure_amqp_port", "AMQP without TLS, on 127.0.0.1 only (none)")
         ->type_name("N");
     single("--admin-port", "admin.port",
-           "Metrics and health, on 127.0.0.1 unless admin.bind says more (none)")
+           "Metrics and health, on 127.0.0.1 unless admin.bind names other addresses (none)")
         ->type_name("N");
-    single("--ready-file", "ready_file", "Written once all listeners accept, removed at the end")
+    single("--ready-file", "ready_file",
+           "File that is written when all listeners accept, and removed at the end")
         ->type_name("FILE");
     single("--threads", "threads", "Event loops (one for each core)")->type_name("N");
     single("--log-level", "log_level", "trace, debug, info, warn, error or off (info)")->type_name("LEVEL");
@@ -272,7 +273,7 @@ void add_serve(CLI::App& app, int& exit_code) {
     single("--link-port", "cluster.link_port",
            "Where nodes pass connections on to the one that serves, the same on all; 0 for none (7883)")
         ->type_name("N");
-    single("--lease", "cluster.lease_s", "How long a node that is silent keeps the hub (5)")->type_name("S");
+    single("--lease", "cluster.lease_s", "Seconds for which a silent node keeps the hub (5)")->type_name("S");
     single("--log-format", "log_format", "text, or json: an object a line (text)")->type_name("KIND");
     single("--compatibility", "compatibility", "default, or strict: refuse what the real hub refuses")
         ->type_name("MODE");

@@ -204,7 +204,7 @@ void add_parsed(CLI::App& command, const std::string& name, T& target,
 
 void add_fleet_flags(CLI::App& command, SimulateArgs& args) {
     const char* group = "Fleet";
-    command.add_option("--devices,-n", args.fleet.devices, "How many")
+    command.add_option("--devices,-n", args.fleet.devices, "Number of devices")
         ->required()
         ->check(whole_number(1, 100'000'000, "devices"))
         ->type_name("N")
@@ -276,14 +276,15 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
         ->check(whole_number(0, 9))
         ->type_name("N");
     command
-        .add_option("--faulty-status", behaviour.faulty_status, "What those answer each method with [500]")
+        .add_option("--faulty-status", behaviour.faulty_status,
+                    "Status with which faulty devices answer methods [500]")
         ->check(whole_number(0, 9999))
         ->type_name("STATUS");
     add_parsed(command, "--faulty-latency", behaviour.faulty_latency, &Distribution::parse,
                "And how late [as --method-latency]", "DIST");
     percent("--offline-percent", behaviour.offline_percent, "Devices away at any moment [0]");
     add_parsed(command, "--offline", behaviour.absence, &Distribution::parse,
-               "How long an absence lasts; without, the same devices are away for good", "DIST");
+               "How long a device stays away [the same devices stay away]", "DIST");
     add_parsed(command, "--reported-every", behaviour.reported_every, &Distribution::parse,
                "Time between a device's reported patches [never]", "DIST");
     add_parsed(command, "--telemetry-every", behaviour.telemetry_every, &Distribution::parse,
@@ -291,8 +292,8 @@ void add_behaviour_flags(CLI::App& command, SimulateArgs& args) {
     add_parsed(command, "--follow", behaviour.follow, &Distribution::parse,
                "Report desired properties as they are, after this delay [never]", "DIST");
     percent("--wrong-percent", behaviour.wrong_percent,
-            "Changes of which they report other values; faulty devices always do [0]");
-    percent("--ignore-percent", behaviour.ignore_percent, "Changes of which they report nothing [0]");
+            "Changes for which they report other values; faulty devices always do [0]");
+    percent("--ignore-percent", behaviour.ignore_percent, "Changes that they do not report [0]");
     command.add_flag("--acknowledge", behaviour.acknowledges,
                      "Report with ac, av and ad, as IoT Plug and Play has it");
     command
@@ -324,7 +325,8 @@ void add_connection_flags(CLI::App& command, SimulateArgs& args) {
         ->type_name("N")
         ->group(group);
     command
-        .add_option("--connecting-max", args.fleet.connecting_max, "Connections in the making at once [64]")
+        .add_option("--connecting-max", args.fleet.connecting_max,
+                    "Maximum number of connections being made at once [64]")
         ->check(whole_number(1, 100'000, "connections"))
         ->type_name("N")
         ->group(group);
@@ -366,7 +368,7 @@ void add_simulate(CLI::App& app, int& exit_code) {
     add_behaviour_flags(command, *args);
     add_connection_flags(command, *args);
     add_parsed(command, "--duration", args->run.duration, &fleet::parse_duration,
-               "End after this time [runs until it is told to stop]", "TIME");
+               "End after this time [until it is stopped]", "TIME");
     add_parsed(command, "--interval", args->run.interval, &fleet::parse_duration,
                "Time between two statistics [1s on a terminal, 5s on a pipe]", "TIME");
     command.footer(

@@ -61,7 +61,7 @@ std::string system(const std::string& ca, const std::string& name) {
            "  echo 'this system keeps its authorities elsewhere' >&2; exit 1\n"
            "fi\n"
            "# Windows, in a prompt of its own: certutil -addstore Root ca.pem\n"
-           "# Node.js reads the system's store only when told: node --use-openssl-ca\n";
+           "# Node.js reads the system's store only with an option: node --use-openssl-ca\n";
 }
 
 }  // namespace

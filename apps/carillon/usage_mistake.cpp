@@ -128,7 +128,7 @@ std::string explain_mistake(const Command& program, const std::vector<std::strin
         text += '`' + name + "` has no option " + option;
         text += instead.empty() ? suggestion(option, names) : std::string(instead);
     } else if (!command.commands.empty()) {
-        text += '`' + name + "` wants a command: " + joined(names_of(command.commands));
+        text += '`' + name + "` needs a command: " + joined(names_of(command.commands));
     } else {
         text += said;
     }

@@ -46,7 +46,7 @@ TEST(UsageMistake, NamesTheNearestOption) {
 
 TEST(UsageMistake, ListsTheCommandsWhereOneIsWanted) {
     EXPECT_EQ(explain_mistake(small_program(), {"device"}, {}, "A subcommand is required"),
-              "carillon: `carillon device` wants a command: create, show\n"
+              "carillon: `carillon device` needs a command: create, show\n"
               "  `carillon device --help` says more.\n");
 }
 

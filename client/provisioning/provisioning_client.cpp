@@ -170,12 +170,12 @@ Result<ProvisionedDevice> ProvisioningClient::register_device(std::string_view r
         if (!answer) return fail(std::move(answer).error());
         const auto document = JsonDocument::parse(answer->body);
         if (!document || !document->root().find("operationId").is_string())
-            return fail(Errc::malformed_packet, "the answer is no registration");
+            return fail(Errc::malformed_packet, "the answer is not a registration");
         const JsonValue operation = document->root();
         if (operation.find("status").string() != "assigning") return read_end(operation, key);
         const std::string id(operation.find("operationId").string());
         if (id.size() > operation_id_bytes_max)
-            return fail(Errc::malformed_packet, "the answer is no registration");
+            return fail(Errc::malformed_packet, "the answer is not a registration");
         const bool is_first = operation.find("registrationState").is_null_or_absent();
         const auto next = is_first ? Steady::now() : Steady::now() + wait_of(*answer);
         if (next >= end) return fail(Errc::gateway_timeout, "the registration takes too long");

@@ -99,7 +99,8 @@ bool is_input_name(std::string_view text) {
 
 Result<> check_cloud_message(const CloudMessage& message, WallTime now) {
     if (message.bytes() > CloudMessageLimits::bytes_max) {
-        return fail(Errc::message_too_large, "A cloud-to-device message may be 64 KB with its properties.");
+        return fail(Errc::message_too_large,
+                    "A cloud-to-device message is at most 64 KB with its properties.");
     }
     if (topic_bytes(message) > CloudMessageLimits::topic_bytes_max) {
         return fail(Errc::message_too_large, "The properties of the message do not fit an MQTT topic.");

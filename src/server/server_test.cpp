@@ -50,7 +50,7 @@ std::string ask(const Server& server, const std::string& data_dir, const std::st
     return client.read_to_end();
 }
 
-TEST(Server, KeepsWhatItWasToldAcrossARestart) {
+TEST(Server, KeepsItsDataAcrossARestart) {
     const TempDir dir;
     const ServerConfig config = config_in(dir);
     std::string key;

@@ -24,7 +24,7 @@ TEST(StorageThread, RunsInOrderAndEverythingBeforeItEnds) {
     for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
 }
 
-TEST(StorageThread, OfSeveralThreadsLetsNobodyWaitForTheSlow) {
+TEST(StorageThread, OfSeveralThreadsWaitsForNoSlowOne) {
     std::promise<void> quick;
     std::promise<void> slow;
     StorageThread threads(0, 2);

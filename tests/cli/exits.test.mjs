@@ -20,7 +20,7 @@ const cases = [
   ['2: a mistake', ['device', 'create', '-d', 'a b'], 2, /cannot be a device's id/],
   ['2: an unknown command', ['devise'], 2, /did you mean device\?/],
   ['2: an unknown option', ['device', 'create', '--device', 'x'], 2, /did you mean --device-id\?/],
-  ['2: half a command', ['device'], 2, /wants a command: create, show/],
+  ['2: half a command', ['device'], 2, /needs a command: create, show/],
   ['2: something is needed', ['device', 'show'], 2, /device.*\n.*carillon device show --help/],
   ['3: not found', ['device', 'show', 'e-nobody'], 3, /carillon device list/],
   ['3: no such module', ['module', 'show', '-d', 'e-one', '-m', 'e-none'], 3, /carillon module list/],

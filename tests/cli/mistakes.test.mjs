@@ -41,7 +41,7 @@ const mistakes = [
   ['ids that do not exist', [...job, '-d', 'e-one,e-nobody,e-none'], 3, /--device-ids: e-nobody, e-none; no job was created/],
   ['a file that is not there', ['twin', 'update', '-d', 'e-one', '--tags', '@no-such.json'], 2, /--tags: no-such\.json: No such file/],
   // Words and options of other tools.
-  ['no command at all', [], 2, /`carillon` wants a command: serve, /],
+  ['no command at all', [], 2, /`carillon` needs a command: serve, /],
   ['the cloud\'s word for a device', ['device-identity', 'list'], 2, /no command 'device-identity' of `carillon`; here that is `carillon device`/],
   ['the cloud\'s word for a method', ['invoke-device-method', '-d', 'e-one'], 2, /here that is `carillon method invoke`/],
   ['the cloud\'s whole command', ['iot', 'hub', 'show'], 2, /what stands behind `az iot hub`/],

@@ -25,17 +25,19 @@ Result<Behaviour> Behaviour::make(const BehaviourOptions& options) {
     }
     if (options.faulty_percent == 0 &&
         (options.faulty_tenth || options.faulty_latency || !options.faulty_firmware.empty())) {
-        return fail(Errc::config_invalid, "how many devices are faulty? Say --faulty-percent with it");
+        return fail(Errc::config_invalid,
+                    "--faulty-percent is missing: the share of devices that are faulty");
     }
     if (options.absence && options.offline_percent == 0) {
-        return fail(Errc::config_invalid, "how many devices are away? Say --offline-percent with --offline");
+        return fail(Errc::config_invalid,
+                    "--offline needs --offline-percent, the share of devices that are away");
     }
     if (options.absence && (options.offline_percent == 100 || options.absence->is_zero())) {
         return fail(Errc::config_invalid,
                     "devices that come and go are away for more than 0 and less than 100 % of the time");
     }
     if (options.backoff_first <= Duration::zero() || options.backoff_max < options.backoff_first) {
-        return fail(Errc::config_invalid, "backing off begins above 0 and ends no lower");
+        return fail(Errc::config_invalid, "the first pause must be above 0, and the longest not below it");
     }
     Behaviour made(options);
     if (options.absence) {

@@ -58,7 +58,7 @@ TEST(Credentials, ThePolicyMaySignForAnyDevice) {
     EXPECT_EQ(token.key_name, "iothubowner");
 }
 
-TEST(Credentials, AKeyThatIsNoneIsRefused) {
+TEST(Credentials, RefusesAMalformedKey) {
     EXPECT_FALSE(Credentials::of_group(policy(), "no base64!", "sim-"));
     EXPECT_FALSE(Credentials::of_group(policy(), "c2hvcnQ=", "sim-"));
 }

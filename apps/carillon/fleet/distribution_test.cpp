@@ -74,7 +74,7 @@ TEST(Distribution, UnderstandsEveryUnit) {
     EXPECT_EQ(parse_duration("720h").value(), 720h);
 }
 
-TEST(Distribution, RefusesWhatIsNoDuration) {
+TEST(Distribution, RefusesWhatIsNotADuration) {
     for (const char* text : {"",
                              "5",
                              "ms",

@@ -178,7 +178,7 @@ TEST(Fleet, EveryDeviceConnectsAndSubscribes) {
     EXPECT_EQ(now.handshakes.total(), 100U);
 }
 
-TEST(Fleet, AnswersAsTheSeedDecidesWhoeverIsAskedFirst) {
+TEST(Fleet, AnswersBySeedInAnyOrderOfDevices) {
     BehaviourOptions options = impatient();
     options.fail_percent = 20;
     options.timeout_percent = 10;
@@ -290,7 +290,7 @@ TEST(Fleet, LeavesInTheMidstOfConnecting) {
     EXPECT_TRUE(fleet.leave());
 }
 
-TEST(Fleet, APrefixThatIsNoIdIsRefused) {
+TEST(Fleet, RefusesAPrefixThatIsNotAnId) {
     FakeHub hub;
     FleetOptions options = fleet_of(1);
     options.prefix = "with space ";

@@ -323,7 +323,7 @@ std::vector<McpTool> reading_tools(ServiceClient& client) {
          {},
          [&client](JsonValue) { return as_json(client.list_configurations()); }},
         {"plan_job", "Plan a job",
-         "Checks the arguments of create_job and tells how many devices it would reach. Changes nothing.",
+         "Checks the arguments of create_job and returns how many devices it would reach. Changes nothing.",
          Effect::reads, order_parameters(), [&client](JsonValue a) { return plan_job(client, a); }},
     };
 }

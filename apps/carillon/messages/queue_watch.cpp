@@ -163,12 +163,12 @@ CLI::App& add_watch_verb(CLI::App& group, const std::shared_ptr<QueueArgs>& args
     auto& verb = *group.add_subcommand("watch", description);
     add_hub_flags(verb, args->hub);
     verb.add_option("device,--device-id,-d", args->device,
-                    "Print those of one device; those of others go unseen")
+                    "Print those of this device; those of others are taken and not printed")
         ->type_name("DEVICE");
-    verb.add_option("--limit", args->limit, std::string("End after so many ") + what + " [never]")
+    verb.add_option("--limit", args->limit, std::string("End after this number of ") + what + " [never]")
         ->check(at_least_one());
     verb.add_option("--duration,--dur", args->duration_s,
-                    "Seconds to watch at most; exit code 7 if what is waited for has not come [no limit]")
+                    "Maximum number of seconds to watch; exit code 7 if it has not come by then [no limit]")
         ->check(whole_number(1, 30 * 24 * 3600, "seconds"))
         ->type_name("SECONDS");
     on_chosen(verb, args, run, exit_code);
@@ -184,7 +184,7 @@ void add_feedback(CLI::App& app, int& exit_code) {
     auto& verb =
         add_watch_verb(group, args, "Print each outcome as it becomes known, and take it off the hub",
                        "outcomes", watch_feedback, exit_code);
-    verb.add_option("--wait-on-msg,-w", args->message, "End behind the outcome of the message with this id")
+    verb.add_option("--wait-on-msg,-w", args->message, "End after the outcome of the message with this id")
         ->type_name("ID");
 }
 

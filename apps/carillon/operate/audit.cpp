@@ -179,7 +179,7 @@ void add_audit(CLI::App& app, int& exit_code) {
     list_verb
         .add_option("--top", args->top, "Maximum number of changes: the newest, or those behind --after [50]")
         ->check(CLI::Range(1, 1'000'000));
-    list_verb.add_option("--after", args->after, "Only those behind this sequence number")->type_name("N");
+    list_verb.add_option("--after", args->after, "Only those after this sequence number")->type_name("N");
     on_chosen(list_verb, args, list, exit_code);
 
     args = std::make_shared<AuditArgs>();
@@ -197,7 +197,7 @@ void add_audit(CLI::App& app, int& exit_code) {
     auto& export_verb =
         *group.add_subcommand("export", "Print changes as they are stored, one JSON object a line");
     add_hub_flags(export_verb, args->hub);
-    export_verb.add_option("--after", args->after, "Only those behind this sequence number")->type_name("N");
+    export_verb.add_option("--after", args->after, "Only those after this sequence number")->type_name("N");
     export_verb.add_option("--file", args->file, "Append to a file [standard output]")->type_name("FILE");
     on_chosen(export_verb, args, export_entries, exit_code);
 }

@@ -80,7 +80,7 @@ Result<Exit> examine(const DoctorArgs& args) {
 
 void add_doctor(CLI::App& app, int& exit_code) {
     auto& command =
-        *app.add_subcommand("doctor", "Look whether this machine suits a hub, and say what to do");
+        *app.add_subcommand("doctor", "Check whether this machine is fit for a hub, and say what to change");
     auto args = std::make_shared<DoctorArgs>();
     add_config_place(command, args->place);
     add_output_flag(command, args->format, "table, json, ndjson, csv, tsv or yaml [text]");

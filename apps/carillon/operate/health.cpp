@@ -55,7 +55,7 @@ void add_health(CLI::App& app, int& exit_code) {
     command.add_option("--data-dir", args->data_dir, "The hub's data (./carillon-data)")
         ->type_name("DIR")
         ->envname("CARILLON_DATA_DIR");
-    command.add_flag("--alive", args->only_alive, "Only whether its event loops turn");
+    command.add_flag("--alive", args->only_alive, "Check only that its event loops run");
     command.add_option("--timeout", args->timeout_s, "Seconds to wait for the answer [5]")
         ->type_name("S")
         ->check(CLI::Range(1, 600));

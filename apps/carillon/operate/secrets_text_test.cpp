@@ -22,7 +22,7 @@ TEST(WithoutSecrets, KeysGoWhereverTheyStand) {
     }
 }
 
-TEST(WithoutSecrets, WhatIsNoneStays) {
+TEST(WithoutSecrets, KeepsWhatIsNotASecret) {
     for (const char* text :
          {"HostName=hub.example.net;SharedAccessKeyName=iothubowner",
           "2026-11-29T10:41:56.000000Z info job ended job=8d2f7a status=completed\n",

@@ -45,7 +45,7 @@ Result<bool> print_events(ServiceClient& client, const std::string& target) {
     const auto document = JsonDocument::parse(*answer);
     if (!document) return fail(document.error());
     const JsonValue events = document->root().find("events");
-    if (!events.is_array()) return fail(Errc::malformed_packet, "the hub's answer is no part of a trace");
+    if (!events.is_array()) return fail(Errc::malformed_packet, "the hub's answer is not part of a trace");
     for (JsonValue event = events.first(); event.exists(); event = event.next())
         std::cout << event.raw() << '\n';
     std::cout.flush();

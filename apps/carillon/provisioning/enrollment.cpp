@@ -187,7 +187,7 @@ void add_setting_flags(CLI::App& verb, EnrollmentOrder& order) {
     verb.add_option("--provisioning-status,--ps", order.status, "enabled or disabled")
         ->check(one_of({"enabled", "disabled"}));
     verb.add_option("--reprovision-policy,--rp", order.reprovision_policy,
-                    "What a device gets that registers again: reprovisionandmigratedata, "
+                    "What happens when a device registers again: reprovisionandmigratedata, "
                     "reprovisionandresetdata or never")
         ->check(one_of({"reprovisionandmigratedata", "reprovisionandresetdata", "never"}));
     verb.add_option("--allocation-policy,--ap", order.allocation_policy,

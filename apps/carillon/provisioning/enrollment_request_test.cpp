@@ -85,7 +85,7 @@ TEST(ChangedEnrollment, KeepsWhatIsNotNamed) {
         R"({"desired":{"y":2}}},"provisioningStatus":"enabled","attestation":{"type":"symmetricKey"}})");
 }
 
-TEST(ChangedEnrollment, TakesEachHalfOfTheTwinByItself) {
+TEST(ChangedEnrollment, TakesEachHalfOfTheTwinSeparately) {
     EnrollmentOrder order;
     order.id = "e";
     order.desired = R"({"z":3})";
@@ -128,7 +128,7 @@ TEST(EnrollmentEntry, OfAzLosesWhatIsEmptyAndWhatIsOfAnotherHub) {
         R"("initialTwin":{"tags":{"count":3},"properties":{"desired":{"b":2}}},"registrationId":"ind1"})");
 }
 
-TEST(EnrollmentEntry, KeepsHubsWhereItIsTold) {
+TEST(EnrollmentEntry, KeepsHubsIfAsked) {
     const auto entry = read_enrollment_entry(R"({"enrollmentGroupId":"g","iotHubs":["h"]})", true);
     ASSERT_TRUE(entry);
     EXPECT_EQ(entry->kind, Enrollments::Kind::group);

@@ -105,7 +105,7 @@ Result<> each_entry(std::istream& in, const std::function<Result<>(const std::st
     while (whole.size() <= json_argument_bytes_max && std::getline(in, line))
         whole.append(line).append(1, '\n');
     if (whole.size() > json_argument_bytes_max)
-        return fail_usage("the file is no list of objects, one a line, and larger than 64 MiB");
+        return fail_usage("the file is larger than 64 MiB and not a list of objects, one a line");
     const auto document = JsonDocument::parse(whole);
     if (!document) return fail_usage(document.error().detail);
     const auto items = json_array_items(whole);
@@ -175,7 +175,7 @@ void add_enrollment_import(CLI::App& group, int& exit_code) {
                     "A JSON array or one object a line, with keys; - is standard input")
         ->required()
         ->type_name("FILE");
-    verb.add_flag("--replace", args->replaces, "Replace those that are there already");
+    verb.add_flag("--replace", args->replaces, "Replace those that exist");
     verb.add_flag("--keep-hubs", args->keeps_hubs,
                   "Keep allocation policies and names of hubs, which otherwise are left out");
     on_chosen(verb, args, run_enrollment_import, exit_code);

@@ -110,7 +110,7 @@ void add_rule_name(CLI::App& verb, ApprovalArgs& args) {
 
 void add_approval_rule(CLI::App& app, int& exit_code) {
     auto& group =
-        *app.add_subcommand("approval-rule", "Which jobs need somebody else's approval before they begin");
+        *app.add_subcommand("approval-rule", "Rules for which jobs need an approval before they begin");
     group.require_subcommand(1);
 
     auto args = std::make_shared<ApprovalArgs>();
@@ -141,7 +141,8 @@ void add_job_decisions(CLI::App& job_group, int& exit_code) {
             ->required()
             ->check(job_id())
             ->type_name("JOB");
-        verb.add_option("--hash", args->hash, "What is decided on, as `job show` printed it [as it is now]");
+        verb.add_option("--hash", args->hash,
+                        "Hash of the job that you decide on, as `job show` printed it [the current one]");
         verb.add_option("--why", args->why, "Kept in the job's history, up to 256 bytes");
     };
     add("approve", "Approve a job that waits for it; needs the right JobApprove", approve_a_job);

@@ -83,7 +83,7 @@ void add_budget_name(CLI::App& verb, BudgetArgs& args) {
 
 void add_budget(CLI::App& app, int& exit_code) {
     auto& group = *app.add_subcommand(
-        "budget", "Bound how many devices all jobs have at risk: sites, change freeze, emergency stop");
+        "budget", "Limit how many devices all jobs have at risk: sites, change freeze, emergency stop");
     group.require_subcommand(1);
 
     auto args = std::make_shared<BudgetArgs>();
@@ -98,8 +98,9 @@ void add_budget(CLI::App& app, int& exit_code) {
                      args, put_job_budget, exit_code);
     add_budget_name(put_verb, *args);
     put_verb
-        .add_option("--max", args->max,
-                    "Most devices of all jobs at risk together, or a share such as 2%; 0: nothing begins")
+        .add_option(
+            "--max", args->max,
+            "Maximum number of devices at risk over all jobs, or a share such as 2%; 0: nothing begins")
         ->required()
         ->type_name("MAX");
     put_verb.add_option("--devices", args->devices, "Of which devices, a condition [all]")->type_name("COND");

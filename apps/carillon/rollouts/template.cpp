@@ -136,7 +136,8 @@ void add_template_name(CLI::App& verb, TemplateArgs& args) {
 }  // namespace
 
 void add_template(CLI::App& app, int& exit_code) {
-    auto& group = *app.add_subcommand("template", "Jobs that are made again, by hand or by the clock");
+    auto& group =
+        *app.add_subcommand("template", "Templates of jobs, which are made by hand or on a schedule");
     group.require_subcommand(1);
 
     auto args = std::make_shared<TemplateArgs>();
@@ -175,7 +176,7 @@ void add_template(CLI::App& app, int& exit_code) {
         ->required()
         ->check(job_id())
         ->type_name("JOB");
-    run_verb.add_option("--parameter,-p", args->values, "A value: name=value; may be given again")
+    run_verb.add_option("--parameter,-p", args->values, "A value: name=value; repeatable")
         ->type_name("NAME=VALUE");
 
     args = std::make_shared<TemplateArgs>();

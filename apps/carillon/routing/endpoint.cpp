@@ -184,8 +184,9 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
                     "10000]")
         ->check(whole_number(1, 10'000, "events"))
         ->type_name("N");
-    verb.add_option("--max-bytes", order.bytes_max,
-                    "Size from which on a request or file takes no more [262144, files 1048576]")
+    verb.add_option(
+            "--max-bytes", order.bytes_max,
+            "Size in bytes from which a request or file takes no more messages [262144, files 1048576]")
         ->check(whole_number(1024, 4 * 1024 * 1024, "bytes"))
         ->type_name("BYTES");
     verb.add_option("--max-wait", order.wait_s, "Seconds for which a message waits for others [0, files 60]")

@@ -182,8 +182,8 @@ void add_route(CLI::App& app, int& exit_code) {
                     "Endpoint to send to, or events for the built-in one alone; repeatable")
         ->required()
         ->type_name("NAME");
-    auto* disabled =
-        create_verb.add_flag("--disabled", args->order.is_disabled, "Save the route but send nothing by it");
+    auto* disabled = create_verb.add_flag("--disabled", args->order.is_disabled,
+                                          "Save the route disabled: it sends nothing");
     create_verb
         .add_option_function<std::string>(
             "--enabled", [args](const std::string& word) { args->order.is_disabled = word == "false"; },

@@ -246,7 +246,7 @@ Result<Exit> serve_in_cluster(const ServeArgs& args, ServerConfig config, const 
         if (!data_dir) return fail(std::move(data_dir).error());
         if (config.cluster.node.empty()) {
             const auto file = read_node_file(data_dir->path());
-            if (!file) return fail_usage("--cluster wants --node, the name of this node");
+            if (!file) return fail_usage("--cluster needs --node, the name of this node");
             config.cluster.node = file->node;
         }
         if (auto joined = join_cluster(*data_dir, config.cluster.store, config.cluster.node); !joined) {

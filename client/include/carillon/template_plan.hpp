@@ -31,8 +31,8 @@ struct TemplateStep {
     static Result<TemplateStep> of_twins(std::string name, const JobPlan& plan, std::string_view patch_json);
 };
 
-/// Jobs that are made again, by hand or by the clock; only Carillon knows them. Members and their defaults:
-/// docs/rollout-reference.md.
+/// Templates of jobs, which are made by hand or on a schedule; only Carillon knows them. Members and their
+/// defaults: docs/rollout-reference.md.
 struct TemplatePlan {
     std::vector<TemplateStep> jobs{};
     std::vector<TemplateParameter> parameters{};

@@ -955,7 +955,7 @@ export const en = {
   },
   templates: {
     title: 'Templates',
-    hint: 'Jobs that are made again, by hand or by the clock.',
+    hint: 'Templates of jobs, which are made by hand or on a schedule.',
     make: 'New template',
     change: 'Change',
     changeOf: (template: string) => `Change the template ${template}`,

@@ -315,7 +315,7 @@ TEST_F(ConfigurationsTest, ManyWrittenTwinsAreAllLookedAt) {
     for (int i = 0; i < 2'000; ++i) ASSERT_EQ(hub_.desired(fmt::format("d{}", i)), "{}");
 }
 
-TEST_F(ConfigurationsTest, FewConnectedDevicesAreToldInOneTurn) {
+TEST_F(ConfigurationsTest, NotifiesFewConnectedDevicesInATurn) {
     constexpr int count = 400;
     for (int i = 0; i < count; ++i) {
         hub_.add(fmt::format("d{}", i));

@@ -138,7 +138,7 @@ TEST_F(FeedbackTest, GoesAfterAnHour) {
     EXPECT_EQ(store.size(Table::cloud_messages), 0U);
 }
 
-TEST_F(FeedbackTest, ThatNobodyReceivesHasABound) {
+TEST_F(FeedbackTest, IsBoundedWhileNoBackEndReceivesIt) {
     end(1);
     hub->advance(15s);
     const auto stored = store.get(Table::cloud_messages, std::string("b\0\0\0\0\0\0\0\1", 9));

@@ -94,7 +94,7 @@ protected:
     testing::TestHub hub_{store_, clock_, 4};
 };
 
-TEST_F(AllocationTest, TheWebhookIsToldOfTheDeviceAndNoKeys) {
+TEST_F(AllocationTest, TheWebhookGetsTheDeviceWithoutKeys) {
     const auto made = put(custom);
     ASSERT_TRUE(made) << made.error().detail;
     ASSERT_TRUE(enter(R"({"model":7})"));
@@ -149,7 +149,7 @@ TEST_F(AllocationTest, AWrongAnswerFailsTheRegistrationAndMakesNoDevice) {
     ASSERT_TRUE(registered);
     EXPECT_EQ(registered->error_code, 400207);
     EXPECT_EQ(registered->error_message, "Custom allocation failed: the webhook answers with status 500");
-    webhooks_.answer = [] { return fail(Errc::service_unavailable, "The hub stops."); };
+    webhooks_.answer = [] { return fail(Errc::service_unavailable, "The hub is stopping."); };
     EXPECT_EQ(enter().error().code, Errc::service_unavailable) << "the device is to come again";
 }
 

@@ -156,7 +156,7 @@ Result<> Assigner::check(const Enrollment& enrollment) const {
                     fmt::format("{} is neither a name of this hub nor a linked hub.", hub));
     }
     if (!enrollment.is_custom()) return {};
-    if (webhooks_ == nullptr) return fail(Errc::feature_not_supported, "This hub asks no webhooks.");
+    if (webhooks_ == nullptr) return fail(Errc::feature_not_supported, "This hub does not call webhooks.");
     return webhooks_->check(enrollment.webhook_url);
 }
 

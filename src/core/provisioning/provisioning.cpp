@@ -319,7 +319,7 @@ Task<Result<Enrollment>> Provisioning::put_there(Part* part, Enrollment::Kind ki
         kind == Enrollment::Kind::group
             ? before != nullptr || groups()->by_id.size() < EnrollmentLimits::groups_max
             : !is_new_individual || take_place(individuals_, EnrollmentLimits::individuals_max);
-    if (!has_room) co_return fail(Errc::too_many_devices, "There are as many enrollments as there may be.");
+    if (!has_room) co_return fail(Errc::too_many_devices, "The hub has the maximum number of enrollments.");
     shard.committer().batch().put(Table::provisioning, key, enrollment->encode());
     const auto saved = co_await shard.committer().durable();
     if (!saved) {
@@ -546,7 +546,7 @@ Task<Result<Registration>> Provisioning::register_there(Part* part, Registration
     const auto before = read_stored<Registration>(shard, key);
     if (!before) co_return fail(before.error());
     if (!*before && !take_place(records_, EnrollmentLimits::registrations_max))
-        co_return fail(Errc::throttling_exception, "There are as many registrations as there may be.");
+        co_return fail(Errc::throttling_exception, "The hub has the maximum number of registrations.");
 
     const Registration* last = *before ? &**before : nullptr;
     Registration record;

@@ -208,7 +208,7 @@ TEST_F(ProvisioningTest, TwoRegistrationsOfOneDeviceAtOnceMakeOneIdentityAndOneR
     EXPECT_EQ(record->etag, (**b)->etag);
 }
 
-TEST_F(ProvisioningTest, AHubThatIsNotOursIsRefusedAndATwinThatIsNone) {
+TEST_F(ProvisioningTest, RefusesAnUnknownHubAndAMalformedTwin) {
     EXPECT_EQ(put(Kind::individual, "d",
                   R"({"attestation":{"type":"symmetricKey"},"iotHubHostName":"other.example.net"})")
                   .error()

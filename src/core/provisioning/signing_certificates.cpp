@@ -88,7 +88,7 @@ Result<std::string> SigningCertificates::find_group(const std::vector<std::strin
     const std::string anchor = der_of(sk_X509_value(path, sk_X509_num(path) - 1));
     const auto found = std::find_if(anchors_.begin(), anchors_.end(),
                                     [&anchor](const Anchor& each) { return each.der == anchor; });
-    if (found == anchors_.end()) return refused("chain of nobody enrolled");
+    if (found == anchors_.end()) return refused("certificate chain is not enrolled");
     return found->group;
 }
 

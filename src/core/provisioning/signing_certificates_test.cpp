@@ -113,7 +113,7 @@ TEST_F(SigningCertificatesTest, ADeviceSignsNoOther) {
     refuses({below.der(), device_.der(), factory_.der()});
 }
 
-TEST_F(SigningCertificatesTest, AnAuthorityIsNoDevice) {
+TEST_F(SigningCertificatesTest, AnAuthorityIsNotADevice) {
     signers_.add(factory_.base64(), "factory's");
     refuses({factory_.der(), root_.der()});
     signers_.add(root_.base64(), "all");

@@ -240,7 +240,7 @@ Result<std::string> seal_for_tpm(std::string_view endorsement_key, std::string_v
     }
     auto sealed = seal(*holder, *parent, key, random);
     ERR_clear_error();
-    if (!sealed) return fail(Errc::argument_invalid, "A key of a TPM is one that nothing is encrypted with.");
+    if (!sealed) return fail(Errc::argument_invalid, "A key of a TPM cannot be used to encrypt.");
     return *std::move(sealed);
 }
 

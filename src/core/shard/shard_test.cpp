@@ -102,7 +102,7 @@ TEST_F(ShardTest, ARefusalThatRestsOnAWriteUnderWayIsAnsweredWhenThatIsDurable) 
     EXPECT_EQ((*third)->error().code, Errc::precondition_failed);
 }
 
-TEST_F(ShardTest, WhoeverWasRefusedBecauseOfAWriteThatFailsIsTold503) {
+TEST_F(ShardTest, AWriterRefusedBecauseOfAFailedWriteGets503) {
     hub->add_device("d");
     const auto seen =
         EtagMatch::parse(twin_etag_text(hub->find("d")->newest()->twin.etag), EtagMatch::Unquoted::compare);
@@ -170,7 +170,7 @@ TEST_F(ShardTest, ADeviceMadeWhileItsNamesakeIsBeingRemovedIsANewOne) {
     EXPECT_TRUE(hub->find("d")->exists());
 }
 
-TEST_F(ShardTest, AConnectedDeviceIsToldOfDesiredChangesOnceTheyAreDurableAndInOrder) {
+TEST_F(ShardTest, AConnectedDeviceGetsDesiredChangesInOrderOnceTheyAreDurable) {
     Record& record = hub->add_device("d");
     FakeLink link;
     owner("d").attach(record, link);

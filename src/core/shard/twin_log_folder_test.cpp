@@ -109,7 +109,7 @@ TEST_F(TwinLogFolding, ARefusedCommitKeepsTheEntriesUntilItIsDoneAgain) {
     EXPECT_LE(store.size(Table::twin_log), 1U);
 }
 
-TEST_F(TwinLogFolding, ADeviceThatWasRemovedIsNoHindrance) {
+TEST_F(TwinLogFolding, SkipsADeviceThatWasRemoved) {
     for (int i = 1; i <= 2; ++i) run_job(i);
     const auto any = EtagMatch::parse("*", EtagMatch::Unquoted::compare);
     ASSERT_TRUE(hub->run(owner("d0").remove_identity(*IdentityKey::parse("d0"), any)));

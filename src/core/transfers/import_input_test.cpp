@@ -78,7 +78,7 @@ TEST(ImportInput, ChunksAreBoundedInLinesAndBytes) {
     EXPECT_EQ(by_bytes.next()->lines, 3U);
 }
 
-TEST(ImportInput, GoesOnWhereItIsTold) {
+TEST(ImportInput, ContinuesFromAGivenPlace) {
     const std::string text = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
     MemoryBlobs blobs;
     ImportLimits limits;

@@ -425,7 +425,7 @@ TEST_F(TransfersTest, JobsTakeTurnsAndMayBeCancelledAtAnyTime) {
     EXPECT_EQ(run(transfers.cancel("nothing")).error().code, Errc::job_not_found);
 }
 
-TEST_F(TransfersTest, AnInputThatIsSlowToLookAtHoldsUpNobody) {
+TEST_F(TransfersTest, ASlowInputDelaysNoOtherRequest) {
     limits_.looks_max = 2;
     limits_.active_max = 2;
     boot();

@@ -34,7 +34,7 @@ TEST(ContainerUri, NamesADirectoryInEachFormOfAFileUri) {
     EXPECT_EQ(ContainerUri::parse("FILE://localhost/data/a%20b")->path, "/data/a b");
 }
 
-TEST(ContainerUri, RefusesWhatIsNoneAndRepeatsNoSecret) {
+TEST(ContainerUri, RefusesWhatIsNotAContainerWithoutRepeatingASecret) {
     for (const std::string text : {"",
                                    "devices",
                                    "ftp://x/y?sig=SECRET",

@@ -101,7 +101,7 @@ TEST_F(DirectoryBlobsTest, NothingOutsideTheRootIsReached) {
     EXPECT_EQ(kept, "secret");
 }
 
-TEST_F(DirectoryBlobsTest, WhatIsNoPlainFileIsRefused) {
+TEST_F(DirectoryBlobsTest, RefusesWhatIsNotAPlainFile) {
     ASSERT_TRUE(put("a/b", "x", "1"));
     EXPECT_FALSE(get("a", "b"));
     EXPECT_FALSE(get("a/b", "y"));

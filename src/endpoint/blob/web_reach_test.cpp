@@ -96,7 +96,7 @@ TEST(WebReach, AHostThatIsListedMayHaveAnyAddressAtItsPort) {
     EXPECT_TRUE(permits(*reach, account, "20.60.1.1"));
 }
 
-TEST(WebReach, MayBeTheListOnlyOrNobody) {
+TEST(WebReach, MayBeTheListOnlyOrNothing) {
     const auto listed = WebReach::parse(WebReach::Mode::listed, {"store.example.net"});
     ASSERT_TRUE(listed);
     EXPECT_TRUE(permits(*listed, {true, "store.example.net", 443}, "192.168.1.1"));
@@ -108,7 +108,7 @@ TEST(WebReach, MayBeTheListOnlyOrNobody) {
     EXPECT_FALSE(nobody->check(account));
 }
 
-TEST(WebReach, RefusesWhatIsNoHost) {
+TEST(WebReach, RefusesWhatIsNotAHost) {
     for (const char* text :
          {"", "ftp://x", "http://", "x:0", "x:70000", "x:y", "[::1", "[::1]x", "a/b", "u@h", "a b"}) {
         EXPECT_FALSE(WebReach::parse(WebReach::Mode::everyone, {text})) << text;

@@ -18,7 +18,7 @@ TEST(BrokerAddress, IsReadWithThePortOfItsScheme) {
     EXPECT_EQ(BrokerAddress::parse("nats://a")->place(), "a:4222");
 }
 
-TEST(BrokerAddress, WhatIsNoneIsRefused) {
+TEST(BrokerAddress, RefusesWhatIsNotAnAddress) {
     for (const auto* text : {"", "a:1", "http://a", "nats://", "nats://a:0", "nats://a:65536", "nats://a:x",
                              "nats://u@a", "nats://a/b", "nats://[::1", "nats://[::1]x", "kafka://a,b"}) {
         EXPECT_FALSE(BrokerAddress::parse(text)) << text;

@@ -94,17 +94,17 @@ Result<std::string> public_nkey(std::string_view seed) {
     constexpr std::size_t head = 2;
     if (!raw || raw->size() != head + key_bytes + 2 ||
         crc16(std::string_view(*raw).substr(0, head + key_bytes)) != raw->substr(head + key_bytes))
-        return refuse_login("secret is no seed of an nkey: a letter is mistyped");
+        return refuse_login("secret is not the seed of an nkey: a letter is mistyped");
     const auto first = static_cast<unsigned char>((*raw)[0]);
     const auto second = static_cast<unsigned char>((*raw)[1]);
     if ((first & 0xF8U) != seed_prefix || ((first & 7U) << 5U | second >> 3U) != user_prefix)
-        return refuse_login("secret is the seed of an nkey that is no user's");
+        return refuse_login("secret is the seed of an nkey that is not a user's");
     const auto* const bytes = reinterpret_cast<const unsigned char*>(raw->data()) + head;
     const PemKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes, key_bytes));
     std::array<unsigned char, key_bytes> shown{};
     std::size_t size = shown.size();
     if (key == nullptr || EVP_PKEY_get_raw_public_key(key.get(), shown.data(), &size) != 1)
-        return refuse_login("secret is no seed of an nkey");
+        return refuse_login("secret is not the seed of an nkey");
     std::string named(1, static_cast<char>(user_prefix));
     named.append(reinterpret_cast<const char*>(shown.data()), shown.size());
     return base32_encoded(named + crc16(named));

@@ -25,7 +25,7 @@ Result<std::string> WebAllocation::ask(const std::string& url, const std::string
     const std::string fields = "Content-Type: application/json; charset=utf-8\r\n" + span.field();
     auto answer = client.exchange("POST", address->target, fields, question, Allocation::answer_bytes_max);
     span.ended(answer ? answer->status : 0);
-    if (!answer && stops_) return fail(Errc::service_unavailable, "The hub stops.");
+    if (!answer && stops_) return fail(Errc::service_unavailable, "The hub is stopping.");
     if (!answer) return fail(std::move(answer).error());
     if (answer->status != 200)
         return fail(Errc::argument_invalid,

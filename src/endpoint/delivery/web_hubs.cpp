@@ -93,7 +93,7 @@ Result<WebAnswer> WebHubs::ask(const std::string& hub, std::string_view method, 
     WebClient client(server, trust_, stops_);
     client.give_up_at(std::chrono::steady_clock::now() + answer_within);
     auto answer = client.exchange(method, path, head, body, answer_bytes_max);
-    if (!answer && stops_) return fail(Errc::service_unavailable, "The hub stops.");
+    if (!answer && stops_) return fail(Errc::service_unavailable, "The hub is stopping.");
     if (!answer) return fail(answer.error().code, hub + ": " + answer.error().detail);
     if (std::find(expected.begin(), expected.end(), answer->status) == expected.end())
         return fail(Errc::io_failed, fmt::format("{} answers {} {} with status {}", hub, method,

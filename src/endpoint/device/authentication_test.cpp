@@ -143,7 +143,7 @@ TEST_F(Authentication, ModulesProveThemselvesByTheirOwnKeyTheirDevicesOrAPolicys
     EXPECT_EQ(code(token("/devices/d1/modules/m1", 'm')), no);
 }
 
-TEST_F(Authentication, DisabledIsToldOnlyToThoseWhoProvedThemselves) {
+TEST_F(Authentication, SaysThatADeviceIsDisabledOnlyAfterItsProof) {
     device.status = DeviceStatus::disabled;
     EXPECT_EQ(code(token("/devices/d1", 'p')), disabled);
     EXPECT_EQ(code(token("/devices/d1", 'x')), no);
@@ -198,7 +198,7 @@ TEST_F(Authentication, ASignedCertificateMustNameTheDeviceAndBeVerified) {
     EXPECT_EQ(certificate_code(&certificate), no);
 }
 
-TEST_F(Authentication, ACertificateIsNoUseToADeviceWithKeys) {
+TEST_F(Authentication, RefusesACertificateOfADeviceWithKeys) {
     const PeerCertificate certificate{.sha1 = {}, .sha256 = {}, .common_name = "d1", .is_verified = true};
     EXPECT_EQ(certificate_code(&certificate), no);
 }

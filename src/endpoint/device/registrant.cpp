@@ -73,7 +73,7 @@ Result<Enrollee> find_holder(const Provisioning& provisioning, std::vector<Enrol
     const bool is_its = equals_ignoring_case(own.primary_sha256, credentials.certificate_sha256) ||
                         equals_ignoring_case(own.secondary_sha256, credentials.certificate_sha256);
     if (own.attestation == AttestationType::x509 && is_its) return std::move(own);
-    return registration_refused("certificate of nobody enrolled");
+    return registration_refused("certificate is not enrolled");
 }
 
 void write_operation(JsonWriter& json, const Registration& registration, std::string_view status) {

@@ -177,7 +177,7 @@ TEST(MqttConnection, SubscriptionsOutliveTheConnection) {
     EXPECT_EQ(last.wire.take_sent(), connack_of(ConnectCode::accepted, false));
 }
 
-TEST(MqttConnection, ASessionWithoutSubscriptionsIsNone) {
+TEST(MqttConnection, ASessionWithoutSubscriptionsIsNotStored) {
     Site site;
     site.hub.add_device("d1");
     { Peer(site).open("d1"); }

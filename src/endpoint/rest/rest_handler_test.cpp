@@ -78,7 +78,7 @@ TEST_F(Requests, AreHeldToTheirRoutesLimit) {
     EXPECT_EQ(call("PUT", at("/jobs/v2/j", preview), std::string(9 * 1024 * 1024, ' ')).status, 413);
 }
 
-TEST_F(Requests, ForWhatIsNotOfferedAreToldSoOnceTheCallerIsKnown) {
+TEST_F(Requests, ForAnUnknownResourceAreAnsweredOnlyToAKnownCaller) {
     const Answer made = create("d");
     const auto parsed = JsonDocument::parse(made.body);
     const auto key = parsed->root().find("authentication").find("symmetricKey").find("primaryKey").string();

@@ -107,7 +107,7 @@ Task<Result<std::shared_ptr<rest::BodySource>>> Backups::begin(std::string since
     {
         const std::lock_guard lock(mutex_);
         if (is_beginning_ || !running_.expired()) {
-            co_return fail(Errc::server_busy, "Another backup is on its way; one at a time.");
+            co_return fail(Errc::server_busy, "Another backup is running; the hub makes one at a time.");
         }
         is_beginning_ = true;
     }

@@ -166,7 +166,7 @@ TEST_F(BackupsTest, OneThatBuildsOnAnotherLeavesItsTablesOutAndTheTwoAreWhole) {
     EXPECT_FALSE(again.read(first));
 }
 
-TEST_F(BackupsTest, ABodyThatIsNoListOfFilesIsRefused) {
+TEST_F(BackupsTest, RefusesABodyThatIsNotAListOfFiles) {
     for (const std::string& body : {std::string("x"), std::string("\n"), to_text({}),
                                     to_text({{"1.sst", 1, 2U, std::string(32, 'a')}})}) {
         const auto refused = begin(body);

@@ -47,10 +47,11 @@ Result<GivenSockets::Socket> look_at(int descriptor) {
         }
     }
     if (socket.port == 0) {
-        return fail(Errc::config_invalid,
-                    fmt::format("descriptor {} of the service manager is no listening TCP socket; the socket "
-                                "unit takes ListenStream= with ports, and Accept=no",
-                                descriptor));
+        return fail(
+            Errc::config_invalid,
+            fmt::format("descriptor {} of the service manager is not a listening TCP socket; the socket "
+                        "unit takes ListenStream= with ports, and Accept=no",
+                        descriptor));
     }
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     // Several threads accept from it, and all but one find that it was taken.

@@ -29,7 +29,7 @@ TEST_F(HugePagesTest, AreForASizeThatIsWorthThem) {
     EXPECT_FALSE(are_forbidden());
 }
 
-TEST_F(HugePagesTest, StayForbiddenWhereSomebodyElseHasSaidSo) {
+TEST_F(HugePagesTest, StayForbiddenIfTheirParentForbadeThem) {
     forbid(true);
     HugePages pages;
     pages.look(HugePages::worth_bytes);

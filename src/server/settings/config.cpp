@@ -176,7 +176,7 @@ Result<> check_together(const ServerConfig& config) {
     }
     const bool is_strict = config.compatibility == Compatibility::strict;
     if (!is_strict && (config.strict_tier || config.strict_units)) {
-        return fail(Errc::config_invalid, "strict.tier and strict.units want compatibility = \"strict\"");
+        return fail(Errc::config_invalid, "strict.tier and strict.units need compatibility = \"strict\"");
     }
     const Tier tier = config.strict_tier.value_or(Tier::s1);
     if (config.strict_units.value_or(1) > units_max(tier)) {

@@ -179,7 +179,7 @@ TEST_F(Config, StrictModeTakesWhatItsTierHas) {
     EXPECT_EQ(complaint("compatibility = \"strict\"\n[strict]\ntier = \"S3\"\nunits = 11\n"),
               "strict.units is at most 10 in this tier");
     EXPECT_EQ(complaint("[strict]\ntier = \"S2\"\n"),
-              "strict.tier and strict.units want compatibility = \"strict\"");
+              "strict.tier and strict.units need compatibility = \"strict\"");
     EXPECT_EQ(fault("[strict]\ntier = \"B1\"\n"), "carillon.toml:2: strict.tier must be S1, S2 or S3");
 }
 

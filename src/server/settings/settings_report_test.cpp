@@ -48,7 +48,7 @@ TEST_F(SettingsReportTest, SaysWhereAValueComesFrom) {
                              R"("value":["127.0.0.9","127.0.0.8"],"default":[]})");
 }
 
-TEST_F(SettingsReportTest, WhatIsLeftToTheHubIsToldAsItCameOut) {
+TEST_F(SettingsReportTest, ShowsTheValueThatTheHubChose) {
     report_.begin(ServerConfig(), {{"threads", {"2"}}});
     EXPECT_NE(about("threads").find(R"("value":0,"default":0,"inForce":2)"), std::string::npos);
 }
@@ -63,7 +63,7 @@ TEST_F(SettingsReportTest, StrictModeIsTheSourceOfWhatItChanges) {
     EXPECT_NE(about("strict.tier").find(R"("value":"S1")"), std::string::npos);
 }
 
-TEST_F(SettingsReportTest, APasswordIsNotTold) {
+TEST_F(SettingsReportTest, HidesPasswords) {
     const ConfigSources sources{
         .file = {}, .environment = {}, .flags = {{"cluster.store", {"host=db password=hunter2"}}}};
     report_.begin(config(sources), {});
@@ -71,7 +71,7 @@ TEST_F(SettingsReportTest, APasswordIsNotTold) {
     EXPECT_NE(about("cluster.store").find(R"("value":null,"isHidden":true)"), std::string::npos);
 }
 
-TEST_F(SettingsReportTest, AfterAReloadWhatWaitsForTheNextStartIsToldBeside) {
+TEST_F(SettingsReportTest, AfterAReloadShowsWhatTakesEffectAtTheNextStart) {
     const ServerConfig now;
     ServerConfig next = now;
     next.jobs.running_max = 3;

@@ -140,7 +140,7 @@ Result<std::optional<std::string>> find_event_selector(const Attach& attach) {
     }
     if (const auto text = value.as_text()) return std::optional<std::string>(*text);
     if (const auto bytes = value.as_binary()) return std::optional<std::string>(as_text(*bytes));
-    return no_selector("it is no text.");
+    return no_selector("it is not a text.");
 }
 
 bool is_desired(const Attach& attach, std::string_view capability) {

@@ -83,7 +83,7 @@ void Session::process(Bytes input) {
     // A stranger to MQTT is told by its first byte: what looks like a long packet may never end.
     if (stage_ == Stage::awaiting_connect && framer_.pending() == 0 && !input.empty() &&
         input[0] >> 4 != static_cast<int>(PacketType::connect)) {
-        return close(Errc::malformed_packet, "first packet is no CONNECT");  // [MQTT-3.1.0-1]
+        return close(Errc::malformed_packet, "first packet is not a CONNECT");  // [MQTT-3.1.0-1]
     }
     is_processing_ = true;
     while (wants_input()) {

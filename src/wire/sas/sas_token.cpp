@@ -100,7 +100,7 @@ Result<Token> parse_token(std::string_view text) {
     token.resource = *fields.resource;
     token.expiry = *fields.expiry;
     auto signature = decode_signature(*fields.signature);
-    if (!signature) return refuse_token("sig is no HMAC-SHA256 in base64");
+    if (!signature) return refuse_token("sig is not an HMAC-SHA256 in base64");
     token.signature = *std::move(signature);
     const auto expiry_text = percent_decode(*fields.expiry);
     const auto expires = expiry_text ? parse_expiry(*expiry_text) : std::nullopt;

@@ -87,7 +87,7 @@ protected:
 
 using Names = std::vector<std::string>;
 
-TEST_F(HubEventsTest, NothingIsToldThatNoRouteWants) {
+TEST_F(HubEventsTest, WritesNoEventWithoutARouteForIt) {
     hub->add_device("a");
     write_twin("a", R"({"tags":{"floor":1}})", Shard::TwinWrite::patch);
     want("DeviceMessages");
@@ -95,7 +95,7 @@ TEST_F(HubEventsTest, NothingIsToldThatNoRouteWants) {
     EXPECT_TRUE(events().empty());
 }
 
-TEST_F(HubEventsTest, TwinChangesAreToldOnceEachWithWhatWasWritten) {
+TEST_F(HubEventsTest, WritesOneEventForEachTwinChangeWithItsContent) {
     Record& record = hub->add_device("a");
     want("TwinChangeEvents");
     write_twin("a", R"({"tags":{"floor":1}})", Shard::TwinWrite::patch);
@@ -119,7 +119,7 @@ TEST_F(HubEventsTest, TwinChangesAreToldOnceEachWithWhatWasWritten) {
     EXPECT_EQ(property(told[0], "operationTimestamp"), "2026-09-21T14:13:20Z");
 }
 
-TEST_F(HubEventsTest, AWriteThatTheStoreRefusesIsNotTold) {
+TEST_F(HubEventsTest, WritesNoEventOfAWriteThatTheStoreRefuses) {
     hub->add_device("a");
     want("TwinChangeEvents");
     store.fail_commits(1);
@@ -132,7 +132,7 @@ TEST_F(HubEventsTest, AWriteThatTheStoreRefusesIsNotTold) {
     EXPECT_EQ(operations(), Names{"updateTwin"});
 }
 
-TEST_F(HubEventsTest, IdentitiesAreToldAsTheyComeAndGo) {
+TEST_F(HubEventsTest, WritesAnEventWhenAnIdentityIsCreatedOrDeleted) {
     want("DeviceLifecycleEvents");
     hub->add_device("a");
     write_twin("a", R"({"tags":{"floor":1}})", Shard::TwinWrite::patch);
@@ -149,7 +149,7 @@ TEST_F(HubEventsTest, IdentitiesAreToldAsTheyComeAndGo) {
         << told[2].body;
 }
 
-TEST_F(HubEventsTest, ConnectionsAreToldWithNumbersThatRise) {
+TEST_F(HubEventsTest, NumbersTheEventsOfConnectionsUpwards) {
     Record& record = hub->add_device("a");
     want("DeviceConnectionStateEvents");
     FakeLink first;
@@ -168,7 +168,7 @@ TEST_F(HubEventsTest, ConnectionsAreToldWithNumbersThatRise) {
     }
 }
 
-TEST_F(HubEventsTest, ThoseWhoWereConnectedWhenTheHubDiedAreToldAsGone) {
+TEST_F(HubEventsTest, WritesADisconnectionForDevicesConnectedWhenTheHubWasKilled) {
     want("DeviceConnectionStateEvents");
     FakeLink links[3];
     const char* const names[] = {"a", "b", "c"};

@@ -212,7 +212,7 @@ TEST_F(LogEndpointTest, WhatACrashLeftOfARemovedLogGoesAtTheStart) {
     EXPECT_EQ(read(events().own()).size(), 1U);
 }
 
-TEST_F(LogEndpointTest, RemovesWhatIsOlderThanItIsToldToKeep) {
+TEST_F(LogEndpointTest, RemovesMessagesOlderThanItsRetention) {
     ASSERT_TRUE(put_log("all", R"(,"retentionSeconds":600)"));
     ASSERT_TRUE(put_route("r", "true", "all"));
     send("a", "1");

@@ -10,7 +10,7 @@ namespace carillon {
 Result<> check_file_name(std::string_view name) {
     const auto refuse = [](const char* why) { return fail(Errc::argument_invalid, why); };
     if (name.empty() || name.size() > FileLimits::name_bytes_max)
-        return refuse("blobName has 1 to 1024 bytes.");
+        return refuse("blobName must have 1 to 1024 bytes.");
     const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
     if (!is_utf8(name) || std::any_of(name.begin(), name.end(), is_control)) {
         return refuse("blobName must be text without control characters.");

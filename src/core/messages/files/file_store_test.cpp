@@ -194,7 +194,7 @@ TEST_F(FileStoreTest, RoomThatPeopleMakeIsFoundWithinAMinute) {
     EXPECT_EQ(store.bytes(), 2 * (much.size() + FileLimits::file_overhead_bytes));
 }
 
-TEST_F(FileStoreTest, AStartCountsWhatIsThereAndRemovesWhatNobodyWaitsFor) {
+TEST_F(FileStoreTest, AStartCountsTheFilesAndRemovesThoseWithoutAnUpload) {
     {
         const auto held = opened();
         FileStore& store = *held;

@@ -84,7 +84,7 @@ TEST(RegistrationOperation, RegistersOrAsks) {
     EXPECT_EQ(asked->correlation, "") << "azure-iot-sdk-c and -java send none";
 }
 
-TEST(RegistrationOperation, IsNothingElse) {
+TEST(RegistrationOperation, RefusesOtherAddresses) {
     EXPECT_EQ(parse(message_of("iotdps-get-operationstatus", "", false)).error().code,
               Errc::argument_invalid);
     EXPECT_EQ(parse(message_of("iotdps-forget", "5.x", false)).error().code, Errc::argument_invalid);

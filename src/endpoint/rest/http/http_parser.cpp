@@ -213,7 +213,7 @@ bool has_token(std::string_view list, std::string_view token) {
 
 void HttpParser::take_head(std::string_view head) {
     if (has_foreign_version(head)) {
-        return refuse(Errc::generic_http_version_not_supported, "Only HTTP/1.1 is spoken here.");
+        return refuse(Errc::generic_http_version_not_supported, "The hub speaks HTTP/1.1 only.");
     }
     head_.assign(head);
     HeadGrammar grammar(request_);
@@ -374,7 +374,7 @@ void HttpParser::take_chunk_size(std::string_view line) {
     std::uint64_t size = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
     if (error == std::errc::result_out_of_range) {
-        return refuse(Errc::generic_bad_request, "The size of a chunk is beyond reason.");
+        return refuse(Errc::generic_bad_request, "The size of a chunk is too large.");
     }
     if (error != std::errc() || end != digits.data() + digits.size() || digits.front() == '-') {
         return refuse(Errc::generic_bad_request, "The size of a chunk is malformed.");

@@ -88,7 +88,7 @@ TEST_F(JobEventFeedTest, GathersWhatChangesInAQuarterOfASecond) {
     EXPECT_EQ(feed.deadline(now), TimePoint{} + milliseconds(3000));
 }
 
-TEST_F(JobEventFeedTest, ManyFollowersAreToldLessOftenEach) {
+TEST_F(JobEventFeedTest, SendsToEachOfManyFollowersLessOften) {
     const auto sent_in_four_seconds = [this](std::size_t followers) {
         JobEventFeed feed(std::nullopt, now);
         std::size_t sent = 0;
@@ -280,7 +280,7 @@ TEST_F(JobEventFeedTest, TheDocumentOfAJobThatWaitsHasNoNumbersYet) {
                     R"("otherAnswers":0})");
 }
 
-TEST_F(JobEventFeedTest, TheDocumentSaysNothingOfReasonsThatNobodyCounted) {
+TEST_F(JobEventFeedTest, TheDocumentOmitsReasonsThatWereNotCounted) {
     end();
     progress.has_tally = false;
     std::string text;

@@ -78,7 +78,7 @@ Task<Result<HttpResponse>> direct(Request& request, JobWish wish) {
         if (text != "*") {
             wish.revision = parse_u64(text);
             if (!wish.revision)
-                co_return fail(Errc::precondition_failed, "If-Match is no revision of a job.");
+                co_return fail(Errc::precondition_failed, "If-Match is not a revision of a job.");
         }
     }
     auto directing = request.hub.jobs().direct(id, std::move(wish));

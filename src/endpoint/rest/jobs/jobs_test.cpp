@@ -212,7 +212,7 @@ TEST_F(QueryRoute, RefusesATokenThatIsANumber) {
     }
 }
 
-TEST_F(QueryRoute, RefusesWhatIsNoStatement) {
+TEST_F(QueryRoute, RefusesWhatIsNotAStatement) {
     EXPECT_EQ(query("SELEKT nothing").error(), "ArgumentInvalid");
     EXPECT_TRUE(query("SELEKT nothing").contains("ErrorCode:ArgumentInvalid;BadRequest"));
     EXPECT_EQ(query("").error(), "ArgumentInvalid");

@@ -84,7 +84,7 @@ Result<std::vector<device::SentMessage>> read_batch(const std::string& body) {
 
 Result<std::vector<device::SentMessage>> read_messages(const Request& request) {
     if (request.http->body.size() > MessageLimits::d2c_bytes_max) {
-        return fail(Errc::message_too_large, "A message or a batch may be 256 KB.");
+        return fail(Errc::message_too_large, "A message or a batch is at most 256 KB.");
     }
     if (is_batch(request)) return read_batch(request.http->body);
     auto fields = read_message_fields(request.http->fields);

@@ -58,7 +58,8 @@ Task<Result<HttpResponse>> list_device_connections(Request& request) {
         key = IdentityKey::parse(request.ids[0], *module);
     }
     if (!key) co_return fail(std::move(key).error());
-    if (request.web == nullptr) co_return fail(Errc::feature_not_supported, "This hub notes no connections.");
+    if (request.web == nullptr)
+        co_return fail(Errc::feature_not_supported, "This hub does not record connections.");
     Shards& shards = request.hub.shards();
     Shard& owner = shards.owner(key->device);
     const ConnectionLog* const log = &request.web->connections.of(owner);

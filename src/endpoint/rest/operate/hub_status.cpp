@@ -12,7 +12,7 @@ namespace {
 
 Result<HttpResponse> tell(const Request& request, std::string (HubStatus::*what)()) {
     HubStatus* const status = request.web == nullptr ? nullptr : request.web->status;
-    if (status == nullptr) return fail(Errc::feature_not_supported, "This hub does not tell of itself.");
+    if (status == nullptr) return fail(Errc::feature_not_supported, "This hub does not report its settings and health.");
     return ok((status->*what)());
 }
 

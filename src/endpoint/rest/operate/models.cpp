@@ -134,7 +134,7 @@ Task<Result<HttpResponse>> post_model_message(Request& request) {
             return boost::asio::co_spawn(executor, carry_within(&request, std::move(held)),
                                          boost::asio::use_future)
                 .get();
-        } catch (const std::exception&) {  // The hub stops.
+        } catch (const std::exception&) {  // The hub is stopping.
             return unavailable();
         }
     };

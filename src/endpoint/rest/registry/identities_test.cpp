@@ -178,7 +178,7 @@ TEST_F(Identities, OfSystemModulesTakeTheKeysThatTheirRuntimeGivesThem) {
     EXPECT_NE(put(R"({"authentication":{"type":"none"}})").find(R"("type":"none")"), std::string::npos);
 }
 
-TEST_F(Identities, StayWithADeviceThatIsNoEdgeDeviceAnyMore) {
+TEST_F(Identities, StayWithADeviceThatIsNoLongerAnEdgeDevice) {
     call("PUT", at("/devices/edge"), R"({"capabilities":{"iotEdge":true}})");
     call("PUT", at("/devices/edge"), "{}", "If-Match: *\r\n");
     EXPECT_EQ(call("GET", at("/devices/edge/modules/$edgeHub")).status, 200);
@@ -268,7 +268,7 @@ TEST_F(Identities, HaveNoMessagesToPurge) {
     EXPECT_EQ(unknown.error(), "DeviceNotFound");
 }
 
-TEST_F(Identities, AreWrittenInBulkEachByItself) {
+TEST_F(Identities, AreWrittenInBulkSeparately) {
     create("old");
     const Answer mixed = call("POST", at("/devices/"), R"([
         {"id":"n1","importMode":"create"},
@@ -317,7 +317,7 @@ TEST_F(Identities, AreWrittenInBulkEachByItself) {
     EXPECT_TRUE(stale.contains(R"({"deviceId":"n2","errorCode":"PreconditionFailed")")) << stale.body;
 }
 
-TEST_F(Identities, AreRefusedInBulkAsAWholeWhereTheListIsNone) {
+TEST_F(Identities, AreRefusedInBulkAsAWholeIfTheListIsMalformed) {
     EXPECT_EQ(call("POST", at("/devices"), "{}").error(), "IotHubFormatError");
     EXPECT_EQ(call("POST", at("/devices"), "[]").error(), "ArgumentInvalid");
     EXPECT_EQ(call("POST", at("/devices"), R"([{"id":"a"},{"id":"a"}])").error(),

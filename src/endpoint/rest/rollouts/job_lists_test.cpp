@@ -48,7 +48,7 @@ TEST_F(JobLists, GoesOnPageByPage) {
     EXPECT_EQ(second.header("x-ms-continuation"), "");
 }
 
-TEST_F(JobLists, RefusesWhatIsNoFilterAndJobsThatAreNotThere) {
+TEST_F(JobLists, RefusesMalformedFiltersAndUnknownJobs) {
     order("fw", "{}", "2026-11-24T11:00:00Z");
     EXPECT_EQ(call("GET", "/carillon/jobs/fw/devices").body, "") << "it has found no devices yet";
     EXPECT_EQ(call("GET", "/carillon/jobs/fw/devices?format=csv").header("content-type"),

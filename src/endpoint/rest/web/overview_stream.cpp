@@ -12,7 +12,7 @@ namespace carillon::rest {
 Result<std::shared_ptr<OverviewStream>> OverviewStream::open(OverviewSampler& sampler, Count& count) {
     if (count.fetch_add(1) >= count_max) {
         count.fetch_sub(1);
-        return fail(Errc::throttling_exception, "Too many look at the hub already.");
+        return fail(Errc::throttling_exception, "Too many clients watch the hub already.");
     }
     return std::shared_ptr<OverviewStream>(new OverviewStream(sampler, count));
 }

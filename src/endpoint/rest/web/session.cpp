@@ -46,7 +46,7 @@ Result<WebAccess> read_access(JsonValue body) {
     const JsonValue access = body.find("access");
     if (access.is_null_or_absent() || access.string() == "read") return WebAccess::read;
     if (access.string() == "change") return WebAccess::change;
-    return fail(Errc::argument_invalid, "access is read or change.");
+    return fail(Errc::argument_invalid, "access must be read or change.");
 }
 
 /// Who the body says it is: a connection string, or a policy's name and a key.

@@ -160,7 +160,7 @@ TEST_F(WebSignIn, TakesTheWordOfATrustedProxyForWhoThePersonIs) {
     EXPECT_EQ(sign_in_with(body, proxy).status, 401) << "there is no such policy";
 }
 
-TEST_F(WebSignIn, EndsWhenItIsOverOrToldSo) {
+TEST_F(WebSignIn, EndsByItsTimeOrBySigningOut) {
     sign_in_with(login("iothubowner"));
     const std::string before = cookie_;
     const Answer out = ask("DELETE", "/carillon/session", "", cookie_ + csrf_);
