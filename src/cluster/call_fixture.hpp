@@ -47,14 +47,15 @@ public:
     static constexpr std::int64_t dead_incarnation = 11;
 
     CalledNode(const NodeCertificates& certificates, const std::string& name, CallService& service,
-               const CallLimits& limits = {})
+               const CallLimits& limits = {}, const std::string& address = "127.0.0.1",
+               std::uint16_t port = 0)
         : threads(2, clock_),
           tls_(TlsContext::load(
                    {.key_pairs = {certificates.pair(name)}, .client_ca = certificates.ca(), .client_crl = {}})
                    .value()),
           calls(threads, service, limits),
           lines(threads, line_options()) {
-        Listener::Options wanted{.address = "127.0.0.1", .port = 0, .tls = &tls_};
+        Listener::Options wanted{.address = address, .port = port, .tls = &tls_};
         wanted.limits.strangers = &strangers_;
         listener_ = Listener::open(threads, lines, std::move(wanted)).value();
         EXPECT_TRUE(listener_->start());

@@ -15,6 +15,8 @@ namespace carillon {
 class ShardCarrier {
 public:
     virtual ~ShardCarrier() = default;
+    /// False for a shard that is here; then nothing becomes bytes. Any thread.
+    virtual bool carries([[maybe_unused]] std::size_t shard) const { return true; }
     /// Fails with `service_unavailable` if no answer came in time; the request may then have been carried
     /// out, or may still be.
     virtual Task<Result<std::string>> carry(std::size_t shard, std::string request) = 0;
@@ -33,7 +35,7 @@ public:
     ShardPort(const ShardPort&) = delete;
     ShardPort& operator=(const ShardPort&) = delete;
 
-    /// All shards are asked by `carrier` from now on. Before the threads run.
+    /// Shards that it carries for are asked by `carrier` from now on. Before the threads run.
     void use(ShardCarrier& carrier) { carrier_ = &carrier; }
 
     std::size_t count() const { return shards_.count(); }
@@ -46,7 +48,7 @@ public:
     /// answer; what writes may then have been carried out.
     template <class Request>
     Task<Result<typename Request::Answer>> ask(std::size_t shard, Request request) {
-        if (carrier_ != nullptr) return carried(shard, std::move(request));
+        if (is_elsewhere(shard)) return carried(shard, std::move(request));
         return shards_.on(shards_[shard], answer(seats_[shard], std::move(request)));
     }
     /// Asks all shards at the same time, the first of `requests` being for the first of them. Answers in the
@@ -55,7 +57,7 @@ public:
     Task<std::vector<Result<typename Request::Answer>>> ask_each(std::vector<Request> requests) {
         return shards_.on_all([this, &requests](Shard& shard) {
             Request& request = requests[shard.number()];
-            if (carrier_ != nullptr) return carried(shard.number(), std::move(request));
+            if (is_elsewhere(shard.number())) return carried(shard.number(), std::move(request));
             return answer(seats_[shard.number()], std::move(request));
         });
     }
@@ -64,7 +66,13 @@ public:
         return ask_each(std::vector<Request>(count(), request));
     }
 
+    /// Asks a shard of this node by bytes, which become an answer as of `answer_bytes`.
+    Task<std::string> answer_here(std::size_t shard, std::string request) {
+        return shards_.on(shards_[shard], answer_bytes(seats_[shard], std::move(request)));
+    }
+
 private:
+    bool is_elsewhere(std::size_t shard) const { return carrier_ != nullptr && carrier_->carries(shard); }
     template <class Request>
     Task<Result<typename Request::Answer>> carried(std::size_t shard, Request request) {
         const auto context = ContextOf<Request>::of(request);
