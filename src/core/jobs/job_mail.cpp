@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace carillon {
+namespace {
+
+constexpr std::size_t coordinator_shard = 0;
+
+}  // namespace
 
 void JobMail::connect(std::function<void(PartNews)> coordinator,
                       std::vector<std::function<void(PartWish)>> parts) {
@@ -21,8 +26,8 @@ void JobMail::wish(std::size_t part, PartWish wish) {
             parts_[part](*std::move(held));
         });
     }
-    Shards::post(shards_[part],
-                 [this, part, held = std::move(wish)]() mutable { parts_[part](std::move(held)); });
+    if (carrier_ != nullptr && carrier_->carries(part)) return carrier_->carry_wish(part, encode_wish(wish));
+    post_wish(part, std::move(wish));
 }
 
 void JobMail::tell(PartNews news) {
@@ -34,9 +39,34 @@ void JobMail::tell(PartNews news) {
             coordinator_(*std::move(held));
         });
     }
+    if (carrier_ != nullptr && carrier_->carries(coordinator_shard))
+        return carrier_->carry_news(encode_news(news));
+    post_news(std::move(news));
+}
+
+void JobMail::post_wish(std::size_t part, PartWish wish) {
+    Shards::post(shards_[part],
+                 [this, part, held = std::move(wish)]() mutable { parts_[part](std::move(held)); });
+}
+
+void JobMail::post_news(PartNews news) {
     Shards::post(shards_.first(), [this, alive = alive_, held = std::move(news)]() mutable {
         if (*alive) coordinator_(std::move(held));
     });
+}
+
+bool JobMail::deliver_wish(std::size_t part, std::string_view wish) {
+    auto held = decode_wish(wish);
+    if (!held || part >= parts_.size()) return false;
+    post_wish(part, *std::move(held));
+    return true;
+}
+
+bool JobMail::deliver_news(std::string_view news) {
+    auto held = decode_news(news);
+    if (!held) return false;
+    post_news(*std::move(held));
+    return true;
 }
 
 }  // namespace carillon

@@ -3,8 +3,11 @@
 #include "core/jobs/job_letters.hpp"
 #include "core/shard/shards.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace carillon {
@@ -18,6 +21,17 @@ public:
     virtual void carry(std::function<void()> deliver) = 0;
 };
 
+/// Brings wishes and news to other nodes, as bytes; there they come to `JobMail::deliver_wish` and
+/// `deliver_news`. What gets lost is said again. Any thread.
+class MailCarrier {
+public:
+    virtual ~MailCarrier() = default;
+    /// False if the shard of this number is on this node.
+    virtual bool carries(std::size_t shard) const = 0;
+    virtual void carry_wish(std::size_t part, std::string wish) = 0;
+    virtual void carry_news(std::string news) = 0;
+};
+
 /// The one way between a job's coordinator and its parts. Each side sends from its own thread.
 class JobMail {
 public:
@@ -29,14 +43,24 @@ public:
 
     /// Who hears it, the parts by number. Before anything is sent.
     void connect(std::function<void(PartNews)> coordinator, std::vector<std::function<void(PartWish)>> parts);
+    /// What is for a shard on another node goes by `carrier`. Before anything is sent; it outlives this.
+    void use(MailCarrier& carrier) { carrier_ = &carrier; }
     void wish(std::size_t part, PartWish wish);
     void tell(PartNews news);
+    /// What has come from another node. False for bytes that are none, and for a part that there is not. Any
+    /// thread.
+    bool deliver_wish(std::size_t part, std::string_view wish);
+    bool deliver_news(std::string_view news);
     /// True if something may get lost: then what is not answered is said again.
-    bool may_lose() const { return fate_ != nullptr; }
+    bool may_lose() const { return fate_ != nullptr || carrier_ != nullptr; }
 
 private:
+    void post_wish(std::size_t part, PartWish wish);
+    void post_news(PartNews news);
+
     Shards& shards_;
     MailFate* const fate_;
+    MailCarrier* carrier_ = nullptr;
     std::function<void(PartNews)> coordinator_;
     std::vector<std::function<void(PartWish)>> parts_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

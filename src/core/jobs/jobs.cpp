@@ -265,6 +265,18 @@ Jobs::Jobs(Shards& shards, Throttles& throttles, JobEngineLimits limits, const q
 
 Jobs::~Jobs() = default;
 
+void Jobs::use(MailCarrier& carrier) {
+    engine_->mail.use(carrier);
+}
+
+bool Jobs::deliver_wish(std::size_t part, std::string_view wish) {
+    return engine_->mail.deliver_wish(part, wish);
+}
+
+bool Jobs::deliver_news(std::string_view news) {
+    return engine_->mail.deliver_news(news);
+}
+
 Result<> Jobs::load() {
     return engine_->load();
 }

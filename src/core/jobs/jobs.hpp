@@ -25,6 +25,7 @@ struct JobWish;
 struct DeviceReportFilter;
 class DeviceReports;
 class JobWatcher;
+class MailCarrier;
 class Shards;
 class Throttles;
 namespace query {
@@ -40,6 +41,12 @@ public:
     /// `options` say what conditions may hold.
     Jobs(Shards& shards, Throttles& throttles, JobEngineLimits limits, const query::QueryOptions& options);
     ~Jobs();
+
+    /// Wishes and news for shards on other nodes go by `carrier`, and come from there to the two below: false
+    /// for bytes that are none. Before `load`; it outlives the engine.
+    void use(MailCarrier& carrier);
+    bool deliver_wish(std::size_t part, std::string_view wish);
+    bool deliver_news(std::string_view news);
 
     /// Reads jobs and their logs and resumes what was unfinished. Before the threads run.
     Result<> load();
