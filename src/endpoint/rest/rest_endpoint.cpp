@@ -15,16 +15,30 @@ RestEndpoint::~RestEndpoint() {
     for (const auto& metrics : metrics_) delete metrics.load();
 }
 
-void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
-    IoThread& thread = channel->thread();
+rest::RestMetrics& RestEndpoint::metrics_of(const IoThread& thread) {
     auto& metrics = metrics_[thread.number() % threads_max];
     if (metrics.load() == nullptr) metrics.store(new rest::RestMetrics());
+    return *metrics.load();
+}
+
+Task<rest::PassedAnswer> RestEndpoint::answer_passed(IoThread& thread, rest::PassedRequest request) {
+    const auto handler = std::make_unique<rest::RestHandler>(hub_, nullptr, running_, metrics_of(thread),
+                                                             web_, request.peer, backups_, audit_);
+    handler->use(authorities_);
+    if (only_reads_) handler->only_read();
+    auto answering = handler->answer_passed(std::move(request));
+    co_return co_await std::move(answering);
+}
+
+void RestEndpoint::accepted(std::unique_ptr<Channel> channel) {
+    IoThread& thread = channel->thread();
     const rest::HttpConnection::Context context{thread.executor(), thread.timers(), thread.clock()};
     auto handler =
-        std::make_unique<rest::RestHandler>(hub_, websockets_, running_, *metrics.load(), web_,
+        std::make_unique<rest::RestHandler>(hub_, websockets_, running_, metrics_of(thread), web_,
                                             channel->peer_address(), backups_, audit_, channel.get());
     handler->use(authorities_);
     handler->use(spans_);
+    handler->use(relay_);
     if (models_ != nullptr) handler->use(*models_);
     if (only_reads_) handler->only_read();
     rest::HttpConnection::serve(std::move(channel), std::move(handler), context);

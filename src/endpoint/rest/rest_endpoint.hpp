@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/task.hpp"
 #include "net/channel.hpp"
 
 #include <array>
@@ -17,8 +18,11 @@ class Hub;
 
 namespace rest {
 class BackupPort;
+class RequestRelay;
 struct HttpRequest;
 struct ModelHost;
+struct PassedAnswer;
+struct PassedRequest;
 struct RestMetrics;
 struct WebDashboard;
 }  // namespace rest
@@ -54,6 +58,10 @@ public:
     void use(ClientAuthorities& authorities) { authorities_ = &authorities; }
     void use(rest::ModelHost& models) { models_ = &models; }
     void use(SpanSink& spans) { spans_ = &spans; }
+    void use(rest::RequestRelay& relay) { relay_ = &relay; }
+
+    /// Answers a request that another node has passed on. On `thread`.
+    Task<rest::PassedAnswer> answer_passed(IoThread& thread, rest::PassedRequest request);
 
     /// Requests being answered; the server may wait for zero on its way down.
     std::size_t requests_running() const { return running_.load(std::memory_order_relaxed); }
@@ -61,6 +69,8 @@ public:
     const rest::RestMetrics* metrics(std::size_t thread) const { return metrics_[thread].load(); }
 
 private:
+    rest::RestMetrics& metrics_of(const IoThread& thread);
+
     Hub& hub_;
     WebSocketFactory* websockets_;
     rest::WebDashboard* web_;
@@ -69,6 +79,7 @@ private:
     ClientAuthorities* authorities_ = nullptr;
     rest::ModelHost* models_ = nullptr;
     SpanSink* spans_ = nullptr;
+    rest::RequestRelay* relay_ = nullptr;
     bool only_reads_ = false;
     std::atomic<std::size_t> running_{0};
     std::array<std::atomic<rest::RestMetrics*>, threads_max> metrics_{};  ///< Each made by its thread.

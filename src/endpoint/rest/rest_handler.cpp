@@ -149,6 +149,9 @@ Result<> RestHandler::understand(const HttpRequest& request, bool& is_authentica
         awaits_device_ = true;
         const PeerCertificate* shown = channel_ != nullptr ? channel_->peer_certificate() : nullptr;
         certificate_ = shown != nullptr ? std::optional(*shown) : std::nullopt;
+    } else if (passed_caller_) {
+        request_.caller = *passed_caller_;
+        is_authenticated = true;
     } else if (!match_.route->need.is_open()) {
         auto allowed = authorizer_.check(request.find("authorization"), match_.route->need, path_.segments(),
                                          match_.ids(), request_.now);
@@ -298,16 +301,21 @@ Task<HttpResponse> RestHandler::answer(const HttpRequest& request) {
     co_return response;
 }
 
+namespace {
+
+/// Counts one request while it runs, however it ends.
+struct RunningRequest {
+    explicit RunningRequest(std::atomic<std::size_t>& c) : count(c) { ++count; }
+    ~RunningRequest() { --count; }
+    RunningRequest(const RunningRequest&) = delete;
+    RunningRequest& operator=(const RunningRequest&) = delete;
+    std::atomic<std::size_t>& count;
+};
+
+}  // namespace
+
 Task<HttpResponse> RestHandler::carry_out(const HttpRequest& request) {
-    /// Counts one request while it runs, however it ends.
-    struct Running {
-        explicit Running(std::atomic<std::size_t>& c) : count(c) { ++count; }
-        ~Running() { --count; }
-        Running(const Running&) = delete;
-        Running& operator=(const Running&) = delete;
-        std::atomic<std::size_t>& count;
-    };
-    const Running running(running_);
+    const RunningRequest running(running_);
     const ThrottleClass throttle = match_.route->throttle;
     if (throttle != ThrottleClass::none && hub_.throttles().is_on()) {
         auto passing = pass_throttle(hub_.shards(), hub_.throttles(), throttle, 1);
@@ -320,6 +328,11 @@ Task<HttpResponse> RestHandler::carry_out(const HttpRequest& request) {
         const auto passed = co_await std::move(passing);
         if (!passed) co_return failed(passed.error());
     }
+    if (relay_ != nullptr && (request_.caller || request_.session) && relay_->passes_on(*match_.route)) {
+        auto passing = pass_on(request);
+        auto passed = co_await std::move(passing);
+        if (passed) co_return *std::move(passed);
+    }
     auto handling = handle_audited();
     auto result = co_await std::move(handling);
     if (!result) {
@@ -331,6 +344,80 @@ Task<HttpResponse> RestHandler::carry_out(const HttpRequest& request) {
     if (request_.session) note_for_session(request, *result);
     stamp(*result);
     co_return *std::move(result);
+}
+
+Task<std::optional<HttpResponse>> RestHandler::pass_on(const HttpRequest& request) {
+    Authorizer::Caller caller;
+    if (request_.caller) {
+        caller = *request_.caller;
+    } else {
+        caller.policy = request_.session->policy;
+    }
+    auto passing = relay_->pass_on(*match_.route,
+                                   passed_request(request, std::move(caller), request_.id, request_.peer));
+    auto answer = co_await std::move(passing);
+    if (!answer) co_return failed(answer.error());
+    if (!*answer) co_return std::nullopt;
+    HttpResponse response = response_of(**std::move(answer));
+    if (request_.session) note_for_session(request, response);
+    stamp(response);
+    co_return response;
+}
+
+namespace {
+
+/// All of a body that is made while it is sent. False if it is too long to be passed on.
+Task<bool> gather_body(BodySource& source, std::string& body) {
+    for (;;) {
+        auto making = source.next();
+        const std::string piece = co_await std::move(making);
+        if (piece.empty()) co_return true;
+        if (body.size() + piece.size() > PassedAnswer::body_bytes_max) co_return false;
+        body += piece;
+    }
+}
+
+}  // namespace
+
+Task<PassedAnswer> RestHandler::answer_passed(PassedRequest passed) {
+    const RunningRequest running(running_);
+    passed_caller_ = passed.caller;
+    const HttpRequest request = request_of(passed);
+    began_ = clock_.now();
+    request_.now = clock_.wall_now();
+    request_.id = passed.id;
+    request_.peer = passed.peer;
+    bool is_authenticated = false;
+    auto understood = understand(request, is_authenticated);
+    if (understood && !is_authenticated)
+        understood = fail(Errc::service_unavailable, "This request cannot be passed on between nodes.");
+    HttpResponse response;
+    if (understood) {
+        auto handling = handle_audited();
+        auto result = co_await std::move(handling);
+        response = result ? *std::move(result) : failed(result.error());
+    } else {
+        response = failed(understood.error());
+    }
+    std::string body(response.content());
+    bool is_whole = response.stream == nullptr;
+    if (response.source != nullptr) {
+        auto gathering = gather_body(*response.source, body);
+        is_whole = co_await std::move(gathering);
+    }
+    if (!is_whole) {
+        response =
+            failed(Error{Errc::service_unavailable,
+                         "This answer cannot be passed on between nodes. Ask the node that serves it."});
+        body = response.body;
+    }
+    PassedAnswer answer;
+    answer.status = response.status;
+    answer.fields = std::move(response.fields);
+    answer.content_type = response.content_type;
+    answer.body = std::move(body);
+    answer.closes = response.closes;
+    co_return answer;
 }
 
 Task<std::optional<HttpResponse>> RestHandler::authenticate(const HttpRequest& request) {
@@ -501,6 +588,7 @@ HttpResponse RestHandler::refuse(Errc code, std::string_view text) {
 }
 
 void RestHandler::stamp(HttpResponse& response) {
+    if (passed_caller_) return;  // The node that passed it on does.
     response.add("x-ms-request-id", request_.id.empty() ? ids_.uuid() : request_.id);
 }
 

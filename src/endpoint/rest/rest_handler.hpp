@@ -5,6 +5,7 @@
 #include "endpoint/rest/authorize.hpp"
 #include "endpoint/rest/errors.hpp"
 #include "endpoint/rest/http/http_connection.hpp"
+#include "endpoint/rest/relay/passed_request.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rest_endpoint.hpp"
 #include "endpoint/rest/rest_metrics.hpp"
@@ -41,6 +42,11 @@ public:
     /// Takes the spans of requests; null if none are made.
     void use(SpanSink* spans) { spans_ = spans; }
     void use(ClientAuthorities* authorities) { request_.authorities = authorities; }
+    /// Passes on what other nodes serve; null if there are none.
+    void use(RequestRelay* relay) { relay_ = relay; }
+
+    /// Answers a request that another node has passed on, in place of all below. Its caller is believed.
+    Task<PassedAnswer> answer_passed(PassedRequest passed);
 
     Admission admit(const HttpRequest& request) override;
     Task<std::optional<HttpResponse>> authenticate(const HttpRequest& request) override;
@@ -72,6 +78,8 @@ private:
     void begin_span(const HttpRequest& request);
     void end_span(const HttpResponse& response);
     Task<HttpResponse> carry_out(const HttpRequest& request);
+    /// What another node answers; nothing if this one is to serve it.
+    Task<std::optional<HttpResponse>> pass_on(const HttpRequest& request);
     /// Calls the handler, and notes in the audit log what it changed.
     Task<Result<HttpResponse>> handle_audited();
     /// The same for what goes no further, counted.
@@ -94,7 +102,9 @@ private:
     Request request_;
     const Channel* channel_;
     SpanSink* spans_ = nullptr;
-    std::optional<TraceContext> span_parent_;  ///< As the caller said.
+    RequestRelay* relay_ = nullptr;
+    std::optional<Authorizer::Caller> passed_caller_;  ///< Of a request that another node passed on.
+    std::optional<TraceContext> span_parent_;          ///< As the caller said.
     WallTime span_began_{};
     bool only_reads_ = false;
     std::optional<PeerCertificate> certificate_;                 ///< Of a request that a device has to prove.

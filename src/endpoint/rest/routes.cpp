@@ -309,6 +309,22 @@ bool only_reads(const Route& route) {
     return !changes_something(route) || route.handler == sign_in || route.handler == make_sign_in_link;
 }
 
+bool is_of_hub(const Route& route) {
+    // Of patterns, up to a slash or the end.
+    static constexpr std::string_view beginnings[] = {
+        "/jobs",           "/carillon/jobs",      "/carillon/approval-rules",  "/carillon/budgets",
+        "/carillon/plans", "/carillon/templates", "/configurations",           "/carillon/routes",
+        "/certificates",   "/carillon/endpoints", "/carillon/consumer-groups", "/carillon/policies",
+        "/carillon/audit", "/carillon/tokenKey",  "/messages/serviceBound",
+    };
+    for (const std::string_view beginning : beginnings) {
+        if (!route.pattern.starts_with(beginning)) continue;
+        const std::string_view rest = route.pattern.substr(beginning.size());
+        if (rest.empty() || rest.front() == '/') return true;
+    }
+    return false;
+}
+
 bool is_direct_method(const Route& route) {
     return route.handler == invoke_device_method || route.handler == invoke_module_method;
 }

@@ -37,6 +37,10 @@ bool is_audited(const Route& route);
 /// True for what a hub that is started for reading only takes: nothing is written, and no device is heard.
 bool only_reads(const Route& route);
 bool is_direct_method(const Route& route);
+/// True for what is about the hub as a whole, such as jobs and configurations: in a cluster it is served by
+/// the node that owns the first shard, and passed on by the others (`RequestRelay`). The rest is served where
+/// it arrives, which asks the shards that it takes.
+bool is_of_hub(const Route& route);
 /// True for a call whose answer may hold keys of identities.
 bool tells_keys(const Route& route);
 
