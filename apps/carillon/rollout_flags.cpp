@@ -46,10 +46,12 @@ void add_wave_rules(JsonWriter& json, const RolloutFlags& flags, bool is_last) {
     if (!flags.wave_else.empty()) json.member("else", flags.wave_else);
 }
 
-/// `1% tolerate 2% refuse 5%`: a first wave with a test.
+/// `1% tolerate 2% refuse 5% with disconnects`: a first wave with a test.
 Result<> add_canary(JsonWriter& json, const RolloutFlags& flags) {
     const auto refuse = [&flags] {
-        return fail_usage("--canary: `" + flags.canary + "` is not like \"1% tolerate 2% refuse 5%\"");
+        return fail_usage("--canary: `" + flags.canary +
+                          "` is not like \"1% tolerate 2% refuse 5%\" or \"1% with slow,disconnects "
+                          "slower-than 2s watch 1h control 500\"");
     };
     std::vector<std::string> words;
     for (const std::string_view word : split(flags.canary, ' ')) {
@@ -60,8 +62,19 @@ Result<> add_canary(JsonWriter& json, const RolloutFlags& flags) {
     add_amount(json, "size", words[0]);
     json.key("test").begin_object();
     for (std::size_t i = 1; i < words.size(); i += 2) {
-        if (words[i] != "tolerate" && words[i] != "refuse") return refuse();
-        json.member(words[i], words[i + 1]);
+        if (words[i] == "with") {
+            json.key("signals").begin_array();
+            for (const std::string_view signal : split(words[i + 1], ',')) json.value(signal);
+            json.end_array();
+        } else if (words[i] == "control") {
+            add_amount(json, "control", words[i + 1]);
+        } else if (words[i] == "slower-than") {
+            json.member("slowerThan", words[i + 1]);
+        } else if (words[i] == "tolerate" || words[i] == "refuse" || words[i] == "watch") {
+            json.member(words[i], words[i + 1]);
+        } else {
+            return refuse();
+        }
     }
     json.end_object();
     add_wave_rules(json, flags, false);
@@ -375,7 +388,8 @@ void add_rollout_rule_flags(CLI::App& verb, RolloutFlags& flags) {
                     "Sizes of the waves: 1%,9%,rest; or 1%x3, each three times larger");
     verb.add_option(
         "--canary", flags.canary,
-        "A first wave that is judged by a test, before those of --wave: \"1% tolerate 2% refuse 5%\"");
+        "A first wave that is judged by a test, before those of --wave: \"1% tolerate 2% refuse 5%\", or "
+        "\"1% with slow,disconnects slower-than 2s watch 1h\"");
     verb.add_option("--soak", flags.soak, "How long a wave must hold before the next one opens: 2h");
     verb.add_option("--gate", flags.gate, "manual: a wave waits for `job promote` before the next one opens")
         ->check(one_of({"auto", "manual"}));

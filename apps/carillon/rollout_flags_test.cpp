@@ -79,7 +79,12 @@ TEST(RolloutFlags, WriteACanaryAsAFirstWaveWithATest) {
     flags.waves = "9%,rest";
     flags.soak.clear();
     EXPECT_EQ(object_of(flags), R"({"waves":[{"size":200,"test":{}},{"size":"9%"},{"size":"rest"}]})");
-    for (const char* canary : {"1% tolerate", "1% with disconnects", "tolerate 2%"}) {
+    flags.waves.clear();
+    flags.canary = "1% tolerate 2% with slow,disconnects slower-than 2s watch 30m control 500";
+    EXPECT_EQ(object_of(flags),
+              R"({"waves":[{"size":"1%","test":{"tolerate":"2%","signals":["slow","disconnects"],)"
+              R"("slowerThan":"2s","watch":"30m","control":500}},{"size":"rest"}]})");
+    for (const char* canary : {"1% tolerate", "1% with", "1% while disconnects", "tolerate 2%"}) {
         flags.canary = canary;
         EXPECT_EQ(object_of(flags).substr(0, 6), "error:") << canary;
     }

@@ -52,6 +52,13 @@ struct GateReport {
     std::optional<std::uint32_t> tested_wave;  ///< As `PartOrders::tested_wave`, of which:
     /// In the order in which they began: what became of each device, see `PartGate::tested`.
     std::string tested;
+    WallTime last_begun;  ///< When the last of them began, so far.
+    // Of its lost connections: `w` for each device of the wave and `k` for each of the control group that
+    // lost its own, in that order,
+    std::string lost;
+    std::uint64_t watched_in_wave = 0;  ///< and those that have not, or of which it is not on disk yet.
+    std::uint64_t watched_in_control = 0;
+    std::uint64_t control = 0;  ///< Devices of the control group that were watched at any time.
     std::uint64_t obeyed =
         0;  ///< The newest `PartOrders::number` that holds: if that is a pause, nothing begins.
 };

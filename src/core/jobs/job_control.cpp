@@ -206,6 +206,8 @@ void JobControl::apply(const JobLogEvent& event) {
     } else if (const auto* tested = std::get_if<TestedEvent>(&event)) {
         std::erase_if(tested_, [&](const auto& test) { return test.wave == tested->state.wave; });
         tested_.push_back(tested->state);
+    } else if (const auto* signals = std::get_if<SignalsEvent>(&event)) {
+        signals_ = *signals;
     } else if (const auto* verdict = std::get_if<VerdictEvent>(&event)) {
         verdict_ = verdict->is_met;
     }
@@ -258,6 +260,9 @@ std::vector<JobLogEvent> JobControl::decide(const ControlCounts& counts, WallTim
         if (waves_[i].state == WaveState::passed || i + 1 == waves_.size()) continue;
         judge_wave(i, counts, now, events);
     }
+    // What it is decided by stands before the decision.
+    if (auto noted = note_signals(counts, !events.empty(), now))
+        events.emplace(events.begin(), *std::move(noted));
     return events;
 }
 
@@ -332,7 +337,8 @@ std::vector<JobLogEvent> JobControl::judge_open(const ControlCounts& counts, Wal
         if (is_continuous_ && i + 1 == waves_.size()) continue;
         const auto of_wave = i < counts.waves.size() ? counts.waves[i] : GateCounts();
         auto why = why_failed(i, of_wave);
-        if (auto test = test_state(i, counts); test && why.empty()) {
+        auto test = test_state(i, counts);
+        if (test && (why.empty() || test->what == WaveTestState::bad)) {
             if (test->what == WaveTestState::open) test->what = WaveTestState::undecided;
             if (test->what != WaveTestState::good) why = why_tested(*test);
             // What it is decided by stands before the decision.
@@ -358,9 +364,11 @@ void JobControl::judge_wave(std::uint32_t number, const ControlCounts& all, Wall
     const auto size = wave.size - std::min(counts.canceled, wave.size);
     const auto ended = counts.ended();
     const auto test = test_state(number, all);
-    const bool has_ended = entry.pass.ended.is_reached(ended, size);
-    const bool holds = size > 0 && has_ended && entry.pass.succeeded.is_reached(counts.succeeded, ended) &&
-                       (!test || test->what == WaveTestState::good);
+    const bool holds = holds_unwatched(number, all);
+    const bool is_watched = now >= watched_until(number, all);
+    const auto note_test = [&] {
+        if (test && !is_noted(*test)) events.emplace_back(TestedEvent{now, *test});
+    };
     const auto say = [&](WaveJudgedEvent::What what) {
         events.emplace_back(WaveJudgedEvent{now, what, number, wave.size, counts, false, {}});
     };
@@ -374,8 +382,9 @@ void JobControl::judge_wave(std::uint32_t number, const ControlCounts& all, Wall
         case WaveState::soaking:
             if (is_bad) break;
             if (!holds) return say(WaveJudgedEvent::open_again);
-            if (now.ticks >= wave.since.ticks + entry.soak.ms * WallTime::ticks_per_ms) pass();
-            return;
+            if (now.ticks < wave.since.ticks + entry.soak.ms * WallTime::ticks_per_ms) return;
+            note_test();
+            return pass();
         case WaveState::failed:
             // Devices that were out may still make it good, unless somebody has to look first.
             if (holds && !is_paused() && open_waves_ == number + 1 && !test) pass();
@@ -387,16 +396,17 @@ void JobControl::judge_wave(std::uint32_t number, const ControlCounts& all, Wall
         case WaveState::passed:
             return;
     }
-    if (holds && !is_bad) {
-        if (test && !is_noted(*test)) events.emplace_back(TestedEvent{now, *test});
+    if (holds && is_watched && !is_bad) {
+        note_test();
         return entry.soak.ms > 0 ? say(WaveJudgedEvent::soaking) : pass();
     }
-    const bool is_over = ended == size;
+    // It may still lose connections while it is watched.
+    const bool is_over = ended == size && !holds;
     if (!is_bad && !is_over && within_left(wave, now) > 0) return;
     auto why = why_failed(number, counts);
     if (test && (is_bad || why.empty())) {
         auto state = *test;
-        if (state.what == WaveTestState::open) state.what = WaveTestState::undecided;
+        if (state.what != WaveTestState::bad) state.what = WaveTestState::undecided;
         events.emplace_back(TestedEvent{now, state});
         why = why_tested(state);
     }
@@ -435,16 +445,32 @@ void JobControl::open_next(std::uint32_t passed, WallTime now, std::vector<JobLo
         events.emplace_back(WaveOpenedEvent{now, next, waves_[next].size});
 }
 
-std::optional<WallTime> JobControl::next(WallTime now) const {
+bool JobControl::holds_unwatched(std::uint32_t number, const ControlCounts& counts) const {
+    const auto& pass = entry_of(waves_[number]).pass;
+    const auto of_wave = number < counts.waves.size() ? counts.waves[number] : GateCounts();
+    // Canceled devices leave the measure.
+    const auto size = waves_[number].size - std::min(of_wave.canceled, waves_[number].size);
+    if (size == 0 || !pass.ended.is_reached(of_wave.ended(), size)) return false;
+    if (!pass.succeeded.is_reached(of_wave.succeeded, of_wave.ended())) return false;
+    const auto test = test_state(number, counts);
+    return !test || test->what == WaveTestState::good;
+}
+
+std::optional<WallTime> JobControl::next(const ControlCounts& counts, WallTime now) const {
     auto next = INT64_MAX;
     if (!has_waves()) return std::nullopt;
     for (std::size_t i = 0; i < open_waves_ && i + 1 < waves_.size(); ++i) {
         const auto& wave = waves_[i];
         if (wave.state == WaveState::soaking) {
             next = std::min(next, wave.since.ticks + entry_of(wave).soak.ms * WallTime::ticks_per_ms);
-        } else if (wave.state == WaveState::open && !is_paused() && entry_of(wave).within) {
-            next = std::min(next, now.ticks + within_left(wave, now));
+            continue;
         }
+        if (wave.state != WaveState::open) continue;
+        if (!is_paused() && entry_of(wave).within) next = std::min(next, now.ticks + within_left(wave, now));
+        const auto number = static_cast<std::uint32_t>(i);
+        const auto& test = test_of(number);
+        if (test && test->has_disconnects && holds_unwatched(number, counts))
+            next = std::min(next, watched_until(number, counts).ticks);
     }
     if (next == INT64_MAX) return std::nullopt;
     return WallTime{next};

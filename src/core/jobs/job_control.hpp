@@ -42,7 +42,9 @@ struct ControlPause {
 struct ControlCounts {
     std::vector<GateCounts> waves;  ///< At least one.
     KindCounts kinds{};
-    std::optional<WaveTestState> test;  ///< Of the wave that is judged by a test now.
+    std::optional<WaveTestState> test;  ///< Of the wave that is judged by a test now,
+    WallTime last_begun;                ///< of which the last device so far began then;
+    std::vector<std::uint64_t> lost;    ///< by part: lost connections that `test` has counted.
 
     GateCounts sum() const;
     LogTotals totals() const;
@@ -80,6 +82,12 @@ public:
     /// The open wave that is judged by a test, and that; nothing if there is none now.
     std::optional<std::uint32_t> tested_wave() const;
     const std::optional<WaveTest>& test_of(std::uint32_t wave) const;
+    /// The state of its test, if it has one.
+    std::optional<WaveTestState> test_state(std::uint32_t wave, const ControlCounts& counts) const;
+    /// Devices of its control group, if that is watched for lost connections, else 0.
+    std::uint64_t control_of(std::uint32_t wave) const;
+    /// What was last stored of a wave that is watched for lost connections.
+    const std::optional<SignalsEvent>& signals() const { return signals_; }
     /// Tests that are over, as they were.
     const std::vector<WaveTestState>& tests() const { return tested_; }
     /// Devices begun and not ended at most: of the cap and of what bounds the overshoot of a stop rule.
@@ -91,7 +99,7 @@ public:
     /// What is to be stored next, from these counts at this moment; often nothing.
     std::vector<JobLogEvent> decide(const ControlCounts& counts, WallTime now) const;
     /// When time alone may let something follow.
-    std::optional<WallTime> next(WallTime now) const;
+    std::optional<WallTime> next(const ControlCounts& counts, WallTime now) const;
 
     // --- what people want: nothing if it holds already ---
     std::vector<JobLogEvent> pause_by(JobActor by, std::string why, const LogTotals& totals,
@@ -125,9 +133,12 @@ private:
     bool trip_rules(const ControlCounts& counts, WallTime now, std::vector<JobLogEvent>& events) const;
     void judge_wave(std::uint32_t number, const ControlCounts& all, WallTime now,
                     std::vector<JobLogEvent>& events) const;
-    /// The state of its test, if it has one.
-    std::optional<WaveTestState> test_state(std::uint32_t wave, const ControlCounts& counts) const;
     std::string why_tested(const WaveTestState& state) const;
+    /// True if a wave that is open would pass, were its devices watched for long enough.
+    bool holds_unwatched(std::uint32_t number, const ControlCounts& counts) const;
+    /// When its devices have been watched for long enough; what is over if nothing is watched.
+    WallTime watched_until(std::uint32_t number, const ControlCounts& counts) const;
+    std::optional<SignalsEvent> note_signals(const ControlCounts& counts, bool has_news, WallTime now) const;
     /// True if its log says so already.
     bool is_noted(const WaveTestState& state) const;
     void fail_wave(std::uint32_t number, std::string why, const LogTotals& totals, WallTime now,
@@ -154,6 +165,7 @@ private:
     bool wants_undo_ = false;
     std::vector<std::optional<WaveTest>> tests_;  ///< By entry of `waves`.
     std::vector<WaveTestState> tested_;           ///< Bound: RolloutLimits::waves_expanded_max
+    std::optional<SignalsEvent> signals_;
 };
 
 /// The sizes of the waves that `entries` make of so many devices, and of which entry each is; what they leave

@@ -22,6 +22,7 @@ enum Kind : std::uint8_t {
     begun = 12,
     reversals = 13,
     must_succeed = 14,
+    lost = 15,
 };
 
 void pack_failure(Packer& pack, const Failure& failure) {
@@ -425,6 +426,27 @@ bool unpack_body(Unpacker& in, BegunEvent& event) {
     return true;
 }
 
+void pack_body(Packer& pack, const LostEvent& event) {
+    pack.number(event.wave);
+    pack.number(event.devices.size());
+    for (const auto& device : event.devices)
+        pack.number(std::uint64_t{device.index} << 1 | (device.is_of_wave ? 1 : 0));
+}
+
+bool unpack_body(Unpacker& in, LostEvent& event) {
+    const auto wave = in.number();
+    const auto count = in.count();
+    if (wave >= RolloutLimits::waves_expanded_max) return false;
+    event.wave = static_cast<std::uint32_t>(wave);
+    event.devices.reserve(count);
+    for (std::size_t i = 0; i < count && in.ok(); ++i) {
+        const auto device = in.number();
+        if (device >> 1 > UINT32_MAX) return false;
+        event.devices.push_back({static_cast<std::uint32_t>(device >> 1), (device & 1) != 0});
+    }
+    return true;
+}
+
 constexpr Kind kind_of(const TargetsEvent&) {
     return targets;
 }
@@ -467,6 +489,9 @@ constexpr Kind kind_of(const MustSucceedEvent&) {
 constexpr Kind kind_of(const JoinedEvent&) {
     return joined;
 }
+constexpr Kind kind_of(const LostEvent&) {
+    return lost;
+}
 
 template <class Event>
 Result<JobEvent> unpack_event(Unpacker& in) {
@@ -483,6 +508,15 @@ WallTime until_of(const Outcome& outcome, WallTime time) {
     const auto ms =
         static_cast<std::int64_t>(outcome.again_ms) - 1 - static_cast<std::int64_t>(outcome.age_ms);
     return {time.ticks + ms * WallTime::ticks_per_ms};
+}
+
+std::optional<WallTime> answered_at(const Outcome& outcome, WallTime time) {
+    if (outcome.kind != OutcomeKind::answered && outcome.kind != OutcomeKind::rejected) return std::nullopt;
+    return WallTime{time.ticks - static_cast<std::int64_t>(outcome.age_ms) * WallTime::ticks_per_ms};
+}
+
+bool is_answer(const Failure& failure) {
+    return failure.reason == FailReason::none || failure.reason == FailReason::diverged;
 }
 
 WallTime time_of(const JobEvent& event) {
@@ -538,6 +572,8 @@ Result<JobEvent> decode_job_event(Bytes bytes) {
             return unpack_event<MustSucceedEvent>(in);
         case joined:
             return unpack_event<JoinedEvent>(in);
+        case lost:
+            return unpack_event<LostEvent>(in);
         default:
             return fail(Errc::store_corrupt, "a job event of an unknown kind");
     }

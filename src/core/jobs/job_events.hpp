@@ -9,6 +9,7 @@
 #include "model/rollouts/rollout_confirm.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -69,6 +70,11 @@ struct Outcome {
     WallTime known_at;           ///< Not stored: what `age_ms` is told by.
     std::uint64_t again_ms = 0;  ///< How long until the next attempt, less 1; 0 if there is none.
 };
+
+/// When the device answered by this outcome, told by an event of `time`; nothing if it did not.
+std::optional<WallTime> answered_at(const Outcome& outcome, WallTime time);
+/// True if a device that has confirmed so, or failed so, has reported something.
+bool is_answer(const Failure& failure);
 
 /// The numbers are stored.
 enum class EndKind : std::uint8_t { deadline = 1, cancel_pending = 2, cancel_rest = 3, restart = 4 };
@@ -182,9 +188,21 @@ struct MustSucceedEvent {
     WallTime time;
     std::vector<std::uint32_t> indexes;  ///< Ascending.
 };
+/// Of a wave that is watched for lost connections: devices that lost theirs for the first time, in that
+/// order.
+struct LostEvent {
+    struct Device {
+        std::uint32_t index = 0;
+        bool is_of_wave = false;  ///< Else of the control group.
+        bool operator==(const Device&) const = default;
+    };
+    WallTime time;
+    std::uint32_t wave = 0;
+    std::vector<Device> devices;
+};
 using JobEvent = std::variant<TargetsEvent, TwinChunkEvent, DispatchedEvent, OutcomesEvent, EndedEvent,
                               OrderEvent, WrittenEvent, Outcomes2Event, CanceledEvent, BegunEvent,
-                              ReversalsEvent, MustSucceedEvent, ConfirmedEvent, JoinedEvent>;
+                              ReversalsEvent, MustSucceedEvent, ConfirmedEvent, JoinedEvent, LostEvent>;
 
 WallTime time_of(const JobEvent& event);
 std::string encode_job_event(const JobEvent& event);

@@ -3,6 +3,8 @@
 #include "base/pack.hpp"
 #include "base/stored_number.hpp"
 
+#include <bit>
+
 namespace carillon {
 namespace {
 
@@ -22,6 +24,7 @@ struct LogKind {
         prepared = 45,
         started = 46,
         ended = 47,
+        signals = 48,
     };
 };
 
@@ -248,6 +251,48 @@ bool unpack_body(Unpacker& in, ApprovalEvent& event) {
     return true;
 }
 
+/// The bits of each product, so that what is read is what was written.
+void pack_lost(Packer& pack, const LostConnections& lost) {
+    pack.number(lost.in_wave);
+    pack.number(lost.in_control);
+    pack.number(lost.control);
+    for (const double product : lost.products) {
+        const auto bits = std::bit_cast<std::uint64_t>(product);
+        for (int shift = 56; shift >= 0; shift -= 8) pack.u8(static_cast<std::uint8_t>(bits >> shift));
+    }
+}
+LostConnections unpack_lost(Unpacker& in) {
+    LostConnections lost;
+    lost.in_wave = in.number();
+    lost.in_control = in.number();
+    lost.control = in.number();
+    for (double& product : lost.products) {
+        std::uint64_t bits = 0;
+        for (int i = 0; i < 8; ++i) bits = bits << 8 | in.u8();
+        product = std::bit_cast<double>(bits);
+    }
+    return lost;
+}
+
+constexpr LogKind::Code kind_of(const SignalsEvent&) {
+    return LogKind::signals;
+}
+void pack_body(Packer& pack, const SignalsEvent& event) {
+    pack.number(event.wave);
+    pack_lost(pack, event.lost);
+    pack.number(event.counted.size());
+    for (const auto count : event.counted) pack.number(count);
+}
+bool unpack_body(Unpacker& in, SignalsEvent& event) {
+    const auto wave = in.number();
+    event.lost = unpack_lost(in);
+    event.counted.resize(in.count());
+    for (auto& count : event.counted) count = in.number();
+    if (wave >= RolloutLimits::waves_expanded_max) return false;
+    event.wave = static_cast<std::uint32_t>(wave);
+    return true;
+}
+
 constexpr LogKind::Code kind_of(const TestedEvent&) {
     return LogKind::tested;
 }
@@ -256,12 +301,23 @@ void pack_body(Packer& pack, const TestedEvent& event) {
     pack.u8(event.state.what);
     pack.number(event.state.failed);
     pack.number(event.state.succeeded);
+    // Tests with signals only.
+    if (event.state.answered == 0 && event.state.lost == LostConnections()) return;
+    pack.number(event.state.slow);
+    pack.number(event.state.answered);
+    pack_lost(pack, event.state.lost);
 }
 bool unpack_body(Unpacker& in, TestedEvent& event) {
     const auto wave = in.number();
     const auto what = in.u8();
     event.state.failed = in.number();
     event.state.succeeded = in.number();
+    if (in.ok() && !in.at_end()) {
+        event.state.slow = in.number();
+        event.state.answered = in.number();
+        event.state.lost = unpack_lost(in);
+        if (event.state.slow > event.state.answered) return false;
+    }
     if (wave >= RolloutLimits::waves_expanded_max || what > WaveTestState::undecided) return false;
     event.state.wave = static_cast<std::uint32_t>(wave);
     event.state.what = static_cast<WaveTestState::What>(what);
@@ -413,6 +469,8 @@ Result<JobLogEvent> decode_job_log_event(Bytes bytes) {
             return unpack_log_event<PlanCheckedEvent>(in);
         case LogKind::tested:
             return unpack_log_event<TestedEvent>(in);
+        case LogKind::signals:
+            return unpack_log_event<SignalsEvent>(in);
         case LogKind::seal:
             return unpack_log_event<SealEvent>(in);
         case LogKind::verdict:

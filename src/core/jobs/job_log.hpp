@@ -78,6 +78,13 @@ struct TestedEvent {
     WallTime time;
     WaveTestState state;
 };
+/// What is known of the lost connections of a wave, from which a restart goes on.
+struct SignalsEvent {
+    WallTime time;
+    std::uint32_t wave = 0;
+    LostConnections lost;
+    std::vector<std::uint64_t> counted;  ///< Of those that each part tells.
+};
 struct RuleTrippedEvent {
     WallTime time;
     std::uint32_t rule = 0;
@@ -136,8 +143,8 @@ struct JobEndedEvent {
     JobCounts counts;
 };
 using JobLogEvent = std::variant<CreatedEvent, ChangedEvent, DirectedEvent, WaveOpenedEvent, WaveJudgedEvent,
-                                 RuleTrippedEvent, ApprovalEvent, PlanCheckedEvent, TestedEvent, SealEvent,
-                                 VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
+                                 RuleTrippedEvent, ApprovalEvent, PlanCheckedEvent, TestedEvent, SignalsEvent,
+                                 SealEvent, VerdictEvent, PreparedEvent, StartedEvent, JobEndedEvent>;
 
 WallTime time_of(const JobLogEvent& event);
 std::string encode_job_log_event(const JobLogEvent& event);

@@ -101,10 +101,23 @@ void write_event(JsonWriter& json, const PlanCheckedEvent& event) {
     json.member("left", event.left).member("came", event.came);
 }
 
+void write_lost(JsonWriter& json, const LostConnections& lost) {
+    json.member("lostInWave", lost.in_wave).member("lostInControl", lost.in_control);
+    json.member("control", lost.control).member("evidence", lost.evidence());
+}
+
 void write_event(JsonWriter& json, const TestedEvent& event) {
     json.member("event", "tested").member("wave", event.state.wave);
     json.member("state", wave_test_text(event.state.what)).member("failed", event.state.failed);
     json.member("ended", event.state.failed + event.state.succeeded);
+    if (event.state.answered > 0)
+        json.member("slow", event.state.slow).member("answered", event.state.answered);
+    if (event.state.lost != LostConnections()) write_lost(json, event.state.lost);
+}
+
+void write_event(JsonWriter& json, const SignalsEvent& event) {
+    json.member("event", "signals").member("wave", event.wave);
+    write_lost(json, event.lost);
 }
 
 void write_event(JsonWriter& json, const PreparedEvent& event) {

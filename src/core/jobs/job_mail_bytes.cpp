@@ -103,6 +103,9 @@ void put_orders(StoredWriter& out, const PartOrders& orders) {
     put_rollout(out, *orders.rollout);
     out.i64(orders.deadline.ticks);
     put_optional(out, orders.tested_wave);
+    out.i64(orders.slower_than_ms);
+    out.i64(orders.watch_ms);
+    out.u32(orders.control);
     out.i64(orders.patient_until.ticks);
     out.u8(static_cast<std::uint8_t>(orders.members));
     put_flag(out, orders.sources != nullptr);
@@ -129,6 +132,10 @@ std::optional<PartOrders> take_orders(StoredReader& in) {
     if (!orders.rollout) return std::nullopt;
     orders.deadline.ticks = in.i64();
     orders.tested_wave = take_optional(in);
+    if (orders.tested_wave && *orders.tested_wave >= orders.wave_ends.size()) return std::nullopt;
+    orders.slower_than_ms = in.i64();
+    orders.watch_ms = in.i64();
+    orders.control = in.u32();
     orders.patient_until.ticks = in.i64();
     const std::uint8_t members = in.u8();
     if (members >= member_takings_end) in.spoil();
@@ -162,6 +169,10 @@ void put_report(StoredWriter& out, const GateReport& report) {
     put_digest(out, report.log.hash);
     put_optional(out, report.tested_wave);
     out.text(report.tested);
+    out.i64(report.last_begun.ticks);
+    out.text(report.lost);
+    for (const std::uint64_t n : {report.watched_in_wave, report.watched_in_control, report.control})
+        out.varint(n);
 }
 
 GateReport take_report(StoredReader& in, std::size_t part) {
@@ -186,6 +197,10 @@ GateReport take_report(StoredReader& in, std::size_t part) {
     report.log.hash = take_digest(in);
     report.tested_wave = take_optional(in);
     report.tested = in.text();
+    report.last_begun.ticks = in.i64();
+    report.lost = in.text();
+    for (std::uint64_t* n : {&report.watched_in_wave, &report.watched_in_control, &report.control})
+        *n = in.varint();
     return report;
 }
 

@@ -26,6 +26,9 @@ PartOrders orders_of(std::shared_ptr<const Rollout> rollout, JobType type = JobT
     orders.rollout = std::move(rollout);
     orders.deadline = WallTime{-1};
     orders.tested_wave = 1;
+    orders.slower_than_ms = 2000;
+    orders.watch_ms = 3'600'000;
+    orders.control = 128;
     orders.patient_until = WallTime{7};
     orders.members = MemberTaking::until_known;
     orders.sources = std::make_shared<const MemberSources>(MemberSources{5, UINT64_MAX, R"({"tags":{}})"});
@@ -51,7 +54,12 @@ GateReport report_of(std::uint32_t part) {
     report.log.hash.fill('\xEE');
     report.must_missed = 9;
     report.tested_wave = 0;
-    report.tested = "0sfx";
+    report.tested = "0sfxSFr";
+    report.last_begun = WallTime{1'000'000'000'001};
+    report.lost = "wkw";
+    report.watched_in_wave = 900;
+    report.watched_in_control = 1 << 20;
+    report.control = 1000;
     report.obeyed = UINT64_MAX;
     return report;
 }
@@ -155,6 +163,9 @@ TEST(JobMailBytes, OrdersCrossWhole) {
     EXPECT_EQ(there.opened, orders.opened);
     EXPECT_EQ(there.deadline, orders.deadline);
     EXPECT_EQ(there.tested_wave, orders.tested_wave);
+    EXPECT_EQ(there.slower_than_ms, orders.slower_than_ms);
+    EXPECT_EQ(there.watch_ms, orders.watch_ms);
+    EXPECT_EQ(there.control, orders.control);
     EXPECT_EQ(there.patient_until, orders.patient_until);
     EXPECT_EQ(there.members, orders.members);
     ASSERT_TRUE(there.sources);
@@ -243,6 +254,11 @@ TEST(JobMailBytes, AReportCrossesWhole) {
         EXPECT_EQ(there.must_missed, report.must_missed);
         EXPECT_EQ(there.tested_wave, report.tested_wave);
         EXPECT_EQ(there.tested, report.tested);
+        EXPECT_EQ(there.last_begun, report.last_begun);
+        EXPECT_EQ(there.lost, report.lost);
+        EXPECT_EQ(there.watched_in_wave, report.watched_in_wave);
+        EXPECT_EQ(there.watched_in_control, report.watched_in_control);
+        EXPECT_EQ(there.control, report.control);
         EXPECT_EQ(there.obeyed, report.obeyed);
     };
     check(std::get<GateReport>(sent(PartNews{7, 3, report}).what));

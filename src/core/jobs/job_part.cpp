@@ -40,8 +40,9 @@ JobPart::JobPart(JobSite& site, std::shared_ptr<JobEntry> entry, Targets targets
       awaited_(std::move(targets.awaited)),
       must_succeed_(std::move(targets.must_succeed)),
       is_continuous_(is_continuous(*entry_)),
-      joined_(std::move(targets.joined)) {
-    if (gate_) gate_->remember_begun(std::move(targets.begun));
+      joined_(std::move(targets.joined)),
+      lost_before_(std::move(targets.lost)) {
+    if (gate_) gate_->remember_begun(std::move(targets.begun), std::move(targets.times));
     CARILLON_ASSERT(ordinals_.size() == state_.size());
     CARILLON_ASSERT(undone_.size() == 0 || undone_.size() == state_.size());
 }
@@ -78,6 +79,7 @@ void JobPart::obey(PartOrders orders) {
         return;
     }
     gate_->obey(std::move(orders), state_);
+    renew_watch();
     renew_windows();
     if (!has_begun_) return;
     if (is_first) return begin_ordered();
@@ -132,6 +134,7 @@ void JobPart::send_report() {
     if (!is_finished_ && !gate_->has_orders()) return;
     auto report = gate_->report();
     if (chain_) report.log = chain_->durable();
+    add_watched(report);
     if (!is_finished_) {
         fill(report);
         if (gate_->has_order()) add_places(report);
@@ -342,11 +345,13 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
     if (result) {
         if (const auto* came = std::get_if<JoinedEvent>(&event)) grow(*came);
         if (auto* kept = std::get_if<ReversalsEvent>(&event)) undone_.take(std::move(*kept), sequence);
+        if (const auto* lost = std::get_if<LostEvent>(&event)) settle_lost(*lost, true);
         const bool is_followed = site_.members.is_source(job());
         std::vector<std::uint32_t> moved;
         const JobCounts before = state_.counts();
         if (gate_) {
-            note_begun(event);
+            gate_->follow(event, state_);
+            watch_begun(event);
             CARILLON_ASSERT(state_.apply(event, [&](std::uint32_t index) {
                 note_risk(index, event);
                 if (is_followed) moved.push_back(index);
@@ -383,22 +388,11 @@ void JobPart::settled(Result<> result, JobEvent event, std::uint64_t sequence) {
         pause();
         return settle_joined(*came, false);
     }
-    refused(std::move(event));
-}
-
-/// Which devices begin with this event, for who judges a wave by a test.
-void JobPart::note_begun(const JobEvent& event) {
-    if (!gate_->orders().tested_wave) return;
-    if (const auto* intent = std::get_if<BegunEvent>(&event)) {
-        for (const auto& device : intent->devices) {
-            if (device.attempt == 1 && !is_terminal(state_.at(device.index))) gate_->begun(device.index);
-        }
-    } else if (const auto* written = std::get_if<WrittenEvent>(&event)) {
-        for (const auto& device : written->devices) {
-            const bool is_written = device.failure.reason == FailReason::none;
-            if (is_written && !is_terminal(state_.at(device.index))) gate_->begun(device.index);
-        }
+    if (const auto* lost = std::get_if<LostEvent>(&event)) {
+        settle_lost(*lost, false);
+        return pause();
     }
+    refused(std::move(event));
 }
 
 void JobPart::finish_if_done() {

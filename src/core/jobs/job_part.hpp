@@ -10,6 +10,7 @@
 #include "core/jobs/job_state.hpp"
 #include "core/jobs/part_gate.hpp"
 #include "core/jobs/undo/undone_devices.hpp"
+#include "core/jobs/waves/wave_watch.hpp"
 #include "core/rollouts/time/window_clock.hpp"
 #include "core/shard/background_turns.hpp"
 #include "core/shard/shard.hpp"
@@ -93,6 +94,8 @@ public:
         std::vector<Awaited> awaited;
         std::vector<std::uint32_t> must_succeed;  ///< Those of `success.all`.
         std::vector<std::uint32_t> begun;         ///< Of a job with waves: those that began, in that order.
+        std::vector<BegunTimes> times;            ///< The same by index, where a test of a wave asks for it.
+        LostEvent lost;                           ///< Of the newest wave that is watched: all of its events.
         // Of a continuous job: those that have joined since its start, by the first index and the time of
         // each event.
         std::vector<std::pair<std::uint32_t, WallTime>> joined;  ///< Bound: the part's devices
@@ -269,7 +272,12 @@ private:
     void mark_shut(std::uint32_t index);
     void arm_windows();
     void put_given_up();
-    void note_begun(const JobEvent& event);
+    // A wave that is watched for lost connections, waves/part_watch.cpp:
+    void renew_watch();
+    void watch_begun(const JobEvent& event);
+    void watch_on();
+    void settle_lost(const LostEvent& event, bool is_durable);
+    void add_watched(GateReport& report);
     void settle_given_up(const CanceledEvent& event, bool is_durable);
     void follow_orders();
     bool keeps_open() const;
@@ -325,6 +333,9 @@ private:
     /// Of devices on their way to being members.  Bound: one for each event of 512 devices on its way to disk
     std::deque<UniqueFunction<void(std::optional<std::uint32_t>)>> joins_;
     bool has_all_members_ = false;
+    LostEvent lost_before_;             ///< See `Targets::lost`.
+    std::unique_ptr<WaveWatch> watch_;  ///< Null while no wave is watched.
+    bool is_watch_armed_ = false;
     std::uint64_t armed_ = 0;  ///< Counts the deadlines there were.
     bool has_begun_ = false;
     bool is_report_due_ = false;

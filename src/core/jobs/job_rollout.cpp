@@ -499,7 +499,7 @@ void JobCoordinator::arm_run(Active& job) {
         at = std::min<TimePoint>(at, *token);
         is_due = true;
     }
-    if (const auto wall = run.control.next(now())) {
+    if (const auto wall = run.control.next(run.counts(), now())) {
         const auto ticks = std::clamp<std::int64_t>(wall->ticks - now().ticks, 0,
                                                     std::int64_t{60} * WallTime::ticks_per_second);
         at = std::min<TimePoint>(at, now_steady + std::chrono::nanoseconds(ticks * 100));

@@ -32,13 +32,21 @@ void JobRun::report(const GateReport& report) {
         for (std::size_t i = 0; i < counts_.kinds.size(); ++i) counts_.kinds[i] += part.last.kinds[i];
     }
     parts_[report.part].last.tested.clear();
+    parts_[report.part].last.lost.clear();
     if (control.is_continuous() && gate.has_heard_all()) {
         std::uint64_t members = 0;
         for (const auto& part : parts_) members += part.last.devices;
         control.set_members(members);
     }
     follow_test(report);
-    if (tested_) counts_.test = tested_->state;
+    if (!tested_) return;
+    counts_.test = tested_->state;
+    for (const auto& each : tested_->watched) counts_.lost.push_back(each.counted);
+    for (const auto& part : parts_) {
+        // One of which all devices had ended before a restart does not know the wave.
+        const bool is_of_wave = part.last.tested_wave.value_or(tested_->state.wave) == tested_->state.wave;
+        if (is_of_wave) counts_.last_begun = std::max(counts_.last_begun, part.last.last_begun);
+    }
 }
 
 std::uint64_t JobRun::backing_off() const {
@@ -71,6 +79,18 @@ std::uint64_t JobRun::events() const {
     return sum;
 }
 
+/// What the part is to look at for the test of a wave.
+void JobRun::add_test(PartOrders& orders, std::size_t part) const {
+    const auto& test = control.test_of(*orders.tested_wave);
+    if (test->slower_than) orders.slower_than_ms = test->slower_than->ms;
+    if (!test->has_disconnects) return;
+    orders.watch_ms = test->watch.ms;
+    std::vector<std::uint64_t> sizes;
+    for (const auto& each : parts_) sizes.push_back(each.size);
+    orders.control =
+        static_cast<std::uint32_t>(share_out(control.control_of(*orders.tested_wave), sizes)[part]);
+}
+
 PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadline) const {
     PartOrders orders;
     orders.number = orders_;
@@ -80,6 +100,7 @@ PartOrders JobRun::orders_for(std::size_t part, WallTime started, WallTime deadl
     orders.deadline = deadline;
     orders.patient_until = patient_until;
     orders.tested_wave = control.tested_wave();
+    if (orders.tested_wave) add_test(orders, part);
     const auto& waves = control.waves();
     orders.members = control.members();
     orders.sources = sources;

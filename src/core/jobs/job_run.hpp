@@ -90,9 +90,20 @@ private:
         /// Part, and place there, of devices in the order in which they count.  Bound: what the parts tell
         std::vector<std::pair<std::uint32_t, std::size_t>> order;
         std::size_t counted = 0;  ///< Of them.
+        /// Of a part: who is watched for lost connections, and how many of those it told have been counted.
+        struct Watched {
+            std::uint64_t in_wave = 0;
+            std::uint64_t in_control = 0;
+            std::uint64_t control = 0;
+            std::size_t counted = 0;
+        };
+        std::vector<Watched> watched;  ///< By part.  Bound: the hub's shards
     };
     std::optional<Tested> tested_;
+    void add_test(PartOrders& orders, std::size_t part) const;
+    void look_at_wave(std::uint32_t wave);
     void follow_test(const GateReport& report);
+    void follow_lost(const GateReport& report, const WaveTest& test);
 };
 
 }  // namespace carillon

@@ -59,7 +59,8 @@ Result<> JobShard::load(std::vector<LoadedJob>& jobs) {
     for (LoadedJob& job : jobs) {
         if (!job.is_running()) continue;
         auto targets =
-            read_part(shard_.store(), job.number, number(), job.is_undo(), site_.limits.undo_bytes_max);
+            read_part(shard_.store(), job.number, number(), job.is_undo(), site_.limits.undo_bytes_max,
+                      job.wants_times);
         if (!targets) return fail(std::move(targets).error());
         // A part without devices has no event that says it.
         if (job.is_chained && targets->next_sequence == 1) targets->chain.emplace();

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "core/testing/job_world.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <random>
 
@@ -23,9 +24,16 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     return number.value_or(otherwise);
 }
 
-/// One that a few devices decide.
-constexpr std::string_view wave_test =
-    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%"})";
+/// One that a few devices decide; with other signals beside the failures, or without.
+constexpr std::string_view wave_tests[] = {
+    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%"})",
+    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%","signals":["slow"],)"
+    R"("slowerThan":"200ms"})",
+    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%",)"
+    R"("signals":["slow","disconnects"],"slowerThan":"1s","control":"50%","watch":"1500ms"})",
+    R"(,"test":{"tolerate":"10%","refuse":"50%","falseAlarm":"50%","falsePass":"50%",)"
+    R"("signals":["disconnects"],"control":"100%","watch":"1s"})",
+};
 
 class Dice {
 public:
@@ -97,6 +105,10 @@ struct Simulation {
         return fmt::format(R"("members":{{"mode":"continuous","onLeave":"{}"}})",
                            dice.chance(50) ? "cancel" : "keep");
     }
+    std::string_view test(bool has_answers) {
+        constexpr std::size_t all = std::size(wave_tests);
+        return has_answers ? wave_tests[dice.below(all)] : wave_tests[dice.chance(50) ? 0 : all - 1];
+    }
     /// A rollout of any policies, or none.
     std::string rollout(JobType type) {
         if (!dice.chance(50)) return {};
@@ -138,7 +150,8 @@ struct Simulation {
                                      : dice.chance(20)           ? "cancel"
                                      : undoes && dice.chance(30) ? "undo"
                                                                  : "pause",
-                                     1 + dice.below(100), 1 + dice.below(100), is_tested ? wave_test : "");
+                                     1 + dice.below(100), 1 + dice.below(100),
+                                     is_tested ? test(is_method || confirms) : "");
             }
             members.push_back(R"("waves":[)" + waves + "]");
         }
@@ -288,15 +301,28 @@ TEST(JobSimulation, PromisesHoldWhateverHappens) {
     const auto first = from_environment("CARILLON_SIM_FIRST", 1);
     const auto count = from_environment("CARILLON_SIM_SEEDS", 10'000);
     ASSERT_GT(count, 0U) << "CARILLON_SIM_SEEDS asks for no run at all";
+    JobWorld::Signals signals;
     for (auto seed = first; seed < first + count; ++seed) {
         SCOPED_TRACE(fmt::format("seed {}", seed));
-        Simulation(seed).run();
+        Simulation simulation(seed);
+        simulation.run();
+        signals.lost += simulation.world.signals.lost;
+        signals.watched += simulation.world.signals.watched;
+        signals.slow += simulation.world.signals.slow;
         if (::testing::Test::HasFailure()) {
             std::fprintf(stderr, "the simulation failed: CARILLON_SIM_FIRST=%llu CARILLON_SIM_SEEDS=1\n",
                          static_cast<unsigned long long>(seed));
             return;
         }
     }
+    std::printf("%llu seeds: %llu lost connections told, %llu watched waves went on, %llu slow ones failed\n",
+                static_cast<unsigned long long>(count), static_cast<unsigned long long>(signals.lost),
+                static_cast<unsigned long long>(signals.watched),
+                static_cast<unsigned long long>(signals.slow));
+    if (count < 1000) return;
+    EXPECT_GT(signals.lost, 0U);
+    EXPECT_GT(signals.watched, 0U);
+    EXPECT_GT(signals.slow, 0U);
 }
 
 /// The same where what coordinator and parts of a job tell each other is lost, repeated and late.

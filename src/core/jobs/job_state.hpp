@@ -147,6 +147,13 @@ private:
         return true;  // Nor does this one.
     }
     template <class Changed>
+    bool apply_event(const LostEvent& event, Changed&) {
+        for (const auto& device : event.devices) {
+            if (device.index >= states_.size()) return false;
+        }
+        return true;
+    }
+    template <class Changed>
     bool apply_event(const MustSucceedEvent& event, Changed&) {
         return event.indexes.empty() || event.indexes.back() < states_.size();
     }

@@ -9,6 +9,7 @@
 #include "core/jobs/loaded_job.hpp"
 #include "core/jobs/reports/device_reports.hpp"
 #include "core/jobs/templates/job_templates.hpp"
+#include "model/rollouts/canary.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -65,6 +66,15 @@ struct Jobs::Engine {
 };
 
 namespace {
+
+/// True if a test of a wave looks at when devices began and answered.
+bool asks_for_times(const JobDefinition& definition, const std::vector<JobLogEvent>& log) {
+    JobControl control(definition);
+    for (const auto& event : log) control.apply(event);
+    const auto tests = wave_tests_of(control.rollout());
+    return std::any_of(tests.begin(), tests.end(),
+                       [](const auto& test) { return test && test->signals() > 1; });
+}
 
 /// Lines of a job's own log behind event `after`. Counted on the way, so that a call stays short.
 Result<std::vector<std::string>> read_job_log(Store& store, std::uint64_t number, std::uint64_t after) {
@@ -160,6 +170,7 @@ Result<> Jobs::Engine::read_running(LoadedJob& job, Logs& logs) const {
     if (!read) return fail(std::move(read).error());
     job.start = read->start_number();
     job.is_chained = read->chain.has_value();
+    job.wants_times = asks_for_times(job.entry->definition(), read->log);
     logs.emplace(job.number, *std::move(read));
     return {};
 }

@@ -16,8 +16,9 @@ struct LoadedJob {
 
     // Of one that runs; empty for others:
     std::shared_ptr<JobEntry> entry;
-    std::uint64_t start = 0;  ///< Numbers its start.
-    bool is_chained = false;  ///< Its events are hashed into each other.
+    std::uint64_t start = 0;   ///< Numbers its start.
+    bool is_chained = false;   ///< Its events are hashed into each other.
+    bool wants_times = false;  ///< A test of a wave asks when devices began and answered.
     struct Part {
         std::uint64_t started = 0;  ///< Devices that it began with,
         std::uint64_t devices = 0;  ///< and has now.

@@ -11,10 +11,19 @@
 namespace carillon {
 
 Result<JobPart::Targets> read_part(const Store& store, std::uint64_t job, std::uint32_t shard, bool is_undo,
-                                   std::size_t undo_bytes_max) {
+                                   std::size_t undo_bytes_max, bool wants_times) {
     JobPart::Targets targets;
     targets.undone = UndoneDevices(undo_bytes_max);
     Result<> outcome;
+    const auto note_begun = [&](std::uint32_t index, WallTime at) {
+        if (!wants_times) return;
+        targets.times.resize(targets.ordinals.size());
+        targets.times[index] = {at, {}};
+    };
+    const auto note_answered = [&](std::uint32_t index, WallTime at) {
+        auto& times = targets.times;
+        if (index < times.size() && times[index].answered.ticks == 0) times[index].answered = at;
+    };
     const auto visit = [&](std::string_view key, std::string_view value) {
         auto event = decode_job_event(as_bytes(value));
         if (!event || !targets.state.apply(*event)) {
@@ -37,16 +46,29 @@ Result<JobPart::Targets> read_part(const Store& store, std::uint64_t job, std::u
             for (const auto& device : written->devices) {
                 if (device.is_awaited)
                     targets.awaited.push_back({device.index, device.version, written->time});
-                if (device.failure.reason == FailReason::none) targets.begun.push_back(device.index);
+                if (device.failure.reason != FailReason::none) continue;
+                targets.begun.push_back(device.index);
+                note_begun(device.index, written->time);
             }
         } else if (const auto* begun = std::get_if<BegunEvent>(&*event)) {
             for (const auto& device : begun->devices) {
                 if (device.attempt == 1) targets.begun.push_back(device.index);
+                note_begun(device.index, begun->time);
             }
+        } else if (const auto* confirmed = std::get_if<ConfirmedEvent>(&*event)) {
+            for (const auto& device : confirmed->devices) {
+                if (is_answer(device.failure)) note_answered(device.index, confirmed->time);
+            }
+        } else if (auto* lost = std::get_if<LostEvent>(&*event)) {
+            if (targets.lost.wave != lost->wave) targets.lost = {};
+            lost->devices.insert(lost->devices.begin(), targets.lost.devices.begin(),
+                                 targets.lost.devices.end());
+            targets.lost = std::move(*lost);
         } else if (const auto* known = std::get_if<Outcomes2Event>(&*event)) {
             for (const auto& each : known->outcomes) {
                 if (each.again_ms > 0)
                     targets.backing_off.emplace_back(each.index, until_of(each, known->time));
+                if (const auto at = answered_at(each, known->time)) note_answered(each.index, *at);
             }
         }
         const auto sequence = sequence_of_event_key(key);

@@ -2,6 +2,7 @@
 
 #include "base/prefetch.hpp"
 #include "core/jobs/gate.hpp"
+#include "core/jobs/job_events.hpp"
 #include "core/jobs/job_state.hpp"
 
 #include <cstdint>
@@ -35,10 +36,20 @@ struct PartOrders {
     std::shared_ptr<const Rollout> rollout;  ///< With all changes made since.
     WallTime deadline;
     std::optional<std::uint32_t> tested_wave;  ///< The wave that is judged by a test now, if one is.
+    // Of that:
+    std::int64_t slower_than_ms = 0;  ///< An answer that takes longer is slow; 0: nobody asks.
+    std::int64_t watch_ms = 0;        ///< For how long lost connections count; 0: they do not.
+    std::uint32_t control = 0;        ///< Devices of this part in the control group.
     WallTime patient_until;  ///< Before this nobody who is not there is given up: the hub has just started.
     // Of a continuous job:
     MemberTaking members = MemberTaking::none;
     std::shared_ptr<const MemberSources> sources;
+};
+
+/// When a device of a wave with a test began, and answered if it has.
+struct BegunTimes {
+    WallTime begun;
+    WallTime answered;
 };
 
 /// A part's side of its job's gate: which devices are next, which of them may begin, and what the gate is
@@ -88,10 +99,17 @@ public:
     // --- counts --------------------------------------------------------------------------------
     /// A device has changed its state, durably.
     void note(std::uint32_t index, const PartState& state);
-    /// A device has begun, durably, of which nothing was begun before.
-    void begun(std::uint32_t index);
-    /// The same of devices that had begun before a restart, in that order.
-    void remember_begun(std::vector<std::uint32_t> indexes) { begun_before_ = std::move(indexes); }
+    /// The event is durable, and `state` not changed by it yet: who begins and who answers by it.
+    void follow(const JobEvent& event, const PartState& state);
+    /// The same of devices that had begun before a restart, in that order. `times` by index; none if no test
+    /// asks for them.
+    void remember_begun(std::vector<std::uint32_t> indexes, std::vector<BegunTimes> times);
+    /// Those, and when each began, once the first orders are there; then they are forgotten here.
+    std::vector<std::pair<std::uint32_t, WallTime>> take_begun();
+    /// Positions of the devices of wave `wave`, which is open,
+    std::pair<std::uint32_t, std::uint32_t> positions_of(std::uint32_t wave) const;
+    /// and of the last `count` of those that the job started with and that are not open.
+    std::pair<std::uint32_t, std::uint32_t> last_positions(std::uint32_t count) const;
     const std::vector<GateCounts>& waves() const { return waves_; }
     const KindCounts& kinds() const { return kinds_; }
 
@@ -103,6 +121,9 @@ private:
     static constexpr std::size_t tested_max = 16'384;
     void count_all(const PartState& state);
     void note_tested(std::uint32_t index, const PartState& state);
+    void begun(std::uint32_t index, WallTime at);
+    void begun_again(std::uint32_t index, WallTime at);
+    void answered(std::uint32_t index, WallTime at);
 
     const std::uint32_t part_;
     void add_joined(std::size_t size);
@@ -121,9 +142,15 @@ private:
     std::vector<GateCounts> waves_{1};
     KindCounts kinds_{};
     std::vector<std::uint32_t> begun_before_;  ///< Until the first orders.  Bound: the part's devices
-    /// Of the wave that is tested, in the order in which they began: `0` as long as it has not ended, `s`
-    /// succeeded, `f` failed, `x` canceled or not begun after all.  Bound: tested_max
+    std::vector<BegunTimes> times_before_;     ///< The same, by index.  Bound: the part's devices
+    /// Of the wave that is tested, in the order in which they began: `0` as long as it has not ended; `s`
+    /// succeeded and `f` failed; of those that were slow to answer `S` and `F`, and `r` of one that failed
+    /// with a quick answer; `x` canceled or not begun after all.  Bound: tested_max
     std::string tested_;
+    /// The same, where slow answers count: how long the answer took, in ticks, or when it began, below
+    /// zero.  Bound: tested_max
+    std::vector<std::int64_t> tested_took_;
+    WallTime last_begun_;                                           ///< Of that wave.
     std::unordered_map<std::uint32_t, std::size_t> tested_places_;  ///< By index.  Bound: tested_max
 };
 

@@ -135,6 +135,14 @@ public:
     std::vector<std::pair<WallTime, WallTime>> windows;
     std::set<std::string> devices;
     std::set<std::string> recreated;  ///< Device ids that were removed at some time.
+    /// Of the tests of waves, when all is over: lost connections that were told, and waves that were watched
+    /// for them and went on, or had too many slow answers.
+    struct Signals {
+        std::uint64_t lost = 0;
+        std::uint64_t watched = 0;
+        std::uint64_t slow = 0;
+    };
+    Signals signals;
 
 private:
     struct Request {
@@ -173,7 +181,8 @@ private:
     void check_told();
     void check_members();
     void check_superseding();
-    void check_tests(const WatchedJob& job, const std::vector<std::string>& lines);
+    void check_tests(const WatchedJob& job);
+    std::string tests_text(const std::string& id);
     bool is_written(const WatchedJob& job, const DeviceJob& row, const std::set<std::string>& undone);
     void write_reported(const std::string& id, const std::string& name, int value);
     void check_method_row(const DeviceJob& row);

@@ -316,30 +316,134 @@ void JobWorld::check_chain(const WatchedJob& job) {
     ASSERT_TRUE(lines) << job.id;
     const auto is_end = [](const std::string& line) { return line.find(R"("event":"ended")") != line.npos; };
     EXPECT_EQ(std::count_if(lines->begin(), lines->end(), is_end), job.has_rollout ? 1 : 0) << job.id;
-    check_tests(job, *lines);
+    check_tests(job);
 }
 
-/// A wave with a test passes only behind a test that says so, unless somebody promotes it.
-void JobWorld::check_tests(const WatchedJob& job, const std::vector<std::string>& lines) {
+namespace {
+
+/// What the log of a job says of its waves: of each part's devices their waves and when they began.
+struct WavesOnRecord {
+    std::vector<JobLogEvent> log;
+    std::map<std::uint32_t, std::vector<std::uint32_t>> places;         ///< By part.
+    std::map<std::pair<std::uint32_t, std::uint32_t>, WallTime> begun;  ///< By part and index.
+    std::map<std::uint32_t, std::vector<LostEvent>> lost;               ///< By part.
+
+    std::uint32_t place(std::uint32_t part, std::uint32_t index) const {
+        const auto& of = places.at(part);
+        return index < of.size() ? of[index] : UINT32_MAX;  // It has joined since.
+    }
+    void take(std::uint32_t part, const JobEvent& event) {
+        const auto begin = [&](std::uint32_t index, WallTime at) {
+            begun.emplace(std::pair(part, index), at);
+        };
+        if (const auto* order = std::get_if<OrderEvent>(&event)) {
+            places[part].insert(places[part].end(), order->places.begin(), order->places.end());
+        } else if (const auto* intent = std::get_if<BegunEvent>(&event)) {
+            for (const auto& device : intent->devices) begin(device.index, intent->time);
+        } else if (const auto* written = std::get_if<WrittenEvent>(&event)) {
+            for (const auto& device : written->devices) {
+                if (device.failure.reason == FailReason::none) begin(device.index, written->time);
+            }
+        } else if (const auto* some = std::get_if<LostEvent>(&event)) {
+            lost[part].push_back(*some);
+        }
+    }
+};
+
+WavesOnRecord read_waves(Store& store, std::uint64_t number) {
+    WavesOnRecord found;
+    const auto visit = [&found](std::string_view key, std::string_view value) {
+        const auto part = part_of_event_key(key);
+        if (part == job_log_part) {
+            found.log.push_back(*decode_job_log_event(as_bytes(value)));
+        } else {
+            found.take(part, *decode_job_event(as_bytes(value)));
+        }
+        return true;
+    };
+    EXPECT_TRUE(store.scan(Table::job_events, job_event_key(number), job_event_key(number + 1), visit));
+    return found;
+}
+
+}  // namespace
+
+/// A wave with a test passes only behind a test that says so and no signal that is bad, and when its devices
+/// were watched, unless somebody promotes it. Of lost connections each device tells once.
+void JobWorld::check_tests(const WatchedJob& job) {
     const auto progress = (*hub)->jobs().progress(job.id);
     if (!progress || !progress->rollout) return;
     const auto tests = wave_tests_of(*progress->rollout->rollout);
-    std::set<std::int64_t> good;
-    for (const auto& line : lines) {
-        const auto document = JsonDocument::parse(line);
-        ASSERT_TRUE(document) << line;
-        const auto root = document->root();
-        const auto wave = root.find("wave").integer().value_or(-1);
-        if (root.find("event").string() == "tested" && root.find("state").string() == "good")
-            good.insert(wave);
-        if (root.find("event").string() != "wavePassed" || root.find("forced").boolean()) continue;
-        // The last wave is not judged by one.
-        const auto number = static_cast<std::size_t>(wave);
-        if (number + 1 >= progress->rollout->waves.size()) continue;
-        const auto entry = progress->rollout->waves[number].entry;
-        if (entry < tests.size() && tests[entry]) {
-            EXPECT_TRUE(good.contains(wave)) << job.id << " wave " << wave << " passed without its test";
+    const auto& waves = progress->rollout->waves;
+    if (std::none_of(tests.begin(), tests.end(), [](const auto& test) { return test.has_value(); })) return;
+    const auto found = read_waves(store, progress->number);
+    std::vector<std::uint64_t> ends;
+    for (const auto& wave : waves) ends.push_back((ends.empty() ? 0 : ends.back()) + wave.size);
+    std::map<std::uint32_t, WaveTestState> last;
+    std::map<std::uint32_t, SignalsEvent> counted;
+    std::set<std::uint32_t> watched;
+    const bool has_end =
+        !found.log.empty() && std::any_of(found.log.begin(), found.log.end(), [](const auto& event) {
+            return std::holds_alternative<JobEndedEvent>(event);
+        });
+    for (const auto& event : found.log) {
+        if (const auto* tested = std::get_if<TestedEvent>(&event)) {
+            last[tested->state.wave] = tested->state;
+            if (tested->state.what == WaveTestState::bad && tested->state.slow > 0) ++signals.slow;
         }
+        if (const auto* some = std::get_if<SignalsEvent>(&event)) {
+            EXPECT_GE(some->lost.count(), counted[some->wave].lost.count()) << job.id;
+            counted[some->wave] = *some;
+        }
+        const auto* judged = std::get_if<WaveJudgedEvent>(&event);
+        if (judged == nullptr || judged->is_forced || judged->wave + 1 >= waves.size()) continue;
+        const auto entry = waves[judged->wave].entry;
+        if (entry >= tests.size() || !tests[entry]) continue;
+        const bool goes_on = judged->what == WaveJudgedEvent::passed ||
+                             judged->what == WaveJudgedEvent::soaking ||
+                             judged->what == WaveJudgedEvent::at_gate;
+        if (!goes_on) continue;
+        EXPECT_EQ(last[judged->wave].what, WaveTestState::good)
+            << job.id << " wave " << judged->wave << " goes on without its test";
+        const auto& test = *tests[entry];
+        const bool is_at_end =
+            has_end && std::any_of(found.log.begin(), found.log.end(), [&](const auto& other) {
+                return std::holds_alternative<JobEndedEvent>(other) && time_of(other) == judged->time;
+            });
+        // Behind the soak its devices have been watched already.
+        if (!test.has_disconnects || is_at_end || !watched.insert(judged->wave).second) continue;
+        ++signals.watched;
+        const auto from = judged->wave == 0 ? 0 : ends[judged->wave - 1];
+        const auto long_enough =
+            std::count_if(found.begun.begin(), found.begun.end(), [&](const auto& begun) {
+                const auto place = found.place(begun.first.first, begun.first.second);
+                return place >= from && place < ends[judged->wave] &&
+                       begun.second.ticks + test.watch.ms * WallTime::ticks_per_ms <= judged->time.ticks;
+            });
+        EXPECT_GE(static_cast<std::uint64_t>(long_enough), judged->counts.succeeded)
+            << job.id << " wave " << judged->wave << " goes on before its devices were watched";
+    }
+    std::map<std::uint32_t, std::uint64_t> in_wave;
+    std::map<std::uint32_t, std::uint64_t> in_control;
+    for (const auto& [part, events] : found.lost) {
+        std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
+        for (const auto& event : events) {
+            for (const auto& device : event.devices) {
+                EXPECT_TRUE(seen.emplace(event.wave, device.index).second)
+                    << job.id << " tells twice of a lost connection";
+                ++(device.is_of_wave ? in_wave : in_control)[event.wave];
+                ++signals.lost;
+                const auto place = found.place(part, device.index);
+                const bool is_of_wave = place < ends[event.wave];
+                EXPECT_EQ(device.is_of_wave, is_of_wave) << job.id << " wave " << event.wave;
+                const auto begun = found.begun.find({part, device.index});
+                const bool has_begun = begun != found.begun.end() && begun->second <= event.time;
+                EXPECT_EQ(has_begun, is_of_wave) << job.id << " wave " << event.wave;
+            }
+        }
+    }
+    for (const auto& [wave, some] : counted) {
+        EXPECT_LE(some.lost.in_wave, in_wave[wave]) << job.id << " counts what nobody lost";
+        EXPECT_LE(some.lost.in_control, in_control[wave]) << job.id << " counts what nobody lost";
     }
 }
 
@@ -415,6 +519,28 @@ void JobWorld::check_members() {
     }
 }
 
+/// The tests of a job's waves, to the bit.
+std::string JobWorld::tests_text(const std::string& id) {
+    std::string text;
+    const auto progress = (*hub)->jobs().progress(id);
+    if (!progress || !progress->rollout) return text;
+    for (const auto& [test, state] : progress->rollout->tests) {
+        // The test of a wave that was not judged ends with the hub, and of one that is good the signals went
+        // on.
+        const auto wave = progress->rollout->waves[state.wave].state;
+        const bool is_judged =
+            wave == WaveState::passed || wave == WaveState::failed || wave == WaveState::gate;
+        if (state.what == WaveTestState::open || !is_judged) continue;
+        text += fmt::format("wave {} {} {} {}", state.wave, static_cast<int>(state.what), state.failed,
+                            state.succeeded);
+        if (state.what == WaveTestState::good) continue;
+        text += fmt::format(" {} {} {} {} {}", state.slow, state.answered, state.lost.in_wave,
+                            state.lost.in_control, state.lost.control);
+        for (const double product : state.lost.products) text += fmt::format(" {:a}", product);
+    }
+    return text;
+}
+
 void JobWorld::finish() {
     store.fail_commits(1, 0);
     commits_left_ = SIZE_MAX;
@@ -467,6 +593,7 @@ void JobWorld::finish() {
         const auto now = (*hub)->jobs().snapshot(job.id);
         if (!now) continue;
         append_job_json(texts[job.id], *now);
+        texts[job.id] += tests_text(job.id);
         JobCounts seen;
         std::string last;
         for (const auto& row : rows(job.id)) {
@@ -500,6 +627,7 @@ void JobWorld::finish() {
     for (const auto& [id, text] : texts) {
         std::string again;
         append_job_json(again, *(*hub)->jobs().snapshot(id));
+        again += tests_text(id);
         for (const auto& row : rows(id)) append_device_job_json(again, row);
         EXPECT_EQ(again, text) << id;
     }

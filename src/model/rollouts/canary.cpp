@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 namespace carillon {
 
@@ -28,6 +29,11 @@ double likelihood_ratio(double alternative, double rate, std::uint64_t failed, s
 }
 
 }  // namespace
+
+std::uint64_t WaveTest::control_of(std::uint64_t wave, std::uint64_t targets) const {
+    constexpr std::uint64_t least = 100;
+    return control ? control->as_size(targets) : std::max(wave, least);
+}
 
 double WaveTest::bad_evidence(std::uint64_t failed, std::uint64_t succeeded) const {
     const double rate = rate_of(tolerate);
@@ -55,14 +61,61 @@ std::uint64_t WaveTest::size_min() const {
     return enough;
 }
 
-void WaveTestState::add(const WaveTest& test, bool is_success) {
-    if (what != open) return;
-    ++(is_success ? succeeded : failed);
-    if (test.bad_evidence(failed, succeeded) >= test.bad_needed()) {
-        what = bad;
-    } else if (test.good_evidence(failed, succeeded) >= test.good_needed()) {
-        what = good;
+void LostConnections::add(bool is_of_wave, std::uint64_t watched_in_wave, std::uint64_t watched_in_control) {
+    ++(is_of_wave ? in_wave : in_control);
+    const auto of_wave = static_cast<double>(watched_in_wave);
+    const auto of_control = static_cast<double>(watched_in_control);
+    if (of_wave + of_control == 0) return;
+    for (std::size_t i = 0; i < ratios.size(); ++i) {
+        const double risk = (of_wave + of_control) / (ratios[i] * of_wave + of_control);
+        products[i] *= is_of_wave ? ratios[i] * risk : risk;
     }
+}
+
+double LostConnections::evidence() const {
+    double sum = 0;
+    for (const double product : products) sum += product;
+    return sum / static_cast<double>(products.size());
+}
+
+void WaveTestState::add(const WaveTest& test, bool is_success, std::optional<bool> is_slow) {
+    if (what == bad || what == undecided) return;
+    if (is_slow && test.slower_than) {
+        ++answered;
+        slow += *is_slow ? 1U : 0U;
+    }
+    if (what == open) {
+        ++(is_success ? succeeded : failed);
+        if (is_failing(test)) {
+            what = bad;
+        } else if (test.good_evidence(failed, succeeded) >= test.good_needed()) {
+            what = good;
+        }
+    }
+    judge(test);
+}
+
+void WaveTestState::add_lost(const WaveTest& test, bool is_of_wave, std::uint64_t watched_in_wave,
+                             std::uint64_t watched_in_control) {
+    if (what == bad || what == undecided) return;
+    lost.add(is_of_wave, watched_in_wave, watched_in_control);
+    judge(test);
+}
+
+void WaveTestState::judge(const WaveTest& test) {
+    if (what != undecided && (is_slow(test) || is_losing(test))) what = bad;
+}
+
+bool WaveTestState::is_failing(const WaveTest& test) const {
+    return test.bad_evidence(failed, succeeded) >= test.bad_needed();
+}
+
+bool WaveTestState::is_slow(const WaveTest& test) const {
+    return test.slower_than && test.bad_evidence(slow, answered - slow) >= test.bad_needed();
+}
+
+bool WaveTestState::is_losing(const WaveTest& test) const {
+    return test.has_disconnects && !lost.is_off() && lost.evidence() >= test.bad_needed();
 }
 
 std::string_view wave_test_text(WaveTestState::What what) {
@@ -70,21 +123,99 @@ std::string_view wave_test_text(WaveTestState::What what) {
     return texts[what];
 }
 
+namespace {
+
+std::string in_percent(const RolloutShare& share) {
+    auto text = share.text();
+    text.insert(text.size() - 1, " ");
+    return text;
+}
+
+std::string evidence_text(const WaveTest& test, double evidence) {
+    return fmt::format("evidence {:.{}f} ({:.0f} needed)", evidence, evidence < 10 ? 1 : 0,
+                       test.bad_needed());
+}
+
+void read_signals(RolloutReader& in, JsonValue test_object, const std::string& path, const RolloutWave& wave,
+                  WaveTest& test) {
+    static constexpr std::string_view words[] = {"slow", "disconnects"};
+    bool has[] = {false, false};
+    const JsonValue given = test_object.find("signals");
+    const bool is_none = given.is_array() && given.size() == 0;
+    const JsonValue list = is_none ? JsonValue() : in.list(given, path + ".signals", std::size(words));
+    std::size_t index = 0;
+    for (JsonValue v = list.first(); v.exists() && in.ok(); v = v.next()) {
+        const auto member = fmt::format("{}.signals[{}]", path, index++);
+        const auto word = in.word(v, member, words);
+        if (!word) in.refuse(member, "must be one of slow, disconnects");
+        if (word && std::exchange(has[*word], true)) in.refuse(member, "is named twice");
+    }
+    const auto slower = in.duration(test_object.find("slowerThan"), path + ".slowerThan");
+    if (slower && !has[0]) in.refuse(path + ".slowerThan", "only with the signal slow");
+    if (has[0] && !slower) in.refuse(path + ".slowerThan", "is needed by the signal slow");
+    if (slower && slower->ms == 0) in.refuse(path + ".slowerThan", "must be longer than 0s");
+    if (has[0] && !in.is_method() && !in.confirms())
+        in.refuse(path + ".signals", "slow needs confirm on a twin job, as its devices answer by that");
+    if (has[0]) test.slower_than = slower;
+    test.has_disconnects = has[1];
+    test.control = in.amount(test_object.find("control"), path + ".control");
+    if (test.control && !has[1]) in.refuse(path + ".control", "only with the signal disconnects");
+    if (test.control && !test.control->share && test.control->count < LostConnections::control_min)
+        in.refuse(path + ".control", fmt::format("must be at least {}", LostConnections::control_min));
+    const auto watch = in.duration(test_object.find("watch"), path + ".watch");
+    if (watch && !has[1]) in.refuse(path + ".watch", "only with the signal disconnects");
+    if (watch && watch->ms == 0) in.refuse(path + ".watch", "must be longer than 0s");
+    if (watch) test.watch = *watch;
+    if (has[1] && wave.within && *wave.within <= test.watch)
+        in.refuse(
+            path + ".watch",
+            fmt::format("{} is not shorter than the wave's within, so it could not pass", test.watch.text()));
+}
+
+}  // namespace
+
+std::string failures_sentence(const WaveTest& test, const WaveTestState& state) {
+    const auto ended = state.failed + state.succeeded;
+    return fmt::format("{} of {} failed; at most {} is tolerated; {}", state.failed, ended,
+                       in_percent(test.tolerate),
+                       evidence_text(test, test.bad_evidence(state.failed, state.succeeded)));
+}
+
+std::string slow_sentence(const WaveTest& test, const WaveTestState& state) {
+    return fmt::format("{} of {} answered later than {}; at most {} is tolerated; {}", state.slow,
+                       state.answered, test.slower_than.value_or(RolloutDuration{}).text(),
+                       in_percent(test.tolerate),
+                       evidence_text(test, test.bad_evidence(state.slow, state.answered - state.slow)));
+}
+
+std::string disconnects_sentence(const WaveTest& test, const WaveTestState& state) {
+    const auto& lost = state.lost;
+    if (lost.is_off())
+        return fmt::format(
+            "off: {} devices of the control group have been connected, and {} are needed to compare with",
+            lost.control, LostConnections::control_min);
+    return fmt::format(
+        "{} devices of the wave and {} of the control group of {} lost their connection; {}; devices are "
+        "taken to lose it independently of each other",
+        lost.in_wave, lost.in_control, lost.control, evidence_text(test, lost.evidence()));
+}
+
 std::optional<WaveTest> read_wave_test(RolloutReader& in, JsonValue value, const std::string& path,
                                        const RolloutWave& wave) {
-    static constexpr std::string_view names[] = {"tolerate", "refuse", "falseAlarm", "falsePass"};
-    static constexpr std::string_view later[] = {"signals", "slowerThan", "control", "watch"};
-    const JsonValue object = in.object(value, path, names, later);
+    static constexpr std::string_view names[] = {"tolerate", "refuse",     "falseAlarm", "falsePass",
+                                                 "signals",  "slowerThan", "control",    "watch"};
+    const JsonValue object = in.object(value, path, names);
     if (!object.exists()) return std::nullopt;
     WaveTest test;
     RolloutShare* const shares[] = {&test.tolerate, &test.refuse, &test.false_alarm, &test.false_pass};
-    for (std::size_t i = 0; i < std::size(names); ++i) {
+    for (std::size_t i = 0; i < std::size(shares); ++i) {
         const auto member = fmt::format("{}.{}", path, names[i]);
         const auto share = in.share(object.find(names[i]), member);
         if (share) *shares[i] = *share;
         if (share && share->hundredths > test_rate_hundredths_max) in.refuse(member, "must be at most 50 %");
     }
     if (test.refuse <= test.tolerate) in.refuse(path + ".refuse", "must be more than tolerate");
+    read_signals(in, object, path, wave, test);
     if (!in.ok()) return test;
     if (const auto least = test.size_min(); wave.size && !wave.size->share && wave.size->count < least)
         in.refuse(path, fmt::format("needs a wave of at least {} devices, as fewer cannot pass", least));
@@ -96,7 +227,7 @@ std::vector<std::optional<WaveTest>> wave_tests_of(const Rollout& rollout) {
     if (tests.empty()) return tests;
     const auto document = JsonDocument::parse(rollout.text);
     if (!document) return tests;
-    RolloutReader in(JobType::update_twin);
+    RolloutReader in(JobType::device_method);
     std::size_t index = 0;
     const JsonValue waves = document->root().find("waves");
     for (JsonValue v = waves.first(); v.exists() && index < tests.size(); v = v.next(), ++index)

@@ -151,9 +151,17 @@ std::vector<std::string> Rollout::warnings(JobType type, std::optional<std::uint
             found.emplace_back("pace.rate is too slow: not all devices can begin before the deadline");
     }
     const auto tests = wave_tests_of(*this);
+    std::uint64_t reached = 0;
     for (std::size_t i = 0; targets && i < tests.size(); ++i) {
-        if (!tests[i] || !waves[i].size) continue;
+        if (!waves[i].size) continue;
         const auto size = waves[i].size->as_size(*targets);
+        reached += size;
+        if (!tests[i]) continue;
+        if (tests[i]->has_disconnects && reached + LostConnections::control_min > *targets)
+            found.push_back(
+                fmt::format("waves[{}].test cannot look at disconnects: fewer than {} devices are left to "
+                            "compare with",
+                            i, LostConnections::control_min));
         if (const auto least = tests[i]->size_min(); size < least)
             found.push_back(
                 fmt::format("waves[{}].test cannot pass: the wave has {} devices, and {} are the fewest", i,

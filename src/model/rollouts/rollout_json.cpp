@@ -71,7 +71,17 @@ void write_pass(JsonWriter& out, const RolloutPass& pass) {
 void write_wave_test(JsonWriter& out, const WaveTest& test) {
     out.key("test").begin_object().member("tolerate", test.tolerate.text());
     out.member("refuse", test.refuse.text()).member("falseAlarm", test.false_alarm.text());
-    out.member("falsePass", test.false_pass.text()).end_object();
+    out.member("falsePass", test.false_pass.text());
+    if (test.signals() > 1) {
+        out.key("signals").begin_array();
+        if (test.slower_than) out.value("slow");
+        if (test.has_disconnects) out.value("disconnects");
+        out.end_array();
+    }
+    if (test.slower_than) out.member("slowerThan", test.slower_than->text());
+    if (test.control) write_amount(out, "control", *test.control);
+    if (test.has_disconnects) out.member("watch", test.watch.text());
+    out.end_object();
 }
 
 void write_waves(JsonWriter& out, const std::vector<RolloutWave>& waves,

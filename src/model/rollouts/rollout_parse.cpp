@@ -314,8 +314,16 @@ void read_deadline(RolloutReader& in, JsonValue value, std::int64_t execution_ti
     }
     RolloutDuration soaks;
     for (const RolloutWave& wave : rollout.waves) soaks.ms += wave.soak.ms;
+    std::string_view what = "soaks";
+    const auto tests = in.ok() ? wave_tests_of(rollout) : std::vector<std::optional<WaveTest>>();
+    for (std::size_t i = 0; i + 1 < tests.size(); ++i) {
+        if (!tests[i] || !tests[i]->has_disconnects) continue;
+        // A wave that loses connections is not known before its devices were watched.
+        soaks.ms += tests[i]->watch.ms;
+        what = "soaks and watches";
+    }
     if (!rollout.waves.empty() && soaks.ms >= rollout.deadline_s * 1000)
-        in.refuse("rollout.waves", fmt::format("the soaks add up to {}, the deadline is {}", soaks.text(),
+        in.refuse("rollout.waves", fmt::format("the {} add up to {}, the deadline is {}", what, soaks.text(),
                                                RolloutDuration{rollout.deadline_s * 1000}.text()));
 }
 

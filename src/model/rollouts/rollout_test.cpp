@@ -162,6 +162,13 @@ TEST(Rollout, WarnsOfWhatIsSeldomMeant) {
     EXPECT_TRUE(of_method(R"({"deadline":"2d","offline":{"ttl":"1h"}})")
                     .warnings(JobType::device_method, {})
                     .empty());
+    const Rollout watched = of_method(
+        R"({"deadline":"1d","waves":[{"size":70},{"size":80,"test":{"signals":["disconnects"]}},{"size":"rest"}]})");
+    EXPECT_TRUE(watched.warnings(JobType::device_method, 200).empty());
+    const auto few = watched.warnings(JobType::device_method, 199);
+    ASSERT_EQ(few.size(), 1U);
+    EXPECT_EQ(few[0],
+              "waves[1].test cannot look at disconnects: fewer than 50 devices are left to compare with");
 }
 
 std::string patched_rollout(std::string_view before, std::string_view changes) {

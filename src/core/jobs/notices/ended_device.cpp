@@ -50,6 +50,7 @@ std::string decision_operation(std::string_view name) {
 bool is_decision(const JobLogEvent& event) {
     return !std::holds_alternative<CreatedEvent>(event) && !std::holds_alternative<PreparedEvent>(event) &&
            !std::holds_alternative<StartedEvent>(event) && !std::holds_alternative<SealEvent>(event) &&
+           !std::holds_alternative<SignalsEvent>(event) &&
            !std::holds_alternative<JobEndedEvent>(event);
 }
 

@@ -102,7 +102,7 @@ Result<> RecordReading::take_own(Bytes value) {
     if (!event) return fail(event.error());
     const bool is_seal = std::holds_alternative<SealEvent>(*event);
     const bool is_sealing = is_seal && !job.log.empty() && is_decided(job.log.back());
-    if (!is_sealing && !is_decided(*event)) return {};
+    if (!is_sealing && !is_decided(*event) && !std::holds_alternative<SignalsEvent>(*event)) return {};
     log_bytes += value.size();
     job.log.push_back(*std::move(event));
     return {};
@@ -120,7 +120,8 @@ Result<> RecordReading::take(std::uint64_t sequence, Bytes value) {
         of.places.insert(of.places.end(), order->places.begin(), order->places.end());
     } else if (const auto* must = std::get_if<MustSucceedEvent>(&*event)) {
         of.must_succeed.insert(of.must_succeed.end(), must->indexes.begin(), must->indexes.end());
-    } else if (!std::holds_alternative<ReversalsEvent>(*event)) {
+    } else if (!std::holds_alternative<ReversalsEvent>(*event) &&
+               !std::holds_alternative<LostEvent>(*event)) {
         of.tape.add(sequence, *std::move(event));
     }
     return {};

@@ -45,16 +45,15 @@ void ReplayedJob::report(std::size_t part, std::uint64_t wanted, std::uint64_t i
 void ReplayedJob::apply(std::size_t part, const JobEvent& event) {
     auto& state = parts_[part].state;
     auto& gate = parts_[part].gate;
-    const auto begin = [&](std::uint32_t index, std::uint32_t attempt) {
-        if (is_terminal(state.at(index))) return;
-        touched_[part][index] = true;
-        if (attempt == 1) gate->begun(index);
+    gate->follow(event, state);
+    const auto begin = [&](std::uint32_t index) {
+        if (!is_terminal(state.at(index))) touched_[part][index] = true;
     };
     if (const auto* intent = std::get_if<BegunEvent>(&event)) {
-        for (const auto& device : intent->devices) begin(device.index, device.attempt);
+        for (const auto& device : intent->devices) begin(device.index);
     } else if (const auto* written = std::get_if<WrittenEvent>(&event)) {
         for (const auto& device : written->devices) {
-            if (device.failure.reason == FailReason::none) begin(device.index, 1);
+            if (device.failure.reason == FailReason::none) begin(device.index);
         }
     }
     CARILLON_ASSERT(state.apply(event, [&](std::uint32_t index) { gate->note(index, state); }));

@@ -130,6 +130,14 @@ bool WhatIfReplay::is_reached(std::size_t decision) {
     return !ended || counts.totals().ended >= *ended;
 }
 
+/// What stands between decisions; of it what was counted of lost connections is known from then on.
+void WhatIfReplay::skip_states() {
+    const auto& log = recorded_->log;
+    for (; next_decision_ < log.size() && !is_decided(log[next_decision_]); ++next_decision_) {
+        if (std::holds_alternative<SignalsEvent>(log[next_decision_])) job_->apply(log[next_decision_]);
+    }
+}
+
 /// The part whose next event comes first, of those that `is_wanted`.
 template <class Wanted>
 std::uint32_t WhatIfReplay::first_part(Wanted is_wanted) const {
@@ -177,7 +185,7 @@ std::uint32_t WhatIfReplay::heard_before(std::size_t decision) {
 
 /// True if time alone should have brought something before `now`, with what a timer may be late.
 bool WhatIfReplay::is_due(WallTime now) const {
-    const auto next = job_->run().control.next(WallTime{0});
+    const auto next = job_->run().control.next(job_->run().counts(), WallTime{0});
     return next && next->ticks + WallTime::ticks_per_second <= now.ticks;
 }
 
@@ -186,7 +194,7 @@ bool WhatIfReplay::rehearse() {
     const auto& log = recorded_->log;
     std::size_t devices = 0;
     for (std::size_t done = 0; done < piece_max && devices < piece_devices_max; ++done) {
-        while (next_decision_ < log.size() && !is_decided(log[next_decision_])) ++next_decision_;
+        skip_states();
         const bool is_behind = next_decision_ == log.size();
         const auto part = is_behind ? first_part([](std::uint32_t, const TapeReader&) { return true; })
                                     : heard_before(next_decision_);
@@ -211,7 +219,8 @@ bool WhatIfReplay::rehearse() {
         if (begins_devices(event) && job_->run().control.is_paused()) point.set_in_spite();
         job_->apply(part, event);
         job_->report(part);
-        if (!job_->is_cancelled() && !job_->run().control.decide(job_->run().counts(), time_of(event)).empty())
+        if (!job_->is_cancelled() &&
+            !job_->run().control.decide(job_->run().counts(), time_of(event)).empty())
             point.set_unheard();
         points_.push_back(point);
         devices += devices_of(event);
@@ -245,7 +254,7 @@ bool WhatIfReplay::play() {
 /// timer of the hub is late too.
 void WhatIfReplay::run_timers(WallTime until) {
     while (is_due(until)) {
-        const auto next = *job_->run().control.next(WallTime{0});
+        const auto next = *job_->run().control.next(job_->run().counts(), WallTime{0});
         const auto before = answer_.decisions.size();
         job_->decide(next, answer_.decisions);
         if (answer_.decisions.size() == before) return;
@@ -328,9 +337,9 @@ void WhatIfReplay::take_change(const ChangedEvent& change) {
 /// What a person did is done again, unless it is so already.
 void WhatIfReplay::take_wish(const DirectedEvent& directed, WallTime now) {
     const auto& control = job_->run().control;
-    const bool is_so =
-        (directed.what == DirectedEvent::paused && control.is_paused()) ||
-        (directed.what == DirectedEvent::resumed && !control.is_paused()) || job_->is_cancelled();
+    const bool is_so = (directed.what == DirectedEvent::paused && control.is_paused()) ||
+                       (directed.what == DirectedEvent::resumed && !control.is_paused()) ||
+                       job_->is_cancelled();
     if (is_so) return;
     std::vector<JobLogEvent> events;
     if (directed.what == DirectedEvent::promoted) {
@@ -350,7 +359,7 @@ void WhatIfReplay::take_wish(const DirectedEvent& directed, WallTime now) {
 }
 
 void WhatIfReplay::take_own(Point point) {
-    while (!is_decided(recorded_->log[next_decision_])) ++next_decision_;
+    skip_states();
     const auto& event = recorded_->log[next_decision_++];
     const auto now = time_of(event);
     if (!point.is_late()) run_timers(now);

@@ -55,6 +55,7 @@ private:
     std::uint32_t first_part(Wanted is_wanted) const;
     bool may_come(std::uint32_t part, const JobEvent& event) const;
     std::uint32_t heard_before(std::size_t decision);
+    void skip_states();
     bool rehearse();
     bool play();
     void take_part(Point point);

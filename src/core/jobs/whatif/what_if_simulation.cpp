@@ -206,7 +206,7 @@ std::optional<std::int64_t> WhatIfSimulation::next_moment() {
     };
     if (const auto token = job_->run().gate.next(steady()))
         take_later(recorded_->started.ticks + (token->time_since_epoch().count() + 99) / 100);
-    if (const auto wall = job_->run().control.next(now())) take_later(wall->ticks);
+    if (const auto wall = job_->run().control.next(job_->run().counts(), now())) take_later(wall->ticks);
     return next;
 }
 

@@ -97,6 +97,28 @@ void append_waves(JsonWriter& json, const RolloutView& view, const std::vector<G
     json.end_array();
 }
 
+void append_signals(JsonWriter& json, const WaveTest& test, const WaveTestState& state) {
+    json.key("signals").begin_array();
+    const auto close = [&](double evidence, const std::string& says) {
+        json.member("evidence", rounded(evidence)).member("needed", rounded(test.bad_needed()));
+        json.member("says", says).end_object();
+    };
+    if (test.slower_than) {
+        json.begin_object().member("signal", "slow").member("state", state.is_slow(test) ? "bad" : "open");
+        json.member("slow", state.slow).member("answered", state.answered);
+        close(test.bad_evidence(state.slow, state.answered - state.slow), slow_sentence(test, state));
+    }
+    if (test.has_disconnects) {
+        const auto& lost = state.lost;
+        json.begin_object().member("signal", "disconnects");
+        json.member("state", lost.is_off() ? "off" : state.is_losing(test) ? "bad" : "open");
+        json.member("lostInWave", lost.in_wave).member("lostInControl", lost.in_control);
+        json.member("control", lost.control);
+        close(lost.evidence(), disconnects_sentence(test, state));
+    }
+    json.end_array();
+}
+
 void append_tests(JsonWriter& json, const RolloutView& view) {
     if (view.tests.empty()) return;
     json.key("tests").begin_array();
@@ -112,6 +134,8 @@ void append_tests(JsonWriter& json, const RolloutView& view) {
              test.bad_needed());
         side("good", test.refuse.text(), test.good_evidence(state.failed, state.succeeded),
              test.good_needed());
+        json.member("says", failures_sentence(test, state));
+        if (test.signals() > 1) append_signals(json, test, state);
         json.end_object();
     }
     json.end_array();
