@@ -83,7 +83,9 @@ TEST(TwinReversal, SaysWhenAWriteTakesThePlaceOfTheSameInTheNextTwin) {
             const auto text = reader.text(twin_of(twin));
             const bool is_as_before = reader.read(twin_of(twin), seen);
             EXPECT_EQ(seen.text, text) << c.wrote << " over " << twin;
-            if (is_as_before) EXPECT_TRUE(!is_first && text == last) << c.wrote << " over " << twin;
+            if (is_as_before) {
+                EXPECT_TRUE(!is_first && text == last) << c.wrote << " over " << twin;
+            }
             last = text;
             is_first = false;
             return is_as_before;
@@ -91,7 +93,9 @@ TEST(TwinReversal, SaysWhenAWriteTakesThePlaceOfTheSameInTheNextTwin) {
         for (const auto& other : cases) {
             look(other.before);
             // The same twin once more; a section that was cleared as a whole is always read.
-            if (c.wrote != std::string_view(R"({"tags":null})")) EXPECT_TRUE(look(other.before)) << c.wrote;
+            if (c.wrote != std::string_view(R"({"tags":null})")) {
+                EXPECT_TRUE(look(other.before)) << c.wrote;
+            }
         }
         for (const char* twin : more) look(twin);
     }
