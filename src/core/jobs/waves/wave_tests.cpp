@@ -115,7 +115,7 @@ std::vector<std::pair<WaveTest, WaveTestState>> JobRun::tests() const {
 
 void JobRun::look_at_wave(std::uint32_t wave) {
     if (tested_ && tested_->state.wave == wave) return;
-    tested_.emplace();
+    tested_ = Tested{};  // clang 14 refuses `emplace()` of a nested class with initializers.
     tested_->state.wave = wave;
     tested_->parts.resize(parts_.size());
     tested_->watched.resize(parts_.size());
