@@ -225,7 +225,9 @@ Result<Exit> create(const BackupArgs& args) {
     auto taken = client->download_backup(take, since);
     progress.clear();
     const Errc code = taken ? Errc{} : taken.error().code;
-    if (!taken && (http_status(code) == 404 || code == Errc::generic_method_not_allowed)) {
+    // A hub that knows backups and makes none says why itself.
+    const bool is_unknown = http_status(code) == 404 && code != Errc::feature_not_supported;
+    if (!taken && (is_unknown || code == Errc::generic_method_not_allowed)) {
         return fail(
             Errc::feature_not_supported,
             since.empty()

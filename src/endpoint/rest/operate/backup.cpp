@@ -14,7 +14,10 @@ namespace carillon::rest {
 namespace {
 
 Task<Result<HttpResponse>> back_up(Request& request, std::string since) {
-    if (request.backups == nullptr) co_return fail(Errc::feature_not_supported, "This hub makes no backups.");
+    if (request.backups == nullptr) {
+        co_return fail(Errc::feature_not_supported,
+                       "This hub makes no backups of its own: its store is PostgreSQL, which is backed up itself.");
+    }
     auto beginning = request.backups->begin(std::move(since));
     auto source = co_await std::move(beginning);
     if (!source) co_return fail(std::move(source).error());
