@@ -95,5 +95,5 @@ test('a hub that is not meant opens its ports itself', async () => {
 test('what does not listen is refused in words', async () => {
   use('bound');
   hub.binary = holder;
-  await assert.rejects(hub.start(), /descriptor 3 of the service manager is no listening TCP socket/);
+  await assert.rejects(hub.start(), /descriptor 3 of the service manager is not a listening TCP socket/);
 });
