@@ -49,6 +49,10 @@ void add_wave(JsonWriter& json, const WavePlan& wave) {
         add(json, "refuse", wave.test->refuse);
         add(json, "falseAlarm", wave.test->false_alarm);
         add(json, "falsePass", wave.test->false_pass);
+        add(json, "signals", wave.test->signals);
+        add(json, "slowerThan", wave.test->slower_than);
+        add_amount(json, "control", wave.test->control);
+        add(json, "watch", wave.test->watch);
         json.end_object();
     }
     json.end_object();

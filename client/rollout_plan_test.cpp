@@ -109,6 +109,13 @@ TEST(RolloutPlan, WritesWhatTwinJobsCanSay) {
     text = rollout_json(tried);
     EXPECT_EQ(text, R"({"waves":[{"size":"1%","test":{"tolerate":"1%"}}]})");
     EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
+    tried.waves.front().test->signals = {"disconnects"};
+    tried.waves.front().test->control = "500";
+    tried.waves.front().test->watch = "30m";
+    text = rollout_json(tried);
+    EXPECT_EQ(text, R"({"waves":[{"size":"1%","test":{"tolerate":"1%","signals":["disconnects"],)"
+                    R"("control":500,"watch":"30m"}}]})");
+    EXPECT_TRUE(Rollout::parse(std::string_view(text), JobType::update_twin));
     RolloutPlan newest;
     newest.supersede = "";
     text = rollout_json(newest);

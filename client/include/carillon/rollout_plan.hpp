@@ -14,6 +14,11 @@ struct TestPlan {
     std::string refuse{};       ///< Too many.
     std::string false_alarm{};  ///< How likely a good wave fails, at most,
     std::string false_pass{};   ///< and a bad one passes.
+    /// What else says that the wave is bad: `slow` answers, `disconnects`.
+    std::vector<std::string> signals{};
+    std::string slower_than{};  ///< `2s`; with `slow` only.
+    std::string control{};      ///< `500` or `1%`; with `disconnects` only, as is `watch`.
+    std::string watch{};        ///< `1h`
 };
 
 /// One wave of a rollout. Texts are as in docs/rollout-reference.md; an empty one is the hub's default.
