@@ -196,6 +196,7 @@ std::string rollout_json(const RolloutPlan& plan) {
         json.end_object();
     }
     add(json, "keep", plan.keep);
+    add(json, "notify", plan.notify);
     add(json, "note", plan.note);
     json.end_object();
     return text;

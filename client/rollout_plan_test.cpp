@@ -53,6 +53,7 @@ TEST(RolloutPlan, WritesEveryMemberAsTheHubReadsIt) {
     from.kinds = {"timeout"};
     plan.from = from;
     plan.keep = "90d";
+    plan.notify = {"ops"};
     plan.note = "CHG-1181";
     const std::string text = rollout_json(plan);
     EXPECT_EQ(
@@ -63,7 +64,7 @@ TEST(RolloutPlan, WritesEveryMemberAsTheHubReadsIt) {
         R"("success":{"succeeded":"99%","all":"tags.critical = true"},"okStatus":["200-299","409"],)"
         R"("retry":{"attempts":3,"on":["rejected","status:503"],"backoff":{"from":"1s","to":"2m"},"repeatable":true},)"
         R"("offline":{"then":"wait","ttl":"2h"},"deadline":"14d","from":{"job":"fw-1","in":["failed"],"kinds":["timeout"]},)"
-        R"("keep":"90d","note":"CHG-1181"})");
+        R"("keep":"90d","notify":["ops"],"note":"CHG-1181"})");
     const auto read = Rollout::parse(std::string_view(text), JobType::device_method);
     EXPECT_TRUE(read) << read.error().detail;
 }

@@ -364,6 +364,11 @@ Result<std::string> object_of_flags(const RolloutFlags& flags) {
         json.end_object();
     }
     if (!flags.keep.empty()) json.member("keep", flags.keep);
+    if (!flags.notify.empty()) {
+        json.key("notify").begin_array();
+        for (const std::string_view name : split(flags.notify, ',')) json.value(trimmed(name));
+        json.end_array();
+    }
     if (!flags.note.empty()) json.member("note", flags.note);
     json.end_object();
     return object;
@@ -467,6 +472,9 @@ void add_rollout_flags(CLI::App& verb, RolloutFlags& flags) {
     verb.add_option("--undo-of", flags.undo_of, "Take back what another job wrote, instead of a patch")
         ->type_name("JOB");
     verb.add_option("--keep", flags.keep, "How long the job is kept after its end: 90d [30d]");
+    verb.add_option("--notify", flags.notify,
+                    "Endpoints that hear of this job, of those that hear only of jobs that name them: "
+                    "ops,audit");
     verb.add_option("--note", flags.note, "Shown in lists, up to 256 bytes");
 }
 

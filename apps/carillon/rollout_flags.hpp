@@ -53,6 +53,7 @@ struct RolloutFlags {
     std::string on_leave;
     bool keeps_no_undo = false;
     std::string undo_of;
+    std::string notify;  ///< `ops,audit`
     std::string note;
 };
 

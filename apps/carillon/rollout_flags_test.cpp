@@ -35,6 +35,7 @@ TEST(RolloutFlags, SetOneMemberEach) {
     flags.from_kinds = "timeout";
     flags.after = "first:90%/100%";
     flags.supersede = "fw";
+    flags.notify = "ops, audit";
     flags.note = "CHG-1181";
     EXPECT_EQ(
         object_of(flags),
@@ -42,7 +43,7 @@ TEST(RolloutFlags, SetOneMemberEach) {
         R"("seed":7,"success":{"succeeded":"99%","all":"tags.critical = true"},"okStatus":["200-299","404"],)"
         R"("retry":{"attempts":3,"on":["rejected","status:503"],"backoff":{"from":"5s","to":"2m"}},)"
         R"("offline":{"then":"wait","ttl":"2h"},"deadline":"7d","from":{"job":"fw-1","in":["failed","canceled"],"kinds":["timeout"]},)"
-        R"("startAfter":{"job":"first","pass":{"succeeded":"90%","ended":"100%"}},"supersede":{"key":"fw"},"keep":"90d","note":"CHG-1181"})");
+        R"("startAfter":{"job":"first","pass":{"succeeded":"90%","ended":"100%"}},"supersede":{"key":"fw"},"keep":"90d","notify":["ops","audit"],"note":"CHG-1181"})");
     RolloutFlags goes_on;
     goes_on.is_continuous = true;
     goes_on.on_leave = "cancel";

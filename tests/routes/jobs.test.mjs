@@ -125,6 +125,24 @@ test('G16.1 while a secret is changed over, the reference library takes each req
   assert.deepEqual(byBoth(await sent('rotated')), [false, true]);
 });
 
+test('an endpoint that hears only of jobs that name it hears of no other, and one that is not there is refused', async () => {
+  hook.taken.length = 0;
+  await hub.ok('endpoint', 'create', 'ops', '--url', `${hook.origin}/jobs`, '--jobs', 'named');
+  assert.equal(JSON.parse(await hub.ok('endpoint', 'show', 'ops', '-o', 'json')).jobs, 'named');
+  const order = ['--query-condition', '*', '--twin-patch', '{"tags":{"a":2}}'];
+  const { code, stderr } = await hub.cli('job', 'create', '--job-id', 'nobody', ...order, '--notify', 'ops,nobody');
+  assert.notEqual(code, 0);
+  assert.match(stderr, /rollout\.notify\[1\]: there is no endpoint 'nobody'/);
+  await hub.ok('job', 'create', '--job-id', 'unnamed', ...order);
+  await hub.ok('job', 'create', '--job-id', 'named', ...order, '--notify', 'OPS');
+  await until(() => subjects().includes('jobs/named'), () => JSON.stringify(subjects()));
+  assert.deepEqual(hook.taken.at(-1).data.body.notify, ['OPS']);
+  await hub.ok('endpoint', 'create', 'ops', '--url', `${hook.origin}/jobs`, '--jobs', 'all');
+  await write('after');
+  await until(() => subjects().includes('jobs/after'), () => JSON.stringify(subjects()));
+  assert.deepEqual(subjects(), ['jobs/named', 'jobs/after']);
+});
+
 test('G16.2 webhooks that never answer hold up neither jobs nor another webhook', async () => {
   dead.answer = () => null;
   const names = Array.from({ length: 9 }, (_, n) => `dead-${n}`); // With the good one, all that a hub may have.

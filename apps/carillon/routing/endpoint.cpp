@@ -200,6 +200,10 @@ void add_order_flags(CLI::App& verb, EndpointArgs& args) {
                     "NAME=VALUE, a property to add: text, $twin.tags.…, $twin.properties.… or $iothubname; "
                     "repeatable")
         ->type_name("NAME=VALUE");
+    verb.add_option("--jobs", order.jobs,
+                    "Of events of jobs: of all jobs, or of those named by `job create --notify` [all]")
+        ->check(CLI::IsMember({"all", "named"}))
+        ->type_name("WHICH");
     verb.add_option("--start", order.start,
                     "Where a new endpoint starts to read: latest or earliest [latest]")
         ->check(CLI::IsMember({"latest", "earliest"}))

@@ -67,6 +67,7 @@ Result<std::string> endpoint_json(const EndpointOrder& order) {
     text("subject", order.subject);
     text("topic", order.topic);
     text("start", order.start);
+    text("jobs", order.jobs);
     number("maxEvents", order.events_max);
     number("maxBytes", order.bytes_max);
     number("maxWaitSeconds", order.wait_s);

@@ -27,6 +27,7 @@ struct EndpointOrder {
     std::optional<std::int64_t> events_max;
     std::optional<std::int64_t> bytes_max;
     std::optional<std::int64_t> wait_s;
+    std::string jobs;  ///< `all` or `named`.
     std::optional<std::int64_t> attempts_max;
     std::optional<std::int64_t> retention_s;      ///< Of a log.
     std::optional<std::int64_t> retention_bytes;  ///< The same.

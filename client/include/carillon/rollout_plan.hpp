@@ -118,6 +118,7 @@ struct RolloutPlan {
     bool is_continuous = false;              ///< Goes on taking devices that come to match.
     bool cancels_on_leave = false;           ///< The same: who stops matching before its turn is canceled.
     std::optional<std::string> supersede{};  ///< A key, or empty: takes over what earlier jobs left undone.
+    std::vector<std::string> notify{};       ///< Endpoints that hear only of jobs that name them.
     std::string keep{};                      ///< `90d`
     std::string note{};
 };

@@ -4,6 +4,7 @@
 #include "base/member_reader.hpp"
 #include "model/rollouts/canary.hpp"
 #include "model/rollouts/members.hpp"
+#include "model/rollouts/notify.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/rollout_confirm.hpp"
 #include "model/rollouts/start_after.hpp"
@@ -220,6 +221,11 @@ std::string Rollout::effective_json() const {
     out.key("offline").begin_object().member("then", thens[static_cast<std::size_t>(offline.then)]);
     if (offline.ttl) out.member("ttl", offline.ttl->text());
     out.end_object();
+    if (const auto notify = RolloutNotify::of(*this); !notify.endpoints.empty()) {
+        out.key("notify").begin_array();
+        for (const auto& name : notify.endpoints) out.value(name);
+        out.end_array();
+    }
     if (const auto confirm = RolloutConfirm::of(*this)) write_confirm(out, *confirm);
     out.member("deadline", RolloutDuration{deadline_s * 1000}.text());
     const bool is_twin_job = !ok_status.is_any && ok_status.ranges.empty();

@@ -2,6 +2,7 @@
 
 #include "model/rollouts/canary.hpp"
 #include "model/rollouts/members.hpp"
+#include "model/rollouts/notify.hpp"
 #include "model/rollouts/plan_ref.hpp"
 #include "model/rollouts/rollout_confirm.hpp"
 #include "model/rollouts/rollout_reader.hpp"
@@ -20,9 +21,9 @@ namespace {
 constexpr std::string_view rollout_names[] = {
     "pace",       "order",   "seed",    "waves",    "stop", "success",   "okStatus",
     "retry",      "offline", "confirm", "deadline", "undo", "undoOf",    "from",
-    "startAfter", "plan",    "windows", "keep",     "note", "supersede", "members"};
+    "startAfter", "plan",    "windows", "keep",     "note", "supersede", "members",
+    "notify"};
 /// Members that a later version takes; one of them unread would be a brake that is not there.
-constexpr std::string_view rollout_later[] = {"notify"};
 constexpr std::string_view pace_names[] = {"maxInFlight", "rate", "adaptive"};
 constexpr std::string_view order_names[] = {"spread"};
 constexpr std::string_view wave_names[] = {"size", "grow", "pass", "soak", "gate", "within", "else", "test"};
@@ -386,7 +387,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         in.refuse("rollout", fmt::format("takes at most {} bytes, has {}", RolloutLimits::bytes_max,
                                          object.raw().size()));
     if (in.ok()) {
-        in.object(object, "rollout", rollout_names, rollout_later);
+        in.object(object, "rollout", rollout_names);
         rollout.text = object.raw();
         read_undo(in, object, rollout);
         in.set_confirms(read_confirm(in, object.find("confirm"), !rollout.undo_of.empty()).has_value());
@@ -414,6 +415,7 @@ Result<Rollout> Rollout::parse(JsonValue object, JobType type, std::int64_t exec
         read_start_after(in, object.find("startAfter"));
         read_plan_ref(in, object.find("plan"));
         read_supersede(in, object.find("supersede"));
+        read_notify(in, object.find("notify"));
         read_keep_and_note(in, object, rollout);
         check_members(in, members, rollout);
     }

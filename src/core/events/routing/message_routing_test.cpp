@@ -2,12 +2,15 @@
 
 #include "base/text.hpp"
 #include "core/events/routing/event_drivers.hpp"
+#include "core/jobs/jobs.hpp"
 #include "core/shard/telemetry.hpp"
+#include "core/testing/job_testing.hpp"
 #include "core/testing/test_hub.hpp"
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -308,6 +311,51 @@ TEST_F(MessageRoutingTest, StopsWithinAPause) {
     EXPECT_TRUE(has_stopped);
 }
 
+TEST_F(MessageRoutingTest, AnEndpointMayHearOnlyOfJobsThatNameIt) {
+    ASSERT_TRUE(put_endpoint("ops", R"(,"jobs":"named")"));
+    ASSERT_TRUE(put_endpoint("audit"));
+    ASSERT_TRUE(hub->run(routing().put_route(
+        "jobs", R"({"source":"DeviceJobLifecycleEvents","endpointNames":["ops","audit"]})")));
+    ASSERT_TRUE(put_route("all", "true", "ops"));
+    hub->add_device("a");
+    const auto create = [this](const std::string& id, std::string_view rollout) {
+        const auto body =
+            fmt::format(R"({{"type":"scheduleUpdateTwin","updateTwin":{{"etag":"*","tags":{{"n":1}}}},)"
+                        R"("queryCondition":"*"{}}})",
+                        rollout);
+        auto definition = testing::parse_job(id, body, clock.wall_now());
+        EXPECT_TRUE(definition) << body;
+        const auto created = hub->run((*hub)->jobs().create(*std::move(definition)));
+        hub->settle();
+        return created ? std::string() : created.error().detail;
+    };
+    EXPECT_EQ(create("plain", ""), "");
+    EXPECT_EQ(create("quiet", R"(,"rollout":{})"), "");
+    EXPECT_EQ(create("loud", R"(,"rollout":{"notify":["Audit","OPS"]})"), "");
+    const auto jobs_of = [this](const std::string& endpoint) {
+        std::set<std::string> jobs;
+        for (const auto& event : drivers.received[endpoint].events) {
+            for (const auto& [name, value] : event.message.properties) {
+                if (name == "jobId") jobs.insert(value.value_or(""));
+            }
+        }
+        return jobs;
+    };
+    EXPECT_EQ(jobs_of("ops"), std::set<std::string>{"loud"});
+    EXPECT_EQ(jobs_of("audit"), (std::set<std::string>{"loud", "plain", "quiet"}));
+    // What is no event of a job goes there as before.
+    send("a", "1");
+    EXPECT_EQ(bodies("ops").back(), "1");
+    // It stays so over a restart, and until somebody changes it.
+    restart();
+    ASSERT_TRUE(put_endpoint("ops"));
+    EXPECT_EQ(create("next", ""), "");
+    EXPECT_FALSE(jobs_of("ops").contains("next"));
+    ASSERT_TRUE(put_endpoint("ops", R"(,"jobs":"all")"));
+    EXPECT_EQ(create("last", ""), "");
+    EXPECT_TRUE(jobs_of("ops").contains("last"));
+}
+
 TEST_F(MessageRoutingTest, RefusesWhatIsNotValid) {
     const auto endpoint = [&](std::string body) {
         return hub->run(routing().put_endpoint("e", std::move(body)));
@@ -326,6 +374,7 @@ TEST_F(MessageRoutingTest, RefusesWhatIsNotValid) {
              R"({"type":"webhook","url":"https://good/","maxBytes":4194305})",
              R"({"type":"webhook","url":"https://good/","path":"{partition}{sequence}"})",
              R"({"type":"webhook","url":"https://good/","start":"middle"})",
+             R"({"type":"webhook","url":"https://good/","jobs":"some"})",
              R"({"type":"webhook","url":"https://good/","enrichments":{"a":"$twin.deviceId"}})",
              R"({"type":"webhook","url":"https://good/","enrichments":{"a":1}})",
              R"({"type":"file","container":"https://good/c","path":"{partition}"})",

@@ -283,6 +283,10 @@ Result<RouteEndpoint> RouteEndpoint::parse(std::string_view name, JsonValue body
         read_place(members, endpoint);
     }
     read_enrichments(members, endpoint);
+    if (const auto jobs = members.text("jobs")) {
+        if (*jobs != "all" && *jobs != "named") members.refuse("jobs takes all or named");
+        endpoint.hears_named_jobs = *jobs == "named";
+    }
     const auto number = [&members](std::string_view member, std::int64_t& value, std::int64_t min,
                                    std::int64_t max) {
         if (const auto given = members.integer(member, min, max)) value = *given;
@@ -334,6 +338,7 @@ void append_endpoint_members(JsonWriter& json, const RouteEndpoint& endpoint, Ro
     }
     json.member("maxEvents", endpoint.events_max).member("maxBytes", endpoint.bytes_max);
     json.member("maxWaitSeconds", endpoint.wait_s).member("maxAttempts", endpoint.attempts_max);
+    json.member("jobs", endpoint.hears_named_jobs ? "named" : "all");
     json.key("enrichments").begin_object();
     for (const auto& [name, value] : endpoint.enrichments) json.member(name, value);
     json.end_object();

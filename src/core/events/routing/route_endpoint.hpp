@@ -67,6 +67,8 @@ struct RouteEndpoint {
     /// Of a log: what is older is removed, and what is beyond this size of one partition.
     std::int64_t retention_s = 24 * 3600;
     std::int64_t retention_bytes = 1024LL * 1024 * 1024;
+    /// Of the events of jobs it gets those of jobs that name it by `notify`, and no others.
+    bool hears_named_jobs = false;
     std::uint32_t log = 0;  ///< Its number, which the hub gives; not read by `parse`.
     /// Application properties to add: names, and values as `query::MessageValue` reads them.
     std::vector<std::pair<std::string, std::string>> enrichments;

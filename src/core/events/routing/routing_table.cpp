@@ -40,6 +40,19 @@ void enrich(Message& message, const RoutingTable::Target& target, const Document
     }
 }
 
+/// True if the job that the event is of names the endpoint. Source: docs/rollout-reference.md, `notify`.
+bool is_named(const Message& message, std::string_view endpoint) {
+    // Most jobs name none.
+    if (message.body.find("\"notify\"") == std::string::npos) return false;
+    const auto body = JsonDocument::parse(message.body);
+    if (!body) return false;
+    const JsonValue names = body->root().find("notify");
+    for (JsonValue v = names.first(); names.is_array() && v.exists(); v = v.next()) {
+        if (v.is_string() && equals_ignoring_case(v.string(), endpoint)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const RoutingTable>> RoutingTable::make(std::vector<MessageRoute> routes,
@@ -93,6 +106,10 @@ const RoutingTable::Rule* RoutingTable::find_rule(std::string_view name) const {
 std::optional<Message> RoutingTable::route(const Target& target, const Message& message,
                                            const Document* twin) const {
     const std::string_view source = event_source(message);
+    const bool is_of_job = source == message_source_text(EventSource::job_lifecycle);
+    if (is_of_job && target.endpoint.hears_named_jobs && !is_named(message, target.endpoint.name)) {
+        return std::nullopt;
+    }
     const auto leads_here = [&](std::size_t rule) {
         if (message_source_text(rules_[rule].route.source) != source) return false;
         query::Meter meter;

@@ -5,6 +5,7 @@
 #include "core/jobs/job_log_json.hpp"
 #include "core/shard/shard.hpp"
 #include "core/shard/telemetry.hpp"
+#include "model/rollouts/notify.hpp"
 
 #include <optional>
 #include <string_view>
@@ -45,6 +46,15 @@ std::string decision_operation(std::string_view name) {
     std::string operation = "job" + std::string(name);
     if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') operation[3] += 'A' - 'a';
     return operation;
+}
+
+/// Adds whom the job names, as the last member of the object.
+void add_named(std::string& body, std::string_view named) {
+    if (named.empty()) return;
+    body.back() = ',';
+    body += "\"notify\":";
+    body += named;
+    body += '}';
 }
 
 bool is_decision(const JobLogEvent& event) {
@@ -117,11 +127,24 @@ DeviceJob ended_device(const JobEntry& entry, const JobFold& fold, std::uint32_t
     return row;
 }
 
-void tell_device_end(Shard& shard, const DeviceJob& row) {
+std::string named_endpoints(const JobDefinition& definition) {
+    std::string named;
+    if (!definition.rollout) return named;
+    const auto notify = RolloutNotify::of(*definition.rollout);
+    if (notify.endpoints.empty()) return named;
+    JsonWriter json(named);
+    json.begin_array();
+    for (const auto& name : notify.endpoints) json.value(name);
+    json.end_array();
+    return named;
+}
+
+void tell_device_end(Shard& shard, const DeviceJob& row, std::string_view named) {
     auto key = IdentityKey::parse(row.device_id, row.module_id);
     if (!key) return;  // Lists of ids may hold what no device can be called.
     std::string body;
     append_device_job_json(body, row);
+    add_named(body, named);
     shard.telemetry().hub_events().job_happens(*key, device_operation(row.status),
                                                {row.job_id, job_type_text(row.type)}, std::move(body));
 }
@@ -143,6 +166,7 @@ void tell_job_end(Shard& shard, const JobDefinition& definition, const JobRecord
         json.member("canceledCount", counts->canceled).end_object();
     }
     json.end_object();
+    add_named(body, named_endpoints(definition));
     events.job_happens(std::nullopt, job_operation(record.status),
                        {definition.id, job_type_text(definition.type)}, std::move(body));
 }
@@ -155,6 +179,7 @@ void tell_job_decision(Shard& shard, const JobDefinition& definition, std::uint6
     const auto line = JsonDocument::parse(body);
     if (!line) return;
     const std::string operation = decision_operation(line->root().find("event").string());
+    add_named(body, named_endpoints(definition));
     events.job_happens(std::nullopt, operation, {definition.id, job_type_text(definition.type)},
                        std::move(body));
 }

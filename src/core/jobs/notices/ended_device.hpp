@@ -34,8 +34,11 @@ private:
 DeviceJob ended_device(const JobEntry& entry, const JobFold& fold, std::uint32_t index,
                        const EventDetails& details);
 
-/// Tells that a device has ended, or a job, by an event of the hub in the batch that `shard` gathers.
-void tell_device_end(Shard& shard, const DeviceJob& row);
+/// The endpoints that the job names (`notify`) as a JSON list, for the bodies of its events; empty if it names none.
+std::string named_endpoints(const JobDefinition& definition);
+/// Tells that a device has ended, or a job, by an event of the hub in the batch that `shard` gathers. `named`
+/// is what `named_endpoints` says of its job.
+void tell_device_end(Shard& shard, const DeviceJob& row, std::string_view named);
 /// Nothing if no route wants it.
 void tell_job_end(Shard& shard, const JobDefinition& definition, const JobRecord& record);
 /// An event of the log of a job that runs, if it is a decision: what the log says for itself (seals, starts, its

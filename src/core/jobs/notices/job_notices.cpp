@@ -158,12 +158,13 @@ bool JobNotices::tell(Part& part) {
     const auto sequence = part.fold->next_sequence() - 1;
     if (part.place.sequence != sequence) part.place = {sequence, 0};
     const EventDetails details(*part.newest);
+    const std::string named = named_endpoints(part.entry->definition());
     for (std::size_t i = 0; i < piece_devices_max && !part.ended.empty() && !shard_.committer().is_full();
          ++i) {
         const auto row = ended_device(*part.entry, *part.fold, part.ended.back(), details);
         part.ended.pop_back();
         ++part.place.told;
-        tell_device_end(shard_, row);
+        tell_device_end(shard_, row, named);
     }
     put_place(part);
     shard_.committer().on_durable([weak = self(), job = part.entry->number(), attempt = part.attempt,

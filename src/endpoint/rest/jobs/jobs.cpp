@@ -98,6 +98,7 @@ Task<Result<HttpResponse>> put_job(Request& request) {
     if (definition->condition && definition->condition->size() > condition_max) {
         co_return fail(Errc::argument_invalid, "queryCondition too long");
     }
+    if (auto known = check_notify(request, *definition); !known) co_return fail(std::move(known).error());
     auto creation = request.hub.jobs().create(*std::move(definition));
     auto job = co_await std::move(creation);
     if (!job) co_return fail(std::move(job).error());

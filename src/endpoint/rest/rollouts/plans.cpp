@@ -1,10 +1,13 @@
 // What a job would do, looked up beforehand. Page: docs/rollout-reference.md.
 
+#include "core/events/events.hpp"
+#include "core/events/routing/message_routing.hpp"
 #include "core/hub/hub.hpp"
 #include "core/jobs/jobs.hpp"
 #include "core/jobs/plans/job_plans.hpp"
 #include "endpoint/rest/request.hpp"
 #include "endpoint/rest/rollouts/rollout_handlers.hpp"
+#include "model/rollouts/notify.hpp"
 #include "model/rollouts/plan_ref.hpp"
 
 #include <fmt/core.h>
@@ -29,6 +32,18 @@ HttpResponse plan_under_way(std::string_view id) {
 
 }  // namespace
 
+Result<> check_notify(const Request& request, const JobDefinition& definition) {
+    if (!definition.rollout) return {};
+    const auto notify = RolloutNotify::of(*definition.rollout);
+    const auto table = request.hub.events().routing().table();
+    for (std::size_t i = 0; i < notify.endpoints.size(); ++i) {
+        if (table->find_target(notify.endpoints[i]) != nullptr) continue;
+        return fail(Errc::argument_invalid,
+                    fmt::format("rollout.notify[{}]: there is no endpoint '{}'", i, notify.endpoints[i]));
+    }
+    return {};
+}
+
 Task<Result<HttpResponse>> post_plan(Request& request) {
     const auto body = JsonDocument::parse(request.http->body);
     if (!body) co_return fail(body.error());
@@ -40,6 +55,7 @@ Task<Result<HttpResponse>> post_plan(Request& request) {
     auto definition = JobDefinition::parse(id, body->root(), request.flavour, request.now);
     if (!definition) co_return fail(std::move(definition).error());
     definition->creator = actor_of(request);
+    if (auto known = check_notify(request, *definition); !known) co_return fail(std::move(known).error());
     auto planning = request.hub.jobs().plan(*std::move(definition), request.http->body);
     const auto plan = co_await std::move(planning);
     if (!plan) co_return fail(plan.error());

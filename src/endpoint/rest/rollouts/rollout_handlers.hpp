@@ -7,6 +7,10 @@
 
 #include <string>
 
+namespace carillon {
+struct JobDefinition;
+}
+
 namespace carillon::rest {
 
 struct Request;
@@ -45,5 +49,8 @@ Task<Result<HttpResponse>> delete_plan(Request& request);
 /// The whole JobRequest of a job that carries out a plan; empty if `body` names none. Fails with
 /// `argument_invalid`.
 Task<Result<std::string>> expand_plan(Request& request, JsonValue body);
+
+/// Whoever is to hear of a job (`notify`) is there; later nobody looks. Fails with `argument_invalid`.
+Result<> check_notify(const Request& request, const JobDefinition& definition);
 
 }  // namespace carillon::rest
