@@ -24,7 +24,7 @@ public:
     std::string ca() const { return dir_.file("ca.pem"); }
     static std::string domain() { return node_domain(cluster); }
     TlsFiles::KeyPair pair(const std::string& node) const { return pair_for(node, node_name(cluster, node)); }
-    /// Of somebody else, by the same authority.
+    /// Of another name, signed by the same authority.
     TlsFiles::KeyPair pair_for(const std::string& file, const std::string& name) const {
         const TlsFiles::KeyPair pair{dir_.file(file + ".pem"), dir_.file(file + "-key.pem")};
         TestCertificate::make(name, TestCertificate::Kind::ecdsa, &ca_).save(pair.certificate, pair.key);

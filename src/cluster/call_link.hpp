@@ -105,8 +105,8 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-/// What becomes of a call of another node. Moved to whoever ends it, on any thread. A call that nobody ends
-/// is refused, and lost from `begin` on.
+/// Ends a call of another node, once, on any thread. If it is destroyed before, the call is refused; after
+/// `begin` it is lost.
 class CallAnswer {
 public:
     struct Reply {

@@ -12,7 +12,7 @@ using How = CallEnd::How;
 using testing::CalledNode;
 using testing::NodeCertificates;
 
-/// Answers what it is told to.
+/// Answers as the test has set it.
 class EchoService final : public CallService {
 public:
     void call(const CallHead& head, std::chrono::milliseconds time_left, std::string request,

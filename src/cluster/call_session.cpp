@@ -94,7 +94,7 @@ struct CallSession::State {
         calls.erase(found);
     }
 
-    /// Ends a stream; whoever asked gets `service_unavailable`.
+    /// Ends a stream; its call fails with `service_unavailable`.
     void reset(CallId id, std::uint32_t code) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, code);
     }
@@ -243,7 +243,7 @@ CallSession::CallSession(Side side, Host& host, const CallLimits& limits)
     : state_(std::make_unique<State>(side, host, limits)) {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_option* option = nullptr;
-    // They fail for want of memory alone, for which this program ends.
+    // They fail only if there is no memory, and then the program ends.
     CARILLON_ASSERT(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &State::on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, &State::on_header);

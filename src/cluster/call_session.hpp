@@ -60,7 +60,7 @@ public:
     enum class Side : std::uint8_t { asks, answers };
     using CallId = std::int32_t;
 
-    /// Is told while `receive` runs, and by `end`; may call the session.
+    /// Called during `receive` and `end`; may call the session.
     class Host {
     public:
         virtual ~Host() = default;

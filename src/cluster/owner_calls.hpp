@@ -31,8 +31,8 @@ struct OwnPlace {
 };
 
 /// Asks the nodes that own shards. What was not carried out, as the owner is another one or was not reached,
-/// is asked again of whoever the map then names. What is lost on the way is not: nobody knows whether it was
-/// carried out. Any thread.
+/// is asked again of the owner that the map then names. A call whose answer is lost is not asked again, as it
+/// may have been carried out. Any thread.
 class OwnerCalls {
 public:
     /// How long an owner is waited for: longer than a failover takes.

@@ -346,7 +346,7 @@ TEST_F(MessageRoutingTest, AnEndpointMayHearOnlyOfJobsThatNameIt) {
     // What is no event of a job goes there as before.
     send("a", "1");
     EXPECT_EQ(bodies("ops").back(), "1");
-    // It stays so over a restart, and until somebody changes it.
+    // A restart keeps it, and so does a change of other members.
     restart();
     ASSERT_TRUE(put_endpoint("ops"));
     EXPECT_EQ(create("next", ""), "");

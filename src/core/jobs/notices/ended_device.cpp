@@ -48,7 +48,7 @@ std::string decision_operation(std::string_view name) {
     return operation;
 }
 
-/// Adds whom the job names, as the last member of the object.
+/// Adds the endpoints that the job names, as the last member of the object.
 void add_named(std::string& body, std::string_view named) {
     if (named.empty()) return;
     body.back() = ',';

@@ -94,7 +94,7 @@ void JobPart::settle_lost(const LostEvent& event, bool is_durable) {
     watch_->settled(event.devices, is_durable);
 }
 
-/// What the coordinator is told of it.
+/// Adds the watched connections to the report for the coordinator.
 void JobPart::add_watched(GateReport& report) {
     if (!watch_) return;
     watch_->expire(shard().clock().wall_now());

@@ -52,7 +52,7 @@ public:
     }
     void expire(WallTime now);
 
-    // --- what is told ---
+    // --- for the log and the coordinator ---
     /// Those that lost theirs and of which nothing was written yet.
     std::vector<LostEvent::Device> take_fresh() { return std::exchange(fresh_, {}); }
     /// That is on disk, or is not.
